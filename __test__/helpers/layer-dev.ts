@@ -1,0 +1,108 @@
+import { type ChildProcess, spawn } from "node:child_process"
+import { once } from "node:events"
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
+
+const ROOT = join(__dirname, "../..")
+const BIN = join(ROOT, "packages/core/bin/layer.js")
+const DEADLINE_MS = 15_000
+
+/** A folder from which `@layeron/core` resolves, with the given files in it. */
+export function temporaryProject(files: Record<string, string>): { path: string; remove(): void } {
+  const parent = join(ROOT, "target/test-tmp")
+  mkdirSync(parent, { recursive: true })
+  const path = mkdtempSync(join(parent, "project-"))
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(path, name)), { recursive: true })
+    writeFileSync(join(path, name), text)
+  }
+  return { path, remove: () => rmSync(path, { recursive: true, force: true }) }
+}
+
+/** A running `layer` command. */
+export class Layer {
+  readonly #child: ChildProcess
+  readonly #exit: Promise<unknown>
+  #output = ""
+
+  constructor(args: readonly string[], cwd: string, env: NodeJS.ProcessEnv = {}) {
+    this.#child = spawn(process.execPath, [BIN, ...args], {
+      cwd,
+      env: { ...process.env, PORT: "0", HOST: "", ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+    })
+    this.#exit = once(this.#child, "close")
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      stream?.setEncoding("utf8").on("data", (text) => {
+        this.#output += text
+        this.#child.emit("output")
+      })
+    }
+  }
+
+  /** Everything written so far, to standard output and standard error. */
+  get output(): string {
+    return this.#output
+  }
+
+  /** Where it said it listens, most recently. */
+  get url(): string {
+    const url = [...this.#output.matchAll(/Listening on (\S+)/g)].at(-1)?.[1]
+    if (url === undefined) throw new Error(`layer does not listen:\n${this.#output}`)
+    return url
+  }
+
+  /** Waits until the output holds the text that many times. */
+  async waitFor(text: string, times = 1, deadlineMs = DEADLINE_MS): Promise<void> {
+    const signal = AbortSignal.timeout(deadlineMs)
+    while (this.#output.split(text).length <= times) {
+      if (this.#child.exitCode !== null) break
+      await Promise.race([once(this.#child, "output", { signal }), this.#exit]).catch(() => {
+        throw new Error(`"${text}" was not written ${times} times within ${deadlineMs} ms:\n${this.#output}`)
+      })
+    }
+    if (this.#output.split(text).length <= times) throw new Error(`layer ended:\n${this.#output}`)
+  }
+
+  /** Writes the file until the output holds the text that many times: a watcher may start after the first write. */
+  async changeUntil(file: string, content: string, text: string, times: number): Promise<void> {
+    for (let attempt = 0; attempt < 5; attempt++) {
+      writeFileSync(file, content)
+      const seen = await this.waitFor(text, times, 3_000).then(
+        () => true,
+        () => false,
+      )
+      if (seen) return
+    }
+    throw new Error(`No restart after a change of ${file}:\n${this.#output}`)
+  }
+
+  /** The exit code, or `null` when a signal ended it. */
+  async exited(): Promise<number | null> {
+    await this.#exit
+    return this.#child.exitCode
+  }
+
+  /** Sends the signal, unless it has ended already, and waits for the end. */
+  async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<number | null> {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) this.#child.kill(signal)
+    return this.exited()
+  }
+}
+
+/** Starts `layer dev` on a free port and waits until it answers. */
+export async function startLayerDev(
+  entry: string | undefined,
+  cwd: string,
+  env: NodeJS.ProcessEnv = {},
+): Promise<Layer> {
+  const layer = new Layer(entry === undefined ? ["dev"] : ["dev", entry], cwd, env)
+  try {
+    await layer.waitFor("Listening on ")
+    await fetch(layer.url)
+    return layer
+  } catch (error) {
+    await layer.stop("SIGKILL")
+    throw error
+  }
+}

@@ -1,0 +1,22 @@
+//! `Cache-Status` (RFC 9211): how a stored response says that it is one.
+
+use std::fmt;
+
+/// One member of the field, for a response served from the store.
+pub struct CacheStatus<'a> {
+    /// The cache's name, made of letters, digits, `.`, `_`, `-` and `/`.
+    pub cache: &'a str,
+    /// Freshness left in seconds, negative where the response is stale (section 2.4).
+    pub ttl: i64,
+}
+
+impl fmt::Display for CacheStatus<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A token begins with a letter (RFC 8941, section 3.3.4); any other name is written as a string.
+        if self.cache.starts_with(|first: char| first.is_ascii_alphabetic()) {
+            write!(f, "{}; hit; ttl={}", self.cache, self.ttl)
+        } else {
+            write!(f, "\"{}\"; hit; ttl={}", self.cache, self.ttl)
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Blocks of field lines, the one form in which header fields travel: `name:value\n`, names in lower case.
+//!
+//! A line without a colon says that the field was looked for and is absent, which is not the same as a field
+//! nobody looked for.
+
+/// A block of field lines.
+#[derive(Clone, Copy, Debug)]
+pub struct Fields<'a>(&'a str);
+
+/// What a block says of one field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told<'a> {
+    /// The block does not speak of the field.
+    Untold,
+    /// The message does not have the field.
+    Absent,
+    /// The field's value, outer white space removed.
+    Value(&'a str),
+}
+
+impl<'a> Told<'a> {
+    /// The value, where there is one.
+    pub fn value(self) -> Option<&'a str> {
+        match self {
+            Told::Value(value) => Some(value),
+            Told::Untold | Told::Absent => None,
+        }
+    }
+}
+
+impl<'a> Fields<'a> {
+    /// Reads `block`; each line is `name:value` or, for an absent field, `name`.
+    pub fn new(block: &'a str) -> Self {
+        Self(block)
+    }
+
+    /// What the block says of the field `name` (lower case); the first line decides.
+    pub fn told(self, name: &str) -> Told<'a> {
+        for line in self.0.lines() {
+            if let Some(rest) = line.strip_prefix(name) {
+                if rest.is_empty() {
+                    return Told::Absent;
+                }
+                if let Some(value) = rest.strip_prefix(':') {
+                    return Told::Value(trim(value));
+                }
+            }
+        }
+        Told::Untold
+    }
+
+    /// The value of the field `name` (lower case), where it has one.
+    pub fn value(self, name: &str) -> Option<&'a str> {
+        self.told(name).value()
+    }
+
+    /// Every field that has a value, in order, repeated lines apart.
+    pub fn iter(self) -> impl Iterator<Item = (&'a str, &'a str)> {
+        self.0.lines().filter_map(|line| line.split_once(':')).map(|(name, value)| (name, trim(value)))
+    }
+}
+
+/// Removes the optional white space around a field value (RFC 9110, section 5.5).
+fn trim(value: &str) -> &str {
+    value.trim_matches([' ', '\t'])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_absent_an_empty_and_an_unasked_field_differ() {
+        let fields = Fields::new("accept:\naccept-language\n");
+        assert_eq!(fields.told("accept"), Told::Value(""));
+        assert_eq!(fields.told("accept-language"), Told::Absent);
+        assert_eq!(fields.told("accept-lang"), Told::Untold);
+    }
+
+    #[test]
+    fn a_value_may_hold_colons_and_loses_outer_white_space_only() {
+        let fields = Fields::new("x:\t a: b \n");
+        assert_eq!(fields.value("x"), Some("a: b"));
+    }
+}

@@ -1,0 +1,90 @@
+//! Comma-separated lists (RFC 9110, section 5.6.1) and lists of field names.
+
+/// The members of a comma-separated list, empty ones left out. Commas inside quoted strings do not separate.
+pub fn members(value: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(value);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let end = unquoted_comma(text);
+        rest = end.map(|at| &text[at + 1..]);
+        Some(text[..end.unwrap_or(text.len())].trim_matches([' ', '\t']))
+    })
+    .filter(|member| !member.is_empty())
+}
+
+fn unquoted_comma(text: &str) -> Option<usize> {
+    let (mut quoted, mut escaped) = (false, false);
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b',' if !quoted => return Some(at),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// A set of field names: lower case, sorted, each once.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Names(Box<[Box<str>]>);
+
+impl Names {
+    /// Builds the set from names in any case and order.
+    pub fn new<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut names: Vec<Box<str>> = names.into_iter().map(|name| name.to_ascii_lowercase().into()).collect();
+        names.sort_unstable();
+        names.dedup();
+        Self(names.into())
+    }
+
+    /// The names, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(AsRef::as_ref)
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether `name` (lower case) is one of them.
+    pub fn contains(&self, name: &str) -> bool {
+        self.0.binary_search_by(|known| known.as_ref().cmp(name)).is_ok()
+    }
+
+    /// These names without those of `other`.
+    #[must_use]
+    pub fn without(&self, other: &Self) -> Self {
+        Self(self.0.iter().filter(|name| !other.contains(name)).cloned().collect())
+    }
+
+    /// Bytes of heap that the set holds.
+    pub fn heap_bytes(&self) -> usize {
+        self.0.iter().map(|name| size_of::<Box<str>>() + name.len()).sum()
+    }
+}
+
+/// The set of field names in a list-valued field such as `Vary` (RFC 9110, section 12.5.5).
+pub fn field_names(value: &str) -> Names {
+    Names::new(members(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commas_in_quoted_strings_do_not_separate() {
+        let list: Vec<_> = members(r#"a="x,\",y" , ,b,"#).collect();
+        assert_eq!(list, [r#"a="x,\",y""#, "b"]);
+    }
+
+    #[test]
+    fn names_are_lower_case_sorted_and_unique() {
+        let names = field_names("Accept-Language, accept,ACCEPT");
+        assert_eq!(names.iter().collect::<Vec<_>>(), ["accept", "accept-language"]);
+        assert!(names.contains("accept") && !names.contains("Accept"));
+    }
+}

@@ -1,0 +1,21 @@
+//! Syntax only: how header fields and URLs are written, never what they decide.
+
+mod cache_control;
+mod cache_status;
+mod cookie;
+mod date;
+mod list;
+mod range;
+mod url;
+mod validator;
+
+pub mod lines;
+
+pub use cache_control::{CacheControl, Scope};
+pub use cache_status::CacheStatus;
+pub use cookie::names as cookie_names;
+pub use date::seconds as date_seconds;
+pub use list::{Names, field_names, members};
+pub use range::{ByteRange, Requested, requested_range};
+pub use url::{Uncanonical, canonical, origin, path, query_names};
+pub use validator::{EntityTag, entity_tags};

@@ -1,0 +1,215 @@
+//! URLs in the one form that a key has: as the URL standard serialises them, without fragment, query sorted.
+//!
+//! Parsing is left to the platform, whose URL the key has to equal to the letter. Most URLs arrive in serialised
+//! form already, which is seen here in one pass; the rest is handed back as [`Uncanonical`] and comes again
+//! once the platform has serialised it.
+
+use std::borrow::Cow;
+
+/// The URL is not visibly in serialised form: let the platform parse and serialise it first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Uncanonical;
+
+/// `url` without its fragment and with its query parameters sorted by name, as
+/// `u.hash = ""; u.searchParams.sort(); u.href` has it. `serialised` says that `url` is what a URL parser printed.
+///
+/// # Errors
+/// [`Uncanonical`] where `serialised` is false and `url` may not be what the platform would print.
+pub fn canonical(url: &str, serialised: bool) -> Result<Cow<'_, str>, Uncanonical> {
+    let url = url.split_once('#').map_or(url, |(before, _)| before);
+    let (before, query) = match url.split_once('?') {
+        Some((before, query)) => (before, Some(query)),
+        None => (url, None),
+    };
+    if !serialised && !(is_serialised(before) && query.is_none_or(|query| query.bytes().all(is_plain))) {
+        return Err(Uncanonical);
+    }
+    Ok(match query {
+        None => Cow::Borrowed(url),
+        Some(query) if is_sorted(query) => Cow::Borrowed(url),
+        Some(query) => Cow::Owned(with_sorted_query(before, query)),
+    })
+}
+
+/// The path of a canonical URL.
+pub fn path(url: &str) -> &str {
+    let url = url.split_once('?').map_or(url, |(before, _)| before);
+    &url[origin(url).len()..]
+}
+
+/// Scheme, host and port of a canonical URL, up to the path.
+pub fn origin(url: &str) -> &str {
+    let host = url.find("//").map_or(0, |at| at + 2);
+    url[host..].find('/').map_or(url, |at| &url[..host + at])
+}
+
+/// The decoded names of the query parameters of a canonical URL.
+pub fn query_names(url: &str) -> impl Iterator<Item = Cow<'_, str>> {
+    let query = url.split_once('?').map_or("", |(_, query)| query);
+    form_urlencoded::parse(query.as_bytes()).map(|(name, _)| name)
+}
+
+/// Whether everything before the query is surely what a URL parser would print: a lower-case DNS name or a
+/// dotted IPv4 address, no needless port, a path of plain characters without dot segments.
+fn is_serialised(before_query: &str) -> bool {
+    let Some((rest, default_port)) = before_query
+        .strip_prefix("https://")
+        .map(|rest| (rest, "443"))
+        .or_else(|| before_query.strip_prefix("http://").map(|rest| (rest, "80")))
+    else {
+        return false;
+    };
+    let Some(slash) = rest.find('/') else {
+        return false;
+    };
+    let (authority, path) = rest.split_at(slash);
+    let (host, port) = match authority.split_once(':') {
+        Some((host, port)) => (host, Some(port)),
+        None => (authority, None),
+    };
+    is_serialised_host(host)
+        && port.is_none_or(|port| port != default_port && is_serialised_port(port))
+        && path.bytes().all(is_plain_in_path)
+        && !path.split('/').any(is_dot_segment)
+}
+
+fn is_serialised_host(host: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.');
+    let last_label = host.rsplit('.').next().unwrap_or(host);
+    // A last label that begins with a letter keeps the name from being read as a number.
+    let name = last_label.starts_with(|first: char| first.is_ascii_lowercase())
+        && host.bytes().all(plain)
+        && host.len() < 254
+        && !host.starts_with('.')
+        && !host.contains("..")
+        && !host.contains("xn--");
+    name || host.parse::<std::net::Ipv4Addr>().is_ok()
+}
+
+fn is_serialised_port(port: &str) -> bool {
+    !port.starts_with('0') && port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok()
+}
+
+/// Visible ASCII that no URL parser changes outside the path, and that does not end a URL early.
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_graphic() && !matches!(byte, b'"' | b'#' | b'<' | b'>' | b'\'' | b'\\' | b'`')
+}
+
+fn is_plain_in_path(byte: u8) -> bool {
+    is_plain(byte) && !matches!(byte, b'?' | b'^' | b'{' | b'|' | b'}') || byte == b'\''
+}
+
+fn is_dot_segment(segment: &str) -> bool {
+    segment.starts_with(['.', '%']) && {
+        let dots = segment.to_ascii_lowercase().replace("%2e", ".");
+        dots == "." || dots == ".."
+    }
+}
+
+/// Whether sorting and serialising `query` would leave it as it is. May say no where the answer is yes.
+fn is_sorted(query: &str) -> bool {
+    let mut last = "";
+    !query.is_empty()
+        && query.split('&').all(|pair| {
+            let Some((name, value)) = pair.split_once('=') else {
+                return false;
+            };
+            let ordered = last <= name;
+            last = name;
+            ordered && name.bytes().all(is_unreserved) && is_form_encoded(value)
+        })
+}
+
+fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'*' | b'-' | b'.' | b'_')
+}
+
+/// Whether `value` is form-encoded as a serialiser would write it, ASCII only.
+fn is_form_encoded(value: &str) -> bool {
+    let mut bytes = value.bytes();
+    while let Some(byte) = bytes.next() {
+        let written = match byte {
+            b'+' => true,
+            b'%' => encodes_reserved_ascii(bytes.next(), bytes.next()),
+            _ => is_unreserved(byte),
+        };
+        if !written {
+            return false;
+        }
+    }
+    true
+}
+
+fn encodes_reserved_ascii(high: Option<u8>, low: Option<u8>) -> bool {
+    let digit = |byte: u8| match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'A'..=b'F' => Some(byte - b'A' + 10),
+        _ => None,
+    };
+    match (high.and_then(digit), low.and_then(digit)) {
+        (Some(high @ 0..=7), Some(low)) => {
+            let byte = high << 4 | low;
+            byte != b' ' && !is_unreserved(byte)
+        }
+        _ => false,
+    }
+}
+
+fn with_sorted_query(before: &str, query: &str) -> String {
+    let mut pairs: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
+    if pairs.is_empty() {
+        return before.to_owned();
+    }
+    // Sorted by UTF-16 code unit, pairs of one name in their order (URL standard, section 6.2).
+    pairs.sort_by(|(a, _), (b, _)| a.encode_utf16().cmp(b.encode_utf16()));
+    let mut url = String::with_capacity(before.len() + 1 + query.len());
+    url.push_str(before);
+    url.push('?');
+    let start = url.len();
+    form_urlencoded::Serializer::for_suffix(url, start).extend_pairs(pairs).finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_canonical_url_is_passed_through_without_a_copy() {
+        for url in [
+            "https://api.example.com/api/products/1",
+            "http://localhost:8787/a-b_c.d~/%20/x",
+            "http://127.0.0.1:3000/?a=1&b=&b=0&c=%2F+",
+        ] {
+            assert!(matches!(canonical(url, false), Ok(Cow::Borrowed(same)) if same == url), "{url}");
+        }
+    }
+
+    #[test]
+    fn queries_are_sorted_by_name_and_written_anew() {
+        let sorted = |url| canonical(url, false).unwrap().into_owned();
+        assert_eq!(sorted("https://x.y/?b=1&a=2&b=0#f"), "https://x.y/?a=2&b=1&b=0");
+        assert_eq!(sorted("https://x.y/?a&&b=%2f%7E"), "https://x.y/?a=&b=%2F%7E");
+        assert_eq!(sorted("https://x.y/?"), "https://x.y/");
+        assert_eq!(sorted("https://x.y/?&"), "https://x.y/");
+        // U+FFFD sorts after a surrogate pair in UTF-16, before it in UTF-8.
+        assert_eq!(sorted("https://x.y/?%EF%BF%BD=1&%F0%90%80%80=2"), "https://x.y/?%F0%90%80%80=2&%EF%BF%BD=1");
+    }
+
+    #[test]
+    fn what_a_parser_would_change_is_handed_back() {
+        for url in [
+            "/api", "ftp://x.y/", "HTTPS://x.y/", "https://x.y", "https://X.y/", "https://x.y:443/", "http://x.y:080/",
+            "http://x.y:/", "http://1.2.3/", "http://0x7f.1/", "http://1.2.3.04/", "https://u@x.y/", "https://x.y/a/../b",
+            "https://x.y/a/%2E%2e/b", "https://x.y/.", "https://x.y/a b", "https://x.y/a\\b", "https://x.y/é", "https://x.y/^",
+            "https://x.y/?a b", "https://x.y/?\n", "https://xn--a.b/", "https://x..y/", " https://x.y/", "https://[::1]/",
+        ] {
+            assert_eq!(canonical(url, false), Err(Uncanonical), "{url}");
+        }
+    }
+
+    #[test]
+    fn origin_and_path_share_the_url_between_them() {
+        assert_eq!(origin("https://x.y:1/a/b"), "https://x.y:1");
+        assert_eq!(path("https://x.y:1/a//b?c=/"), "/a//b");
+    }
+}

@@ -1,0 +1,26 @@
+//! Entries by the moment at which they expire.
+
+use std::collections::BTreeSet;
+
+/// The index.
+#[derive(Debug, Default)]
+pub(crate) struct Deadlines(BTreeSet<(i64, u32)>);
+
+impl Deadlines {
+    pub(crate) fn insert(&mut self, deadline: i64, id: u32) {
+        self.0.insert((deadline, id));
+    }
+
+    pub(crate) fn remove(&mut self, deadline: i64, id: u32) {
+        self.0.remove(&(deadline, id));
+    }
+
+    /// An entry whose deadline has come.
+    pub(crate) fn due(&self, now: i64) -> Option<u32> {
+        self.0.first().filter(|(deadline, _)| *deadline <= now).map(|(_, id)| *id)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+}

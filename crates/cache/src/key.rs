@@ -1,0 +1,169 @@
+//! The key: `<url>#<namespace>;<METHOD>[;<header>=<value>…]`, and its SHA-256.
+//!
+//! A request's own fragment is dropped, so everything behind `#` is written here alone; every part there is
+//! percent-encoded, so no value can imitate a separator. No request can spell another's key.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use sha2::{Digest as _, Sha256};
+
+use crate::field::Names;
+use crate::field::lines::{Fields, Told};
+
+/// What `encodeURIComponent` leaves as it is, so that keys read the same on both sides.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'!')
+    .remove(b'~')
+    .remove(b'*')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')');
+
+/// The SHA-256 by which an entry is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    fn of(parts: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Self {
+        let mut hash = Sha256::new();
+        for part in parts {
+            hash.update(part);
+        }
+        Self(hash.finalize().into())
+    }
+
+    /// The first 64 bits, for tables that need no more.
+    pub fn prefix(&self) -> u64 {
+        let [a, b, c, d, e, f, g, h, ..] = self.0;
+        u64::from_le_bytes([a, b, c, d, e, f, g, h])
+    }
+}
+
+/// A header field that the answer depends on and that the request's fields do not speak of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Untold(pub Names);
+
+/// A cache key.
+#[derive(Clone, Debug)]
+pub struct Key {
+    text: String,
+    digest: Digest,
+}
+
+impl Key {
+    /// The key of a request for the canonical `url`, under the selecting header fields `vary`.
+    /// An absent field has no part in it; an empty one has an empty value.
+    ///
+    /// # Errors
+    /// [`Untold`] where `fields` does not speak of a field in `vary`.
+    pub fn new(url: &str, namespace: &str, method: &str, vary: &Names, fields: Fields<'_>) -> Result<Self, Untold> {
+        let mut text = String::with_capacity(url.len() + namespace.len() + method.len() + 64);
+        text.extend([url, "#", namespace, ";"]);
+        text.extend(utf8_percent_encode(&method.to_ascii_uppercase(), ENCODED));
+        for name in vary.iter() {
+            if let Some(value) = selecting(name, vary, fields)? {
+                text.push(';');
+                text.extend(utf8_percent_encode(name, ENCODED));
+                text.push('=');
+                text.extend(utf8_percent_encode(value, ENCODED));
+            }
+        }
+        let digest = Digest::of([&text]);
+        Ok(Self { text, digest })
+    }
+
+    /// The key as `key()` returns it.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The key, for keeping.
+    pub fn into_text(self) -> String {
+        self.text
+    }
+
+    /// Its SHA-256.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// The digest of one variant of this key: of the response whose own `Vary` names `vary`
+    /// (RFC 9111, section 4.1). Without names it is the key's own.
+    ///
+    /// # Errors
+    /// [`Untold`] where `fields` does not speak of a field in `vary`.
+    pub fn variant(&self, vary: &Names, fields: Fields<'_>) -> Result<Digest, Untold> {
+        if vary.is_empty() {
+            return Ok(self.digest);
+        }
+        let mut parts = vec![self.digest.0.to_vec()];
+        for name in vary.iter() {
+            let part = match selecting(name, vary, fields)? {
+                Some(value) => format!("{name}={}", utf8_percent_encode(value, ENCODED)),
+                None => name.to_owned(),
+            };
+            parts.push([part.as_bytes(), b";"].concat());
+        }
+        Ok(Digest::of(parts))
+    }
+}
+
+fn selecting<'a>(name: &str, vary: &Names, fields: Fields<'a>) -> Result<Option<&'a str>, Untold> {
+    match fields.told(name) {
+        Told::Value(value) => Ok(Some(value)),
+        Told::Absent => Ok(None),
+        Told::Untold => Err(Untold(vary.clone())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(url: &str, vary: &[&str], fields: &str) -> String {
+        Key::new(url, "ns", "get", &Names::new(vary.iter().copied()), Fields::new(fields)).unwrap().into_text()
+    }
+
+    #[test]
+    fn a_key_names_url_namespace_method_and_selecting_fields_in_order() {
+        let fields = "accept-language:en-US,en;q=0.9\naccept:a b\n";
+        assert_eq!(
+            key("https://x.y/?a=1", &["Accept-Language", "accept"], fields),
+            "https://x.y/?a=1#ns;GET;accept=a%20b;accept-language=en-US%2Cen%3Bq%3D0.9"
+        );
+    }
+
+    #[test]
+    fn an_absent_and_an_empty_field_give_different_keys() {
+        assert_eq!(key("https://x.y/", &["a"], "a\n"), "https://x.y/#ns;GET");
+        assert_eq!(key("https://x.y/", &["a"], "a:\n"), "https://x.y/#ns;GET;a=");
+    }
+
+    #[test]
+    fn a_field_that_nobody_looked_for_is_asked_back() {
+        let vary = Names::new(["a", "b"]);
+        let asked = Key::new("https://x.y/", "ns", "GET", &vary, Fields::new("a:1\n"));
+        assert_eq!(asked.unwrap_err(), Untold(vary));
+    }
+
+    #[test]
+    fn variants_differ_by_value_absence_and_name() {
+        let key = Key::new("https://x.y/", "ns", "GET", &Names::default(), Fields::new("")).unwrap();
+        let variant = |names: &[&str], fields: &str| {
+            key.variant(&Names::new(names.iter().copied()), Fields::new(fields)).unwrap()
+        };
+        let digests = [
+            key.digest(),
+            variant(&["a"], "a\n"),
+            variant(&["a"], "a:\n"),
+            variant(&["a"], "a:1\n"),
+            variant(&["b"], "b:1\n"),
+            variant(&["a", "b"], "a:1;b=2\nb\n"),
+            variant(&["a", "b"], "a:1\nb:2\n"),
+        ];
+        let distinct: std::collections::BTreeSet<_> = digests.iter().collect();
+        assert_eq!(distinct.len(), digests.len());
+    }
+}

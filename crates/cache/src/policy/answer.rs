@@ -1,0 +1,225 @@
+//! What a stored response answers to one request: the whole of it, a 304, a part, or that there is no such part.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use crate::field::lines::Fields;
+use crate::field::{ByteRange, CacheStatus, EntityTag, Requested, date_seconds, entity_tags, requested_range};
+use crate::store::Stored;
+
+/// The form that the answer takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// The stored response as it is.
+    Whole,
+    /// 304: the requester has it already (RFC 9110, section 15.4.5).
+    NotModified,
+    /// 206: one part of the body (section 15.3.7).
+    Part(ByteRange),
+    /// 416: the body has no such part (section 15.5.17).
+    Unsatisfiable,
+}
+
+impl Condition {
+    /// Evaluates the request's preconditions and range against `stored`, in the order of RFC 9110, section 13.2.2.
+    /// Only a stored 200 is subject to them; a range only to GET (section 14.2).
+    pub fn of(method: &str, fields: Fields<'_>, stored: &Stored) -> Self {
+        if stored.status != 200 {
+            Self::Whole
+        } else if is_not_modified(fields, stored.fields()) {
+            Self::NotModified
+        } else if method.eq_ignore_ascii_case("GET") {
+            Self::by_range(fields, stored)
+        } else {
+            Self::Whole
+        }
+    }
+
+    fn by_range(fields: Fields<'_>, stored: &Stored) -> Self {
+        let (Some(range), Some(body)) = (fields.value("range"), stored.body()) else {
+            return Self::Whole;
+        };
+        if !fields.value("if-range").is_none_or(|validator| is_current(validator, stored.fields())) {
+            return Self::Whole;
+        }
+        match requested_range(range, body.len()) {
+            Requested::Whole => Self::Whole,
+            Requested::Part(range) => Self::Part(range),
+            Requested::Unsatisfiable => Self::Unsatisfiable,
+        }
+    }
+}
+
+/// `If-None-Match`, else `If-Modified-Since` (RFC 9111, section 4.3.2). A response that does not tell when it
+/// was modified is as old as its date.
+fn is_not_modified(request: Fields<'_>, stored: Fields<'_>) -> bool {
+    if let Some(list) = request.value("if-none-match") {
+        let current = stored.value("etag").and_then(EntityTag::parse);
+        return list == "*"
+            || current.is_some_and(|current| entity_tags(list).any(|tag| tag.weakly_equals(&current)));
+    }
+    let modified = || stored.value("last-modified").or_else(|| stored.value("date")).and_then(date_seconds);
+    match request.value("if-modified-since").and_then(date_seconds) {
+        Some(since) => modified().is_some_and(|modified| modified <= since),
+        None => false,
+    }
+}
+
+/// `If-Range`: a strong entity tag or the exact modification date (RFC 9110, section 13.1.5).
+fn is_current(validator: &str, stored: Fields<'_>) -> bool {
+    match EntityTag::parse(validator) {
+        Some(tag) => {
+            stored.value("etag").and_then(EntityTag::parse).is_some_and(|current| tag.strongly_equals(&current))
+        }
+        None => stored.value("last-modified") == Some(validator),
+    }
+}
+
+/// An answer from the store.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    stored: Arc<Stored>,
+    condition: Condition,
+    age_ms: i64,
+}
+
+impl Answer {
+    /// The answer that `stored` is to a request of `method` and `fields` at `now`.
+    pub fn new(stored: Arc<Stored>, method: &str, fields: Fields<'_>, now: i64) -> Self {
+        let condition = Condition::of(method, fields, &stored);
+        let age_ms = stored.times.age(now);
+        Self { stored, condition, age_ms }
+    }
+
+    /// Status code.
+    pub fn status(&self) -> u16 {
+        match self.condition {
+            Condition::Whole => self.stored.status,
+            Condition::NotModified => 304,
+            Condition::Part(_) => 206,
+            Condition::Unsatisfiable => 416,
+        }
+    }
+
+    /// The body, where the answer has one.
+    pub fn body(&self) -> Option<&[u8]> {
+        match self.condition {
+            Condition::Whole => self.stored.body(),
+            Condition::Part(ByteRange { first, last }) => self.stored.body().map(|body| &body[first..=last]),
+            Condition::NotModified | Condition::Unsatisfiable => None,
+        }
+    }
+
+    /// Writes reason phrase and field lines, each ended by a line feed, with `Age` (RFC 9111, section 5.1) and
+    /// `Cache-Status` in the name of `cache`.
+    pub fn write_head(&self, cache: &str, out: &mut String) {
+        match self.condition {
+            Condition::Whole => out.push_str(self.stored.head()),
+            Condition::NotModified => self.write_not_modified(out),
+            Condition::Part(range) => self.write_part(range, out),
+            Condition::Unsatisfiable => self.write_unsatisfiable(out),
+        }
+        let ttl = (self.stored.times.lifetime - self.age_ms).div_euclid(1000);
+        let status = CacheStatus { cache, ttl };
+        let written = write!(out, "age:{}\ncache-status:{status}\n", self.age_ms / 1000);
+        debug_assert!(written.is_ok(), "a String takes all that is written to it");
+    }
+
+    fn write_not_modified(&self, out: &mut String) {
+        let fields = self.stored.fields();
+        let tagged = fields.value("etag").is_some();
+        let describes_body = |name: &str| {
+            name.starts_with("content-") && name != "content-location" && name != "content-security-policy"
+                || name == "last-modified" && tagged
+        };
+        out.push_str("Not Modified\n");
+        push_lines(fields, |name| !describes_body(name), out);
+    }
+
+    fn write_part(&self, ByteRange { first, last }: ByteRange, out: &mut String) {
+        out.push_str("Partial Content\n");
+        push_lines(self.stored.fields(), |name| name != "content-length" && name != "content-range", out);
+        let written = write!(
+            out,
+            "content-length:{}\ncontent-range:bytes {first}-{last}/{}\n",
+            last - first + 1,
+            self.length()
+        );
+        debug_assert!(written.is_ok(), "a String takes all that is written to it");
+    }
+
+    fn write_unsatisfiable(&self, out: &mut String) {
+        out.push_str("Range Not Satisfiable\n");
+        push_lines(self.stored.fields(), |name| !name.starts_with("content-"), out);
+        let written = writeln!(out, "content-length:0\ncontent-range:bytes */{}", self.length());
+        debug_assert!(written.is_ok(), "a String takes all that is written to it");
+    }
+
+    fn length(&self) -> usize {
+        self.stored.body().map_or(0, <[u8]>::len)
+    }
+}
+
+fn push_lines(fields: Fields<'_>, keep: impl Fn(&str) -> bool, out: &mut String) {
+    for (name, value) in fields.iter().filter(|(name, _)| keep(name)) {
+        out.extend([name, ":", value, "\n"]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::Freshness;
+
+    const LAST_MODIFIED: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+
+    fn stored() -> Arc<Stored> {
+        let head = format!("OK\netag:W/\"v1\"\nlast-modified:{LAST_MODIFIED}\ncontent-type:text/plain\nx-a:1\n");
+        let times = Freshness { stored_at: 0, initial_age: 0, lifetime: 60_000, stale_window: 0 };
+        let mut stored = Stored::new(200, head, times);
+        stored.set_body(Some(b"0123456789".as_slice().into()));
+        Arc::new(stored)
+    }
+
+    fn condition(method: &str, fields: &str) -> Condition {
+        Condition::of(method, Fields::new(fields), &stored())
+    }
+
+    #[test]
+    fn an_entity_tag_decides_before_a_date() {
+        let later = "if-modified-since:Mon, 07 Nov 1994 08:49:37 GMT\n";
+        assert_eq!(condition("GET", "if-none-match:\"v0\", \"v1\"\n"), Condition::NotModified);
+        assert_eq!(condition("HEAD", "if-none-match:*\n"), Condition::NotModified);
+        assert_eq!(condition("GET", &format!("if-none-match:\"v2\"\n{later}")), Condition::Whole);
+        assert_eq!(condition("GET", later), Condition::NotModified);
+        assert_eq!(condition("GET", "if-modified-since:Sun, 06 Nov 1994 08:49:36 GMT\n"), Condition::Whole);
+        assert_eq!(condition("GET", "if-modified-since:yesterday\n"), Condition::Whole);
+    }
+
+    #[test]
+    fn a_range_needs_get_and_a_strong_validator() {
+        let part = Condition::Part(ByteRange { first: 2, last: 4 });
+        assert_eq!(condition("GET", "range:bytes=2-4\n"), part);
+        assert_eq!(condition("HEAD", "range:bytes=2-4\n"), Condition::Whole);
+        assert_eq!(condition("GET", "range:bytes=2-4\nif-range:W/\"v1\"\n"), Condition::Whole);
+        assert_eq!(condition("GET", &format!("range:bytes=2-4\nif-range:{LAST_MODIFIED}\n")), part);
+        assert_eq!(condition("GET", "range:bytes=10-\n"), Condition::Unsatisfiable);
+    }
+
+    #[test]
+    fn a_head_says_age_and_status_and_what_the_answer_carries() {
+        let head = |fields: &str| {
+            let mut out = String::new();
+            Answer::new(stored(), "GET", Fields::new(fields), 7_999).write_head("ns/name", &mut out);
+            out
+        };
+        let trailer = "age:7\ncache-status:ns/name; hit; ttl=52\n";
+        assert_eq!(
+            head("if-none-match:\"v1\"\n"),
+            format!("Not Modified\netag:W/\"v1\"\nx-a:1\n{trailer}")
+        );
+        assert!(head("range:bytes=2-4\n").ends_with(&format!("content-length:3\ncontent-range:bytes 2-4/10\n{trailer}")));
+        assert!(head("range:bytes=10-\n").contains("\ncontent-range:bytes */10\n"));
+        assert!(head("").starts_with("OK\netag:") && head("").ends_with(trailer));
+    }
+}

@@ -1,0 +1,191 @@
+//! How long a response is fresh, how long it may be served stale, and how old it is (RFC 9111, section 4.2).
+
+use std::fmt::Write as _;
+
+use super::Directives;
+use crate::field::date_seconds;
+use crate::field::lines::Fields;
+use crate::rule::Terms;
+
+/// Freshness lifetime where nobody says anything.
+const DEFAULT_TTL_SECONDS: u32 = 60;
+
+/// What one call sets over what is configured.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Overrides {
+    /// Freshness lifetime in seconds.
+    pub ttl: Option<u32>,
+    /// Stale window in seconds.
+    pub stale_while_revalidate: Option<u32>,
+}
+
+/// The times of one entry, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Freshness {
+    /// When the response was put.
+    pub stored_at: i64,
+    /// Its age then (section 4.2.3).
+    pub initial_age: i64,
+    /// Freshness lifetime.
+    pub lifetime: i64,
+    /// Stale window behind it (RFC 5861, section 3).
+    pub stale_window: i64,
+}
+
+/// How an entry stands at some moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Within its freshness lifetime.
+    Fresh,
+    /// Past it, within the stale window.
+    Stale,
+    /// Past both: as good as gone.
+    Expired,
+}
+
+impl Freshness {
+    /// Decides the times of a response put at `now`: the call's word before the configured one before the
+    /// response's own, else 60 seconds. The second value is the `Cache-Control` to store in place of the
+    /// response's, or `None` where the response itself decided.
+    pub fn decide(
+        overrides: Overrides,
+        terms: &Terms,
+        directives: &Directives,
+        fields: Fields<'_>,
+        now: i64,
+    ) -> (Self, Option<String>) {
+        let Directives { targeted, general } = directives;
+        let configured = overrides.ttl.or(terms.ttl);
+        let own = match configured {
+            Some(_) => None,
+            None => targeted.lifetime().or(general.lifetime()).or_else(|| expires(fields, now)),
+        };
+        let may_be_stale = configured.is_some() || !(targeted.revalidate || general.revalidate);
+        let own_window = targeted.stale_while_revalidate.or(general.stale_while_revalidate);
+        let ttl = configured.or(own).unwrap_or(DEFAULT_TTL_SECONDS);
+        let window = overrides
+            .stale_while_revalidate
+            .or(terms.stale_while_revalidate)
+            .or(own_window.filter(|_| may_be_stale))
+            .unwrap_or(0);
+        let age = if own.is_some() { own_age(fields) } else { 0 };
+        let times = Self {
+            stored_at: now,
+            initial_age: i64::from(age) * 1000,
+            lifetime: i64::from(ttl) * 1000,
+            stale_window: i64::from(window) * 1000,
+        };
+        (times, own.is_none().then(|| written(ttl, window)))
+    }
+
+    /// Age at `now`; a clock that steps back makes nothing younger than it was when put.
+    pub fn age(&self, now: i64) -> i64 {
+        self.initial_age + (now - self.stored_at).max(0)
+    }
+
+    /// Fresh, stale or expired at `now`.
+    pub fn state(&self, now: i64) -> State {
+        let age = self.age(now);
+        if age < self.lifetime {
+            State::Fresh
+        } else if age < self.lifetime + self.stale_window {
+            State::Stale
+        } else {
+            State::Expired
+        }
+    }
+
+    /// The first moment at which the entry is expired, by a clock that does not step back.
+    pub fn deadline(&self) -> i64 {
+        self.stored_at + self.lifetime + self.stale_window - self.initial_age
+    }
+}
+
+fn written(ttl: u32, window: u32) -> String {
+    let mut value = format!("public, max-age={ttl}");
+    if window > 0 {
+        let written = write!(value, ", stale-while-revalidate={window}");
+        debug_assert!(written.is_ok(), "a String takes all that is written to it");
+    }
+    value
+}
+
+/// Lifetime by `Expires` (section 5.3) in seconds; what is no date lies in the past.
+fn expires(fields: Fields<'_>, now: i64) -> Option<u32> {
+    let expires = fields.value("expires")?;
+    let from = fields.value("date").and_then(date_seconds).unwrap_or(now / 1000);
+    let seconds = date_seconds(expires).map_or(0, |at| at - from);
+    Some(seconds.clamp(0, i64::from(i32::MAX)) as u32)
+}
+
+/// `Age` (section 5.1) of a response that came through another cache.
+fn own_age(fields: Fields<'_>) -> u32 {
+    fields.value("age").and_then(|age| age.parse::<u32>().ok()).map_or(0, |age| age.min(i32::MAX as u32))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: i64 = 784_111_777_000; // Sun, 06 Nov 1994 08:49:37 GMT
+
+    fn decide(call: Option<u32>, configured: Option<u32>, fields: &str) -> (i64, i64, Option<String>) {
+        let fields = Fields::new(fields);
+        let overrides = Overrides { ttl: call, stale_while_revalidate: None };
+        let terms = Terms { ttl: configured, ..Terms::default() };
+        let (times, written) = Freshness::decide(overrides, &terms, &Directives::of(fields), fields, NOW);
+        (times.lifetime / 1000, times.stale_window / 1000, written)
+    }
+
+    #[test]
+    fn the_call_beats_the_configuration_beats_the_response_beats_a_minute() {
+        let own = "cdn-cache-control:max-age=4\ncache-control:max-age=2, s-maxage=3\n";
+        let public = |ttl: u32| Some(format!("public, max-age={ttl}"));
+        assert_eq!(decide(Some(0), Some(9), own), (0, 0, public(0)));
+        assert_eq!(decide(None, Some(9), own), (9, 0, public(9)));
+        assert_eq!(decide(None, None, own), (4, 0, None));
+        assert_eq!(decide(None, None, "cache-control:max-age=2, s-maxage=3\n"), (3, 0, None));
+        assert_eq!(decide(None, None, "cache-control:max-age=2\nexpires:0\n"), (2, 0, None));
+        assert_eq!(decide(None, None, "cache-control:public\n"), (60, 0, public(60)));
+    }
+
+    #[test]
+    fn expires_counts_from_the_responses_date() {
+        let expires = "expires:Sun, 06 Nov 1994 08:50:37 GMT\n";
+        assert_eq!(decide(None, None, expires), (60, 0, None));
+        assert_eq!(decide(None, None, &format!("{expires}date:Sun, 06 Nov 1994 08:50:36 GMT\n")), (1, 0, None));
+        assert_eq!(decide(None, None, "expires:tomorrow\n"), (0, 0, None));
+    }
+
+    #[test]
+    fn the_responses_own_window_counts_unless_it_must_be_revalidated() {
+        let own = "cache-control:max-age=1, stale-while-revalidate=5\n";
+        assert_eq!(decide(None, None, own), (1, 5, None));
+        assert_eq!(decide(None, None, "cache-control:max-age=1, stale-while-revalidate=5, must-revalidate\n"), (1, 0, None));
+        assert_eq!(decide(Some(2), None, own), (2, 5, Some("public, max-age=2, stale-while-revalidate=5".into())));
+    }
+
+    #[test]
+    fn an_age_that_came_along_counts_where_the_response_decides() {
+        let own = Fields::new("cache-control:max-age=10\nage:4\n");
+        let decide = |ttl| {
+            let overrides = Overrides { ttl, stale_while_revalidate: None };
+            Freshness::decide(overrides, &Terms::default(), &Directives::of(own), own, NOW).0
+        };
+        assert_eq!(decide(None).age(NOW + 1000), 5000);
+        assert_eq!(decide(None).deadline(), NOW + 6000);
+        assert_eq!(decide(Some(10)).age(NOW + 1000), 1000);
+    }
+
+    #[test]
+    fn fresh_ends_with_the_lifetime_and_stale_with_the_window() {
+        let times = Freshness { stored_at: NOW, initial_age: 0, lifetime: 1000, stale_window: 500 };
+        assert_eq!(times.state(NOW - 99_999), State::Fresh);
+        assert_eq!(times.age(NOW - 99_999), 0);
+        assert_eq!(times.state(NOW + 999), State::Fresh);
+        assert_eq!(times.state(NOW + 1000), State::Stale);
+        assert_eq!(times.state(NOW + 1499), State::Stale);
+        assert_eq!(times.state(NOW + 1500), State::Expired);
+        assert_eq!(times.deadline(), NOW + 1500);
+    }
+}

@@ -1,0 +1,40 @@
+//! Pure decisions from (request, response, now). Nothing here keeps or changes anything.
+
+mod answer;
+mod freshness;
+mod storable;
+
+pub use answer::{Answer, Condition};
+pub use freshness::{Freshness, Overrides, State};
+pub use storable::{Refused, Rejected, Storable, storable};
+
+use crate::field::CacheControl;
+use crate::field::lines::Fields;
+
+/// The head of a response on its way into the store.
+#[derive(Clone, Copy, Debug)]
+pub struct ResponseHead<'a> {
+    /// Status code.
+    pub status: u16,
+    /// Reason phrase, often empty.
+    pub reason: &'a str,
+    /// Header fields.
+    pub fields: Fields<'a>,
+}
+
+/// The response's directives: those meant for caches like this one, and those meant for all.
+#[derive(Debug, Default)]
+pub struct Directives {
+    /// `CDN-Cache-Control` (RFC 9213).
+    pub targeted: CacheControl,
+    /// `Cache-Control` (RFC 9111, section 5.2).
+    pub general: CacheControl,
+}
+
+impl Directives {
+    /// Reads both fields of `fields`.
+    pub fn of(fields: Fields<'_>) -> Self {
+        let read = |name| fields.value(name).map(CacheControl::parse).unwrap_or_default();
+        Self { targeted: read("cdn-cache-control"), general: read("cache-control") }
+    }
+}

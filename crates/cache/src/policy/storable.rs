@@ -1,0 +1,255 @@
+//! Whether a response is stored, and what its stored header fields are: the one predicate.
+
+use std::fmt;
+
+use super::{Directives, ResponseHead};
+use crate::field::lines::Fields;
+use crate::field::{CacheControl, Names, Scope, field_names, members};
+
+/// Why a response that may be put is not stored. Not an error: the put resolves, and the reason is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Refused {
+    /// `no-store` (RFC 9111, section 5.2.2.5).
+    NoStore,
+    /// `no-cache` without field names (section 5.2.2.4).
+    NoCache,
+    /// `private` without field names (section 5.2.2.7).
+    Private,
+    /// A `Set-Cookie` that no `private=Set-Cookie` takes out.
+    SetCookie,
+    /// A status that is no final, complete answer: 1xx and 304.
+    Status,
+    /// `text/event-stream`: a body without an end.
+    EventStream,
+    /// Neither a freshness lifetime nor a stale window is left.
+    Expired,
+    /// A `Cache-Tag` that cannot be a tag.
+    CacheTag,
+    /// Body, header fields, key and tags exceed the bound for one entry, or the entry exceeds the store's.
+    TooLarge,
+}
+
+impl Refused {
+    /// Every reason, in the order of their numbers.
+    pub const ALL: [Self; 9] = [
+        Self::NoStore,
+        Self::NoCache,
+        Self::Private,
+        Self::SetCookie,
+        Self::Status,
+        Self::EventStream,
+        Self::Expired,
+        Self::CacheTag,
+        Self::TooLarge,
+    ];
+
+    /// The reason's name in counts and events.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NoStore => "no-store",
+            Self::NoCache => "no-cache",
+            Self::Private => "private",
+            Self::SetCookie => "set-cookie",
+            Self::Status => "status",
+            Self::EventStream => "event-stream",
+            Self::Expired => "expired",
+            Self::CacheTag => "cache-tag",
+            Self::TooLarge => "too-large",
+        }
+    }
+}
+
+/// Why a put is an error of its caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rejected {
+    /// 206: part of a response is not a response.
+    PartialContent,
+    /// `Vary: *`: no request could ever be answered with it (RFC 9111, section 4.1).
+    VaryAny,
+    /// A method other than GET and HEAD that no covering rule lists.
+    Method,
+}
+
+impl fmt::Display for Rejected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::PartialContent => "a 206 (Partial Content) response cannot be stored",
+            Self::VaryAny => "a response with `Vary: *` cannot be stored",
+            Self::Method => "only GET and HEAD responses are stored, and those of methods that a rule covering the request lists",
+        })
+    }
+}
+
+/// What the response's head says about storing it.
+#[derive(Debug)]
+pub struct Storable {
+    /// Names in the response's own `Vary`.
+    pub vary: Names,
+    /// Tags of its `Cache-Tag`.
+    pub tags: Vec<String>,
+    /// Its directives.
+    pub directives: Directives,
+    /// Fields that must not be kept: hop-by-hop, named by a directive, or this cache's own business.
+    dropped: Names,
+}
+
+impl Storable {
+    /// Whether the field `name` is kept.
+    pub fn keeps(&self, name: &str) -> bool {
+        !self.dropped.contains(name)
+    }
+}
+
+/// Decides whether the response is stored. `by_rule` says that a rule covering the request lists its method.
+///
+/// # Errors
+/// The outer error is the caller's, the inner one the response's.
+pub fn storable(method: &str, by_rule: bool, head: ResponseHead<'_>) -> Result<Result<Storable, Refused>, Rejected> {
+    if !by_rule && !is_safe_to_store(method) {
+        return Err(Rejected::Method);
+    }
+    if head.status == 206 {
+        return Err(Rejected::PartialContent);
+    }
+    let vary = field_names(head.fields.value("vary").unwrap_or_default());
+    if vary.contains("*") {
+        return Err(Rejected::VaryAny);
+    }
+    Ok(judge(head, vary))
+}
+
+fn is_safe_to_store(method: &str) -> bool {
+    method.eq_ignore_ascii_case("GET") || method.eq_ignore_ascii_case("HEAD")
+}
+
+fn judge(head: ResponseHead<'_>, vary: Names) -> Result<Storable, Refused> {
+    if head.status < 200 || head.status == 304 {
+        return Err(Refused::Status);
+    }
+    let directives = Directives::of(head.fields);
+    permits(&directives.general)?;
+    permits(&directives.targeted)?;
+    if is_event_stream(head.fields) {
+        return Err(Refused::EventStream);
+    }
+    let dropped = dropped_fields(head.fields, &directives);
+    if head.fields.value("set-cookie").is_some() && !dropped.contains("set-cookie") {
+        return Err(Refused::SetCookie);
+    }
+    let tags = cache_tags(head.fields)?;
+    Ok(Storable { vary, tags, directives, dropped })
+}
+
+fn permits(directives: &CacheControl) -> Result<(), Refused> {
+    if directives.no_store {
+        Err(Refused::NoStore)
+    } else if directives.private == Scope::Whole {
+        Err(Refused::Private)
+    } else if directives.no_cache == Scope::Whole {
+        Err(Refused::NoCache)
+    } else {
+        Ok(())
+    }
+}
+
+fn is_event_stream(fields: Fields<'_>) -> bool {
+    fields.value("content-type").is_some_and(|value| {
+        let media_type = value.split(';').next().unwrap_or_default().trim();
+        media_type.eq_ignore_ascii_case("text/event-stream")
+    })
+}
+
+/// Hop-by-hop fields (RFC 9111, section 3.1), what `private` and `no-cache` name, and the fields that are
+/// consumed here: tags, and an age that is counted on.
+fn dropped_fields(fields: Fields<'_>, directives: &Directives) -> Names {
+    const ALWAYS: [&str; 10] = [
+        "age",
+        "cache-tag",
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    ];
+    let CacheControl { private, no_cache, .. } = &directives.general;
+    let CacheControl { private: targeted_private, no_cache: targeted_no_cache, .. } = &directives.targeted;
+    let named = [private, no_cache, targeted_private, targeted_no_cache].into_iter().flat_map(|scope| match scope {
+        Scope::Fields(names) => names.iter().collect(),
+        Scope::Nothing | Scope::Whole => Vec::new(),
+    });
+    let by_connection = members(fields.value("connection").unwrap_or_default());
+    Names::new(ALWAYS.into_iter().chain(named).chain(by_connection))
+}
+
+/// The tags of `Cache-Tag`. One that cannot be kept as a tag refuses the whole response: without it, a purge
+/// would leave the entry behind.
+fn cache_tags(fields: Fields<'_>) -> Result<Vec<String>, Refused> {
+    let value = fields.value("cache-tag").unwrap_or_default();
+    value
+        .split(',')
+        .map(|tag| tag.trim_matches([' ', '\t']))
+        .filter(|tag| !tag.is_empty())
+        .map(|tag| if is_tag(tag) { Ok(tag.to_owned()) } else { Err(Refused::CacheTag) })
+        .collect()
+}
+
+fn is_tag(tag: &str) -> bool {
+    tag.chars().count() <= 1024 && !tag.chars().any(char::is_control)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(status: u16, fields: &str) -> Result<Option<Refused>, Rejected> {
+        let head = ResponseHead { status, reason: "", fields: Fields::new(fields) };
+        storable("GET", false, head).map(Result::err)
+    }
+
+    #[test]
+    fn privacy_beats_everything_and_is_told_apart() {
+        for (fields, expected) in [
+            ("cache-control:no-store, max-age=60\n", Some(Refused::NoStore)),
+            ("cache-control:No-Cache\n", Some(Refused::NoCache)),
+            ("cache-control:private\n", Some(Refused::Private)),
+            ("cache-control:max-age=1\ncdn-cache-control:private\n", Some(Refused::Private)),
+            ("cache-control:no-cache=\"x-a\"\n", None),
+            ("set-cookie:a=b\n", Some(Refused::SetCookie)),
+            ("set-cookie:a=b\ncache-control:private=Set-Cookie\n", None),
+            ("set-cookie:a=b\ncache-control:private=\"x, set-cookie\"\n", None),
+            ("content-type:Text/Event-Stream; charset=utf-8\n", Some(Refused::EventStream)),
+            ("cache-tag:a,\u{7f}\n", Some(Refused::CacheTag)),
+        ] {
+            assert_eq!(verdict(200, fields), Ok(expected), "{fields}");
+        }
+        assert_eq!(verdict(304, ""), Ok(Some(Refused::Status)));
+        assert_eq!(verdict(103, ""), Ok(Some(Refused::Status)));
+        assert_eq!(verdict(500, ""), Ok(None));
+    }
+
+    #[test]
+    fn what_no_caller_may_put_is_rejected_before_it_is_judged() {
+        assert_eq!(verdict(206, "cache-control:no-store\n"), Err(Rejected::PartialContent));
+        assert_eq!(verdict(200, "vary:accept, *\n"), Err(Rejected::VaryAny));
+        let head = ResponseHead { status: 200, reason: "", fields: Fields::new("") };
+        assert_eq!(storable("POST", false, head).unwrap_err(), Rejected::Method);
+        assert!(storable("POST", true, head).unwrap().is_ok());
+        assert!(storable("head", false, head).unwrap().is_ok());
+    }
+
+    #[test]
+    fn fields_of_one_connection_and_named_ones_are_not_kept() {
+        let fields = Fields::new("connection:close, x-hop\ncache-control:private=\"x-user\"\ncache-tag:a, b\n");
+        let head = ResponseHead { status: 200, reason: "", fields };
+        let storable = storable("GET", false, head).unwrap().unwrap();
+        for name in ["connection", "x-hop", "x-user", "cache-tag", "age", "transfer-encoding"] {
+            assert!(!storable.keeps(name), "{name}");
+        }
+        assert!(storable.keeps("cache-control") && storable.keeps("content-type"));
+        assert_eq!(storable.tags, ["a", "b"]);
+    }
+}

@@ -1,0 +1,72 @@
+import Database from "libsql"
+import { seed } from "./seed.ts"
+
+export interface Product {
+  id: number
+  name: string
+  price: number
+  description: string
+}
+
+/** No product has the id that was asked for. */
+export class UnknownProduct extends Error {}
+
+/** The change that was asked for is not one a product can have; the message says why. */
+export class InvalidChange extends Error {}
+
+const database = new Database(process.env.STOREFRONT_DB || ":memory:")
+seed(database)
+
+const selectAll = database.prepare("SELECT id, name, price, description FROM products ORDER BY id")
+const selectOne = database.prepare("SELECT id, name, price, description FROM products WHERE id = ?")
+const update = database.prepare(
+  "UPDATE products SET name = coalesce(?, name), price = coalesce(?, price), description = coalesce(?, description) WHERE id = ?",
+)
+
+export async function listProducts(): Promise<Product[]> {
+  return selectAll.all() as Product[]
+}
+
+/** @throws UnknownProduct */
+export async function findProduct(id: string | undefined): Promise<Product> {
+  const [product] = selectOne.all(readId(id)) as Product[]
+  if (!product) throw new UnknownProduct(`No product has the id ${id}`)
+  return product
+}
+
+/** Changes the fields that the input has. @throws UnknownProduct, InvalidChange */
+export async function updateProduct(id: string | undefined, input: unknown): Promise<void> {
+  const change = readChange(input)
+  const { changes } = update.run(
+    change.name ?? null,
+    change.price ?? null,
+    change.description ?? null,
+    readId(id),
+  )
+  if (changes === 0) throw new UnknownProduct(`No product has the id ${id}`)
+}
+
+// One spelling per id, so that the tag `product:<id>` of a write is the tag of the reads.
+function readId(id: string | undefined): number {
+  if (id === undefined || !/^(0|[1-9]\d{0,14})$/.test(id))
+    throw new UnknownProduct(`No product has the id ${id}`)
+  return Number(id)
+}
+
+function readChange(input: unknown): Partial<Product> {
+  if (typeof input !== "object" || input === null || Array.isArray(input)) {
+    throw new InvalidChange("The body must be a JSON object")
+  }
+  for (const [field, value] of Object.entries(input)) assertField(field, value)
+  return input
+}
+
+function assertField(field: string, value: unknown): void {
+  if (field === "name" || field === "description") {
+    if (typeof value !== "string") throw new InvalidChange(`${field} must be a string`)
+  } else if (field === "price") {
+    if (!Number.isFinite(value)) throw new InvalidChange("price must be a number")
+  } else {
+    throw new InvalidChange(`A product has no field ${field} to change`)
+  }
+}

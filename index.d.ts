@@ -1,0 +1,255 @@
+/**
+ * What a call is about: a `Request`, a `URL`, or an absolute `http:` or `https:` URL string.
+ * A URL or a string means GET without headers.
+ */
+export type CacheRequest = Request | URL | string
+
+/** Names whose presence in a request makes it skip the cache: it is neither looked up nor stored nor deleted. */
+export interface CacheBypassOptions {
+  /** Request header names, in any case. */
+  headers?: readonly string[]
+  /** Cookie names; upper and lower case differ. */
+  cookies?: readonly string[]
+  /** Query parameter names; upper and lower case differ. */
+  query?: readonly string[]
+}
+
+/**
+ * Policy for some routes. The first rule whose path and method match a request applies to it, in `key`, `match`,
+ * `put` and `delete` alike. What a rule omits it inherits from the instance; its tags are added to the instance's.
+ */
+export interface CacheRuleOptions {
+  /** Name for diagnostics, 1 to 128 characters. Default: `rule-1`, `rule-2`, … by position. */
+  name?: string
+  /**
+   * Hono path pattern: `/api/posts/:id`, `/api/docs/*`, `/api/posts/:id{[0-9]+}`. Default: every path.
+   * An expression in braces is one of Rust's `regex` crate: no look-around, no back-references.
+   */
+  path?: string
+  /** Methods covered. Default: `["GET", "HEAD"]`. A method other than these can be put only under a rule that lists it. */
+  methods?: readonly string[]
+  /** As {@link CacheModuleOptions.ttlSeconds}. */
+  ttlSeconds?: number
+  /** As {@link CacheModuleOptions.staleWhileRevalidateSeconds}. */
+  staleWhileRevalidateSeconds?: number
+  /** As {@link CacheModuleOptions.vary}; replaces the instance's. */
+  vary?: readonly string[]
+  /** As {@link CacheModuleOptions.tags}; added to the instance's. */
+  tags?: readonly string[]
+  /** Conditions under which a request covered by the rule skips the cache. Default: none. */
+  bypass?: CacheBypassOptions
+}
+
+/** How much of what happens is emitted, and what is left out of it. */
+export interface ObservabilityConfig {
+  /** Shares of records emitted, each from 0 to 1. Default: 1. */
+  sampling?: { success?: number; error?: number }
+  /** Attribute names whose values are replaced before they are emitted. */
+  redaction?: { fields: readonly string[] }
+}
+
+/** Where an instance keeps its entries. */
+export interface CacheStorageOptions {
+  /** In the memory of this process, shared by all of its threads. */
+  memory?: {
+    /**
+     * Bytes that all entries may take: bodies, headers, keys, tags and indexes. Never exceeded.
+     * An integer from 1 to 2^53 - 1. Default: 134217728 (128 MiB).
+     */
+    maxBytes?: number
+    /**
+     * Bytes that one entry's body, headers, key and tags may take together. A larger one is not stored and evicts
+     * nothing. An integer from 1 to 2147483647, at most `maxBytes`. Default: `maxBytes`.
+     */
+    maxEntryBytes?: number
+  }
+}
+
+/** Options of {@link cache}. */
+export interface CacheModuleOptions {
+  /** Stable name of the instance: 1 to 128 of letters, digits, `.`, `_`, `-`. */
+  name: string
+  /** Namespace of the instance, of the same form; `layeron` is reserved. Default: `"default"`. */
+  namespace?: string
+  /**
+   * Fresh lifetime in seconds, an int32 from 0. Default: what the response's `CDN-Cache-Control`, `Cache-Control`
+   * (`s-maxage` before `max-age`) or `Expires` says, else 60.
+   */
+  ttlSeconds?: number
+  /**
+   * Seconds after the fresh lifetime during which the stale response is served, an int32 from 0 (RFC 5861).
+   * Default: the response's own `stale-while-revalidate`, else 0.
+   */
+  staleWhileRevalidateSeconds?: number
+  /** Names of the request headers that are part of the key. Default: none. */
+  vary?: readonly string[]
+  /** Invalidation tags of every stored response: 1 to 1,024 characters, no comma, no control character. Default: none. */
+  tags?: readonly string[]
+  /** Policies for routes, the first that matches applies. Default: none. */
+  rules?: readonly CacheRuleOptions[]
+  /** Settings for the emission of hits, misses, writes and purges. Default: nothing is emitted. */
+  observability?: ObservabilityConfig
+  /** Where entries live. One identity has one storage. Default: 128 MiB of memory. */
+  storage?: CacheStorageOptions
+}
+
+/** Options of `key`, `match` and `delete`. */
+export interface CacheKeyOptions {
+  /** Names of the request headers in the key, in place of the rule's or the instance's. */
+  vary?: readonly string[]
+}
+
+/** Options of `put`. What is given here comes before the rule, the rule before the instance. */
+export interface CachePutOptions extends CacheKeyOptions {
+  /** As {@link CacheModuleOptions.ttlSeconds}. */
+  ttlSeconds?: number
+  /** As {@link CacheModuleOptions.staleWhileRevalidateSeconds}. */
+  staleWhileRevalidateSeconds?: number
+  /** Tags beside those of the rule, the instance and the response's `Cache-Tag`. */
+  tags?: readonly string[]
+}
+
+/** What `purge` removes: the union of what its fields select, of which at least one is needed. */
+export interface CachePurgeSelector {
+  /** The entry with the request's key, in all variants that the responses' own `Vary` made. */
+  request?: CacheRequest
+  /** Entries that have one of these tags. An empty list selects nothing. */
+  tags?: readonly string[]
+  /** Entries whose key begins so, e.g. `https://api.example.com/api/`. A prefix that begins with `/` means that path on every host. */
+  prefix?: string
+  /** Every entry of the instance. */
+  everything?: boolean
+}
+
+/** Counters of an instance, over all threads. */
+export interface CacheStats {
+  /** `match` found an entry. */
+  hits: number
+  /** `match` found none. */
+  misses: number
+  /** Responses stored. */
+  puts: number
+  /** `delete` calls, whatever they found. */
+  deletes: number
+  /** Entries removed by `purge`. */
+  purges: number
+}
+
+/** Why a response was not stored although it may be put. */
+export type CacheRefusal =
+  | "no-store"
+  | "no-cache"
+  | "private"
+  | "set-cookie"
+  /** A 1xx or 304. */
+  | "status"
+  | "event-stream"
+  /** Neither lifetime nor stale window is left. */
+  | "expired"
+  /** A `Cache-Tag` that cannot be a tag. */
+  | "cache-tag"
+  /** Over `maxEntryBytes` or `maxBytes`. */
+  | "too-large"
+
+/** What can be seen of an instance. */
+export interface CacheInspection {
+  /** Entries held, expired ones left out. */
+  entries: number
+  /** Bytes held: bodies, headers, keys, tags and indexes. */
+  bytes: number
+  /** The bound on `bytes`. */
+  maxBytes: number
+  /** Hits that were served after their fresh lifetime. */
+  staleHits: number
+  /** Entries that left to make room. */
+  evictions: number
+  /** Entries that left because they had expired. */
+  expirations: number
+  /** Responses not stored, by reason. Every reason is there. */
+  refusedWrites: Record<CacheRefusal, number>
+  /** Calls of `match`, `put` and `delete` that a rule made skip the cache. */
+  bypasses: number
+}
+
+/** A rule with everything it inherits. */
+export interface ResolvedCacheRule {
+  readonly name: string
+  /** `undefined` covers every path. */
+  readonly path: string | undefined
+  readonly methods: readonly string[]
+  readonly ttlSeconds: number | undefined
+  readonly staleWhileRevalidateSeconds: number | undefined
+  readonly vary: readonly string[]
+  readonly tags: readonly string[]
+  readonly bypass: Readonly<Required<CacheBypassOptions>>
+}
+
+/**
+ * A cache instance.
+ *
+ * Every call that is given bad input throws, or rejects with, a `TypeError` that names the option and what is allowed
+ * and has a `code`: `LAYERON_INVALID_OPTION`, `LAYERON_INVALID_REQUEST` or `LAYERON_INVALID_RESPONSE`. Nothing has changed then.
+ * After {@link CacheModule.close}, every call throws or rejects with an `Error` of code `LAYERON_CLOSED`.
+ */
+export interface CacheModule extends AsyncDisposable {
+  /** What the module is, for `app.use()`. */
+  readonly kind: "cache"
+  readonly name: string
+  readonly namespace: string
+  /** `namespace/name`. Declarations of one identity share entries and counters, across all threads of the process. */
+  readonly identity: string
+  /** The rules, with what they inherit. */
+  readonly rules: readonly ResolvedCacheRule[]
+
+  /**
+   * The key of a request: its URL without fragment and with sorted query parameters, then `#`, the namespace, the method and
+   * the selected headers with their values. Parts are percent-encoded: `https://a.example/?x=1#shop;GET;accept-language=de`.
+   */
+  key(request: CacheRequest, options?: CacheKeyOptions): string
+
+  /**
+   * The stored response for a request, or `undefined`.
+   *
+   * The response is a real `Response` and the caller's own. It says how old it is in `Age` (RFC 9111, section 5.1) and where it
+   * comes from in `Cache-Status` (RFC 9211). To `If-None-Match` and `If-Modified-Since` it may be a 304, to `Range` a 206 or 416.
+   * Counts a hit or a miss; a bypass counts as neither. Costs a few microseconds and never waits.
+   */
+  match(request: CacheRequest, options?: CacheKeyOptions): Promise<Response | undefined>
+
+  /**
+   * Stores a response, and resolves when it can be found.
+   *
+   * Takes the response's body: clone a response that is also returned. GET and HEAD are stored, other methods where a rule
+   * that covers the request lists them. A response that is private (`no-store`, `no-cache`, `private`, `Set-Cookie` that
+   * `private=Set-Cookie` does not take out), a 1xx, a 304, `text/event-stream` or too large is not stored: the put
+   * resolves, and the reason is counted in {@link CacheModule.inspect}.
+   *
+   * Rejects with a `TypeError` for a 206, for `Vary: *`, for a used body and for a body that is not as long as
+   * `Content-Length` says, and with the body's own error where the body fails. Nothing is stored then.
+   */
+  put(request: CacheRequest, response: Response, options?: CachePutOptions): Promise<void>
+
+  /** Removes the entry that `match` would find. Resolves to whether there was one. */
+  delete(request: CacheRequest, options?: CacheKeyOptions): Promise<boolean>
+
+  /** Removes what is selected, each entry counted once. Costs what it removes, whatever the store holds. */
+  purge(selector: CachePurgeSelector): Promise<{ purged: number }>
+
+  /** The counters of the instance. */
+  stats(): Promise<CacheStats>
+
+  /** What the instance holds and what became of what it no longer does. Removes expired entries first. */
+  inspect(): Promise<CacheInspection>
+
+  /** Gives this declaration up. Entries and counters are freed when no declaration of the identity is left open. */
+  close(): Promise<void>
+}
+
+/**
+ * Declares a cache instance. Equal declarations, in any file or thread of the process, are the same instance; one with another
+ * policy (TTL, vary, tags, rules) keeps its own policy over the same entries.
+ *
+ * @throws TypeError with code `LAYERON_INVALID_OPTION` for an option that is not allowed. An unknown option is warned of once.
+ * @throws Error with code `LAYERON_STORAGE_CONFLICT` where the identity is open with another `storage`.
+ */
+export declare function cache(options: CacheModuleOptions): CacheModule

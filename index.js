@@ -1,0 +1,3 @@
+const { cache } = require("./dist/cache.js")
+
+module.exports = { cache }

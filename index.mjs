@@ -1,0 +1,3 @@
+import modules from "./index.js"
+
+export const { cache } = modules

@@ -1,0 +1,3 @@
+#!/usr/bin/env node
+
+require("../dist/cli.js").main(process.argv.slice(2))

@@ -1,0 +1,3 @@
+import core from "./index.js"
+
+export const { backend } = core

@@ -1,0 +1,30 @@
+/** Where `layer dev` listens. */
+export interface Address {
+  readonly host: string
+  readonly port: number
+}
+
+/** Reads `HOST` (default `127.0.0.1`) and `PORT` (default 8787; 0 takes a free one). @throws RangeError */
+export function readAddress(env: NodeJS.ProcessEnv): Address {
+  const text = env.PORT || "8787"
+  const port = Number(text)
+  if (!/^\d+$/.test(text) || port > 65_535) {
+    throw new RangeError(`PORT must be a whole number from 0 to 65535, not "${text}"`)
+  }
+  return { host: env.HOST || "127.0.0.1", port }
+}
+
+/** What to open in a browser to reach the address from this machine. */
+export function originOf({ host, port }: Address): string {
+  const isThisMachine = ["127.0.0.1", "0.0.0.0", "::", "::1"].includes(host)
+  const name = isThisMachine ? "localhost" : host.includes(":") ? `[${host}]` : host
+  return `http://${name}:${port}`
+}
+
+/** What keeps a server from listening, in words. */
+export function explainListenError({ host, port }: Address, error: NodeJS.ErrnoException): string {
+  if (error.code === "EADDRINUSE") {
+    return `Port ${port} on ${host} is in use. Stop what listens there, or choose another with PORT.`
+  }
+  return `Cannot listen on ${host}, port ${port}: ${error.message}`
+}

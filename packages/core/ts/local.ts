@@ -1,0 +1,8 @@
+/** How `layer dev` serves an app: under its base path, for whatever host the request names. */
+export interface LocalService {
+  readonly basePath: string
+  readonly fetch: (request: Request) => Promise<Response>
+}
+
+// From the global registry, because the app may come from another copy of this package than the command.
+export const local = Symbol.for("@layeron/core.local")

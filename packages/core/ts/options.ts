@@ -1,0 +1,58 @@
+import type { BackendModule, BackendOptions } from "../index.js"
+import { type Endpoint, readEndpoint } from "./endpoint.js"
+import { invalidOption } from "./errors.js"
+
+/** Options of `backend()` after their check, with what the endpoint says of paths and hosts. */
+export interface Settings extends BackendOptions {
+  readonly location: Endpoint
+}
+
+type Unchecked = Readonly<Record<string, unknown>>
+
+const known = new Set(["project", "name", "endpoint", "gateway"])
+const warned = new Set<string>()
+
+export function isObject(value: unknown): value is Unchecked {
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+}
+
+export function readOptions(options: unknown = {}): Settings {
+  if (!isObject(options)) throw invalidOption("backend() options", "an object")
+  warnOfUnknown(options)
+  const { project, name, endpoint, gateway } = options
+  return {
+    project: readLabel("project", project),
+    name: readLabel("name", name),
+    endpoint: endpoint as string | undefined,
+    location: readEndpoint(endpoint),
+    gateway: readGateway(gateway),
+  }
+}
+
+export function readModule(value: unknown): BackendModule {
+  const fields = ["kind", "name", "namespace", "identity"]
+  if (isObject(value) && fields.every((field) => typeof value[field] === "string")) {
+    return value as unknown as BackendModule
+  }
+  throw invalidOption("app.use() module", `a module: an object with the strings ${fields.join(", ")}`)
+}
+
+function readLabel(option: string, value: unknown): string | undefined {
+  if (value === undefined || (typeof value === "string" && value !== "")) return value
+  throw invalidOption(`backend().${option}`, "a non-empty string")
+}
+
+function readGateway(value: unknown): Unchecked | undefined {
+  if (value === undefined || isObject(value)) return value
+  throw invalidOption("backend().gateway", "an object")
+}
+
+function warnOfUnknown(options: Unchecked): void {
+  for (const name of Object.keys(options)) {
+    if (known.has(name) || warned.has(name)) continue
+    warned.add(name)
+    process.emitWarning(`backend() has no option named "${name}"; it is ignored`, {
+      code: "LAYERON_UNKNOWN_OPTION",
+    })
+  }
+}

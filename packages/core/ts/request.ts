@@ -1,0 +1,13 @@
+// Methods that the platform's Request refuses; no route can be declared for them.
+const REFUSED = new Set(["CONNECT", "TRACE", "TRACK"])
+
+/**
+ * The platform's own Request for the server's lightweight one, which looks the same but is refused by `fetch(request)`
+ * and `new Request(request)`.
+ */
+export function platformRequest(request: Request): Request {
+  const { url, method, headers, signal } = request
+  if (REFUSED.has(method.toUpperCase())) return request
+  if (method === "GET" || method === "HEAD") return new Request(url, { method, headers, signal })
+  return new Request(url, { method, headers, signal, body: request.body, duplex: "half" })
+}

@@ -1,0 +1,56 @@
+import { once } from "node:events"
+import { createAdaptorServer } from "@hono/node-server"
+import { type Address, explainListenError, originOf, readAddress } from "./address.js"
+import { failed } from "./answer.js"
+import { EntryError, loadEntry, shortName } from "./entry.js"
+import type { LocalService } from "./local.js"
+import { platformRequest } from "./request.js"
+
+/** The process under the watcher: loads the entry and serves it until it is told to stop. */
+async function main(entry: string): Promise<void> {
+  stopWithWatcher()
+  try {
+    const service = await loadEntry(entry)
+    await listen(service, readAddress(process.env))
+  } catch (error) {
+    giveUp(entry, error)
+  }
+}
+
+async function listen(service: LocalService, address: Address): Promise<void> {
+  const server = createAdaptorServer({
+    fetch: (request) => answerFrom(service, platformRequest(request)),
+    overrideGlobalObjects: false,
+  })
+  server.listen(address.port, address.host)
+  try {
+    await once(server, "listening")
+  } catch (error) {
+    throw new EntryError(explainListenError(address, error as NodeJS.ErrnoException))
+  }
+  console.log(`Listening on ${originOf(address)}${service.basePath}`)
+}
+
+async function answerFrom(service: LocalService, request: Request): Promise<Response> {
+  try {
+    return await service.fetch(request)
+  } catch (error) {
+    return failed(request, error)
+  }
+}
+
+function giveUp(entry: string, error: unknown): never {
+  if (error instanceof EntryError) console.error(error.message)
+  else console.error(`Cannot load ${shortName(entry)}:`, error)
+  console.error("Waiting for a change.")
+  process.exit(1)
+}
+
+function stopWithWatcher(): void {
+  for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(0))
+  // A watcher that was killed cannot pass a signal on, and would leave this process holding the port.
+  const watcher = process.ppid
+  setInterval(() => process.ppid === watcher || process.exit(0), 1_000).unref()
+}
+
+void main(process.argv[2] as string)

@@ -1,0 +1,181 @@
+//! The class through which the face calls the core. One object a declaration and thread.
+
+// What napi-derive hands over is owned.
+#![allow(clippy::needless_pass_by_value)]
+
+use layeron_cache::policy::{Answer, Overrides, Refused};
+use layeron_cache::{BadPattern, Cache, Draft, Drafted, Lookup, PutError, PutOptions, StorageConflict};
+use napi::bindgen_prelude::{Either, Uint8Array};
+use napi_derive::napi;
+use slab::Slab;
+
+use crate::convert;
+use crate::inspection::{BindingInspection, BindingStats, number};
+use crate::options::{BindingOptions, BindingSelector};
+use crate::outcome::{self, BYPASSED, NONE, wanted};
+use crate::scratch::Scratch;
+
+type Thrown = napi::Error<&'static str>;
+
+/// A declaration of an instance.
+#[napi]
+pub struct BindingCache {
+    cache: Option<Cache>,
+    scratch: Scratch,
+    /// An answer too big for the scratch buffer, until it is fetched.
+    waiting: Option<Answer>,
+    drafts: Slab<Box<Draft>>,
+}
+
+#[napi]
+impl BindingCache {
+    /// Declares an instance. Throws with code `storage-conflict` where its identity is open with other bounds.
+    #[napi(constructor)]
+    pub fn new(options: BindingOptions, scratch: Uint8Array) -> Result<Self, Thrown> {
+        let bounds = options.bounds();
+        let BindingOptions { namespace, name, terms, rules, .. } = options;
+        let policy = BindingOptions::policy(terms, rules)
+            .map_err(|BadPattern(why)| Thrown::new("bad-pattern", why))?;
+        let cache = Cache::open(&namespace, &name, bounds, policy).map_err(|StorageConflict { open_with }| {
+            let bounds = format!("maxBytes {}, maxEntryBytes {}", open_with.bytes, open_with.entry_bytes);
+            Thrown::new("storage-conflict", bounds)
+        })?;
+        Ok(Self { cache: Some(cache), scratch: Scratch::new(scratch), waiting: None, drafts: Slab::new() })
+    }
+
+    /// The key of a request, or what is wanted to tell it.
+    #[napi]
+    pub fn key(&mut self, request: String, vary: Option<String>) -> Result<Either<String, i32>, Thrown> {
+        let vary = vary.as_deref().map(convert::names);
+        Ok(match cache(&self.cache)?.key(convert::request(&request), vary.as_ref()) {
+            Ok(key) => Either::A(key),
+            Err(missing) => Either::B(wanted(&missing, &mut self.scratch)),
+        })
+    }
+
+    /// Looks a request up. 1: the answer is in the scratch buffer. 0: it is too big and waits to be fetched.
+    #[napi]
+    pub fn look_up(&mut self, request: String, vary: Option<String>, now: f64) -> Result<i32, Thrown> {
+        let cache = cache(&self.cache)?;
+        let vary = vary.as_deref().map(convert::names);
+        Ok(match cache.look_up(convert::request(&request), vary.as_ref(), now as i64) {
+            Ok(Lookup::Hit(answer)) => {
+                let inline = self.scratch.write_answer(&answer, cache.identity());
+                self.waiting = (!inline).then_some(answer);
+                i32::from(inline)
+            }
+            Ok(Lookup::Miss) => NONE,
+            Ok(Lookup::Bypassed) => BYPASSED,
+            Err(missing) => wanted(&missing, &mut self.scratch),
+        })
+    }
+
+    /// Copies head and body of the answer that waits to where they have just the room.
+    #[napi]
+    pub fn fetch(&mut self, mut head: Uint8Array, mut body: Uint8Array) -> bool {
+        // SAFETY: the face has just made both buffers and shows them to nobody before this call returns.
+        #[allow(unsafe_code)]
+        let (head, body) = unsafe { (head.as_mut(), body.as_mut()) };
+        self.waiting.take().is_some_and(|answer| self.scratch.copy_answer(&answer, head, body))
+    }
+
+    /// Decides on a put from the response's head. Returns the draft's number, with the bytes of body it has room for
+    /// in the scratch buffer, or why there is none.
+    #[napi]
+    #[allow(clippy::too_many_arguments)]
+    pub fn draft(
+        &mut self,
+        request: String,
+        vary: Option<String>,
+        status: u32,
+        head: String,
+        ttl_seconds: Option<u32>,
+        stale_while_revalidate_seconds: Option<u32>,
+        tags: String,
+        now: f64,
+    ) -> Result<i32, Thrown> {
+        let cache = cache(&self.cache)?;
+        let overrides = Overrides { ttl: ttl_seconds, stale_while_revalidate: stale_while_revalidate_seconds };
+        let vary = vary.as_deref().map(convert::names);
+        let options = PutOptions { overrides, vary, tags: convert::tags(&tags) };
+        let head = convert::response_head(u16::try_from(status).unwrap_or(0), &head);
+        Ok(match cache.draft(convert::request(&request), head, options, now as i64) {
+            Ok(Drafted::Draft(draft)) => {
+                self.scratch.write_room(cache.room(&draft));
+                self.drafts.insert(draft) as i32
+            }
+            Ok(Drafted::Refused(reason)) => outcome::refused(reason),
+            Ok(Drafted::Bypassed) => BYPASSED,
+            Err(PutError::Rejected(reason)) => outcome::rejected(reason),
+            Err(PutError::Wanted(missing)) => wanted(&missing, &mut self.scratch),
+        })
+    }
+
+    /// Stores a draft with its body, which is copied. Returns why not, or -1.
+    #[napi]
+    pub fn put(&mut self, draft: u32, body: Option<Uint8Array>) -> Result<i32, Thrown> {
+        let Some(draft) = self.drafts.try_remove(draft as usize) else {
+            return Ok(NONE);
+        };
+        let refused = cache(&self.cache)?.put(*draft, body.map(|bytes| bytes.as_ref().into()));
+        Ok(refused.map_or(NONE, outcome::refused))
+    }
+
+    /// Forgets a draft: its body failed, or, where `too_large`, does not fit.
+    #[napi]
+    pub fn abandon(&mut self, draft: u32, too_large: bool) -> Result<(), Thrown> {
+        self.drafts.try_remove(draft as usize);
+        if too_large {
+            cache(&self.cache)?.refuse(Refused::TooLarge);
+        }
+        Ok(())
+    }
+
+    /// Deletes the entry that a lookup would find. 1: there was one. 0: there was none.
+    #[napi]
+    pub fn delete(&mut self, request: String, vary: Option<String>, now: f64) -> Result<i32, Thrown> {
+        let vary = vary.as_deref().map(convert::names);
+        Ok(match cache(&self.cache)?.delete(convert::request(&request), vary.as_ref(), now as i64) {
+            Ok(deleted) => i32::from(deleted),
+            Err(missing) => wanted(&missing, &mut self.scratch),
+        })
+    }
+
+    /// Purges what is selected and returns how many entries that was.
+    #[napi]
+    pub fn purge(&self, selector: BindingSelector, now: f64) -> Result<f64, Thrown> {
+        Ok(number(cache(&self.cache)?.purge(&selector.into(), now as i64)))
+    }
+
+    /// Removes some expired entries. Tells whether entries are left.
+    #[napi]
+    pub fn sweep(&self, now: f64) -> bool {
+        self.cache.as_ref().is_some_and(|cache| cache.sweep(now as i64))
+    }
+
+    /// The documented counters.
+    #[napi]
+    pub fn stats(&self) -> Result<BindingStats, Thrown> {
+        Ok(cache(&self.cache)?.stats().into())
+    }
+
+    /// What can be seen of the instance.
+    #[napi]
+    pub fn inspect(&self, now: f64) -> Result<BindingInspection, Thrown> {
+        Ok(cache(&self.cache)?.inspect(now as i64).into())
+    }
+
+    /// Gives the declaration up. Every later call throws.
+    #[napi]
+    pub fn close(&mut self) {
+        self.waiting = None;
+        self.drafts.clear();
+        if let Some(cache) = self.cache.take() {
+            cache.close();
+        }
+    }
+}
+
+fn cache(open: &Option<Cache>) -> Result<&Cache, Thrown> {
+    open.as_ref().ok_or_else(|| Thrown::new("closed", "the cache is closed"))
+}

@@ -1,0 +1,37 @@
+//! Text from the face, taken apart.
+
+use layeron_cache::Request;
+use layeron_cache::field::Names;
+use layeron_cache::field::lines::Fields;
+use layeron_cache::policy::ResponseHead;
+
+/// Reads `METHOD`, the field lines and, behind an empty line, the URL. `=` before the method says that a URL parser
+/// printed the URL; it can be no part of a method.
+pub(crate) fn request(text: &str) -> Request<'_> {
+    let (method, rest) = text.split_once('\n').unwrap_or((text, "\n"));
+    let (fields, url) = match rest.strip_prefix('\n') {
+        Some(url) => ("", url),
+        None => rest.split_once("\n\n").unwrap_or((rest, "")),
+    };
+    let (method, serialised) = match method.strip_prefix('=') {
+        Some(method) => (method, true),
+        None => (method, false),
+    };
+    Request { method, url, serialised, fields: Fields::new(fields) }
+}
+
+/// Reads the reason phrase and the field lines.
+pub(crate) fn response_head(status: u16, text: &str) -> ResponseHead<'_> {
+    let (reason, fields) = text.split_once('\n').unwrap_or((text, ""));
+    ResponseHead { status, reason, fields: Fields::new(fields) }
+}
+
+/// Reads a list of field names, one a line.
+pub(crate) fn names(text: &str) -> Names {
+    Names::new(text.lines())
+}
+
+/// Reads a list of tags, one a line.
+pub(crate) fn tags(text: &str) -> Vec<String> {
+    text.lines().map(ToOwned::to_owned).collect()
+}

@@ -1,0 +1,71 @@
+//! Counters and measures, as objects.
+
+use layeron_cache::{Inspection, Stats};
+use napi_derive::napi;
+
+/// The documented counters.
+#[napi(object)]
+pub struct BindingStats {
+    pub hits: f64,
+    pub misses: f64,
+    pub puts: f64,
+    pub deletes: f64,
+    pub purges: f64,
+}
+
+/// What can be seen of an instance.
+#[napi(object)]
+pub struct BindingInspection {
+    pub entries: f64,
+    pub bytes: f64,
+    pub max_bytes: f64,
+    pub stale_hits: f64,
+    pub evictions: f64,
+    pub expirations: f64,
+    pub bypasses: f64,
+    pub refused: Vec<BindingRefusals>,
+}
+
+/// How often one reason kept a response out of the store.
+#[napi(object)]
+pub struct BindingRefusals {
+    pub reason: String,
+    pub count: f64,
+}
+
+impl From<Stats> for BindingStats {
+    fn from(stats: Stats) -> Self {
+        Self {
+            hits: number(stats.hits),
+            misses: number(stats.misses),
+            puts: number(stats.puts),
+            deletes: number(stats.deletes),
+            purges: number(stats.purges),
+        }
+    }
+}
+
+impl From<Inspection> for BindingInspection {
+    fn from(seen: Inspection) -> Self {
+        Self {
+            entries: number(seen.usage.entries),
+            bytes: number(seen.usage.bytes),
+            max_bytes: number(seen.bounds.bytes),
+            stale_hits: number(seen.stale_hits),
+            evictions: number(seen.usage.evictions),
+            expirations: number(seen.usage.expirations),
+            bypasses: number(seen.bypasses),
+            refused: seen
+                .refused
+                .into_iter()
+                .map(|(reason, count)| BindingRefusals { reason: reason.name().to_owned(), count: number(count) })
+                .collect(),
+        }
+    }
+}
+
+/// Exact up to 2^53.
+#[allow(clippy::cast_precision_loss)]
+pub(crate) fn number(count: u64) -> f64 {
+    count as f64
+}

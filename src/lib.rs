@@ -1,0 +1,10 @@
+//! The Node binding of the response cache. It converts and forwards, and decides nothing.
+
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod cache;
+mod convert;
+mod inspection;
+mod options;
+mod outcome;
+mod scratch;

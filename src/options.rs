@@ -1,0 +1,96 @@
+//! Options of a declaration, checked and resolved by the face.
+
+use layeron_cache::field::Names;
+use layeron_cache::{BadPattern, Bounds, Bypass, Policy, Rule, Selector, Terms};
+use napi_derive::napi;
+
+/// A declaration.
+#[napi(object)]
+pub struct BindingOptions {
+    pub namespace: String,
+    pub name: String,
+    pub max_bytes: f64,
+    pub max_entry_bytes: f64,
+    pub terms: BindingTerms,
+    pub rules: Vec<BindingRule>,
+}
+
+/// What is configured for an instance or a rule.
+#[napi(object)]
+pub struct BindingTerms {
+    pub ttl_seconds: Option<u32>,
+    pub stale_while_revalidate_seconds: Option<u32>,
+    pub vary: Vec<String>,
+    pub tags: Vec<String>,
+}
+
+/// A rule with what it inherits.
+#[napi(object)]
+pub struct BindingRule {
+    pub path: Option<String>,
+    pub methods: Vec<String>,
+    pub terms: BindingTerms,
+    pub bypass_headers: Vec<String>,
+    pub bypass_cookies: Vec<String>,
+    pub bypass_query: Vec<String>,
+}
+
+/// What a purge selects.
+#[napi(object)]
+pub struct BindingSelector {
+    pub key: Option<String>,
+    pub tags: Vec<String>,
+    pub prefix: Option<String>,
+    pub everything: bool,
+}
+
+/// Why a path pattern cannot be used, or nothing where it can.
+#[napi]
+#[allow(clippy::needless_pass_by_value)]
+pub fn pattern_error(path: String) -> Option<String> {
+    Rule::new(Some(&path), Vec::new(), Terms::default(), Bypass::default()).err().map(|BadPattern(why)| why)
+}
+
+impl BindingOptions {
+    pub(crate) fn bounds(&self) -> Bounds {
+        Bounds { bytes: self.max_bytes as u64, entry_bytes: self.max_entry_bytes as u64 }
+    }
+
+    pub(crate) fn policy(terms: BindingTerms, rules: Vec<BindingRule>) -> Result<Policy, BadPattern> {
+        let rules = rules.into_iter().map(BindingRule::into_rule).collect::<Result<_, _>>()?;
+        Ok(Policy::new(terms.into(), rules))
+    }
+}
+
+impl BindingRule {
+    fn into_rule(self) -> Result<Rule, BadPattern> {
+        let bypass = Bypass {
+            headers: names(&self.bypass_headers),
+            cookies: self.bypass_cookies,
+            query: self.bypass_query,
+        };
+        Rule::new(self.path.as_deref(), self.methods, self.terms.into(), bypass)
+    }
+}
+
+impl From<BindingTerms> for Terms {
+    fn from(terms: BindingTerms) -> Self {
+        Self {
+            ttl: terms.ttl_seconds,
+            stale_while_revalidate: terms.stale_while_revalidate_seconds,
+            vary: names(&terms.vary),
+            tags: terms.tags,
+        }
+    }
+}
+
+impl From<BindingSelector> for Selector {
+    fn from(selector: BindingSelector) -> Self {
+        let BindingSelector { key, tags, prefix, everything } = selector;
+        Self { key, tags, prefix, everything }
+    }
+}
+
+fn names(list: &[String]) -> Names {
+    Names::new(list.iter().map(String::as_str))
+}

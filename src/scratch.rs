@@ -1,0 +1,76 @@
+//! The buffer in which answers cross into JavaScript. It belongs to the face, is written here and is sliced
+//! there before the next call.
+//!
+//! Layout: three 32-bit little-endian words - a number (status, or bytes of room), the length of the head, and the
+//! length of the body or [`NO_BODY`] - then the head, then the body.
+
+use layeron_cache::field::Names;
+use layeron_cache::policy::Answer;
+use napi::bindgen_prelude::Uint8Array;
+
+const WORDS: usize = 12;
+const NO_BODY: u32 = u32::MAX;
+
+pub(crate) struct Scratch {
+    buffer: Uint8Array,
+    head: String,
+}
+
+impl Scratch {
+    pub(crate) fn new(buffer: Uint8Array) -> Self {
+        Self { buffer, head: String::with_capacity(1024) }
+    }
+
+    /// Writes the answer, in the name of `cache`. Tells whether its head and body had room; the words tell how much
+    /// they take either way.
+    pub(crate) fn write_answer(&mut self, answer: &Answer, cache: &str) -> bool {
+        self.head.clear();
+        answer.write_head(cache, &mut self.head);
+        let body = answer.body();
+        let body_length = body.map_or(NO_BODY, |body| body.len() as u32);
+        self.write_words([u32::from(answer.status()), self.head.len() as u32, body_length]);
+        let (head, bytes) = (std::mem::take(&mut self.head), self.bytes());
+        let written = copy_pair(head.as_bytes(), body.unwrap_or_default(), bytes.get_mut(WORDS..).unwrap_or_default());
+        self.head = head;
+        written
+    }
+
+    /// Copies the head written last, and the body of its answer, to where they have just the room.
+    pub(crate) fn copy_answer(&self, answer: &Answer, head: &mut [u8], body: &mut [u8]) -> bool {
+        copy_pair(self.head.as_bytes(), &[], head) && copy_pair(answer.body().unwrap_or_default(), &[], body)
+    }
+
+    /// Writes a list of field names, a line feed behind each.
+    pub(crate) fn write_names(&mut self, names: &Names) {
+        let list: String = names.iter().flat_map(|name| [name, "\n"]).collect();
+        self.write_words([0, list.len() as u32, NO_BODY]);
+        copy_pair(list.as_bytes(), &[], self.bytes().get_mut(WORDS..).unwrap_or_default());
+    }
+
+    /// Writes a number of bytes.
+    pub(crate) fn write_room(&mut self, room: u64) {
+        self.write_words([u32::try_from(room).unwrap_or(u32::MAX), 0, NO_BODY]);
+    }
+
+    fn write_words(&mut self, words: [u32; 3]) {
+        for (chunk, word) in self.bytes().chunks_exact_mut(4).zip(words) {
+            chunk.copy_from_slice(&word.to_le_bytes());
+        }
+    }
+
+    #[allow(unsafe_code)]
+    fn bytes(&mut self) -> &mut [u8] {
+        // SAFETY: the face never lets the buffer out of its hands and reads it only between calls into this
+        // addon, on the one thread that makes them; so nobody else reads or writes while this borrow lasts.
+        unsafe { self.buffer.as_mut() }
+    }
+}
+
+fn copy_pair(first: &[u8], second: &[u8], target: &mut [u8]) -> bool {
+    let room = first.len() + second.len() <= target.len();
+    if room {
+        target[..first.len()].copy_from_slice(first);
+        target[first.len()..first.len() + second.len()].copy_from_slice(second);
+    }
+    room
+}

@@ -1,0 +1,80 @@
+import type { CacheRequest } from "../index.js"
+import * as check from "./check.js"
+import { invalid, shown } from "./errors.js"
+
+/** Options of `key`, `match` and `delete`, as they cross into the addon. */
+export interface KeyArguments {
+  /** Selecting header fields, sorted out one a line; `undefined` leaves the configured ones. */
+  readonly vary: string | undefined
+  readonly names: readonly string[]
+}
+
+/** Options of `put`. */
+export interface PutArguments extends KeyArguments {
+  readonly ttlSeconds: number | undefined
+  readonly staleWhileRevalidateSeconds: number | undefined
+  /** Tags, one a line. */
+  readonly tags: string
+}
+
+/** What `purge` selects. */
+export interface Selection {
+  readonly request: CacheRequest | undefined
+  readonly tags: readonly string[]
+  readonly prefix: string | undefined
+  readonly everything: boolean
+}
+
+/** No options given. */
+export const NO_OPTIONS: KeyArguments = { vary: undefined, names: [] }
+const SELECTORS = ["request", "tags", "prefix", "everything"]
+
+export function readKeyOptions(path: string, given: unknown): KeyArguments {
+  if (given === undefined) return NO_OPTIONS
+  return readVary(path, check.options(path, given, ["vary"]))
+}
+
+export function readPutOptions(path: string, given: unknown): PutArguments {
+  const fields = check.options(path, given, ["vary", "ttlSeconds", "staleWhileRevalidateSeconds", "tags"])
+  return {
+    ...readVary(path, fields),
+    ttlSeconds: check.seconds(`${path}.ttlSeconds`, fields.ttlSeconds),
+    staleWhileRevalidateSeconds: check.seconds(
+      `${path}.staleWhileRevalidateSeconds`,
+      fields.staleWhileRevalidateSeconds,
+    ),
+    tags: (check.optionalList(`${path}.tags`, fields.tags, check.tag) ?? []).join("\n"),
+  }
+}
+
+function readVary(path: string, fields: check.Fields): KeyArguments {
+  const names = check.optionalList(`${path}.vary`, fields.vary, check.headerName)
+  return names === undefined ? NO_OPTIONS : { vary: names.join("\n"), names }
+}
+
+export function readSelector(path: string, given: unknown): Selection {
+  const fields = check.object(path, given)
+  const unknown = Object.keys(fields).find((name) => !SELECTORS.includes(name))
+  if (unknown !== undefined) {
+    throw invalid(
+      "LAYERON_INVALID_OPTION",
+      `${path}.${unknown} selects nothing; known are ${SELECTORS.join(", ")}`,
+    )
+  }
+  const { request, tags, prefix, everything } = fields
+  if (everything !== undefined && typeof everything !== "boolean") {
+    throw check.wrong(`${path}.everything`, "true or false", everything)
+  }
+  if (request === undefined && tags === undefined && prefix === undefined && everything !== true) {
+    throw invalid(
+      "LAYERON_INVALID_OPTION",
+      `${path} must have one of ${SELECTORS.join(", ")}, got ${shown(given)} without any`,
+    )
+  }
+  return {
+    request: request as CacheRequest | undefined,
+    tags: check.optionalList(`${path}.tags`, tags, check.tag) ?? [],
+    prefix: prefix === undefined ? undefined : check.text(`${path}.prefix`, prefix, 65_536),
+    everything: everything === true,
+  }
+}

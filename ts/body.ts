@@ -1,0 +1,64 @@
+import { invalid } from "./errors.js"
+
+/** The body has more bytes than there is room for. */
+export const TOO_LARGE = Symbol("too large")
+
+export type Reader = ReadableStreamDefaultReader<Uint8Array>
+
+export function assertUnused(response: Response, path: string): void {
+  if (response.bodyUsed || response.body?.locked) {
+    throw invalid(
+      "LAYERON_INVALID_RESPONSE",
+      `${path} must have an unused body; clone a response that is also returned`,
+    )
+  }
+}
+
+/** Takes the body of a response, so that nobody else can, or `null` where it has none. */
+export function takeReader(response: Response): Reader | null {
+  return response.body?.getReader() ?? null
+}
+
+/** Lets the rest of a body go. What its source says of that no longer matters to anyone. */
+export function discard(reader: Reader | null): void {
+  reader?.cancel().catch(() => {})
+}
+
+/**
+ * The whole body, `null` where there is none, or {@link TOO_LARGE} as soon as it exceeds `room`. Rejects where it is not
+ * `expected` bytes long, and with the body's own error where it fails.
+ */
+export async function readAll(
+  reader: Reader | null,
+  room: number,
+  expected: number | undefined,
+  path: string,
+): Promise<Uint8Array | null | typeof TOO_LARGE> {
+  if (expected !== undefined && expected > room) return TOO_LARGE
+  const most = Math.min(room, expected ?? room)
+  const chunks: Uint8Array[] = []
+  let length = 0
+  for (let read = await reader?.read(); read?.done === false; read = await reader?.read()) {
+    const { value } = read
+    if (!(value instanceof Uint8Array))
+      throw invalid("LAYERON_INVALID_RESPONSE", `${path} must have a body of bytes`)
+    chunks.push(value)
+    length += value.byteLength
+    if (length > most) break
+  }
+  if (expected !== undefined && length !== expected) throw wrongLength(path, expected)
+  if (length > room) return TOO_LARGE
+  return reader === null ? null : joined(chunks, length)
+}
+
+function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
+  const [first] = chunks
+  return chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks, length)
+}
+
+function wrongLength(path: string, expected: number): TypeError {
+  return invalid(
+    "LAYERON_INVALID_RESPONSE",
+    `${path} must have a body of the ${expected} bytes that its Content-Length says`,
+  )
+}

@@ -1,0 +1,27 @@
+/** Machine-readable causes of errors, in their `code`. */
+export type ErrorCode =
+  | "LAYERON_INVALID_OPTION"
+  | "LAYERON_INVALID_REQUEST"
+  | "LAYERON_INVALID_RESPONSE"
+  | "LAYERON_STORAGE_CONFLICT"
+  | "LAYERON_CLOSED"
+
+/** A `TypeError` that says what is allowed. */
+export function invalid(code: ErrorCode, message: string): TypeError {
+  return Object.assign(new TypeError(message), { code })
+}
+
+/** An `Error` about the state of things rather than about an argument. */
+export function failure(code: ErrorCode, message: string): Error {
+  return Object.assign(new Error(message), { code })
+}
+
+/** A value as a message shows it: short, and never by calling into it. */
+export function shown(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value.length > 64 ? `${value.slice(0, 64)}…` : value)
+  if (typeof value === "bigint") return `${value}n`
+  if (Array.isArray(value)) return "an array"
+  if (value === null || typeof value !== "object")
+    return typeof value === "function" ? "a function" : String(value)
+  return "an object"
+}

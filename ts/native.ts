@@ -1,0 +1,100 @@
+/**
+ * The crossing into the addon, of which this is the only importer. Answers come back in one buffer that is read before the
+ * next call; nothing of it leaves this file but copies.
+ */
+import { BindingCache, type BindingOptions } from "../native.js"
+import { failure } from "./errors.js"
+
+export {
+  BindingCache,
+  type BindingOptions,
+  type BindingRule,
+  type BindingTerms,
+  patternError,
+} from "../native.js"
+
+/** What a call reports instead of a result. The addon knows them by the same names. */
+export const WANTS_URL = -3
+export const WANTS_FIELDS = -4
+const REJECTED = -200
+
+/** What a put must be about, and what that must be. */
+export interface Demand {
+  readonly about: "request" | "response"
+  readonly must: string
+}
+
+const REJECTIONS: readonly Demand[] = [
+  { about: "response", must: "must not be a 206 (Partial Content)" },
+  { about: "response", must: "must not have a Vary of *" },
+  { about: "request", must: "must be a GET or HEAD, or of a method that a rule covering it lists" },
+]
+
+/** The three words at the start of the buffer. */
+const WORDS_BYTES = 12
+const NO_BODY = 0xffff_ffff
+
+/** Up to here one copy more is cheaper than a second call. */
+const SCRATCH_BYTES = 32 * 1024
+
+const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES)
+const words = new DataView(scratch.buffer)
+
+/** A response as it comes out of the store: head and body are the caller's own. */
+export interface Answer {
+  readonly status: number
+  /** Reason phrase and field lines, each ended by a line feed. */
+  readonly head: Buffer
+  readonly body: Buffer | null
+}
+
+export function openBinding(options: BindingOptions): BindingCache {
+  try {
+    return new BindingCache(options, scratch)
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    if (code !== "storage-conflict") throw error
+    const identity = `${options.namespace}/${options.name}`
+    throw failure("LAYERON_STORAGE_CONFLICT", `${identity} is open with another storage: ${message}`)
+  }
+}
+
+/** The answer that `lookUp` reported with `outcome`, 1 where it is in the buffer, 0 where it waits. */
+export function takeAnswer(binding: BindingCache, outcome: number): Answer {
+  const status = words.getUint32(0, true)
+  const headLength = words.getUint32(4, true)
+  const bodyLength = words.getUint32(8, true)
+  const length = bodyLength === NO_BODY ? 0 : bodyLength
+  if (outcome === 0) {
+    const head = Buffer.allocUnsafe(headLength)
+    const body = Buffer.allocUnsafeSlow(length)
+    binding.fetch(head, body)
+    return { status, head, body: bodyLength === NO_BODY ? null : body }
+  }
+  const copy = Buffer.allocUnsafe(headLength + length)
+  scratch.copy(copy, 0, WORDS_BYTES, WORDS_BYTES + headLength + length)
+  return {
+    status,
+    head: copy.subarray(0, headLength),
+    body: bodyLength === NO_BODY ? null : copy.subarray(headLength),
+  }
+}
+
+/** The field names that the last call reported as wanted. */
+export function takeWantedFields(): string[] {
+  const length = words.getUint32(4, true)
+  return scratch
+    .toString("latin1", WORDS_BYTES, WORDS_BYTES + length)
+    .trimEnd()
+    .split("\n")
+}
+
+/** The bytes of body that the last draft has room for. */
+export function takeRoom(): number {
+  return words.getUint32(0, true)
+}
+
+/** What a rejected put should have been, or `undefined` where `outcome` is no rejection. */
+export function rejection(outcome: number): Demand | undefined {
+  return REJECTIONS[REJECTED - outcome]
+}

@@ -1,0 +1,177 @@
+import type { CacheBypassOptions, ResolvedCacheRule } from "../index.js"
+import * as check from "./check.js"
+import { type BindingOptions, type BindingRule, type BindingTerms, patternError } from "./native.js"
+
+const DEFAULT_MAX_BYTES = 128 * 1024 * 1024
+
+/** What a declaration comes to, once checked. */
+export interface Declaration {
+  readonly name: string
+  readonly namespace: string
+  readonly terms: Terms
+  readonly rules: readonly ResolvedCacheRule[]
+  readonly maxBytes: number
+  readonly maxEntryBytes: number
+}
+
+export interface Terms {
+  readonly ttlSeconds: number | undefined
+  readonly staleWhileRevalidateSeconds: number | undefined
+  readonly vary: readonly string[]
+  readonly tags: readonly string[]
+}
+
+const POLICY = ["ttlSeconds", "staleWhileRevalidateSeconds", "vary", "tags"]
+const DECLARATION = ["name", "namespace", ...POLICY, "rules", "observability", "storage"]
+const RULE = ["name", "path", "methods", ...POLICY, "bypass"]
+
+export function readDeclaration(given: unknown): Declaration {
+  const path = "cache()"
+  const fields = check.options(path, check.object(path, given), DECLARATION)
+  const name = check.identifier(`${path}.name`, fields.name)
+  const namespace = readNamespace(`${path}.namespace`, fields.namespace)
+  const terms = readTerms(path, fields, {
+    ttlSeconds: undefined,
+    staleWhileRevalidateSeconds: undefined,
+    vary: [],
+    tags: [],
+  })
+  const rules = check.optionalList(`${path}.rules`, fields.rules, (_, rule) => rule) ?? []
+  readObservability(`${path}.observability`, fields.observability)
+  return {
+    name,
+    namespace,
+    terms,
+    rules: Object.freeze(
+      rules.map((rule, index) => readRule(`${path}.rules[${index}]`, rule, `rule-${index + 1}`, terms)),
+    ),
+    ...readStorage(`${path}.storage`, fields.storage),
+  }
+}
+
+function readNamespace(path: string, value: unknown): string {
+  if (value === undefined) return "default"
+  const namespace = check.identifier(path, value)
+  if (namespace === "layeron") throw check.wrong(path, "another namespace than the reserved layeron", value)
+  return namespace
+}
+
+function readTerms(path: string, fields: check.Fields, inherited: Terms): Terms {
+  const vary = check.optionalList(`${path}.vary`, fields.vary, check.headerName)
+  const tags = check.optionalList(`${path}.tags`, fields.tags, check.tag)
+  return {
+    ttlSeconds: check.seconds(`${path}.ttlSeconds`, fields.ttlSeconds) ?? inherited.ttlSeconds,
+    staleWhileRevalidateSeconds:
+      check.seconds(`${path}.staleWhileRevalidateSeconds`, fields.staleWhileRevalidateSeconds) ??
+      inherited.staleWhileRevalidateSeconds,
+    vary: Object.freeze(vary ?? inherited.vary),
+    tags: Object.freeze([...new Set([...inherited.tags, ...(tags ?? [])])]),
+  }
+}
+
+function readRule(path: string, given: unknown, defaultName: string, inherited: Terms): ResolvedCacheRule {
+  const fields = check.options(path, check.object(path, given), RULE)
+  const methods = check.optionalList(`${path}.methods`, fields.methods, check.method) ?? ["GET", "HEAD"]
+  if (methods.length === 0)
+    throw check.wrong(`${path}.methods`, "a list of at least one method", fields.methods)
+  return Object.freeze({
+    name: fields.name === undefined ? defaultName : check.text(`${path}.name`, fields.name, 128),
+    path: readPattern(`${path}.path`, fields.path),
+    methods: Object.freeze(methods),
+    ...readTerms(path, fields, inherited),
+    bypass: readBypass(`${path}.bypass`, fields.bypass),
+  })
+}
+
+function readPattern(path: string, value: unknown): string | undefined {
+  if (value === undefined) return undefined
+  const pattern = check.text(path, value, 2048)
+  if (!pattern.startsWith("/") && pattern !== "*")
+    throw check.wrong(path, "a path pattern that begins with '/'", value)
+  const problem = patternError(pattern)
+  if (problem != null) throw check.wrong(path, `a path pattern whose expressions compile (${problem})`, value)
+  return pattern
+}
+
+function readBypass(path: string, value: unknown): Readonly<Required<CacheBypassOptions>> {
+  const fields = check.options(path, value, ["headers", "cookies", "query"])
+  return Object.freeze({
+    headers: Object.freeze(check.optionalList(`${path}.headers`, fields.headers, check.headerName) ?? []),
+    cookies: Object.freeze(check.optionalList(`${path}.cookies`, fields.cookies, check.name) ?? []),
+    query: Object.freeze(check.optionalList(`${path}.query`, fields.query, check.name) ?? []),
+  })
+}
+
+function readObservability(path: string, value: unknown): void {
+  const fields = check.options(path, value, ["sampling", "redaction"])
+  const sampling = check.options(`${path}.sampling`, fields.sampling, ["success", "error"])
+  check.share(`${path}.sampling.success`, sampling.success)
+  check.share(`${path}.sampling.error`, sampling.error)
+  const redaction = check.options(`${path}.redaction`, fields.redaction, ["fields"])
+  check.optionalList(`${path}.redaction.fields`, redaction.fields, check.name)
+}
+
+function readStorage(path: string, value: unknown): { maxBytes: number; maxEntryBytes: number } {
+  const fields = check.options(path, value, ["memory"])
+  const memory = check.options(`${path}.memory`, fields.memory, ["maxBytes", "maxEntryBytes"])
+  const maxBytes =
+    memory.maxBytes === undefined
+      ? DEFAULT_MAX_BYTES
+      : check.integer(`${path}.memory.maxBytes`, memory.maxBytes, 1, Number.MAX_SAFE_INTEGER)
+  const most = Math.min(maxBytes, check.INT32_MAX)
+  const maxEntryBytes =
+    memory.maxEntryBytes === undefined
+      ? most
+      : check.integer(`${path}.memory.maxEntryBytes`, memory.maxEntryBytes, 1, most)
+  return { maxBytes, maxEntryBytes }
+}
+
+/** Names of the request fields that the declaration's policy may need. */
+export function neededFields({ terms, rules }: Declaration): string[] {
+  const ofRules = rules.flatMap(({ vary, bypass }) => [
+    ...vary,
+    ...bypass.headers,
+    ...(bypass.cookies.length > 0 ? ["cookie"] : []),
+  ])
+  return [...terms.vary, ...ofRules]
+}
+
+/** The declaration as the addon takes it. */
+export function bindingOptions({
+  namespace,
+  name,
+  terms,
+  rules,
+  maxBytes,
+  maxEntryBytes,
+}: Declaration): BindingOptions {
+  return {
+    namespace,
+    name,
+    maxBytes,
+    maxEntryBytes,
+    terms: bindingTerms(terms),
+    rules: rules.map(bindingRule),
+  }
+}
+
+function bindingTerms({ ttlSeconds, staleWhileRevalidateSeconds, vary, tags }: Terms): BindingTerms {
+  return {
+    ttlSeconds,
+    staleWhileRevalidateSeconds,
+    vary: [...vary],
+    tags: [...tags],
+  }
+}
+
+function bindingRule(rule: ResolvedCacheRule): BindingRule {
+  const { headers, cookies, query } = rule.bypass
+  return {
+    path: rule.path,
+    methods: [...rule.methods],
+    terms: bindingTerms(rule),
+    bypassHeaders: [...headers],
+    bypassCookies: [...cookies],
+    bypassQuery: [...query],
+  }
+}

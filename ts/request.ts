@@ -1,0 +1,91 @@
+import type { CacheRequest } from "../index.js"
+import { isToken } from "./check.js"
+import { invalid, shown } from "./errors.js"
+
+/** Names of request fields, and the lines that say that a request has none of them. */
+export class FieldNames {
+  readonly list: readonly string[]
+  readonly absent: string
+
+  constructor(names: Iterable<string>) {
+    this.list = [...new Set(names)]
+    this.absent = this.list.map((name) => `${name}\n`).join("")
+  }
+
+  with(names: Iterable<string>): FieldNames {
+    return new FieldNames([...this.list, ...names])
+  }
+}
+
+/** A request on its way into the addon. */
+export interface RequestParts {
+  /** The method and the lines of the fields that were looked for, a line feed behind each. */
+  readonly head: string
+  readonly url: string
+}
+
+/** Reads the method, the URL and the fields `names` of a request. `path` names the argument in errors. */
+export function readRequest(request: CacheRequest, names: FieldNames, path: string): RequestParts {
+  if (typeof request === "string") return { head: `GET\n${names.absent}`, url: request }
+  if (request instanceof URL) return { head: `GET\n${names.absent}`, url: request.href }
+  if (!isRequest(request)) throw notRequest(path, request)
+  const { method, url } = request
+  if (method !== "GET" && !isToken(method)) throw notRequest(path, request)
+  return { head: `${method}\n${fieldLines(request.headers, names, path)}`, url }
+}
+
+/** The text in which a request crosses. */
+export function requestText({ head, url }: RequestParts): string {
+  return `${head}\n${url}`
+}
+
+/** The same with the URL parsed and serialised by the platform. */
+export function serialisedText({ head, url }: RequestParts, path: string): string {
+  const parsed = parse(url)
+  if (parsed === undefined || (parsed.protocol !== "http:" && parsed.protocol !== "https:")) {
+    throw invalid(
+      "LAYERON_INVALID_REQUEST",
+      `${path} must have an absolute http: or https: URL, got ${shown(url)}`,
+    )
+  }
+  return `=${head}\n${parsed.href}`
+}
+
+function parse(url: string): URL | undefined {
+  try {
+    return new URL(url)
+  } catch {
+    return undefined
+  }
+}
+
+interface RequestLike {
+  readonly method: string
+  readonly url: string
+  readonly headers: { get(name: string): string | null }
+}
+
+/** Requests of another realm or of the undici package are as good as the platform's. */
+function isRequest(value: unknown): value is RequestLike {
+  if (typeof value !== "object" || value === null) return false
+  const { method, url, headers } = value as Partial<RequestLike>
+  return typeof method === "string" && typeof url === "string" && typeof headers?.get === "function"
+}
+
+function fieldLines(headers: RequestLike["headers"], names: FieldNames, path: string): string {
+  let lines = ""
+  for (const name of names.list) {
+    const value = headers.get(name)
+    if (value === null) lines += `${name}\n`
+    else if (value.includes("\n")) throw notRequest(path, `a line feed in ${name}`)
+    else lines += `${name}:${value}\n`
+  }
+  return lines
+}
+
+function notRequest(path: string, value: unknown): TypeError {
+  return invalid(
+    "LAYERON_INVALID_REQUEST",
+    `${path} must be a Request, a URL or an absolute http: or https: URL string, got ${shown(value)}`,
+  )
+}

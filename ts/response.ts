@@ -1,0 +1,149 @@
+import type { Answer } from "./native.js"
+
+/**
+ * The platform's own class. A server adapter may have put another in its place, whose instances keep state of their own; the
+ * class that it extends is the one to extend here.
+ */
+function platformResponse(): typeof Response {
+  let found = globalThis.Response
+  for (;;) {
+    const parent = Object.getPrototypeOf(found)
+    if (typeof parent?.prototype !== "object" || parent.prototype === null) return found
+    found = parent
+  }
+}
+
+const PlatformResponse = platformResponse()
+// Its members are declared as properties, which accessors cannot override.
+const Base = PlatformResponse as unknown as new (body: null) => object
+const BYTE_ORDER_MARK = "\ufeff"
+
+/**
+ * A stored response. Making a `Response` with headers and body costs ten times the lookup, so each part is made when it is first
+ * asked for; whatever needs a stream is handed on to a `Response` of the platform made then.
+ */
+export class StoredResponse extends Base implements Response {
+  declare readonly type: Response["type"]
+  declare readonly url: string
+  declare readonly redirected: boolean
+  readonly #answer: Answer
+  #headers: Headers | undefined
+  /** Whether the body's bytes belong to a clone as well. */
+  #shared = false
+  #used = false
+  #platform: Response | undefined
+
+  constructor(answer: Answer) {
+    super(null)
+    this.#answer = answer
+  }
+
+  get status(): number {
+    return this.#answer.status
+  }
+
+  get ok(): boolean {
+    return this.status >= 200 && this.status <= 299
+  }
+
+  get statusText(): string {
+    const { head } = this.#answer
+    return head.toString("utf8", 0, head.indexOf("\n"))
+  }
+
+  get headers(): Headers {
+    this.#headers ??= readHeaders(this.#answer.head)
+    return this.#headers
+  }
+
+  get body(): Response["body"] {
+    return this.#answer.body === null ? null : this.#materialised().body
+  }
+
+  get bodyUsed(): boolean {
+    return this.#platform?.bodyUsed ?? this.#used
+  }
+
+  async text(): Promise<string> {
+    if (this.#platform !== undefined) return this.#platform.text()
+    return decode(this.#take())
+  }
+
+  async json(): Promise<unknown> {
+    return JSON.parse(await this.text())
+  }
+
+  async arrayBuffer(): Promise<ArrayBuffer> {
+    if (this.#platform !== undefined) return this.#platform.arrayBuffer()
+    return this.#takeOwn().buffer
+  }
+
+  async bytes(): Promise<Uint8Array<ArrayBuffer>> {
+    if (this.#platform !== undefined) return new Uint8Array(await this.#platform.arrayBuffer())
+    return this.#takeOwn()
+  }
+
+  async blob(): Promise<Blob> {
+    return this.#materialised().blob()
+  }
+
+  async formData(): Promise<FormData> {
+    return this.#materialised().formData()
+  }
+
+  clone(): Response {
+    if (this.#platform !== undefined) return new PlatformResponse(this.#platform.clone().body, this.#init())
+    if (this.#used) throw new TypeError("Response.clone: Body has already been consumed.")
+    this.#shared = true
+    const clone = new StoredResponse(this.#answer)
+    clone.#shared = true
+    if (this.#headers !== undefined) clone.#headers = new Headers(this.#headers)
+    return clone
+  }
+
+  /** The body's bytes, to be read and not to be given away. */
+  #take(): Buffer {
+    const { body } = this.#answer
+    if (body === null) return Buffer.alloc(0)
+    if (this.#used) throw new TypeError("Body is unusable: Body has already been read")
+    this.#used = true
+    return body
+  }
+
+  /** The body's bytes in a buffer of their own, to be given away. */
+  #takeOwn(): Uint8Array<ArrayBuffer> {
+    const body = this.#take()
+    const alone = !this.#shared && body.byteLength === body.buffer.byteLength
+    return alone ? new Uint8Array(body.buffer as ArrayBuffer) : new Uint8Array(body)
+  }
+
+  #init(): ResponseInit {
+    return { status: this.status, statusText: this.statusText, headers: this.headers }
+  }
+
+  /** The platform's response with the same parts, which keeps the state of the body from now on. */
+  #materialised(): Response {
+    if (this.#platform === undefined) {
+      const { body } = this.#answer
+      this.#platform = new PlatformResponse(body === null ? null : new Uint8Array(body), this.#init())
+      // Read already: its stream has to say so.
+      if (this.#used) void this.#platform.body?.cancel()
+    }
+    return this.#platform
+  }
+}
+
+function decode(bytes: Buffer): string {
+  const text = bytes.toString("utf8")
+  return text.startsWith(BYTE_ORDER_MARK) ? text.slice(1) : text
+}
+
+function readHeaders(head: Buffer): Headers {
+  const headers = new Headers()
+  const lines = head.toString("utf8").split("\n")
+  for (const line of lines.slice(1, -1)) {
+    const colon = line.indexOf(":")
+    headers.append(line.slice(0, colon), line.slice(colon + 1))
+  }
+  return headers
+}
