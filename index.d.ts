@@ -40,12 +40,19 @@ export interface CacheRuleOptions {
   bypass?: CacheBypassOptions
 }
 
-/** How much of what happens is emitted, and what is left out of it. */
+/**
+ * Emission of the metrics `cache.hits`, `cache.misses`, `cache.puts`, `cache.deletes`, `cache.purges` (by the number of entries) and
+ * `cache.errors`, each with the attributes `product` (`cache`), `namespace` and `name`. They are counted through `@opentelemetry/api`
+ * where the app has it installed, and written as one line of JSON each to `sink`, there with `time`, `operation`, `outcome`,
+ * `reason` and `key` in addition.
+ */
 export interface ObservabilityConfig {
-  /** Shares of records emitted, each from 0 to 1. Default: 1. */
+  /** Shares of metrics emitted, each from 0 to 1: of errors, and of everything else. Default: 1. */
   sampling?: { success?: number; error?: number }
-  /** Attribute names whose values are replaced before they are emitted. */
+  /** Attributes whose values are replaced by `[redacted]` before they are emitted. Default: none. */
   redaction?: { fields: readonly string[] }
+  /** Where lines of JSON go; a function gets each without a line feed. Default: nowhere. */
+  sink?: "stdout" | "stderr" | ((line: string) => void) | { write(text: string): unknown }
 }
 
 /** Where an instance keeps its entries. */
@@ -119,6 +126,11 @@ export interface CachePurgeSelector {
   prefix?: string
   /** Every entry of the instance. */
   everything?: boolean
+  /**
+   * Makes the entries stale instead of removing them: they are served for the rest of their stale window while one caller refreshes
+   * each. An entry without a stale window is removed. Default: false.
+   */
+  soft?: boolean
 }
 
 /** Counters of an instance, over all threads. */
@@ -159,16 +171,79 @@ export interface CacheInspection {
   bytes: number
   /** The bound on `bytes`. */
   maxBytes: number
+  /** Different tags that entries have. */
+  tags: number
+  /** Seconds since the oldest entry was put, or `null` where there is none. */
+  oldestEntrySeconds: number | null
   /** Hits that were served after their fresh lifetime. */
   staleHits: number
+  /** Callers that got a miss to refresh a stale entry while others were served it. */
+  elections: number
   /** Entries that left to make room. */
   evictions: number
   /** Entries that left because they had expired. */
   expirations: number
+  /** Puts held back because something of them was purged or deleted after the miss that led to them. */
+  fencedWrites: number
   /** Responses not stored, by reason. Every reason is there. */
   refusedWrites: Record<CacheRefusal, number>
   /** Calls of `match`, `put` and `delete` that a rule made skip the cache. */
   bypasses: number
+}
+
+/** Why a request is a hit, a miss or a bypass. */
+export interface CacheExplanation {
+  /** What `match` would come to; `stale` is a hit for all but the one caller who refreshes the entry. */
+  outcome: "hit" | "stale" | "miss" | "bypass"
+  /** The whole in one sentence. */
+  sentence: string
+  key: string
+  /** The URL part of the key. */
+  url: string
+  method: string
+  namespace: string
+  /** The headers in the key with the request's values, `null` where it lacks one. */
+  vary: Record<string, string | null>
+  /** The rule that applies, and why. */
+  rule: { name: string; because: string } | null
+  /** What makes the request skip the cache. */
+  bypass: { by: "header" | "cookie" | "query"; name: string } | null
+  /** The entry that answers the request. */
+  entry: {
+    stale: boolean
+    ageSeconds: number
+    /** Freshness lifetime. */
+    lifetimeSeconds: number
+    /** What is left of the stale window; all of it while the entry is fresh. */
+    staleWindowLeftSeconds: number
+    tags: string[]
+    /** Bytes that the entry takes in the store. */
+    bytes: number
+  } | null
+}
+
+/**
+ * What is published on the `diagnostics_channel` channels `layeron:cache:match`, `layeron:cache:put`, `layeron:cache:delete` and
+ * `layeron:cache:purge`. Nothing is built for a channel without subscribers.
+ */
+export interface CacheEvent {
+  operation: "match" | "put" | "delete" | "purge"
+  identity: string
+  namespace: string
+  name: string
+  /**
+   * match: `hit`, `stale`, `miss`, `bypass` · put: `stored`, `refused`, `fenced`, `bypass`, `error` · delete: `deleted`, `absent`,
+   * `bypass` · purge: `purged`, `softened`
+   */
+  outcome: string
+  /** A miss is `elected` or `absent`; a put refused for a {@link CacheRefusal}; a bypass for a `header`, `cookie` or `query` and its name. */
+  reason?: string
+  /** The key; of a purge, the one that its request selects. */
+  key?: string
+  /** Entries that a purge selected. */
+  purged?: number
+  /** What else a purge selected by. */
+  selected?: { tags: readonly string[]; prefix?: string; everything: boolean }
 }
 
 /** A rule with everything it inherits. */
@@ -213,6 +288,9 @@ export interface CacheModule extends AsyncDisposable {
    * The response is a real `Response` and the caller's own. It says how old it is in `Age` (RFC 9111, section 5.1) and where it
    * comes from in `Cache-Status` (RFC 9211). To `If-None-Match` and `If-Modified-Since` it may be a 304, to `Range` a 206 or 416.
    * Counts a hit or a miss; a bypass counts as neither. Costs a few microseconds and never waits.
+   *
+   * Inside the stale window one caller, of all threads, gets a miss and is to put a new response; everyone else is served the stale
+   * one. A caller that has not put within 30 s is replaced.
    */
   match(request: CacheRequest, options?: CacheKeyOptions): Promise<Response | undefined>
 
@@ -223,6 +301,11 @@ export interface CacheModule extends AsyncDisposable {
    * that covers the request lists them. A response that is private (`no-store`, `no-cache`, `private`, `Set-Cookie` that
    * `private=Set-Cookie` does not take out), a 1xx, a 304, `text/event-stream` or too large is not stored: the put
    * resolves, and the reason is counted in {@link CacheModule.inspect}.
+   *
+   * A purge is never undone: where something that concerns the response - its key, its URL's prefix, one of its tags - was purged or
+   * deleted after the `match` miss that led to this put, it is not stored either. Pass the same `Request` to both, so that the
+   * cache knows which miss that was; for strings and URLs it goes by the key, and several builds of one key at a time count as
+   * the oldest.
    *
    * Rejects with a `TypeError` for a 206, for `Vary: *`, for a used body and for a body that is not as long as
    * `Content-Length` says, and with the body's own error where the body fails. Nothing is stored then.
@@ -238,8 +321,11 @@ export interface CacheModule extends AsyncDisposable {
   /** The counters of the instance. */
   stats(): Promise<CacheStats>
 
-  /** What the instance holds and what became of what it no longer does. Removes expired entries first. */
+  /** What the instance holds and what became of what it no longer does. Removes expired entries first; looks at every other. */
   inspect(): Promise<CacheInspection>
+
+  /** Why a request is a hit, a miss or a bypass. Changes and counts nothing. */
+  explain(request: CacheRequest, options?: CacheKeyOptions): Promise<CacheExplanation>
 
   /** Gives this declaration up. Entries and counters are freed when no declaration of the identity is left open. */
   close(): Promise<void>

@@ -15,25 +15,32 @@ export declare class BindingCache {
   constructor(options: BindingOptions, scratch: Uint8Array)
   /** The key of a request, or what is wanted to tell it. */
   key(request: string, vary?: string | undefined | null): string | number
-  /** Looks a request up. 1: the answer is in the scratch buffer. 0: it is too big and waits to be fetched. */
-  lookUp(request: string, vary: string | undefined | null, now: number): number
+  /**
+   * Looks a request up. 1: the answer is in the scratch buffer. 0: it is too big and waits to be fetched. On a miss
+   * the number in the scratch buffer is to be given to the put that follows, unless it is `noted` by the key.
+   */
+  lookUp(request: string, vary: string | undefined | null, noted: boolean, now: number): number
   /** Copies head and body of the answer that waits to where they have just the room. */
   fetch(head: Uint8Array, body: Uint8Array): boolean
   /**
    * Decides on a put from the response's head. Returns the draft's number, with the bytes of body it has room for
    * in the scratch buffer, or why there is none.
    */
-  draft(request: string, vary: string | undefined | null, status: number, head: string, ttlSeconds: number | undefined | null, staleWhileRevalidateSeconds: number | undefined | null, tags: string, now: number): number
+  draft(request: string, vary: string | undefined | null, status: number, head: string, ttlSeconds: number | undefined | null, staleWhileRevalidateSeconds: number | undefined | null, tags: string, since: number | undefined | null, now: number): number
   /** Stores a draft with its body, which is copied. Returns why not, or -1. */
   put(draft: number, body?: Uint8Array | undefined | null): number
-  /** Forgets a draft: its body failed, or, where `too_large`, does not fit. */
-  abandon(draft: number, tooLarge: boolean): void
+  /** Forgets a draft, because its body failed. */
+  abandon(draft: number): void
+  /** Forgets a draft, because its body does not fit, and returns that as the reason. */
+  refuseTooLarge(draft: number): number
   /** Deletes the entry that a lookup would find. 1: there was one. 0: there was none. */
   delete(request: string, vary: string | undefined | null, now: number): number
   /** Purges what is selected and returns how many entries that was. */
   purge(selector: BindingSelector, now: number): number
   /** Removes some expired entries. Tells whether entries are left. */
   sweep(now: number): boolean
+  /** Explains what a lookup would come to, or tells what is wanted for that. */
+  explain(request: string, vary: string | undefined | null, now: number): BindingExplanation | number
   /** The documented counters. */
   stats(): BindingStats
   /** What can be seen of the instance. */
@@ -42,12 +49,36 @@ export declare class BindingCache {
   close(): void
 }
 
+/** An entry, its times in milliseconds. */
+export interface BindingExplainedEntry {
+  stale: boolean
+  age: number
+  lifetime: number
+  staleWindow: number
+  tags: Array<string>
+  bytes: number
+}
+
+/** Everything that decides on a request. */
+export interface BindingExplanation {
+  key: string
+  rule?: number
+  bypassKind?: string
+  bypassName?: string
+  vary: Array<BindingSelecting>
+  entry?: BindingExplainedEntry
+}
+
 /** What can be seen of an instance. */
 export interface BindingInspection {
   entries: number
   bytes: number
   maxBytes: number
+  tags: number
+  oldestMs?: number
   staleHits: number
+  elections: number
+  fenced: number
   evictions: number
   expirations: number
   bypasses: number
@@ -80,12 +111,19 @@ export interface BindingRule {
   bypassQuery: Array<string>
 }
 
+/** A selecting header field and its value in the request. */
+export interface BindingSelecting {
+  name: string
+  value?: string
+}
+
 /** What a purge selects. */
 export interface BindingSelector {
   key?: string
   tags: Array<string>
   prefix?: string
   everything: boolean
+  soft: boolean
 }
 
 /** The documented counters. */
@@ -107,3 +145,6 @@ export interface BindingTerms {
 
 /** Why a path pattern cannot be used, or nothing where it can. */
 export declare function patternError(path: string): string | null
+
+/** The names of the reasons for refusing a response, in the order of their numbers. */
+export declare function refusalReasons(): Array<string>

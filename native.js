@@ -837,3 +837,4 @@ module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __n
 module.exports = nativeBinding
 module.exports.BindingCache = nativeBinding.BindingCache
 module.exports.patternError = nativeBinding.patternError
+module.exports.refusalReasons = nativeBinding.refusalReasons

@@ -4,15 +4,18 @@
 #![allow(clippy::needless_pass_by_value)]
 
 use layeron_cache::policy::{Answer, Overrides, Refused};
-use layeron_cache::{BadPattern, Cache, Draft, Drafted, Lookup, PutError, PutOptions, StorageConflict};
+use layeron_cache::{
+    BadPattern, Cache, Draft, Drafted, Lookup, NotedBy, PutError, PutOptions, Since, StorageConflict,
+};
 use napi::bindgen_prelude::{Either, Uint8Array};
 use napi_derive::napi;
 use slab::Slab;
 
 use crate::convert;
+use crate::explanation::BindingExplanation;
 use crate::inspection::{BindingInspection, BindingStats, number};
 use crate::options::{BindingOptions, BindingSelector};
-use crate::outcome::{self, BYPASSED, NONE, wanted};
+use crate::outcome::{self, BYPASSED, ELECTED, NONE, wanted};
 use crate::scratch::Scratch;
 
 type Thrown = napi::Error<&'static str>;
@@ -36,10 +39,11 @@ impl BindingCache {
         let BindingOptions { namespace, name, terms, rules, .. } = options;
         let policy = BindingOptions::policy(terms, rules)
             .map_err(|BadPattern(why)| Thrown::new("bad-pattern", why))?;
-        let cache = Cache::open(&namespace, &name, bounds, policy).map_err(|StorageConflict { open_with }| {
-            let bounds = format!("maxBytes {}, maxEntryBytes {}", open_with.bytes, open_with.entry_bytes);
-            Thrown::new("storage-conflict", bounds)
-        })?;
+        let cache =
+            Cache::open(&namespace, &name, bounds, policy).map_err(|StorageConflict { open_with }| {
+                let bounds = format!("maxBytes {}, maxEntryBytes {}", open_with.bytes, open_with.entry_bytes);
+                Thrown::new("storage-conflict", bounds)
+            })?;
         Ok(Self { cache: Some(cache), scratch: Scratch::new(scratch), waiting: None, drafts: Slab::new() })
     }
 
@@ -47,24 +51,35 @@ impl BindingCache {
     #[napi]
     pub fn key(&mut self, request: String, vary: Option<String>) -> Result<Either<String, i32>, Thrown> {
         let vary = vary.as_deref().map(convert::names);
-        Ok(match cache(&self.cache)?.key(convert::request(&request), vary.as_ref()) {
+        Ok(match open(self.cache.as_ref())?.key(convert::request(&request), vary.as_ref()) {
             Ok(key) => Either::A(key),
             Err(missing) => Either::B(wanted(&missing, &mut self.scratch)),
         })
     }
 
-    /// Looks a request up. 1: the answer is in the scratch buffer. 0: it is too big and waits to be fetched.
+    /// Looks a request up. 1: the answer is in the scratch buffer. 0: it is too big and waits to be fetched. On a miss
+    /// the number in the scratch buffer is to be given to the put that follows, unless it is `noted` by the key.
     #[napi]
-    pub fn look_up(&mut self, request: String, vary: Option<String>, now: f64) -> Result<i32, Thrown> {
-        let cache = cache(&self.cache)?;
+    pub fn look_up(
+        &mut self,
+        request: String,
+        vary: Option<String>,
+        noted: bool,
+        now: f64,
+    ) -> Result<i32, Thrown> {
+        let cache = open(self.cache.as_ref())?;
         let vary = vary.as_deref().map(convert::names);
-        Ok(match cache.look_up(convert::request(&request), vary.as_ref(), now as i64) {
-            Ok(Lookup::Hit(answer)) => {
-                let inline = self.scratch.write_answer(&answer, cache.identity());
+        let noted_by = if noted { NotedBy::Key } else { NotedBy::Caller };
+        Ok(match cache.look_up(convert::request(&request), vary.as_ref(), noted_by, now as i64) {
+            Ok(Lookup::Hit(answer, state)) => {
+                let inline = self.scratch.write_answer(&answer, state, cache.identity());
                 self.waiting = (!inline).then_some(answer);
                 i32::from(inline)
             }
-            Ok(Lookup::Miss) => NONE,
+            Ok(Lookup::Miss { since, elected }) => {
+                self.scratch.write_number(since);
+                if elected { ELECTED } else { NONE }
+            }
             Ok(Lookup::Bypassed) => BYPASSED,
             Err(missing) => wanted(&missing, &mut self.scratch),
         })
@@ -92,16 +107,19 @@ impl BindingCache {
         ttl_seconds: Option<u32>,
         stale_while_revalidate_seconds: Option<u32>,
         tags: String,
+        since: Option<f64>,
         now: f64,
     ) -> Result<i32, Thrown> {
-        let cache = cache(&self.cache)?;
-        let overrides = Overrides { ttl: ttl_seconds, stale_while_revalidate: stale_while_revalidate_seconds };
+        let cache = open(self.cache.as_ref())?;
+        let overrides =
+            Overrides { ttl: ttl_seconds, stale_while_revalidate: stale_while_revalidate_seconds };
         let vary = vary.as_deref().map(convert::names);
         let options = PutOptions { overrides, vary, tags: convert::tags(&tags) };
+        let since = since.map_or(Since::ByKey, |sequence| Since::Noted(sequence as u64));
         let head = convert::response_head(u16::try_from(status).unwrap_or(0), &head);
-        Ok(match cache.draft(convert::request(&request), head, options, now as i64) {
+        Ok(match cache.draft(convert::request(&request), head, &options, since, now as i64) {
             Ok(Drafted::Draft(draft)) => {
-                self.scratch.write_room(cache.room(&draft));
+                self.scratch.write_number(cache.room(&draft));
                 self.drafts.insert(draft) as i32
             }
             Ok(Drafted::Refused(reason)) => outcome::refused(reason),
@@ -117,25 +135,28 @@ impl BindingCache {
         let Some(draft) = self.drafts.try_remove(draft as usize) else {
             return Ok(NONE);
         };
-        let refused = cache(&self.cache)?.put(*draft, body.map(|bytes| bytes.as_ref().into()));
-        Ok(refused.map_or(NONE, outcome::refused))
+        let stored = open(self.cache.as_ref())?.put(*draft, body.map(|bytes| bytes.as_ref().into()));
+        Ok(stored.map_or_else(outcome::not_stored, |()| NONE))
     }
 
-    /// Forgets a draft: its body failed, or, where `too_large`, does not fit.
+    /// Forgets a draft, because its body failed.
     #[napi]
-    pub fn abandon(&mut self, draft: u32, too_large: bool) -> Result<(), Thrown> {
+    pub fn abandon(&mut self, draft: u32) {
         self.drafts.try_remove(draft as usize);
-        if too_large {
-            cache(&self.cache)?.refuse(Refused::TooLarge);
-        }
-        Ok(())
+    }
+
+    /// Forgets a draft, because its body does not fit, and returns that as the reason.
+    #[napi]
+    pub fn refuse_too_large(&mut self, draft: u32) -> Result<i32, Thrown> {
+        self.drafts.try_remove(draft as usize);
+        Ok(outcome::refused(open(self.cache.as_ref())?.refuse(Refused::TooLarge)))
     }
 
     /// Deletes the entry that a lookup would find. 1: there was one. 0: there was none.
     #[napi]
     pub fn delete(&mut self, request: String, vary: Option<String>, now: f64) -> Result<i32, Thrown> {
         let vary = vary.as_deref().map(convert::names);
-        Ok(match cache(&self.cache)?.delete(convert::request(&request), vary.as_ref(), now as i64) {
+        Ok(match open(self.cache.as_ref())?.delete(convert::request(&request), vary.as_ref(), now as i64) {
             Ok(deleted) => i32::from(deleted),
             Err(missing) => wanted(&missing, &mut self.scratch),
         })
@@ -144,7 +165,7 @@ impl BindingCache {
     /// Purges what is selected and returns how many entries that was.
     #[napi]
     pub fn purge(&self, selector: BindingSelector, now: f64) -> Result<f64, Thrown> {
-        Ok(number(cache(&self.cache)?.purge(&selector.into(), now as i64)))
+        Ok(number(open(self.cache.as_ref())?.purge(&selector.into(), now as i64)))
     }
 
     /// Removes some expired entries. Tells whether entries are left.
@@ -153,16 +174,32 @@ impl BindingCache {
         self.cache.as_ref().is_some_and(|cache| cache.sweep(now as i64))
     }
 
+    /// Explains what a lookup would come to, or tells what is wanted for that.
+    #[napi]
+    pub fn explain(
+        &mut self,
+        request: String,
+        vary: Option<String>,
+        now: f64,
+    ) -> Result<Either<BindingExplanation, i32>, Thrown> {
+        let vary = vary.as_deref().map(convert::names);
+        let request = convert::request(&request);
+        Ok(match open(self.cache.as_ref())?.explain(request, vary.as_ref(), now as i64) {
+            Ok(explanation) => Either::A(BindingExplanation::new(explanation, now as i64)),
+            Err(missing) => Either::B(wanted(&missing, &mut self.scratch)),
+        })
+    }
+
     /// The documented counters.
     #[napi]
     pub fn stats(&self) -> Result<BindingStats, Thrown> {
-        Ok(cache(&self.cache)?.stats().into())
+        Ok(open(self.cache.as_ref())?.stats().into())
     }
 
     /// What can be seen of the instance.
     #[napi]
     pub fn inspect(&self, now: f64) -> Result<BindingInspection, Thrown> {
-        Ok(cache(&self.cache)?.inspect(now as i64).into())
+        Ok(open(self.cache.as_ref())?.inspect(now as i64).into())
     }
 
     /// Gives the declaration up. Every later call throws.
@@ -176,6 +213,6 @@ impl BindingCache {
     }
 }
 
-fn cache(open: &Option<Cache>) -> Result<&Cache, Thrown> {
-    open.as_ref().ok_or_else(|| Thrown::new("closed", "the cache is closed"))
+fn open(cache: Option<&Cache>) -> Result<&Cache, Thrown> {
+    cache.ok_or_else(|| Thrown::new("closed", "the cache is closed"))
 }

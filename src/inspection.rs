@@ -1,5 +1,6 @@
 //! Counters and measures, as objects.
 
+use layeron_cache::policy::Refused;
 use layeron_cache::{Inspection, Stats};
 use napi_derive::napi;
 
@@ -13,13 +14,23 @@ pub struct BindingStats {
     pub purges: f64,
 }
 
+/// The names of the reasons for refusing a response, in the order of their numbers.
+#[napi]
+pub fn refusal_reasons() -> Vec<String> {
+    Refused::ALL.iter().map(|reason| reason.name().to_owned()).collect()
+}
+
 /// What can be seen of an instance.
 #[napi(object)]
 pub struct BindingInspection {
     pub entries: f64,
     pub bytes: f64,
     pub max_bytes: f64,
+    pub tags: f64,
+    pub oldest_ms: Option<f64>,
     pub stale_hits: f64,
+    pub elections: f64,
+    pub fenced: f64,
     pub evictions: f64,
     pub expirations: f64,
     pub bypasses: f64,
@@ -46,19 +57,27 @@ impl From<Stats> for BindingStats {
 }
 
 impl From<Inspection> for BindingInspection {
+    #[allow(clippy::cast_precision_loss)]
     fn from(seen: Inspection) -> Self {
         Self {
             entries: number(seen.usage.entries),
             bytes: number(seen.usage.bytes),
             max_bytes: number(seen.bounds.bytes),
+            tags: number(seen.usage.tags),
+            oldest_ms: seen.usage.oldest_ms.map(|age| age as f64),
             stale_hits: number(seen.stale_hits),
+            elections: number(seen.elections),
+            fenced: number(seen.fenced),
             evictions: number(seen.usage.evictions),
             expirations: number(seen.usage.expirations),
             bypasses: number(seen.bypasses),
             refused: seen
                 .refused
                 .into_iter()
-                .map(|(reason, count)| BindingRefusals { reason: reason.name().to_owned(), count: number(count) })
+                .map(|(reason, count)| BindingRefusals {
+                    reason: reason.name().to_owned(),
+                    count: number(count),
+                })
                 .collect(),
         }
     }

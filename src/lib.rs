@@ -4,6 +4,7 @@
 
 mod cache;
 mod convert;
+mod explanation;
 mod inspection;
 mod options;
 mod outcome;

@@ -42,6 +42,7 @@ pub struct BindingSelector {
     pub tags: Vec<String>,
     pub prefix: Option<String>,
     pub everything: bool,
+    pub soft: bool,
 }
 
 /// Why a path pattern cannot be used, or nothing where it can.
@@ -86,8 +87,8 @@ impl From<BindingTerms> for Terms {
 
 impl From<BindingSelector> for Selector {
     fn from(selector: BindingSelector) -> Self {
-        let BindingSelector { key, tags, prefix, everything } = selector;
-        Self { key, tags, prefix, everything }
+        let BindingSelector { key, tags, prefix, everything, soft } = selector;
+        Self { key, tags, prefix, everything, soft }
     }
 }
 

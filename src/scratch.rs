@@ -1,14 +1,16 @@
 //! The buffer in which answers cross into JavaScript. It belongs to the face, is written here and is sliced
 //! there before the next call.
 //!
-//! Layout: three 32-bit little-endian words - a number (status, or bytes of room), the length of the head, and the
-//! length of the body or [`NO_BODY`] - then the head, then the body.
+//! Layout of an answer: four 32-bit little-endian words - status, length of the head, length of the body or [`NO_BODY`],
+//! 1 where the answer is stale - then the head, then the body. Any other result is one 64-bit float.
 
 use layeron_cache::field::Names;
-use layeron_cache::policy::Answer;
+use layeron_cache::policy::{Answer, State};
 use napi::bindgen_prelude::Uint8Array;
 
-const WORDS: usize = 12;
+use crate::inspection;
+
+const WORDS_BYTES: usize = 16;
 const NO_BODY: u32 = u32::MAX;
 
 pub(crate) struct Scratch {
@@ -23,14 +25,19 @@ impl Scratch {
 
     /// Writes the answer, in the name of `cache`. Tells whether its head and body had room; the words tell how much
     /// they take either way.
-    pub(crate) fn write_answer(&mut self, answer: &Answer, cache: &str) -> bool {
+    pub(crate) fn write_answer(&mut self, answer: &Answer, state: State, cache: &str) -> bool {
         self.head.clear();
         answer.write_head(cache, &mut self.head);
         let body = answer.body();
         let body_length = body.map_or(NO_BODY, |body| body.len() as u32);
-        self.write_words([u32::from(answer.status()), self.head.len() as u32, body_length]);
+        let is_stale = u32::from(state == State::Stale);
+        self.write_words([u32::from(answer.status()), self.head.len() as u32, body_length, is_stale]);
         let (head, bytes) = (std::mem::take(&mut self.head), self.bytes());
-        let written = copy_pair(head.as_bytes(), body.unwrap_or_default(), bytes.get_mut(WORDS..).unwrap_or_default());
+        let written = copy_pair(
+            head.as_bytes(),
+            body.unwrap_or_default(),
+            bytes.get_mut(WORDS_BYTES..).unwrap_or_default(),
+        );
         self.head = head;
         written
     }
@@ -43,16 +50,18 @@ impl Scratch {
     /// Writes a list of field names, a line feed behind each.
     pub(crate) fn write_names(&mut self, names: &Names) {
         let list: String = names.iter().flat_map(|name| [name, "\n"]).collect();
-        self.write_words([0, list.len() as u32, NO_BODY]);
-        copy_pair(list.as_bytes(), &[], self.bytes().get_mut(WORDS..).unwrap_or_default());
+        self.write_words([0, list.len() as u32, NO_BODY, 0]);
+        copy_pair(list.as_bytes(), &[], self.bytes().get_mut(WORDS_BYTES..).unwrap_or_default());
     }
 
-    /// Writes a number of bytes.
-    pub(crate) fn write_room(&mut self, room: u64) {
-        self.write_words([u32::try_from(room).unwrap_or(u32::MAX), 0, NO_BODY]);
+    /// Writes a number.
+    pub(crate) fn write_number(&mut self, number: u64) {
+        if let Some(first) = self.bytes().first_chunk_mut() {
+            *first = inspection::number(number).to_le_bytes();
+        }
     }
 
-    fn write_words(&mut self, words: [u32; 3]) {
+    fn write_words(&mut self, words: [u32; 4]) {
         for (chunk, word) in self.bytes().chunks_exact_mut(4).zip(words) {
             chunk.copy_from_slice(&word.to_le_bytes());
         }

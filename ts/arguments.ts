@@ -23,11 +23,13 @@ export interface Selection {
   readonly tags: readonly string[]
   readonly prefix: string | undefined
   readonly everything: boolean
+  readonly soft: boolean
 }
 
 /** No options given. */
 export const NO_OPTIONS: KeyArguments = { vary: undefined, names: [] }
 const SELECTORS = ["request", "tags", "prefix", "everything"]
+const SELECTOR = [...SELECTORS, "soft"]
 
 export function readKeyOptions(path: string, given: unknown): KeyArguments {
   if (given === undefined) return NO_OPTIONS
@@ -54,18 +56,17 @@ function readVary(path: string, fields: check.Fields): KeyArguments {
 
 export function readSelector(path: string, given: unknown): Selection {
   const fields = check.object(path, given)
-  const unknown = Object.keys(fields).find((name) => !SELECTORS.includes(name))
+  const unknown = Object.keys(fields).find((name) => !SELECTOR.includes(name))
   if (unknown !== undefined) {
     throw invalid(
       "LAYERON_INVALID_OPTION",
-      `${path}.${unknown} selects nothing; known are ${SELECTORS.join(", ")}`,
+      `${path}.${unknown} selects nothing; known are ${SELECTOR.join(", ")}`,
     )
   }
-  const { request, tags, prefix, everything } = fields
-  if (everything !== undefined && typeof everything !== "boolean") {
-    throw check.wrong(`${path}.everything`, "true or false", everything)
-  }
-  if (request === undefined && tags === undefined && prefix === undefined && everything !== true) {
+  const { request, tags, prefix } = fields
+  const everything = check.flag(`${path}.everything`, fields.everything)
+  const soft = check.flag(`${path}.soft`, fields.soft)
+  if (request === undefined && tags === undefined && prefix === undefined && !everything) {
     throw invalid(
       "LAYERON_INVALID_OPTION",
       `${path} must have one of ${SELECTORS.join(", ")}, got ${shown(given)} without any`,
@@ -75,6 +76,7 @@ export function readSelector(path: string, given: unknown): Selection {
     request: request as CacheRequest | undefined,
     tags: check.optionalList(`${path}.tags`, tags, check.tag) ?? [],
     prefix: prefix === undefined ? undefined : check.text(`${path}.prefix`, prefix, 65_536),
-    everything: everything === true,
+    everything,
+    soft,
   }
 }

@@ -1,4 +1,5 @@
 import type {
+  CacheExplanation,
   CacheInspection,
   CacheKeyOptions,
   CacheModule,
@@ -10,21 +11,24 @@ import type {
   CacheStats,
   ResolvedCacheRule,
 } from "../index.js"
-import { type KeyArguments, NO_OPTIONS, readKeyOptions, readPutOptions, readSelector } from "./arguments.js"
-import { assertUnused, discard, type Reader, readAll, TOO_LARGE, takeReader } from "./body.js"
-import { failure, invalid } from "./errors.js"
-import { readHead } from "./head.js"
+import {
+  type KeyArguments,
+  NO_OPTIONS,
+  type PutArguments,
+  readKeyOptions,
+  readPutOptions,
+  readSelector,
+} from "./arguments.js"
+import { Dialogue } from "./dialogue.js"
+import { Events } from "./events.js"
+import { explanationOf } from "./explain.js"
+import { isNotedByObject, Misses } from "./misses.js"
 import * as native from "./native.js"
-import { bindingOptions, type Declaration, neededFields, readDeclaration } from "./options.js"
-import { FieldNames, readRequest, requestText, serialisedText } from "./request.js"
+import { observer } from "./observability.js"
+import { type Declaration, readDeclaration } from "./options.js"
 import { StoredResponse } from "./response.js"
 import { sweeper } from "./sweeper.js"
-
-/** Fields by which `match` may answer with less than the whole stored response. */
-const CONDITIONS = ["if-none-match", "if-modified-since", "range", "if-range"]
-
-/** More names than this have been learned from responses that no longer matter. */
-const MOST_LEARNED = 64
+import { type PutOutcome, Writer } from "./writer.js"
 
 export function cache(options: CacheModuleOptions): CacheModule {
   return new Cache(readDeclaration(options))
@@ -36,177 +40,148 @@ class Cache implements CacheModule {
   readonly namespace: string
   readonly identity: string
   readonly rules: readonly ResolvedCacheRule[]
+  readonly #dialogue: Dialogue
   readonly #binding: native.BindingCache
-  readonly #watched: WeakRef<native.BindingCache>
-  readonly #keyNames: FieldNames
-  readonly #configuredMatchNames: FieldNames
-  /** What `match` looks for in a request: what is configured, and what stored responses vary by. */
-  #matchNames: FieldNames
-  #open = true
+  readonly #misses: Misses
+  readonly #writer: Writer
+  readonly #events: Events
 
   constructor(declaration: Declaration) {
-    this.name = declaration.name
-    this.namespace = declaration.namespace
-    this.identity = `${declaration.namespace}/${declaration.name}`
-    this.rules = declaration.rules
-    this.#keyNames = new FieldNames(neededFields(declaration))
-    this.#configuredMatchNames = this.#keyNames.with(CONDITIONS)
-    this.#matchNames = this.#configuredMatchNames
-    this.#binding = native.openBinding(bindingOptions(declaration))
-    this.#watched = sweeper.watch(this.#binding)
+    const { name, namespace, rules, observability } = declaration
+    this.name = name
+    this.namespace = namespace
+    this.identity = `${namespace}/${name}`
+    this.rules = rules
+    this.#dialogue = new Dialogue(declaration)
+    this.#binding = this.#dialogue.binding
+    this.#misses = Misses.of(this.identity)
+    this.#writer = new Writer(this.#dialogue, this.#misses)
+    this.#events = new Events(this, observability === undefined ? undefined : observer(observability))
+    sweeper.watch(this.#binding)
   }
 
   key(request: CacheRequest, options?: CacheKeyOptions): string {
-    return this.#key(request, "key() request", readKeyOptions("key() options", options))
+    return this.#dialogue.key(request, readKeyOptions("key() options", options), "key() request")
   }
 
   async match(request: CacheRequest, options?: CacheKeyOptions): Promise<Response | undefined> {
-    const { vary, names } = readKeyOptions("match() options", options)
+    const given = readKeyOptions("match() options", options)
     const now = Date.now()
-    const told = names.length === 0 ? this.#matchNames : this.#matchNames.with(names)
-    const outcome = this.#ask<number>(request, told, "match() request", (text) =>
-      this.#binding.lookUp(text, vary, now),
+    const byObject = isNotedByObject(request)
+    const told = this.#dialogue.toldForMatch(given.names)
+    const outcome = this.#dialogue.ask<number>(request, told, "match() request", (text) =>
+      this.#binding.lookUp(text, given.vary, !byObject, now),
     )
-    return outcome < 0 ? undefined : new StoredResponse(native.takeAnswer(this.#binding, outcome))
+    const answer = outcome < 0 ? undefined : native.takeAnswer(this.#binding, outcome)
+    if (answer === undefined && byObject && outcome !== native.BYPASSED) {
+      this.#misses.note(request, native.takeNumber())
+    }
+    if (this.#events.isHeard("match")) this.#reportMatch(request, given, outcome, answer?.stale)
+    return answer === undefined ? undefined : new StoredResponse(answer)
   }
 
   async put(request: CacheRequest, response: Response, options?: CachePutOptions): Promise<void> {
-    const { vary, names, ttlSeconds, staleWhileRevalidateSeconds, tags } = readPutOptions(
-      "put() options",
-      options,
-    )
-    const now = Date.now()
-    const head = readHead(response, methodOf(request), "put() response")
-    assertUnused(response, "put() response")
-    const told = this.#keyNames.with([...names, ...head.vary])
-    const outcome = this.#ask<number>(request, told, "put() request", (text) =>
-      this.#binding.draft(
-        text,
-        vary,
-        head.status,
-        head.text,
-        ttlSeconds,
-        staleWhileRevalidateSeconds,
-        tags,
-        now,
-      ),
-    )
-    if (outcome < 0) return refuse(outcome, response)
-    await this.#store(outcome, takeReader(response), native.takeRoom(), head.expected)
+    const given = readPutOptions("put() options", options)
+    if (!this.#events.isHeard("put")) return void (await this.#put(request, response, given))
+    const subject = this.#subject(request, given, "put() request")
+    try {
+      this.#events.emit("put", { ...subject, ...(await this.#put(request, response, given)) })
+    } catch (error) {
+      this.#events.emit("put", { key: subject.key, outcome: "error", reason: String(error) })
+      throw error
+    }
   }
 
   async delete(request: CacheRequest, options?: CacheKeyOptions): Promise<boolean> {
-    const { vary, names } = readKeyOptions("delete() options", options)
+    const given = readKeyOptions("delete() options", options)
     const now = Date.now()
-    const told = this.#keyNames.with(names)
-    return (
-      this.#ask<number>(request, told, "delete() request", (text) =>
-        this.#binding.delete(text, vary, now),
-      ) === 1
+    const told = this.#dialogue.told(given.names)
+    const outcome = this.#dialogue.ask<number>(request, told, "delete() request", (text) =>
+      this.#binding.delete(text, given.vary, now),
     )
+    if (this.#events.isHeard("delete")) {
+      const named = outcome === native.BYPASSED ? "bypass" : outcome === 1 ? "deleted" : "absent"
+      this.#events.emit("delete", { ...this.#subject(request, given, "delete() request"), outcome: named })
+    }
+    return outcome === 1
   }
 
   async purge(selector: CachePurgeSelector): Promise<{ purged: number }> {
-    const { request, tags, prefix, everything } = readSelector("purge() selector", selector)
+    const { request, tags, prefix, everything, soft } = readSelector("purge() selector", selector)
     const now = Date.now()
-    const key = request === undefined ? undefined : this.#key(request, "purge() selector.request", NO_OPTIONS)
-    this.#assertOpen()
-    return { purged: this.#binding.purge({ key, tags: [...tags], prefix, everything }, now) }
+    const key =
+      request === undefined ? undefined : this.#dialogue.key(request, NO_OPTIONS, "purge() selector.request")
+    this.#dialogue.assertOpen()
+    const purged = this.#binding.purge({ key, tags: [...tags], prefix, everything, soft }, now)
+    if (this.#events.isHeard("purge")) {
+      const selected = { tags, prefix, everything }
+      this.#events.emit("purge", { outcome: soft ? "softened" : "purged", purged, key, selected })
+    }
+    return { purged }
   }
 
   async stats(): Promise<CacheStats> {
-    this.#assertOpen()
+    this.#dialogue.assertOpen()
     return this.#binding.stats()
   }
 
   async inspect(): Promise<CacheInspection> {
-    this.#assertOpen()
-    const { refused, ...seen } = this.#binding.inspect(Date.now())
+    this.#dialogue.assertOpen()
+    const { refused, fenced, oldestMs, ...seen } = this.#binding.inspect(Date.now())
     const refusedWrites = Object.fromEntries(refused.map(({ reason, count }) => [reason, count]))
-    return { ...seen, refusedWrites: refusedWrites as Record<CacheRefusal, number> }
+    return {
+      ...seen,
+      oldestEntrySeconds: oldestMs === undefined ? null : oldestMs / 1000,
+      fencedWrites: fenced,
+      refusedWrites: refusedWrites as Record<CacheRefusal, number>,
+    }
+  }
+
+  async explain(request: CacheRequest, options?: CacheKeyOptions): Promise<CacheExplanation> {
+    const given = readKeyOptions("explain() options", options)
+    return explanationOf(this.#explain(request, given, "explain() request"), this)
   }
 
   async close(): Promise<void> {
-    this.#open = false
-    this.#binding.close()
+    this.#dialogue.close()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }
 
-  #key(request: CacheRequest, path: string, { vary, names }: KeyArguments): string {
-    return this.#ask<string>(request, this.#keyNames.with(names), path, (text) =>
-      this.#binding.key(text, vary),
-    )
+  async #put(request: CacheRequest, response: Response, given: PutArguments): Promise<PutOutcome> {
+    const done = await this.#writer.put(request, response, given)
+    if (done.outcome === "stored") sweeper.watch(this.#binding)
+    return done
   }
 
-  /** Makes a call about `request`, again and again with what it wants to be told in addition. */
-  #ask<Outcome extends string | number>(
+  #explain(request: CacheRequest, { vary, names }: KeyArguments, path: string): native.BindingExplanation {
+    const now = Date.now()
+    const told = this.#dialogue.toldForMatch(names)
+    return this.#dialogue.ask(request, told, path, (text) => this.#binding.explain(text, vary, now))
+  }
+
+  /** What an event says of its request: the key and, where a rule makes it skip the cache, why. */
+  #subject(request: CacheRequest, given: KeyArguments, path: string): { key: string; reason?: string } {
+    const { key, bypassKind, bypassName } = this.#explain(request, given, path)
+    return bypassKind === undefined ? { key } : { key, reason: `${bypassKind} ${bypassName}` }
+  }
+
+  #reportMatch(
     request: CacheRequest,
-    told: FieldNames,
-    path: string,
-    call: (text: string) => Outcome | number,
-  ): Outcome {
-    this.#assertOpen()
-    let names = told
-    let serialised = false
-    for (;;) {
-      const parts = readRequest(request, names, path)
-      const outcome = call(serialised ? serialisedText(parts, path) : requestText(parts))
-      if (outcome === native.WANTS_URL) serialised = true
-      else if (outcome === native.WANTS_FIELDS) names = this.#learn(names)
-      else return outcome as Outcome
-    }
+    given: KeyArguments,
+    outcome: number,
+    stale: boolean | undefined,
+  ): void {
+    const subject = this.#subject(request, given, "match() request")
+    if (outcome >= 0) this.#events.emit("match", { ...subject, outcome: stale ? "stale" : "hit" })
+    else if (outcome === native.BYPASSED) this.#events.emit("match", { ...subject, outcome: "bypass" })
+    else
+      this.#events.emit("match", {
+        ...subject,
+        outcome: "miss",
+        reason: outcome === native.ELECTED ? "elected" : "absent",
+      })
   }
-
-  #learn(told: FieldNames): FieldNames {
-    const wanted = native.takeWantedFields()
-    const learned = this.#matchNames.with(wanted)
-    this.#matchNames = learned.list.length > MOST_LEARNED ? this.#configuredMatchNames.with(wanted) : learned
-    return told.with(wanted)
-  }
-
-  async #store(
-    draft: number,
-    reader: Reader | null,
-    room: number,
-    expected: number | undefined,
-  ): Promise<void> {
-    let body: Uint8Array | null | typeof TOO_LARGE
-    try {
-      body = await readAll(reader, room, expected, "put() response")
-    } catch (error) {
-      discard(reader)
-      this.#binding.abandon(draft, false)
-      throw error
-    }
-    this.#assertOpen()
-    if (body === TOO_LARGE) {
-      discard(reader)
-      this.#binding.abandon(draft, true)
-    } else {
-      this.#binding.put(draft, body)
-      sweeper.wake(this.#watched)
-    }
-  }
-
-  #assertOpen(): void {
-    if (!this.#open) throw failure("LAYERON_CLOSED", `${this.identity} is closed`)
-  }
-}
-
-function methodOf(request: CacheRequest): string {
-  return typeof request === "object" && "method" in request ? request.method : "GET"
-}
-
-/** A put that stores nothing takes the body all the same, unless it is an error. */
-function refuse(outcome: number, response: Response): void {
-  const demand = native.rejection(outcome)
-  if (demand === undefined) return discard(takeReader(response))
-  const [code, subject] =
-    demand.about === "request"
-      ? (["LAYERON_INVALID_REQUEST", "put() request"] as const)
-      : (["LAYERON_INVALID_RESPONSE", "put() response"] as const)
-  throw invalid(code, `${subject} ${demand.must}`)
 }

@@ -56,6 +56,11 @@ export function seconds(path: string, value: unknown): number | undefined {
   return value === undefined ? undefined : integer(path, value, 0, INT32_MAX)
 }
 
+export function flag(path: string, value: unknown): boolean {
+  if (value !== undefined && typeof value !== "boolean") throw wrong(path, "true or false", value)
+  return value === true
+}
+
 export function share(path: string, value: unknown): number | undefined {
   if (value === undefined) return undefined
   if (typeof value !== "number" || !(value >= 0 && value <= 1))

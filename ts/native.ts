@@ -2,11 +2,13 @@
  * The crossing into the addon, of which this is the only importer. Answers come back in one buffer that is read before the
  * next call; nothing of it leaves this file but copies.
  */
-import { BindingCache, type BindingOptions } from "../native.js"
-import { failure } from "./errors.js"
+import { BindingCache, type BindingOptions, refusalReasons } from "../native.js"
+import { type ErrorCode, failure } from "./errors.js"
 
 export {
   BindingCache,
+  type BindingExplainedEntry,
+  type BindingExplanation,
   type BindingOptions,
   type BindingRule,
   type BindingTerms,
@@ -14,24 +16,35 @@ export {
 } from "../native.js"
 
 /** What a call reports instead of a result. The addon knows them by the same names. */
+export const BYPASSED = -2
 export const WANTS_URL = -3
 export const WANTS_FIELDS = -4
+export const ELECTED = -5
+export const FENCED = -6
+const REFUSED = -100
 const REJECTED = -200
 
-/** What a put must be about, and what that must be. */
+const REFUSALS = refusalReasons()
+
+/** What an argument of a put must be. */
 export interface Demand {
-  readonly about: "request" | "response"
+  readonly code: ErrorCode
+  readonly subject: "request" | "response"
   readonly must: string
 }
 
 const REJECTIONS: readonly Demand[] = [
-  { about: "response", must: "must not be a 206 (Partial Content)" },
-  { about: "response", must: "must not have a Vary of *" },
-  { about: "request", must: "must be a GET or HEAD, or of a method that a rule covering it lists" },
+  { code: "LAYERON_INVALID_RESPONSE", subject: "response", must: "must not be a 206 (Partial Content)" },
+  { code: "LAYERON_INVALID_RESPONSE", subject: "response", must: "must not have a Vary of *" },
+  {
+    code: "LAYERON_INVALID_REQUEST",
+    subject: "request",
+    must: "must be a GET or HEAD, or of a method that a rule covering it lists",
+  },
 ]
 
-/** The three words at the start of the buffer. */
-const WORDS_BYTES = 12
+/** The four words at the start of the buffer. */
+const WORDS_BYTES = 16
 const NO_BODY = 0xffff_ffff
 
 /** Up to here one copy more is cheaper than a second call. */
@@ -43,6 +56,7 @@ const words = new DataView(scratch.buffer)
 /** A response as it comes out of the store: head and body are the caller's own. */
 export interface Answer {
   readonly status: number
+  readonly stale: boolean
   /** Reason phrase and field lines, each ended by a line feed. */
   readonly head: Buffer
   readonly body: Buffer | null
@@ -65,16 +79,18 @@ export function takeAnswer(binding: BindingCache, outcome: number): Answer {
   const headLength = words.getUint32(4, true)
   const bodyLength = words.getUint32(8, true)
   const length = bodyLength === NO_BODY ? 0 : bodyLength
+  const stale = words.getUint32(12, true) === 1
   if (outcome === 0) {
     const head = Buffer.allocUnsafe(headLength)
     const body = Buffer.allocUnsafeSlow(length)
     binding.fetch(head, body)
-    return { status, head, body: bodyLength === NO_BODY ? null : body }
+    return { status, stale, head, body: bodyLength === NO_BODY ? null : body }
   }
   const copy = Buffer.allocUnsafe(headLength + length)
   scratch.copy(copy, 0, WORDS_BYTES, WORDS_BYTES + headLength + length)
   return {
     status,
+    stale,
     head: copy.subarray(0, headLength),
     body: bodyLength === NO_BODY ? null : copy.subarray(headLength),
   }
@@ -89,12 +105,17 @@ export function takeWantedFields(): string[] {
     .split("\n")
 }
 
-/** The bytes of body that the last draft has room for. */
-export function takeRoom(): number {
-  return words.getUint32(0, true)
+/** The number that the last call left: the bytes of body that a draft has room for, or the sequence that a miss saw. */
+export function takeNumber(): number {
+  return words.getFloat64(0, true)
 }
 
 /** What a rejected put should have been, or `undefined` where `outcome` is no rejection. */
 export function rejection(outcome: number): Demand | undefined {
   return REJECTIONS[REJECTED - outcome]
+}
+
+/** Why a put was refused, or `undefined` where `outcome` is no refusal. */
+export function refusal(outcome: number): string | undefined {
+  return REFUSALS[REFUSED - outcome]
 }

@@ -1,4 +1,4 @@
-import type { CacheBypassOptions, ResolvedCacheRule } from "../index.js"
+import type { CacheBypassOptions, ObservabilityConfig, ResolvedCacheRule } from "../index.js"
 import * as check from "./check.js"
 import { type BindingOptions, type BindingRule, type BindingTerms, patternError } from "./native.js"
 
@@ -10,6 +10,7 @@ export interface Declaration {
   readonly namespace: string
   readonly terms: Terms
   readonly rules: readonly ResolvedCacheRule[]
+  readonly observability: ObservabilityConfig | undefined
   readonly maxBytes: number
   readonly maxEntryBytes: number
 }
@@ -37,7 +38,6 @@ export function readDeclaration(given: unknown): Declaration {
     tags: [],
   })
   const rules = check.optionalList(`${path}.rules`, fields.rules, (_, rule) => rule) ?? []
-  readObservability(`${path}.observability`, fields.observability)
   return {
     name,
     namespace,
@@ -45,6 +45,7 @@ export function readDeclaration(given: unknown): Declaration {
     rules: Object.freeze(
       rules.map((rule, index) => readRule(`${path}.rules[${index}]`, rule, `rule-${index + 1}`, terms)),
     ),
+    observability: readObservability(`${path}.observability`, fields.observability),
     ...readStorage(`${path}.storage`, fields.storage),
   }
 }
@@ -102,13 +103,33 @@ function readBypass(path: string, value: unknown): Readonly<Required<CacheBypass
   })
 }
 
-function readObservability(path: string, value: unknown): void {
-  const fields = check.options(path, value, ["sampling", "redaction"])
+function readObservability(path: string, value: unknown): ObservabilityConfig | undefined {
+  if (value === undefined) return undefined
+  const fields = check.options(path, value, ["sampling", "redaction", "sink"])
   const sampling = check.options(`${path}.sampling`, fields.sampling, ["success", "error"])
-  check.share(`${path}.sampling.success`, sampling.success)
-  check.share(`${path}.sampling.error`, sampling.error)
   const redaction = check.options(`${path}.redaction`, fields.redaction, ["fields"])
-  check.optionalList(`${path}.redaction.fields`, redaction.fields, check.name)
+  return {
+    sampling: {
+      success: check.share(`${path}.sampling.success`, sampling.success),
+      error: check.share(`${path}.sampling.error`, sampling.error),
+    },
+    redaction: { fields: check.optionalList(`${path}.redaction.fields`, redaction.fields, check.name) ?? [] },
+    sink: readSink(`${path}.sink`, fields.sink),
+  }
+}
+
+function readSink(path: string, value: unknown): ObservabilityConfig["sink"] {
+  const isStream = typeof (value as { write?: unknown } | null | undefined)?.write === "function"
+  if (
+    value === undefined ||
+    value === "stdout" ||
+    value === "stderr" ||
+    typeof value === "function" ||
+    isStream
+  ) {
+    return value as ObservabilityConfig["sink"]
+  }
+  throw check.wrong(path, '"stdout", "stderr", a function or an object with a write function', value)
 }
 
 function readStorage(path: string, value: unknown): { maxBytes: number; maxEntryBytes: number } {

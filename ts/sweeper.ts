@@ -9,27 +9,24 @@ const INTERVAL_MS = 1_000
  * `node:timers` because the timer itself must not stand still with it.
  */
 class Sweeper {
-  readonly #caches = new Set<WeakRef<BindingCache>>()
+  readonly #references = new WeakMap<BindingCache, WeakRef<BindingCache>>()
+  readonly #watched = new Set<WeakRef<BindingCache>>()
   #timer: NodeJS.Timeout | undefined
 
-  watch(cache: BindingCache): WeakRef<BindingCache> {
-    const watched = new WeakRef(cache)
-    this.wake(watched)
-    return watched
-  }
-
-  /** Called when an instance has got an entry. */
-  wake(watched: WeakRef<BindingCache>): void {
-    this.#caches.add(watched)
+  /** Watches an instance that has, or is about to have, entries. */
+  watch(cache: BindingCache): void {
+    const reference = this.#references.get(cache) ?? new WeakRef(cache)
+    this.#references.set(cache, reference)
+    this.#watched.add(reference)
     this.#timer ??= setInterval(() => this.#sweep(), INTERVAL_MS).unref()
   }
 
   #sweep(): void {
     const now = Date.now()
-    for (const watched of this.#caches) {
-      if (watched.deref()?.sweep(now) !== true) this.#caches.delete(watched)
+    for (const reference of this.#watched) {
+      if (reference.deref()?.sweep(now) !== true) this.#watched.delete(reference)
     }
-    if (this.#caches.size === 0) {
+    if (this.#watched.size === 0) {
       clearInterval(this.#timer)
       this.#timer = undefined
     }

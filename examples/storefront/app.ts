@@ -84,9 +84,10 @@ app.get("/internal/cache/stats", async () => {
 
 app.get("/internal/cache/health", async () => {
   const stats = await apiCache.stats()
-  const lookups = stats.hits + stats.misses
+  const totalReads = stats.hits + stats.misses
+  const hitRate = totalReads === 0 ? 0 : stats.hits / totalReads
 
-  return { status: "ok", ...stats, hitRate: lookups === 0 ? 0 : stats.hits / lookups }
+  return Response.json({ ...stats, hitRate })
 })
 
 export default app

@@ -5,10 +5,10 @@ use std::ops::Deref;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, LazyLock};
 
-use parking_lot::Mutex;
-
+use crate::flight::Notes;
 use crate::stats::Counters;
 use crate::store::{Bounds, Memory};
+use crate::sync::Mutex;
 
 /// What all declarations of one identity share.
 #[derive(Debug)]
@@ -16,6 +16,7 @@ pub(crate) struct Instance {
     pub(crate) identity: String,
     pub(crate) store: Memory,
     pub(crate) counters: Counters,
+    pub(crate) notes: Mutex<Notes>,
     /// Leases held. Taken only under the registry's lock.
     leases: AtomicUsize,
 }
@@ -27,7 +28,8 @@ pub struct StorageConflict {
     pub open_with: Bounds,
 }
 
-static REGISTRY: LazyLock<Mutex<BTreeMap<String, Arc<Instance>>>> = LazyLock::new(Mutex::default);
+static REGISTRY: LazyLock<parking_lot::Mutex<BTreeMap<String, Arc<Instance>>>> =
+    LazyLock::new(parking_lot::Mutex::default);
 
 /// One declaration's hold on its instance. Dropping it leaves the instance to the next declaration of its
 /// identity, so that a thread that ends takes nothing with it.
@@ -43,6 +45,7 @@ impl Lease {
                 identity: identity.to_owned(),
                 store: Memory::new(bounds),
                 counters: Counters::default(),
+                notes: Mutex::default(),
                 leases: AtomicUsize::new(0),
             })
         });

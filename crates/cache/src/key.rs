@@ -26,7 +26,7 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
 pub struct Digest([u8; 32]);
 
 impl Digest {
-    fn of(parts: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Self {
+    pub(crate) fn of(parts: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Self {
         let mut hash = Sha256::new();
         for part in parts {
             hash.update(part);
@@ -36,8 +36,7 @@ impl Digest {
 
     /// The first 64 bits, for tables that need no more.
     pub fn prefix(&self) -> u64 {
-        let [a, b, c, d, e, f, g, h, ..] = self.0;
-        u64::from_le_bytes([a, b, c, d, e, f, g, h])
+        self.0.first_chunk().map_or(0, |first| u64::from_le_bytes(*first))
     }
 }
 
@@ -58,7 +57,13 @@ impl Key {
     ///
     /// # Errors
     /// [`Untold`] where `fields` does not speak of a field in `vary`.
-    pub fn new(url: &str, namespace: &str, method: &str, vary: &Names, fields: Fields<'_>) -> Result<Self, Untold> {
+    pub fn new(
+        url: &str,
+        namespace: &str,
+        method: &str,
+        vary: &Names,
+        fields: Fields<'_>,
+    ) -> Result<Self, Untold> {
         let mut text = String::with_capacity(url.len() + namespace.len() + method.len() + 64);
         text.extend([url, "#", namespace, ";"]);
         text.extend(utf8_percent_encode(&method.to_ascii_uppercase(), ENCODED));
@@ -123,7 +128,9 @@ mod tests {
     use super::*;
 
     fn key(url: &str, vary: &[&str], fields: &str) -> String {
-        Key::new(url, "ns", "get", &Names::new(vary.iter().copied()), Fields::new(fields)).unwrap().into_text()
+        Key::new(url, "ns", "get", &Names::new(vary.iter().copied()), Fields::new(fields))
+            .unwrap()
+            .into_text()
     }
 
     #[test]

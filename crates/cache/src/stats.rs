@@ -14,6 +14,8 @@ pub(crate) struct Counters {
     pub(crate) deletes: AtomicU64,
     pub(crate) purges: AtomicU64,
     pub(crate) bypasses: AtomicU64,
+    pub(crate) elections: AtomicU64,
+    pub(crate) fenced: AtomicU64,
     refused: [AtomicU64; Refused::ALL.len()],
 }
 

@@ -33,7 +33,8 @@ pub struct Names(Box<[Box<str>]>);
 impl Names {
     /// Builds the set from names in any case and order.
     pub fn new<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut names: Vec<Box<str>> = names.into_iter().map(|name| name.to_ascii_lowercase().into()).collect();
+        let mut names: Vec<Box<str>> =
+            names.into_iter().map(|name| name.to_ascii_lowercase().into()).collect();
         names.sort_unstable();
         names.dedup();
         Self(names.into())

@@ -76,7 +76,13 @@ mod tests {
     #[test]
     fn a_path_is_found_on_every_host_and_port() {
         let index = keys(&[
-            "http://a/p/1", "http://a/q", "http://a.b/p", "http://a:1/p#n", "https://a-b/p", "https://a/", "https://z/x/p",
+            "http://a/p/1",
+            "http://a/q",
+            "http://a.b/p",
+            "http://a:1/p#n",
+            "https://a-b/p",
+            "https://a/",
+            "https://z/x/p",
         ]);
         let mut found = index.with_prefix("/p");
         found.sort_unstable();

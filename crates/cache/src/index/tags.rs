@@ -19,7 +19,7 @@ struct Tag {
 #[derive(Debug, Default)]
 pub(crate) struct Tags {
     ids: HashMap<Arc<str>, TagId>,
-    tags: Slab<Tag>,
+    known: Slab<Tag>,
     postings: BTreeSet<(TagId, u32)>,
 }
 
@@ -31,13 +31,13 @@ impl Tags {
             None => self.add(name.into()),
         };
         if self.postings.insert((tag, id)) {
-            self.tags[tag as usize].entries += 1;
+            self.known[tag as usize].entries += 1;
         }
         tag
     }
 
     fn add(&mut self, name: Arc<str>) -> TagId {
-        let tag = self.tags.insert(Tag { name: Arc::clone(&name), entries: 0 }) as TagId;
+        let tag = self.known.insert(Tag { name: Arc::clone(&name), entries: 0 }) as TagId;
         self.ids.insert(name, tag);
         tag
     }
@@ -47,10 +47,10 @@ impl Tags {
         if !self.postings.remove(&(tag, id)) {
             return;
         }
-        let left = &mut self.tags[tag as usize].entries;
+        let left = &mut self.known[tag as usize].entries;
         *left -= 1;
         if *left == 0 {
-            let Tag { name, .. } = self.tags.remove(tag as usize);
+            let Tag { name, .. } = self.known.remove(tag as usize);
             self.ids.remove(&name);
         }
     }
@@ -65,12 +65,12 @@ impl Tags {
 
     /// The name of a tag that some entry has.
     pub(crate) fn name(&self, tag: TagId) -> &str {
-        &self.tags[tag as usize].name
+        &self.known[tag as usize].name
     }
 
     /// Number of tags.
     pub(crate) fn len(&self) -> usize {
-        self.tags.len()
+        self.known.len()
     }
 
     /// Number of pairs of tag and entry.

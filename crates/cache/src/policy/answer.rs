@@ -3,8 +3,11 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use super::Freshness;
 use crate::field::lines::Fields;
-use crate::field::{ByteRange, CacheStatus, EntityTag, Requested, date_seconds, entity_tags, requested_range};
+use crate::field::{
+    ByteRange, CacheStatus, EntityTag, Requested, date_seconds, entity_tags, requested_range,
+};
 use crate::store::Stored;
 
 /// The form that the answer takes.
@@ -68,9 +71,10 @@ fn is_not_modified(request: Fields<'_>, stored: Fields<'_>) -> bool {
 /// `If-Range`: a strong entity tag or the exact modification date (RFC 9110, section 13.1.5).
 fn is_current(validator: &str, stored: Fields<'_>) -> bool {
     match EntityTag::parse(validator) {
-        Some(tag) => {
-            stored.value("etag").and_then(EntityTag::parse).is_some_and(|current| tag.strongly_equals(&current))
-        }
+        Some(tag) => stored
+            .value("etag")
+            .and_then(EntityTag::parse)
+            .is_some_and(|current| tag.strongly_equals(&current)),
         None => stored.value("last-modified") == Some(validator),
     }
 }
@@ -81,14 +85,14 @@ pub struct Answer {
     stored: Arc<Stored>,
     condition: Condition,
     age_ms: i64,
+    lifetime_ms: i64,
 }
 
 impl Answer {
-    /// The answer that `stored` is to a request of `method` and `fields` at `now`.
-    pub fn new(stored: Arc<Stored>, method: &str, fields: Fields<'_>, now: i64) -> Self {
+    /// The answer that `stored`, of `times`, is to a request of `method` and `fields` at `now`.
+    pub fn new(stored: Arc<Stored>, times: Freshness, method: &str, fields: Fields<'_>, now: i64) -> Self {
         let condition = Condition::of(method, fields, &stored);
-        let age_ms = stored.times.age(now);
-        Self { stored, condition, age_ms }
+        Self { stored, condition, age_ms: times.age(now), lifetime_ms: times.lifetime }
     }
 
     /// Status code.
@@ -119,7 +123,7 @@ impl Answer {
             Condition::Part(range) => self.write_part(range, out),
             Condition::Unsatisfiable => self.write_unsatisfiable(out),
         }
-        let ttl = (self.stored.times.lifetime - self.age_ms).div_euclid(1000);
+        let ttl = (self.lifetime_ms - self.age_ms).div_euclid(1000);
         let status = CacheStatus { cache, ttl };
         let written = write!(out, "age:{}\ncache-status:{status}\n", self.age_ms / 1000);
         debug_assert!(written.is_ok(), "a String takes all that is written to it");
@@ -169,14 +173,13 @@ fn push_lines(fields: Fields<'_>, keep: impl Fn(&str) -> bool, out: &mut String)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::Freshness;
 
     const LAST_MODIFIED: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 
     fn stored() -> Arc<Stored> {
-        let head = format!("OK\netag:W/\"v1\"\nlast-modified:{LAST_MODIFIED}\ncontent-type:text/plain\nx-a:1\n");
-        let times = Freshness { stored_at: 0, initial_age: 0, lifetime: 60_000, stale_window: 0 };
-        let mut stored = Stored::new(200, head, times);
+        let head =
+            format!("OK\netag:W/\"v1\"\nlast-modified:{LAST_MODIFIED}\ncontent-type:text/plain\nx-a:1\n");
+        let mut stored = Stored::new(200, head);
         stored.set_body(Some(b"0123456789".as_slice().into()));
         Arc::new(stored)
     }
@@ -208,17 +211,18 @@ mod tests {
 
     #[test]
     fn a_head_says_age_and_status_and_what_the_answer_carries() {
+        let times = Freshness { stored_at: 0, initial_age: 0, lifetime: 60_000, stale_window: 0 };
         let head = |fields: &str| {
             let mut out = String::new();
-            Answer::new(stored(), "GET", Fields::new(fields), 7_999).write_head("ns/name", &mut out);
+            Answer::new(stored(), times, "GET", Fields::new(fields), 7_999).write_head("ns/name", &mut out);
             out
         };
         let trailer = "age:7\ncache-status:ns/name; hit; ttl=52\n";
-        assert_eq!(
-            head("if-none-match:\"v1\"\n"),
-            format!("Not Modified\netag:W/\"v1\"\nx-a:1\n{trailer}")
+        assert_eq!(head("if-none-match:\"v1\"\n"), format!("Not Modified\netag:W/\"v1\"\nx-a:1\n{trailer}"));
+        assert!(
+            head("range:bytes=2-4\n")
+                .ends_with(&format!("content-length:3\ncontent-range:bytes 2-4/10\n{trailer}"))
         );
-        assert!(head("range:bytes=2-4\n").ends_with(&format!("content-length:3\ncontent-range:bytes 2-4/10\n{trailer}")));
         assert!(head("range:bytes=10-\n").contains("\ncontent-range:bytes */10\n"));
         assert!(head("").starts_with("OK\netag:") && head("").ends_with(trailer));
     }

@@ -95,6 +95,12 @@ impl Freshness {
         }
     }
 
+    /// The same times with the freshness lifetime ended at `now`; the stale window goes on from where it is.
+    #[must_use]
+    pub fn stale_from(self, now: i64) -> Self {
+        Self { lifetime: self.lifetime.min(self.age(now)), ..self }
+    }
+
     /// The first moment at which the entry is expired, by a clock that does not step back.
     pub fn deadline(&self) -> i64 {
         self.stored_at + self.lifetime + self.stale_window - self.initial_age
@@ -153,7 +159,10 @@ mod tests {
     fn expires_counts_from_the_responses_date() {
         let expires = "expires:Sun, 06 Nov 1994 08:50:37 GMT\n";
         assert_eq!(decide(None, None, expires), (60, 0, None));
-        assert_eq!(decide(None, None, &format!("{expires}date:Sun, 06 Nov 1994 08:50:36 GMT\n")), (1, 0, None));
+        assert_eq!(
+            decide(None, None, &format!("{expires}date:Sun, 06 Nov 1994 08:50:36 GMT\n")),
+            (1, 0, None)
+        );
         assert_eq!(decide(None, None, "expires:tomorrow\n"), (0, 0, None));
     }
 
@@ -161,8 +170,14 @@ mod tests {
     fn the_responses_own_window_counts_unless_it_must_be_revalidated() {
         let own = "cache-control:max-age=1, stale-while-revalidate=5\n";
         assert_eq!(decide(None, None, own), (1, 5, None));
-        assert_eq!(decide(None, None, "cache-control:max-age=1, stale-while-revalidate=5, must-revalidate\n"), (1, 0, None));
-        assert_eq!(decide(Some(2), None, own), (2, 5, Some("public, max-age=2, stale-while-revalidate=5".into())));
+        assert_eq!(
+            decide(None, None, "cache-control:max-age=1, stale-while-revalidate=5, must-revalidate\n"),
+            (1, 0, None)
+        );
+        assert_eq!(
+            decide(Some(2), None, own),
+            (2, 5, Some("public, max-age=2, stale-while-revalidate=5".into()))
+        );
     }
 
     #[test]
@@ -175,6 +190,14 @@ mod tests {
         assert_eq!(decide(None).age(NOW + 1000), 5000);
         assert_eq!(decide(None).deadline(), NOW + 6000);
         assert_eq!(decide(Some(10)).age(NOW + 1000), 1000);
+    }
+
+    #[test]
+    fn freshness_ended_early_leaves_the_rest_of_the_stale_window() {
+        let times = Freshness { stored_at: NOW, initial_age: 0, lifetime: 1000, stale_window: 500 };
+        let early = times.stale_from(NOW + 400);
+        assert_eq!((early.state(NOW + 400), early.deadline()), (State::Stale, NOW + 900));
+        assert_eq!(times.stale_from(NOW + 1200), times, "a stale response does not become staler");
     }
 
     #[test]

@@ -105,7 +105,11 @@ impl Storable {
 ///
 /// # Errors
 /// The outer error is the caller's, the inner one the response's.
-pub fn storable(method: &str, by_rule: bool, head: ResponseHead<'_>) -> Result<Result<Storable, Refused>, Rejected> {
+pub fn storable(
+    method: &str,
+    by_rule: bool,
+    head: ResponseHead<'_>,
+) -> Result<Result<Storable, Refused>, Rejected> {
     if !by_rule && !is_safe_to_store(method) {
         return Err(Rejected::Method);
     }
@@ -177,10 +181,11 @@ fn dropped_fields(fields: Fields<'_>, directives: &Directives) -> Names {
     ];
     let CacheControl { private, no_cache, .. } = &directives.general;
     let CacheControl { private: targeted_private, no_cache: targeted_no_cache, .. } = &directives.targeted;
-    let named = [private, no_cache, targeted_private, targeted_no_cache].into_iter().flat_map(|scope| match scope {
-        Scope::Fields(names) => names.iter().collect(),
-        Scope::Nothing | Scope::Whole => Vec::new(),
-    });
+    let named =
+        [private, no_cache, targeted_private, targeted_no_cache].into_iter().flat_map(|scope| match scope {
+            Scope::Fields(names) => names.iter().collect(),
+            Scope::Nothing | Scope::Whole => Vec::new(),
+        });
     let by_connection = members(fields.value("connection").unwrap_or_default());
     Names::new(ALWAYS.into_iter().chain(named).chain(by_connection))
 }
@@ -243,7 +248,8 @@ mod tests {
 
     #[test]
     fn fields_of_one_connection_and_named_ones_are_not_kept() {
-        let fields = Fields::new("connection:close, x-hop\ncache-control:private=\"x-user\"\ncache-tag:a, b\n");
+        let fields =
+            Fields::new("connection:close, x-hop\ncache-control:private=\"x-user\"\ncache-tag:a, b\n");
         let head = ResponseHead { status: 200, reason: "", fields };
         let storable = storable("GET", false, head).unwrap().unwrap();
         for name in ["connection", "x-hop", "x-user", "cache-tag", "age", "transfer-encoding"] {

@@ -14,24 +14,17 @@ pub struct Stored {
     head: Box<str>,
     /// The body; `None` where the response had none, which is not an empty one.
     body: Option<Box<[u8]>>,
-    /// The entry's times.
-    pub times: Freshness,
 }
 
 impl Stored {
     /// A response without body; `head` is the reason phrase and the field lines, each ended by a line feed.
-    pub fn new(status: u16, head: String, times: Freshness) -> Self {
-        Self { status, head: head.into(), body: None, times }
+    pub fn new(status: u16, head: String) -> Self {
+        Self { status, head: head.into(), body: None }
     }
 
     /// Gives the response its body, before it is stored.
     pub fn set_body(&mut self, body: Option<Box<[u8]>>) {
         self.body = body;
-    }
-
-    /// Reason phrase.
-    pub fn reason(&self) -> &str {
-        self.head.split_once('\n').map_or("", |(reason, _)| reason)
     }
 
     /// Header fields.
@@ -48,11 +41,6 @@ impl Stored {
     pub fn body(&self) -> Option<&[u8]> {
         self.body.as_deref()
     }
-
-    /// Bytes of head and body.
-    pub fn payload_bytes(&self) -> usize {
-        self.head.len() + self.body().map_or(0, <[u8]>::len)
-    }
 }
 
 /// An entry on its way into the store.
@@ -68,6 +56,31 @@ pub struct Entry {
     pub vary: Names,
     /// Tags, each once.
     pub tags: Vec<String>,
+    /// Its times.
+    pub times: Freshness,
     /// The response.
     pub stored: Stored,
+}
+
+/// What an entry costs beyond its key, head, body and tags, in bytes: its place in the slab, the tables, the
+/// order and the indexes, and what the allocator adds. A test compares it with what is really allocated.
+const ENTRY_OVERHEAD: usize = 480;
+
+/// What a tag of an entry costs beyond its name.
+const TAG_OVERHEAD: usize = 144;
+
+impl Entry {
+    /// What the caller gave, in bytes: key, head, body, tags.
+    pub(super) fn payload_bytes(&self) -> u64 {
+        let tags: usize = self.tags.iter().map(String::len).sum();
+        let body = self.stored.body().map_or(0, <[u8]>::len);
+        (self.key.len() + self.stored.head.len() + body + tags) as u64
+    }
+
+    /// What the store adds to that, in bytes.
+    pub(super) fn overhead_bytes(&self) -> u64 {
+        // A variant may be the only one of its kind, and then the fields that select it are held twice.
+        let varied = if self.vary.is_empty() { 0 } else { ENTRY_OVERHEAD + 2 * self.vary.heap_bytes() };
+        (ENTRY_OVERHEAD + varied + self.tags.len() * TAG_OVERHEAD) as u64
+    }
 }

@@ -78,15 +78,29 @@ impl Eviction {
             None if returned => (Place::Main, 0),
             None => (Place::Small, 0),
         };
-        let node = Node { newer: NONE, older: NONE, weight, fingerprint, place: Place::Nowhere, used: used.into() };
+        let node =
+            Node { newer: NONE, older: NONE, weight, fingerprint, place: Place::Nowhere, used: used.into() };
         let at = id as usize;
         if at >= self.nodes.len() {
-            let vacant =
-                || Node { newer: NONE, older: NONE, weight: 0, fingerprint: 0, place: Place::Nowhere, used: 0.into() };
-            self.nodes.resize_with(at + 1, vacant);
+            self.grow_to(at + 1);
         }
         self.nodes[at] = node;
         self.link(id, place);
+    }
+
+    fn grow_to(&mut self, len: usize) {
+        let vacant = || Node {
+            newer: NONE,
+            older: NONE,
+            weight: 0,
+            fingerprint: 0,
+            place: Place::Nowhere,
+            used: AtomicU8::new(0),
+        };
+        if len > self.nodes.capacity() {
+            self.nodes.reserve_exact(len / 8 + 16);
+        }
+        self.nodes.resize_with(len, vacant);
     }
 
     /// Notes that `id` was read.

@@ -1,12 +1,17 @@
 //! Where entries live.
 //!
-//! A store keeps three promises whatever happens at the same time: an entry that fits is readable as soon as it
-//! is put, the bytes held never exceed the bound, and what a purge or delete has removed is gone from every
-//! index in the same step.
+//! A store keeps these promises whatever happens at the same time: an entry that fits is readable as soon as it
+//! is put; the bytes held never exceed the bound; what a purge or delete has removed is gone from every index in
+//! the same step, and no write that began before it brings it back.
 
+mod audit;
 mod entry;
 mod eviction;
+#[cfg(all(test, loom))]
+mod interleavings;
 mod memory;
+mod shelves;
 
 pub use entry::{Entry, Stored};
-pub use memory::{Bounds, Memory, Selector, Usage};
+pub(crate) use memory::Found;
+pub use memory::{Bounds, Memory, NotStored, Selector, Usage};

@@ -1,0 +1,168 @@
+//! The story of a put, in two parts: the head decides on storing, and the body is read only if it will be stored.
+
+use crate::cache::{Cache, Keyed, Request, Wanted};
+use crate::field::Names;
+use crate::instance::Instance;
+use crate::key::Key;
+use crate::policy::{Freshness, Overrides, Refused, Rejected, ResponseHead, State, Storable, storable};
+use crate::stats::count;
+use crate::store::{Entry, NotStored, Stored};
+
+/// Since when the content of a put has been computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Since {
+    /// Since the miss that saw the sequence of purges here.
+    Noted(u64),
+    /// Since the miss that was noted by the key; if there is none, the put passes every fence.
+    ByKey,
+}
+
+/// What one put sets over what is configured.
+#[derive(Clone, Debug, Default)]
+pub struct PutOptions {
+    /// Freshness lifetime and stale window.
+    pub overrides: Overrides,
+    /// Selecting header fields, in place of the configured ones.
+    pub vary: Option<Names>,
+    /// Tags beside the configured ones.
+    pub tags: Vec<String>,
+}
+
+/// What becomes of a put, as far as its head tells.
+#[derive(Debug)]
+pub enum Drafted {
+    /// The response will be stored once its body is there.
+    Draft(Box<Draft>),
+    /// The response is not stored; the reason has been counted.
+    Refused(Refused),
+    /// A rule makes the request skip the cache.
+    Bypassed,
+}
+
+/// A response decided on and waiting for its body.
+#[derive(Debug)]
+pub struct Draft {
+    entry: Entry,
+    since: Option<u64>,
+    now: i64,
+}
+
+/// Why a put has no outcome.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PutError {
+    /// Something has to be told first.
+    Wanted(Wanted),
+    /// The put is an error of its caller.
+    Rejected(Rejected),
+}
+
+impl Cache {
+    /// Decides from its head whether a response is stored and on what terms, before its body is read.
+    ///
+    /// # Errors
+    /// [`PutError`] where the request does not tell enough or the put is an error of its caller.
+    pub fn draft(
+        &self,
+        request: Request<'_>,
+        head: ResponseHead<'_>,
+        options: &PutOptions,
+        since: Since,
+        now: i64,
+    ) -> Result<Drafted, PutError> {
+        let Keyed { key, vary, applied } = self.keyed(request, options.vary.as_ref())?;
+        let verdict = storable(request.method, applied.rule.is_some(), head).map_err(PutError::Rejected)?;
+        if applied.bypass.is_some() {
+            count(&self.instance().counters.bypasses);
+            return Ok(Drafted::Bypassed);
+        }
+        let storable = match verdict {
+            Ok(storable) => storable,
+            Err(reason) => {
+                self.since(&key, since, now);
+                return Ok(Drafted::Refused(self.refuse(reason)));
+            }
+        };
+        let vary = storable.vary.without(vary);
+        let variant = key.variant(&vary, request.fields)?;
+        let since = self.since(&key, since, now);
+        let (times, cache_control) =
+            Freshness::decide(options.overrides, applied.terms, &storable.directives, head.fields, now);
+        if times.state(now) == State::Expired {
+            return Ok(Drafted::Refused(self.refuse(Refused::Expired)));
+        }
+        let entry = Entry {
+            digest: key.digest(),
+            variant,
+            key: key.into_text(),
+            vary,
+            tags: union(&[&options.tags, &applied.terms.tags, &storable.tags]),
+            times,
+            stored: Stored::new(head.status, stored_head(head, &storable, cache_control.as_deref())),
+        };
+        Ok(Drafted::Draft(Box::new(Draft { entry, since, now })))
+    }
+
+    /// Ends the build that the put brings to its end, and tells since when it has been under way.
+    fn since(&self, key: &Key, since: Since, now: i64) -> Option<u64> {
+        match since {
+            Since::Noted(sequence) => Some(sequence),
+            Since::ByKey => self.instance().notes.lock().end(key.digest(), now),
+        }
+    }
+
+    /// How many bytes of body `draft` has room for.
+    pub fn room(&self, draft: &Draft) -> u64 {
+        self.instance().store.room(&draft.entry)
+    }
+
+    /// Stores what `draft` decided on, with its body; `None` for a response without one.
+    ///
+    /// # Errors
+    /// [`NotStored`] where it is not stored after all; the reason has been counted.
+    pub fn put(&self, draft: Draft, body: Option<Box<[u8]>>) -> Result<(), NotStored> {
+        let Draft { mut entry, since, now } = draft;
+        let Instance { store, counters, .. } = self.instance();
+        entry.stored.set_body(body);
+        let outcome = store.put(entry, since, now);
+        match outcome {
+            Ok(()) => count(&counters.puts),
+            Err(NotStored::Fenced) => count(&counters.fenced),
+            Err(NotStored::Refused(reason)) => counters.refuse(reason),
+        }
+        outcome
+    }
+
+    /// Counts that a response is not stored, for a reason seen outside.
+    pub fn refuse(&self, reason: Refused) -> Refused {
+        self.instance().counters.refuse(reason);
+        reason
+    }
+}
+
+/// Reason phrase and field lines as they are kept; `cache_control` in place of the response's own.
+fn stored_head(head: ResponseHead<'_>, storable: &Storable, cache_control: Option<&str>) -> String {
+    let mut kept = String::with_capacity(256);
+    kept.extend([head.reason, "\n"]);
+    for (name, value) in head.fields.iter() {
+        if storable.keeps(name) && (name != "cache-control" || cache_control.is_none()) {
+            kept.extend([name, ":", value, "\n"]);
+        }
+    }
+    if let Some(value) = cache_control {
+        kept.extend(["cache-control:", value, "\n"]);
+    }
+    kept
+}
+
+fn union(lists: &[&[String]]) -> Vec<String> {
+    let mut tags = lists.concat();
+    tags.sort_unstable();
+    tags.dedup();
+    tags
+}
+
+impl<T: Into<Wanted>> From<T> for PutError {
+    fn from(wanted: T) -> Self {
+        Self::Wanted(wanted.into())
+    }
+}

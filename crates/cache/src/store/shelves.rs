@@ -1,0 +1,302 @@
+//! What the lock of the memory store protects.
+
+use std::hash::BuildHasher as _;
+use std::sync::Arc;
+
+use hashbrown::{DefaultHashBuilder, HashMap, HashSet, HashTable};
+use slab::Slab;
+
+use super::entry::{Entry, Stored};
+use super::eviction::{Eviction, Id, Standing};
+use super::memory::{Found, NotStored, Selector, Sight, Usage};
+use crate::field::Names;
+use crate::field::lines::Fields;
+use crate::flight::{Election, Fence, Purged};
+use crate::index::{Deadlines, Ordered, TagId, Tags};
+use crate::key::{Digest, Key, Untold};
+use crate::policy::{Freshness, State};
+
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) key: Arc<str>,
+    pub(super) variant: Digest,
+    /// Where the response has selecting fields of its own: the key's digest, and those fields.
+    pub(super) varied: Option<Box<(Digest, Names)>>,
+    pub(super) tags: Box<[TagId]>,
+    pub(super) cost: u64,
+    /// Counts puts, so that of two variants that answer a request the later one is known.
+    order: u64,
+    times: Freshness,
+    election: Election,
+    stored: Arc<Stored>,
+}
+
+#[derive(Debug)]
+pub(super) struct Shelves {
+    pub(super) bound: u64,
+    pub(super) slots: Slab<Slot>,
+    pub(super) by_variant: HashTable<Id>,
+    hasher: DefaultHashBuilder,
+    /// For each key with variants, the sets of fields that select among them, and how many entries use each.
+    pub(super) selecting: HashMap<Digest, Vec<(Names, usize)>>,
+    pub(super) ordered: Ordered,
+    pub(super) tags: Tags,
+    pub(super) deadlines: Deadlines,
+    pub(super) eviction: Eviction,
+    fence: Fence,
+    pub(super) usage: Usage,
+    puts: u64,
+}
+
+impl Shelves {
+    pub(super) fn new(bound: u64) -> Self {
+        Self {
+            bound,
+            slots: Slab::new(),
+            by_variant: HashTable::new(),
+            hasher: DefaultHashBuilder::default(),
+            selecting: HashMap::new(),
+            ordered: Ordered::default(),
+            tags: Tags::default(),
+            deadlines: Deadlines::default(),
+            eviction: Eviction::new(bound),
+            fence: Fence::default(),
+            usage: Usage::default(),
+            puts: 0,
+        }
+    }
+
+    pub(super) fn get(&self, key: &Key, fields: Fields<'_>, now: i64) -> Result<Found, Untold> {
+        let since = self.fence.sequence();
+        let Some(id) = self.find(key, fields, now)? else {
+            return Ok(Found::Nothing { since });
+        };
+        let slot = &self.slots[id as usize];
+        let state = slot.times.state(now);
+        if state == State::Stale && slot.election.elects(now) {
+            return Ok(Found::Elected { since });
+        }
+        self.eviction.touch(id);
+        Ok(Found::Entry(Arc::clone(&slot.stored), slot.times, state))
+    }
+
+    pub(super) fn look(&self, key: &Key, fields: Fields<'_>, now: i64) -> Result<Option<Sight>, Untold> {
+        let found = self.find(key, fields, now)?.map(|id| &self.slots[id as usize]);
+        Ok(found.map(|slot| Sight {
+            times: slot.times,
+            tags: slot.tags.iter().map(|&tag| self.tags.name(tag).to_owned()).collect(),
+            bytes: slot.cost,
+        }))
+    }
+
+    /// The entry that answers: of several, the one put last.
+    fn find(&self, key: &Key, fields: Fields<'_>, now: i64) -> Result<Option<Id>, Untold> {
+        let live = |id: &Id| self.state(*id, now) != State::Expired;
+        let mut found = self.lookup(&key.digest()).filter(live);
+        if self.selecting.is_empty() {
+            return Ok(found);
+        }
+        for (vary, _) in self.selecting.get(&key.digest()).into_iter().flatten() {
+            let variant = self.lookup(&key.variant(vary, fields)?).filter(live);
+            found = found.into_iter().chain(variant).max_by_key(|&id| self.slots[id as usize].order);
+        }
+        Ok(found)
+    }
+
+    pub(super) fn lookup(&self, variant: &Digest) -> Option<Id> {
+        let hash = self.hasher.hash_one(variant);
+        self.by_variant.find(hash, |&id| self.slots[id as usize].variant == *variant).copied()
+    }
+
+    fn state(&self, id: Id, now: i64) -> State {
+        self.slots[id as usize].times.state(now)
+    }
+
+    pub(super) fn put(
+        &mut self,
+        entry: Entry,
+        cost: u64,
+        since: Option<u64>,
+        now: i64,
+    ) -> Result<(), NotStored> {
+        let tags = || entry.tags.iter().map(String::as_str);
+        if since.is_some_and(|since| !self.fence.passes(since, &entry.key, tags())) {
+            return Err(NotStored::Fenced);
+        }
+        let standing = self.lookup(&entry.variant).map(|id| self.remove(id));
+        while self.usage.bytes + cost > self.bound && (self.expire_one(now) || self.evict_one()) {}
+        self.insert(entry, cost, standing);
+        Ok(())
+    }
+
+    fn insert(&mut self, entry: Entry, cost: u64, standing: Option<Standing>) {
+        let Entry { key, digest, variant, vary, tags, times, stored } = entry;
+        let key: Arc<str> = key.into();
+        let id = self.vacant_id();
+        let tags = tags.iter().map(|tag| self.tags.insert(tag, id)).collect();
+        self.ordered.insert(Arc::clone(&key), id);
+        self.deadlines.insert(times.deadline(), id);
+        self.eviction.insert(id, cost, variant.prefix(), standing);
+        let varied = (!vary.is_empty()).then(|| Box::new((digest, vary)));
+        if let Some((digest, vary)) = varied.as_deref() {
+            self.select_by(*digest, vary);
+        }
+        self.puts += 1;
+        let (order, election, stored) = (self.puts, Election::new(), Arc::new(stored));
+        self.slots.insert(Slot { key, variant, varied, tags, cost, order, times, election, stored });
+        let Self { by_variant, slots, hasher, .. } = self;
+        by_variant
+            .insert_unique(hasher.hash_one(variant), id, |&id| hasher.hash_one(slots[id as usize].variant));
+        self.usage.bytes += cost;
+        self.usage.entries += 1;
+    }
+
+    /// The id of the next slot. The slab grows by an eighth, so that what it reserves stays in proportion to the bound.
+    fn vacant_id(&mut self) -> Id {
+        let len = self.slots.len();
+        if len == self.slots.capacity() {
+            self.slots.reserve_exact(len / 8 + 16);
+        }
+        self.slots.vacant_key() as Id
+    }
+
+    fn select_by(&mut self, digest: Digest, vary: &Names) {
+        let kinds = self.selecting.entry(digest).or_default();
+        match kinds.iter_mut().find(|(known, _)| known == vary) {
+            Some((_, entries)) => *entries += 1,
+            None => kinds.push((vary.clone(), 1)),
+        }
+    }
+
+    fn unselect_by(&mut self, digest: Digest, vary: &Names) {
+        let Some(kinds) = self.selecting.get_mut(&digest) else {
+            return;
+        };
+        kinds.retain_mut(|(known, entries)| {
+            *entries -= usize::from(known == vary);
+            *entries > 0
+        });
+        if kinds.is_empty() {
+            self.selecting.remove(&digest);
+        }
+    }
+
+    fn remove(&mut self, id: Id) -> Standing {
+        let slot = self.slots.remove(id as usize);
+        let hash = self.hasher.hash_one(slot.variant);
+        if let Ok(found) = self.by_variant.find_entry(hash, |&known| known == id) {
+            found.remove();
+        }
+        for tag in &slot.tags {
+            self.tags.remove(*tag, id);
+        }
+        self.ordered.remove(slot.key, id);
+        self.deadlines.remove(slot.times.deadline(), id);
+        if let Some((digest, vary)) = slot.varied.as_deref() {
+            self.unselect_by(*digest, vary);
+        }
+        self.usage.bytes -= slot.cost;
+        self.usage.entries -= 1;
+        self.eviction.remove(id)
+    }
+
+    fn expire_one(&mut self, now: i64) -> bool {
+        let due = self.deadlines.due(now);
+        if let Some(id) = due {
+            self.remove(id);
+            self.usage.expirations += 1;
+        }
+        due.is_some()
+    }
+
+    fn evict_one(&mut self) -> bool {
+        let evicted = self.eviction.evict();
+        if let Some(id) = evicted {
+            self.remove(id);
+            self.usage.evictions += 1;
+        }
+        evicted.is_some()
+    }
+
+    pub(super) fn delete(&mut self, key: &Key, fields: Fields<'_>, now: i64) -> Result<bool, Untold> {
+        let found = self.find(key, fields, now)?;
+        self.fence.advance();
+        self.fence.mark(Purged::Key(key.text()));
+        if let Some(id) = found {
+            self.remove(id);
+        }
+        Ok(found.is_some())
+    }
+
+    pub(super) fn purge(&mut self, selector: &Selector, now: i64) -> u64 {
+        self.fence_off(selector);
+        let mut purged = 0;
+        for id in self.selected(selector) {
+            purged += u64::from(self.state(id, now) != State::Expired);
+            if selector.soft {
+                self.make_stale(id, now);
+            } else {
+                self.remove(id);
+            }
+        }
+        purged
+    }
+
+    fn fence_off(&mut self, selector: &Selector) {
+        let Selector { key, tags, prefix, everything, .. } = selector;
+        self.fence.advance();
+        if let Some(key) = key {
+            self.fence.mark(Purged::Key(key));
+        }
+        for tag in tags {
+            self.fence.mark(Purged::Tag(tag));
+        }
+        if let Some(prefix) = prefix {
+            self.fence.mark_prefix(prefix);
+        }
+        if *everything {
+            self.fence.mark_everything();
+        }
+    }
+
+    fn selected(&self, selector: &Selector) -> HashSet<Id> {
+        if selector.everything {
+            return self.slots.iter().map(|(id, _)| id as Id).collect();
+        }
+        let mut selected: HashSet<Id> = selector.tags.iter().flat_map(|tag| self.tags.entries(tag)).collect();
+        selected.extend(selector.key.iter().flat_map(|key| self.ordered.of_key(key)));
+        selected.extend(selector.prefix.iter().flat_map(|prefix| self.ordered.with_prefix(prefix)));
+        selected
+    }
+
+    /// Ends the entry's freshness now. One without a stale window is gone with it.
+    fn make_stale(&mut self, id: Id, now: i64) {
+        let slot = &mut self.slots[id as usize];
+        slot.election.call_off();
+        self.deadlines.remove(slot.times.deadline(), id);
+        slot.times = slot.times.stale_from(now);
+        self.deadlines.insert(slot.times.deadline(), id);
+        if slot.times.state(now) == State::Expired {
+            self.remove(id);
+        }
+    }
+
+    pub(super) fn sweep(&mut self, now: i64, most: usize) -> bool {
+        for _ in 0..most {
+            if !self.expire_one(now) {
+                break;
+            }
+        }
+        !self.slots.is_empty()
+    }
+
+    pub(super) fn usage(&mut self, now: i64) -> Usage {
+        while self.expire_one(now) {}
+        let oldest = self.slots.iter().map(|(_, slot)| slot.times.stored_at).min();
+        Usage {
+            tags: self.tags.len() as u64,
+            oldest_ms: oldest.map(|stored_at| (now - stored_at).max(0)),
+            ..self.usage
+        }
+    }
+}

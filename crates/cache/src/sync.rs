@@ -1,0 +1,53 @@
+//! Locks and atomics, and their stand-ins under the model checker.
+
+#[cfg(not(loom))]
+pub(crate) use parking_lot::{Mutex, RwLock};
+#[cfg(not(loom))]
+pub(crate) use std::sync::atomic::{AtomicI64, Ordering};
+
+#[cfg(loom)]
+pub(crate) use loom::sync::atomic::{AtomicI64, Ordering};
+#[cfg(loom)]
+pub(crate) use model::{Mutex, RwLock};
+
+#[cfg(loom)]
+mod model {
+    use loom::sync::{LockResult, MutexGuard, RwLockReadGuard, RwLockWriteGuard};
+
+    /// A lock of the model checker with the face of the real one, which knows no poisoning.
+    #[derive(Debug)]
+    pub(crate) struct RwLock<T>(loom::sync::RwLock<T>);
+
+    impl<T> RwLock<T> {
+        pub(crate) fn new(value: T) -> Self {
+            Self(loom::sync::RwLock::new(value))
+        }
+
+        pub(crate) fn read(&self) -> RwLockReadGuard<'_, T> {
+            sound(self.0.read())
+        }
+
+        pub(crate) fn write(&self) -> RwLockWriteGuard<'_, T> {
+            sound(self.0.write())
+        }
+    }
+
+    #[derive(Debug)]
+    pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
+
+    impl<T: Default> Default for Mutex<T> {
+        fn default() -> Self {
+            Self(loom::sync::Mutex::new(T::default()))
+        }
+    }
+
+    impl<T> Mutex<T> {
+        pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+            sound(self.0.lock())
+        }
+    }
+
+    fn sound<T>(guard: LockResult<T>) -> T {
+        guard.unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}

@@ -1,0 +1,94 @@
+//! What a store says it holds is at least what is allocated for it.
+
+mod support;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use layeron_cache::{Cache, Selector};
+use support::{Content, NOW, ROOMY, fresh_cache, get, warm_up};
+
+/// The system's allocator, with what it gave out added up as an allocator of size classes would spend it.
+struct Counting;
+
+static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
+
+fn spent(layout: Layout) -> usize {
+    (layout.size() + 8).next_multiple_of(16).max(32)
+}
+
+#[allow(unsafe_code)]
+// SAFETY: every call is passed on to the system's allocator as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATED.fetch_add(spent(layout), Relaxed);
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        ALLOCATED.fetch_sub(spent(layout), Relaxed);
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Bytes allocated while `fill` ran, and bytes that the cache says it holds.
+fn measure(fill: impl Fn(&Cache)) -> (usize, usize) {
+    let cache = fresh_cache(ROOMY);
+    let before = ALLOCATED.load(Relaxed);
+    fill(&cache);
+    (ALLOCATED.load(Relaxed) - before, cache.inspect(NOW).usage.bytes as usize)
+}
+
+#[test]
+fn bytes_held_cover_bytes_allocated() {
+    const ENTRIES: usize = 20_000;
+    let url = |number: usize| format!("https://a.example/products/{number}");
+    let plain = |cache: &Cache| {
+        for number in 0..ENTRIES {
+            let content = Content { body: &[0; 512], ttl: 60, ..Content::default() };
+            warm_up(cache, get(&url(number), ""), &content, NOW);
+        }
+    };
+    let tagged = |cache: &Cache| {
+        for number in 0..ENTRIES {
+            let own = format!("product:{number}");
+            let content =
+                Content { body: &[0; 512], tags: &["products", &own], ttl: 60, ..Content::default() };
+            warm_up(cache, get(&url(number), ""), &content, NOW);
+        }
+    };
+    let tagged_apart = |cache: &Cache| {
+        for number in 0..ENTRIES {
+            let (a, b) = (format!("a:{number}"), format!("b:{number}"));
+            let content = Content { body: &[0; 512], tags: &[&a, &b], ttl: 60, ..Content::default() };
+            warm_up(cache, get(&url(number), ""), &content, NOW);
+        }
+    };
+    let varied = |cache: &Cache| {
+        for number in 0..ENTRIES {
+            let content = Content { body: &[0; 512], fields: "vary:accept\n", ttl: 60, ..Content::default() };
+            warm_up(cache, get(&url(number), "accept:a\n"), &content, NOW);
+        }
+    };
+    let purged = |cache: &Cache| {
+        tagged(cache);
+        cache.purge(&Selector { tags: vec!["products".into()], ..Selector::default() }, NOW);
+        tagged(cache);
+    };
+    let fills: [(&str, &dyn Fn(&Cache)); 5] = [
+        ("plain", &plain),
+        ("tagged", &tagged),
+        ("tagged apart", &tagged_apart),
+        ("varied", &varied),
+        ("purged and filled again", &purged),
+    ];
+    for (name, fill) in fills {
+        let (allocated, held) = measure(fill);
+        println!("{name}: {} bytes allocated an entry, {} held", allocated / ENTRIES, held / ENTRIES);
+        assert!(allocated <= held, "{name}: {allocated} bytes allocated, {held} held");
+        assert!(held <= allocated * 13 / 10, "{name}: {held} bytes held, {allocated} allocated");
+    }
+}

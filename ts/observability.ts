@@ -1,0 +1,112 @@
+import { createRequire } from "node:module"
+import type { CacheEvent, ObservabilityConfig } from "../index.js"
+
+type Attributes = Record<string, string | number>
+
+/** A metric's value, with what it is told along with. */
+interface Measurement {
+  readonly metric: string
+  readonly value: number
+  readonly failed: boolean
+}
+
+interface Counter {
+  add(value: number, attributes: Attributes): void
+}
+
+const REDACTED = "[redacted]"
+
+/** Metrics of events: through OpenTelemetry where the app has it, and as lines of JSON to the sink it names. */
+export function observer(config: ObservabilityConfig): (event: CacheEvent) => void {
+  const redact = redaction(config.redaction?.fields ?? [])
+  const write = lineWriter(config.sink)
+  const { success = 1, error = 1 } = config.sampling ?? {}
+  return (event) => {
+    const measured = measure(event)
+    if (measured === undefined || Math.random() >= (measured.failed ? error : success)) return
+    // A metric that cannot be delivered is no reason for a cache to fail.
+    harmlessly(() => count(measured, redact(attributesOf(event))))
+    harmlessly(() => write?.(line(measured, redact(detailsOf(event)))))
+  }
+}
+
+/** What an event counts for. What is not one of the documented metrics, or an error, counts for nothing. */
+function measure({ operation, outcome, purged }: CacheEvent): Measurement | undefined {
+  const one = (metric: string): Measurement => ({ metric, value: 1, failed: false })
+  if (outcome === "error") return { metric: "cache.errors", value: 1, failed: true }
+  if (operation === "purge") return { metric: "cache.purges", value: purged ?? 0, failed: false }
+  if (operation === "delete") return one("cache.deletes")
+  if (outcome === "hit" || outcome === "stale") return one("cache.hits")
+  if (outcome === "miss") return one("cache.misses")
+  return outcome === "stored" ? one("cache.puts") : undefined
+}
+
+function attributesOf({ namespace, name }: CacheEvent): Attributes {
+  return { product: "cache", namespace, name }
+}
+
+function detailsOf(event: CacheEvent): Attributes {
+  const { operation, outcome, reason, key } = event
+  return {
+    ...attributesOf(event),
+    operation,
+    outcome,
+    ...(reason === undefined ? {} : { reason }),
+    ...(key === undefined ? {} : { key }),
+  }
+}
+
+function redaction(fields: readonly string[]): (attributes: Attributes) => Attributes {
+  if (fields.length === 0) return (attributes) => attributes
+  const hidden = new Set(fields)
+  return (attributes) =>
+    Object.fromEntries(
+      Object.entries(attributes).map(([name, value]) => [name, hidden.has(name) ? REDACTED : value]),
+    )
+}
+
+function line({ metric, value }: Measurement, details: Attributes): string {
+  return JSON.stringify({ time: new Date(Date.now()).toISOString(), metric, value, ...details })
+}
+
+function lineWriter(sink: ObservabilityConfig["sink"]): ((line: string) => void) | undefined {
+  if (sink === undefined || typeof sink === "function") return sink
+  const stream = sink === "stdout" ? process.stdout : sink === "stderr" ? process.stderr : sink
+  return (text) => {
+    stream.write(`${text}\n`)
+  }
+}
+
+let meter: { createCounter(name: string): Counter } | null | undefined
+const counters = new Map<string, Counter>()
+
+function count({ metric, value }: Measurement, attributes: Attributes): void {
+  meter ??= openTelemetryMeter()
+  if (meter === null) return
+  const counter = counters.get(metric) ?? meter.createCounter(metric)
+  counters.set(metric, counter)
+  counter.add(value, attributes)
+}
+
+/** OpenTelemetry's API is the app's to install; without it, or without a provider in it, nothing is counted. */
+function openTelemetryMeter(): { createCounter(name: string): Counter } | null {
+  try {
+    return createRequire(__filename)("@opentelemetry/api").metrics.getMeter("@layeron/modules")
+  } catch {
+    return null
+  }
+}
+
+let complained = false
+
+function harmlessly(deliver: () => void): void {
+  try {
+    deliver()
+  } catch (error) {
+    if (complained) return
+    complained = true
+    process.emitWarning(`a metric of the cache could not be delivered: ${error}`, {
+      code: "LAYERON_OBSERVABILITY",
+    })
+  }
+}

@@ -1,0 +1,98 @@
+import type { CacheRequest } from "../index.js"
+import type { PutArguments } from "./arguments.js"
+import { assertUnused, discard, type Reader, readAll, TOO_LARGE, takeReader } from "./body.js"
+import type { Dialogue } from "./dialogue.js"
+import { invalid } from "./errors.js"
+import { type ResponseHead, readHead } from "./head.js"
+import { isNotedByObject, type Misses } from "./misses.js"
+import * as native from "./native.js"
+
+/** What became of a put. */
+export interface PutOutcome {
+  readonly outcome: "stored" | "refused" | "fenced" | "bypass"
+  readonly reason?: string | undefined
+}
+
+/** Puts responses: the head decides whether one is stored, and only then its body is read. */
+export class Writer {
+  readonly #dialogue: Dialogue
+  readonly #misses: Misses
+
+  constructor(dialogue: Dialogue, misses: Misses) {
+    this.#dialogue = dialogue
+    this.#misses = misses
+  }
+
+  async put(request: CacheRequest, response: Response, given: PutArguments): Promise<PutOutcome> {
+    const now = Date.now()
+    const head = readHead(response, methodOf(request), "put() response")
+    assertUnused(response, "put() response")
+    const draft = this.#draft(request, head, given, now)
+    if (draft < 0) return turnAway(draft, response)
+    return this.#store(draft, takeReader(response), native.takeNumber(), head.expected)
+  }
+
+  /** The number of a draft, or why there is none. The build that began with a miss ends here. */
+  #draft(request: CacheRequest, head: ResponseHead, given: PutArguments, now: number): number {
+    const { vary, names, ttlSeconds, staleWhileRevalidateSeconds, tags } = given
+    const { binding } = this.#dialogue
+    const noted = isNotedByObject(request)
+    const since = noted ? this.#misses.get(request) : undefined
+    const told = this.#dialogue.told([...names, ...head.vary])
+    const draft = this.#dialogue.ask<number>(request, told, "put() request", (text) =>
+      binding.draft(
+        text,
+        vary,
+        head.status,
+        head.text,
+        ttlSeconds,
+        staleWhileRevalidateSeconds,
+        tags,
+        since,
+        now,
+      ),
+    )
+    if (noted && native.rejection(draft) === undefined) this.#misses.forget(request)
+    return draft
+  }
+
+  async #store(
+    draft: number,
+    reader: Reader | null,
+    room: number,
+    expected: number | undefined,
+  ): Promise<PutOutcome> {
+    const { binding } = this.#dialogue
+    let body: Uint8Array | null | typeof TOO_LARGE
+    try {
+      body = await readAll(reader, room, expected, "put() response")
+    } catch (error) {
+      discard(reader)
+      binding.abandon(draft)
+      throw error
+    }
+    this.#dialogue.assertOpen()
+    if (body !== TOO_LARGE) return outcomeOf(binding.put(draft, body))
+    discard(reader)
+    return outcomeOf(binding.refuseTooLarge(draft))
+  }
+}
+
+/** The body of a put that stores nothing is taken all the same, unless the put is an error. */
+function turnAway(outcome: number, response: Response): PutOutcome {
+  const demand = native.rejection(outcome)
+  if (demand !== undefined) throw invalid(demand.code, `put() ${demand.subject} ${demand.must}`)
+  discard(takeReader(response))
+  return outcomeOf(outcome)
+}
+
+function outcomeOf(outcome: number): PutOutcome {
+  if (outcome === native.BYPASSED) return { outcome: "bypass" }
+  if (outcome === native.FENCED) return { outcome: "fenced", reason: "purged" }
+  const reason = native.refusal(outcome)
+  return reason === undefined ? { outcome: "stored" } : { outcome: "refused", reason }
+}
+
+function methodOf(request: CacheRequest): string {
+  return typeof request === "object" && request !== null && "method" in request ? request.method : "GET"
+}
