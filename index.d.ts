@@ -50,7 +50,7 @@ export interface ObservabilityConfig {
   /** Shares of metrics emitted, each from 0 to 1: of errors, and of everything else. Default: 1. */
   sampling?: { success?: number; error?: number }
   /** Attributes whose values are replaced by `[redacted]` before they are emitted. Default: none. */
-  redaction?: { fields: readonly string[] }
+  redaction?: { fields?: readonly string[] }
   /** Where lines of JSON go; a function gets each without a line feed. Default: nowhere. */
   sink?: "stdout" | "stderr" | ((line: string) => void) | { write(text: string): unknown }
 }
@@ -160,6 +160,8 @@ export type CacheRefusal =
   | "expired"
   /** A `Cache-Tag` that cannot be a tag. */
   | "cache-tag"
+  /** A `Vary` that is no list of field names, or longer than 4 KiB. */
+  | "vary"
   /** Over `maxEntryBytes` or `maxBytes`. */
   | "too-large"
 

@@ -142,7 +142,9 @@ impl BindingCache {
     /// Forgets a draft, because its body failed.
     #[napi]
     pub fn abandon(&mut self, draft: u32) {
-        self.drafts.try_remove(draft as usize);
+        if let (Some(cache), Some(draft)) = (&self.cache, self.drafts.try_remove(draft as usize)) {
+            cache.abandon(&draft);
+        }
     }
 
     /// Forgets a draft, because its body does not fit, and returns that as the reason.

@@ -50,6 +50,10 @@ impl Scratch {
     /// Writes a list of field names, a line feed behind each.
     pub(crate) fn write_names(&mut self, names: &Names) {
         let list: String = names.iter().flat_map(|name| [name, "\n"]).collect();
+        debug_assert!(
+            list.len() <= self.bytes().len() - WORDS_BYTES,
+            "a Vary is bounded before it is stored"
+        );
         self.write_words([0, list.len() as u32, NO_BODY, 0]);
         copy_pair(list.as_bytes(), &[], self.bytes().get_mut(WORDS_BYTES..).unwrap_or_default());
     }

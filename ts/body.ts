@@ -34,7 +34,10 @@ export async function readAll(
   expected: number | undefined,
   path: string,
 ): Promise<Uint8Array | null | typeof TOO_LARGE> {
-  if (expected !== undefined && expected > room) return TOO_LARGE
+  if (expected !== undefined && expected > room) {
+    discard(reader)
+    return TOO_LARGE
+  }
   const most = Math.min(room, expected ?? room)
   const chunks: Uint8Array[] = []
   let length = 0

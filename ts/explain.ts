@@ -67,5 +67,5 @@ function sentence(outcome: CacheExplanation["outcome"], facts: Facts, identity: 
   if (outcome === "stale") {
     return `${subject} is stale in ${identity}${under}: it is ${ageSeconds} s old, was fresh for ${lifetimeSeconds} s and is served for ${staleWindowLeftSeconds} s more while one caller refreshes it.`
   }
-  return `${subject} is a hit in ${identity}${under}: it is ${ageSeconds} s old and fresh for ${lifetimeSeconds - ageSeconds} s more.`
+  return `${subject} is a hit in ${identity}${under}: it is ${ageSeconds} s old and fresh for ${Math.round((lifetimeSeconds - ageSeconds) * 1000) / 1000} s more.`
 }

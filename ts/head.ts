@@ -1,3 +1,4 @@
+import { isToken } from "./check.js"
 import { invalid, shown } from "./errors.js"
 
 /** The parts of a response that decide on storing it. */
@@ -36,14 +37,16 @@ function isResponse(value: unknown): value is Response {
   )
 }
 
+/** Field names alone: a `Vary` with anything else in it is refused, and nothing has to be told for it. */
 function varyNames(headers: Headers): string[] {
   const vary = headers.get("vary")
   return vary === null
     ? []
     : vary
+        .toLowerCase()
         .split(",")
-        .map((name) => name.trim().toLowerCase())
-        .filter(Boolean)
+        .map((name) => name.trim())
+        .filter(isToken)
 }
 
 /** The answer to a HEAD tells the length of a body it does not have; `fetch` decodes a coded body and leaves its length. */

@@ -1,4 +1,3 @@
-import { createRequire } from "node:module"
 import type { CacheEvent, ObservabilityConfig } from "../index.js"
 
 type Attributes = Record<string, string | number>
@@ -91,7 +90,7 @@ function count({ metric, value }: Measurement, attributes: Attributes): void {
 /** OpenTelemetry's API is the app's to install; without it, or without a provider in it, nothing is counted. */
 function openTelemetryMeter(): { createCounter(name: string): Counter } | null {
   try {
-    return createRequire(__filename)("@opentelemetry/api").metrics.getMeter("@layeron/modules")
+    return require("@opentelemetry/api").metrics.getMeter("@layeron/modules")
   } catch {
     return null
   }

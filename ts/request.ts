@@ -77,7 +77,8 @@ function fieldLines(headers: RequestLike["headers"], names: FieldNames, path: st
   for (const name of names.list) {
     const value = headers.get(name)
     if (value === null) lines += `${name}\n`
-    else if (value.includes("\n")) throw notRequest(path, `a line feed in ${name}`)
+    else if (value.includes("\n"))
+      throw invalid("LAYERON_INVALID_REQUEST", `${path} must have no line feed in ${name}`)
     else lines += `${name}:${value}\n`
   }
   return lines

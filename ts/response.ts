@@ -124,10 +124,11 @@ export class StoredResponse extends Base implements Response {
   /** The platform's response with the same parts, which keeps the state of the body from now on. */
   #materialised(): Response {
     if (this.#platform === undefined) {
-      const { body } = this.#answer
-      this.#platform = new PlatformResponse(body === null ? null : new Uint8Array(body), this.#init())
-      // Read already: its stream has to say so.
-      if (this.#used) void this.#platform.body?.cancel()
+      const bytes =
+        this.#answer.body === null ? null : this.#used ? new Uint8Array() : new Uint8Array(this.#answer.body)
+      this.#platform = new PlatformResponse(bytes, this.#init())
+      // Read already: the stream of a body that has been read is locked.
+      if (this.#used) void this.#platform.arrayBuffer()
     }
     return this.#platform
   }

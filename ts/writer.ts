@@ -28,18 +28,22 @@ export class Writer {
     const head = readHead(response, methodOf(request), "put() response")
     assertUnused(response, "put() response")
     const draft = this.#draft(request, head, given, now)
-    if (draft < 0) return turnAway(draft, response)
-    return this.#store(draft, takeReader(response), native.takeNumber(), head.expected)
+    const done =
+      draft < 0
+        ? turnAway(draft, response)
+        : await this.#store(draft, takeReader(response), native.takeNumber(), head.expected)
+    // The build that began with a miss has ended, unless the put has failed.
+    if (isNotedByObject(request)) this.#misses.forget(request)
+    return done
   }
 
-  /** The number of a draft, or why there is none. The build that began with a miss ends here. */
+  /** The number of a draft, or why there is none. */
   #draft(request: CacheRequest, head: ResponseHead, given: PutArguments, now: number): number {
     const { vary, names, ttlSeconds, staleWhileRevalidateSeconds, tags } = given
     const { binding } = this.#dialogue
-    const noted = isNotedByObject(request)
-    const since = noted ? this.#misses.get(request) : undefined
+    const since = isNotedByObject(request) ? this.#misses.get(request) : undefined
     const told = this.#dialogue.told([...names, ...head.vary])
-    const draft = this.#dialogue.ask<number>(request, told, "put() request", (text) =>
+    return this.#dialogue.ask<number>(request, told, "put() request", (text) =>
       binding.draft(
         text,
         vary,
@@ -52,8 +56,6 @@ export class Writer {
         now,
       ),
     )
-    if (noted && native.rejection(draft) === undefined) this.#misses.forget(request)
-    return draft
   }
 
   async #store(

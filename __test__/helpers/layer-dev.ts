@@ -25,8 +25,8 @@ export class Layer {
   readonly #exit: Promise<unknown>
   #output = ""
 
-  constructor(args: readonly string[], cwd: string, env: NodeJS.ProcessEnv = {}) {
-    this.#child = spawn(process.execPath, [BIN, ...args], {
+  constructor(args: readonly string[], cwd: string, env: NodeJS.ProcessEnv = {}, bin = BIN) {
+    this.#child = spawn(process.execPath, [bin, ...args], {
       cwd,
       env: { ...process.env, PORT: "0", HOST: "", ...env },
       stdio: ["ignore", "pipe", "pipe"],

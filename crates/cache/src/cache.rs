@@ -145,7 +145,12 @@ impl Cache {
             count(&counters.bypasses);
             return Ok(Lookup::Bypassed);
         }
-        match store.get(&key, request.fields, now)? {
+        let found = if applied.admitted {
+            store.get(&key, request.fields, now)?
+        } else {
+            Found::Nothing { since: store.sequence() }
+        };
+        match found {
             Found::Entry(stored, times, state) => {
                 count(&counters.hits);
                 if state == State::Stale {
@@ -176,12 +181,11 @@ impl Cache {
     pub fn delete(&self, request: Request<'_>, vary: Option<&Names>, now: i64) -> Result<bool, Wanted> {
         let Keyed { key, applied, .. } = self.keyed(request, vary)?;
         let Instance { store, counters, .. } = &*self.instance;
-        let deleted = if applied.bypass.is_some() {
+        if applied.bypass.is_some() {
             count(&counters.bypasses);
-            false
-        } else {
-            store.delete(&key, request.fields, now)?
-        };
+        }
+        let reached = applied.admitted && applied.bypass.is_none();
+        let deleted = reached && store.delete(&key, request.fields, now)?;
         count(&counters.deletes);
         Ok(deleted)
     }

@@ -45,7 +45,8 @@ impl Cache {
         now: i64,
     ) -> Result<Explanation<'a>, Wanted> {
         let Keyed { key, vary, applied } = self.keyed(request, vary)?;
-        let seen = self.instance().store.look(&key, request.fields, now)?;
+        let store = &self.instance().store;
+        let seen = if applied.admitted { store.look(&key, request.fields, now)? } else { None };
         let value = |name: &str| request.fields.value(name).map(ToOwned::to_owned);
         Ok(Explanation {
             rule: applied.rule,

@@ -19,7 +19,8 @@ impl Pattern {
         let mut expression = String::from("^");
         let segments: Vec<_> = segments(pattern);
         for (at, segment) in segments.iter().enumerate() {
-            segment_expression(segment, at + 1 == segments.len(), &mut expression);
+            let last = at + 1 == segments.len();
+            segment_expression(segment, last, pattern.ends_with('?'), &mut expression);
         }
         expression.push('$');
         Regex::new(&expression).map(Self).map_err(|error| BadPattern(error.to_string()))
@@ -47,8 +48,9 @@ fn segments(pattern: &str) -> Vec<&str> {
 }
 
 /// Appends what one segment matches, with the slash before it: `*` at the end anything from here on, `*` one
-/// segment, `:name` one segment, `:name{regex}` what the expression says, `?` behind a parameter none or one.
-fn segment_expression(segment: &str, last: bool, out: &mut String) {
+/// segment, `:name` one segment, `:name{regex}` what the expression says, `?` behind a parameter none or one if the
+/// pattern ends so.
+fn segment_expression(segment: &str, last: bool, optional: bool, out: &mut String) {
     let written = match segment {
         "*" if last => out.write_str("(?:/.*)?"),
         "*" => out.write_str("/[^/]+"),
@@ -56,7 +58,7 @@ fn segment_expression(segment: &str, last: bool, out: &mut String) {
             None => write!(out, "/{}", regex::escape(segment)),
             Some(parameter) => {
                 let (parameter, optional) = match parameter.strip_suffix('?') {
-                    Some(parameter) => (parameter, true),
+                    Some(parameter) => (parameter, optional),
                     None => (parameter, false),
                 };
                 let inner = match parameter.split_once('{') {
@@ -123,8 +125,9 @@ mod tests {
             ("/p/:n{[0-9]+}", "/p/x", false),
             ("/p/:n?", "/p", true),
             ("/p/:n?", "/p/1", true),
-            ("/p/:v?/q", "/p/q", true),
+            ("/p/:v?/q", "/p/q", false),
             ("/p/:v?/q", "/p/1/q", true),
+            ("/p/:v?/:w?", "/p/1/q", true),
             ("/a.b", "/axb", false),
             ("/caf\u{e9}", "/caf%C3%A9", true),
             ("/a/b", "/a%2Fb", false),

@@ -1,6 +1,6 @@
 //! The story of a put, in two parts: the head decides on storing, and the body is read only if it will be stored.
 
-use crate::cache::{Cache, Keyed, Request, Wanted};
+use crate::cache::{Cache, Keyed, NotedBy, Request, Wanted};
 use crate::field::Names;
 use crate::instance::Instance;
 use crate::key::Key;
@@ -15,6 +15,15 @@ pub enum Since {
     Noted(u64),
     /// Since the miss that was noted by the key; if there is none, the put passes every fence.
     ByKey,
+}
+
+impl Since {
+    fn noted_by(self) -> NotedBy {
+        match self {
+            Self::Noted(_) => NotedBy::Caller,
+            Self::ByKey => NotedBy::Key,
+        }
+    }
 }
 
 /// What one put sets over what is configured.
@@ -44,6 +53,7 @@ pub enum Drafted {
 pub struct Draft {
     entry: Entry,
     since: Option<u64>,
+    noted_by: NotedBy,
     now: i64,
 }
 
@@ -70,7 +80,7 @@ impl Cache {
         now: i64,
     ) -> Result<Drafted, PutError> {
         let Keyed { key, vary, applied } = self.keyed(request, options.vary.as_ref())?;
-        let verdict = storable(request.method, applied.rule.is_some(), head).map_err(PutError::Rejected)?;
+        let verdict = storable(applied.admitted, head).map_err(PutError::Rejected)?;
         if applied.bypass.is_some() {
             count(&self.instance().counters.bypasses);
             return Ok(Drafted::Bypassed);
@@ -84,7 +94,7 @@ impl Cache {
         };
         let vary = storable.vary.without(vary);
         let variant = key.variant(&vary, request.fields)?;
-        let since = self.since(&key, since, now);
+        let began = self.since(&key, since, now);
         let (times, cache_control) =
             Freshness::decide(options.overrides, applied.terms, &storable.directives, head.fields, now);
         if times.state(now) == State::Expired {
@@ -99,7 +109,7 @@ impl Cache {
             times,
             stored: Stored::new(head.status, stored_head(head, &storable, cache_control.as_deref())),
         };
-        Ok(Drafted::Draft(Box::new(Draft { entry, since, now })))
+        Ok(Drafted::Draft(Box::new(Draft { entry, since: began, noted_by: since.noted_by(), now })))
     }
 
     /// Ends the build that the put brings to its end, and tells since when it has been under way.
@@ -120,7 +130,7 @@ impl Cache {
     /// # Errors
     /// [`NotStored`] where it is not stored after all; the reason has been counted.
     pub fn put(&self, draft: Draft, body: Option<Box<[u8]>>) -> Result<(), NotStored> {
-        let Draft { mut entry, since, now } = draft;
+        let Draft { mut entry, since, now, .. } = draft;
         let Instance { store, counters, .. } = self.instance();
         entry.stored.set_body(body);
         let outcome = store.put(entry, since, now);
@@ -130,6 +140,13 @@ impl Cache {
             Err(NotStored::Refused(reason)) => counters.refuse(reason),
         }
         outcome
+    }
+
+    /// Gives `draft` up because its body failed. The build goes on: what is put for it next began no later.
+    pub fn abandon(&self, draft: &Draft) {
+        if let (NotedBy::Key, Some(since)) = (draft.noted_by, draft.since) {
+            self.instance().notes.lock().begin(draft.entry.digest, since, draft.now);
+        }
     }
 
     /// Counts that a response is not stored, for a reason seen outside.

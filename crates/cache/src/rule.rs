@@ -72,6 +72,8 @@ pub struct Applied<'a> {
     pub terms: &'a Terms,
     /// The position of the rule that applies, if one does.
     pub rule: Option<usize>,
+    /// Whether responses to the method are stored at all: GET and HEAD, and what a rule that applies lists.
+    pub admitted: bool,
     /// Why the request skips the cache, if it does.
     pub bypass: Option<BypassCause<'a>>,
 }
@@ -97,9 +99,10 @@ impl Policy {
     pub fn apply(&self, method: &str, url: &str, fields: Fields<'_>) -> Applied<'_> {
         match self.covering(method, url) {
             Some((at, rule)) => {
-                Applied { terms: &rule.terms, rule: Some(at), bypass: rule.bypass.cause(url, fields) }
+                let bypass = rule.bypass.cause(url, fields);
+                Applied { terms: &rule.terms, rule: Some(at), admitted: true, bypass }
             }
-            None => Applied { terms: &self.terms, rule: None, bypass: None },
+            None => Applied { terms: &self.terms, rule: None, admitted: is_read(method), bypass: None },
         }
     }
 
@@ -110,6 +113,10 @@ impl Policy {
         let path = decoded_path(path(url));
         self.rules.iter().enumerate().find(|(_, rule)| rule.covers(method, &path))
     }
+}
+
+fn is_read(method: &str) -> bool {
+    method.eq_ignore_ascii_case("GET") || method.eq_ignore_ascii_case("HEAD")
 }
 
 impl Bypass {

@@ -42,6 +42,9 @@ fn measure(fill: impl Fn(&Cache)) -> (usize, usize) {
     (ALLOCATED.load(Relaxed) - before, cache.inspect(NOW).usage.bytes as usize)
 }
 
+/// A way to fill a cache, and its name.
+type Fill<'a> = (&'a str, &'a dyn Fn(&Cache));
+
 #[test]
 fn bytes_held_cover_bytes_allocated() {
     const ENTRIES: usize = 20_000;
@@ -78,7 +81,7 @@ fn bytes_held_cover_bytes_allocated() {
         cache.purge(&Selector { tags: vec!["products".into()], ..Selector::default() }, NOW);
         tagged(cache);
     };
-    let fills: [(&str, &dyn Fn(&Cache)); 5] = [
+    let fills: [Fill; 5] = [
         ("plain", &plain),
         ("tagged", &tagged),
         ("tagged apart", &tagged_apart),

@@ -21,6 +21,8 @@ impl Scope {
     }
 
     fn widen(&mut self, argument: Option<&str>) {
+        // An argument that names nothing leaves nothing out.
+        let argument = argument.filter(|list| members(list).next().is_some());
         *self = match (argument, std::mem::take(self)) {
             (None, _) | (_, Scope::Whole) => Scope::Whole,
             (Some(list), Scope::Nothing) => Scope::Fields(field_names(list)),

@@ -45,6 +45,11 @@ impl Names {
         self.0.iter().map(AsRef::as_ref)
     }
 
+    /// Whether each of them can be a field name (RFC 9110, section 5.1).
+    pub fn are_tokens(&self) -> bool {
+        self.0.iter().all(|name| !name.is_empty() && name.bytes().all(is_token_byte))
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -65,6 +70,11 @@ impl Names {
     pub fn heap_bytes(&self) -> usize {
         self.0.iter().map(|name| size_of::<Box<str>>() + name.len()).sum()
     }
+}
+
+/// Whether `byte` may be part of a token (RFC 9110, section 5.6.2).
+fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 /// The set of field names in a list-valued field such as `Vary` (RFC 9110, section 12.5.5).

@@ -1,7 +1,9 @@
 //! One refresher at a time for one stale entry.
 
-use super::PATIENCE_MS;
 use crate::sync::{AtomicI64, Ordering::Relaxed};
+
+/// How long an elected caller is waited for, in milliseconds.
+const PATIENCE_MS: i64 = 30_000;
 
 const NOBODY: i64 = i64::MIN;
 

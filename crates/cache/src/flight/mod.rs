@@ -12,6 +12,3 @@ mod notes;
 pub(crate) use election::Election;
 pub(crate) use fence::{Fence, Purged};
 pub(crate) use notes::Notes;
-
-/// How long a caller that got a miss is waited for, in milliseconds.
-pub(crate) const PATIENCE_MS: i64 = 30_000;

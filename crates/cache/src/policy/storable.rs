@@ -26,13 +26,15 @@ pub enum Refused {
     Expired,
     /// A `Cache-Tag` that cannot be a tag.
     CacheTag,
+    /// A `Vary` that cannot be honoured: something in it is no field name, or it is longer than 4 KiB.
+    Vary,
     /// Body, header fields, key and tags exceed the bound for one entry, or the entry exceeds the store's.
     TooLarge,
 }
 
 impl Refused {
     /// Every reason, in the order of their numbers.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::NoStore,
         Self::NoCache,
         Self::Private,
@@ -41,6 +43,7 @@ impl Refused {
         Self::EventStream,
         Self::Expired,
         Self::CacheTag,
+        Self::Vary,
         Self::TooLarge,
     ];
 
@@ -55,6 +58,7 @@ impl Refused {
             Self::EventStream => "event-stream",
             Self::Expired => "expired",
             Self::CacheTag => "cache-tag",
+            Self::Vary => "vary",
             Self::TooLarge => "too-large",
         }
     }
@@ -101,16 +105,15 @@ impl Storable {
     }
 }
 
-/// Decides whether the response is stored. `by_rule` says that a rule covering the request lists its method.
+/// Names beyond this are more than an answer can ask for.
+const MOST_VARY_BYTES: usize = 4096;
+
+/// Decides whether the response is stored. `admitted` says that responses of the request's method are.
 ///
 /// # Errors
 /// The outer error is the caller's, the inner one the response's.
-pub fn storable(
-    method: &str,
-    by_rule: bool,
-    head: ResponseHead<'_>,
-) -> Result<Result<Storable, Refused>, Rejected> {
-    if !by_rule && !is_safe_to_store(method) {
+pub fn storable(admitted: bool, head: ResponseHead<'_>) -> Result<Result<Storable, Refused>, Rejected> {
+    if !admitted {
         return Err(Rejected::Method);
     }
     if head.status == 206 {
@@ -123,11 +126,10 @@ pub fn storable(
     Ok(judge(head, vary))
 }
 
-fn is_safe_to_store(method: &str) -> bool {
-    method.eq_ignore_ascii_case("GET") || method.eq_ignore_ascii_case("HEAD")
-}
-
 fn judge(head: ResponseHead<'_>, vary: Names) -> Result<Storable, Refused> {
+    if !vary.are_tokens() || vary.heap_bytes() > MOST_VARY_BYTES {
+        return Err(Refused::Vary);
+    }
     if head.status < 200 || head.status == 304 {
         return Err(Refused::Status);
     }
@@ -137,12 +139,16 @@ fn judge(head: ResponseHead<'_>, vary: Names) -> Result<Storable, Refused> {
     if is_event_stream(head.fields) {
         return Err(Refused::EventStream);
     }
-    let dropped = dropped_fields(head.fields, &directives);
-    if head.fields.value("set-cookie").is_some() && !dropped.contains("set-cookie") {
+    if head.fields.value("set-cookie").is_some() && !takes_cookies_out(&directives) {
         return Err(Refused::SetCookie);
     }
+    let dropped = dropped_fields(head.fields, &directives);
     let tags = cache_tags(head.fields)?;
     Ok(Storable { vary, tags, directives, dropped })
+}
+
+fn takes_cookies_out(Directives { general, targeted }: &Directives) -> bool {
+    general.private.names("set-cookie") || targeted.private.names("set-cookie")
 }
 
 fn permits(directives: &CacheControl) -> Result<(), Refused> {
@@ -212,7 +218,7 @@ mod tests {
 
     fn verdict(status: u16, fields: &str) -> Result<Option<Refused>, Rejected> {
         let head = ResponseHead { status, reason: "", fields: Fields::new(fields) };
-        storable("GET", false, head).map(Result::err)
+        storable(true, head).map(Result::err)
     }
 
     #[test]
@@ -227,7 +233,11 @@ mod tests {
             ("set-cookie:a=b\ncache-control:private=Set-Cookie\n", None),
             ("set-cookie:a=b\ncache-control:private=\"x, set-cookie\"\n", None),
             ("content-type:Text/Event-Stream; charset=utf-8\n", Some(Refused::EventStream)),
+            ("set-cookie:a=b\ncache-control:no-cache=set-cookie\n", Some(Refused::SetCookie)),
+            ("cache-control:private=\"\"\n", Some(Refused::Private)),
             ("cache-tag:a,\u{7f}\n", Some(Refused::CacheTag)),
+            ("vary:accept language\n", Some(Refused::Vary)),
+            ("vary:\u{c0}\n", Some(Refused::Vary)),
         ] {
             assert_eq!(verdict(200, fields), Ok(expected), "{fields}");
         }
@@ -241,9 +251,7 @@ mod tests {
         assert_eq!(verdict(206, "cache-control:no-store\n"), Err(Rejected::PartialContent));
         assert_eq!(verdict(200, "vary:accept, *\n"), Err(Rejected::VaryAny));
         let head = ResponseHead { status: 200, reason: "", fields: Fields::new("") };
-        assert_eq!(storable("POST", false, head).unwrap_err(), Rejected::Method);
-        assert!(storable("POST", true, head).unwrap().is_ok());
-        assert!(storable("head", false, head).unwrap().is_ok());
+        assert_eq!(storable(false, head).unwrap_err(), Rejected::Method);
     }
 
     #[test]
@@ -251,7 +259,7 @@ mod tests {
         let fields =
             Fields::new("connection:close, x-hop\ncache-control:private=\"x-user\"\ncache-tag:a, b\n");
         let head = ResponseHead { status: 200, reason: "", fields };
-        let storable = storable("GET", false, head).unwrap().unwrap();
+        let storable = storable(true, head).unwrap().unwrap();
         for name in ["connection", "x-hop", "x-user", "cache-tag", "age", "transfer-encoding"] {
             assert!(!storable.keeps(name), "{name}");
         }

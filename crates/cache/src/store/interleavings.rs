@@ -20,7 +20,7 @@ fn key() -> Key {
 }
 
 fn store() -> Arc<Memory> {
-    Arc::new(Memory::new(Bounds { bytes: 1 << 20, entry_bytes: 1 << 20 }))
+    Arc::new(Memory::new(Bounds { bytes: 1 << 20, entry_bytes: 1 << 20 }, 0))
 }
 
 /// Puts a response whose body tells who made it.

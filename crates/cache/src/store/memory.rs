@@ -87,9 +87,9 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// An empty store.
-    pub fn new(bounds: Bounds) -> Self {
-        Self { bounds, shelves: RwLock::new(Shelves::new(bounds.bytes)) }
+    /// An empty store, whose sequence of purges begins at `sequence`.
+    pub fn new(bounds: Bounds, sequence: u64) -> Self {
+        Self { bounds, shelves: RwLock::new(Shelves::new(bounds.bytes, sequence)) }
     }
 
     /// The store's bounds.
@@ -105,6 +105,11 @@ impl Memory {
     /// Looks at the entry that [`get`](Self::get) would find, and changes nothing.
     pub(crate) fn look(&self, key: &Key, fields: Fields<'_>, now: i64) -> Result<Option<Sight>, Untold> {
         self.shelves.read().look(key, fields, now)
+    }
+
+    /// Where the sequence of purges stands.
+    pub(crate) fn sequence(&self) -> u64 {
+        self.shelves.read().sequence()
     }
 
     /// How many bytes of body `entry`, which has none yet, may still take.

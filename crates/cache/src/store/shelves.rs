@@ -49,7 +49,7 @@ pub(super) struct Shelves {
 }
 
 impl Shelves {
-    pub(super) fn new(bound: u64) -> Self {
+    pub(super) fn new(bound: u64, sequence: u64) -> Self {
         Self {
             bound,
             slots: Slab::new(),
@@ -60,7 +60,7 @@ impl Shelves {
             tags: Tags::default(),
             deadlines: Deadlines::default(),
             eviction: Eviction::new(bound),
-            fence: Fence::default(),
+            fence: Fence::new(sequence),
             usage: Usage::default(),
             puts: 0,
         }
@@ -78,6 +78,10 @@ impl Shelves {
         }
         self.eviction.touch(id);
         Ok(Found::Entry(Arc::clone(&slot.stored), slot.times, state))
+    }
+
+    pub(super) fn sequence(&self) -> u64 {
+        self.fence.sequence()
     }
 
     pub(super) fn look(&self, key: &Key, fields: Fields<'_>, now: i64) -> Result<Option<Sight>, Untold> {

@@ -8,12 +8,20 @@ use super::{Content, NOW, Seen, get, look_up, put};
 const PATHS: [&str; 4] = ["/p", "/p/1", "/p/2?a=1", "/q"];
 const PATIENCE_MS: i64 = 30_000;
 
+/// Whom an entry answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answers {
+    Everyone,
+    /// The response names `Accept-Language` in its `Vary`.
+    Language(Option<&'static str>),
+}
+
 /// An entry of the model. Its number is the number of the put, and its body.
 #[derive(Clone, Debug)]
 struct Known {
     number: u64,
     key: String,
-    language: Option<Option<&'static str>>,
+    answers: Answers,
     tags: Vec<String>,
     fresh_until: i64,
     stale_until: i64,
@@ -158,7 +166,7 @@ impl<'a> Driver<'a> {
         }
         self.stored += 1;
         self.known.retain(|known| {
-            let same = known.key == entry.key && known.language == entry.language;
+            let same = known.key == entry.key && known.answers == entry.answers;
             !same && self.now < known.stale_until
         });
         self.known.push(entry);
@@ -173,7 +181,7 @@ impl<'a> Driver<'a> {
         Known {
             number: self.puts,
             key: key(url),
-            language: self.rng.bool().then_some(language),
+            answers: if self.rng.bool() { Answers::Language(language) } else { Answers::Everyone },
             tags,
             fresh_until: self.now + ttl,
             stale_until: self.now + ttl + window,
@@ -185,7 +193,7 @@ impl<'a> Driver<'a> {
         let tags: Vec<_> = entry.tags.iter().map(String::as_str).collect();
         let content = Content {
             body: &entry.number.to_le_bytes(),
-            fields: if entry.language.is_some() { "vary:Accept-Language\n" } else { "" },
+            fields: if entry.answers == Answers::Everyone { "" } else { "vary:Accept-Language\n" },
             tags: &tags,
             ttl: ((entry.fresh_until - self.now) / 1_000) as u32,
             window: ((entry.stale_until - entry.fresh_until) / 1_000) as u32,
@@ -251,7 +259,9 @@ impl<'a> Driver<'a> {
         self.known
             .iter_mut()
             .filter(|entry| entry.key == key && now < entry.stale_until)
-            .filter(|entry| entry.language.is_none_or(|selecting| selecting == language))
+            .filter(|entry| {
+                entry.answers == Answers::Everyone || entry.answers == Answers::Language(language)
+            })
             .max_by_key(|entry| entry.number)
     }
 }

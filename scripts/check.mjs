@@ -1,0 +1,25 @@
+/** `npm run check`: format, lints, types, generated files, dependencies. One that fails does not keep the others from running. */
+import { checkCrates } from "./check-crates.mjs"
+import { checkAddonFiles, checkLockFiles } from "./check-files.mjs"
+import { checkPlatformPackages } from "./platform-packages.mjs"
+import { capture, captureNode, main, step } from "./run.mjs"
+import { setUp, TSC } from "./setup.mjs"
+
+await main(async () => {
+  await setUp()
+  const failures = []
+  const check = (title, work) => step(title, work).catch((error) => failures.push(error))
+  await check("rustfmt", () => capture("cargo", ["fmt", "--all", "--check"]))
+  await check("clippy", () =>
+    capture("cargo", ["clippy", "--workspace", "--lib", "--tests", "--", "-D", "warnings"]),
+  )
+  await check("Biome", () => captureNode("@biomejs/biome/bin/biome", ["check", "--error-on-warnings"]))
+  for (const project of [".", "packages/core", "tsconfig.test.json"]) {
+    await check(`types of ${project}`, () => captureNode(TSC, ["-p", project, "--noEmit"]))
+  }
+  await check("generated files of the addon", checkAddonFiles)
+  await check("generated packages of the platforms", checkPlatformPackages)
+  await check("lock files", checkLockFiles)
+  await checkCrates(check)
+  if (failures.length > 0) throw new AggregateError(failures, `${failures.length} checks failed.`)
+})
