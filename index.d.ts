@@ -238,7 +238,7 @@ export interface CacheEvent {
    * `bypass` · purge: `purged`, `softened`
    */
   outcome: string
-  /** A miss is `elected` or `absent`; a put refused for a {@link CacheRefusal}; a bypass for a `header`, `cookie` or `query` and its name. */
+  /** A miss is `elected` or `absent`; a put refused for a {@link CacheRefusal}, or fenced because something was `purged`; a bypass for a `header`, `cookie` or `query` and its name. */
   reason?: string
   /** The key; of a purge, the one that its request selects. */
   key?: string
@@ -306,8 +306,8 @@ export interface CacheModule extends AsyncDisposable {
    *
    * A purge is never undone: where something that concerns the response - its key, its URL's prefix, one of its tags - was purged or
    * deleted after the `match` miss that led to this put, it is not stored either. Pass the same `Request` to both, so that the
-   * cache knows which miss that was; for strings and URLs it goes by the key, and several builds of one key at a time count as
-   * the oldest.
+   * cache knows which miss that was. For strings and URLs it goes by the key: each put ends one of the builds under way for it, and
+   * all count as the oldest, up to five minutes.
    *
    * Rejects with a `TypeError` for a 206, for `Vary: *`, for a used body and for a body that is not as long as
    * `Content-Length` says, and with the body's own error where the body fails. Nothing is stored then.

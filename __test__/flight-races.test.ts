@@ -219,9 +219,9 @@ describe("a build is still held back by a purge where, before that,", () => {
     await expectHeldBack(module, request, TAGGED)
   })
 
-  test.each(REQUESTS)("its key was put without a miss, with %s", async (_, request) => {
+  test("its key was put without a miss, as long as the build is known by its Request", async () => {
     const module = freshCache()
-    const asked = request()
+    const asked = get("/p/1")
     await module.match(asked)
     await module.put(AT, new Response("warm"), TAGGED)
     await module.purge(TAGGED)

@@ -17,6 +17,7 @@ await main(async () => {
   }
   let passed = 0
   await step("cargo test", async () => told(await cargoTest()))
+  await step("model checker", async () => told(await modelChecker()))
   await step(`Jest on Node ${process.versions.node}`, async () => told(await jest()))
   const node = await prepareNewestNode()
   if (node.version !== process.versions.node) {
@@ -32,7 +33,17 @@ await main(async () => {
 })
 
 async function cargoTest() {
-  const { stdout } = await capture("cargo", ["test", "--workspace"])
+  return passedByCargo(await capture("cargo", ["test", "--workspace"]))
+}
+
+/** Elections and fences under every interleaving. Apart from the rest, because all is built anew for it. */
+async function modelChecker() {
+  const env = { ...process.env, RUSTFLAGS: "--cfg loom", CARGO_TARGET_DIR: `${ROOT}/target/loom` }
+  const test = ["test", "--package", "layeron-cache", "--lib", "--release", "interleavings"]
+  return passedByCargo(await capture("cargo", test, { env }))
+}
+
+function passedByCargo({ stdout }) {
   const results = [...stdout.matchAll(/^test result: ok\. (\d+) passed/gm)]
   return results.reduce((sum, [, count]) => sum + Number(count), 0)
 }

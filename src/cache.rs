@@ -5,7 +5,8 @@
 
 use layeron_cache::policy::{Answer, Overrides, Refused};
 use layeron_cache::{
-    BadPattern, Cache, Draft, Drafted, Lookup, NotedBy, PutError, PutOptions, Since, StorageConflict,
+    BadPattern, Cache, Deletion, Draft, Drafted, Lookup, NotedBy, PutError, PutOptions, Since,
+    StorageConflict,
 };
 use napi::bindgen_prelude::{Either, Uint8Array};
 use napi_derive::napi;
@@ -159,7 +160,9 @@ impl BindingCache {
     pub fn delete(&mut self, request: String, vary: Option<String>, now: f64) -> Result<i32, Thrown> {
         let vary = vary.as_deref().map(convert::names);
         Ok(match open(self.cache.as_ref())?.delete(convert::request(&request), vary.as_ref(), now as i64) {
-            Ok(deleted) => i32::from(deleted),
+            Ok(Deletion::Removed) => 1,
+            Ok(Deletion::Absent) => 0,
+            Ok(Deletion::Bypassed) => BYPASSED,
             Err(missing) => wanted(&missing, &mut self.scratch),
         })
     }

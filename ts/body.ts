@@ -1,3 +1,4 @@
+import { isUint8Array } from "node:util/types"
 import { invalid } from "./errors.js"
 
 /** The body has more bytes than there is room for. */
@@ -43,8 +44,7 @@ export async function readAll(
   let length = 0
   for (let read = await reader?.read(); read?.done === false; read = await reader?.read()) {
     const { value } = read
-    if (!(value instanceof Uint8Array))
-      throw invalid("LAYERON_INVALID_RESPONSE", `${path} must have a body of bytes`)
+    if (!isUint8Array(value)) throw invalid("LAYERON_INVALID_RESPONSE", `${path} must have a body of bytes`)
     chunks.push(value)
     length += value.byteLength
     if (length > most) break

@@ -16,14 +16,11 @@ export type EventDetail = Omit<CacheEvent, "operation" | keyof Instance>
 
 /** Tells whoever listens. Nothing is built for an event that nobody listens to. */
 export class Events {
-  readonly #instance: Pick<CacheEvent, "identity" | "namespace" | "name">
+  readonly #instance: Instance
   readonly #observe: ((event: CacheEvent) => void) | undefined
 
-  constructor(
-    instance: Pick<CacheEvent, "identity" | "namespace" | "name">,
-    observe?: (event: CacheEvent) => void,
-  ) {
-    this.#instance = instance
+  constructor({ identity, namespace, name }: Instance, observe?: (event: CacheEvent) => void) {
+    this.#instance = { identity, namespace, name }
     this.#observe = observe
   }
 

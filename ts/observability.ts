@@ -76,36 +76,51 @@ function lineWriter(sink: ObservabilityConfig["sink"]): ((line: string) => void)
   }
 }
 
-let meter: { createCounter(name: string): Counter } | null | undefined
+interface Meter {
+  createCounter(name: string): Counter
+}
+
+/** The meter that counters were made with: another one once the app has set OpenTelemetry up. */
+let meter: Meter | undefined
 const counters = new Map<string, Counter>()
 
 function count({ metric, value }: Measurement, attributes: Attributes): void {
-  meter ??= openTelemetryMeter()
-  if (meter === null) return
+  const current = openTelemetry?.metrics.getMeter("@layeron/modules")
+  if (current === undefined) return
+  if (current !== meter) {
+    meter = current
+    counters.clear()
+  }
   const counter = counters.get(metric) ?? meter.createCounter(metric)
   counters.set(metric, counter)
   counter.add(value, attributes)
 }
 
-/** OpenTelemetry's API is the app's to install; without it, or without a provider in it, nothing is counted. */
-function openTelemetryMeter(): { createCounter(name: string): Counter } | null {
+/** OpenTelemetry's API is the app's to install; without it nothing is counted. */
+const openTelemetry = ((): { metrics: { getMeter(name: string): Meter } } | undefined => {
   try {
-    return require("@opentelemetry/api").metrics.getMeter("@layeron/modules")
+    return require("@opentelemetry/api")
   } catch {
-    return null
+    return undefined
   }
-}
+})()
 
 let complained = false
 
-function harmlessly(deliver: () => void): void {
+/** A sink may be an async function as well. */
+function harmlessly(deliver: () => unknown): void {
   try {
-    deliver()
+    const delivered = deliver()
+    if (delivered instanceof Promise) delivered.catch(complain)
   } catch (error) {
-    if (complained) return
-    complained = true
-    process.emitWarning(`a metric of the cache could not be delivered: ${error}`, {
-      code: "LAYERON_OBSERVABILITY",
-    })
+    complain(error)
   }
+}
+
+function complain(error: unknown): void {
+  if (complained) return
+  complained = true
+  process.emitWarning(`a metric of the cache could not be delivered: ${error}`, {
+    code: "LAYERON_OBSERVABILITY",
+  })
 }

@@ -19,7 +19,8 @@ const createCounter = (counter) => {
   write({ created: counter })
   return { add: (value, attributes) => write({ counter, value, attributes }) }
 }
-exports.metrics = { getMeter: (meter) => (write({ meter }), { createCounter }) }
+const meters = {}
+exports.metrics = { getMeter: (meter) => (meters[meter] ??= (write({ meter }), { createCounter })) }
 `
 
 /** Declares `shop` with some observability, uses it in every way that is counted, and runs what comes then. */

@@ -64,6 +64,17 @@ pub enum Lookup {
     Bypassed,
 }
 
+/// The outcome of a delete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deletion {
+    /// There was an entry.
+    Removed,
+    /// There was none.
+    Absent,
+    /// A rule makes the request skip the cache.
+    Bypassed,
+}
+
 /// What can be seen of an instance.
 #[derive(Clone, Debug)]
 pub struct Inspection {
@@ -178,16 +189,19 @@ impl Cache {
     ///
     /// # Errors
     /// [`Wanted`] where the request does not tell enough.
-    pub fn delete(&self, request: Request<'_>, vary: Option<&Names>, now: i64) -> Result<bool, Wanted> {
+    pub fn delete(&self, request: Request<'_>, vary: Option<&Names>, now: i64) -> Result<Deletion, Wanted> {
         let Keyed { key, applied, .. } = self.keyed(request, vary)?;
         let Instance { store, counters, .. } = &*self.instance;
-        if applied.bypass.is_some() {
+        let deletion = if applied.bypass.is_some() {
             count(&counters.bypasses);
-        }
-        let reached = applied.admitted && applied.bypass.is_none();
-        let deleted = reached && store.delete(&key, request.fields, now)?;
+            Deletion::Bypassed
+        } else if applied.admitted && store.delete(&key, request.fields, now)? {
+            Deletion::Removed
+        } else {
+            Deletion::Absent
+        };
         count(&counters.deletes);
-        Ok(deleted)
+        Ok(deletion)
     }
 
     /// Removes everything that `selector` selects, or makes it stale, and returns how many live entries were among it.

@@ -19,7 +19,7 @@ mod stats;
 mod store;
 mod sync;
 
-pub use cache::{Cache, Inspection, Lookup, NotedBy, Request, Wanted};
+pub use cache::{Cache, Deletion, Inspection, Lookup, NotedBy, Request, Wanted};
 pub use explain::{ExplainedEntry, Explanation};
 pub use instance::StorageConflict;
 pub use pattern::BadPattern;

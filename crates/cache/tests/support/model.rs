@@ -1,7 +1,7 @@
 //! The cache as anyone would write it who had all the time and memory in the world: one list, searched from end to end.
 
 use fastrand::Rng;
-use layeron_cache::{Cache, Selector, Since};
+use layeron_cache::{Cache, Deletion, Selector, Since};
 
 use super::{Content, NOW, Seen, get, look_up, put};
 
@@ -206,7 +206,8 @@ impl<'a> Driver<'a> {
         let (url, language) = (self.url(), self.language());
         let found = self.find(&url, language).map(|entry| entry.number);
         let deleted = self.cache.delete(get(&url, &fields(language)), None, self.now);
-        assert_eq!(deleted, Ok(found.is_some()), "{url}");
+        let expected = if found.is_some() { Deletion::Removed } else { Deletion::Absent };
+        assert_eq!(deleted, Ok(expected), "{url}");
         self.known.retain(|entry| Some(entry.number) != found);
         self.log.push(Purged::Key(key(&url)));
     }
