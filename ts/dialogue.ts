@@ -5,8 +5,8 @@ import * as native from "./native.js"
 import { bindingOptions, type Declaration, neededFields } from "./options.js"
 import { FieldNames, readRequest, requestText, serialisedText } from "./request.js"
 
-/** Fields by which `match` may answer with less than the whole stored response. */
-const CONDITIONS = ["if-none-match", "if-modified-since", "range", "if-range"]
+/** By these every stored response may answer with less than all of it. Others are asked for where one has what they need. */
+const CONDITIONS = ["if-none-match", "range"]
 
 /** More names than this have been learned from responses that no longer matter. */
 const MOST_LEARNED = 64

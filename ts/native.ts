@@ -53,13 +53,16 @@ const SCRATCH_BYTES = 32 * 1024
 const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES)
 const words = new DataView(scratch.buffer)
 
-/** A response as it comes out of the store: head and body are the caller's own. */
+/** A response as it comes out of the store, in buffers that are the caller's own. */
 export interface Answer {
   readonly status: number
   readonly stale: boolean
-  /** Reason phrase and field lines, each ended by a line feed. */
+  /** Holds reason phrase and field lines, a line feed behind each, up to `headEnd`. */
   readonly head: Buffer
+  readonly headEnd: number
+  /** Holds the body from `bodyStart` to its end; the same buffer as `head` where both are small. */
   readonly body: Buffer | null
+  readonly bodyStart: number
 }
 
 export function openBinding(options: BindingOptions): BindingCache {
@@ -76,23 +79,25 @@ export function openBinding(options: BindingOptions): BindingCache {
 /** The answer that `lookUp` reported with `outcome`, 1 where it is in the buffer, 0 where it waits. */
 export function takeAnswer(binding: BindingCache, outcome: number): Answer {
   const status = words.getUint32(0, true)
-  const headLength = words.getUint32(4, true)
+  const headEnd = words.getUint32(4, true)
   const bodyLength = words.getUint32(8, true)
   const length = bodyLength === NO_BODY ? 0 : bodyLength
   const stale = words.getUint32(12, true) === 1
   if (outcome === 0) {
-    const head = Buffer.allocUnsafe(headLength)
+    const head = Buffer.allocUnsafe(headEnd)
     const body = Buffer.allocUnsafeSlow(length)
     binding.fetch(head, body)
-    return { status, stale, head, body: bodyLength === NO_BODY ? null : body }
+    return { status, stale, head, headEnd, body: bodyLength === NO_BODY ? null : body, bodyStart: 0 }
   }
-  const copy = Buffer.allocUnsafe(headLength + length)
-  scratch.copy(copy, 0, WORDS_BYTES, WORDS_BYTES + headLength + length)
+  const both = Buffer.allocUnsafe(headEnd + length)
+  scratch.copy(both, 0, WORDS_BYTES, WORDS_BYTES + headEnd + length)
   return {
     status,
     stale,
-    head: copy.subarray(0, headLength),
-    body: bodyLength === NO_BODY ? null : copy.subarray(headLength),
+    head: both,
+    headEnd,
+    body: bodyLength === NO_BODY ? null : both,
+    bodyStart: headEnd,
   }
 }
 

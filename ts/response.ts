@@ -52,7 +52,7 @@ export class StoredResponse extends Base implements Response {
   }
 
   get headers(): Headers {
-    this.#headers ??= readHeaders(this.#answer.head)
+    this.#headers ??= readHeaders(this.#answer)
     return this.#headers
   }
 
@@ -66,7 +66,8 @@ export class StoredResponse extends Base implements Response {
 
   async text(): Promise<string> {
     if (this.#platform !== undefined) return this.#platform.text()
-    return decode(this.#take())
+    const { body, bodyStart } = this.#take()
+    return body === null ? "" : decode(body, bodyStart)
   }
 
   async json(): Promise<unknown> {
@@ -101,20 +102,19 @@ export class StoredResponse extends Base implements Response {
     return clone
   }
 
-  /** The body's bytes, to be read and not to be given away. */
-  #take(): Buffer {
-    const { body } = this.#answer
-    if (body === null) return Buffer.alloc(0)
+  /** The answer whose body is to be read now, and not to be given away. */
+  #take(): Answer {
     if (this.#used) throw new TypeError("Body is unusable: Body has already been read")
-    this.#used = true
-    return body
+    this.#used = this.#answer.body !== null
+    return this.#answer
   }
 
   /** The body's bytes in a buffer of their own, to be given away. */
   #takeOwn(): Uint8Array<ArrayBuffer> {
-    const body = this.#take()
-    const alone = !this.#shared && body.byteLength === body.buffer.byteLength
-    return alone ? new Uint8Array(body.buffer as ArrayBuffer) : new Uint8Array(body)
+    const { body, bodyStart } = this.#take()
+    if (body === null) return new Uint8Array()
+    const alone = !this.#shared && bodyStart === 0 && body.byteLength === body.buffer.byteLength
+    return alone ? new Uint8Array(body.buffer as ArrayBuffer) : copied(body, bodyStart)
   }
 
   #init(): ResponseInit {
@@ -124,8 +124,8 @@ export class StoredResponse extends Base implements Response {
   /** The platform's response with the same parts, which keeps the state of the body from now on. */
   #materialised(): Response {
     if (this.#platform === undefined) {
-      const bytes =
-        this.#answer.body === null ? null : this.#used ? new Uint8Array() : new Uint8Array(this.#answer.body)
+      const { body, bodyStart } = this.#answer
+      const bytes = body === null ? null : this.#used ? new Uint8Array() : copied(body, bodyStart)
       this.#platform = new PlatformResponse(bytes, this.#init())
       // Read already: the stream of a body that has been read is locked.
       if (this.#used) void this.#platform.arrayBuffer()
@@ -134,14 +134,19 @@ export class StoredResponse extends Base implements Response {
   }
 }
 
-function decode(bytes: Buffer): string {
-  const text = bytes.toString("utf8")
+function copied(bytes: Buffer, start: number): Uint8Array<ArrayBuffer> {
+  const { buffer, byteOffset, byteLength } = bytes
+  return new Uint8Array(buffer as ArrayBuffer, byteOffset + start, byteLength - start).slice()
+}
+
+function decode(bytes: Buffer, start: number): string {
+  const text = bytes.toString("utf8", start)
   return text.startsWith(BYTE_ORDER_MARK) ? text.slice(1) : text
 }
 
-function readHeaders(head: Buffer): Headers {
+function readHeaders({ head, headEnd }: Answer): Headers {
   const headers = new Headers()
-  const lines = head.toString("utf8").split("\n")
+  const lines = head.toString("utf8", 0, headEnd).split("\n")
   for (const line of lines.slice(1, -1)) {
     const colon = line.indexOf(":")
     headers.append(line.slice(0, colon), line.slice(colon + 1))

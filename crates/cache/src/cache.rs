@@ -1,9 +1,9 @@
 //! The stories: look up, delete, purge. The longest, put, has a file of its own.
 
-use crate::field::lines::Fields;
+use crate::field::lines::{Fields, Untold};
 use crate::field::{Names, Uncanonical, canonical};
 use crate::instance::{Instance, Lease, StorageConflict};
-use crate::key::{Key, Untold};
+use crate::key::Key;
 use crate::policy::{Answer, Refused, State};
 use crate::rule::{Applied, Policy};
 use crate::stats::{Stats, add, count, read};
@@ -163,11 +163,12 @@ impl Cache {
         };
         match found {
             Found::Entry(stored, times, state) => {
+                let answer = Answer::new(stored, times, request.method, request.fields, now)?;
                 count(&counters.hits);
                 if state == State::Stale {
                     count(&counters.stale_hits);
                 }
-                Ok(Lookup::Hit(Answer::new(stored, times, request.method, request.fields, now), state))
+                Ok(Lookup::Hit(answer, state))
             }
             Found::Elected { since } => {
                 count(&counters.elections);

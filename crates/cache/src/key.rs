@@ -7,7 +7,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest as _, Sha256};
 
 use crate::field::Names;
-use crate::field::lines::{Fields, Told};
+use crate::field::lines::{Fields, Untold};
 
 /// What `encodeURIComponent` leaves as it is, so that keys read the same on both sides.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
@@ -39,10 +39,6 @@ impl Digest {
         self.0.first_chunk().map_or(0, |first| u64::from_le_bytes(*first))
     }
 }
-
-/// A header field that the answer depends on and that the request's fields do not speak of.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Untold(pub Names);
 
 /// A cache key.
 #[derive(Clone, Debug)]
@@ -115,12 +111,9 @@ impl Key {
     }
 }
 
+/// The value of a selecting field. Where it is untold, all of `vary` is asked for at once.
 fn selecting<'a>(name: &str, vary: &Names, fields: Fields<'a>) -> Result<Option<&'a str>, Untold> {
-    match fields.told(name) {
-        Told::Value(value) => Ok(Some(value)),
-        Told::Absent => Ok(None),
-        Told::Untold => Err(Untold(vary.clone())),
-    }
+    fields.known(name).map_err(|_| Untold(vary.clone()))
 }
 
 #[cfg(test)]

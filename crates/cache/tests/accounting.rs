@@ -6,7 +6,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use layeron_cache::{Cache, Selector};
-use support::{Content, NOW, ROOMY, fresh_cache, get, warm_up};
+use support::{Content, NOW, PLAIN, ROOMY, fresh_cache, get, warm_up};
 
 /// The system's allocator, with what it gave out added up as an allocator of size classes would spend it.
 struct Counting;
@@ -52,7 +52,7 @@ fn bytes_held_cover_bytes_allocated() {
     let plain = |cache: &Cache| {
         for number in 0..ENTRIES {
             let content = Content { body: &[0; 512], ttl: 60, ..Content::default() };
-            warm_up(cache, get(&url(number), ""), &content, NOW);
+            warm_up(cache, get(&url(number), PLAIN), &content, NOW);
         }
     };
     let tagged = |cache: &Cache| {
@@ -60,14 +60,14 @@ fn bytes_held_cover_bytes_allocated() {
             let own = format!("product:{number}");
             let content =
                 Content { body: &[0; 512], tags: &["products", &own], ttl: 60, ..Content::default() };
-            warm_up(cache, get(&url(number), ""), &content, NOW);
+            warm_up(cache, get(&url(number), PLAIN), &content, NOW);
         }
     };
     let tagged_apart = |cache: &Cache| {
         for number in 0..ENTRIES {
             let (a, b) = (format!("a:{number}"), format!("b:{number}"));
             let content = Content { body: &[0; 512], tags: &[&a, &b], ttl: 60, ..Content::default() };
-            warm_up(cache, get(&url(number), ""), &content, NOW);
+            warm_up(cache, get(&url(number), PLAIN), &content, NOW);
         }
     };
     let varied = |cache: &Cache| {

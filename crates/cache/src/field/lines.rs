@@ -3,6 +3,8 @@
 //! A line without a colon says that the field was looked for and is absent, which is not the same as a field
 //! nobody looked for.
 
+use super::list::Names;
+
 /// A block of field lines.
 #[derive(Clone, Copy, Debug)]
 pub struct Fields<'a>(&'a str);
@@ -17,6 +19,10 @@ pub enum Told<'a> {
     /// The field's value, outer white space removed.
     Value(&'a str),
 }
+
+/// Header fields that an answer depends on and that a block does not speak of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Untold(pub Names);
 
 impl<'a> Told<'a> {
     /// The value, where there is one.
@@ -52,6 +58,18 @@ impl<'a> Fields<'a> {
     /// The value of the field `name` (lower case), where it has one.
     pub fn value(self, name: &str) -> Option<&'a str> {
         self.told(name).value()
+    }
+
+    /// The same, where it matters whether the field was looked for.
+    ///
+    /// # Errors
+    /// [`Untold`] where the block does not speak of the field.
+    pub fn known(self, name: &str) -> Result<Option<&'a str>, Untold> {
+        match self.told(name) {
+            Told::Value(value) => Ok(Some(value)),
+            Told::Absent => Ok(None),
+            Told::Untold => Err(Untold(Names::new([name]))),
+        }
     }
 
     /// Every field that has a value, in order, repeated lines apart.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::Freshness;
-use crate::field::lines::Fields;
+use crate::field::lines::{Fields, Untold};
 use crate::field::{
     ByteRange, CacheStatus, EntityTag, Requested, date_seconds, entity_tags, requested_range,
 };
@@ -26,46 +26,52 @@ pub enum Condition {
 impl Condition {
     /// Evaluates the request's preconditions and range against `stored`, in the order of RFC 9110, section 13.2.2.
     /// Only a stored 200 is subject to them; a range only to GET (section 14.2).
-    pub fn of(method: &str, fields: Fields<'_>, stored: &Stored) -> Self {
+    ///
+    /// # Errors
+    /// [`Untold`] where `fields` does not speak of a field that decides.
+    pub fn of(method: &str, fields: Fields<'_>, stored: &Stored) -> Result<Self, Untold> {
         if stored.status != 200 {
-            Self::Whole
-        } else if is_not_modified(fields, stored.fields()) {
-            Self::NotModified
+            Ok(Self::Whole)
+        } else if is_not_modified(fields, stored.fields())? {
+            Ok(Self::NotModified)
         } else if method.eq_ignore_ascii_case("GET") {
             Self::by_range(fields, stored)
         } else {
-            Self::Whole
+            Ok(Self::Whole)
         }
     }
 
-    fn by_range(fields: Fields<'_>, stored: &Stored) -> Self {
-        let (Some(range), Some(body)) = (fields.value("range"), stored.body()) else {
-            return Self::Whole;
+    fn by_range(fields: Fields<'_>, stored: &Stored) -> Result<Self, Untold> {
+        let Some(body) = stored.body() else {
+            return Ok(Self::Whole);
         };
-        if !fields.value("if-range").is_none_or(|validator| is_current(validator, stored.fields())) {
-            return Self::Whole;
+        let Some(range) = fields.known("range")? else {
+            return Ok(Self::Whole);
+        };
+        if !fields.known("if-range")?.is_none_or(|validator| is_current(validator, stored.fields())) {
+            return Ok(Self::Whole);
         }
-        match requested_range(range, body.len()) {
+        Ok(match requested_range(range, body.len()) {
             Requested::Whole => Self::Whole,
             Requested::Part(range) => Self::Part(range),
             Requested::Unsatisfiable => Self::Unsatisfiable,
-        }
+        })
     }
 }
 
-/// `If-None-Match`, else `If-Modified-Since` (RFC 9111, section 4.3.2). A response that does not tell when it
-/// was modified is as old as its date.
-fn is_not_modified(request: Fields<'_>, stored: Fields<'_>) -> bool {
-    if let Some(list) = request.value("if-none-match") {
+/// `If-None-Match`, else `If-Modified-Since` (RFC 9111, section 4.3.2). A response that does not tell when it was modified
+/// is as old as its date.
+fn is_not_modified(request: Fields<'_>, stored: Fields<'_>) -> Result<bool, Untold> {
+    if let Some(list) = request.known("if-none-match")? {
         let current = stored.value("etag").and_then(EntityTag::parse);
-        return list == "*"
-            || current.is_some_and(|current| entity_tags(list).any(|tag| tag.weakly_equals(&current)));
+        let is_current = |tag: EntityTag<'_>| current.is_some_and(|current| tag.weakly_equals(&current));
+        return Ok(list == "*" || entity_tags(list).any(is_current));
     }
-    let modified = || stored.value("last-modified").or_else(|| stored.value("date")).and_then(date_seconds);
-    match request.value("if-modified-since").and_then(date_seconds) {
-        Some(since) => modified().is_some_and(|modified| modified <= since),
-        None => false,
-    }
+    let Some(modified) = stored.value("last-modified").or_else(|| stored.value("date")) else {
+        return Ok(false);
+    };
+    let since = request.known("if-modified-since")?.and_then(date_seconds);
+    Ok(since.is_some_and(|since| date_seconds(modified).is_some_and(|modified| modified <= since)))
 }
 
 /// `If-Range`: a strong entity tag or the exact modification date (RFC 9110, section 13.1.5).
@@ -90,9 +96,18 @@ pub struct Answer {
 
 impl Answer {
     /// The answer that `stored`, of `times`, is to a request of `method` and `fields` at `now`.
-    pub fn new(stored: Arc<Stored>, times: Freshness, method: &str, fields: Fields<'_>, now: i64) -> Self {
-        let condition = Condition::of(method, fields, &stored);
-        Self { stored, condition, age_ms: times.age(now), lifetime_ms: times.lifetime }
+    ///
+    /// # Errors
+    /// As for [`Condition::of`].
+    pub fn new(
+        stored: Arc<Stored>,
+        times: Freshness,
+        method: &str,
+        fields: Fields<'_>,
+        now: i64,
+    ) -> Result<Self, Untold> {
+        let condition = Condition::of(method, fields, &stored)?;
+        Ok(Self { stored, condition, age_ms: times.age(now), lifetime_ms: times.lifetime })
     }
 
     /// Status code.
@@ -173,7 +188,9 @@ fn push_lines(fields: Fields<'_>, keep: impl Fn(&str) -> bool, out: &mut String)
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::field::Names;
 
+    const ABSENT: &str = "if-none-match\nif-modified-since\nrange\nif-range\n";
     const LAST_MODIFIED: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 
     fn stored() -> Arc<Stored> {
@@ -184,8 +201,21 @@ mod tests {
         Arc::new(stored)
     }
 
+    /// The condition by `fields`, and by the absence of every other field that decides.
     fn condition(method: &str, fields: &str) -> Condition {
-        Condition::of(method, Fields::new(fields), &stored())
+        let fields = format!("{fields}{ABSENT}");
+        Condition::of(method, Fields::new(&fields), &stored()).unwrap()
+    }
+
+    #[test]
+    fn fields_are_asked_for_where_they_decide() {
+        let asked = |fields: &str| Condition::of("GET", Fields::new(fields), &stored()).unwrap_err();
+        assert_eq!(asked(""), Untold(Names::new(["if-none-match"])));
+        assert_eq!(asked("if-none-match\n"), Untold(Names::new(["if-modified-since"])));
+        assert_eq!(asked("if-none-match:\"x\"\n"), Untold(Names::new(["range"])));
+        assert_eq!(asked("if-none-match:\"x\"\nrange:bytes=0-1\n"), Untold(Names::new(["if-range"])));
+        let plain = Stored::new(200, "OK\n".into());
+        assert_eq!(Condition::of("GET", Fields::new("if-none-match\n"), &plain), Ok(Condition::Whole));
     }
 
     #[test]
@@ -214,7 +244,9 @@ mod tests {
         let times = Freshness { stored_at: 0, initial_age: 0, lifetime: 60_000, stale_window: 0 };
         let head = |fields: &str| {
             let mut out = String::new();
-            Answer::new(stored(), times, "GET", Fields::new(fields), 7_999).write_head("ns/name", &mut out);
+            let fields = format!("{fields}{ABSENT}");
+            let answer = Answer::new(stored(), times, "GET", Fields::new(&fields), 7_999).unwrap();
+            answer.write_head("ns/name", &mut out);
             out
         };
         let trailer = "age:7\ncache-status:ns/name; hit; ttl=52\n";

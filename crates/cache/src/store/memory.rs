@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::entry::{Entry, Stored};
 use super::shelves::Shelves;
-use crate::field::lines::Fields;
-use crate::key::{Key, Untold};
+use crate::field::lines::{Fields, Untold};
+use crate::key::Key;
 use crate::policy::{Freshness, Refused, State};
 use crate::sync::RwLock;
 

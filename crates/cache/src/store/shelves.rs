@@ -10,10 +10,10 @@ use super::entry::{Entry, Stored};
 use super::eviction::{Eviction, Id, Standing};
 use super::memory::{Found, NotStored, Selector, Sight, Usage};
 use crate::field::Names;
-use crate::field::lines::Fields;
+use crate::field::lines::{Fields, Untold};
 use crate::flight::{Election, Fence, Purged};
 use crate::index::{Deadlines, Ordered, TagId, Tags};
-use crate::key::{Digest, Key, Untold};
+use crate::key::{Digest, Key};
 use crate::policy::{Freshness, State};
 
 #[derive(Debug)]

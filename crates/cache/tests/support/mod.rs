@@ -13,6 +13,9 @@ use layeron_cache::{Bounds, Cache, Drafted, Lookup, NotStored, NotedBy, Policy, 
 pub const NOW: i64 = 1_800_000_000_000;
 pub const ROOMY: Bounds = Bounds { bytes: 1 << 30, entry_bytes: 1 << 30 };
 
+/// The fields of a request without any.
+pub const PLAIN: &str = "if-none-match\nrange\n";
+
 /// A new instance that nobody else has.
 pub fn fresh_cache(bounds: Bounds) -> Cache {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
@@ -69,7 +72,7 @@ pub enum Seen {
 }
 
 pub fn look_up(cache: &Cache, request: Request<'_>, now: i64) -> Seen {
-    match cache.look_up(request, None, NotedBy::Caller, now).expect("a well-formed request") {
+    match cache.look_up(request, None, NotedBy::Caller, now).expect("the request tells enough") {
         Lookup::Hit(answer, _) => Seen::Hit(answer.body().unwrap_or_default().to_vec()),
         Lookup::Miss { since, elected: true } => Seen::Elected(since),
         Lookup::Miss { since, elected: false } => Seen::Miss(since),

@@ -3,7 +3,7 @@
 use fastrand::Rng;
 use layeron_cache::{Cache, Deletion, Selector, Since};
 
-use super::{Content, NOW, Seen, get, look_up, put};
+use super::{Content, NOW, PLAIN, Seen, get, look_up, put};
 
 const PATHS: [&str; 4] = ["/p", "/p/1", "/p/2?a=1", "/q"];
 const PATIENCE_MS: i64 = 30_000;
@@ -308,5 +308,8 @@ fn key(url: &str) -> String {
 }
 
 fn fields(language: Option<&str>) -> String {
-    language.map_or_else(|| "accept-language\n".into(), |language| format!("accept-language:{language}\n"))
+    match language {
+        None => format!("accept-language\n{PLAIN}"),
+        Some(language) => format!("accept-language:{language}\n{PLAIN}"),
+    }
 }
