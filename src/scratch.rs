@@ -2,7 +2,7 @@
 //! there before the next call.
 //!
 //! Layout of an answer: four 32-bit little-endian words - status, length of the head, length of the body or [`NO_BODY`],
-//! 1 where the answer is stale - then the head, then the body. Any other result is one 64-bit float.
+//! a set of flags - then the head, then the body. Any other result is one 64-bit float.
 
 use layeron_cache::field::Names;
 use layeron_cache::policy::{Answer, State};
@@ -12,6 +12,11 @@ use crate::inspection;
 
 const WORDS_BYTES: usize = 16;
 const NO_BODY: u32 = u32::MAX;
+
+/// Flag: the answer is stale.
+const STALE: u32 = 1;
+/// Flag: the body is ASCII.
+const ASCII: u32 = 2;
 
 pub(crate) struct Scratch {
     buffer: Uint8Array,
@@ -30,8 +35,8 @@ impl Scratch {
         answer.write_head(cache, &mut self.head);
         let body = answer.body();
         let body_length = body.map_or(NO_BODY, |body| body.len() as u32);
-        let is_stale = u32::from(state == State::Stale);
-        self.write_words([u32::from(answer.status()), self.head.len() as u32, body_length, is_stale]);
+        let flags = u32::from(state == State::Stale) * STALE + u32::from(answer.is_ascii()) * ASCII;
+        self.write_words([u32::from(answer.status()), self.head.len() as u32, body_length, flags]);
         let (head, bytes) = (std::mem::take(&mut self.head), self.bytes());
         let written = copy_pair(
             head.as_bytes(),

@@ -3,6 +3,7 @@
  * next call; nothing of it leaves this file but copies.
  */
 import { BindingCache, type BindingOptions, refusalReasons } from "../native.js"
+import { type Answer, LargeAnswer, SmallAnswer } from "./answer.js"
 import { type ErrorCode, failure } from "./errors.js"
 
 export {
@@ -47,23 +48,14 @@ const REJECTIONS: readonly Demand[] = [
 const WORDS_BYTES = 16
 const NO_BODY = 0xffff_ffff
 
+const STALE = 1
+const ASCII = 2
+
 /** Up to here one copy more is cheaper than a second call. */
 const SCRATCH_BYTES = 32 * 1024
 
 const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES)
 const words = new DataView(scratch.buffer)
-
-/** A response as it comes out of the store, in buffers that are the caller's own. */
-export interface Answer {
-  readonly status: number
-  readonly stale: boolean
-  /** Holds reason phrase and field lines, a line feed behind each, up to `headEnd`. */
-  readonly head: Buffer
-  readonly headEnd: number
-  /** Holds the body from `bodyStart` to its end; the same buffer as `head` where both are small. */
-  readonly body: Buffer | null
-  readonly bodyStart: number
-}
 
 export function openBinding(options: BindingOptions): BindingCache {
   try {
@@ -79,26 +71,20 @@ export function openBinding(options: BindingOptions): BindingCache {
 /** The answer that `lookUp` reported with `outcome`, 1 where it is in the buffer, 0 where it waits. */
 export function takeAnswer(binding: BindingCache, outcome: number): Answer {
   const status = words.getUint32(0, true)
-  const headEnd = words.getUint32(4, true)
+  const headLength = words.getUint32(4, true)
   const bodyLength = words.getUint32(8, true)
-  const length = bodyLength === NO_BODY ? 0 : bodyLength
-  const stale = words.getUint32(12, true) === 1
+  const flags = words.getUint32(12, true)
+  const state = { status, stale: (flags & STALE) !== 0, hasBody: bodyLength !== NO_BODY }
+  const length = state.hasBody ? bodyLength : 0
   if (outcome === 0) {
-    const head = Buffer.allocUnsafe(headEnd)
+    const head = Buffer.allocUnsafe(headLength)
     const body = Buffer.allocUnsafeSlow(length)
     binding.fetch(head, body)
-    return { status, stale, head, headEnd, body: bodyLength === NO_BODY ? null : body, bodyStart: 0 }
+    return new LargeAnswer(state, head.toString("utf8"), body)
   }
-  const both = Buffer.allocUnsafe(headEnd + length)
-  scratch.copy(both, 0, WORDS_BYTES, WORDS_BYTES + headEnd + length)
-  return {
-    status,
-    stale,
-    head: both,
-    headEnd,
-    body: bodyLength === NO_BODY ? null : both,
-    bodyStart: headEnd,
-  }
+  const bodyStart = WORDS_BYTES + headLength
+  const text = scratch.toString("latin1", WORDS_BYTES, bodyStart + length)
+  return new SmallAnswer(state, text, headLength, (flags & ASCII) !== 0)
 }
 
 /** The field names that the last call reported as wanted. */

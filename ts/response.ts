@@ -1,4 +1,5 @@
-import type { Answer } from "./native.js"
+import type { Answer } from "./answer.js"
+import { StoredHeaders } from "./headers.js"
 
 /**
  * The platform's own class. A server adapter may have put another in its place, whose instances keep state of their own; the
@@ -16,10 +17,9 @@ function platformResponse(): typeof Response {
 const PlatformResponse = platformResponse()
 // Its members are declared as properties, which accessors cannot override.
 const Base = PlatformResponse as unknown as new (body: null) => object
-const BYTE_ORDER_MARK = "\ufeff"
 
 /**
- * A stored response. Making a `Response` with headers and body costs ten times the lookup, so each part is made when it is first
+ * A stored response. Making a `Response` with headers and body costs several times the lookup, so each part is made when it is first
  * asked for; whatever needs a stream is handed on to a `Response` of the platform made then.
  */
 export class StoredResponse extends Base implements Response {
@@ -31,6 +31,7 @@ export class StoredResponse extends Base implements Response {
   /** Whether the body's bytes belong to a clone as well. */
   #shared = false
   #used = false
+  /** Keeps the state of the body once a stream of it has been asked for. */
   #platform: Response | undefined
 
   constructor(answer: Answer) {
@@ -47,17 +48,17 @@ export class StoredResponse extends Base implements Response {
   }
 
   get statusText(): string {
-    const { head } = this.#answer
-    return head.toString("utf8", 0, head.indexOf("\n"))
+    const head = this.#answer.head()
+    return head.slice(0, head.indexOf("\n"))
   }
 
   get headers(): Headers {
-    this.#headers ??= readHeaders(this.#answer)
+    this.#headers ??= new StoredHeaders(this.#answer.head())
     return this.#headers
   }
 
   get body(): Response["body"] {
-    return this.#answer.body === null ? null : this.#materialised().body
+    return this.#answer.hasBody ? this.#streamed().body : null
   }
 
   get bodyUsed(): boolean {
@@ -66,8 +67,8 @@ export class StoredResponse extends Base implements Response {
 
   async text(): Promise<string> {
     if (this.#platform !== undefined) return this.#platform.text()
-    const { body, bodyStart } = this.#take()
-    return body === null ? "" : decode(body, bodyStart)
+    this.#use()
+    return this.#answer.text()
   }
 
   async json(): Promise<unknown> {
@@ -76,24 +77,24 @@ export class StoredResponse extends Base implements Response {
 
   async arrayBuffer(): Promise<ArrayBuffer> {
     if (this.#platform !== undefined) return this.#platform.arrayBuffer()
-    return this.#takeOwn().buffer
+    this.#use()
+    return this.#answer.bytes(!this.#shared).buffer
   }
 
   async bytes(): Promise<Uint8Array<ArrayBuffer>> {
-    if (this.#platform !== undefined) return new Uint8Array(await this.#platform.arrayBuffer())
-    return this.#takeOwn()
+    return new Uint8Array(await this.arrayBuffer())
   }
 
   async blob(): Promise<Blob> {
-    return this.#materialised().blob()
+    return this.#streamed().blob()
   }
 
   async formData(): Promise<FormData> {
-    return this.#materialised().formData()
+    return this.#streamed().formData()
   }
 
   clone(): Response {
-    if (this.#platform !== undefined) return new PlatformResponse(this.#platform.clone().body, this.#init())
+    if (this.#platform !== undefined) return new PlatformResponse(this.#platform.clone().body, this)
     if (this.#used) throw new TypeError("Response.clone: Body has already been consumed.")
     this.#shared = true
     const clone = new StoredResponse(this.#answer)
@@ -102,54 +103,21 @@ export class StoredResponse extends Base implements Response {
     return clone
   }
 
-  /** The answer whose body is to be read now, and not to be given away. */
-  #take(): Answer {
+  #use(): void {
     if (this.#used) throw new TypeError("Body is unusable: Body has already been read")
-    this.#used = this.#answer.body !== null
-    return this.#answer
+    this.#used = this.#answer.hasBody
   }
 
-  /** The body's bytes in a buffer of their own, to be given away. */
-  #takeOwn(): Uint8Array<ArrayBuffer> {
-    const { body, bodyStart } = this.#take()
-    if (body === null) return new Uint8Array()
-    const alone = !this.#shared && bodyStart === 0 && body.byteLength === body.buffer.byteLength
-    return alone ? new Uint8Array(body.buffer as ArrayBuffer) : copied(body, bodyStart)
-  }
-
-  #init(): ResponseInit {
-    return { status: this.status, statusText: this.statusText, headers: this.headers }
-  }
-
-  /** The platform's response with the same parts, which keeps the state of the body from now on. */
-  #materialised(): Response {
+  /** A response of the platform with the same body, and with the one field that says how to read it. */
+  #streamed(): Response {
     if (this.#platform === undefined) {
-      const { body, bodyStart } = this.#answer
-      const bytes = body === null ? null : this.#used ? new Uint8Array() : copied(body, bodyStart)
-      this.#platform = new PlatformResponse(bytes, this.#init())
+      const bytes = this.#used ? new Uint8Array() : this.#answer.bytes(!this.#shared)
+      const type = this.headers.get("content-type")
+      const init = type === null ? {} : { headers: { "content-type": type } }
+      this.#platform = new PlatformResponse(this.#answer.hasBody ? bytes : null, init)
       // Read already: the stream of a body that has been read is locked.
       if (this.#used) void this.#platform.arrayBuffer()
     }
     return this.#platform
   }
-}
-
-function copied(bytes: Buffer, start: number): Uint8Array<ArrayBuffer> {
-  const { buffer, byteOffset, byteLength } = bytes
-  return new Uint8Array(buffer as ArrayBuffer, byteOffset + start, byteLength - start).slice()
-}
-
-function decode(bytes: Buffer, start: number): string {
-  const text = bytes.toString("utf8", start)
-  return text.startsWith(BYTE_ORDER_MARK) ? text.slice(1) : text
-}
-
-function readHeaders({ head, headEnd }: Answer): Headers {
-  const headers = new Headers()
-  const lines = head.toString("utf8", 0, headEnd).split("\n")
-  for (const line of lines.slice(1, -1)) {
-    const colon = line.indexOf(":")
-    headers.append(line.slice(0, colon), line.slice(colon + 1))
-  }
-  return headers
 }

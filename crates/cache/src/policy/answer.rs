@@ -129,6 +129,11 @@ impl Answer {
         }
     }
 
+    /// Whether the stored body is ASCII.
+    pub fn is_ascii(&self) -> bool {
+        self.stored.is_ascii()
+    }
+
     /// Writes reason phrase and field lines, each ended by a line feed, with `Age` (RFC 9111, section 5.1) and
     /// `Cache-Status` in the name of `cache`.
     pub fn write_head(&self, cache: &str, out: &mut String) {

@@ -14,16 +14,19 @@ pub struct Stored {
     head: Box<str>,
     /// The body; `None` where the response had none, which is not an empty one.
     body: Option<Box<[u8]>>,
+    /// Whether the body is ASCII: a hit need not look at it again.
+    ascii: bool,
 }
 
 impl Stored {
     /// A response without body; `head` is the reason phrase and the field lines, each ended by a line feed.
     pub fn new(status: u16, head: String) -> Self {
-        Self { status, head: head.into(), body: None }
+        Self { status, head: head.into(), body: None, ascii: true }
     }
 
     /// Gives the response its body, before it is stored.
     pub fn set_body(&mut self, body: Option<Box<[u8]>>) {
+        self.ascii = body.as_deref().is_none_or(<[u8]>::is_ascii);
         self.body = body;
     }
 
@@ -35,6 +38,11 @@ impl Stored {
     /// Reason phrase and field lines as they are kept.
     pub fn head(&self) -> &str {
         &self.head
+    }
+
+    /// Whether the body is ASCII.
+    pub fn is_ascii(&self) -> bool {
+        self.ascii
     }
 
     /// The body, where the response had one.
