@@ -7,11 +7,11 @@ export type CacheRequest = Request | URL | string
 /** Names whose presence in a request makes it skip the cache: it is neither looked up nor stored nor deleted. */
 export interface CacheBypassOptions {
   /** Request header names, in any case. */
-  headers?: readonly string[]
-  /** Cookie names; upper and lower case differ. */
-  cookies?: readonly string[]
-  /** Query parameter names; upper and lower case differ. */
-  query?: readonly string[]
+  headers?: readonly string[] | undefined
+  /** Cookie names of 1 to 256 characters; upper and lower case differ. */
+  cookies?: readonly string[] | undefined
+  /** Query parameter names, decoded, of 1 to 256 characters; upper and lower case differ. */
+  query?: readonly string[] | undefined
 }
 
 /**
@@ -20,56 +20,59 @@ export interface CacheBypassOptions {
  */
 export interface CacheRuleOptions {
   /** Name for diagnostics, 1 to 128 characters. Default: `rule-1`, `rule-2`, … by position. */
-  name?: string
+  name?: string | undefined
   /**
-   * Hono path pattern: `/api/posts/:id`, `/api/docs/*`, `/api/posts/:id{[0-9]+}`. Default: every path.
+   * Hono path pattern: `/api/posts/:id`, `/api/docs/*`, `/api/posts/:id{[0-9]+}`; it begins with `/` or is `*`, and has up to 2,048
+   * characters. Default: every path.
    * An expression in braces is one of Rust's `regex` crate: no look-around, no back-references.
    */
-  path?: string
-  /** Methods covered. Default: `["GET", "HEAD"]`. A method other than these can be put only under a rule that lists it. */
-  methods?: readonly string[]
+  path?: string | undefined
+  /** Methods covered, at least one. Default: `["GET", "HEAD"]`. A method other than these can be put only under a rule that lists it. */
+  methods?: readonly string[] | undefined
   /** As {@link CacheModuleOptions.ttlSeconds}. */
-  ttlSeconds?: number
+  ttlSeconds?: number | undefined
   /** As {@link CacheModuleOptions.staleWhileRevalidateSeconds}. */
-  staleWhileRevalidateSeconds?: number
+  staleWhileRevalidateSeconds?: number | undefined
   /** As {@link CacheModuleOptions.vary}; replaces the instance's. */
-  vary?: readonly string[]
+  vary?: readonly string[] | undefined
   /** As {@link CacheModuleOptions.tags}; added to the instance's. */
-  tags?: readonly string[]
+  tags?: readonly string[] | undefined
   /** Conditions under which a request covered by the rule skips the cache. Default: none. */
-  bypass?: CacheBypassOptions
+  bypass?: CacheBypassOptions | undefined
 }
 
 /**
  * Emission of the metrics `cache.hits`, `cache.misses`, `cache.puts`, `cache.deletes`, `cache.purges` (by the number of entries) and
- * `cache.errors`, each with the attributes `product` (`cache`), `namespace` and `name`. They are counted through `@opentelemetry/api`
+ * `cache.errors` (puts whose body failed), each with the attributes `product` (`cache`), `namespace` and `name`. They are counted through `@opentelemetry/api`
  * where the app has it installed, and written as one line of JSON each to `sink`, there with `time`, `operation`, `outcome`,
  * `reason` and `key` in addition.
  */
 export interface ObservabilityConfig {
   /** Shares of metrics emitted, each from 0 to 1: of errors, and of everything else. Default: 1. */
-  sampling?: { success?: number; error?: number }
+  sampling?: { success?: number | undefined; error?: number | undefined } | undefined
   /** Attributes whose values are replaced by `[redacted]` before they are emitted. Default: none. */
-  redaction?: { fields?: readonly string[] }
+  redaction?: { fields?: readonly string[] | undefined } | undefined
   /** Where lines of JSON go; a function gets each without a line feed. Default: nowhere. */
-  sink?: "stdout" | "stderr" | ((line: string) => void) | { write(text: string): unknown }
+  sink?: "stdout" | "stderr" | ((line: string) => unknown) | { write(text: string): unknown } | undefined
 }
 
 /** Where an instance keeps its entries. */
 export interface CacheStorageOptions {
   /** In the memory of this process, shared by all of its threads. */
-  memory?: {
-    /**
-     * Bytes that all entries may take: bodies, headers, keys, tags and indexes. Never exceeded.
-     * An integer from 1 to 2^53 - 1. Default: 134217728 (128 MiB).
-     */
-    maxBytes?: number
-    /**
-     * Bytes that one entry's body, headers, key and tags may take together. A larger one is not stored and evicts
-     * nothing. An integer from 1 to 2147483647, at most `maxBytes`. Default: `maxBytes`.
-     */
-    maxEntryBytes?: number
-  }
+  memory?:
+    | {
+        /**
+         * Bytes that all entries may take: bodies, headers, keys, tags and indexes. Never exceeded.
+         * An integer from 1 to 2^53 - 1. Default: 134217728 (128 MiB).
+         */
+        maxBytes?: number | undefined
+        /**
+         * Bytes that one entry's body, headers, key and tags may take together. A larger one is not stored and evicts
+         * nothing. An integer from 1 to 2147483647, at most `maxBytes`. Default: `maxBytes`.
+         */
+        maxEntryBytes?: number | undefined
+      }
+    | undefined
 }
 
 /** Options of {@link cache}. */
@@ -77,60 +80,66 @@ export interface CacheModuleOptions {
   /** Stable name of the instance: 1 to 128 of letters, digits, `.`, `_`, `-`. */
   name: string
   /** Namespace of the instance, of the same form; `layeron` is reserved. Default: `"default"`. */
-  namespace?: string
+  namespace?: string | undefined
   /**
    * Fresh lifetime in seconds, an int32 from 0. Default: what the response's `CDN-Cache-Control`, `Cache-Control`
    * (`s-maxage` before `max-age`) or `Expires` says, else 60.
    */
-  ttlSeconds?: number
+  ttlSeconds?: number | undefined
   /**
    * Seconds after the fresh lifetime during which the stale response is served, an int32 from 0 (RFC 5861).
    * Default: the response's own `stale-while-revalidate`, else 0.
    */
-  staleWhileRevalidateSeconds?: number
+  staleWhileRevalidateSeconds?: number | undefined
   /** Names of the request headers that are part of the key. Default: none. */
-  vary?: readonly string[]
+  vary?: readonly string[] | undefined
   /** Invalidation tags of every stored response: 1 to 1,024 characters, no comma, no control character. Default: none. */
-  tags?: readonly string[]
+  tags?: readonly string[] | undefined
   /** Policies for routes, the first that matches applies. Default: none. */
-  rules?: readonly CacheRuleOptions[]
+  rules?: readonly CacheRuleOptions[] | undefined
   /** Settings for the emission of hits, misses, writes and purges. Default: nothing is emitted. */
-  observability?: ObservabilityConfig
+  observability?: ObservabilityConfig | undefined
   /** Where entries live. One identity has one storage. Default: 128 MiB of memory. */
-  storage?: CacheStorageOptions
+  storage?: CacheStorageOptions | undefined
 }
 
 /** Options of `key`, `match` and `delete`. */
 export interface CacheKeyOptions {
   /** Names of the request headers in the key, in place of the rule's or the instance's. */
-  vary?: readonly string[]
+  vary?: readonly string[] | undefined
 }
 
 /** Options of `put`. What is given here comes before the rule, the rule before the instance. */
 export interface CachePutOptions extends CacheKeyOptions {
   /** As {@link CacheModuleOptions.ttlSeconds}. */
-  ttlSeconds?: number
+  ttlSeconds?: number | undefined
   /** As {@link CacheModuleOptions.staleWhileRevalidateSeconds}. */
-  staleWhileRevalidateSeconds?: number
+  staleWhileRevalidateSeconds?: number | undefined
   /** Tags beside those of the rule, the instance and the response's `Cache-Tag`. */
-  tags?: readonly string[]
+  tags?: readonly string[] | undefined
 }
 
 /** What `purge` removes: the union of what its fields select, of which at least one is needed. */
 export interface CachePurgeSelector {
-  /** The entry with the request's key, in all variants that the responses' own `Vary` made. */
-  request?: CacheRequest
+  /**
+   * The entry with the request's key, in all variants that the responses' own `Vary` made. The key is the one that `key()` gives
+   * without options: an entry put with a `vary` of its own is not among them.
+   */
+  request?: CacheRequest | undefined
   /** Entries that have one of these tags. An empty list selects nothing. */
-  tags?: readonly string[]
-  /** Entries whose key begins so, e.g. `https://api.example.com/api/`. A prefix that begins with `/` means that path on every host. */
-  prefix?: string
+  tags?: readonly string[] | undefined
+  /**
+   * Entries whose key begins so, letter by letter, e.g. `https://api.example.com/api/`: spelled as keys are, that is with the host in
+   * lower case and no default port. One that begins with `/` means that path on every host. 1 to 65,536 characters.
+   */
+  prefix?: string | undefined
   /** Every entry of the instance. */
-  everything?: boolean
+  everything?: boolean | undefined
   /**
    * Makes the entries stale instead of removing them: they are served for the rest of their stale window while one caller refreshes
    * each. An entry without a stale window is removed. Default: false.
    */
-  soft?: boolean
+  soft?: boolean | undefined
 }
 
 /** Counters of an instance, over all threads. */
@@ -230,33 +239,55 @@ export interface CacheExplanation {
  */
 export interface CacheEvent {
   operation: "match" | "put" | "delete" | "purge"
+  /** `namespace/name` of the instance. */
   identity: string
   namespace: string
   name: string
   /**
    * match: `hit`, `stale`, `miss`, `bypass` · put: `stored`, `refused`, `fenced`, `bypass`, `error` · delete: `deleted`, `absent`,
-   * `bypass` · purge: `purged`, `softened`
+   * `bypass` · purge: `purged`, `softened`. A call that is refused for its arguments is no event.
    */
-  outcome: string
-  /** A miss is `elected` or `absent`; a put refused for a {@link CacheRefusal}, or fenced because something was `purged`; a bypass for a `header`, `cookie` or `query` and its name. */
-  reason?: string
+  outcome:
+    | "hit"
+    | "stale"
+    | "miss"
+    | "bypass"
+    | "stored"
+    | "refused"
+    | "fenced"
+    | "error"
+    | "deleted"
+    | "absent"
+    | "purged"
+    | "softened"
+  /**
+   * Of a miss `elected` or `absent`; of a put refused a {@link CacheRefusal}, of one fenced `purged`, of an error what the body failed
+   * with; of a bypass `header`, `cookie` or `query` and the name.
+   */
+  reason?: string | undefined
   /** The key; of a purge, the one that its request selects. */
-  key?: string
+  key?: string | undefined
   /** Entries that a purge selected. */
-  purged?: number
+  purged?: number | undefined
   /** What else a purge selected by. */
-  selected?: { tags: readonly string[]; prefix?: string; everything: boolean }
+  selected?: { tags: readonly string[]; prefix?: string; everything: boolean } | undefined
 }
 
-/** A rule with everything it inherits. */
+/** A rule with everything it inherits. See {@link CacheRuleOptions}. */
 export interface ResolvedCacheRule {
+  /** As given, or `rule-1`, `rule-2`, … by position. */
   readonly name: string
   /** `undefined` covers every path. */
   readonly path: string | undefined
+  /** Upper case. */
   readonly methods: readonly string[]
+  /** Seconds; `undefined` leaves it to the response. */
   readonly ttlSeconds: number | undefined
+  /** Seconds; `undefined` leaves it to the response. */
   readonly staleWhileRevalidateSeconds: number | undefined
+  /** Lower case. */
   readonly vary: readonly string[]
+  /** The instance's and the rule's. */
   readonly tags: readonly string[]
   readonly bypass: Readonly<Required<CacheBypassOptions>>
 }
@@ -266,7 +297,7 @@ export interface ResolvedCacheRule {
  *
  * Every call that is given bad input throws, or rejects with, a `TypeError` that names the option and what is allowed
  * and has a `code`: `LAYERON_INVALID_OPTION`, `LAYERON_INVALID_REQUEST` or `LAYERON_INVALID_RESPONSE`. Nothing has changed then.
- * After {@link CacheModule.close}, every call throws or rejects with an `Error` of code `LAYERON_CLOSED`.
+ * After {@link CacheModule.close}, every call but `close()` throws or rejects with an `Error` of code `LAYERON_CLOSED`.
  */
 export interface CacheModule extends AsyncDisposable {
   /** What the module is, for `app.use()`. */
@@ -289,7 +320,8 @@ export interface CacheModule extends AsyncDisposable {
    *
    * The response is a real `Response` and the caller's own. It says how old it is in `Age` (RFC 9111, section 5.1) and where it
    * comes from in `Cache-Status` (RFC 9211). To `If-None-Match` and `If-Modified-Since` it may be a 304, to `Range` a 206 or 416.
-   * Counts a hit or a miss; a bypass counts as neither. Costs a few microseconds and never waits.
+   * Counts a hit or a miss; a bypass counts as neither. Costs a few microseconds, and never waits for a disk, a network or another
+   * caller's build.
    *
    * Inside the stale window one caller, of all threads, gets a miss and is to put a new response; everyone else is served the stale
    * one. A caller that has not put within 30 s is replaced.
@@ -301,29 +333,36 @@ export interface CacheModule extends AsyncDisposable {
    *
    * Takes the response's body: clone a response that is also returned. GET and HEAD are stored, other methods where a rule
    * that covers the request lists them. A response that is private (`no-store`, `no-cache`, `private`, `Set-Cookie` that
-   * `private=Set-Cookie` does not take out), a 1xx, a 304, `text/event-stream` or too large is not stored: the put
-   * resolves, and the reason is counted in {@link CacheModule.inspect}.
+   * `private=Set-Cookie` does not take out), or that cannot be kept (a 1xx, a 304, `text/event-stream`, too large, no lifetime left, a
+   * `Vary` or `Cache-Tag` that cannot be read) is not stored: the put resolves, and the reason is counted in
+   * {@link CacheModule.inspect}.
    *
    * A purge is never undone: where something that concerns the response - its key, its URL's prefix, one of its tags - was purged or
    * deleted after the `match` miss that led to this put, it is not stored either. Pass the same `Request` to both, so that the
-   * cache knows which miss that was. For strings and URLs it goes by the key: each put ends one of the builds under way for it, and
-   * all count as the oldest, up to five minutes.
+   * cache knows which miss that was. For strings and URLs it goes by the key: each put ends one of the builds under way for it, all
+   * count as the oldest, and one that has been under way for 30 s may be given up when another begins.
    *
    * Rejects with a `TypeError` for a 206, for `Vary: *`, for a used body and for a body that is not as long as
    * `Content-Length` says, and with the body's own error where the body fails. Nothing is stored then.
    */
   put(request: CacheRequest, response: Response, options?: CachePutOptions): Promise<void>
 
-  /** Removes the entry that `match` would find. Resolves to whether there was one. */
+  /**
+   * Removes the entry that `match` would find. Resolves to whether there was one. Whatever it finds, puts of the key that a `match`
+   * before it has led to are not stored.
+   */
   delete(request: CacheRequest, options?: CacheKeyOptions): Promise<boolean>
 
-  /** Removes what is selected, each entry counted once. Costs what it removes, whatever the store holds. */
+  /**
+   * Removes what is selected, each entry counted once. Costs what it removes, not what the store holds; a prefix that begins with `/`
+   * costs a step for each host in addition. Other threads wait for it.
+   */
   purge(selector: CachePurgeSelector): Promise<{ purged: number }>
 
   /** The counters of the instance. */
   stats(): Promise<CacheStats>
 
-  /** What the instance holds and what became of what it no longer does. Removes expired entries first; looks at every other. */
+  /** What the instance holds and what became of what it no longer does. Removes expired entries first and looks at every other, while other threads wait. */
   inspect(): Promise<CacheInspection>
 
   /** Why a request is a hit, a miss or a bypass. Changes and counts nothing. */

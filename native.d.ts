@@ -15,11 +15,8 @@ export declare class BindingCache {
   constructor(options: BindingOptions, scratch: Uint8Array)
   /** The key of a request, or what is wanted to tell it. */
   key(request: string, vary?: string | undefined | null): string | number
-  /**
-   * Looks a request up. 1: the answer is in the scratch buffer. 0: it is too big and waits to be fetched. On a miss
-   * the number in the scratch buffer is to be given to the put that follows, unless it is `noted` by the key.
-   */
-  lookUp(request: string, vary: string | undefined | null, noted: boolean, now: number): number
+  /** Looks a request up. On a miss the number in the scratch buffer is to be given to the put that follows, unless it is noted `by_key`. */
+  lookUp(request: string, vary: string | undefined | null, byKey: boolean, now: number): number
   /** Copies head and body of the answer that waits to where they have just the room. */
   fetch(head: Uint8Array, body: Uint8Array): boolean
   /**
@@ -27,20 +24,22 @@ export declare class BindingCache {
    * in the scratch buffer, or why there is none.
    */
   draft(request: string, vary: string | undefined | null, status: number, head: string, ttlSeconds: number | undefined | null, staleWhileRevalidateSeconds: number | undefined | null, tags: string, since: number | undefined | null, now: number): number
-  /** Stores a draft with its body, which is copied. Returns why not, or -1. */
+  /** Stores a draft with its body, which is copied. Returns that it is stored, or why not. */
   put(draft: number, body?: Uint8Array | undefined | null): number
   /** Forgets a draft, because its body failed. */
   abandon(draft: number): void
   /** Forgets a draft, because its body does not fit, and returns that as the reason. */
   refuseTooLarge(draft: number): number
-  /** Deletes the entry that a lookup would find. 1: there was one. 0: there was none. */
+  /** Deletes the entry that a lookup would find. */
   delete(request: string, vary: string | undefined | null, now: number): number
   /** Purges what is selected and returns how many entries that was. */
   purge(selector: BindingSelector, now: number): number
-  /** Removes some expired entries. Tells whether entries are left. */
+  /** Removes some expired entries. Tells whether there are more. */
   sweep(now: number): boolean
   /** Explains what a lookup would come to, or tells what is wanted for that. */
   explain(request: string, vary: string | undefined | null, now: number): BindingExplanation | number
+  /** Whether the declaration has been given up. */
+  isClosed(): boolean
   /** The documented counters. */
   stats(): BindingStats
   /** What can be seen of the instance. */
@@ -48,6 +47,15 @@ export declare class BindingCache {
   /** Gives the declaration up. Every later call throws. */
   close(): void
 }
+
+/** A delete found no entry. */
+export declare const ABSENT: number
+
+/** The answer of a lookup is in the scratch buffer. */
+export declare const ANSWER: number
+
+/** The answer of a lookup is too big for the scratch buffer and waits to be fetched. */
+export declare const ANSWER_WAITS: number
 
 /** An entry, its times in milliseconds. */
 export interface BindingExplainedEntry {
@@ -62,6 +70,9 @@ export interface BindingExplainedEntry {
 /** Everything that decides on a request. */
 export interface BindingExplanation {
   key: string
+  url: string
+  method: string
+  admitted: boolean
   rule?: number
   bypassKind?: string
   bypassName?: string
@@ -143,8 +154,41 @@ export interface BindingTerms {
   tags: Array<string>
 }
 
+/** A rule makes the request skip the cache. */
+export declare const BYPASSED: number
+
+/** A lookup found a stale entry, and the caller is elected to refresh it. */
+export declare const ELECTED: number
+
+/** A put is held back, because something of it was purged after its content was computed. */
+export declare const FENCED: number
+
+/** A lookup found no entry. */
+export declare const MISS: number
+
 /** Why a path pattern cannot be used, or nothing where it can. */
 export declare function patternError(path: string): string | null
 
 /** The names of the reasons for refusing a response, in the order of their numbers. */
 export declare function refusalReasons(): Array<string>
+
+/** A put is refused, for the reason of this number and those below it. */
+export declare const REFUSED: number
+
+/** A put is an error of its caller, for the reason of this number and those below it. */
+export declare const REJECTED: number
+
+/** The names of the reasons for rejecting a put, in the order of their numbers. */
+export declare function rejectionReasons(): Array<string>
+
+/** A delete removed an entry. */
+export declare const REMOVED: number
+
+/** A put is stored. */
+export declare const STORED: number
+
+/** Header fields are wanted; their names are in the scratch buffer. */
+export declare const WANTS_FIELDS: number
+
+/** The URL is wanted in serialised form. */
+export declare const WANTS_URL: number

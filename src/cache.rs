@@ -3,7 +3,7 @@
 // What napi-derive hands over is owned.
 #![allow(clippy::needless_pass_by_value)]
 
-use layeron_cache::policy::{Answer, Overrides, Refused};
+use layeron_cache::{Answer, Overrides, Refused};
 use layeron_cache::{
     BadPattern, Cache, Deletion, Draft, Drafted, Lookup, NotedBy, PutError, PutOptions, Since,
     StorageConflict,
@@ -16,7 +16,7 @@ use crate::convert;
 use crate::explanation::BindingExplanation;
 use crate::inspection::{BindingInspection, BindingStats, number};
 use crate::options::{BindingOptions, BindingSelector};
-use crate::outcome::{self, BYPASSED, ELECTED, NONE, wanted};
+use crate::outcome::{self, ABSENT, ANSWER, ANSWER_WAITS, BYPASSED, ELECTED, MISS, REMOVED, STORED, wanted};
 use crate::scratch::Scratch;
 
 type Thrown = napi::Error<&'static str>;
@@ -58,28 +58,27 @@ impl BindingCache {
         })
     }
 
-    /// Looks a request up. 1: the answer is in the scratch buffer. 0: it is too big and waits to be fetched. On a miss
-    /// the number in the scratch buffer is to be given to the put that follows, unless it is `noted` by the key.
+    /// Looks a request up. On a miss the number in the scratch buffer is to be given to the put that follows, unless it is noted `by_key`.
     #[napi]
     pub fn look_up(
         &mut self,
         request: String,
         vary: Option<String>,
-        noted: bool,
+        by_key: bool,
         now: f64,
     ) -> Result<i32, Thrown> {
         let cache = open(self.cache.as_ref())?;
         let vary = vary.as_deref().map(convert::names);
-        let noted_by = if noted { NotedBy::Key } else { NotedBy::Caller };
-        Ok(match cache.look_up(convert::request(&request), vary.as_ref(), noted_by, now as i64) {
+        let noted_by = if by_key { NotedBy::Key } else { NotedBy::Caller };
+        Ok(match cache.look_up(convert::request(&request), vary.as_ref(), noted_by, time(now)) {
             Ok(Lookup::Hit(answer, state)) => {
                 let inline = self.scratch.write_answer(&answer, state, cache.identity());
                 self.waiting = (!inline).then_some(answer);
-                i32::from(inline)
+                if inline { ANSWER } else { ANSWER_WAITS }
             }
             Ok(Lookup::Miss { since, elected }) => {
                 self.scratch.write_number(since);
-                if elected { ELECTED } else { NONE }
+                if elected { ELECTED } else { MISS }
             }
             Ok(Lookup::Bypassed) => BYPASSED,
             Err(missing) => wanted(&missing, &mut self.scratch),
@@ -116,9 +115,9 @@ impl BindingCache {
             Overrides { ttl: ttl_seconds, stale_while_revalidate: stale_while_revalidate_seconds };
         let vary = vary.as_deref().map(convert::names);
         let options = PutOptions { overrides, vary, tags: convert::tags(&tags) };
-        let since = since.map_or(Since::ByKey, |sequence| Since::Noted(sequence as u64));
+        let since = since.map_or(Since::ByKey, |sequence| Since::Told(sequence as u64));
         let head = convert::response_head(u16::try_from(status).unwrap_or(0), &head);
-        Ok(match cache.draft(convert::request(&request), head, &options, since, now as i64) {
+        Ok(match cache.draft(convert::request(&request), head, &options, since, time(now)) {
             Ok(Drafted::Draft(draft)) => {
                 self.scratch.write_number(cache.room(&draft));
                 self.drafts.insert(draft) as i32
@@ -130,14 +129,14 @@ impl BindingCache {
         })
     }
 
-    /// Stores a draft with its body, which is copied. Returns why not, or -1.
+    /// Stores a draft with its body, which is copied. Returns that it is stored, or why not.
     #[napi]
     pub fn put(&mut self, draft: u32, body: Option<Uint8Array>) -> Result<i32, Thrown> {
         let Some(draft) = self.drafts.try_remove(draft as usize) else {
-            return Ok(NONE);
+            return Err(Thrown::new("no-draft", "there is no draft of this number"));
         };
         let stored = open(self.cache.as_ref())?.put(*draft, body.map(|bytes| bytes.as_ref().into()));
-        Ok(stored.map_or_else(outcome::not_stored, |()| NONE))
+        Ok(stored.map_or_else(outcome::not_stored, |()| STORED))
     }
 
     /// Forgets a draft, because its body failed.
@@ -155,13 +154,13 @@ impl BindingCache {
         Ok(outcome::refused(open(self.cache.as_ref())?.refuse(Refused::TooLarge)))
     }
 
-    /// Deletes the entry that a lookup would find. 1: there was one. 0: there was none.
+    /// Deletes the entry that a lookup would find.
     #[napi]
     pub fn delete(&mut self, request: String, vary: Option<String>, now: f64) -> Result<i32, Thrown> {
         let vary = vary.as_deref().map(convert::names);
-        Ok(match open(self.cache.as_ref())?.delete(convert::request(&request), vary.as_ref(), now as i64) {
-            Ok(Deletion::Removed) => 1,
-            Ok(Deletion::Absent) => 0,
+        Ok(match open(self.cache.as_ref())?.delete(convert::request(&request), vary.as_ref(), time(now)) {
+            Ok(Deletion::Removed) => REMOVED,
+            Ok(Deletion::Absent) => ABSENT,
             Ok(Deletion::Bypassed) => BYPASSED,
             Err(missing) => wanted(&missing, &mut self.scratch),
         })
@@ -170,13 +169,13 @@ impl BindingCache {
     /// Purges what is selected and returns how many entries that was.
     #[napi]
     pub fn purge(&self, selector: BindingSelector, now: f64) -> Result<f64, Thrown> {
-        Ok(number(open(self.cache.as_ref())?.purge(&selector.into(), now as i64)))
+        Ok(number(open(self.cache.as_ref())?.purge(&selector.into(), time(now))))
     }
 
-    /// Removes some expired entries. Tells whether entries are left.
+    /// Removes some expired entries. Tells whether there are more.
     #[napi]
     pub fn sweep(&self, now: f64) -> bool {
-        self.cache.as_ref().is_some_and(|cache| cache.sweep(now as i64))
+        self.cache.as_ref().is_some_and(|cache| cache.sweep(time(now)))
     }
 
     /// Explains what a lookup would come to, or tells what is wanted for that.
@@ -189,10 +188,16 @@ impl BindingCache {
     ) -> Result<Either<BindingExplanation, i32>, Thrown> {
         let vary = vary.as_deref().map(convert::names);
         let request = convert::request(&request);
-        Ok(match open(self.cache.as_ref())?.explain(request, vary.as_ref(), now as i64) {
-            Ok(explanation) => Either::A(BindingExplanation::new(explanation, now as i64)),
+        Ok(match open(self.cache.as_ref())?.explain(request, vary.as_ref(), time(now)) {
+            Ok(explanation) => Either::A(BindingExplanation::new(explanation, time(now))),
             Err(missing) => Either::B(wanted(&missing, &mut self.scratch)),
         })
+    }
+
+    /// Whether the declaration has been given up.
+    #[napi]
+    pub fn is_closed(&self) -> bool {
+        self.cache.is_none()
     }
 
     /// The documented counters.
@@ -204,7 +209,7 @@ impl BindingCache {
     /// What can be seen of the instance.
     #[napi]
     pub fn inspect(&self, now: f64) -> Result<BindingInspection, Thrown> {
-        Ok(open(self.cache.as_ref())?.inspect(now as i64).into())
+        Ok(open(self.cache.as_ref())?.inspect(time(now)).into())
     }
 
     /// Gives the declaration up. Every later call throws.
@@ -220,4 +225,10 @@ impl BindingCache {
 
 fn open(cache: Option<&Cache>) -> Result<&Cache, Thrown> {
     cache.ok_or_else(|| Thrown::new("closed", "the cache is closed"))
+}
+
+/// Milliseconds since 1970, within the range of a `Date`.
+fn time(now: f64) -> i64 {
+    const FURTHEST: i64 = 8_640_000_000_000_000;
+    (now as i64).clamp(-FURTHEST, FURTHEST)
 }

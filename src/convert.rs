@@ -1,9 +1,9 @@
 //! Text from the face, taken apart.
 
+use layeron_cache::Fields;
+use layeron_cache::Names;
 use layeron_cache::Request;
-use layeron_cache::field::Names;
-use layeron_cache::field::lines::Fields;
-use layeron_cache::policy::ResponseHead;
+use layeron_cache::ResponseHead;
 
 /// Reads `METHOD`, the field lines and, behind an empty line, the URL. `=` before the method says that a URL parser
 /// printed the URL; it can be no part of a method.

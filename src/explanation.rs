@@ -1,6 +1,6 @@
 //! An explanation, as an object.
 
-use layeron_cache::policy::State;
+use layeron_cache::State;
 use layeron_cache::{BypassCause, ExplainedEntry, Explanation};
 use napi_derive::napi;
 
@@ -8,6 +8,9 @@ use napi_derive::napi;
 #[napi(object)]
 pub struct BindingExplanation {
     pub key: String,
+    pub url: String,
+    pub method: String,
+    pub admitted: bool,
     pub rule: Option<u32>,
     pub bypass_kind: Option<String>,
     pub bypass_name: Option<String>,
@@ -38,6 +41,9 @@ impl BindingExplanation {
         let (kind, name) = explanation.bypass.map(bypass).unzip();
         Self {
             key: explanation.key,
+            url: explanation.url,
+            method: explanation.method,
+            admitted: explanation.admitted,
             rule: explanation.rule.map(|at| at as u32),
             bypass_kind: kind,
             bypass_name: name,

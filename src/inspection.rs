@@ -1,6 +1,5 @@
 //! Counters and measures, as objects.
 
-use layeron_cache::policy::Refused;
 use layeron_cache::{Inspection, Stats};
 use napi_derive::napi;
 
@@ -12,12 +11,6 @@ pub struct BindingStats {
     pub puts: f64,
     pub deletes: f64,
     pub purges: f64,
-}
-
-/// The names of the reasons for refusing a response, in the order of their numbers.
-#[napi]
-pub fn refusal_reasons() -> Vec<String> {
-    Refused::ALL.iter().map(|reason| reason.name().to_owned()).collect()
 }
 
 /// What can be seen of an instance.

@@ -4,8 +4,8 @@
 //! Layout of an answer: four 32-bit little-endian words - status, length of the head, length of the body or [`NO_BODY`],
 //! a set of flags - then the head, then the body. Any other result is one 64-bit float.
 
-use layeron_cache::field::Names;
-use layeron_cache::policy::{Answer, State};
+use layeron_cache::Names;
+use layeron_cache::{Answer, State};
 use napi::bindgen_prelude::Uint8Array;
 
 use crate::inspection;

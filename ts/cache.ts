@@ -11,24 +11,19 @@ import type {
   CacheStats,
   ResolvedCacheRule,
 } from "../index.js"
-import {
-  type KeyArguments,
-  NO_OPTIONS,
-  type PutArguments,
-  readKeyOptions,
-  readPutOptions,
-  readSelector,
-} from "./arguments.js"
+import type { Answer } from "./answer.js"
+import { type KeyArguments, NO_OPTIONS, readKeyOptions, readPutOptions, readSelector } from "./arguments.js"
 import { Dialogue } from "./dialogue.js"
-import { Events } from "./events.js"
+import { type EventDetail, Events } from "./events.js"
 import { explanationOf } from "./explain.js"
-import { isNotedByObject, Misses } from "./misses.js"
+import { Misses } from "./misses.js"
 import * as native from "./native.js"
 import { observer } from "./observability.js"
 import { type Declaration, readDeclaration } from "./options.js"
+import { isRequest } from "./request.js"
 import { StoredResponse } from "./response.js"
 import { sweeper } from "./sweeper.js"
-import { type PutOutcome, Writer } from "./writer.js"
+import { Writer } from "./writer.js"
 
 export function cache(options: CacheModuleOptions): CacheModule {
   return new Cache(readDeclaration(options))
@@ -67,7 +62,7 @@ class Cache implements CacheModule {
   async match(request: CacheRequest, options?: CacheKeyOptions): Promise<Response | undefined> {
     const given = readKeyOptions("match() options", options)
     const now = Date.now()
-    const byObject = isNotedByObject(request)
+    const byObject = isRequest(request)
     const told = this.#dialogue.toldForMatch(given.names)
     const outcome = this.#dialogue.ask<number>(request, told, "match() request", (text) =>
       this.#binding.lookUp(text, given.vary, !byObject, now),
@@ -76,20 +71,22 @@ class Cache implements CacheModule {
     if (answer === undefined && byObject && outcome !== native.BYPASSED) {
       this.#misses.note(request, native.takeNumber())
     }
-    if (this.#events.isHeard("match")) this.#reportMatch(request, given, outcome, answer?.stale)
+    if (this.#events.isHeard("match")) {
+      const subject = this.#subject(request, given, "match() request", now)
+      this.#events.emit("match", { ...subject, ...matchOutcome(outcome, answer) })
+    }
     return answer === undefined ? undefined : new StoredResponse(answer)
   }
 
   async put(request: CacheRequest, response: Response, options?: CachePutOptions): Promise<void> {
     const given = readPutOptions("put() options", options)
-    if (!this.#events.isHeard("put")) return void (await this.#put(request, response, given))
-    const subject = this.#subject(request, given, "put() request")
-    try {
-      this.#events.emit("put", { ...subject, ...(await this.#put(request, response, given)) })
-    } catch (error) {
-      this.#events.emit("put", { key: subject.key, outcome: "error", reason: String(error) })
-      throw error
-    }
+    const now = Date.now()
+    const subject = this.#events.isHeard("put")
+      ? this.#subject(request, given, "put() request", now)
+      : undefined
+    const { error, ...done } = await this.#writer.put(request, response, given, now)
+    if (subject !== undefined) this.#events.emit("put", { ...subject, ...done })
+    if (done.outcome === "error") throw error
   }
 
   async delete(request: CacheRequest, options?: CacheKeyOptions): Promise<boolean> {
@@ -100,10 +97,10 @@ class Cache implements CacheModule {
       this.#binding.delete(text, given.vary, now),
     )
     if (this.#events.isHeard("delete")) {
-      const named = outcome === native.BYPASSED ? "bypass" : outcome === 1 ? "deleted" : "absent"
-      this.#events.emit("delete", { ...this.#subject(request, given, "delete() request"), outcome: named })
+      const subject = this.#subject(request, given, "delete() request", now)
+      this.#events.emit("delete", { ...subject, outcome: DELETIONS[outcome] ?? "bypass" })
     }
-    return outcome === 1
+    return outcome === native.REMOVED
   }
 
   async purge(selector: CachePurgeSelector): Promise<{ purged: number }> {
@@ -139,7 +136,7 @@ class Cache implements CacheModule {
 
   async explain(request: CacheRequest, options?: CacheKeyOptions): Promise<CacheExplanation> {
     const given = readKeyOptions("explain() options", options)
-    return explanationOf(this.#explain(request, given, "explain() request"), this)
+    return explanationOf(this.#explain(request, given, "explain() request", Date.now()), this)
   }
 
   async close(): Promise<void> {
@@ -150,38 +147,35 @@ class Cache implements CacheModule {
     await this.close()
   }
 
-  async #put(request: CacheRequest, response: Response, given: PutArguments): Promise<PutOutcome> {
-    const done = await this.#writer.put(request, response, given)
-    if (done.outcome === "stored") sweeper.watch(this.#binding)
-    return done
-  }
-
-  #explain(request: CacheRequest, { vary, names }: KeyArguments, path: string): native.BindingExplanation {
-    const now = Date.now()
+  #explain(
+    request: CacheRequest,
+    { vary, names }: KeyArguments,
+    path: string,
+    now: number,
+  ): native.BindingExplanation {
     const told = this.#dialogue.toldForMatch(names)
     return this.#dialogue.ask(request, told, path, (text) => this.#binding.explain(text, vary, now))
   }
 
   /** What an event says of its request: the key and, where a rule makes it skip the cache, why. */
-  #subject(request: CacheRequest, given: KeyArguments, path: string): { key: string; reason?: string } {
-    const { key, bypassKind, bypassName } = this.#explain(request, given, path)
-    return bypassKind === undefined ? { key } : { key, reason: `${bypassKind} ${bypassName}` }
-  }
-
-  #reportMatch(
+  #subject(
     request: CacheRequest,
     given: KeyArguments,
-    outcome: number,
-    stale: boolean | undefined,
-  ): void {
-    const subject = this.#subject(request, given, "match() request")
-    if (outcome >= 0) this.#events.emit("match", { ...subject, outcome: stale ? "stale" : "hit" })
-    else if (outcome === native.BYPASSED) this.#events.emit("match", { ...subject, outcome: "bypass" })
-    else
-      this.#events.emit("match", {
-        ...subject,
-        outcome: "miss",
-        reason: outcome === native.ELECTED ? "elected" : "absent",
-      })
+    path: string,
+    now: number,
+  ): { key: string; reason?: string } {
+    const { key, bypassKind, bypassName } = this.#explain(request, given, path, now)
+    return bypassKind === undefined ? { key } : { key, reason: `${bypassKind} ${bypassName}` }
   }
+}
+
+const DELETIONS: Record<number, "deleted" | "absent"> = {
+  [native.REMOVED]: "deleted",
+  [native.ABSENT]: "absent",
+}
+
+function matchOutcome(outcome: number, answer: Answer | undefined): Pick<EventDetail, "outcome" | "reason"> {
+  if (answer !== undefined) return { outcome: answer.stale ? "stale" : "hit" }
+  if (outcome === native.BYPASSED) return { outcome: "bypass" }
+  return { outcome: "miss", reason: outcome === native.ELECTED ? "elected" : "absent" }
 }

@@ -12,21 +12,23 @@ export function explanationOf(found: BindingExplanation, parts: Parts): CacheExp
   const { key, entry, bypassKind, bypassName } = found
   const rule = found.rule === undefined ? undefined : parts.rules[found.rule]
   const bypass = bypassKind === undefined ? undefined : { by: bypassKind, name: bypassName ?? "" }
-  const fragment = key.indexOf("#")
-  const [, method = ""] = key.slice(fragment).split(";", 2).map(decodeURIComponent)
   const facts = {
     key,
-    url: key.slice(0, fragment),
-    method,
+    url: found.url,
+    method: found.method,
     namespace: parts.namespace,
     vary: Object.fromEntries(found.vary.map(({ name, value }) => [name, value ?? null])),
-    rule: rule === undefined ? null : { name: rule.name, because: because(rule, method) },
+    rule: rule === undefined ? null : { name: rule.name, because: because(rule, found.method) },
     bypass: (bypass ?? null) as CacheExplanation["bypass"],
     entry: entry === undefined ? null : entryOf(entry),
   }
   const outcome =
     facts.bypass !== null ? "bypass" : facts.entry === null ? "miss" : facts.entry.stale ? "stale" : "hit"
-  return { ...facts, outcome, sentence: sentence(outcome, facts, parts.identity) }
+  return {
+    ...facts,
+    outcome,
+    sentence: sentence(outcome, { ...facts, admitted: found.admitted }, parts.identity),
+  }
 }
 
 function because(rule: ResolvedCacheRule, method: string): string {
@@ -52,7 +54,7 @@ function entryOf({
   }
 }
 
-type Facts = Pick<CacheExplanation, "method" | "url" | "rule" | "bypass" | "entry">
+type Facts = Pick<CacheExplanation, "method" | "url" | "rule" | "bypass" | "entry"> & { admitted: boolean }
 
 function sentence(outcome: CacheExplanation["outcome"], facts: Facts, identity: string): string {
   const { method, url, rule, bypass, entry } = facts
@@ -61,6 +63,8 @@ function sentence(outcome: CacheExplanation["outcome"], facts: Facts, identity: 
   if (outcome === "bypass") {
     return `${subject} skips ${identity}${under} because it carries the ${bypass?.by} ${bypass?.name}.`
   }
+  if (!facts.admitted)
+    return `${subject} is a miss in ${identity}: responses to ${method} are stored only where a rule lists it.`
   if (entry === null)
     return `${subject} is a miss in ${identity}${under}: no entry has its key and answers its headers.`
   const { ageSeconds, lifetimeSeconds, staleWindowLeftSeconds } = entry

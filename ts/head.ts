@@ -17,6 +17,9 @@ export function readHead(response: Response, method: string, path: string): Resp
   if (!isResponse(response))
     throw invalid("LAYERON_INVALID_RESPONSE", `${path} must be a Response, got ${shown(response)}`)
   const { status, statusText, headers } = response
+  if (statusText.includes("\n")) {
+    throw invalid("LAYERON_INVALID_RESPONSE", `${path} must have no line feed in its statusText`)
+  }
   let text = `${statusText}\n`
   for (const [name, value] of headers) {
     if (value.includes("\n"))
@@ -33,7 +36,8 @@ function isResponse(value: unknown): value is Response {
     typeof status === "number" &&
     typeof statusText === "string" &&
     typeof bodyUsed === "boolean" &&
-    typeof headers?.get === "function"
+    typeof headers?.get === "function" &&
+    typeof headers[Symbol.iterator] === "function"
   )
 }
 
@@ -49,10 +53,12 @@ function varyNames(headers: Headers): string[] {
         .filter(isToken)
 }
 
-/** The answer to a HEAD tells the length of a body it does not have; `fetch` decodes a coded body and leaves its length. */
-function expectedLength({ headers, url }: Response, method: string): number | undefined {
+/**
+ * The answer to a HEAD tells the length of a body it does not have. `fetch` decodes a coded body and leaves its length, which a copy of
+ * the response takes along.
+ */
+function expectedLength({ headers }: Response, method: string): number | undefined {
   const length = headers.get("content-length")
-  if (length === null || method === "HEAD" || (url !== "" && headers.has("content-encoding")))
-    return undefined
+  if (length === null || method === "HEAD" || headers.has("content-encoding")) return undefined
   return /^\d+$/.test(length) ? Number(length) : undefined
 }

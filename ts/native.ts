@@ -2,28 +2,35 @@
  * The crossing into the addon, of which this is the only importer. Answers come back in one buffer that is read before the
  * next call; nothing of it leaves this file but copies.
  */
-import { BindingCache, type BindingOptions, refusalReasons } from "../native.js"
+
+import {
+  ANSWER_WAITS,
+  BindingCache,
+  type BindingOptions,
+  REFUSED,
+  REJECTED,
+  refusalReasons,
+  rejectionReasons,
+} from "../native.js"
 import { type Answer, LargeAnswer, SmallAnswer } from "./answer.js"
 import { type ErrorCode, failure } from "./errors.js"
 
 export {
+  ABSENT,
   BindingCache,
   type BindingExplainedEntry,
   type BindingExplanation,
   type BindingOptions,
   type BindingRule,
   type BindingTerms,
+  BYPASSED,
+  ELECTED,
+  FENCED,
   patternError,
+  REMOVED,
+  WANTS_FIELDS,
+  WANTS_URL,
 } from "../native.js"
-
-/** What a call reports instead of a result. The addon knows them by the same names. */
-export const BYPASSED = -2
-export const WANTS_URL = -3
-export const WANTS_FIELDS = -4
-export const ELECTED = -5
-export const FENCED = -6
-const REFUSED = -100
-const REJECTED = -200
 
 const REFUSALS = refusalReasons()
 
@@ -34,15 +41,21 @@ export interface Demand {
   readonly must: string
 }
 
-const REJECTIONS: readonly Demand[] = [
-  { code: "LAYERON_INVALID_RESPONSE", subject: "response", must: "must not be a 206 (Partial Content)" },
-  { code: "LAYERON_INVALID_RESPONSE", subject: "response", must: "must not have a Vary of *" },
-  {
+const DEMANDS: Record<string, Demand> = {
+  "partial-content": {
+    code: "LAYERON_INVALID_RESPONSE",
+    subject: "response",
+    must: "must not be a 206 (Partial Content)",
+  },
+  "vary-any": { code: "LAYERON_INVALID_RESPONSE", subject: "response", must: "must not have a Vary of *" },
+  method: {
     code: "LAYERON_INVALID_REQUEST",
     subject: "request",
     must: "must be a GET or HEAD, or of a method that a rule covering it lists",
   },
-]
+}
+
+const REJECTIONS = rejectionReasons().map((reason) => DEMANDS[reason])
 
 /** The four words at the start of the buffer. */
 const WORDS_BYTES = 16
@@ -68,7 +81,7 @@ export function openBinding(options: BindingOptions): BindingCache {
   }
 }
 
-/** The answer that `lookUp` reported with `outcome`, 1 where it is in the buffer, 0 where it waits. */
+/** The answer of a lookup with this outcome. */
 export function takeAnswer(binding: BindingCache, outcome: number): Answer {
   const status = words.getUint32(0, true)
   const headLength = words.getUint32(4, true)
@@ -76,7 +89,7 @@ export function takeAnswer(binding: BindingCache, outcome: number): Answer {
   const flags = words.getUint32(12, true)
   const state = { status, stale: (flags & STALE) !== 0, hasBody: bodyLength !== NO_BODY }
   const length = state.hasBody ? bodyLength : 0
-  if (outcome === 0) {
+  if (outcome === ANSWER_WAITS) {
     const head = Buffer.allocUnsafe(headLength)
     const body = Buffer.allocUnsafeSlow(length)
     binding.fetch(head, body)

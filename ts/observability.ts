@@ -19,12 +19,13 @@ const REDACTED = "[redacted]"
 export function observer(config: ObservabilityConfig): (event: CacheEvent) => void {
   const redact = redaction(config.redaction?.fields ?? [])
   const write = lineWriter(config.sink)
+  const telemetry = openTelemetry()
   const { success = 1, error = 1 } = config.sampling ?? {}
   return (event) => {
     const measured = measure(event)
     if (measured === undefined || Math.random() >= (measured.failed ? error : success)) return
     // A metric that cannot be delivered is no reason for a cache to fail.
-    harmlessly(() => count(measured, redact(attributesOf(event))))
+    if (telemetry !== undefined) harmlessly(() => count(telemetry, measured, redact(attributesOf(event))))
     harmlessly(() => write?.(line(measured, redact(detailsOf(event)))))
   }
 }
@@ -80,13 +81,16 @@ interface Meter {
   createCounter(name: string): Counter
 }
 
+interface Telemetry {
+  readonly metrics: { getMeter(name: string): Meter }
+}
+
 /** The meter that counters were made with: another one once the app has set OpenTelemetry up. */
 let meter: Meter | undefined
 const counters = new Map<string, Counter>()
 
-function count({ metric, value }: Measurement, attributes: Attributes): void {
-  const current = openTelemetry?.metrics.getMeter("@layeron/modules")
-  if (current === undefined) return
+function count(telemetry: Telemetry, { metric, value }: Measurement, attributes: Attributes): void {
+  const current = telemetry.metrics.getMeter("@layeron/modules")
   if (current !== meter) {
     meter = current
     counters.clear()
@@ -97,13 +101,14 @@ function count({ metric, value }: Measurement, attributes: Attributes): void {
 }
 
 /** OpenTelemetry's API is the app's to install; without it nothing is counted. */
-const openTelemetry = ((): { metrics: { getMeter(name: string): Meter } } | undefined => {
+function openTelemetry(): Telemetry | undefined {
   try {
     return require("@opentelemetry/api")
-  } catch {
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "MODULE_NOT_FOUND") complain(error)
     return undefined
   }
-})()
+}
 
 let complained = false
 

@@ -59,14 +59,19 @@ function parse(url: string): URL | undefined {
   }
 }
 
-interface RequestLike {
+/** The method of a request that need not be one. */
+export function methodOf(request: CacheRequest): string {
+  return isRequest(request) ? request.method : "GET"
+}
+
+export interface RequestLike {
   readonly method: string
   readonly url: string
   readonly headers: { get(name: string): string | null }
 }
 
 /** Requests of another realm or of the undici package are as good as the platform's. */
-function isRequest(value: unknown): value is RequestLike {
+export function isRequest(value: unknown): value is RequestLike {
   if (typeof value !== "object" || value === null) return false
   const { method, url, headers } = value as Partial<RequestLike>
   return typeof method === "string" && typeof url === "string" && typeof headers?.get === "function"

@@ -4,27 +4,37 @@ import { assertUnused, discard, type Reader, readAll, TOO_LARGE, takeReader } fr
 import type { Dialogue } from "./dialogue.js"
 import { invalid } from "./errors.js"
 import { type ResponseHead, readHead } from "./head.js"
-import { isNotedByObject, type Misses } from "./misses.js"
+import type { Misses } from "./misses.js"
 import * as native from "./native.js"
+import { isRequest, methodOf } from "./request.js"
 
-/** What became of a put. */
+/** What became of a put that is no error of its caller. */
 export interface PutOutcome {
-  readonly outcome: "stored" | "refused" | "fenced" | "bypass"
+  readonly outcome: "stored" | "refused" | "fenced" | "bypass" | "error"
   readonly reason?: string | undefined
+  /** What the body failed with. */
+  readonly error?: unknown
 }
 
 /** Puts responses: the head decides whether one is stored, and only then its body is read. */
 export class Writer {
   readonly #dialogue: Dialogue
   readonly #misses: Misses
+  /** Frees the drafts of bodies that nobody will ever finish. */
+  readonly #unfinished: FinalizationRegistry<number>
 
   constructor(dialogue: Dialogue, misses: Misses) {
     this.#dialogue = dialogue
     this.#misses = misses
+    this.#unfinished = new FinalizationRegistry((draft) => dialogue.binding.abandon(draft))
   }
 
-  async put(request: CacheRequest, response: Response, given: PutArguments): Promise<PutOutcome> {
-    const now = Date.now()
+  async put(
+    request: CacheRequest,
+    response: Response,
+    given: PutArguments,
+    now: number,
+  ): Promise<PutOutcome> {
     const head = readHead(response, methodOf(request), "put() response")
     assertUnused(response, "put() response")
     const draft = this.#draft(request, head, given, now)
@@ -32,8 +42,8 @@ export class Writer {
       draft < 0
         ? turnAway(draft, response)
         : await this.#store(draft, takeReader(response), native.takeNumber(), head.expected)
-    // The build that began with a miss has ended, unless the put has failed.
-    if (isNotedByObject(request)) this.#misses.forget(request)
+    // What is put for the same object next may come of the same miss, unless this was what the miss has led to.
+    if (isRequest(request) && done.outcome === "stored") this.#misses.forget(request)
     return done
   }
 
@@ -41,7 +51,7 @@ export class Writer {
   #draft(request: CacheRequest, head: ResponseHead, given: PutArguments, now: number): number {
     const { vary, names, ttlSeconds, staleWhileRevalidateSeconds, tags } = given
     const { binding } = this.#dialogue
-    const since = isNotedByObject(request) ? this.#misses.get(request) : undefined
+    const since = isRequest(request) ? this.#misses.get(request) : undefined
     const told = this.#dialogue.told([...names, ...head.vary])
     return this.#dialogue.ask<number>(request, told, "put() request", (text) =>
       binding.draft(
@@ -66,12 +76,15 @@ export class Writer {
   ): Promise<PutOutcome> {
     const { binding } = this.#dialogue
     let body: Uint8Array | null | typeof TOO_LARGE
+    if (reader !== null) this.#unfinished.register(reader, draft, reader)
     try {
       body = await readAll(reader, room, expected, "put() response")
     } catch (error) {
       discard(reader)
       binding.abandon(draft)
-      throw error
+      return { outcome: "error", reason: String(error), error }
+    } finally {
+      if (reader !== null) this.#unfinished.unregister(reader)
     }
     this.#dialogue.assertOpen()
     if (body !== TOO_LARGE) return outcomeOf(binding.put(draft, body))
@@ -93,8 +106,4 @@ function outcomeOf(outcome: number): PutOutcome {
   if (outcome === native.FENCED) return { outcome: "fenced", reason: "purged" }
   const reason = native.refusal(outcome)
   return reason === undefined ? { outcome: "stored" } : { outcome: "refused", reason }
-}
-
-function methodOf(request: CacheRequest): string {
-  return typeof request === "object" && request !== null && "method" in request ? request.method : "GET"
 }

@@ -1,5 +1,7 @@
 //! The stories: look up, delete, purge. The longest, put, has a file of its own.
 
+use std::borrow::Cow;
+
 use crate::field::lines::{Fields, Untold};
 use crate::field::{Names, Uncanonical, canonical};
 use crate::instance::{Instance, Lease, StorageConflict};
@@ -42,7 +44,7 @@ pub enum Wanted {
 /// Who remembers since when a miss has had its content computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotedBy {
-    /// The caller, who gives [`Since::Noted`] to the put.
+    /// The caller, who gives [`Since::Told`] to the put.
     Caller,
     /// The instance, by the key and the thread.
     Key,
@@ -95,7 +97,8 @@ pub struct Inspection {
 }
 
 /// A request's key and what applies to the request.
-pub(crate) struct Keyed<'a> {
+pub(crate) struct Keyed<'r, 'a> {
+    pub(crate) url: Cow<'r, str>,
     pub(crate) key: Key,
     pub(crate) vary: &'a Names,
     pub(crate) applied: Applied<'a>,
@@ -212,7 +215,7 @@ impl Cache {
         purged
     }
 
-    /// Removes some expired entries. Tells whether entries are left that will expire.
+    /// Removes some expired entries. Tells whether there are more.
     pub fn sweep(&self, now: i64) -> bool {
         /// Few enough for a pause that nobody notices.
         const AT_ONCE: usize = 1_000;
@@ -246,16 +249,16 @@ impl Cache {
         self.instance.store.validate();
     }
 
-    pub(crate) fn keyed<'a>(
+    pub(crate) fn keyed<'r, 'a>(
         &'a self,
-        request: Request<'_>,
+        request: Request<'r>,
         vary: Option<&'a Names>,
-    ) -> Result<Keyed<'a>, Wanted> {
+    ) -> Result<Keyed<'r, 'a>, Wanted> {
         let url = canonical(request.url, request.serialised)?;
         let applied = self.policy.apply(request.method, &url, request.fields);
         let vary = vary.unwrap_or(&applied.terms.vary);
         let key = Key::new(&url, &self.namespace, request.method, vary, request.fields)?;
-        Ok(Keyed { key, vary, applied })
+        Ok(Keyed { url, key, vary, applied })
     }
 }
 

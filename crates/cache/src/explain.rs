@@ -10,6 +10,12 @@ use crate::rule::BypassCause;
 pub struct Explanation<'a> {
     /// The key.
     pub key: String,
+    /// The URL in it.
+    pub url: String,
+    /// The method in it.
+    pub method: String,
+    /// Whether responses to the method are stored.
+    pub admitted: bool,
     /// The position of the rule that applies, if one does.
     pub rule: Option<usize>,
     /// Why the request skips the cache, if it does.
@@ -44,11 +50,14 @@ impl Cache {
         vary: Option<&'a Names>,
         now: i64,
     ) -> Result<Explanation<'a>, Wanted> {
-        let Keyed { key, vary, applied } = self.keyed(request, vary)?;
+        let Keyed { url, key, vary, applied } = self.keyed(request, vary)?;
         let store = &self.instance().store;
         let seen = if applied.admitted { store.look(&key, request.fields, now)? } else { None };
         let value = |name: &str| request.fields.value(name).map(ToOwned::to_owned);
         Ok(Explanation {
+            url: url.into_owned(),
+            method: request.method.to_ascii_uppercase(),
+            admitted: applied.admitted,
             rule: applied.rule,
             bypass: applied.bypass,
             vary: vary.iter().map(|name| (name.to_owned(), value(name))).collect(),

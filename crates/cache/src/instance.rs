@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, LazyLock};
 
 use crate::flight::Notes;
@@ -31,13 +31,6 @@ pub struct StorageConflict {
 static REGISTRY: LazyLock<parking_lot::Mutex<BTreeMap<String, Arc<Instance>>>> =
     LazyLock::new(parking_lot::Mutex::default);
 
-/// Where the sequence of purges of a new instance begins: beyond every one before it, so that a build that began before
-/// an identity was closed is not taken for one of those that came after.
-fn first_sequence() -> u64 {
-    static INSTANCES: AtomicU32 = AtomicU32::new(0);
-    u64::from(INSTANCES.fetch_add(1, SeqCst)) << 32
-}
-
 /// One declaration's hold on its instance. Dropping it leaves the instance to the next declaration of its
 /// identity, so that a thread that ends takes nothing with it.
 #[derive(Debug)]
@@ -50,7 +43,7 @@ impl Lease {
         let instance = registry.entry(identity.to_owned()).or_insert_with(|| {
             Arc::new(Instance {
                 identity: identity.to_owned(),
-                store: Memory::new(bounds, first_sequence()),
+                store: Memory::new(bounds),
                 counters: Counters::default(),
                 notes: Mutex::default(),
                 leases: AtomicUsize::new(0),
@@ -67,8 +60,10 @@ impl Lease {
     /// Gives the lease back and, if it was the only one, the instance with it.
     pub(crate) fn release(self) {
         let mut registry = REGISTRY.lock();
-        if self.leases.load(SeqCst) == 1 {
-            registry.remove(&self.identity);
+        let instance = Arc::clone(&self.0);
+        drop(self);
+        if instance.leases.load(SeqCst) == 0 {
+            registry.remove(&instance.identity);
         }
     }
 }

@@ -3,6 +3,8 @@
 //! A request's own fragment is dropped, so everything behind `#` is written here alone; every part there is
 //! percent-encoded, so no value can imitate a separator. No request can spell another's key.
 
+use std::borrow::Cow;
+
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest as _, Sha256};
 
@@ -26,12 +28,9 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
 pub struct Digest([u8; 32]);
 
 impl Digest {
-    pub(crate) fn of(parts: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Self {
-        let mut hash = Sha256::new();
-        for part in parts {
-            hash.update(part);
-        }
-        Self(hash.finalize().into())
+    /// The digest of a text.
+    pub(crate) fn of(text: &str) -> Self {
+        Self(Sha256::digest(text).into())
     }
 
     /// The first 64 bits, for tables that need no more.
@@ -62,7 +61,7 @@ impl Key {
     ) -> Result<Self, Untold> {
         let mut text = String::with_capacity(url.len() + namespace.len() + method.len() + 64);
         text.extend([url, "#", namespace, ";"]);
-        text.extend(utf8_percent_encode(&method.to_ascii_uppercase(), ENCODED));
+        text.extend(utf8_percent_encode(&upper_case(method), ENCODED));
         for name in vary.iter() {
             if let Some(value) = selecting(name, vary, fields)? {
                 text.push(';');
@@ -71,7 +70,7 @@ impl Key {
                 text.extend(utf8_percent_encode(value, ENCODED));
             }
         }
-        let digest = Digest::of([&text]);
+        let digest = Digest::of(&text);
         Ok(Self { text, digest })
     }
 
@@ -99,15 +98,24 @@ impl Key {
         if vary.is_empty() {
             return Ok(self.digest);
         }
-        let mut parts = vec![self.digest.0.to_vec()];
+        let mut hash = Sha256::new_with_prefix(self.digest.0);
         for name in vary.iter() {
-            let part = match selecting(name, vary, fields)? {
-                Some(value) => format!("{name}={}", utf8_percent_encode(value, ENCODED)),
-                None => name.to_owned(),
-            };
-            parts.push([part.as_bytes(), b";"].concat());
+            hash.update(name);
+            if let Some(value) = selecting(name, vary, fields)? {
+                hash.update("=");
+                utf8_percent_encode(value, ENCODED).for_each(|piece| hash.update(piece));
+            }
+            hash.update(";");
         }
-        Ok(Digest::of(parts))
+        Ok(Digest(hash.finalize().into()))
+    }
+}
+
+fn upper_case(method: &str) -> Cow<'_, str> {
+    if method.bytes().any(|byte| byte.is_ascii_lowercase()) {
+        method.to_ascii_uppercase().into()
+    } else {
+        method.into()
     }
 }
 

@@ -1,18 +1,18 @@
 //! The core of the Layeron response cache: keys, policy, store and indexes, without any JavaScript.
 //!
 //! Time is passed in, in milliseconds since 1970, and read once per operation by the caller. Modules import only
-//! from those named before them: `field`, then `key`, `pattern`, `rule` and `policy`, then `store`, `index`, `flight` and
-//! `stats`, then `instance`, `cache`, `put` and `explain`.
+//! from those named before them: `sync` and `field`, then `key`, `pattern`, `rule` and `policy`, then `index`, `flight` and
+//! `stats`, then `store`, then `instance`, `cache`, `put` and `explain`.
 
 mod cache;
 mod explain;
-pub mod field;
+mod field;
 mod flight;
 mod index;
 mod instance;
 mod key;
 mod pattern;
-pub mod policy;
+mod policy;
 mod put;
 mod rule;
 mod stats;
@@ -21,8 +21,11 @@ mod sync;
 
 pub use cache::{Cache, Deletion, Inspection, Lookup, NotedBy, Request, Wanted};
 pub use explain::{ExplainedEntry, Explanation};
+pub use field::Names;
+pub use field::lines::Fields;
 pub use instance::StorageConflict;
 pub use pattern::BadPattern;
+pub use policy::{Answer, Freshness, Overrides, Refused, Rejected, ResponseHead, State};
 pub use put::{Draft, Drafted, PutError, PutOptions, Since};
 pub use rule::{Bypass, BypassCause, Policy, Rule, Terms};
 pub use stats::Stats;

@@ -2,9 +2,12 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::sync::{Arc, LazyLock, Weak};
 
+use hashbrown::HashMap;
+use parking_lot::Mutex;
 use percent_encoding::percent_decode_str;
-use regex::Regex;
+use regex::{Regex, RegexBuilder};
 
 /// A path pattern that cannot be compiled, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,7 +15,7 @@ pub struct BadPattern(pub String);
 
 /// A Hono path pattern, compiled.
 #[derive(Clone, Debug)]
-pub(crate) struct Pattern(Regex);
+pub(crate) struct Pattern(Arc<Regex>);
 
 impl Pattern {
     pub(crate) fn new(pattern: &str) -> Result<Self, BadPattern> {
@@ -23,12 +26,27 @@ impl Pattern {
             segment_expression(segment, last, pattern.ends_with('?'), &mut expression);
         }
         expression.push('$');
-        Regex::new(&expression).map(Self).map_err(|error| BadPattern(error.to_string()))
+        compiled(expression).map(Self)
     }
 
     pub(crate) fn matches(&self, path: &str) -> bool {
         self.0.is_match(path)
     }
+}
+
+/// The expression compiled, once for all declarations that have it. Expressions are bounded in what they take.
+fn compiled(expression: String) -> Result<Arc<Regex>, BadPattern> {
+    const MOST_BYTES: usize = 1 << 20;
+    static COMPILED: LazyLock<Mutex<HashMap<String, Weak<Regex>>>> = LazyLock::new(Mutex::default);
+    let mut known = COMPILED.lock();
+    if let Some(regex) = known.get(&expression).and_then(Weak::upgrade) {
+        return Ok(regex);
+    }
+    let built = RegexBuilder::new(&expression).size_limit(MOST_BYTES).dfa_size_limit(MOST_BYTES).build();
+    let regex = Arc::new(built.map_err(|error| BadPattern(error.to_string()))?);
+    known.retain(|_, regex| regex.strong_count() > 0);
+    known.insert(expression, Arc::downgrade(&regex));
+    Ok(regex)
 }
 
 /// The segments between slashes; a slash inside a parameter's `{…}` does not divide.

@@ -4,23 +4,25 @@ use crate::cache::{Cache, Keyed, NotedBy, Request, Wanted};
 use crate::field::Names;
 use crate::instance::Instance;
 use crate::key::Key;
-use crate::policy::{Freshness, Overrides, Refused, Rejected, ResponseHead, State, Storable, storable};
+use crate::policy::{
+    Freshness, Overrides, Refused, Rejected, ResponseHead, State, Storable, Stored, storable,
+};
 use crate::stats::count;
-use crate::store::{Entry, NotStored, Stored};
+use crate::store::{Entry, NotStored};
 
 /// Since when the content of a put has been computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Since {
     /// Since the miss that saw the sequence of purges here.
-    Noted(u64),
-    /// Since the miss that was noted by the key; if there is none, the put passes every fence.
+    Told(u64),
+    /// Since the miss that was noted by the key; if there is none, since the put itself.
     ByKey,
 }
 
 impl Since {
     fn noted_by(self) -> NotedBy {
         match self {
-            Self::Noted(_) => NotedBy::Caller,
+            Self::Told(_) => NotedBy::Caller,
             Self::ByKey => NotedBy::Key,
         }
     }
@@ -52,7 +54,7 @@ pub enum Drafted {
 #[derive(Debug)]
 pub struct Draft {
     entry: Entry,
-    since: Option<u64>,
+    since: u64,
     noted_by: NotedBy,
     now: i64,
 }
@@ -79,7 +81,7 @@ impl Cache {
         since: Since,
         now: i64,
     ) -> Result<Drafted, PutError> {
-        let Keyed { key, vary, applied } = self.keyed(request, options.vary.as_ref())?;
+        let Keyed { key, vary, applied, .. } = self.keyed(request, options.vary.as_ref())?;
         let verdict = storable(applied.admitted, head).map_err(PutError::Rejected)?;
         if applied.bypass.is_some() {
             count(&self.instance().counters.bypasses);
@@ -88,13 +90,14 @@ impl Cache {
         let storable = match verdict {
             Ok(storable) => storable,
             Err(reason) => {
-                self.since(&key, since, now);
+                let _ = self.end_build(&key, since, now);
                 return Ok(Drafted::Refused(self.refuse(reason)));
             }
         };
-        let vary = storable.vary.without(vary);
+        // A configured field that the request lacks has no part in the key, so it has to be told apart here.
+        let vary = storable.vary.without(&vary.those(|name| request.fields.value(name).is_some()));
         let variant = key.variant(&vary, request.fields)?;
-        let began = self.since(&key, since, now);
+        let began = self.end_build(&key, since, now);
         let (times, cache_control) =
             Freshness::decide(options.overrides, applied.terms, &storable.directives, head.fields, now);
         if times.state(now) == State::Expired {
@@ -112,11 +115,13 @@ impl Cache {
         Ok(Drafted::Draft(Box::new(Draft { entry, since: began, noted_by: since.noted_by(), now })))
     }
 
-    /// Ends the build that the put brings to its end, and tells since when it has been under way.
-    fn since(&self, key: &Key, since: Since, now: i64) -> Option<u64> {
+    /// Ends the build that the put brings to its end, and tells where the sequence of purges stood when it began: with a
+    /// miss, or else with the put itself.
+    fn end_build(&self, key: &Key, since: Since, now: i64) -> u64 {
+        let Instance { notes, store, .. } = self.instance();
         match since {
-            Since::Noted(sequence) => Some(sequence),
-            Since::ByKey => self.instance().notes.lock().end(key.digest(), now),
+            Since::Told(sequence) => sequence,
+            Since::ByKey => notes.lock().end(key.digest(), now).unwrap_or_else(|| store.sequence()),
         }
     }
 
@@ -144,8 +149,8 @@ impl Cache {
 
     /// Gives `draft` up because its body failed. The build goes on: what is put for it next began no later.
     pub fn abandon(&self, draft: &Draft) {
-        if let (NotedBy::Key, Some(since)) = (draft.noted_by, draft.since) {
-            self.instance().notes.lock().begin(draft.entry.digest, since, draft.now);
+        if draft.noted_by == NotedBy::Key {
+            self.instance().notes.lock().begin(draft.entry.digest, draft.since, draft.now);
         }
     }
 

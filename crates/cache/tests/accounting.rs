@@ -4,8 +4,9 @@ mod support;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
 
-use layeron_cache::{Cache, Selector};
+use layeron_cache::{Bounds, Cache, Selector};
 use support::{Content, NOW, PLAIN, ROOMY, fresh_cache, get, warm_up};
 
 /// The system's allocator, with what it gave out added up as an allocator of size classes would spend it.
@@ -34,6 +35,9 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
+/// Tests here take turns, since they look at what all of the process allocates.
+static TURN: Mutex<()> = Mutex::new(());
+
 /// Bytes allocated while `fill` ran, and bytes that the cache says it holds.
 fn measure(fill: impl Fn(&Cache)) -> (usize, usize) {
     let cache = fresh_cache(ROOMY);
@@ -48,6 +52,7 @@ type Fill<'a> = (&'a str, &'a dyn Fn(&Cache));
 #[test]
 fn bytes_held_cover_bytes_allocated() {
     const ENTRIES: usize = 20_000;
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let url = |number: usize| format!("https://a.example/products/{number}");
     let plain = |cache: &Cache| {
         for number in 0..ENTRIES {
@@ -94,4 +99,28 @@ fn bytes_held_cover_bytes_allocated() {
         assert!(allocated <= held, "{name}: {allocated} bytes allocated, {held} held");
         assert!(held <= allocated * 13 / 10, "{name}: {held} bytes held, {allocated} allocated");
     }
+}
+
+#[test]
+fn places_that_small_entries_have_left_behind_count_against_the_bound() {
+    const BOUND: usize = 16 << 20;
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let before = ALLOCATED.load(Relaxed);
+    let cache = fresh_cache(Bounds { bytes: BOUND as u64, entry_bytes: BOUND as u64 });
+    let fill = |name: &str, count: usize, size: usize, tags: &[&str]| {
+        for number in 0..count {
+            let content = Content { body: &vec![0; size], tags, ttl: 60, ..Content::default() };
+            warm_up(&cache, get(&format!("https://a.example/{name}/{number}"), PLAIN), &content, NOW);
+        }
+    };
+    fill("lasting", 1, 1, &[]);
+    fill("small", 20_000, 1, &["small"]);
+    cache.purge(&Selector { tags: vec!["small".into()], ..Selector::default() }, NOW);
+    fill("large", 200, 256 << 10, &[]);
+    let allocated = ALLOCATED.load(Relaxed) - before;
+    assert!(allocated <= BOUND, "{allocated} bytes allocated of {BOUND}");
+    assert!(cache.inspect(NOW).usage.bytes as usize > BOUND / 2);
+    cache.purge(&Selector { everything: true, ..Selector::default() }, NOW);
+    let left = ALLOCATED.load(Relaxed) - before;
+    assert!(left < 100_000, "{left} bytes allocated for nothing");
 }

@@ -3,7 +3,7 @@
 mod support;
 
 use fastrand::Rng;
-use layeron_cache::policy::Refused;
+use layeron_cache::Refused;
 use layeron_cache::{Bounds, NotStored, Since};
 use support::{Content, NOW, PLAIN, Seen, fresh_cache, get, look_up, put, warm_up};
 

@@ -87,15 +87,14 @@ impl CacheControl {
 }
 
 fn seconds(slot: &mut Option<u32>, argument: Option<&str>) {
-    slot.get_or_insert_with(|| argument.map_or(0, delta_seconds));
+    slot.get_or_insert_with(|| argument.and_then(delta_seconds).unwrap_or(0));
 }
 
-fn delta_seconds(text: &str) -> u32 {
+/// Whole seconds (RFC 9111, section 1.2.2), at most 2^31 - 1; `None` for what is no number.
+pub fn delta_seconds(text: &str) -> Option<u32> {
     const MOST: u32 = i32::MAX as u32;
-    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return 0;
-    }
-    text.parse().map_or(MOST, |value: u32| value.min(MOST))
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| text.parse().map_or(MOST, |value: u32| value.min(MOST)))
 }
 
 fn unquote(argument: &str) -> &str {

@@ -12,6 +12,7 @@ pub fn members(value: &str) -> impl Iterator<Item = &str> {
     .filter(|member| !member.is_empty())
 }
 
+/// The first comma outside quotes. A quote that is never closed is none.
 fn unquoted_comma(text: &str) -> Option<usize> {
     let (mut quoted, mut escaped) = (false, false);
     for (at, byte) in text.bytes().enumerate() {
@@ -23,7 +24,7 @@ fn unquoted_comma(text: &str) -> Option<usize> {
             _ => {}
         }
     }
-    None
+    if quoted { text.find(',') } else { None }
 }
 
 /// A set of field names: lower case, sorted, each once.
@@ -60,10 +61,16 @@ impl Names {
         self.0.binary_search_by(|known| known.as_ref().cmp(name)).is_ok()
     }
 
+    /// Those of the names that `keep` accepts.
+    #[must_use]
+    pub fn those(&self, keep: impl Fn(&str) -> bool) -> Self {
+        Self(self.0.iter().filter(|name| keep(name)).cloned().collect())
+    }
+
     /// These names without those of `other`.
     #[must_use]
     pub fn without(&self, other: &Self) -> Self {
-        Self(self.0.iter().filter(|name| !other.contains(name)).cloned().collect())
+        self.those(|name| !other.contains(name))
     }
 
     /// Bytes of heap that the set holds.
@@ -90,6 +97,8 @@ mod tests {
     fn commas_in_quoted_strings_do_not_separate() {
         let list: Vec<_> = members(r#"a="x,\",y" , ,b,"#).collect();
         assert_eq!(list, [r#"a="x,\",y""#, "b"]);
+        let unclosed: Vec<_> = members(r#"private="x, no-store"#).collect();
+        assert_eq!(unclosed, [r#"private="x"#, "no-store"]);
     }
 
     #[test]

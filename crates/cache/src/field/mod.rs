@@ -11,7 +11,7 @@ mod validator;
 
 pub mod lines;
 
-pub use cache_control::{CacheControl, Scope};
+pub use cache_control::{CacheControl, Scope, delta_seconds};
 pub use cache_status::CacheStatus;
 pub use cookie::names as cookie_names;
 pub use date::seconds as date_seconds;

@@ -1,13 +1,11 @@
 //! One refresher at a time for one stale entry.
 
+use super::PATIENCE_MS;
 use crate::sync::{AtomicI64, Ordering::Relaxed};
-
-/// How long an elected caller is waited for, in milliseconds.
-const PATIENCE_MS: i64 = 30_000;
 
 const NOBODY: i64 = i64::MIN;
 
-/// The election of one entry. It ends with the entry, so a put, delete or purge needs to do nothing about it.
+/// The election of one entry. It ends with the entry, so what replaces or removes the entry needs to do nothing about it.
 #[derive(Debug)]
 pub(crate) struct Election(AtomicI64);
 
@@ -16,11 +14,11 @@ impl Election {
         Self(AtomicI64::new(NOBODY))
     }
 
-    /// Whether the caller is the one to refresh the entry: nobody has been elected in the last 30 s. A caller whose
-    /// clock is behind the elected one's is not.
+    /// Whether the caller is the one to refresh the entry: nobody has been elected within 30 s. A caller whose clock is a
+    /// little behind the elected one's is not; a clock that was set back further elects anew.
     pub(crate) fn elects(&self, now: i64) -> bool {
         let elected_at = self.0.load(Relaxed);
-        let held = elected_at != NOBODY && now - elected_at < PATIENCE_MS;
+        let held = elected_at != NOBODY && (now - elected_at).abs() < PATIENCE_MS;
         !held && self.0.compare_exchange(elected_at, now, Relaxed, Relaxed).is_ok()
     }
 
@@ -43,6 +41,7 @@ mod tests {
         assert!(!election.elects(30_999));
         assert!(election.elects(31_000));
         assert!(!election.elects(31_000));
+        assert!(election.elects(1_000), "the clock was set back by 30 s");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::hash::BuildHasher as _;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use hashbrown::{DefaultHashBuilder, HashMap};
 
@@ -28,6 +29,13 @@ pub(crate) struct Fence {
     hasher: DefaultHashBuilder,
 }
 
+/// The next point of the sequence, which is one for all instances, so that an instance does not take what was noted for the one
+/// that had its identity before for its own. Exact in the doubles of JavaScript for the first 9,007,199,254,740,992 purges.
+fn next() -> u64 {
+    static SEQUENCE: AtomicU64 = AtomicU64::new(0);
+    SEQUENCE.fetch_add(1, Ordering::SeqCst) + 1
+}
+
 /// What is marked as purged.
 #[derive(Clone, Copy, Debug, Hash)]
 pub(crate) enum Purged<'a> {
@@ -36,8 +44,9 @@ pub(crate) enum Purged<'a> {
 }
 
 impl Fence {
-    /// A record that begins with the sequence at `start`, so that nothing passes that was noted for another.
-    pub(crate) fn new(start: u64) -> Self {
+    /// An empty record. What was noted for another does not pass it.
+    pub(crate) fn new() -> Self {
+        let start = next();
         Self {
             sequence: start,
             floor: start,
@@ -55,17 +64,17 @@ impl Fence {
 
     /// Advances the sequence for a purge that is about to be recorded.
     pub(crate) fn advance(&mut self) {
-        self.sequence += 1;
+        self.sequence = next();
     }
 
     /// Records that a key or tag is purged at this point of the sequence.
     pub(crate) fn mark(&mut self, purged: Purged<'_>) {
         let mark = self.hasher.hash_one(purged);
-        self.marks.insert(mark, self.sequence);
-        self.order.push_back((self.sequence, mark));
-        while self.order.len() > MOST_MARKS {
+        if self.order.len() == MOST_MARKS {
             self.forget_oldest_mark();
         }
+        self.marks.insert(mark, self.sequence);
+        self.order.push_back((self.sequence, mark));
     }
 
     /// Records that everything with `prefix` is purged at this point of the sequence.
@@ -129,11 +138,14 @@ mod tests {
 
     const KEY: &str = "https://a.b/p/1?x=#ns;GET";
 
-    fn purged(record: impl FnOnce(&mut Fence)) -> Fence {
-        let mut fence = Fence::new(0);
+    /// A record, and where the sequence stood before and after `record` was made in it.
+    fn purged(record: impl FnOnce(&mut Fence)) -> (Fence, u64, u64) {
+        let mut fence = Fence::new();
+        let before = fence.sequence();
         fence.advance();
         record(&mut fence);
-        fence
+        let after = fence.sequence();
+        (fence, before, after)
     }
 
     #[test]
@@ -145,61 +157,76 @@ mod tests {
             purged(|fence| fence.mark_prefix("/p/1")),
             purged(Fence::mark_everything),
         ];
-        for fence in fences {
-            assert!(!fence.passes(0, KEY, ["s", "t"]), "{fence:?}");
-            assert!(fence.passes(1, KEY, ["s", "t"]), "{fence:?}");
+        for (fence, before, after) in fences {
+            assert!(!fence.passes(before, KEY, ["s", "t"]), "{fence:?}");
+            assert!(fence.passes(after, KEY, ["s", "t"]), "{fence:?}");
         }
     }
 
     #[test]
     fn what_another_record_noted_does_not_pass() {
-        assert!(!Fence::new(7).passes(6, KEY, []));
-        assert!(Fence::new(7).passes(7, KEY, []));
+        let (_, before, after) = purged(|_| ());
+        let fence = Fence::new();
+        assert!(!fence.passes(before, KEY, []) && !fence.passes(after, KEY, []));
+        assert!(fence.passes(fence.sequence(), KEY, []));
     }
 
     #[test]
     fn a_write_passes_a_purge_of_something_else() {
-        let mut fence = purged(|fence| fence.mark(Purged::Key("t")));
-        fence.mark(Purged::Tag(KEY));
-        fence.mark_prefix("https://a.b/q");
-        fence.mark_prefix("/1");
-        assert!(fence.passes(0, KEY, ["t"]));
+        let (fence, before, _) = purged(|fence| {
+            fence.mark(Purged::Key("t"));
+            fence.mark(Purged::Tag(KEY));
+            fence.mark_prefix("https://a.b/q");
+            fence.mark_prefix("/1");
+        });
+        assert!(fence.passes(before, KEY, ["t"]));
     }
 
     #[test]
     fn what_is_forgotten_holds_back_everything_from_before_it() {
-        let mut fence = Fence::new(0);
+        let mut fence = Fence::new();
+        let before_all = fence.sequence();
+        let mut after_first = 0;
         for number in 0..=MOST_MARKS {
             fence.advance();
             fence.mark(Purged::Tag(&number.to_string()));
+            if number == 0 {
+                after_first = fence.sequence();
+            }
         }
-        assert!(!fence.passes(0, KEY, []), "the first purge is forgotten");
-        assert!(fence.passes(1, KEY, []), "the second one is not");
-        assert!(!fence.passes(1, KEY, ["1"]));
+        assert!(!fence.passes(before_all, KEY, []), "the first purge is forgotten");
+        assert!(fence.passes(after_first, KEY, []), "the second one is not");
+        assert!(!fence.passes(after_first, KEY, ["1"]));
         assert_eq!((fence.marks.len(), fence.order.len()), (MOST_MARKS, MOST_MARKS));
     }
 
     #[test]
     fn one_name_purged_again_and_again_forgets_nothing() {
-        let mut fence = Fence::new(0);
+        let mut fence = Fence::new();
+        let before = fence.sequence();
         for _ in 0..=2 * MOST_MARKS {
             fence.advance();
             fence.mark(Purged::Tag("t"));
         }
-        assert!(fence.passes(0, KEY, []));
-        assert!(!fence.passes(0, KEY, ["t"]));
+        assert!(fence.passes(before, KEY, []));
+        assert!(!fence.passes(before, KEY, ["t"]));
     }
 
     #[test]
     fn prefixes_are_bounded_in_number_and_length() {
-        let mut fence = Fence::new(0);
+        let mut fence = Fence::new();
+        let before_all = fence.sequence();
+        let mut after_first = 0;
         for number in 0..=MOST_PREFIXES {
             fence.advance();
             fence.mark_prefix(&format!("https://c.d/{number}/{}", "é".repeat(PREFIX_BYTES)));
+            if number == 0 {
+                after_first = fence.sequence();
+            }
         }
         assert_eq!(fence.prefixes.len(), MOST_PREFIXES);
         assert!(fence.prefixes.iter().all(|(_, prefix)| prefix.len() <= PREFIX_BYTES));
-        assert!(!fence.passes(0, KEY, []));
-        assert!(fence.passes(1, KEY, []));
+        assert!(!fence.passes(before_all, KEY, []));
+        assert!(fence.passes(after_first, KEY, []));
     }
 }

@@ -9,6 +9,9 @@ mod election;
 mod fence;
 mod notes;
 
+/// How long a caller that got a miss is waited for, in milliseconds, before it may be taken for gone.
+const PATIENCE_MS: i64 = 30_000;
+
 pub(crate) use election::Election;
 pub(crate) use fence::{Fence, Purged};
 pub(crate) use notes::Notes;

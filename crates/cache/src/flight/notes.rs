@@ -8,14 +8,11 @@ use std::thread::{self, ThreadId};
 
 use hashbrown::HashMap;
 
+use super::PATIENCE_MS;
 use crate::key::Digest;
 
-/// A build that has not put for so long may have been given up, in milliseconds. Too short, and a slow build that others
-/// have overtaken is let through; too long, and one that will never put holds the others back.
-const PATIENCE_MS: i64 = 300_000;
-
 /// Keys noted; beyond that, those go that are past their time, and then all.
-const MOST_KEYS: usize = 65_536;
+const MOST_KEYS: usize = 32_768;
 
 #[derive(Clone, Copy, Debug)]
 struct Note {
@@ -38,15 +35,15 @@ impl Note {
 #[derive(Debug, Default)]
 pub(crate) struct Notes {
     notes: HashMap<Digest, Vec<Note>>,
-    /// Where the oldest of the notes stood that had to go, and until when a put without a note counts as one of theirs.
-    lost: Option<(u64, i64)>,
+    /// Where the oldest stood of notes that had to go, and until when a put counts as one of theirs.
+    lost: Vec<(u64, i64)>,
 }
 
 impl Notes {
     /// Notes that a build for `key` is under way on this thread since the sequence stood at `since`. Builds of the thread
     /// that are overdue are given up for it.
     pub(crate) fn begin(&mut self, key: Digest, since: u64, now: i64) {
-        if self.notes.len() >= MOST_KEYS {
+        if self.notes.len() >= MOST_KEYS && !self.notes.contains_key(&key) {
             self.make_room(now);
         }
         let thread = thread::current().id();
@@ -64,12 +61,14 @@ impl Notes {
     /// Ends a build for `key` on this thread and returns where the sequence stood when it began at the latest;
     /// `None` for a put that no miss has led to.
     pub(crate) fn end(&mut self, key: Digest, now: i64) -> Option<u64> {
+        let lost = self.lost.iter().filter(|(_, until)| now < *until).map(|(since, _)| *since).min();
         let Some(notes) = self.notes.get_mut(&key) else {
-            return self.lost.filter(|&(_, until)| now < until).map(|(since, _)| since);
+            return lost;
         };
         let thread = thread::current().id();
         let Some(at) = notes.iter().position(|note| note.thread == thread) else {
-            return notes.iter().filter(|note| !note.is_overdue(now)).map(|note| note.since).min();
+            let others = notes.iter().filter(|note| !note.is_overdue(now)).map(|note| note.since);
+            return others.chain(lost).min();
         };
         let since = notes[at].since;
         notes[at].builds -= 1;
@@ -79,7 +78,7 @@ impl Notes {
         if notes.is_empty() {
             self.notes.remove(&key);
         }
-        Some(since)
+        lost.into_iter().chain([since]).min()
     }
 
     fn make_room(&mut self, now: i64) {
@@ -87,9 +86,9 @@ impl Notes {
         if self.notes.len() < MOST_KEYS {
             return;
         }
-        let noted = self.notes.drain().flat_map(|(_, notes)| notes).map(|note| note.since);
-        let lost = self.lost.filter(|&(_, until)| now < until).map(|(since, _)| since);
-        self.lost = noted.chain(lost).min().map(|since| (since, now + PATIENCE_MS));
+        let oldest = self.notes.drain().flat_map(|(_, notes)| notes).map(|note| note.since).min();
+        self.lost.retain(|(_, until)| now < *until);
+        self.lost.extend(oldest.map(|since| (since, now + PATIENCE_MS)));
     }
 }
 
@@ -98,7 +97,7 @@ mod tests {
     use super::*;
 
     fn key(number: u32) -> Digest {
-        Digest::of([number.to_string()])
+        Digest::of(&number.to_string())
     }
 
     #[test]
@@ -112,13 +111,13 @@ mod tests {
     }
 
     #[test]
-    fn a_build_that_never_ends_is_given_up_when_another_begins_five_minutes_later() {
+    fn a_build_that_never_ends_is_given_up_when_another_begins_half_a_minute_later() {
         let mut notes = Notes::default();
         notes.begin(key(1), 5, 0);
-        notes.begin(key(1), 7, 299_999);
-        assert_eq!(notes.end(key(1), 299_999), Some(5));
-        notes.begin(key(1), 7, 300_000);
-        assert_eq!(notes.end(key(1), 300_000), Some(7));
+        notes.begin(key(1), 7, 29_999);
+        assert_eq!(notes.end(key(1), 29_999), Some(5));
+        notes.begin(key(1), 7, 30_000);
+        assert_eq!(notes.end(key(1), 30_000), Some(7));
         notes.begin(key(2), 5, 0);
         assert_eq!(notes.end(key(2), 999_999), Some(5), "alone, a build takes as long as it takes");
     }
@@ -130,8 +129,10 @@ mod tests {
             notes.begin(key(number), u64::from(number) + 3, 0);
         }
         assert_eq!(notes.notes.len(), 1);
-        assert_eq!(notes.end(key(9), 299_999), Some(3));
-        assert_eq!(notes.end(key(9), 300_000), None);
+        assert_eq!(notes.end(key(9), 29_999), Some(3));
+        notes.begin(key(9), u64::MAX, 29_999);
+        assert_eq!(notes.end(key(9), 29_999), Some(3), "what it lost may have been of this key");
+        assert_eq!(notes.end(key(9), 30_000), None);
     }
 
     #[test]
@@ -140,8 +141,8 @@ mod tests {
         notes.begin(key(1), 5, 0);
         thread::scope(|scope| {
             scope.spawn(|| {
-                assert_eq!(notes.end(key(1), 299_999), Some(5));
-                assert_eq!(notes.end(key(1), 300_000), None, "that build may have been given up");
+                assert_eq!(notes.end(key(1), 29_999), Some(5));
+                assert_eq!(notes.end(key(1), 30_000), None, "that build may have been given up");
                 notes.begin(key(1), 7, 0);
                 assert_eq!(notes.end(key(1), 0), Some(7));
             });

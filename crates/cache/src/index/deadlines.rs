@@ -20,6 +20,11 @@ impl Deadlines {
         self.0.first().filter(|(deadline, _)| *deadline <= now).map(|(_, id)| *id)
     }
 
+    /// How many entries have a deadline that has come. Costs what it counts.
+    pub(crate) fn count_due(&self, now: i64) -> usize {
+        self.0.iter().take_while(|(deadline, _)| *deadline <= now).count()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::Directives;
-use crate::field::date_seconds;
 use crate::field::lines::Fields;
+use crate::field::{date_seconds, delta_seconds, members};
 use crate::rule::Terms;
 
 /// Freshness lifetime where nobody says anything.
@@ -124,9 +124,10 @@ fn expires(fields: Fields<'_>, now: i64) -> Option<u32> {
     Some(seconds.clamp(0, i64::from(i32::MAX)) as u32)
 }
 
-/// `Age` (section 5.1) of a response that came through another cache.
+/// `Age` (section 5.1) of a response that came through another cache; of several the first, and more than can be told is
+/// as much as can be.
 fn own_age(fields: Fields<'_>) -> u32 {
-    fields.value("age").and_then(|age| age.parse::<u32>().ok()).map_or(0, |age| age.min(i32::MAX as u32))
+    fields.value("age").and_then(|age| members(age).next()).and_then(delta_seconds).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -190,6 +191,10 @@ mod tests {
         assert_eq!(decide(None).age(NOW + 1000), 5000);
         assert_eq!(decide(None).deadline(), NOW + 6000);
         assert_eq!(decide(Some(10)).age(NOW + 1000), 1000);
+        for (age, seconds) in [("500, 3", 500), ("99999999999", 2_147_483_647), ("+5", 0), ("", 0)] {
+            let line = format!("age:{age}\n");
+            assert_eq!(own_age(Fields::new(&line)), seconds, "{age}");
+        }
     }
 
     #[test]

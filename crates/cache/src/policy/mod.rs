@@ -3,10 +3,12 @@
 mod answer;
 mod freshness;
 mod storable;
+mod stored;
 
-pub use answer::{Answer, Condition};
+pub use answer::Answer;
 pub use freshness::{Freshness, Overrides, State};
 pub use storable::{Refused, Rejected, Storable, storable};
+pub use stored::Stored;
 
 use crate::field::CacheControl;
 use crate::field::lines::Fields;

@@ -1,7 +1,5 @@
 //! Whether a response is stored, and what its stored header fields are: the one predicate.
 
-use std::fmt;
-
 use super::{Directives, ResponseHead};
 use crate::field::lines::Fields;
 use crate::field::{CacheControl, Names, Scope, field_names, members};
@@ -75,13 +73,17 @@ pub enum Rejected {
     Method,
 }
 
-impl fmt::Display for Rejected {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::PartialContent => "a 206 (Partial Content) response cannot be stored",
-            Self::VaryAny => "a response with `Vary: *` cannot be stored",
-            Self::Method => "only GET and HEAD responses are stored, and those of methods that a rule covering the request lists",
-        })
+impl Rejected {
+    /// Every reason, in the order of their numbers.
+    pub const ALL: [Self; 3] = [Self::PartialContent, Self::VaryAny, Self::Method];
+
+    /// The reason's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PartialContent => "partial-content",
+            Self::VaryAny => "vary-any",
+            Self::Method => "method",
+        }
     }
 }
 
@@ -105,7 +107,7 @@ impl Storable {
     }
 }
 
-/// Names beyond this are more than an answer can ask for.
+/// Its names are asked for where a request does not tell them, and there has to be room for the question.
 const MOST_VARY_BYTES: usize = 4096;
 
 /// Decides whether the response is stored. `admitted` says that responses of the request's method are.
@@ -119,17 +121,18 @@ pub fn storable(admitted: bool, head: ResponseHead<'_>) -> Result<Result<Storabl
     if head.status == 206 {
         return Err(Rejected::PartialContent);
     }
-    let vary = field_names(head.fields.value("vary").unwrap_or_default());
-    if vary.contains("*") {
+    let vary = head.fields.value("vary").unwrap_or_default();
+    let names = field_names(vary);
+    if names.contains("*") {
         return Err(Rejected::VaryAny);
     }
-    Ok(judge(head, vary))
+    if !names.are_tokens() || vary.len() > MOST_VARY_BYTES {
+        return Ok(Err(Refused::Vary));
+    }
+    Ok(judge(head, names))
 }
 
 fn judge(head: ResponseHead<'_>, vary: Names) -> Result<Storable, Refused> {
-    if !vary.are_tokens() || vary.heap_bytes() > MOST_VARY_BYTES {
-        return Err(Refused::Vary);
-    }
     if head.status < 200 || head.status == 304 {
         return Err(Refused::Status);
     }

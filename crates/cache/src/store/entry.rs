@@ -1,55 +1,8 @@
-//! What is kept of a response.
+//! An entry, and what it costs to keep.
 
 use crate::field::Names;
-use crate::field::lines::Fields;
 use crate::key::Digest;
-use crate::policy::Freshness;
-
-/// A stored response. Never changed once stored: whoever holds it can read it without a lock.
-#[derive(Debug)]
-pub struct Stored {
-    /// Status code.
-    pub status: u16,
-    /// Reason phrase and field lines, each ended by a line feed.
-    head: Box<str>,
-    /// The body; `None` where the response had none, which is not an empty one.
-    body: Option<Box<[u8]>>,
-    /// Whether the body is ASCII: a hit need not look at it again.
-    ascii: bool,
-}
-
-impl Stored {
-    /// A response without body; `head` is the reason phrase and the field lines, each ended by a line feed.
-    pub fn new(status: u16, head: String) -> Self {
-        Self { status, head: head.into(), body: None, ascii: true }
-    }
-
-    /// Gives the response its body, before it is stored.
-    pub fn set_body(&mut self, body: Option<Box<[u8]>>) {
-        self.ascii = body.as_deref().is_none_or(<[u8]>::is_ascii);
-        self.body = body;
-    }
-
-    /// Header fields.
-    pub fn fields(&self) -> Fields<'_> {
-        Fields::new(self.head.split_once('\n').map_or("", |(_, fields)| fields))
-    }
-
-    /// Reason phrase and field lines as they are kept.
-    pub fn head(&self) -> &str {
-        &self.head
-    }
-
-    /// Whether the body is ASCII.
-    pub fn is_ascii(&self) -> bool {
-        self.ascii
-    }
-
-    /// The body, where the response had one.
-    pub fn body(&self) -> Option<&[u8]> {
-        self.body.as_deref()
-    }
-}
+use crate::policy::{Freshness, Stored};
 
 /// An entry on its way into the store.
 #[derive(Debug)]
@@ -82,7 +35,7 @@ impl Entry {
     pub(super) fn payload_bytes(&self) -> u64 {
         let tags: usize = self.tags.iter().map(String::len).sum();
         let body = self.stored.body().map_or(0, <[u8]>::len);
-        (self.key.len() + self.stored.head.len() + body + tags) as u64
+        (self.key.len() + self.stored.head().len() + body + tags) as u64
     }
 
     /// What the store adds to that, in bytes.

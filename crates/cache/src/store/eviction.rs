@@ -88,6 +88,11 @@ impl Eviction {
         self.link(id, place);
     }
 
+    /// Places there are, taken and vacant.
+    pub(crate) fn places(&self) -> usize {
+        self.nodes.len()
+    }
+
     fn grow_to(&mut self, len: usize) {
         let vacant = || Node {
             newer: NONE,

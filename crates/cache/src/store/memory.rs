@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
-use super::entry::{Entry, Stored};
+use super::entry::Entry;
 use super::shelves::Shelves;
 use crate::field::lines::{Fields, Untold};
 use crate::key::Key;
-use crate::policy::{Freshness, Refused, State};
+use crate::policy::{Freshness, Refused, State, Stored};
 use crate::sync::RwLock;
 
 /// How much a store may hold.
@@ -87,9 +87,9 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// An empty store, whose sequence of purges begins at `sequence`.
-    pub fn new(bounds: Bounds, sequence: u64) -> Self {
-        Self { bounds, shelves: RwLock::new(Shelves::new(bounds.bytes, sequence)) }
+    /// An empty store.
+    pub fn new(bounds: Bounds) -> Self {
+        Self { bounds, shelves: RwLock::new(Shelves::new(bounds.bytes)) }
     }
 
     /// The store's bounds.
@@ -120,14 +120,11 @@ impl Memory {
     }
 
     /// Stores `entry`, in place of the same variant of the same key. `since` is where the sequence of purges stood
-    /// when its content began to be computed; `None` where no miss has led to it.
+    /// when its content began to be computed.
     ///
     /// # Errors
-    /// [`NotStored`] where the entry exceeds a bound, has no time left or was purged since; nothing has changed then.
-    pub fn put(&self, entry: Entry, since: Option<u64>, now: i64) -> Result<(), NotStored> {
-        if entry.times.state(now) == State::Expired {
-            return Err(NotStored::Refused(Refused::Expired));
-        }
+    /// [`NotStored`] where the entry exceeds a bound or was purged since; nothing has changed then.
+    pub fn put(&self, entry: Entry, since: u64, now: i64) -> Result<(), NotStored> {
         let payload = entry.payload_bytes();
         let cost = payload + entry.overhead_bytes();
         if payload > self.bounds.entry_bytes || cost > self.bounds.bytes {
@@ -145,10 +142,13 @@ impl Memory {
     /// Removes what `selector` selects, or makes it stale, and holds writes back that began before and that it would
     /// have selected. Returns how many entries that had not expired were selected.
     pub fn purge(&self, selector: &Selector, now: i64) -> u64 {
-        self.shelves.write().purge(selector, now)
+        let (purged, emptied) = self.shelves.write().purge(selector, now);
+        // Taken apart here, where nobody waits for it.
+        drop(emptied);
+        purged
     }
 
-    /// Removes up to `most` expired entries. Tells whether entries are left.
+    /// Removes up to `most` expired entries. Tells whether there are more.
     pub fn sweep(&self, now: i64, most: usize) -> bool {
         self.shelves.write().sweep(now, most)
     }

@@ -12,6 +12,6 @@ mod interleavings;
 mod memory;
 mod shelves;
 
-pub use entry::{Entry, Stored};
+pub use entry::Entry;
 pub(crate) use memory::Found;
 pub use memory::{Bounds, Memory, NotStored, Selector, Usage};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hashbrown::{DefaultHashBuilder, HashMap, HashSet, HashTable};
 use slab::Slab;
 
-use super::entry::{Entry, Stored};
+use super::entry::Entry;
 use super::eviction::{Eviction, Id, Standing};
 use super::memory::{Found, NotStored, Selector, Sight, Usage};
 use crate::field::Names;
@@ -14,7 +14,10 @@ use crate::field::lines::{Fields, Untold};
 use crate::flight::{Election, Fence, Purged};
 use crate::index::{Deadlines, Ordered, TagId, Tags};
 use crate::key::{Digest, Key};
-use crate::policy::{Freshness, State};
+use crate::policy::{Freshness, State, Stored};
+
+/// What a place without an entry takes: in the slab, the table and the order of eviction, which shrink only together.
+const PLACE_BYTES: u64 = 192;
 
 #[derive(Debug)]
 pub(super) struct Slot {
@@ -49,7 +52,7 @@ pub(super) struct Shelves {
 }
 
 impl Shelves {
-    pub(super) fn new(bound: u64, sequence: u64) -> Self {
+    pub(super) fn new(bound: u64) -> Self {
         Self {
             bound,
             slots: Slab::new(),
@@ -60,7 +63,7 @@ impl Shelves {
             tags: Tags::default(),
             deadlines: Deadlines::default(),
             eviction: Eviction::new(bound),
-            fence: Fence::new(sequence),
+            fence: Fence::new(),
             usage: Usage::default(),
             puts: 0,
         }
@@ -100,8 +103,10 @@ impl Shelves {
         if self.selecting.is_empty() {
             return Ok(found);
         }
-        for (vary, _) in self.selecting.get(&key.digest()).into_iter().flatten() {
-            let variant = self.lookup(&key.variant(vary, fields)?).filter(live);
+        let kinds = self.selecting.get(&key.digest()).map(Vec::as_slice).unwrap_or_default();
+        for (vary, _) in kinds {
+            let variant = key.variant(vary, fields).map_err(|_| all_selecting(kinds))?;
+            let variant = self.lookup(&variant).filter(live);
             found = found.into_iter().chain(variant).max_by_key(|&id| self.slots[id as usize].order);
         }
         Ok(found)
@@ -116,19 +121,15 @@ impl Shelves {
         self.slots[id as usize].times.state(now)
     }
 
-    pub(super) fn put(
-        &mut self,
-        entry: Entry,
-        cost: u64,
-        since: Option<u64>,
-        now: i64,
-    ) -> Result<(), NotStored> {
-        let tags = || entry.tags.iter().map(String::as_str);
-        if since.is_some_and(|since| !self.fence.passes(since, &entry.key, tags())) {
+    pub(super) fn put(&mut self, entry: Entry, cost: u64, since: u64, now: i64) -> Result<(), NotStored> {
+        if !self.fence.passes(since, &entry.key, entry.tags.iter().map(String::as_str)) {
             return Err(NotStored::Fenced);
         }
         let standing = self.lookup(&entry.variant).map(|id| self.remove(id));
-        while self.usage.bytes + cost > self.bound && (self.expire_one(now) || self.evict_one()) {}
+        while self.footprint_with(cost) > self.bound && (self.expire_one(now) || self.evict_one()) {}
+        if self.is_vacant() {
+            drop(self.clear());
+        }
         self.insert(entry, cost, standing);
         Ok(())
     }
@@ -232,8 +233,13 @@ impl Shelves {
         Ok(found.is_some())
     }
 
-    pub(super) fn purge(&mut self, selector: &Selector, now: i64) -> u64 {
+    /// Purges, and hands back what is to be dropped once the lock is given up.
+    pub(super) fn purge(&mut self, selector: &Selector, now: i64) -> (u64, Option<Self>) {
         self.fence_off(selector);
+        if selector.everything && !selector.soft {
+            let live = self.slots.len() - self.deadlines.count_due(now);
+            return (live as u64, Some(self.clear()));
+        }
         let mut purged = 0;
         for id in self.selected(selector) {
             purged += u64::from(self.state(id, now) != State::Expired);
@@ -243,7 +249,21 @@ impl Shelves {
                 self.remove(id);
             }
         }
-        purged
+        (purged, self.is_vacant().then(|| self.clear()))
+    }
+
+    /// Whether there are places left and nothing in them.
+    fn is_vacant(&self) -> bool {
+        self.slots.is_empty() && self.eviction.places() > 0
+    }
+
+    /// Begins anew with empty containers, and hands the old ones back.
+    fn clear(&mut self) -> Self {
+        let mut old = std::mem::replace(self, Self::new(self.bound));
+        std::mem::swap(&mut self.fence, &mut old.fence);
+        self.puts = old.puts;
+        self.usage = Usage { entries: 0, bytes: 0, ..old.usage };
+        old
     }
 
     fn fence_off(&mut self, selector: &Selector) {
@@ -291,7 +311,16 @@ impl Shelves {
                 break;
             }
         }
-        !self.slots.is_empty()
+        if self.is_vacant() {
+            drop(self.clear());
+        }
+        self.deadlines.due(now).is_some()
+    }
+
+    /// Bytes of the entries, of one more of `cost`, and of the places that entries have left behind and it does not take.
+    fn footprint_with(&self, cost: u64) -> u64 {
+        let vacant = self.eviction.places() - self.slots.len();
+        self.usage.bytes + cost + vacant.saturating_sub(1) as u64 * PLACE_BYTES
     }
 
     pub(super) fn usage(&mut self, now: i64) -> Usage {
@@ -303,4 +332,10 @@ impl Shelves {
             ..self.usage
         }
     }
+}
+
+/// What it takes to tell all variants of a key apart, or as much of it as one question has room for.
+fn all_selecting(kinds: &[(Names, usize)]) -> Untold {
+    const MOST_NAMES: usize = 256;
+    Untold(Names::new(kinds.iter().flat_map(|(vary, _)| vary.iter()).take(MOST_NAMES)))
 }

@@ -6,9 +6,9 @@ pub mod model;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use layeron_cache::field::lines::Fields;
-use layeron_cache::policy::{Overrides, ResponseHead};
+use layeron_cache::Fields;
 use layeron_cache::{Bounds, Cache, Drafted, Lookup, NotStored, NotedBy, Policy, PutOptions, Request, Since};
+use layeron_cache::{Overrides, ResponseHead};
 
 pub const NOW: i64 = 1_800_000_000_000;
 pub const ROOMY: Bounds = Bounds { bytes: 1 << 30, entry_bytes: 1 << 30 };

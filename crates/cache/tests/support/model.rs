@@ -124,7 +124,7 @@ impl<'a> Driver<'a> {
             }
             (Seen::Elected(since), Expected::Elected) | (Seen::Miss(since), Expected::Miss) => {
                 self.elections += u64::from(matches!(seen, Seen::Elected(_)));
-                let since = Since::Noted(*since);
+                let since = Since::Told(*since);
                 self.builds.push(Build { url, language, since, after: self.log.len() });
             }
             (seen, expected) => panic!("{url} {language:?}: {seen:?}, expected {expected:?}"),
