@@ -150,6 +150,13 @@ describe("a body that", () => {
   })
 })
 
+test("a body that the platform has decoded is not measured by the length it had before", async () => {
+  const module = freshCache()
+  const headers = { "content-encoding": "gzip", "content-length": "30" }
+  await module.put(url("/a"), new Response("decoded", { headers }))
+  expect(await bodyOf(module, url("/a"))).toBe("decoded")
+})
+
 describe("a body over maxEntryBytes", () => {
   const storage = { memory: { maxBytes: 1_000_000, maxEntryBytes: 10_000 } }
 

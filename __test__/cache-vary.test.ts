@@ -21,6 +21,16 @@ describe("the response's own Vary", () => {
     expect(await bodyOf(module, url("/a"))).toBeUndefined()
   })
 
+  test("keeps an entry for requests that lack a configured header from those that are not asked for it", async () => {
+    const configured = freshCache({ vary: ["accept-language"] })
+    await put(configured, "for no language", "Accept-Language")
+    const plain = beside(configured)
+    expect(plain.key(get("/a"))).toBe(configured.key(get("/a")))
+    expect(await bodyFor(plain, { "accept-language": "fr" })).toBeUndefined()
+    expect(await bodyFor(plain)).toBe("for no language")
+    expect(await bodyFor(configured)).toBe("for no language")
+  })
+
   test("lets variants of one key live side by side", async () => {
     const module = freshCache()
     const languages = ["de", "en", "fr", "\u00e9"]

@@ -1,7 +1,7 @@
 import type { CacheModule } from "@layeron/modules"
 import { beside, bodyOf, freshCache, get, url } from "./helpers/cache"
 import { setClock } from "./helpers/clock"
-import { AT, expectHeldBack, flights, REQUESTS, stopDate } from "./helpers/flight"
+import { AT, expectHeldBack, flights, promised, REQUESTS, stopDate } from "./helpers/flight"
 
 const TAGGED = { tags: ["t"] }
 /** More than the record of purges keeps. */
@@ -104,4 +104,31 @@ test("a build that began before its instance was closed and declared anew is hel
   await anew.purge(TAGGED)
   await anew.put(request, new Response("too late"), TAGGED)
   expect(await flights(anew)).toMatchObject({ puts: 0, fencedWrites: 1 })
+})
+
+test("a put without a miss is held back by a purge between its call and the end of its body", async () => {
+  const module = freshCache()
+  const { promise, resolve } = promised()
+  const body = new ReadableStream({
+    async pull(controller) {
+      await promise
+      controller.enqueue(Buffer.from("too late"))
+      controller.close()
+    },
+  })
+  const put = module.put(AT, new Response(body), TAGGED)
+  await module.purge(TAGGED)
+  resolve()
+  await put
+  expect(await flights(module)).toMatchObject({ puts: 0, fencedWrites: 1 })
+})
+
+test("two builds that share a Request object are both held back by a purge", async () => {
+  const module = freshCache()
+  const request = get("/p/1")
+  await module.match(request)
+  await module.match(request)
+  await module.purge(TAGGED)
+  for (const body of ["a", "b"]) await module.put(request, new Response(body), TAGGED)
+  expect(await flights(module)).toMatchObject({ puts: 0, fencedWrites: 2 })
 })
