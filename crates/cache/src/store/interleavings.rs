@@ -73,11 +73,17 @@ fn every_purge() -> Vec<fn(&Memory)> {
     ]
 }
 
+/// A store with a stale entry.
+fn store_with_stale() -> Arc<Memory> {
+    let store = store();
+    assert!(put(&store, "old", store.sequence(), 0));
+    store
+}
+
 #[test]
 fn one_caller_alone_is_elected() {
     loom::model(|| {
-        let store = store();
-        assert!(put(&store, "old", None));
+        let store = store_with_stale();
         let lookups: Vec<_> = (0..3)
             .map(|_| {
                 let store = Arc::clone(&store);
@@ -132,8 +138,8 @@ fn two_builders_of_one_key_are_told_apart() {
 fn a_purge_during_an_election_is_not_undone_by_the_refresh() {
     for purge in every_purge() {
         loom::model(move || {
-            let store = store();
-            assert!(put(&store, "old", None));
+            let store = store_with_stale();
+            let start = store.sequence();
             let refresher = Arc::clone(&store);
             let refresher = thread::spawn(move || build(&refresher, "new"));
             purge(&store);
@@ -143,4 +149,27 @@ fn a_purge_during_an_election_is_not_undone_by_the_refresh() {
             }
         });
     }
+}
+
+#[test]
+fn a_soft_purge_during_an_election_makes_room_for_another() {
+    fn elected(store: &Memory) -> Option<u64> {
+        match get(store) {
+            Found::Elected { since } => Some(since),
+            Found::Nothing { .. } | Found::Entry(..) => None,
+        }
+    }
+    loom::model(|| {
+        let store = store_with_stale();
+        let start = store.sequence();
+        let first = Arc::clone(&store);
+        let first = thread::spawn(move || elected(&first));
+        store.purge(&Selector { everything: true, soft: true, ..Selector::default() }, NOW);
+        let second = elected(&store);
+        let first = first.join().unwrap();
+        assert!(
+            second.or(first) > Some(start),
+            "somebody refreshes the entry with what is newer than the purge"
+        );
+    });
 }
