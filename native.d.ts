@@ -15,8 +15,13 @@ export declare class BindingCache {
   constructor(options: BindingOptions, scratch: Uint8Array)
   /** The key of a request, or what is wanted to tell it. */
   key(request: string, vary?: string | undefined | null): string | number
-  /** Looks a request up. On a miss the number in the scratch buffer is to be given to the put that follows, unless it is noted `by_key`. */
-  lookUp(request: string, vary: string | undefined | null, byKey: boolean, now: number): number
+  /**
+   * Looks a request up at the time in the scratch buffer. On a miss the number there is to be given to the put that follows,
+   * unless the request's text asks for it to be noted by its key.
+   */
+  lookUp(request: Text): number
+  /** The same with other selecting fields. */
+  lookUpVarying(request: Text, vary: string): number
   /** Copies head and body of the answer that waits to where they have just the room. */
   fetch(head: Uint8Array, body: Uint8Array): boolean
   /**

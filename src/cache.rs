@@ -3,10 +3,9 @@
 // What napi-derive hands over is owned.
 #![allow(clippy::needless_pass_by_value)]
 
-use layeron_cache::{Answer, Overrides, Refused};
 use layeron_cache::{
-    BadPattern, Cache, Deletion, Draft, Drafted, Lookup, NotedBy, PutError, PutOptions, Since,
-    StorageConflict,
+    Answer, BadPattern, Cache, Deletion, Draft, Drafted, Lookup, Names, Overrides, PutError, PutOptions,
+    Refused, Since, StorageConflict,
 };
 use napi::bindgen_prelude::{Either, Uint8Array};
 use napi_derive::napi;
@@ -18,6 +17,7 @@ use crate::inspection::{BindingInspection, BindingStats, number};
 use crate::options::{BindingOptions, BindingSelector};
 use crate::outcome::{self, ABSENT, ANSWER, ANSWER_WAITS, BYPASSED, ELECTED, MISS, REMOVED, STORED, wanted};
 use crate::scratch::Scratch;
+use crate::text::Text;
 
 type Thrown = napi::Error<&'static str>;
 
@@ -58,19 +58,24 @@ impl BindingCache {
         })
     }
 
-    /// Looks a request up. On a miss the number in the scratch buffer is to be given to the put that follows, unless it is noted `by_key`.
+    /// Looks a request up at the time in the scratch buffer. On a miss the number there is to be given to the put that follows,
+    /// unless the request's text asks for it to be noted by its key.
     #[napi]
-    pub fn look_up(
-        &mut self,
-        request: String,
-        vary: Option<String>,
-        by_key: bool,
-        now: f64,
-    ) -> Result<i32, Thrown> {
+    pub fn look_up(&mut self, request: Text) -> Result<i32, Thrown> {
+        self.answer(&request, None)
+    }
+
+    /// The same with other selecting fields.
+    #[napi]
+    pub fn look_up_varying(&mut self, request: Text, vary: String) -> Result<i32, Thrown> {
+        self.answer(&request, Some(&convert::names(&vary)))
+    }
+
+    fn answer(&mut self, text: &str, vary: Option<&Names>) -> Result<i32, Thrown> {
         let cache = open(self.cache.as_ref())?;
-        let vary = vary.as_deref().map(convert::names);
-        let noted_by = if by_key { NotedBy::Key } else { NotedBy::Caller };
-        Ok(match cache.look_up(convert::request(&request), vary.as_ref(), noted_by, time(now)) {
+        let now = time(self.scratch.read_time());
+        let (request, noted_by) = convert::noted_request(text);
+        Ok(match cache.look_up(request, vary, noted_by, now) {
             Ok(Lookup::Hit(answer, state)) => {
                 let inline = self.scratch.write_answer(&answer, state, cache.identity());
                 self.waiting = (!inline).then_some(answer);

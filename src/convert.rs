@@ -1,9 +1,6 @@
 //! Text from the face, taken apart.
 
-use layeron_cache::Fields;
-use layeron_cache::Names;
-use layeron_cache::Request;
-use layeron_cache::ResponseHead;
+use layeron_cache::{Fields, Names, NotedBy, Request, ResponseHead};
 
 /// Reads `METHOD`, the field lines and, behind an empty line, the URL. `=` before the method says that a URL parser
 /// printed the URL; it can be no part of a method.
@@ -18,6 +15,15 @@ pub(crate) fn request(text: &str) -> Request<'_> {
         None => (method, false),
     };
     Request { method, url, serialised, fields: Fields::new(fields) }
+}
+
+/// Reads the same, where `:` before all of it says that a miss is to be noted by the key; it can be no part of a method
+/// either.
+pub(crate) fn noted_request(text: &str) -> (Request<'_>, NotedBy) {
+    match text.strip_prefix(':') {
+        Some(text) => (request(text), NotedBy::Key),
+        None => (request(text), NotedBy::Caller),
+    }
 }
 
 /// Reads the reason phrase and the field lines.

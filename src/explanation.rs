@@ -1,7 +1,6 @@
 //! An explanation, as an object.
 
-use layeron_cache::State;
-use layeron_cache::{BypassCause, ExplainedEntry, Explanation};
+use layeron_cache::{BypassCause, ExplainedEntry, Explanation, State};
 use napi_derive::napi;
 
 /// Everything that decides on a request.

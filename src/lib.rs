@@ -9,3 +9,4 @@ mod inspection;
 mod options;
 mod outcome;
 mod scratch;
+mod text;

@@ -1,7 +1,6 @@
 //! Options of a declaration, checked and resolved by the face.
 
-use layeron_cache::Names;
-use layeron_cache::{BadPattern, Bounds, Bypass, Policy, Rule, Selector, Terms};
+use layeron_cache::{BadPattern, Bounds, Bypass, Names, Policy, Rule, Selector, Terms};
 use napi_derive::napi;
 
 /// A declaration.

@@ -1,16 +1,16 @@
 //! The buffer in which answers cross into JavaScript. It belongs to the face, is written here and is sliced
 //! there before the next call.
 //!
-//! Layout of an answer: four 32-bit little-endian words - status, length of the head, length of the body or [`NO_BODY`],
+//! The last eight bytes are the time of a lookup, a 64-bit float written by the face. Layout of an answer: four 32-bit little-endian words - status, length of the head, length of the body or [`NO_BODY`],
 //! a set of flags - then the head, then the body. Any other result is one 64-bit float.
 
-use layeron_cache::Names;
-use layeron_cache::{Answer, State};
+use layeron_cache::{Answer, Names, State};
 use napi::bindgen_prelude::Uint8Array;
 
 use crate::inspection;
 
 const WORDS_BYTES: usize = 16;
+const TIME_BYTES: usize = 8;
 const NO_BODY: u32 = u32::MAX;
 
 /// Flag: the answer is stale.
@@ -38,11 +38,7 @@ impl Scratch {
         let flags = u32::from(state == State::Stale) * STALE + u32::from(answer.is_ascii()) * ASCII;
         self.write_words([u32::from(answer.status()), self.head.len() as u32, body_length, flags]);
         let (head, bytes) = (std::mem::take(&mut self.head), self.bytes());
-        let written = copy_pair(
-            head.as_bytes(),
-            body.unwrap_or_default(),
-            bytes.get_mut(WORDS_BYTES..).unwrap_or_default(),
-        );
+        let written = copy_pair(head.as_bytes(), body.unwrap_or_default(), room(bytes));
         self.head = head;
         written
     }
@@ -60,7 +56,7 @@ impl Scratch {
             "a Vary is bounded before it is stored"
         );
         self.write_words([0, list.len() as u32, NO_BODY, 0]);
-        copy_pair(list.as_bytes(), &[], self.bytes().get_mut(WORDS_BYTES..).unwrap_or_default());
+        copy_pair(list.as_bytes(), &[], room(self.bytes()));
     }
 
     /// Writes a number.
@@ -68,6 +64,11 @@ impl Scratch {
         if let Some(first) = self.bytes().first_chunk_mut() {
             *first = inspection::number(number).to_le_bytes();
         }
+    }
+
+    /// Reads the time of the call, a 64-bit float at the end of the buffer.
+    pub(crate) fn read_time(&mut self) -> f64 {
+        self.bytes().last_chunk().map_or(0.0, |last| f64::from_le_bytes(*last))
     }
 
     fn write_words(&mut self, words: [u32; 4]) {
@@ -82,6 +83,12 @@ impl Scratch {
         // addon, on the one thread that makes them; so nobody else reads or writes while this borrow lasts.
         unsafe { self.buffer.as_mut() }
     }
+}
+
+/// What lies between the words and the time.
+fn room(bytes: &mut [u8]) -> &mut [u8] {
+    let end = bytes.len().saturating_sub(TIME_BYTES);
+    bytes.get_mut(WORDS_BYTES..end).unwrap_or_default()
 }
 
 fn copy_pair(first: &[u8], second: &[u8], target: &mut [u8]) -> bool {

@@ -65,7 +65,7 @@ class Cache implements CacheModule {
     const byObject = isRequest(request)
     const told = this.#dialogue.toldForMatch(given.names)
     const outcome = this.#dialogue.ask<number>(request, told, "match() request", (text) =>
-      this.#binding.lookUp(text, given.vary, !byObject, now),
+      native.lookUp(this.#binding, byObject ? text : `:${text}`, given.vary, now),
     )
     const answer = outcome < 0 ? undefined : native.takeAnswer(this.#binding, outcome)
     if (answer === undefined && byObject && outcome !== native.BYPASSED) {
