@@ -28,6 +28,12 @@ export interface Selection {
 
 /** No options given. */
 export const NO_OPTIONS: KeyArguments = { vary: undefined, names: [] }
+const NO_PUT_OPTIONS: PutArguments = {
+  ...NO_OPTIONS,
+  ttlSeconds: undefined,
+  staleWhileRevalidateSeconds: undefined,
+  tags: "",
+}
 const SELECTORS = ["request", "tags", "prefix", "everything"]
 const SELECTOR = [...SELECTORS, "soft"]
 
@@ -37,6 +43,7 @@ export function readKeyOptions(path: string, given: unknown): KeyArguments {
 }
 
 export function readPutOptions(path: string, given: unknown): PutArguments {
+  if (given === undefined) return NO_PUT_OPTIONS
   const fields = check.options(path, given, ["vary", "ttlSeconds", "staleWhileRevalidateSeconds", "tags"])
   return {
     ...readVary(path, fields),

@@ -5,7 +5,7 @@ import { StoredHeaders } from "./headers.js"
 
 /**
  * The platform's own class. A server adapter may have put another in its place, whose instances keep state of their own; the
- * class that it extends is the one to extend here.
+ * class that it extends is the one meant here.
  */
 function platformResponse(): typeof Response {
   let found = globalThis.Response
@@ -17,8 +17,6 @@ function platformResponse(): typeof Response {
 }
 
 const PlatformResponse = platformResponse()
-// Its members are declared as properties, which accessors cannot override.
-const Base = PlatformResponse as unknown as new (body: null) => object
 
 /** What a stored response has come to. One object, because each private field costs a response as much as a header costs a lookup. */
 interface State {
@@ -34,17 +32,26 @@ interface State {
 
 /**
  * A stored response. Making a `Response` with headers and body costs several times the lookup, so each part is made when it is first
- * asked for; whatever needs a stream is handed on to a `Response` of the platform made then.
+ * asked for; whatever needs a stream is handed on to a `Response` of the platform made then. It is a `Response` by its prototype, and
+ * every member is its own: the platform's constructor, which would prepare for all of them, never runs.
  */
-export class StoredResponse extends Base implements Response {
-  declare readonly type: Response["type"]
-  declare readonly url: string
-  declare readonly redirected: boolean
+export class StoredResponse implements Response {
   readonly #state: State
 
   constructor(answer: Answer) {
-    super(null)
     this.#state = { answer, headers: undefined, shared: false, used: false, stream: undefined }
+  }
+
+  get type(): Response["type"] {
+    return "default"
+  }
+
+  get url(): string {
+    return ""
+  }
+
+  get redirected(): boolean {
+    return false
   }
 
   get status(): number {
@@ -141,6 +148,8 @@ export class StoredResponse extends Base implements Response {
     return new PlatformResponse(this.body, init)
   }
 }
+
+Object.setPrototypeOf(StoredResponse.prototype, PlatformResponse.prototype)
 
 /** Not the platform's own way, a response, which takes half as long again. */
 function streamOf(bytes: Uint8Array | undefined): ReadableStream<Uint8Array> {
