@@ -12,7 +12,7 @@ impl Shelves {
     pub(super) fn validate(&self) {
         self.validate_counts();
         self.validate_indexes();
-        self.validate_selecting();
+        self.validate_variants();
     }
 
     fn validate_counts(&self) {
@@ -39,18 +39,15 @@ impl Shelves {
         }
     }
 
-    fn validate_selecting(&self) {
+    fn validate_variants(&self) {
         let mut counted: HashMap<(Digest, &Names), usize> = HashMap::new();
         for (_, slot) in &self.slots {
             if let Some((digest, vary)) = slot.varied.as_deref() {
                 *counted.entry((*digest, vary)).or_default() += 1;
             }
         }
-        let known: HashMap<(Digest, &Names), usize> = self
-            .selecting
-            .iter()
-            .flat_map(|(digest, kinds)| kinds.iter().map(|(vary, entries)| ((*digest, vary), *entries)))
-            .collect();
-        assert_eq!(known, counted, "selecting fields");
+        let known: HashMap<(Digest, &Names), usize> =
+            self.variants.iter().map(|(digest, vary, entries)| ((digest, vary), entries)).collect();
+        assert_eq!(known, counted, "variants");
     }
 }

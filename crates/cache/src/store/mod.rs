@@ -10,6 +10,7 @@ mod eviction;
 #[cfg(all(test, loom))]
 mod interleavings;
 mod memory;
+mod purge;
 mod shelves;
 
 pub use entry::Entry;

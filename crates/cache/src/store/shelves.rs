@@ -3,16 +3,16 @@
 use std::hash::BuildHasher as _;
 use std::sync::Arc;
 
-use hashbrown::{DefaultHashBuilder, HashMap, HashSet, HashTable};
+use hashbrown::{DefaultHashBuilder, HashTable};
 use slab::Slab;
 
 use super::entry::Entry;
 use super::eviction::{Eviction, Id, Standing};
-use super::memory::{Found, NotStored, Selector, Sight, Usage};
+use super::memory::{Found, NotStored, Sight, Usage};
 use crate::field::Names;
 use crate::field::lines::{Fields, Untold};
-use crate::flight::{Election, Fence, Purged};
-use crate::index::{Deadlines, Ordered, TagId, Tags};
+use crate::flight::{Election, Fence};
+use crate::index::{Deadlines, Ordered, TagId, Tags, Variants};
 use crate::key::{Digest, Key};
 use crate::policy::{Freshness, State, Stored};
 
@@ -29,8 +29,8 @@ pub(super) struct Slot {
     pub(super) cost: u64,
     /// Counts puts, so that of two variants that answer a request the later one is known.
     order: u64,
-    times: Freshness,
-    election: Election,
+    pub(super) times: Freshness,
+    pub(super) election: Election,
     stored: Arc<Stored>,
 }
 
@@ -40,13 +40,12 @@ pub(super) struct Shelves {
     pub(super) slots: Slab<Slot>,
     pub(super) by_variant: HashTable<Id>,
     hasher: DefaultHashBuilder,
-    /// For each key with variants, the sets of fields that select among them, and how many entries use each.
-    pub(super) selecting: HashMap<Digest, Vec<(Names, usize)>>,
+    pub(super) variants: Variants,
     pub(super) ordered: Ordered,
     pub(super) tags: Tags,
     pub(super) deadlines: Deadlines,
     pub(super) eviction: Eviction,
-    fence: Fence,
+    pub(super) fence: Fence,
     pub(super) usage: Usage,
     puts: u64,
 }
@@ -58,7 +57,7 @@ impl Shelves {
             slots: Slab::new(),
             by_variant: HashTable::new(),
             hasher: DefaultHashBuilder::default(),
-            selecting: HashMap::new(),
+            variants: Variants::default(),
             ordered: Ordered::default(),
             tags: Tags::default(),
             deadlines: Deadlines::default(),
@@ -97,15 +96,12 @@ impl Shelves {
     }
 
     /// The entry that answers: of several, the one put last.
-    fn find(&self, key: &Key, fields: Fields<'_>, now: i64) -> Result<Option<Id>, Untold> {
+    pub(super) fn find(&self, key: &Key, fields: Fields<'_>, now: i64) -> Result<Option<Id>, Untold> {
         let live = |id: &Id| self.state(*id, now) != State::Expired;
         let mut found = self.lookup(&key.digest()).filter(live);
-        if self.selecting.is_empty() {
-            return Ok(found);
-        }
-        let kinds = self.selecting.get(&key.digest()).map(Vec::as_slice).unwrap_or_default();
-        for (vary, _) in kinds {
-            let variant = key.variant(vary, fields).map_err(|_| all_selecting(kinds))?;
+        for vary in self.variants.of_key(key.digest()) {
+            let variant =
+                key.variant(vary, fields).map_err(|_| Untold(self.variants.all_of_key(key.digest())))?;
             let variant = self.lookup(&variant).filter(live);
             found = found.into_iter().chain(variant).max_by_key(|&id| self.slots[id as usize].order);
         }
@@ -117,7 +113,7 @@ impl Shelves {
         self.by_variant.find(hash, |&id| self.slots[id as usize].variant == *variant).copied()
     }
 
-    fn state(&self, id: Id, now: i64) -> State {
+    pub(super) fn state(&self, id: Id, now: i64) -> State {
         self.slots[id as usize].times.state(now)
     }
 
@@ -144,7 +140,7 @@ impl Shelves {
         self.eviction.insert(id, cost, variant.prefix(), standing);
         let varied = (!vary.is_empty()).then(|| Box::new((digest, vary)));
         if let Some((digest, vary)) = varied.as_deref() {
-            self.select_by(*digest, vary);
+            self.variants.insert(*digest, vary);
         }
         self.puts += 1;
         let (order, election, stored) = (self.puts, Election::new(), Arc::new(stored));
@@ -165,28 +161,7 @@ impl Shelves {
         self.slots.vacant_key() as Id
     }
 
-    fn select_by(&mut self, digest: Digest, vary: &Names) {
-        let kinds = self.selecting.entry(digest).or_default();
-        match kinds.iter_mut().find(|(known, _)| known == vary) {
-            Some((_, entries)) => *entries += 1,
-            None => kinds.push((vary.clone(), 1)),
-        }
-    }
-
-    fn unselect_by(&mut self, digest: Digest, vary: &Names) {
-        let Some(kinds) = self.selecting.get_mut(&digest) else {
-            return;
-        };
-        kinds.retain_mut(|(known, entries)| {
-            *entries -= usize::from(known == vary);
-            *entries > 0
-        });
-        if kinds.is_empty() {
-            self.selecting.remove(&digest);
-        }
-    }
-
-    fn remove(&mut self, id: Id) -> Standing {
+    pub(super) fn remove(&mut self, id: Id) -> Standing {
         let slot = self.slots.remove(id as usize);
         let hash = self.hasher.hash_one(slot.variant);
         if let Ok(found) = self.by_variant.find_entry(hash, |&known| known == id) {
@@ -198,7 +173,7 @@ impl Shelves {
         self.ordered.remove(slot.key, id);
         self.deadlines.remove(slot.times.deadline(), id);
         if let Some((digest, vary)) = slot.varied.as_deref() {
-            self.unselect_by(*digest, vary);
+            self.variants.remove(*digest, vary);
         }
         self.usage.bytes -= slot.cost;
         self.usage.entries -= 1;
@@ -223,86 +198,18 @@ impl Shelves {
         evicted.is_some()
     }
 
-    pub(super) fn delete(&mut self, key: &Key, fields: Fields<'_>, now: i64) -> Result<bool, Untold> {
-        let found = self.find(key, fields, now)?;
-        self.fence.advance();
-        self.fence.mark(Purged::Key(key.text()));
-        if let Some(id) = found {
-            self.remove(id);
-        }
-        Ok(found.is_some())
-    }
-
-    /// Purges, and hands back what is to be dropped once the lock is given up.
-    pub(super) fn purge(&mut self, selector: &Selector, now: i64) -> (u64, Option<Self>) {
-        self.fence_off(selector);
-        if selector.everything && !selector.soft {
-            let live = self.slots.len() - self.deadlines.count_due(now);
-            return (live as u64, Some(self.clear()));
-        }
-        let mut purged = 0;
-        for id in self.selected(selector) {
-            purged += u64::from(self.state(id, now) != State::Expired);
-            if selector.soft {
-                self.make_stale(id, now);
-            } else {
-                self.remove(id);
-            }
-        }
-        (purged, self.is_vacant().then(|| self.clear()))
-    }
-
     /// Whether there are places left and nothing in them.
-    fn is_vacant(&self) -> bool {
+    pub(super) fn is_vacant(&self) -> bool {
         self.slots.is_empty() && self.eviction.places() > 0
     }
 
     /// Begins anew with empty containers, and hands the old ones back.
-    fn clear(&mut self) -> Self {
+    pub(super) fn clear(&mut self) -> Self {
         let mut old = std::mem::replace(self, Self::new(self.bound));
         std::mem::swap(&mut self.fence, &mut old.fence);
         self.puts = old.puts;
         self.usage = Usage { entries: 0, bytes: 0, ..old.usage };
         old
-    }
-
-    fn fence_off(&mut self, selector: &Selector) {
-        let Selector { key, tags, prefix, everything, .. } = selector;
-        self.fence.advance();
-        if let Some(key) = key {
-            self.fence.mark(Purged::Key(key));
-        }
-        for tag in tags {
-            self.fence.mark(Purged::Tag(tag));
-        }
-        if let Some(prefix) = prefix {
-            self.fence.mark_prefix(prefix);
-        }
-        if *everything {
-            self.fence.mark_everything();
-        }
-    }
-
-    fn selected(&self, selector: &Selector) -> HashSet<Id> {
-        if selector.everything {
-            return self.slots.iter().map(|(id, _)| id as Id).collect();
-        }
-        let mut selected: HashSet<Id> = selector.tags.iter().flat_map(|tag| self.tags.entries(tag)).collect();
-        selected.extend(selector.key.iter().flat_map(|key| self.ordered.of_key(key)));
-        selected.extend(selector.prefix.iter().flat_map(|prefix| self.ordered.with_prefix(prefix)));
-        selected
-    }
-
-    /// Ends the entry's freshness now. One without a stale window is gone with it.
-    fn make_stale(&mut self, id: Id, now: i64) {
-        let slot = &mut self.slots[id as usize];
-        slot.election.call_off();
-        self.deadlines.remove(slot.times.deadline(), id);
-        slot.times = slot.times.stale_from(now);
-        self.deadlines.insert(slot.times.deadline(), id);
-        if slot.times.state(now) == State::Expired {
-            self.remove(id);
-        }
     }
 
     pub(super) fn sweep(&mut self, now: i64, most: usize) -> bool {
@@ -332,10 +239,4 @@ impl Shelves {
             ..self.usage
         }
     }
-}
-
-/// What it takes to tell all variants of a key apart, or as much of it as one question has room for.
-fn all_selecting(kinds: &[(Names, usize)]) -> Untold {
-    const MOST_NAMES: usize = 256;
-    Untold(Names::new(kinds.iter().flat_map(|(vary, _)| vary.iter()).take(MOST_NAMES)))
 }

@@ -1,0 +1,81 @@
+//! What removes entries because their content is out of date, and holds back the writes that do not know it yet.
+
+use hashbrown::HashSet;
+
+use super::eviction::Id;
+use super::memory::Selector;
+use super::shelves::Shelves;
+use crate::field::lines::{Fields, Untold};
+use crate::flight::Purged;
+use crate::key::Key;
+use crate::policy::State;
+
+impl Shelves {
+    pub(super) fn delete(&mut self, key: &Key, fields: Fields<'_>, now: i64) -> Result<bool, Untold> {
+        let found = self.find(key, fields, now)?;
+        self.fence.advance();
+        self.fence.mark(Purged::Key(key.text()));
+        if let Some(id) = found {
+            self.remove(id);
+        }
+        Ok(found.is_some())
+    }
+
+    /// Purges, and hands back what is to be dropped once the lock is given up.
+    pub(super) fn purge(&mut self, selector: &Selector, now: i64) -> (u64, Option<Self>) {
+        self.fence_off(selector);
+        if selector.everything && !selector.soft {
+            let live = self.slots.len() - self.deadlines.count_due(now);
+            return (live as u64, Some(self.clear()));
+        }
+        let mut purged = 0;
+        for id in self.selected(selector) {
+            purged += u64::from(self.state(id, now) != State::Expired);
+            if selector.soft {
+                self.make_stale(id, now);
+            } else {
+                self.remove(id);
+            }
+        }
+        (purged, self.is_vacant().then(|| self.clear()))
+    }
+
+    fn fence_off(&mut self, selector: &Selector) {
+        let Selector { key, tags, prefix, everything, .. } = selector;
+        self.fence.advance();
+        if let Some(key) = key {
+            self.fence.mark(Purged::Key(key));
+        }
+        for tag in tags {
+            self.fence.mark(Purged::Tag(tag));
+        }
+        if let Some(prefix) = prefix {
+            self.fence.mark_prefix(prefix);
+        }
+        if *everything {
+            self.fence.mark_everything();
+        }
+    }
+
+    fn selected(&self, selector: &Selector) -> HashSet<Id> {
+        if selector.everything {
+            return self.slots.iter().map(|(id, _)| id as Id).collect();
+        }
+        let mut selected: HashSet<Id> = selector.tags.iter().flat_map(|tag| self.tags.entries(tag)).collect();
+        selected.extend(selector.key.iter().flat_map(|key| self.ordered.of_key(key)));
+        selected.extend(selector.prefix.iter().flat_map(|prefix| self.ordered.with_prefix(prefix)));
+        selected
+    }
+
+    /// Ends the entry's freshness now. One without a stale window is gone with it.
+    fn make_stale(&mut self, id: Id, now: i64) {
+        let slot = &mut self.slots[id as usize];
+        slot.election.call_off();
+        self.deadlines.remove(slot.times.deadline(), id);
+        slot.times = slot.times.stale_from(now);
+        self.deadlines.insert(slot.times.deadline(), id);
+        if slot.times.state(now) == State::Expired {
+            self.remove(id);
+        }
+    }
+}
