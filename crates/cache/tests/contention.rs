@@ -1,0 +1,75 @@
+//! Threads that get in each other's way, on few keys and in little room, leave a store that agrees with itself.
+
+mod support;
+
+use fastrand::Rng;
+use layeron_cache::{Bounds, Cache, Selector, Since};
+use support::{Content, NOW, Seen, fresh_cache, get, look_up, put};
+
+const BYTES: u64 = 60_000;
+const STEPS: usize = 20_000;
+
+/// Any operation, on any of a few keys.
+fn step(cache: &Cache, rng: &mut Rng, now: i64) {
+    let url = format!("https://a.example/{}", rng.u8(0..40));
+    let fields = format!("accept:{}\nif-none-match\nrange\n", rng.u8(0..3));
+    let request = get(&url, &fields);
+    match rng.u8(0..10) {
+        0..4 => {
+            if let Seen::Miss(since) | Seen::Elected(since) = look_up(cache, request, now) {
+                store(cache, rng, request, Since::Told(since), now);
+            }
+        }
+        4..7 => store(cache, rng, request, Since::ByKey, now),
+        7 => drop(cache.delete(request, None, now)),
+        8 => drop(cache.purge(&selector(rng), now)),
+        _ => drop(cache.sweep(now)),
+    }
+}
+
+fn store(cache: &Cache, rng: &mut Rng, request: layeron_cache::Request<'_>, since: Since, now: i64) {
+    let content = Content {
+        body: &vec![0; rng.usize(0..8_000)],
+        fields: if rng.bool() { "vary:accept\n" } else { "" },
+        tags: &[["a", "b"][rng.usize(0..2)]],
+        ttl: rng.u32(1..4),
+        window: rng.u32(0..4),
+    };
+    put(cache, request, &content, since, now);
+}
+
+fn selector(rng: &mut Rng) -> Selector {
+    let mut selector = Selector { soft: rng.bool(), ..Selector::default() };
+    match rng.u8(0..20) {
+        0 => selector.everything = true,
+        1..10 => selector.tags.push("a".into()),
+        _ => selector.prefix = Some(format!("/{}", rng.u8(1..4))),
+    }
+    selector
+}
+
+#[test]
+fn random_operations_on_few_keys_in_little_room_leave_the_store_whole() {
+    let cache = fresh_cache(Bounds { bytes: BYTES, entry_bytes: BYTES });
+    std::thread::scope(|scope| {
+        for seed in 0..4 {
+            let cache = &cache;
+            scope.spawn(move || {
+                let mut rng = Rng::with_seed(seed);
+                for number in 0..STEPS {
+                    step(cache, &mut rng, NOW + number as i64);
+                    if number % 1_000 == 0 {
+                        cache.validate();
+                    }
+                }
+            });
+        }
+    });
+    cache.validate();
+    let seen = cache.inspect(NOW + STEPS as i64);
+    assert!(seen.usage.bytes <= BYTES);
+    assert!(
+        seen.usage.evictions > 0 && seen.usage.expirations > 0 && seen.fenced > 0 && seen.elections > 0,
+        "{seen:?}"
+    );
+}
