@@ -24,7 +24,7 @@ async function run(call, calls) {
   return Number(process.hrtime.bigint() - start) / calls / 1_000
 }
 
-function median(numbers) {
+export function median(numbers) {
   return [...numbers].sort((a, b) => a - b)[numbers.length >> 1]
 }
 
