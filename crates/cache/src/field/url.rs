@@ -21,7 +21,7 @@ pub fn canonical(url: &str, serialised: bool) -> Result<Cow<'_, str>, Uncanonica
         Some((before, query)) => (before, Some(query)),
         None => (url, None),
     };
-    let as_printed = || is_serialised(before) && query.is_none_or(|query| query.bytes().all(is_plain));
+    let as_printed = || is_serialised(before) && query.is_none_or(|query| are_all(query, IN_QUERY));
     if !(serialised || as_printed()) {
         return Err(Uncanonical);
     }
@@ -70,20 +70,17 @@ fn is_serialised(before_query: &str) -> bool {
     };
     is_serialised_host(host)
         && port.is_none_or(|port| port != default_port && is_serialised_port(port))
-        && path.bytes().all(is_plain_in_path)
-        && !path.split('/').any(is_dot_segment)
+        && are_all(path, IN_PATH)
+        && !has_dot_segment(path)
 }
 
 fn is_serialised_host(host: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.');
     let last_label = host.rsplit('.').next().unwrap_or(host);
     // A last label that begins with a letter keeps the name from being read as a number.
     let name = last_label.starts_with(|first: char| first.is_ascii_lowercase())
-        && host.bytes().all(plain)
         && host.len() < 254
-        && !host.starts_with('.')
-        && !host.contains("..")
-        && !host.contains("xn--");
+        && are_all(host, IN_HOST)
+        && host.split('.').all(|label| !label.is_empty() && !label.starts_with("xn--"));
     name || host.parse::<std::net::Ipv4Addr>().is_ok()
 }
 
@@ -91,13 +88,40 @@ fn is_serialised_port(port: &str) -> bool {
     !port.starts_with('0') && port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok()
 }
 
-/// Visible ASCII that no URL parser changes outside the path, and that does not end a URL early.
-fn is_plain(byte: u8) -> bool {
-    byte.is_ascii_graphic() && !matches!(byte, b'"' | b'#' | b'<' | b'>' | b'\'' | b'\\' | b'`')
+/// Bytes that a host name may hold in lower case.
+const IN_HOST: u8 = 1;
+/// Bytes that no URL parser changes in a path.
+const IN_PATH: u8 = 2;
+/// Bytes that no URL parser changes in a query, apart from what sorting it does.
+const IN_QUERY: u8 = 4;
+
+/// For each byte, where it stays as it is. A table, because every lookup asks for every byte of its URL.
+static STAYS: [u8; 256] = {
+    let mut stays = [0; 256];
+    let mut byte = 0x21;
+    while byte < 0x7f {
+        let character = byte as u8;
+        if character.is_ascii_lowercase() || character.is_ascii_digit() || matches!(character, b'-' | b'.') {
+            stays[byte] |= IN_HOST;
+        }
+        let plain = !matches!(character, b'"' | b'#' | b'<' | b'>' | b'\\' | b'`');
+        if plain && !matches!(character, b'?' | b'^' | b'{' | b'|' | b'}') {
+            stays[byte] |= IN_PATH;
+        }
+        if plain && character != b'\'' {
+            stays[byte] |= IN_QUERY;
+        }
+        byte += 1;
+    }
+    stays
+};
+
+fn are_all(text: &str, place: u8) -> bool {
+    text.bytes().all(|byte| STAYS[usize::from(byte)] & place != 0)
 }
 
-fn is_plain_in_path(byte: u8) -> bool {
-    is_plain(byte) && !matches!(byte, b'?' | b'^' | b'{' | b'|' | b'}') || byte == b'\''
+fn has_dot_segment(path: &str) -> bool {
+    path.contains(['.', '%']) && path.split('/').any(is_dot_segment)
 }
 
 fn is_dot_segment(segment: &str) -> bool {
