@@ -324,7 +324,7 @@ export interface CacheModule extends AsyncDisposable {
    * caller's build.
    *
    * Inside the stale window one caller, of all threads, gets a miss and is to put a new response; everyone else is served the stale
-   * one. A caller that has not put within 30 s is replaced.
+   * one, which says so (`Cache-Status: shop/api; hit; ttl=-3; detail=stale`). A caller that has not put within 30 s is replaced.
    */
   match(request: CacheRequest, options?: CacheKeyOptions): Promise<Response | undefined>
 

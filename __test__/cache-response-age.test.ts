@@ -7,7 +7,7 @@ afterEach(() => jest.useRealTimers())
 
 /** `Age` and the `ttl` of `Cache-Status`. */
 function times(response: Response | undefined): unknown {
-  const ttl = response?.headers.get("cache-status")?.match(/^\S+; hit; ttl=(-?\d+)$/)?.[1]
+  const ttl = response?.headers.get("cache-status")?.match(/^\S+; hit; ttl=(-?\d+)(?:; detail=stale)?$/)?.[1]
   return [response?.headers.get("age"), ttl]
 }
 

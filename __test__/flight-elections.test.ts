@@ -14,7 +14,7 @@ describe("inside the stale window", () => {
     for (const request of [AT, new URL(AT), get("/p/1")]) {
       const response = await module.match(request)
       expect(await response?.text()).toBe("old")
-      expect(response?.headers.get("cache-status")).toBe(`${module.identity}; hit; ttl=-1`)
+      expect(response?.headers.get("cache-status")).toBe(`${module.identity}; hit; ttl=-1; detail=stale`)
     }
     expect(await flights(module)).toEqual({
       hits: 3,
@@ -27,16 +27,21 @@ describe("inside the stale window", () => {
   })
 
   test.each([
-    [TTL - 0.001, "hit", 0, { hits: 2, misses: 0, staleHits: 0, elections: 0 }],
-    [TTL, "stale", 0, { hits: 1, misses: 1, staleHits: 1, elections: 1 }],
-    [TTL + 0.001, "stale", -1, { hits: 1, misses: 1, staleHits: 1, elections: 1 }],
-    [TTL + WINDOW - 0.001, "stale", -300, { hits: 1, misses: 1, staleHits: 1, elections: 1 }],
-  ])("at %d s after the put two callers meet a %s response", async (seconds, _, ttl, counted) => {
+    [TTL - 0.001, "fresh", "ttl=0", { hits: 2, misses: 0, staleHits: 0, elections: 0 }],
+    [TTL, "stale", "ttl=0; detail=stale", { hits: 1, misses: 1, staleHits: 1, elections: 1 }],
+    [TTL + 0.001, "stale", "ttl=-1; detail=stale", { hits: 1, misses: 1, staleHits: 1, elections: 1 }],
+    [
+      TTL + WINDOW - 0.001,
+      "stale",
+      "ttl=-300; detail=stale",
+      { hits: 1, misses: 1, staleHits: 1, elections: 1 },
+    ],
+  ])("at %d s after the put two callers meet a %s response", async (seconds, _, status, counted) => {
     const module = await goneStale()
     setClock(seconds)
     await module.match(AT)
     const response = await module.match(AT)
-    expect(response?.headers.get("cache-status")).toBe(`${module.identity}; hit; ttl=${ttl}`)
+    expect(response?.headers.get("cache-status")).toBe(`${module.identity}; hit; ${status}`)
     expect(await flights(module)).toMatchObject(counted)
   })
 

@@ -94,7 +94,7 @@ describe("an entry softly purged", () => {
       setClock(seconds)
       const response = await module.match(AT)
       expect(await response?.text()).toBe("old")
-      expect(response?.headers.get("cache-status")).toBe(`${module.identity}; hit; ttl=${ttl}`)
+      expect(response?.headers.get("cache-status")).toBe(`${module.identity}; hit; ttl=${ttl}; detail=stale`)
     }
   })
 

@@ -8,15 +8,16 @@ pub struct CacheStatus<'a> {
     pub cache: &'a str,
     /// Freshness left in seconds, negative where the response is stale (section 2.4).
     pub ttl: i64,
+    /// Whether the response is stale, which a `ttl` of 0 leaves open.
+    pub stale: bool,
 }
 
 impl fmt::Display for CacheStatus<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { cache, ttl, stale } = self;
         // A token begins with a letter (RFC 8941, section 3.3.4); any other name is written as a string.
-        if self.cache.starts_with(|first: char| first.is_ascii_alphabetic()) {
-            write!(f, "{}; hit; ttl={}", self.cache, self.ttl)
-        } else {
-            write!(f, "\"{}\"; hit; ttl={}", self.cache, self.ttl)
-        }
+        let quote = if cache.starts_with(|first: char| first.is_ascii_alphabetic()) { "" } else { "\"" };
+        let detail = if *stale { "; detail=stale" } else { "" };
+        write!(f, "{quote}{cache}{quote}; hit; ttl={ttl}{detail}")
     }
 }

@@ -158,8 +158,8 @@ impl Answer {
             Condition::Part(range) => self.write_part(range, out),
             Condition::Unsatisfiable => self.write_unsatisfiable(out),
         }
-        let ttl = (self.lifetime_ms - self.age_ms).div_euclid(1000);
-        let status = CacheStatus { cache, ttl };
+        let left_ms = self.lifetime_ms - self.age_ms;
+        let status = CacheStatus { cache, ttl: left_ms.div_euclid(1000), stale: left_ms <= 0 };
         let written = write!(out, "age:{}\ncache-status:{status}\n", self.age_ms / 1000);
         debug_assert!(written.is_ok(), "a String takes all that is written to it");
     }
