@@ -7,7 +7,9 @@ use layeron_cache::{Bounds, Cache, Selector, Since};
 use support::{Content, NOW, Seen, fresh_cache, get, look_up, put};
 
 const BYTES: u64 = 60_000;
-const STEPS: usize = 20_000;
+const STEPS: i64 = 20_000;
+/// Some twenty steps to the shortest lifetime, so that entries expire as well as make room.
+const STEP_MS: i64 = 50;
 
 /// Any operation, on any of a few keys.
 fn step(cache: &Cache, rng: &mut Rng, now: i64) {
@@ -57,7 +59,7 @@ fn random_operations_on_few_keys_in_little_room_leave_the_store_whole() {
             scope.spawn(move || {
                 let mut rng = Rng::with_seed(seed);
                 for number in 0..STEPS {
-                    step(cache, &mut rng, NOW + number as i64);
+                    step(cache, &mut rng, NOW + number * STEP_MS);
                     if number % 1_000 == 0 {
                         cache.validate();
                     }
@@ -66,7 +68,7 @@ fn random_operations_on_few_keys_in_little_room_leave_the_store_whole() {
         }
     });
     cache.validate();
-    let seen = cache.inspect(NOW + STEPS as i64);
+    let seen = cache.inspect(NOW + STEPS * STEP_MS);
     assert!(seen.usage.bytes <= BYTES);
     assert!(
         seen.usage.evictions > 0 && seen.usage.expirations > 0 && seen.fenced > 0 && seen.elections > 0,
