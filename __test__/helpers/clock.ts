@@ -44,7 +44,7 @@ export async function expectTimes(
     setClock(end - 0.001)
     const left = ttl - end
     expect((await staleMatch(module, request))?.headers.get("cache-status")).toMatch(
-      new RegExp(`; hit; ttl=${left}$`),
+      new RegExp(`; hit; ttl=${left}; detail=stale$`),
     )
   }
   setClock(end)
