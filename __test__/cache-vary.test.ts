@@ -31,6 +31,35 @@ describe("the response's own Vary", () => {
     expect(await bodyFor(configured)).toBe("for no language")
   })
 
+  test.each([
+    ["names many fields", 400, 1],
+    ["names long fields", 30, 3_000],
+  ])(
+    "comes to an end in put and match where the variants of a key, taken together, it %s",
+    (_, kinds, length) => {
+      const script = `
+      const { cache } = require("@layeron/modules")
+      const module = cache({ name: "kinds" })
+      const name = (n) => "x".repeat(${length}) + n
+      async function main() {
+        for (let n = 0; n < ${kinds}; n++) {
+          const request = new Request("https://a.example/", { headers: { [name(n)]: "1" } })
+          await module.put(request, new Response(String(n), { headers: { vary: name(n) } }))
+        }
+        const last = new Request("https://a.example/", { headers: { [name(${kinds} - 1)]: "1" } })
+        const none = await module.match("https://a.example/")
+        console.log(await (await module.match(last)).text(), none === undefined)
+      }
+      main()`
+      const { stdout } = spawnSync(process.execPath, ["-e", script], {
+        cwd: join(__dirname, ".."),
+        encoding: "utf8",
+        timeout: 10_000,
+      })
+      expect(stdout).toBe(`${kinds - 1} true\n`)
+    },
+  )
+
   test("lets variants of one key live side by side", async () => {
     const module = freshCache()
     const languages = ["de", "en", "fr", "\u00e9"]

@@ -1,7 +1,6 @@
 //! The numbers that calls return, for both sides of the crossing.
 
 use layeron_cache::{NotStored, Refused, Rejected, Wanted};
-
 use napi_derive::napi;
 
 use crate::scratch::Scratch;

@@ -1,8 +1,9 @@
 //! The buffer in which answers cross into JavaScript. It belongs to the face, is written here and is sliced
 //! there before the next call.
 //!
-//! The last eight bytes are the time of a lookup, a 64-bit float written by the face. Layout of an answer: four 32-bit little-endian words - status, length of the head, length of the body or [`NO_BODY`],
-//! a set of flags - then the head, then the body. Any other result is one 64-bit float.
+//! The last eight bytes are the time of a lookup, a 64-bit float written by the face. Layout of an answer: four 32-bit
+//! little-endian words - status, length of the head, length of the body or [`NO_BODY`], a set of flags - then the head,
+//! then the body. Names that are wanted are laid out as a head alone; a number is one 64-bit float.
 
 use layeron_cache::{Answer, Names, State};
 use napi::bindgen_prelude::Uint8Array;
@@ -51,12 +52,9 @@ impl Scratch {
     /// Writes a list of field names, a line feed behind each.
     pub(crate) fn write_names(&mut self, names: &Names) {
         let list: String = names.iter().flat_map(|name| [name, "\n"]).collect();
-        debug_assert!(
-            list.len() <= self.bytes().len() - WORDS_BYTES,
-            "a Vary is bounded before it is stored"
-        );
+        let written = copy_pair(list.as_bytes(), &[], room(self.bytes()));
+        debug_assert!(written, "a question is bounded by who asks it");
         self.write_words([0, list.len() as u32, NO_BODY, 0]);
-        copy_pair(list.as_bytes(), &[], room(self.bytes()));
     }
 
     /// Writes a number.

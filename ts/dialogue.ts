@@ -78,6 +78,9 @@ export class Dialogue {
     const wanted = native.takeWantedFields()
     const learned = this.#learned.with(wanted)
     this.#learned = learned.list.length > MOST_LEARNED ? this.#configuredForMatch.with(wanted) : learned
-    return told.with(wanted)
+    const more = told.with(wanted)
+    // Asking again for what has been told would never come to an end.
+    if (more.list.length === told.list.length) throw new Error(`asked twice for ${wanted.join(", ")}`)
+    return more
   }
 }

@@ -4,7 +4,11 @@
 use hashbrown::HashMap;
 
 use crate::field::Names;
+use crate::field::lines::{Fields, Told, Untold};
 use crate::key::Digest;
+
+/// Names in one question, in bytes. One name is shorter than that, whatever it is.
+const MOST_QUESTION_BYTES: usize = 8_192;
 
 /// A set of selecting fields, and how many entries use it.
 type Kind = (Names, usize);
@@ -42,10 +46,16 @@ impl Variants {
         kinds.into_iter().flatten().map(|(vary, _)| vary)
     }
 
-    /// What it takes to tell all variants of `key` apart, or as much of it as one question has room for.
-    pub(crate) fn all_of_key(&self, key: Digest) -> Names {
-        const MOST_NAMES: usize = 256;
-        Names::new(self.of_key(key).flat_map(Names::iter).take(MOST_NAMES))
+    /// What `fields` has yet to tell so that the variants of `key` are told apart, or as much of it as one question has
+    /// room for: each answer brings the rest nearer.
+    pub(crate) fn untold_of_key(&self, key: Digest, fields: Fields<'_>) -> Untold {
+        let untold = self.of_key(key).flat_map(Names::iter).filter(|name| fields.told(name) == Told::Untold);
+        let mut bytes = 0;
+        Untold(Names::new(untold.take_while(|name| {
+            let first = bytes == 0;
+            bytes += name.len();
+            first || bytes <= MOST_QUESTION_BYTES
+        })))
     }
 
     /// Every key, set of fields and number of entries.
@@ -59,6 +69,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn questions_are_bounded_and_each_answer_brings_the_rest_nearer() {
+        let key = Digest::of("k");
+        let mut variants = Variants::default();
+        for number in 0..30 {
+            variants.insert(key, &Names::new([format!("{}{number}", "x".repeat(3_000)).as_str()]));
+        }
+        let mut told = String::new();
+        for _ in 0..15 {
+            let Untold(asked) = variants.untold_of_key(key, Fields::new(&told));
+            assert_eq!(asked.iter().count(), 2);
+            asked.iter().for_each(|name| told.extend([name, "\n"]));
+        }
+        assert!(variants.untold_of_key(key, Fields::new(&told)).0.is_empty());
+    }
+
+    #[test]
     fn a_set_of_fields_lives_as_long_as_an_entry_is_selected_by_it() {
         let (key, a, b) = (Digest::of("k"), Names::new(["a"]), Names::new(["b"]));
         let mut variants = Variants::default();
@@ -68,7 +94,7 @@ mod tests {
         variants.remove(key, &a);
         assert_eq!(variants.of_key(key).collect::<Vec<_>>(), [&a, &b]);
         variants.remove(key, &a);
-        assert_eq!(variants.all_of_key(key), b);
+        assert_eq!(variants.of_key(key).collect::<Vec<_>>(), [&b]);
         variants.remove(key, &b);
         assert_eq!((variants.of_key(key).count(), variants.iter().count()), (0, 0));
     }

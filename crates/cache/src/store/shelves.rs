@@ -100,8 +100,8 @@ impl Shelves {
         let live = |id: &Id| self.state(*id, now) != State::Expired;
         let mut found = self.lookup(&key.digest()).filter(live);
         for vary in self.variants.of_key(key.digest()) {
-            let variant =
-                key.variant(vary, fields).map_err(|_| Untold(self.variants.all_of_key(key.digest())))?;
+            let variant = key.variant(vary, fields);
+            let variant = variant.map_err(|_| self.variants.untold_of_key(key.digest(), fields))?;
             let variant = self.lookup(&variant).filter(live);
             found = found.into_iter().chain(variant).max_by_key(|&id| self.slots[id as usize].order);
         }
