@@ -1,7 +1,7 @@
 /**
  * What misses saw, by the `Request` they were about. A put of the same object is held back where something of it was purged since.
- * Requests are held weakly, and declarations of one identity
- * share the notes. A string or a URL may be spelled anew for the put, so their misses are noted by the key, in the addon.
+ * Requests are held weakly, and declarations of one identity share the notes. A string or a URL may be spelled anew for the put, so
+ * their misses are noted by the key, in the addon.
  */
 export class Misses {
   static readonly #ofIdentities = new Map<string, Misses>()

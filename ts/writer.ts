@@ -41,7 +41,7 @@ export class Writer {
     const done =
       draft < 0
         ? turnAway(draft, response)
-        : await this.#store(draft, takeReader(response), native.takeNumber(), head.expected)
+        : await this.#store(draft, native.takeNumber(), takeReader(response), head.expected)
     // What is put for the same object next may come of the same miss, unless this was what the miss has led to.
     if (isRequest(request) && done.outcome === "stored") this.#misses.forget(request)
     return done
@@ -70,8 +70,8 @@ export class Writer {
 
   async #store(
     draft: number,
-    reader: Reader | null,
     room: number,
+    reader: Reader | null,
     expected: number | undefined,
   ): Promise<PutOutcome> {
     const { binding } = this.#dialogue
