@@ -173,6 +173,14 @@ export type CacheRefusal =
   | "vary"
   /** Over `maxEntryBytes` or `maxBytes`. */
   | "too-large"
+  /** Wrapped handlers only, as the following: nobody says how long the response is fresh. */
+  | "no-freshness"
+  /** The request has `Authorization` and the response is not for all (RFC 9111, section 3.5). */
+  | "authorization"
+  /** The request says `no-store`. */
+  | "request-no-store"
+  /** A 206. */
+  | "partial-content"
 
 /** What can be seen of an instance. */
 export interface CacheInspection {
@@ -190,6 +198,16 @@ export interface CacheInspection {
   staleHits: number
   /** Callers that got a miss to refresh a stale entry while others were served it. */
   elections: number
+  /** Stale responses that wrapped handlers' callers got because the handler failed (RFC 5861, section 4). */
+  staleIfErrorHits: number
+  /** Requests to wrapped handlers that waited for the run of another. */
+  collapsed: number
+  /** Stored responses of which a wrapped handler has said, with a 304, that they are still right. */
+  revalidations: number
+  /** Refreshes in the background that have failed. */
+  failedRefreshes: number
+  /** Entries removed because a request to a wrapped handler has changed something at their URL (RFC 9111, section 4.4). */
+  invalidations: number
   /** Entries that left to make room. */
   evictions: number
   /** Entries that left because they had expired. */
@@ -234,18 +252,18 @@ export interface CacheExplanation {
 }
 
 /**
- * What is published on the `diagnostics_channel` channels `layeron:cache:match`, `layeron:cache:put`, `layeron:cache:delete` and
- * `layeron:cache:purge`. Nothing is built for a channel without subscribers.
+ * What is published on the `diagnostics_channel` channels `layeron:cache:match`, `layeron:cache:put`, `layeron:cache:delete`,
+ * `layeron:cache:purge` and `layeron:cache:refresh`. Requests to a wrapped handler are matches and puts too. Nothing is built for a channel without subscribers.
  */
 export interface CacheEvent {
-  operation: "match" | "put" | "delete" | "purge"
+  operation: "match" | "put" | "delete" | "purge" | "refresh"
   /** `namespace/name` of the instance. */
   identity: string
   namespace: string
   name: string
   /**
    * match: `hit`, `stale`, `miss`, `bypass` · put: `stored`, `refused`, `fenced`, `bypass`, `error` · delete: `deleted`, `absent`,
-   * `bypass` · purge: `purged`, `softened`. A call that is refused for its arguments is no event.
+   * `bypass` · purge: `purged`, `softened` · refresh, in the background by a wrapped handler: `refreshed`, `failed`. A call that is refused for its arguments is no event.
    */
   outcome:
     | "hit"
@@ -260,8 +278,11 @@ export interface CacheEvent {
     | "absent"
     | "purged"
     | "softened"
+    | "refreshed"
+    | "failed"
   /**
-   * Of a miss `elected` or `absent`; of a put refused a {@link CacheRefusal}, of one fenced `purged`, of an error what the body failed
+   * Of a miss `elected` or `absent`, to a wrapped handler why it was run (`uri-miss`, `vary-miss`, `stale`, `request`), `collapsed`, `failed` or
+   * `only-if-cached`; of a refresh what it failed with; of a put refused a {@link CacheRefusal}, of one fenced `purged`, of an error what the body failed
    * with; of a bypass `header`, `cookie` or `query` and the name.
    */
   reason?: string | undefined
@@ -271,6 +292,52 @@ export interface CacheEvent {
   purged?: number | undefined
   /** What else a purge selected by. */
   selected?: { tags: readonly string[]; prefix?: string; everything: boolean } | undefined
+}
+
+/**
+ * A handler to wrap: whatever answers a `Request`, with any further arguments its callers pass.
+ *
+ * The request is not always the caller's own object. What is run for all who want the same has no conditions and no range of one
+ * client, has `If-None-Match` and `If-Modified-Since` of what is stored, and a signal of its own.
+ */
+export type CacheHandler<Rest extends unknown[] = []> = (
+  request: Request,
+  ...rest: Rest
+) => Response | Promise<Response>
+
+/** Options of `wrap`. What is given here comes before the rule, the rule before the instance, and that before the response's own word. */
+export interface CacheWrapOptions {
+  /**
+   * As {@link CacheModuleOptions.ttlSeconds}. Holds for statuses that last (200, 203, 204, 300, 301, 302, 303, 307, 308, 404, 405, 410,
+   * 414, 501); others are stored only where the response itself says for how long. Default: what the rule or the instance says, else the
+   * response itself; one that says nothing is not stored.
+   */
+  ttlSeconds?: number | undefined
+  /** As {@link CacheModuleOptions.staleWhileRevalidateSeconds}. */
+  staleWhileRevalidateSeconds?: number | undefined
+  /**
+   * Seconds after the fresh lifetime during which the stale response is served where the handler throws or answers 500, 502, 503 or 504
+   * (RFC 5861, section 4), an int32 from 0. `must-revalidate` and `proxy-revalidate` forbid it. Default: the response's own
+   * `stale-if-error`, else 0.
+   */
+  staleIfErrorSeconds?: number | undefined
+  /** Names of the request headers in the key, in place of the rule's or the instance's. */
+  vary?: readonly string[] | undefined
+  /**
+   * Tags beside those of the rule, the instance and the response's `Cache-Tag`, or what tells them of the request that the handler was run
+   * with and of its response, whose body it leaves alone. One that throws fails the run. Default: none.
+   */
+  tags?:
+    | readonly string[]
+    | ((request: Request, response: Response) => readonly string[] | Promise<readonly string[]>)
+    | undefined
+  /** Is given what goes on when the response is out, as promises that never reject. Default: nobody is told. */
+  waitUntil?: ((work: Promise<unknown>) => void) | undefined
+  /**
+   * Milliseconds after which a refresh in the background has failed and its request is aborted, and after which a caller no longer waits for
+   * another's run. An integer from 1 to 2147483647. Default: 30000.
+   */
+  refreshTimeoutMs?: number | undefined
 }
 
 /** A rule with everything it inherits. See {@link CacheRuleOptions}. */
@@ -358,6 +425,34 @@ export interface CacheModule extends AsyncDisposable {
    * costs a step for each host in addition. Other threads wait for it.
    */
   purge(selector: CachePurgeSelector): Promise<{ purged: number }>
+
+  /**
+   * Turns a handler into a cached one: an HTTP shared cache (RFC 9111) in front of it. What can be answered from the store is; else the handler
+   * is run, once for all who want the same at the same time, in all threads. Its response streams to whoever waits while it is stored.
+   *
+   * - Stale inside the window: served at once, and one run in the background refreshes it. One that fails is counted, reported as an
+   *   event and a warning, and tried again after a pause that grows from 1 s to 60 s.
+   * - Stale otherwise: the handler is run with `If-None-Match` and `If-Modified-Since`, and may answer 304.
+   * - A handler that throws fails all who wait; for the next 200 ms to 2 s it is not run for that key again. A stale response is served instead
+   *   where `stale-if-error` allows.
+   * - What is not for all (`private`, `Set-Cookie`, …) goes to its caller alone, and for a minute nobody waits for the key.
+   * - A request that changes something and succeeds removes what is stored for its URL, and for its `Location` and `Content-Location`.
+   * - Every answer says in `Cache-Status` (RFC 9211) how it came about.
+   *
+   * GET is stored, other methods only where a rule that covers the request lists them; HEAD is answered from what is stored for GET. Inside of a run, `match` of
+   * the request that the handler is given finds nothing and counts nothing, and what the handler `put`s for it is not stored a second time.
+   * After {@link CacheModule.close} the handler is run as it is.
+   *
+   * @throws TypeError with code `LAYERON_INVALID_OPTION` for an option that is not allowed. The wrapped handler rejects with what the handler
+   *   throws; a caller of another thread that has waited for it gets an `Error` of code `LAYERON_HANDLER_FAILED`.
+   */
+  wrap<Rest extends unknown[] = []>(
+    handler: CacheHandler<Rest>,
+    options?: CacheWrapOptions,
+  ): (request: Request, ...rest: Rest) => Promise<Response>
+
+  /** Whether a rule covers a request, or would cover a GET of its URL where its method is one that changes something. */
+  covers(request: CacheRequest): boolean
 
   /** The counters of the instance. */
   stats(): Promise<CacheStats>

@@ -41,6 +41,10 @@ export declare class BindingCache {
   purge(selector: BindingSelector, now: number): number
   /** Removes some expired entries. Tells whether there are more. */
   sweep(now: number): boolean
+  /** Whether a rule covers a request, or would cover a GET of its URL where it changes something; or what is wanted to tell. */
+  covers(request: string): number
+  /** Removes what is stored for the URL of a request, or tells what is wanted for that. */
+  invalidate(request: string): number
   /** Explains what a lookup would come to, or tells what is wanted for that. */
   explain(request: string, vary: string | undefined | null, now: number): BindingExplanation | number
   /** Whether the declaration has been given up. */
@@ -53,14 +57,62 @@ export declare class BindingCache {
   close(): void
 }
 
+/** A wrapped handler. */
+export declare class BindingWrapper {
+  /** Wraps a handler. `ring` is told the number of what there is news of. */
+  constructor(cache: BindingCache, options: BindingWrapping, ring: (arg: number) => void)
+  /** What a request comes to, at the time in the scratch buffer. */
+  serve(request: Text): number
+  /** The same for one whose wait was in vain. */
+  serveAgain(request: Text): number
+  /** The text that belongs to the last outcome. */
+  takeText(): string
+  /** The number of the run that refreshes what the last answer was. */
+  refreshOf(): number
+  /** The number of who reads the body of the last answer. */
+  readerOf(): number
+  /** The number of the fill of a response whose client knows it already. */
+  fillOf(): number
+  /** What there is to know of a run. */
+  run(run: number): BindingRun
+  /** Decides what becomes of the response of a run. */
+  respond(run: number, request: string, status: number, head: string, length: number | undefined | null, tags: string, now: number): number
+  /** A run has come to no response. */
+  fail(run: number, request: string, message: string, now: number): number
+  /** The handler has stored the response of a run itself. Returns the head for its client. */
+  storedByHandler(run: number, status: number, head: string): string
+  /** Forgets a run. Who waits for it is left to itself. */
+  dropRun(run: number): void
+  /** What has become of a ticket. */
+  arrive(ticket: number, request: string, now: number): number
+  /** Gives a ticket up. */
+  dropTicket(ticket: number): void
+  /** The number of a new reader of a fill, or that there can be none. */
+  readFill(fill: number): number | null
+  /** The next bytes of a body, or why there are none. */
+  read(reader: number): Uint8Array | number
+  /** A reader reads no more. */
+  dropReader(reader: number): void
+  /** Adds bytes to a fill, and tells whether to go on. */
+  append(fill: number, bytes: Uint8Array, now: number): number
+  /** Whether the writer of a fill is to go on. It is told when it may. */
+  progress(fill: number): number
+  /** Leaves behind who holds the others up. */
+  shed(fill: number): void
+  /** Ends a fill, and tells whether the response is stored. */
+  finish(fill: number, hasBody: boolean, now: number): number
+  /** The body of a fill has broken off. */
+  breakOff(fill: number, why: string, now: number): void
+}
+
 /** A delete found no entry. */
 export declare const ABSENT: number
 
-/** The answer of a lookup is in the scratch buffer. */
-export declare const ANSWER: number
+/** The same is to be done again. */
+export declare const AGAIN: number
 
-/** The answer of a lookup is too big for the scratch buffer and waits to be fetched. */
-export declare const ANSWER_WAITS: number
+/** There is an answer: in the scratch buffer, or waiting to be fetched. */
+export declare const ANSWER: number
 
 /** An entry, its times in milliseconds. */
 export interface BindingExplainedEntry {
@@ -95,6 +147,11 @@ export interface BindingInspection {
   staleHits: number
   elections: number
   fenced: number
+  errorHits: number
+  collapsed: number
+  revalidations: number
+  failedRefreshes: number
+  invalidations: number
   evictions: number
   expirations: number
   bypasses: number
@@ -125,6 +182,19 @@ export interface BindingRule {
   bypassHeaders: Array<string>
   bypassCookies: Array<string>
   bypassQuery: Array<string>
+}
+
+/** What the face has to know of a run. */
+export interface BindingRun {
+  /** Others may wait for it. */
+  leads: boolean
+  /** Nothing of it can be stored. */
+  uncached: boolean
+  /** Why it is made, as `Cache-Status` says it. */
+  why: string
+  since: number
+  etag?: string
+  lastModified?: string
 }
 
 /** A selecting header field and its value in the request. */
@@ -159,20 +229,70 @@ export interface BindingTerms {
   tags: Array<string>
 }
 
+/** What a handler is wrapped with. */
+export interface BindingWrapping {
+  ttlSeconds?: number
+  staleWhileRevalidateSeconds?: number
+  staleIfErrorSeconds?: number
+  /** Names, one a line. */
+  vary?: string
+  /** How long a run is waited for, in milliseconds. */
+  patience: number
+}
+
+/** A body has broken off; why is the text. */
+export declare const BROKEN: number
+
 /** A rule makes the request skip the cache. */
 export declare const BYPASSED: number
 
 /** A lookup found a stale entry, and the caller is elected to refresh it. */
 export declare const ELECTED: number
 
+/** A body has no more. */
+export declare const END: number
+
+/** The run that a request depends on has failed; the number of the failure is in the scratch buffer, and there is a text. */
+export declare const FAILED: number
+
 /** A put is held back, because something of it was purged after its content was computed. */
 export declare const FENCED: number
+
+/** A response is stored or read along; its head is the text, and the number of its fill is in the scratch buffer. */
+export declare const FILL: number
+
+/** A writer goes on. */
+export declare const GO: number
+
+/** A writer waits for the readers. */
+export declare const HOLD: number
+
+/** A response is stored or read along, and its client is answered with what is in the scratch buffer, a 304. */
+export declare const KNOWN: number
 
 /** A lookup found no entry. */
 export declare const MISS: number
 
+/** A response goes to its client and nowhere else; its head is the text. */
+export declare const PASS: number
+
+/** The same, of a request that has changed something. */
+export declare const PASS_CHANGED: number
+
+/** The same, of a run that counts as failed. */
+export declare const PASS_FAILED: number
+
+/** A body has gone past and was not to be stored. */
+export declare const PAST: number
+
 /** Why a path pattern cannot be used, or nothing where it can. */
 export declare function patternError(path: string): string | null
+
+/** There is nothing yet. */
+export declare const PENDING: number
+
+/** An answer whose body is under way: its head is the text, its status in the scratch buffer, and `readerOf` tells who reads it. */
+export declare const READ_ALONG: number
 
 /** The names of the reasons for refusing a response, in the order of their numbers. */
 export declare function refusalReasons(): Array<string>
@@ -189,11 +309,26 @@ export declare function rejectionReasons(): Array<string>
 /** A delete removed an entry. */
 export declare const REMOVED: number
 
+/** A request is answered by running the handler; the number of the run is in the scratch buffer. */
+export declare const RUN: number
+
+/** A writer stops, because nobody reads. */
+export declare const STOP: number
+
 /** A put is stored. */
 export declare const STORED: number
+
+/** A request takes nothing but what is stored, and nothing is; there is a text for `Cache-Status`. */
+export declare const UNAVAILABLE: number
+
+/** A request waits for the run of another; the number of its ticket is in the scratch buffer. */
+export declare const WAIT: number
 
 /** Header fields are wanted; their names are in the scratch buffer. */
 export declare const WANTS_FIELDS: number
 
 /** The URL is wanted in serialised form. */
 export declare const WANTS_URL: number
+
+/** A body is not as long as its response says. */
+export declare const WRONG_LENGTH: number

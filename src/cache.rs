@@ -5,7 +5,7 @@
 
 use layeron_cache::{
     Answer, BadPattern, Cache, Deletion, Draft, Drafted, Lookup, Names, Overrides, PutError, PutOptions,
-    Refused, Since, StorageConflict,
+    Refused, Since, State, StorageConflict,
 };
 use napi::bindgen_prelude::{Either, Uint8Array};
 use napi_derive::napi;
@@ -15,19 +15,19 @@ use crate::convert;
 use crate::explanation::BindingExplanation;
 use crate::inspection::{BindingInspection, BindingStats, number};
 use crate::options::{BindingOptions, BindingSelector};
-use crate::outcome::{self, ABSENT, ANSWER, ANSWER_WAITS, BYPASSED, ELECTED, MISS, REMOVED, STORED, wanted};
+use crate::outcome::{self, ABSENT, ANSWER, BYPASSED, ELECTED, MISS, REMOVED, STORED, wanted};
 use crate::scratch::Scratch;
 use crate::text::Text;
 
-type Thrown = napi::Error<&'static str>;
+pub(crate) type Thrown = napi::Error<&'static str>;
 
 /// A declaration of an instance.
 #[napi]
 pub struct BindingCache {
-    cache: Option<Cache>,
-    scratch: Scratch,
+    pub(crate) cache: Option<Cache>,
+    pub(crate) scratch: Scratch,
     /// An answer too big for the scratch buffer, until it is fetched.
-    waiting: Option<Answer>,
+    pub(crate) waiting: Option<Answer>,
     drafts: Slab<Box<Draft>>,
 }
 
@@ -76,11 +76,7 @@ impl BindingCache {
         let now = time(self.scratch.read_time());
         let (request, noted_by) = convert::noted_request(text);
         Ok(match cache.look_up(request, vary, noted_by, now) {
-            Ok(Lookup::Hit(answer, state)) => {
-                let inline = self.scratch.write_answer(&answer, state, cache.identity());
-                self.waiting = (!inline).then_some(answer);
-                if inline { ANSWER } else { ANSWER_WAITS }
-            }
+            Ok(Lookup::Hit(answer, state)) => self.write(answer, state == State::Stale),
             Ok(Lookup::Miss { since, elected }) => {
                 self.scratch.write_number(since);
                 if elected { ELECTED } else { MISS }
@@ -88,6 +84,14 @@ impl BindingCache {
             Ok(Lookup::Bypassed) => BYPASSED,
             Err(missing) => wanted(&missing, &mut self.scratch),
         })
+    }
+
+    /// Leaves the answer where the face finds it.
+    pub(crate) fn write(&mut self, answer: Answer, stale: bool) -> i32 {
+        let identity = self.cache.as_ref().map_or("", Cache::identity);
+        let inline = self.scratch.write_answer(&answer, stale, identity);
+        self.waiting = (!inline).then_some(answer);
+        ANSWER
     }
 
     /// Copies head and body of the answer that waits to where they have just the room.
@@ -116,8 +120,11 @@ impl BindingCache {
         now: f64,
     ) -> Result<i32, Thrown> {
         let cache = open(self.cache.as_ref())?;
-        let overrides =
-            Overrides { ttl: ttl_seconds, stale_while_revalidate: stale_while_revalidate_seconds };
+        let overrides = Overrides {
+            ttl: ttl_seconds,
+            stale_while_revalidate: stale_while_revalidate_seconds,
+            ..Overrides::default()
+        };
         let vary = vary.as_deref().map(convert::names);
         let options = PutOptions { overrides, vary, tags: convert::tags(&tags) };
         let since = since.map_or(Since::ByKey, |sequence| Since::Told(sequence as u64));
@@ -183,6 +190,24 @@ impl BindingCache {
         self.cache.as_ref().is_some_and(|cache| cache.sweep(time(now)))
     }
 
+    /// Whether a rule covers a request, or would cover a GET of its URL where it changes something; or what is wanted to tell.
+    #[napi]
+    pub fn covers(&mut self, request: String) -> Result<i32, Thrown> {
+        Ok(match open(self.cache.as_ref())?.covers(convert::request(&request)) {
+            Ok(covers) => i32::from(covers),
+            Err(missing) => wanted(&missing, &mut self.scratch),
+        })
+    }
+
+    /// Removes what is stored for the URL of a request, or tells what is wanted for that.
+    #[napi]
+    pub fn invalidate(&mut self, request: String) -> Result<i32, Thrown> {
+        Ok(match open(self.cache.as_ref())?.invalidate(convert::request(&request)) {
+            Ok(()) => REMOVED,
+            Err(missing) => wanted(&missing, &mut self.scratch),
+        })
+    }
+
     /// Explains what a lookup would come to, or tells what is wanted for that.
     #[napi]
     pub fn explain(
@@ -228,12 +253,12 @@ impl BindingCache {
     }
 }
 
-fn open(cache: Option<&Cache>) -> Result<&Cache, Thrown> {
+pub(crate) fn open(cache: Option<&Cache>) -> Result<&Cache, Thrown> {
     cache.ok_or_else(|| Thrown::new("closed", "the cache is closed"))
 }
 
 /// Milliseconds since 1970, within the range of a `Date`.
-fn time(now: f64) -> i64 {
+pub(crate) fn time(now: f64) -> i64 {
     const FURTHEST: i64 = 8_640_000_000_000_000;
     (now as i64).clamp(-FURTHEST, FURTHEST)
 }

@@ -63,7 +63,7 @@ impl BindingExplainedEntry {
             stale: entry.state == State::Stale,
             age: entry.times.age(now) as f64,
             lifetime: entry.times.lifetime as f64,
-            stale_window: entry.times.stale_window as f64,
+            stale_window: f64::from(entry.times.stale_window) * 1000.0,
             tags: entry.tags,
             bytes: entry.bytes as f64,
         }

@@ -10,3 +10,5 @@ mod options;
 mod outcome;
 mod scratch;
 mod text;
+mod wake;
+mod wrapper;

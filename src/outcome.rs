@@ -5,10 +5,7 @@ use napi_derive::napi;
 
 use crate::scratch::Scratch;
 
-/// The answer of a lookup is too big for the scratch buffer and waits to be fetched.
-#[napi]
-pub const ANSWER_WAITS: i32 = 0;
-/// The answer of a lookup is in the scratch buffer.
+/// There is an answer: in the scratch buffer, or waiting to be fetched.
 #[napi]
 pub const ANSWER: i32 = 1;
 /// A lookup found no entry.
@@ -44,6 +41,64 @@ pub const WANTS_URL: i32 = -3;
 /// Header fields are wanted; their names are in the scratch buffer.
 #[napi]
 pub const WANTS_FIELDS: i32 = -4;
+
+/// A request is answered by running the handler; the number of the run is in the scratch buffer.
+#[napi]
+pub const RUN: i32 = -10;
+/// A request waits for the run of another; the number of its ticket is in the scratch buffer.
+#[napi]
+pub const WAIT: i32 = -11;
+/// The run that a request depends on has failed; the number of the failure is in the scratch buffer, and there is a text.
+#[napi]
+pub const FAILED: i32 = -12;
+/// A request takes nothing but what is stored, and nothing is; there is a text for `Cache-Status`.
+#[napi]
+pub const UNAVAILABLE: i32 = -13;
+/// A response goes to its client and nowhere else; its head is the text.
+#[napi]
+pub const PASS: i32 = -14;
+/// The same, of a run that counts as failed.
+#[napi]
+pub const PASS_FAILED: i32 = -15;
+/// The same, of a request that has changed something.
+#[napi]
+pub const PASS_CHANGED: i32 = -24;
+/// A response is stored or read along; its head is the text, and the number of its fill is in the scratch buffer.
+#[napi]
+pub const FILL: i32 = -16;
+/// A response is stored or read along, and its client is answered with what is in the scratch buffer, a 304.
+#[napi]
+pub const KNOWN: i32 = -25;
+/// The same is to be done again.
+#[napi]
+pub const AGAIN: i32 = -17;
+/// There is nothing yet.
+#[napi]
+pub const PENDING: i32 = -18;
+/// An answer whose body is under way: its head is the text, its status in the scratch buffer, and `readerOf` tells who reads it.
+#[napi]
+pub const READ_ALONG: i32 = -19;
+/// A body has no more.
+#[napi]
+pub const END: i32 = -20;
+/// A body has broken off; why is the text.
+#[napi]
+pub const BROKEN: i32 = -21;
+/// A body is not as long as its response says.
+#[napi]
+pub const WRONG_LENGTH: i32 = -22;
+/// A body has gone past and was not to be stored.
+#[napi]
+pub const PAST: i32 = -23;
+/// A writer goes on.
+#[napi]
+pub const GO: i32 = 0;
+/// A writer waits for the readers.
+#[napi]
+pub const HOLD: i32 = 1;
+/// A writer stops, because nobody reads.
+#[napi]
+pub const STOP: i32 = 2;
 
 /// The names of the reasons for refusing a response, in the order of their numbers.
 #[napi]

@@ -5,7 +5,7 @@
 //! little-endian words - status, length of the head, length of the body or [`NO_BODY`], a set of flags - then the head,
 //! then the body. Names that are wanted are laid out as a head alone; a number is one 64-bit float.
 
-use layeron_cache::{Answer, Names, State};
+use layeron_cache::{Answer, Names};
 use napi::bindgen_prelude::Uint8Array;
 
 use crate::inspection;
@@ -16,6 +16,10 @@ const NO_BODY: u32 = u32::MAX;
 
 /// Flag: the answer is stale.
 const STALE: u32 = 1;
+/// Flag: the answer is not here but waits to be fetched.
+const WAITS: u32 = 8;
+/// Flag: the caller is to refresh what it has been answered with.
+const REFRESH: u32 = 4;
 /// Flag: the body is ASCII.
 const ASCII: u32 = 2;
 
@@ -31,17 +35,25 @@ impl Scratch {
 
     /// Writes the answer, in the name of `cache`. Tells whether its head and body had room; the words tell how much
     /// they take either way.
-    pub(crate) fn write_answer(&mut self, answer: &Answer, state: State, cache: &str) -> bool {
+    pub(crate) fn write_answer(&mut self, answer: &Answer, stale: bool, cache: &str) -> bool {
         self.head.clear();
         answer.write_head(cache, &mut self.head);
         let body = answer.body();
         let body_length = body.map_or(NO_BODY, |body| body.len() as u32);
-        let flags = u32::from(state == State::Stale) * STALE + u32::from(answer.is_ascii()) * ASCII;
-        self.write_words([u32::from(answer.status()), self.head.len() as u32, body_length, flags]);
+        let flags = u32::from(stale) * STALE + u32::from(answer.is_ascii()) * ASCII;
         let (head, bytes) = (std::mem::take(&mut self.head), self.bytes());
         let written = copy_pair(head.as_bytes(), body.unwrap_or_default(), room(bytes));
         self.head = head;
+        let flags = flags | (u32::from(!written) * WAITS);
+        self.write_words([u32::from(answer.status()), self.head.len() as u32, body_length, flags]);
         written
+    }
+
+    /// Adds to the answer written last that the caller is to refresh it.
+    pub(crate) fn flag_refresh(&mut self) {
+        if let Some(flags) = self.bytes().get_mut(WORDS_BYTES - 4) {
+            *flags |= REFRESH as u8;
+        }
     }
 
     /// Copies the head written last, and the body of its answer, to where they have just the room.

@@ -56,7 +56,7 @@ export function readPutOptions(path: string, given: unknown): PutArguments {
   }
 }
 
-function readVary(path: string, fields: check.Fields): KeyArguments {
+export function readVary(path: string, fields: check.Fields): KeyArguments {
   const names = check.optionalList(`${path}.vary`, fields.vary, check.headerName)
   return names === undefined ? NO_OPTIONS : { vary: names.join("\n"), names }
 }

@@ -21,8 +21,8 @@ export function takeReader(response: Response): Reader | null {
 }
 
 /** Lets the rest of a body go. What its source says of that no longer matters to anyone. */
-export function discard(reader: Reader | null): void {
-  reader?.cancel().catch(() => {})
+export function discard(reader: Reader | null, reason?: unknown): void {
+  reader?.cancel(reason).catch(() => {})
 }
 
 /**

@@ -1,5 +1,6 @@
 import type {
   CacheExplanation,
+  CacheHandler,
   CacheInspection,
   CacheKeyOptions,
   CacheModule,
@@ -9,6 +10,7 @@ import type {
   CacheRefusal,
   CacheRequest,
   CacheStats,
+  CacheWrapOptions,
   ResolvedCacheRule,
 } from "../index.js"
 import type { Answer } from "./answer.js"
@@ -23,6 +25,8 @@ import { type Declaration, readDeclaration } from "./options.js"
 import { isRequest } from "./request.js"
 import { StoredResponse } from "./response.js"
 import { sweeper } from "./sweeper.js"
+import { warnOfRefresh } from "./warnings.js"
+import { type Surroundings, wrap } from "./wrap.js"
 import { Writer } from "./writer.js"
 
 export function cache(options: CacheModuleOptions): CacheModule {
@@ -63,11 +67,13 @@ class Cache implements CacheModule {
     const given = readKeyOptions("match() options", options)
     const now = Date.now()
     const byObject = isRequest(request)
+    // The handler that it is to be answered by is running: what led to that has been looked up, and counted.
+    if (byObject && this.#misses.isRun(request)) return undefined
     const told = this.#dialogue.toldForMatch(given.names)
     const outcome = this.#dialogue.ask<number>(request, told, "match() request", (text) =>
       native.lookUp(this.#binding, byObject ? text : `:${text}`, given.vary, now),
     )
-    const answer = outcome < 0 ? undefined : native.takeAnswer(this.#binding, outcome)
+    const answer = outcome < 0 ? undefined : native.takeAnswer(this.#binding)
     if (answer === undefined && byObject && outcome !== native.BYPASSED) {
       this.#misses.note(request, native.takeNumber())
     }
@@ -117,6 +123,20 @@ class Cache implements CacheModule {
     return { purged }
   }
 
+  wrap<Rest extends unknown[]>(
+    handler: CacheHandler<Rest>,
+    options?: CacheWrapOptions,
+  ): (request: Request, ...rest: Rest) => Promise<Response> {
+    const tell: Surroundings["tell"] = (operation, request, detail) => this.#tell(operation, request, detail)
+    return wrap({ dialogue: this.#dialogue, misses: this.#misses, tell }, handler, options)
+  }
+
+  covers(request: CacheRequest): boolean {
+    const told = this.#dialogue.told([])
+    const call = (text: string) => this.#binding.covers(text)
+    return this.#dialogue.ask<number>(request, told, "covers() request", call) === 1
+  }
+
   async stats(): Promise<CacheStats> {
     this.#dialogue.assertOpen()
     return this.#binding.stats()
@@ -124,12 +144,13 @@ class Cache implements CacheModule {
 
   async inspect(): Promise<CacheInspection> {
     this.#dialogue.assertOpen()
-    const { refused, fenced, oldestMs, ...seen } = this.#binding.inspect(Date.now())
+    const { refused, fenced, oldestMs, errorHits, ...seen } = this.#binding.inspect(Date.now())
     const refusedWrites = Object.fromEntries(refused.map(({ reason, count }) => [reason, count]))
     return {
       ...seen,
       oldestEntrySeconds: oldestMs === undefined ? null : oldestMs / 1000,
       fencedWrites: fenced,
+      staleIfErrorHits: errorHits,
       refusedWrites: refusedWrites as Record<CacheRefusal, number>,
     }
   }
@@ -155,6 +176,13 @@ class Cache implements CacheModule {
   ): native.BindingExplanation {
     const told = this.#dialogue.toldForMatch(names)
     return this.#dialogue.ask(request, told, path, (text) => this.#binding.explain(text, vary, now))
+  }
+
+  #tell(operation: "match" | "put" | "refresh", request: Request, detail: EventDetail): void {
+    if (operation === "refresh" && detail.outcome === "failed") warnOfRefresh(this.identity, detail.reason)
+    if (this.#dialogue.isClosed || !this.#events.isHeard(operation)) return
+    const subject = this.#subject(request, NO_OPTIONS, "the request of a wrapped handler", Date.now())
+    this.#events.emit(operation, { ...subject, ...detail })
   }
 
   /** What an event says of its request: the key and, where a rule makes it skip the cache, why. */

@@ -8,6 +8,9 @@ import { FieldNames, readRequest, requestText, serialisedText } from "./request.
 /** By these every stored response may answer with less than all of it. Others are asked for where one has what they need. */
 const CONDITIONS = ["if-none-match", "range"]
 
+/** What a request may say on whether a stored response will do (RFC 9111, sections 5.2.1 and 5.4). */
+const DIRECTIVES = ["cache-control", "pragma"]
+
 /** More names than this have been learned from responses that no longer matter. */
 const MOST_LEARNED = 64
 
@@ -22,6 +25,8 @@ export class Dialogue {
   readonly #configuredForMatch: FieldNames
   /** What `match` looks for in a request: what is configured, and what stored responses turned out to vary by. */
   #learned: FieldNames
+  /** The same with what a wrapped handler needs in addition. */
+  #learnedForServe: { readonly basis: FieldNames; readonly names: FieldNames } | undefined
   #open = true
 
   constructor(declaration: Declaration) {
@@ -40,6 +45,19 @@ export class Dialogue {
   /** The same for `match`. */
   toldForMatch(names: readonly string[]): FieldNames {
     return names.length === 0 ? this.#learned : this.#learned.with(names)
+  }
+
+  /** The same for a wrapped handler. */
+  toldForServe(): FieldNames {
+    const basis = this.#learned
+    if (this.#learnedForServe?.basis !== basis)
+      this.#learnedForServe = { basis, names: basis.with(DIRECTIVES) }
+    return this.#learnedForServe.names
+  }
+
+  /** Whether {@link close} has been called. */
+  get isClosed(): boolean {
+    return !this.#open
   }
 
   /** Makes a call about `request`, again with what it asks for until it has all. `path` names the argument in errors. */

@@ -5,6 +5,8 @@ export type ErrorCode =
   | "LAYERON_INVALID_RESPONSE"
   | "LAYERON_STORAGE_CONFLICT"
   | "LAYERON_CLOSED"
+  | "LAYERON_HANDLER_FAILED"
+  | "LAYERON_REFRESH_TIMEOUT"
 
 /** A `TypeError` that says what is allowed. */
 export function invalid(code: ErrorCode, message: string): TypeError {

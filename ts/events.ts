@@ -9,6 +9,7 @@ const channels: Record<Operation, Channel> = {
   put: channel("layeron:cache:put"),
   delete: channel("layeron:cache:delete"),
   purge: channel("layeron:cache:purge"),
+  refresh: channel("layeron:cache:refresh"),
 }
 
 /** What is told of an operation beside which instance it was on. */

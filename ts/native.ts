@@ -4,9 +4,10 @@
  */
 
 import {
-  ANSWER_WAITS,
   BindingCache,
   type BindingOptions,
+  BindingWrapper,
+  type BindingWrapping,
   REFUSED,
   REJECTED,
   refusalReasons,
@@ -17,19 +18,39 @@ import { type ErrorCode, failure } from "./errors.js"
 
 export {
   ABSENT,
+  AGAIN,
   BindingCache,
   type BindingExplainedEntry,
   type BindingExplanation,
   type BindingOptions,
   type BindingRule,
+  type BindingRun,
   type BindingTerms,
+  BindingWrapper,
+  type BindingWrapping,
+  BROKEN,
   BYPASSED,
   ELECTED,
+  END,
+  FAILED,
   FENCED,
+  FILL,
+  HOLD,
+  KNOWN,
+  PASS_CHANGED,
+  PASS_FAILED,
+  PAST,
+  PENDING,
   patternError,
+  READ_ALONG,
   REMOVED,
+  RUN,
+  STOP,
+  UNAVAILABLE,
+  WAIT,
   WANTS_FIELDS,
   WANTS_URL,
+  WRONG_LENGTH,
 } from "../native.js"
 
 const REFUSALS = refusalReasons()
@@ -63,6 +84,8 @@ const NO_BODY = 0xffff_ffff
 
 const STALE = 1
 const ASCII = 2
+const REFRESH = 4
+const WAITS = 8
 
 /** Up to here one copy more is cheaper than a second call. */
 const SCRATCH_BYTES = 32 * 1024
@@ -88,8 +111,27 @@ export function lookUp(binding: BindingCache, text: string, vary: string | undef
   return vary === undefined ? binding.lookUp(text) : binding.lookUpVarying(text, vary)
 }
 
-/** The answer of a lookup with this outcome. */
-export function takeAnswer(binding: BindingCache, outcome: number): Answer {
+export function openWrapper(
+  binding: BindingCache,
+  wrapping: BindingWrapping,
+  ring: (number: number) => void,
+): BindingWrapper {
+  return new BindingWrapper(binding, wrapping, ring)
+}
+
+/** Decides on a request to a wrapped handler, be it again because its wait was in vain. */
+export function serve(wrapper: BindingWrapper, text: string, again: boolean, now: number): number {
+  time[0] = now
+  return again ? wrapper.serveAgain(text) : wrapper.serve(text)
+}
+
+/** Whether the answer that the last call left is to be refreshed by the caller. */
+export function isToRefresh(): boolean {
+  return (words.getUint32(12, true) & REFRESH) !== 0
+}
+
+/** The answer that the last call has come to. */
+export function takeAnswer(binding: BindingCache): Answer {
   const status = words.getUint32(0, true)
   const headLength = words.getUint32(4, true)
   const bodyLength = words.getUint32(8, true)
@@ -97,7 +139,7 @@ export function takeAnswer(binding: BindingCache, outcome: number): Answer {
   const stale = (flags & STALE) !== 0
   const hasBody = bodyLength !== NO_BODY
   const length = hasBody ? bodyLength : 0
-  if (outcome === ANSWER_WAITS) {
+  if ((flags & WAITS) !== 0) {
     const head = Buffer.allocUnsafe(headLength)
     const body = Buffer.allocUnsafeSlow(length)
     binding.fetch(head, body)
@@ -116,7 +158,7 @@ export function takeWantedFields(): string[] {
     .split("\n")
 }
 
-/** The number that the last call left: the bytes of body that a draft has room for, or the sequence that a miss saw. */
+/** The number that the last call left, such as the bytes of body that a draft has room for, or the sequence that a miss saw. */
 export function takeNumber(): number {
   return words.getFloat64(0, true)
 }

@@ -33,7 +33,7 @@ export function observer(config: ObservabilityConfig): (event: CacheEvent) => vo
 /** What an event counts for. What is not one of the documented metrics, or an error, counts for nothing. */
 function measure({ operation, outcome, purged }: CacheEvent): Measurement | undefined {
   const one = (metric: string): Measurement => ({ metric, value: 1, failed: false })
-  if (outcome === "error") return { metric: "cache.errors", value: 1, failed: true }
+  if (outcome === "error" || outcome === "failed") return { metric: "cache.errors", value: 1, failed: true }
   if (operation === "purge") return { metric: "cache.purges", value: purged ?? 0, failed: false }
   if (operation === "delete") return one("cache.deletes")
   if (outcome === "hit" || outcome === "stale") return one("cache.hits")

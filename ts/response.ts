@@ -16,7 +16,8 @@ function platformResponse(): typeof Response {
   }
 }
 
-const PlatformResponse = platformResponse()
+/** The class of the platform. */
+export const PlatformResponse = platformResponse()
 
 /** What a stored response has come to. One object, because each private field costs a response as much as a header costs a lookup. */
 interface State {

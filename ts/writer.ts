@@ -101,7 +101,7 @@ function turnAway(outcome: number, response: Response): PutOutcome {
   return outcomeOf(outcome)
 }
 
-function outcomeOf(outcome: number): PutOutcome {
+export function outcomeOf(outcome: number): PutOutcome {
   if (outcome === native.BYPASSED) return { outcome: "bypass" }
   if (outcome === native.FENCED) return { outcome: "fenced", reason: "purged" }
   const reason = native.refusal(outcome)

@@ -90,6 +90,16 @@ pub struct Inspection {
     pub elections: u64,
     /// Puts held back because something of them was purged after their content was computed.
     pub fenced: u64,
+    /// Stale responses served because the handler failed.
+    pub error_hits: u64,
+    /// Requests to a wrapped handler that waited for the run of another.
+    pub collapsed: u64,
+    /// Stored responses that the handler has said to be still right.
+    pub revalidations: u64,
+    /// Refreshes in the background that have failed.
+    pub failed_refreshes: u64,
+    /// Entries removed because a request changed something at their URL.
+    pub invalidations: u64,
     /// Calls that a rule made skip the cache.
     pub bypasses: u64,
     /// Responses not stored, by reason.
@@ -236,6 +246,11 @@ impl Cache {
             stale_hits: read(&counters.stale_hits),
             elections: read(&counters.elections),
             fenced: read(&counters.fenced),
+            error_hits: read(&counters.error_hits),
+            collapsed: read(&counters.collapsed),
+            revalidations: read(&counters.revalidations),
+            failed_refreshes: read(&counters.failed_refreshes),
+            invalidations: read(&counters.invalidations),
             bypasses: read(&counters.bypasses),
             refused: counters.refused(),
         }

@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, LazyLock};
 
-use crate::flight::Notes;
+use crate::flight::{Flights, Notes};
 use crate::stats::Counters;
 use crate::store::{Bounds, Memory};
 use crate::sync::Mutex;
@@ -17,6 +17,7 @@ pub(crate) struct Instance {
     pub(crate) store: Memory,
     pub(crate) counters: Counters,
     pub(crate) notes: Mutex<Notes>,
+    pub(crate) flights: Arc<Flights>,
     /// Leases held. Taken only under the registry's lock.
     leases: AtomicUsize,
 }
@@ -46,6 +47,7 @@ impl Lease {
                 store: Memory::new(bounds),
                 counters: Counters::default(),
                 notes: Mutex::default(),
+                flights: Arc::default(),
                 leases: AtomicUsize::new(0),
             })
         });

@@ -8,8 +8,8 @@ use std::borrow::Cow;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest as _, Sha256};
 
-use crate::field::Names;
 use crate::field::lines::{Fields, Untold};
+use crate::field::{Names, normal};
 
 /// What `encodeURIComponent` leaves as it is, so that keys read the same on both sides.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
@@ -36,6 +36,22 @@ impl Digest {
     /// The first 64 bits, for tables that need no more.
     pub fn prefix(&self) -> u64 {
         self.0.first_chunk().map_or(0, |first| u64::from_le_bytes(*first))
+    }
+}
+
+/// The request fields that select a response, which its own `Vary` names.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Selecting {
+    /// Their names.
+    pub names: Names,
+    /// Whether values that mean the same select the same (RFC 9111, section 4.1), or only the same to the letter.
+    pub loosely: bool,
+}
+
+impl Selecting {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty()
     }
 }
 
@@ -89,21 +105,22 @@ impl Key {
         self.digest
     }
 
-    /// The digest of one variant of this key: of the response whose own `Vary` names `vary`
-    /// (RFC 9111, section 4.1). Without names it is the key's own.
+    /// The digest of one variant of this key: of the response that is selected by `vary` (RFC 9111, section 4.1). Without names it is
+    /// the key's own.
     ///
     /// # Errors
     /// [`Untold`] where `fields` does not speak of a field in `vary`.
-    pub fn variant(&self, vary: &Names, fields: Fields<'_>) -> Result<Digest, Untold> {
+    pub fn variant(&self, vary: &Selecting, fields: Fields<'_>) -> Result<Digest, Untold> {
         if vary.is_empty() {
             return Ok(self.digest);
         }
         let mut hash = Sha256::new_with_prefix(self.digest.0);
-        for name in vary.iter() {
+        for name in vary.names.iter() {
             hash.update(name);
-            if let Some(value) = selecting(name, vary, fields)? {
+            if let Some(value) = selecting(name, &vary.names, fields)? {
+                let value = if vary.loosely { normal(name, value) } else { value.into() };
                 hash.update("=");
-                utf8_percent_encode(value, ENCODED).for_each(|piece| hash.update(piece));
+                utf8_percent_encode(&value, ENCODED).for_each(|piece| hash.update(piece));
             }
             hash.update(";");
         }
@@ -160,7 +177,8 @@ mod tests {
     fn variants_differ_by_value_absence_and_name() {
         let key = Key::new("https://x.y/", "ns", "GET", &Names::default(), Fields::new("")).unwrap();
         let variant = |names: &[&str], fields: &str| {
-            key.variant(&Names::new(names.iter().copied()), Fields::new(fields)).unwrap()
+            let names = Names::new(names.iter().copied());
+            key.variant(&Selecting { names, loosely: false }, Fields::new(fields)).unwrap()
         };
         let digests = [
             key.digest(),
@@ -171,6 +189,12 @@ mod tests {
             variant(&["a", "b"], "a:1;b=2\nb\n"),
             variant(&["a", "b"], "a:1\nb:2\n"),
         ];
+        let loose = |fields: &str| {
+            let vary = Selecting { names: Names::new(["accept"]), loosely: true };
+            key.variant(&vary, Fields::new(fields)).unwrap()
+        };
+        assert_eq!(loose("accept:a, b\n"), loose("accept:a ,b\n"));
+        assert_ne!(variant(&["accept"], "accept:a, b\n"), variant(&["accept"], "accept:a ,b\n"));
         let distinct: std::collections::BTreeSet<_> = digests.iter().collect();
         assert_eq!(distinct.len(), digests.len());
     }

@@ -2,31 +2,52 @@
 //!
 //! Time is passed in, in milliseconds since 1970, and read once per operation by the caller. Modules import only
 //! from those named before them: `sync` and `field`, then `key`, `pattern`, `rule` and `policy`, then `index`, `flight` and
-//! `stats`, then `store`, then `instance`, `cache`, `put` and `explain`.
+//! `stats`, then `store`, then `instance`, `cache`, `put` and `explain`, then `reader`, `wait`, `serve`, `fill`, `respond` and `freshen`.
 
 mod cache;
+#[cfg(test)]
+mod differential;
 mod explain;
 mod field;
+mod fill;
 mod flight;
+mod freshen;
 mod index;
 mod instance;
 mod key;
 mod pattern;
 mod policy;
 mod put;
+mod reader;
+mod respond;
 mod rule;
+mod serve;
 mod stats;
 mod store;
 mod sync;
+mod wait;
 
 pub use cache::{Cache, Deletion, Inspection, Lookup, NotedBy, Request, Wanted};
 pub use explain::{ExplainedEntry, Explanation};
 pub use field::Names;
 pub use field::lines::Fields;
+pub use fill::{Ended, Fill, Progress};
+pub use flight::{Failure, Read, Waiter, Wake};
 pub use instance::StorageConflict;
 pub use pattern::BadPattern;
 pub use policy::{Answer, Freshness, Overrides, Refused, Rejected, ResponseHead, State};
 pub use put::{Draft, Drafted, PutError, PutOptions, Since};
+pub use reader::Reader;
+pub use respond::{Failed, Passed, Reply, Responded};
 pub use rule::{Bypass, BypassCause, Policy, Rule, Terms};
+pub use serve::{Run, Served, Wrapping};
 pub use stats::Stats;
 pub use store::{Bounds, NotStored, Selector, Usage};
+pub use wait::{Arrival, Ticket};
+
+/// What the fuzz targets reach.
+#[cfg(fuzzing)]
+pub mod fuzzing {
+    pub use crate::field::*;
+    pub use crate::policy::*;
+}

@@ -1,9 +1,12 @@
 //! The story of a put, in two parts: the head decides on storing, and the body is read only if it will be stored.
 
+use std::sync::Arc;
+
 use crate::cache::{Cache, Keyed, NotedBy, Request, Wanted};
 use crate::field::Names;
+use crate::field::lines::{Fields, Untold};
 use crate::instance::Instance;
-use crate::key::Key;
+use crate::key::{Key, Selecting};
 use crate::policy::{
     Freshness, Overrides, Refused, Rejected, ResponseHead, State, Storable, Stored, storable,
 };
@@ -94,24 +97,15 @@ impl Cache {
                 return Ok(Drafted::Refused(self.refuse(reason)));
             }
         };
-        // A configured field that the request lacks has no part in the key, so it has to be told apart here.
-        let vary = storable.vary.without(&vary.those(|name| request.fields.value(name).is_some()));
-        let variant = key.variant(&vary, request.fields)?;
-        let began = self.end_build(&key, since, now);
         let (times, cache_control) =
             Freshness::decide(options.overrides, applied.terms, &storable.directives, head.fields, now);
+        let lines = [("cache-control", cache_control.as_deref())];
+        let configured = [options.tags.as_slice(), &applied.terms.tags];
+        let entry = entry(&key, vary, request.fields, (head, &storable, false), times, &lines, configured)?;
+        let began = self.end_build(&key, since, now);
         if times.state(now) == State::Expired {
             return Ok(Drafted::Refused(self.refuse(Refused::Expired)));
         }
-        let entry = Entry {
-            digest: key.digest(),
-            variant,
-            key: key.into_text(),
-            vary,
-            tags: union(&[&options.tags, &applied.terms.tags, &storable.tags]),
-            times,
-            stored: Stored::new(head.status, stored_head(head, &storable, cache_control.as_deref())),
-        };
         Ok(Drafted::Draft(Box::new(Draft { entry, since: began, noted_by: since.noted_by(), now })))
     }
 
@@ -134,17 +128,24 @@ impl Cache {
     ///
     /// # Errors
     /// [`NotStored`] where it is not stored after all; the reason has been counted.
-    pub fn put(&self, draft: Draft, body: Option<Box<[u8]>>) -> Result<(), NotStored> {
+    pub fn put(&self, draft: Draft, body: Option<Arc<[u8]>>) -> Result<(), NotStored> {
         let Draft { mut entry, since, now, .. } = draft;
         let Instance { store, counters, .. } = self.instance();
         entry.stored.set_body(body);
         let outcome = store.put(entry, since, now);
         match outcome {
             Ok(()) => count(&counters.puts),
-            Err(NotStored::Fenced) => count(&counters.fenced),
-            Err(NotStored::Refused(reason)) => counters.refuse(reason),
+            Err(why) => self.count_not_stored(why),
         }
         outcome
+    }
+
+    pub(crate) fn count_not_stored(&self, why: NotStored) {
+        let Instance { counters, .. } = self.instance();
+        match why {
+            NotStored::Fenced => count(&counters.fenced),
+            NotStored::Refused(reason) => counters.refuse(reason),
+        }
     }
 
     /// Gives `draft` up because its body failed. The build goes on: what is put for it next began no later.
@@ -161,19 +162,51 @@ impl Cache {
     }
 }
 
-/// Reason phrase and field lines as they are kept; `cache_control` in place of the response's own.
-fn stored_head(head: ResponseHead<'_>, storable: &Storable, cache_control: Option<&str>) -> String {
-    let mut kept = String::with_capacity(256);
-    kept.extend([head.reason, "\n"]);
-    for (name, value) in head.fields.iter() {
-        if storable.keeps(name) && (name != "cache-control" || cache_control.is_none()) {
-            kept.extend([name, ":", value, "\n"]);
+/// The entry that a response is stored as, without its body, selected `loosely` or to the letter. `lines` are put in the place of the response's own.
+///
+/// # Errors
+/// [`Untold`] where `fields` does not speak of a field that selects the response.
+pub(crate) fn entry(
+    key: &Key,
+    in_key: &Names,
+    fields: Fields<'_>,
+    (head, storable, loosely): (ResponseHead<'_>, &Storable, bool),
+    times: Freshness,
+    lines: &[(&str, Option<&str>)],
+    [given, configured]: [&[String]; 2],
+) -> Result<Entry, Untold> {
+    // A configured field that the request lacks has no part in the key, so it has to be told apart here.
+    let names = storable.vary.without(&in_key.those(|name| fields.value(name).is_some()));
+    let vary = Selecting { names, loosely };
+    Ok(Entry {
+        digest: key.digest(),
+        variant: key.variant(&vary, fields)?,
+        key: key.text().to_owned(),
+        vary,
+        tags: union(&[given, configured, &storable.tags]),
+        times,
+        stored: Stored::new(head.status, written(head, |name| storable.keeps(name), lines)),
+    })
+}
+
+/// Reason phrase and those field lines that are kept, with `lines` in the place of the response's own.
+pub(crate) fn written(
+    head: ResponseHead<'_>,
+    keeps: impl Fn(&str) -> bool,
+    lines: &[(&str, Option<&str>)],
+) -> String {
+    let mut text = String::with_capacity(256);
+    text.extend([head.reason, "\n"]);
+    let replaced = |name: &str| lines.iter().any(|(known, value)| *known == name && value.is_some());
+    for (name, value) in head.fields.iter().filter(|(name, _)| keeps(name) && !replaced(name)) {
+        text.extend([name, ":", value, "\n"]);
+    }
+    for (name, value) in lines {
+        if let Some(value) = value {
+            text.extend([name, ":", value, "\n"]);
         }
     }
-    if let Some(value) = cache_control {
-        kept.extend(["cache-control:", value, "\n"]);
-    }
-    kept
+    text
 }
 
 fn union(lists: &[&[String]]) -> Vec<String> {

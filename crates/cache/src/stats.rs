@@ -16,6 +16,11 @@ pub(crate) struct Counters {
     pub(crate) bypasses: AtomicU64,
     pub(crate) elections: AtomicU64,
     pub(crate) fenced: AtomicU64,
+    pub(crate) error_hits: AtomicU64,
+    pub(crate) collapsed: AtomicU64,
+    pub(crate) revalidations: AtomicU64,
+    pub(crate) failed_refreshes: AtomicU64,
+    pub(crate) invalidations: AtomicU64,
     refused: [AtomicU64; Refused::ALL.len()],
 }
 

@@ -1,23 +1,64 @@
-//! `Cache-Status` (RFC 9211): how a stored response says that it is one.
+//! `Cache-Status` (RFC 9211): how a response came about.
 
 use std::fmt;
 
-/// One member of the field, for a response served from the store.
+/// One member of the field.
 pub struct CacheStatus<'a> {
     /// The cache's name, made of letters, digits, `.`, `_`, `-` and `/`.
     pub cache: &'a str,
+    /// Where the response comes from.
+    pub handled: Handled,
     /// Freshness left in seconds, negative where the response is stale (section 2.4).
-    pub ttl: i64,
-    /// Whether the response is stale, which a `ttl` of 0 leaves open.
-    pub stale: bool,
+    pub ttl: Option<i64>,
+    /// What else there is to say, a token (section 2.8).
+    pub detail: Option<&'static str>,
+}
+
+/// Where a response comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Handled {
+    /// From the store (section 2.1).
+    Hit,
+    /// From neither: the cache has made it up.
+    Generated,
+    /// From the handler (section 2.2).
+    Forwarded {
+        /// Why the request went there.
+        why: &'static str,
+        /// What it answered (section 2.3).
+        status: Option<u16>,
+        /// Whether its response is stored (section 2.5).
+        stored: bool,
+        /// Whether it answered another request at the same time (section 2.6).
+        collapsed: bool,
+    },
 }
 
 impl fmt::Display for CacheStatus<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { cache, ttl, stale } = self;
+        let Self { cache, handled, ttl, detail } = self;
         // A token begins with a letter (RFC 8941, section 3.3.4); any other name is written as a string.
         let quote = if cache.starts_with(|first: char| first.is_ascii_alphabetic()) { "" } else { "\"" };
-        let detail = if *stale { "; detail=stale" } else { "" };
-        write!(f, "{quote}{cache}{quote}; hit; ttl={ttl}{detail}")
+        write!(f, "{quote}{cache}{quote}{handled}")?;
+        if let Some(ttl) = ttl {
+            write!(f, "; ttl={ttl}")?;
+        }
+        detail.map_or(Ok(()), |detail| write!(f, "; detail={detail}"))
+    }
+}
+
+impl fmt::Display for Handled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (why, status, stored, collapsed) = match self {
+            Self::Hit => return f.write_str("; hit"),
+            Self::Generated => return Ok(()),
+            Self::Forwarded { why, status, stored, collapsed } => (why, status, stored, collapsed),
+        };
+        write!(f, "; fwd={why}")?;
+        if let Some(status) = status {
+            write!(f, "; fwd-status={status}")?;
+        }
+        f.write_str(if *stored { "; stored" } else { "" })?;
+        f.write_str(if *collapsed { "; collapsed" } else { "" })
     }
 }

@@ -5,17 +5,21 @@ mod cache_status;
 mod cookie;
 mod date;
 mod list;
+mod normal;
 mod range;
+mod request_control;
 mod url;
 mod validator;
 
 pub mod lines;
 
 pub use cache_control::{CacheControl, Scope, delta_seconds};
-pub use cache_status::CacheStatus;
+pub use cache_status::{CacheStatus, Handled};
 pub use cookie::names as cookie_names;
-pub use date::seconds as date_seconds;
+pub use date::{http_date, seconds as date_seconds};
 pub use list::{Names, field_names, members};
+pub use normal::normal;
 pub use range::{ByteRange, Requested, requested_range};
+pub use request_control::RequestControl;
 pub use url::{Uncanonical, canonical, origin, path, query_names};
 pub use validator::{EntityTag, entity_tags};

@@ -36,10 +36,17 @@ fn next() -> u64 {
     SEQUENCE.fetch_add(1, Ordering::SeqCst) + 1
 }
 
+/// The URL that a key begins with.
+fn url_of(key: &str) -> &str {
+    key.split_once('#').map_or(key, |(url, _)| url)
+}
+
 /// What is marked as purged.
 #[derive(Clone, Copy, Debug, Hash)]
 pub(crate) enum Purged<'a> {
     Key(&'a str),
+    /// All keys of a URL.
+    Url(&'a str),
     Tag(&'a str),
 }
 
@@ -103,6 +110,7 @@ impl Fence {
         since == self.sequence
             || since >= self.floor
                 && !self.is_marked(Purged::Key(key), since)
+                && !self.is_marked(Purged::Url(url_of(key)), since)
                 && !tags.into_iter().any(|tag| self.is_marked(Purged::Tag(tag), since))
                 && !self.has_purged_prefix_of(key, since)
     }
@@ -153,6 +161,7 @@ mod tests {
         let fences = [
             purged(|fence| fence.mark(Purged::Key(KEY))),
             purged(|fence| fence.mark(Purged::Tag("t"))),
+            purged(|fence| fence.mark(Purged::Url("https://a.b/p/1?x="))),
             purged(|fence| fence.mark_prefix("https://a.b/p/")),
             purged(|fence| fence.mark_prefix("/p/1")),
             purged(Fence::mark_everything),
@@ -176,6 +185,7 @@ mod tests {
         let (fence, before, _) = purged(|fence| {
             fence.mark(Purged::Key("t"));
             fence.mark(Purged::Tag(KEY));
+            fence.mark(Purged::Url("https://a.b/p/1"));
             fence.mark_prefix("https://a.b/q");
             fence.mark_prefix("/1");
         });

@@ -3,15 +3,27 @@
 //! * An **election** gives one caller a miss while everybody else is served the stale response.
 //! * The **fence** remembers what was purged and when, on a sequence of its own and not by the clock, and holds back
 //!   a write whose content was computed before a purge of it.
+//! * A **flight** is a run of a handler that all who want the same wait for, and read along with.
 //! * **Notes** tell for a key how far back the builds go that are under way for it.
 
+mod body;
 mod election;
 mod fence;
+#[allow(clippy::module_inception)]
+mod flight;
+mod flights;
 mod notes;
+mod pauses;
 
 /// How long a caller that got a miss is waited for, in milliseconds, before it may be taken for gone.
-const PATIENCE_MS: i64 = 30_000;
+pub(crate) const PATIENCE_MS: i64 = 30_000;
 
+pub use body::Read;
+pub(crate) use body::{Body, Writing};
 pub(crate) use election::Election;
 pub(crate) use fence::{Fence, Purged};
+pub use flight::{Failure, Waiter, Wake};
+pub(crate) use flight::{Flight, Landing, Stage};
+pub(crate) use flights::{Boarding, Flights, Lead};
 pub(crate) use notes::Notes;
+use pauses::Pauses;

@@ -5,13 +5,13 @@ use hashbrown::HashMap;
 
 use crate::field::Names;
 use crate::field::lines::{Fields, Told, Untold};
-use crate::key::Digest;
+use crate::key::{Digest, Selecting};
 
 /// Names in one question, in bytes. One name is shorter than that, whatever it is.
 const MOST_QUESTION_BYTES: usize = 8_192;
 
 /// A set of selecting fields, and how many entries use it.
-type Kind = (Names, usize);
+type Kind = (Selecting, usize);
 
 /// The index.
 #[derive(Debug, Default)]
@@ -19,7 +19,7 @@ pub(crate) struct Variants(HashMap<Digest, Vec<Kind>>);
 
 impl Variants {
     /// Adds an entry of `key` that is selected by `vary`.
-    pub(crate) fn insert(&mut self, key: Digest, vary: &Names) {
+    pub(crate) fn insert(&mut self, key: Digest, vary: &Selecting) {
         let kinds = self.0.entry(key).or_default();
         match kinds.iter_mut().find(|(known, _)| known == vary) {
             Some((_, entries)) => *entries += 1,
@@ -28,7 +28,7 @@ impl Variants {
     }
 
     /// Takes an entry of `key` that is selected by `vary` out.
-    pub(crate) fn remove(&mut self, key: Digest, vary: &Names) {
+    pub(crate) fn remove(&mut self, key: Digest, vary: &Selecting) {
         let Some(kinds) = self.0.get_mut(&key) else { return };
         kinds.retain_mut(|(known, entries)| {
             *entries -= usize::from(known == vary);
@@ -40,7 +40,7 @@ impl Variants {
     }
 
     /// The sets of fields that tell the variants of `key` apart.
-    pub(crate) fn of_key(&self, key: Digest) -> impl Iterator<Item = &Names> {
+    pub(crate) fn of_key(&self, key: Digest) -> impl Iterator<Item = &Selecting> {
         // Most stores have no variants at all, and then there is nothing to hash for.
         let kinds = if self.0.is_empty() { None } else { self.0.get(&key) };
         kinds.into_iter().flatten().map(|(vary, _)| vary)
@@ -49,7 +49,10 @@ impl Variants {
     /// What `fields` has yet to tell so that the variants of `key` are told apart, or as much of it as one question has
     /// room for: each answer brings the rest nearer.
     pub(crate) fn untold_of_key(&self, key: Digest, fields: Fields<'_>) -> Untold {
-        let untold = self.of_key(key).flat_map(Names::iter).filter(|name| fields.told(name) == Told::Untold);
+        let untold = self
+            .of_key(key)
+            .flat_map(|vary| vary.names.iter())
+            .filter(|name| fields.told(name) == Told::Untold);
         let mut bytes = 0;
         Untold(Names::new(untold.take_while(|name| {
             let first = bytes == 0;
@@ -59,7 +62,7 @@ impl Variants {
     }
 
     /// Every key, set of fields and number of entries.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (Digest, &Names, usize)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Digest, &Selecting, usize)> {
         self.0.iter().flat_map(|(key, kinds)| kinds.iter().map(|(vary, entries)| (*key, vary, *entries)))
     }
 }
@@ -68,12 +71,16 @@ impl Variants {
 mod tests {
     use super::*;
 
+    fn selecting(name: &str) -> Selecting {
+        Selecting { names: Names::new([name]), loosely: false }
+    }
+
     #[test]
     fn questions_are_bounded_and_each_answer_brings_the_rest_nearer() {
         let key = Digest::of("k");
         let mut variants = Variants::default();
         for number in 0..30 {
-            variants.insert(key, &Names::new([format!("{}{number}", "x".repeat(3_000)).as_str()]));
+            variants.insert(key, &selecting(&format!("{}{number}", "x".repeat(3_000))));
         }
         let mut told = String::new();
         for _ in 0..15 {
@@ -86,7 +93,7 @@ mod tests {
 
     #[test]
     fn a_set_of_fields_lives_as_long_as_an_entry_is_selected_by_it() {
-        let (key, a, b) = (Digest::of("k"), Names::new(["a"]), Names::new(["b"]));
+        let (key, a, b) = (Digest::of("k"), selecting("a"), selecting("b"));
         let mut variants = Variants::default();
         for vary in [&a, &a, &b] {
             variants.insert(key, vary);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Freshness, Stored};
 use crate::field::lines::{Fields, Untold};
 use crate::field::{
-    ByteRange, CacheStatus, EntityTag, Requested, date_seconds, entity_tags, requested_range,
+    ByteRange, CacheStatus, EntityTag, Handled, Requested, date_seconds, entity_tags, requested_range,
 };
 
 /// The form that the answer takes.
@@ -24,16 +24,17 @@ pub enum Condition {
 
 impl Condition {
     /// Evaluates the request's preconditions and range against `stored`, in the order of RFC 9110, section 13.2.2.
-    /// Only a stored 200 is subject to them; a range only to GET (section 14.2).
+    /// Only a stored 200 is subject to them, and only for GET and HEAD; a range only for GET (section 14.2).
     ///
     /// # Errors
     /// [`Untold`] where `fields` does not speak of a field that decides.
     pub fn of(method: &str, fields: Fields<'_>, stored: &Stored) -> Result<Self, Untold> {
-        if stored.status != 200 {
+        let is_get = method.eq_ignore_ascii_case("GET");
+        if stored.status != 200 || !(is_get || method.eq_ignore_ascii_case("HEAD")) {
             Ok(Self::Whole)
         } else if is_not_modified(fields, stored.fields())? {
             Ok(Self::NotModified)
-        } else if method.eq_ignore_ascii_case("GET") {
+        } else if is_get {
             Self::by_range(fields, stored)
         } else {
             Ok(Self::Whole)
@@ -62,9 +63,12 @@ impl Condition {
 /// is as old as its date.
 fn is_not_modified(request: Fields<'_>, stored: Fields<'_>) -> Result<bool, Untold> {
     if let Some(list) = request.known("if-none-match")? {
-        let current = stored.value("etag").and_then(EntityTag::parse);
-        let is_current = |tag: EntityTag<'_>| current.is_some_and(|current| tag.weakly_equals(&current));
-        return Ok(list == "*" || entity_tags(list).any(is_current));
+        let current = stored.value("etag");
+        let is_current = |tag: EntityTag<'_>| {
+            current.and_then(EntityTag::parse).is_some_and(|current| tag.weakly_equals(&current))
+        };
+        // What is no entity tag at all may still be, letter by letter, what was sent as one.
+        return Ok(list == "*" || current == Some(list) || entity_tags(list).any(is_current));
     }
     let Some(modified) = stored.value("last-modified").or_else(|| stored.value("date")) else {
         return Ok(false);
@@ -80,8 +84,14 @@ fn is_current(validator: &str, stored: Fields<'_>) -> bool {
             .value("etag")
             .and_then(EntityTag::parse)
             .is_some_and(|current| tag.strongly_equals(&current)),
-        None => stored.value("last-modified") == Some(validator),
+        None => stored.value("last-modified") == Some(validator) && is_strong_date(stored),
     }
+}
+
+/// A date of modification tells representations apart unless they may have changed within its second (RFC 9110, section 8.8.2.2).
+fn is_strong_date(stored: Fields<'_>) -> bool {
+    let seconds = |name| stored.value(name).and_then(date_seconds);
+    seconds("date").zip(seconds("last-modified")).is_none_or(|(date, modified)| date > modified)
 }
 
 /// Fields about the body, for an answer without it (RFC 9110, sections 8 and 14.4).
@@ -107,6 +117,10 @@ pub struct Answer {
     condition: Condition,
     age_ms: i64,
     lifetime_ms: i64,
+    handled: Handled,
+    detail: Option<&'static str>,
+    /// Whether the answer is to a HEAD, by what is stored for a GET.
+    bodiless: bool,
 }
 
 impl Answer {
@@ -122,7 +136,41 @@ impl Answer {
         now: i64,
     ) -> Result<Self, Untold> {
         let condition = Condition::of(method, fields, &stored)?;
-        Ok(Self { stored, condition, age_ms: times.age(now), lifetime_ms: times.lifetime })
+        Ok(Self::with_condition(stored, condition, times, now))
+    }
+
+    fn with_condition(stored: Arc<Stored>, condition: Condition, times: Freshness, now: i64) -> Self {
+        let (age_ms, lifetime_ms) = (times.age(now), times.lifetime);
+        let detail = (age_ms >= lifetime_ms).then_some("stale");
+        Self { stored, condition, age_ms, lifetime_ms, handled: Handled::Hit, detail, bodiless: false }
+    }
+
+    /// The answer that the head of `stored` is, whose body is still under way: the whole of it or, where `fields` says that the
+    /// requester has it, a 304.
+    ///
+    /// # Errors
+    /// As for [`Condition::of`].
+    pub fn under_way(
+        stored: Arc<Stored>,
+        times: Freshness,
+        fields: Fields<'_>,
+        now: i64,
+    ) -> Result<Self, Untold> {
+        let not_modified = stored.status == 200 && is_not_modified(fields, stored.fields())?;
+        let condition = if not_modified { Condition::NotModified } else { Condition::Whole };
+        Ok(Self::with_condition(stored, condition, times, now))
+    }
+
+    /// The same answer, which says of itself that it came about otherwise than from the store alone.
+    #[must_use]
+    pub fn told(self, handled: Handled, detail: Option<&'static str>) -> Self {
+        Self { handled, detail: detail.or(self.detail), ..self }
+    }
+
+    /// The same answer without its body, as one to HEAD (RFC 9110, section 9.3.2).
+    #[must_use]
+    pub fn without_body(self) -> Self {
+        Self { bodiless: true, ..self }
     }
 
     /// Status code.
@@ -138,6 +186,7 @@ impl Answer {
     /// The body, where the answer has one.
     pub fn body(&self) -> Option<&[u8]> {
         match self.condition {
+            _ if self.bodiless => None,
             Condition::Whole => self.stored.body(),
             Condition::Part(ByteRange { first, last }) => self.stored.body().map(|body| &body[first..=last]),
             Condition::NotModified | Condition::Unsatisfiable => None,
@@ -153,15 +202,24 @@ impl Answer {
     /// `Cache-Status` in the name of `cache`.
     pub fn write_head(&self, cache: &str, out: &mut String) {
         match self.condition {
-            Condition::Whole => out.push_str(self.stored.head()),
+            Condition::Whole => self.write_whole(out),
             Condition::NotModified => self.write_not_modified(out),
             Condition::Part(range) => self.write_part(range, out),
             Condition::Unsatisfiable => self.write_unsatisfiable(out),
         }
-        let left_ms = self.lifetime_ms - self.age_ms;
-        let status = CacheStatus { cache, ttl: left_ms.div_euclid(1000), stale: left_ms <= 0 };
+        let ttl = Some((self.lifetime_ms - self.age_ms).div_euclid(1000));
+        let status = CacheStatus { cache, handled: self.handled, ttl, detail: self.detail };
         let written = write!(out, "age:{}\ncache-status:{status}\n", self.age_ms / 1000);
         debug_assert!(written.is_ok(), "a String takes all that is written to it");
+    }
+
+    /// A HEAD tells the length of the body that it does not have.
+    fn write_whole(&self, out: &mut String) {
+        out.push_str(self.stored.head());
+        if self.bodiless && self.stored.fields().value("content-length").is_none() {
+            let written = writeln!(out, "content-length:{}", self.length());
+            debug_assert!(written.is_ok(), "a String takes all that is written to it");
+        }
     }
 
     fn write_not_modified(&self, out: &mut String) {
@@ -259,7 +317,7 @@ mod tests {
 
     #[test]
     fn a_head_says_age_and_status_and_what_the_answer_carries() {
-        let times = Freshness { stored_at: 0, initial_age: 0, lifetime: 60_000, stale_window: 0 };
+        let times = Freshness { lifetime: 60_000, ..Freshness::default() };
         let head = |fields: &str| {
             let mut out = String::new();
             let fields = format!("{fields}{ABSENT}");

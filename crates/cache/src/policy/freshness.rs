@@ -17,10 +17,12 @@ pub struct Overrides {
     pub ttl: Option<u32>,
     /// Stale window in seconds.
     pub stale_while_revalidate: Option<u32>,
+    /// Seconds after the freshness lifetime during which the response is served where it cannot be refreshed.
+    pub stale_if_error: Option<u32>,
 }
 
-/// The times of one entry, in milliseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The times of one entry, in milliseconds but for the windows, which are in seconds and begin where the freshness lifetime ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Freshness {
     /// When the response was put.
     pub stored_at: i64,
@@ -28,8 +30,14 @@ pub struct Freshness {
     pub initial_age: i64,
     /// Freshness lifetime.
     pub lifetime: i64,
-    /// Stale window behind it (RFC 5861, section 3).
-    pub stale_window: i64,
+    /// In which it is served while it is refreshed (RFC 5861, section 3).
+    pub stale_window: u32,
+    /// In which it is served where it cannot be refreshed (RFC 5861, section 4).
+    pub error_window: u32,
+    /// In which it is kept to be validated.
+    pub kept: u32,
+    /// Whether a request's `max-stale` does not count (RFC 9111, section 5.2.2.2).
+    pub strict: bool,
 }
 
 /// How an entry stands at some moment.
@@ -39,8 +47,17 @@ pub enum State {
     Fresh,
     /// Past it, within the stale window.
     Stale,
-    /// Past both: as good as gone.
+    /// Past both, and kept to be validated, or for those who take it as stale as it is.
+    Kept,
+    /// As good as gone.
     Expired,
+}
+
+impl State {
+    /// Whether an entry is served without further ado.
+    pub fn is_served(self) -> bool {
+        matches!(self, Self::Fresh | Self::Stale)
+    }
 }
 
 impl Freshness {
@@ -60,7 +77,7 @@ impl Freshness {
             Some(_) => None,
             None => targeted.lifetime().or(general.lifetime()).or_else(|| expires(fields, now)),
         };
-        let may_be_stale = configured.is_some() || !(targeted.revalidate || general.revalidate);
+        let may_be_stale = configured.is_some() || !(targeted.revalidates() || general.revalidates());
         let own_window = targeted.stale_while_revalidate.or(general.stale_while_revalidate);
         let ttl = configured.or(own).unwrap_or(DEFAULT_TTL_SECONDS);
         let window = overrides
@@ -73,7 +90,8 @@ impl Freshness {
             stored_at: now,
             initial_age: i64::from(age) * 1000,
             lifetime: i64::from(ttl) * 1000,
-            stale_window: i64::from(window) * 1000,
+            stale_window: window,
+            ..Self::default()
         };
         (times, own.is_none().then(|| written(ttl, window)))
     }
@@ -83,13 +101,15 @@ impl Freshness {
         self.initial_age + (now - self.stored_at).max(0)
     }
 
-    /// Fresh, stale or expired at `now`.
+    /// How the entry stands at `now`.
     pub fn state(&self, now: i64) -> State {
         let age = self.age(now);
         if age < self.lifetime {
             State::Fresh
-        } else if age < self.lifetime + self.stale_window {
+        } else if age < self.lifetime + ms(self.stale_window) {
             State::Stale
+        } else if age < self.lifetime + ms(self.longest_window()) {
+            State::Kept
         } else {
             State::Expired
         }
@@ -103,11 +123,24 @@ impl Freshness {
 
     /// The first moment at which the entry is expired, by a clock that does not step back.
     pub fn deadline(&self) -> i64 {
-        self.stored_at + self.lifetime + self.stale_window - self.initial_age
+        self.stored_at + self.lifetime + ms(self.longest_window()) - self.initial_age
+    }
+
+    /// Whether the entry may be served at `now` because it could not be refreshed.
+    pub fn outlives_errors(&self, now: i64) -> bool {
+        self.age(now) < self.lifetime + ms(self.error_window)
+    }
+
+    fn longest_window(&self) -> u32 {
+        self.stale_window.max(self.error_window).max(self.kept)
     }
 }
 
-fn written(ttl: u32, window: u32) -> String {
+fn ms(seconds: u32) -> i64 {
+    i64::from(seconds) * 1000
+}
+
+pub(super) fn written(ttl: u32, window: u32) -> String {
     let mut value = format!("public, max-age={ttl}");
     if window > 0 {
         let written = write!(value, ", stale-while-revalidate={window}");
@@ -117,7 +150,7 @@ fn written(ttl: u32, window: u32) -> String {
 }
 
 /// Lifetime by `Expires` (section 5.3) in seconds; what is no date lies in the past.
-fn expires(fields: Fields<'_>, now: i64) -> Option<u32> {
+pub(super) fn expires(fields: Fields<'_>, now: i64) -> Option<u32> {
     let expires = fields.value("expires")?;
     let from = fields.value("date").and_then(date_seconds).unwrap_or(now / 1000);
     let seconds = date_seconds(expires).map_or(0, |at| at - from);
@@ -126,7 +159,7 @@ fn expires(fields: Fields<'_>, now: i64) -> Option<u32> {
 
 /// `Age` (section 5.1) of a response that came through another cache; of several the first, and more than can be told is
 /// as much as can be.
-fn own_age(fields: Fields<'_>) -> u32 {
+pub(super) fn own_age(fields: Fields<'_>) -> u32 {
     fields.value("age").and_then(|age| members(age).next()).and_then(delta_seconds).unwrap_or(0)
 }
 
@@ -138,10 +171,10 @@ mod tests {
 
     fn decide(call: Option<u32>, configured: Option<u32>, fields: &str) -> (i64, i64, Option<String>) {
         let fields = Fields::new(fields);
-        let overrides = Overrides { ttl: call, stale_while_revalidate: None };
+        let overrides = Overrides { ttl: call, ..Overrides::default() };
         let terms = Terms { ttl: configured, ..Terms::default() };
         let (times, written) = Freshness::decide(overrides, &terms, &Directives::of(fields), fields, NOW);
-        (times.lifetime / 1000, times.stale_window / 1000, written)
+        (times.lifetime / 1000, i64::from(times.stale_window), written)
     }
 
     #[test]
@@ -185,7 +218,7 @@ mod tests {
     fn an_age_that_came_along_counts_where_the_response_decides() {
         let own = Fields::new("cache-control:max-age=10\nage:4\n");
         let decide = |ttl| {
-            let overrides = Overrides { ttl, stale_while_revalidate: None };
+            let overrides = Overrides { ttl, ..Overrides::default() };
             Freshness::decide(overrides, &Terms::default(), &Directives::of(own), own, NOW).0
         };
         assert_eq!(decide(None).age(NOW + 1000), 5000);
@@ -199,21 +232,33 @@ mod tests {
 
     #[test]
     fn freshness_ended_early_leaves_the_rest_of_the_stale_window() {
-        let times = Freshness { stored_at: NOW, initial_age: 0, lifetime: 1000, stale_window: 500 };
+        let times = Freshness {
+            stored_at: NOW,
+            initial_age: 0,
+            lifetime: 1000,
+            stale_window: 1,
+            ..Freshness::default()
+        };
         let early = times.stale_from(NOW + 400);
-        assert_eq!((early.state(NOW + 400), early.deadline()), (State::Stale, NOW + 900));
+        assert_eq!((early.state(NOW + 400), early.deadline()), (State::Stale, NOW + 1400));
         assert_eq!(times.stale_from(NOW + 1200), times, "a stale response does not become staler");
     }
 
     #[test]
     fn fresh_ends_with_the_lifetime_and_stale_with_the_window() {
-        let times = Freshness { stored_at: NOW, initial_age: 0, lifetime: 1000, stale_window: 500 };
+        let times = Freshness {
+            stored_at: NOW,
+            initial_age: 0,
+            lifetime: 1000,
+            stale_window: 1,
+            ..Freshness::default()
+        };
         assert_eq!(times.state(NOW - 99_999), State::Fresh);
         assert_eq!(times.age(NOW - 99_999), 0);
         assert_eq!(times.state(NOW + 999), State::Fresh);
         assert_eq!(times.state(NOW + 1000), State::Stale);
-        assert_eq!(times.state(NOW + 1499), State::Stale);
-        assert_eq!(times.state(NOW + 1500), State::Expired);
-        assert_eq!(times.deadline(), NOW + 1500);
+        assert_eq!(times.state(NOW + 1999), State::Stale);
+        assert_eq!(times.state(NOW + 2000), State::Expired);
+        assert_eq!(times.deadline(), NOW + 2000);
     }
 }

@@ -2,11 +2,17 @@
 
 mod answer;
 mod freshness;
+mod reuse;
+#[cfg(test)]
+mod rows;
+mod shared;
 mod storable;
 mod stored;
 
 pub use answer::Answer;
 pub use freshness::{Freshness, Overrides, State};
+pub use reuse::{Forwarded, Reuse, reuse};
+pub use shared::{Decision, Exchange, decide, is_shareable};
 pub use storable::{Refused, Rejected, Storable, storable};
 pub use stored::Stored;
 

@@ -28,11 +28,19 @@ pub enum Refused {
     Vary,
     /// Body, header fields, key and tags exceed the bound for one entry, or the entry exceeds the store's.
     TooLarge,
+    /// Nobody says how long the response is fresh, and nothing allows to guess (RFC 9111, section 4.2.2).
+    NoFreshness,
+    /// The request has `Authorization` and the response does not allow to share what it answers (section 3.5).
+    Authorization,
+    /// The request says `no-store` (section 5.2.1.5).
+    RequestNoStore,
+    /// 206: part of a response is not a response.
+    PartialContent,
 }
 
 impl Refused {
     /// Every reason, in the order of their numbers.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 14] = [
         Self::NoStore,
         Self::NoCache,
         Self::Private,
@@ -43,6 +51,10 @@ impl Refused {
         Self::CacheTag,
         Self::Vary,
         Self::TooLarge,
+        Self::NoFreshness,
+        Self::Authorization,
+        Self::RequestNoStore,
+        Self::PartialContent,
     ];
 
     /// The reason's name in counts and events.
@@ -58,6 +70,10 @@ impl Refused {
             Self::CacheTag => "cache-tag",
             Self::Vary => "vary",
             Self::TooLarge => "too-large",
+            Self::NoFreshness => "no-freshness",
+            Self::Authorization => "authorization",
+            Self::RequestNoStore => "request-no-store",
+            Self::PartialContent => "partial-content",
         }
     }
 }
@@ -110,7 +126,7 @@ impl Storable {
 /// Its names are asked for where a request does not tell them, and there has to be room for the question.
 const MOST_VARY_BYTES: usize = 4096;
 
-/// Decides whether the response is stored. `admitted` says that responses of the request's method are.
+/// Decides whether a response that is put is stored. `admitted` says that responses of the request's method are.
 ///
 /// # Errors
 /// The outer error is the caller's, the inner one the response's.
@@ -121,24 +137,29 @@ pub fn storable(admitted: bool, head: ResponseHead<'_>) -> Result<Result<Storabl
     if head.status == 206 {
         return Err(Rejected::PartialContent);
     }
-    let vary = head.fields.value("vary").unwrap_or_default();
-    let names = field_names(vary);
-    if names.contains("*") {
+    if is_vary_any(head.fields) {
         return Err(Rejected::VaryAny);
     }
-    if !names.are_tokens() || vary.len() > MOST_VARY_BYTES {
-        return Ok(Err(Refused::Vary));
-    }
-    Ok(judge(head, names))
+    let directives = Directives::of(head.fields);
+    let permitted = permits(&directives.general).and_then(|()| permits(&directives.targeted));
+    Ok(keepable(head, directives, permitted))
 }
 
-fn judge(head: ResponseHead<'_>, vary: Names) -> Result<Storable, Refused> {
-    if head.status < 200 || head.status == 304 {
-        return Err(Refused::Status);
+/// The same for a response that a shared cache finds on its way (RFC 9111, section 3). `permitted` is what its directives say.
+///
+/// # Errors
+/// Why it is not stored.
+pub fn keepable(
+    head: ResponseHead<'_>,
+    directives: Directives,
+    permitted: Result<(), Refused>,
+) -> Result<Storable, Refused> {
+    let vary = vary(head.fields)?;
+    match head.status {
+        206 => return Err(Refused::PartialContent),
+        304 | ..200 => return Err(Refused::Status),
+        _ => permitted?,
     }
-    let directives = Directives::of(head.fields);
-    permits(&directives.general)?;
-    permits(&directives.targeted)?;
     if is_event_stream(head.fields) {
         return Err(Refused::EventStream);
     }
@@ -148,6 +169,17 @@ fn judge(head: ResponseHead<'_>, vary: Names) -> Result<Storable, Refused> {
     let dropped = dropped_fields(head.fields, &directives);
     let tags = cache_tags(head.fields)?;
     Ok(Storable { vary, tags, directives, dropped })
+}
+
+fn is_vary_any(fields: Fields<'_>) -> bool {
+    members(fields.value("vary").unwrap_or_default()).any(|name| name == "*")
+}
+
+fn vary(fields: Fields<'_>) -> Result<Names, Refused> {
+    let vary = fields.value("vary").unwrap_or_default();
+    let names = field_names(vary);
+    let honoured = names.are_tokens() && !names.contains("*") && vary.len() <= MOST_VARY_BYTES;
+    if honoured { Ok(names) } else { Err(Refused::Vary) }
 }
 
 fn takes_cookies_out(Directives { general, targeted }: &Directives) -> bool {
@@ -176,13 +208,15 @@ fn is_event_stream(fields: Fields<'_>) -> bool {
 /// Hop-by-hop fields (RFC 9111, section 3.1), what `private` and `no-cache` name, and the fields that are
 /// consumed here: tags, and an age that is counted on.
 fn dropped_fields(fields: Fields<'_>, directives: &Directives) -> Names {
-    const ALWAYS: [&str; 10] = [
+    const ALWAYS: [&str; 12] = [
         "age",
         "cache-tag",
         "connection",
         "keep-alive",
         "proxy-authenticate",
+        "proxy-authentication-info",
         "proxy-authorization",
+        "proxy-connection",
         "te",
         "trailer",
         "transfer-encoding",

@@ -4,8 +4,7 @@ use hashbrown::{HashMap, HashSet};
 
 use super::eviction::Id;
 use super::shelves::Shelves;
-use crate::field::Names;
-use crate::key::Digest;
+use crate::key::{Digest, Selecting};
 
 impl Shelves {
     /// Panics where an index, a count or the bound does not agree with the entries.
@@ -40,13 +39,13 @@ impl Shelves {
     }
 
     fn validate_variants(&self) {
-        let mut counted: HashMap<(Digest, &Names), usize> = HashMap::new();
+        let mut counted: HashMap<(Digest, &Selecting), usize> = HashMap::new();
         for (_, slot) in &self.slots {
             if let Some((digest, vary)) = slot.varied.as_deref() {
                 *counted.entry((*digest, vary)).or_default() += 1;
             }
         }
-        let known: HashMap<(Digest, &Names), usize> =
+        let known: HashMap<(Digest, &Selecting), usize> =
             self.variants.iter().map(|(digest, vary, entries)| ((digest, vary), entries)).collect();
         assert_eq!(known, counted, "variants");
     }

@@ -1,7 +1,6 @@
 //! An entry, and what it costs to keep.
 
-use crate::field::Names;
-use crate::key::Digest;
+use crate::key::{Digest, Selecting};
 use crate::policy::{Freshness, Stored};
 
 /// An entry on its way into the store.
@@ -14,7 +13,7 @@ pub struct Entry {
     /// The digest of this variant of the key; the key's own where the response has no `Vary` of its own.
     pub variant: Digest,
     /// The response's own selecting fields, without those in the key.
-    pub vary: Names,
+    pub vary: Selecting,
     /// Tags, each once.
     pub tags: Vec<String>,
     /// Its times.
@@ -25,7 +24,7 @@ pub struct Entry {
 
 /// What an entry costs beyond its key, head, body and tags, in bytes: its place in the slab, the tables, the
 /// order and the indexes, and what the allocator adds. A test compares it with what is really allocated.
-const ENTRY_OVERHEAD: usize = 480;
+const ENTRY_OVERHEAD: usize = 496;
 
 /// What a tag of an entry costs beyond its name.
 const TAG_OVERHEAD: usize = 144;
@@ -41,7 +40,7 @@ impl Entry {
     /// What the store adds to that, in bytes.
     pub(super) fn overhead_bytes(&self) -> u64 {
         // A variant may be the only one of its kind, and then the fields that select it are held twice.
-        let varied = if self.vary.is_empty() { 0 } else { ENTRY_OVERHEAD + 2 * self.vary.heap_bytes() };
+        let varied = if self.vary.is_empty() { 0 } else { ENTRY_OVERHEAD + 2 * self.vary.names.heap_bytes() };
         (ENTRY_OVERHEAD + varied + self.tags.len() * TAG_OVERHEAD) as u64
     }
 }

@@ -9,7 +9,7 @@ use super::entry::Entry;
 use super::memory::{Bounds, Found, Memory, Selector};
 use crate::field::Names;
 use crate::field::lines::Fields;
-use crate::key::Key;
+use crate::key::{Key, Selecting};
 use crate::policy::{Freshness, Stored};
 
 const URL: &str = "https://a.example/p";
@@ -25,13 +25,21 @@ fn store() -> Arc<Memory> {
 
 /// Puts a response whose body tells who made it.
 fn put(store: &Memory, body: &str, since: u64, stored_at: i64) -> bool {
-    let times = Freshness { stored_at, initial_age: 0, lifetime: 5_000, stale_window: 60_000 };
+    let times =
+        Freshness { stored_at, initial_age: 0, lifetime: 5_000, stale_window: 60, ..Freshness::default() };
     let mut stored = Stored::new(200, "\n".into());
     stored.set_body(Some(body.as_bytes().into()));
     let key = key();
     let (digest, tags) = (key.digest(), vec!["t".into()]);
-    let entry =
-        Entry { digest, variant: digest, key: key.into_text(), vary: Names::default(), tags, times, stored };
+    let entry = Entry {
+        digest,
+        variant: digest,
+        key: key.into_text(),
+        vary: Selecting::default(),
+        tags,
+        times,
+        stored,
+    };
     store.put(entry, since, stored_at).is_ok()
 }
 

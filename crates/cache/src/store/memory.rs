@@ -4,10 +4,11 @@
 use std::sync::Arc;
 
 use super::entry::Entry;
+use super::selection::Selection;
 use super::shelves::Shelves;
 use crate::field::lines::{Fields, Untold};
-use crate::key::Key;
-use crate::policy::{Freshness, Refused, State, Stored};
+use crate::key::{Digest, Key};
+use crate::policy::{Freshness, Refused, Reuse, State, Stored};
 use crate::sync::RwLock;
 
 /// How much a store may hold.
@@ -125,12 +126,74 @@ impl Memory {
     /// # Errors
     /// [`NotStored`] where the entry exceeds a bound or was purged since; nothing has changed then.
     pub fn put(&self, entry: Entry, since: u64, now: i64) -> Result<(), NotStored> {
+        let cost = self.cost(&entry)?;
+        self.shelves.write().put(entry, cost, since, now)
+    }
+
+    fn cost(&self, entry: &Entry) -> Result<u64, NotStored> {
         let payload = entry.payload_bytes();
         let cost = payload + entry.overhead_bytes();
         if payload > self.bounds.entry_bytes || cost > self.bounds.bytes {
             return Err(NotStored::Refused(Refused::TooLarge));
         }
-        self.shelves.write().put(entry, cost, since, now)
+        Ok(cost)
+    }
+
+    /// Selects the entry for a request, be it past serving. See [`Selection`].
+    pub(crate) fn select(
+        &self,
+        key: &Key,
+        fields: Fields<'_>,
+        now: i64,
+        patience: i64,
+        judge: impl Fn(&Freshness) -> Reuse,
+    ) -> Result<Selection, Untold> {
+        self.shelves.read().select(key, fields, now, patience, judge)
+    }
+
+    /// A refresh of the entry has failed: the next is put off.
+    pub(crate) fn put_off(&self, variant: &Digest, stored: &Arc<Stored>, now: i64) {
+        self.shelves.read().put_off(variant, stored, now);
+    }
+
+    /// Who has been elected to refresh the entry will not.
+    pub(crate) fn call_off(&self, variant: &Digest, stored: &Arc<Stored>) {
+        self.shelves.read().call_off(variant, stored);
+    }
+
+    /// Removes the entry that has `stored`.
+    pub(crate) fn retire(&self, variant: &Digest, stored: &Arc<Stored>) {
+        self.shelves.write().retire(variant, stored);
+    }
+
+    /// The entries of a key, the one put last first, each as it would be put anew.
+    pub(crate) fn standing(&self, key: &Key) -> Vec<(Arc<Stored>, Entry)> {
+        self.shelves.read().standing(key)
+    }
+
+    /// Puts `entry` in the place of the one that has `stored`, on the terms of [`put`](Self::put).
+    ///
+    /// # Errors
+    /// As for [`put`](Self::put), and where it is no longer there.
+    pub(crate) fn replace(
+        &self,
+        stored: &Arc<Stored>,
+        entry: Entry,
+        since: u64,
+        now: i64,
+    ) -> Result<(), NotStored> {
+        let cost = self.cost(&entry)?;
+        self.shelves.write().replace(stored, entry, cost, since, now)
+    }
+
+    /// Removes every entry for the canonical `url`, and holds writes back that began before.
+    pub(crate) fn invalidate(&self, url: &str) -> u64 {
+        self.shelves.write().invalidate(url)
+    }
+
+    /// Whether nothing of the content was purged since the sequence stood at `since`.
+    pub(crate) fn passes(&self, since: u64, key: &str, tags: &[String]) -> bool {
+        self.shelves.read().passes(since, key, tags)
     }
 
     /// Removes the variant that [`get`](Self::get) would find, and holds writes to the key back that began before.

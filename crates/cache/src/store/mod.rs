@@ -11,8 +11,10 @@ mod eviction;
 mod interleavings;
 mod memory;
 mod purge;
+mod selection;
 mod shelves;
 
 pub use entry::Entry;
 pub(crate) use memory::Found;
 pub use memory::{Bounds, Memory, NotStored, Selector, Usage};
+pub(crate) use selection::{Selected, Selection};

@@ -12,7 +12,7 @@ use crate::policy::State;
 
 impl Shelves {
     pub(super) fn delete(&mut self, key: &Key, fields: Fields<'_>, now: i64) -> Result<bool, Untold> {
-        let found = self.find(key, fields, now)?;
+        let found = self.find_held(key, fields, now)?;
         self.fence.advance();
         self.fence.mark(Purged::Key(key.text()));
         if let Some(id) = found {
@@ -65,6 +65,17 @@ impl Shelves {
         selected.extend(selector.key.iter().flat_map(|key| self.ordered.of_key(key)));
         selected.extend(selector.prefix.iter().flat_map(|prefix| self.ordered.with_prefix(prefix)));
         selected
+    }
+
+    /// Removes every entry for the canonical `url`, and holds writes back that began before. Returns how many they were.
+    pub(super) fn invalidate(&mut self, url: &str) -> u64 {
+        self.fence.advance();
+        self.fence.mark(Purged::Url(url));
+        let stored = self.ordered.with_prefix(&format!("{url}#"));
+        for &id in &stored {
+            self.remove(id);
+        }
+        stored.len() as u64
     }
 
     /// Ends the entry's freshness now. One without a stale window is gone with it.

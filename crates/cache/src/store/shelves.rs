@@ -9,29 +9,28 @@ use slab::Slab;
 use super::entry::Entry;
 use super::eviction::{Eviction, Id, Standing};
 use super::memory::{Found, NotStored, Sight, Usage};
-use crate::field::Names;
 use crate::field::lines::{Fields, Untold};
-use crate::flight::{Election, Fence};
+use crate::flight::{Election, Fence, PATIENCE_MS};
 use crate::index::{Deadlines, Ordered, TagId, Tags, Variants};
-use crate::key::{Digest, Key};
+use crate::key::{Digest, Key, Selecting};
 use crate::policy::{Freshness, State, Stored};
 
 /// What a place without an entry takes: in the slab, the table and the order of eviction, which shrink only together.
-const PLACE_BYTES: u64 = 192;
+const PLACE_BYTES: u64 = 216;
 
 #[derive(Debug)]
 pub(super) struct Slot {
     pub(super) key: Arc<str>,
     pub(super) variant: Digest,
     /// Where the response has selecting fields of its own: the key's digest, and those fields.
-    pub(super) varied: Option<Box<(Digest, Names)>>,
+    pub(super) varied: Option<Box<(Digest, Selecting)>>,
     pub(super) tags: Box<[TagId]>,
     pub(super) cost: u64,
     /// Counts puts, so that of two variants that answer a request the later one is known.
-    order: u64,
+    pub(super) order: u64,
     pub(super) times: Freshness,
     pub(super) election: Election,
-    stored: Arc<Stored>,
+    pub(super) stored: Arc<Stored>,
 }
 
 #[derive(Debug)]
@@ -70,12 +69,12 @@ impl Shelves {
 
     pub(super) fn get(&self, key: &Key, fields: Fields<'_>, now: i64) -> Result<Found, Untold> {
         let since = self.fence.sequence();
-        let Some(id) = self.find(key, fields, now)? else {
+        let Some(id) = self.find_served(key, fields, now)? else {
             return Ok(Found::Nothing { since });
         };
         let slot = &self.slots[id as usize];
         let state = slot.times.state(now);
-        if state == State::Stale && slot.election.elects(now) {
+        if state == State::Stale && slot.election.elects(now, PATIENCE_MS) {
             return Ok(Found::Elected { since });
         }
         self.eviction.touch(id);
@@ -87,7 +86,7 @@ impl Shelves {
     }
 
     pub(super) fn look(&self, key: &Key, fields: Fields<'_>, now: i64) -> Result<Option<Sight>, Untold> {
-        let found = self.find(key, fields, now)?.map(|id| &self.slots[id as usize]);
+        let found = self.find_served(key, fields, now)?.map(|id| &self.slots[id as usize]);
         Ok(found.map(|slot| Sight {
             times: slot.times,
             tags: slot.tags.iter().map(|&tag| self.tags.name(tag).to_owned()).collect(),
@@ -95,9 +94,23 @@ impl Shelves {
         }))
     }
 
-    /// The entry that answers: of several, the one put last.
-    pub(super) fn find(&self, key: &Key, fields: Fields<'_>, now: i64) -> Result<Option<Id>, Untold> {
-        let live = |id: &Id| self.state(*id, now) != State::Expired;
+    /// The entry that answers without being validated.
+    pub(super) fn find_served(&self, key: &Key, fields: Fields<'_>, now: i64) -> Result<Option<Id>, Untold> {
+        self.find(key, fields, |id| self.state(*id, now).is_served())
+    }
+
+    /// The entry that answers, be it after it has been validated.
+    pub(super) fn find_held(&self, key: &Key, fields: Fields<'_>, now: i64) -> Result<Option<Id>, Untold> {
+        self.find(key, fields, |id| self.state(*id, now) != State::Expired)
+    }
+
+    /// The entry that the request selects among those that are `live`: of several, the one put last.
+    pub(super) fn find(
+        &self,
+        key: &Key,
+        fields: Fields<'_>,
+        live: impl Fn(&Id) -> bool + Copy,
+    ) -> Result<Option<Id>, Untold> {
         let mut found = self.lookup(&key.digest()).filter(live);
         for vary in self.variants.of_key(key.digest()) {
             let variant = key.variant(vary, fields);

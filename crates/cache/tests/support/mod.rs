@@ -48,7 +48,11 @@ pub fn put(
 ) -> Option<Result<(), NotStored>> {
     let head = ResponseHead { status: 200, reason: "OK", fields: Fields::new(content.fields) };
     let options = PutOptions {
-        overrides: Overrides { ttl: Some(content.ttl), stale_while_revalidate: Some(content.window) },
+        overrides: Overrides {
+            ttl: Some(content.ttl),
+            stale_while_revalidate: Some(content.window),
+            ..Overrides::default()
+        },
         vary: None,
         tags: content.tags.iter().map(|&tag| tag.to_owned()).collect(),
     };

@@ -1,0 +1,225 @@
+//! The story of a body on its way from a handler to the store, to its client and to those who read along.
+
+use std::sync::Arc;
+
+use crate::cache::Cache;
+use crate::flight::{Landing, Lead, Waiter, Writing};
+use crate::instance::Instance;
+use crate::key::{Digest, Selecting};
+use crate::policy::{Freshness, Refused, Stored, is_shareable};
+use crate::reader::Reader;
+use crate::serve::Run;
+use crate::stats::count;
+use crate::store::{Entry, NotStored, Selected};
+
+/// How far a writer may be ahead of the slowest reader of a body that is not kept, in bytes.
+const WINDOW_BYTES: u64 = 256 * 1024;
+
+/// The most that is kept for others of the body of an error, in bytes.
+const MOST_FAILURE_BYTES: u64 = 64 * 1024;
+
+/// The body and who waits for it.
+#[derive(Debug)]
+pub struct Fill {
+    lead: Option<Lead>,
+    key: Digest,
+    body: Writing,
+    /// What it is stored as; `None` where it is not, or no longer.
+    entry: Option<Entry>,
+    /// Bytes up to which all of it is kept.
+    room: u64,
+    passing: bool,
+    expected: Option<u64>,
+    length: u64,
+    since: u64,
+    /// The entry that it is to refresh in the background.
+    refreshes: Option<Selected>,
+}
+
+/// What the writer of a body is to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Write on.
+    Go,
+    /// Wait for the readers.
+    Wait,
+    /// Stop: nobody reads it.
+    Stop,
+}
+
+/// How a body has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The response is stored.
+    Stored,
+    /// It is not, for this reason; who reads it has got all of it.
+    NotStored(NotStored),
+    /// It has gone past, as was to be expected.
+    Past,
+    /// It is not as long as the response says.
+    WrongLength,
+}
+
+impl Fill {
+    /// The body of an error, which is not stored and does for all that wait.
+    pub(crate) fn of_failure(lead: Lead, key: Digest, stored: Stored, expected: Option<u64>) -> Self {
+        let body = Writing::begin();
+        lead.land(Arc::new(Landing {
+            stored: Arc::new(stored),
+            times: Freshness::default(),
+            vary: Selecting::default(),
+            variant: key,
+            tags: Vec::new(),
+            body: Arc::clone(body.body()),
+            stays: false,
+        }));
+        let (lead, room) = (Some(lead), MOST_FAILURE_BYTES);
+        Self {
+            lead,
+            key,
+            body,
+            entry: None,
+            room,
+            passing: false,
+            expected,
+            length: 0,
+            since: 0,
+            refreshes: None,
+        }
+    }
+
+    /// Begins the body of a response that is stored as `entry`, and lets those who wait read along where it may answer them.
+    pub(crate) fn begin(run: &mut Run, expected: Option<u64>, entry: Entry, room: u64, now: i64) -> Self {
+        let (key, body, since) = (entry.digest, Writing::begin(), run.since);
+        let refreshes = run.selected.take().filter(|_| run.background);
+        let lead = match run.lead.take() {
+            Some(lead) if !is_shareable(&entry.times) => {
+                lead.alone(now);
+                None
+            }
+            lead => lead,
+        };
+        if let Some(lead) = &lead {
+            lead.land(Arc::new(Landing {
+                stored: Arc::new(entry.stored.with_head(entry.stored.head().to_owned())),
+                times: entry.times,
+                vary: entry.vary.clone(),
+                variant: entry.variant,
+                tags: entry.tags.clone(),
+                body: Arc::clone(body.body()),
+                stays: true,
+            }));
+        }
+        Self {
+            lead,
+            key,
+            body,
+            entry: Some(entry),
+            room,
+            passing: false,
+            expected,
+            length: 0,
+            since,
+            refreshes,
+        }
+    }
+
+    /// Adds bytes to the body. Where they are more than the response says, it breaks off. Where they are more than there is room
+    /// for, it goes past from here.
+    pub fn append(&mut self, bytes: Arc<[u8]>, now: i64) {
+        self.length += bytes.len() as u64;
+        if self.is_too_long() {
+            self.body.end(Err("the body is longer than its Content-Length".into()));
+            return;
+        }
+        self.body.append(bytes);
+        if self.length > self.room && !self.passing {
+            self.passing = true;
+            self.body.pass();
+            if let Some(lead) = self.lead.take() {
+                lead.alone(now);
+            }
+        }
+    }
+
+    /// A reader from the beginning, for the client that the run was made for.
+    pub fn reader(&self) -> Option<Reader> {
+        Reader::open(self.body.body())
+    }
+
+    /// What the writer is to do; `waiter` is told when it may go on.
+    pub fn progress(&self, waiter: Waiter) -> Progress {
+        if self.is_too_long() {
+            return Progress::Stop;
+        }
+        if !self.passing {
+            return Progress::Go;
+        }
+        match self.body.backlog(waiter) {
+            (_, 0) => Progress::Stop,
+            (bytes, _) if bytes > WINDOW_BYTES => Progress::Wait,
+            _ => Progress::Go,
+        }
+    }
+
+    /// Leaves behind who holds others up.
+    pub fn shed(&self) {
+        self.body.shed();
+    }
+
+    /// Ends the body without storing anything.
+    pub fn end(self) {
+        self.body.end(Ok(()));
+    }
+
+    /// Breaks the body off without a word to anyone but its readers.
+    pub fn break_off(self, why: &str) {
+        self.body.end(Err(why.into()));
+    }
+
+    fn is_too_long(&self) -> bool {
+        self.expected.is_some_and(|expected| self.length > expected)
+    }
+}
+
+impl Cache {
+    /// Ends the body and stores the response; `has_body` tells an empty body from none.
+    pub fn finish(&self, fill: Fill, has_body: bool, now: i64) -> Ended {
+        if has_body && fill.expected.is_some_and(|expected| expected != fill.length) {
+            self.break_off(fill, "the body is not as long as its Content-Length says", now);
+            return Ended::WrongLength;
+        }
+        let Fill { lead, key, body, entry, passing, since, .. } = fill;
+        let whole = body.end(Ok(()));
+        let Some(mut entry) = entry else {
+            return Ended::Past;
+        };
+        if passing {
+            return Ended::NotStored(NotStored::Refused(self.refuse(Refused::TooLarge)));
+        }
+        let Instance { store, counters, flights, .. } = self.instance();
+        let served = entry.times.state(now).is_served();
+        entry.stored.set_body(whole.filter(|_| has_body));
+        if let Err(why) = store.put(entry, since, now) {
+            self.count_not_stored(why);
+            return Ended::NotStored(why);
+        }
+        count(&counters.puts);
+        match lead {
+            Some(lead) => lead.complete(),
+            None if served => flights.forget(key),
+            None => {}
+        }
+        Ended::Stored
+    }
+
+    /// The body has broken off. A refresh in the background that ends so is put off.
+    pub fn break_off(&self, fill: Fill, why: &str, now: i64) {
+        let Instance { store, counters, .. } = self.instance();
+        if let Some(Selected { variant, stored, .. }) = &fill.refreshes {
+            count(&counters.failed_refreshes);
+            store.put_off(variant, stored, now);
+        }
+        fill.break_off(why);
+    }
+}

@@ -1,0 +1,67 @@
+//! Whether a stored response answers a request as it is (RFC 9111, section 4).
+
+use super::{Freshness, State};
+use crate::field::RequestControl;
+
+/// Why a request goes on to the handler, in the words of RFC 9211, section 2.2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forwarded {
+    /// A rule makes the request skip the cache.
+    Bypass,
+    /// Responses to the method are not stored.
+    Method,
+    /// Nothing is stored for the key.
+    UriMiss,
+    /// What is stored for the key is selected by other request fields.
+    VaryMiss,
+    /// What is stored may not be served without being validated.
+    Stale,
+    /// What is stored is fresh, and the request wants it validated.
+    Request,
+}
+
+impl Forwarded {
+    /// Its word in `Cache-Status`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Bypass => "bypass",
+            Self::Method => "method",
+            Self::UriMiss => "uri-miss",
+            Self::VaryMiss => "vary-miss",
+            Self::Stale => "stale",
+            Self::Request => "request",
+        }
+    }
+}
+
+/// What is done with a stored response that the request selects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reuse {
+    /// It is served.
+    Serve,
+    /// It is served, and one caller refreshes it (RFC 5861, section 3).
+    ServeAndRefresh,
+    /// It is validated first.
+    Validate(Forwarded),
+}
+
+/// Decides on an entry of `times` at `now` for a request with the directives `asked`.
+pub fn reuse(times: &Freshness, asked: RequestControl, now: i64) -> Reuse {
+    let ms = |seconds: u32| i64::from(seconds) * 1000;
+    let (state, age) = (times.state(now), times.age(now));
+    let (left, staleness) = (times.lifetime - age, age - times.lifetime);
+    let too_old = asked.max_age.is_some_and(|most| age > ms(most));
+    // Who says how old a response may be takes none that is stale, unless it says that too (section 5.2.1.1).
+    let wants_fresh = asked.max_age.is_some() && asked.max_stale.is_none();
+    let refused = asked.wants_new() || too_old || asked.min_fresh.is_some_and(|least| left < ms(least));
+    let too_stale = asked.max_stale.is_some_and(|most| staleness > ms(most));
+    let taken_stale = !times.strict && asked.max_stale.is_some() && !too_stale;
+    match state {
+        State::Fresh if refused => Reuse::Validate(Forwarded::Request),
+        State::Fresh => Reuse::Serve,
+        _ if refused || wants_fresh || too_stale => Reuse::Validate(Forwarded::Stale),
+        State::Stale => Reuse::ServeAndRefresh,
+        _ if taken_stale => Reuse::Serve,
+        _ => Reuse::Validate(Forwarded::Stale),
+    }
+}

@@ -1,0 +1,205 @@
+//! What a shared cache between a client and a handler does with a response (RFC 9111, sections 3 and 4.2): whether it stores
+//! it, and for how long.
+
+use super::freshness::{expires, own_age, written};
+use super::storable::keepable;
+use super::{Directives, Freshness, Overrides, Refused, ResponseHead, State, Storable};
+use crate::field::lines::Fields;
+use crate::field::{CacheControl, Scope, date_seconds};
+use crate::rule::Terms;
+
+/// How long a response with a validator is kept behind its freshness lifetime: a handler that is asked then
+/// need not send it again.
+const KEPT_WITH_VALIDATOR_SECONDS: u32 = 3_600;
+
+/// The same for one without, for requests that take it stale.
+const KEPT_WITHOUT_SECONDS: u32 = 60;
+
+/// Of a response whose freshness is guessed, the share of the time since it was modified (section 4.2.2).
+const HEURISTIC_SHARE: i64 = 10;
+
+/// The longest freshness that is guessed, in seconds.
+const MOST_HEURISTIC_SECONDS: i64 = 86_400;
+
+/// What the request and the course of the exchange say on storing the response.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Exchange {
+    /// The request says `no-store`.
+    pub no_store: bool,
+    /// The request has `Authorization`, which is not in the key.
+    pub authorized: bool,
+    /// When the handler was asked.
+    pub requested_at: i64,
+    /// When its response came.
+    pub responded_at: i64,
+}
+
+/// A response that is stored, and on what terms.
+#[derive(Debug)]
+pub struct Decision {
+    /// What of it is kept.
+    pub storable: Storable,
+    /// Its times.
+    pub times: Freshness,
+    /// The `Cache-Control` to store in place of the response's, where the configuration decides.
+    pub cache_control: Option<String>,
+}
+
+/// Decides on a response: the configured lifetime first, where the status lets it count, else the response's own.
+///
+/// # Errors
+/// Why it is not stored.
+pub fn decide(
+    head: ResponseHead<'_>,
+    overrides: Overrides,
+    terms: &Terms,
+    exchange: Exchange,
+) -> Result<Decision, Refused> {
+    let configured = overrides.ttl.or(terms.ttl).filter(|_| is_configurable(head.status));
+    let (governing, targeted) = governing(head.fields);
+    let permitted = permits(&governing, head, configured, exchange);
+    let storable = keepable(head, Directives::of(head.fields), permitted)?;
+    let lifetime = match configured {
+        Some(seconds) => seconds,
+        None => own_lifetime(&governing, targeted, head, exchange).ok_or(Refused::NoFreshness)?,
+    };
+    let windows = Windows::of(overrides, terms, &governing, configured.is_some());
+    let mut times = Freshness {
+        stored_at: exchange.responded_at,
+        initial_age: if configured.is_some() { 0 } else { corrected_age(head.fields, exchange) },
+        lifetime: i64::from(lifetime) * 1000,
+        stale_window: windows.stale,
+        error_window: windows.error,
+        kept: 0,
+        strict: windows.strict,
+    };
+    times.kept = kept(&times, head.fields);
+    if times.state(exchange.responded_at) == State::Expired {
+        return Err(if governing.no_cache == Scope::Whole { Refused::NoCache } else { Refused::Expired });
+    }
+    let cache_control = configured.map(|ttl| written(ttl, windows.stale));
+    Ok(Decision { storable, times, cache_control })
+}
+
+/// Whether the response that `decide` has accepted may answer other requests than the one that it was made for.
+pub fn is_shareable(times: &Freshness) -> bool {
+    times.state(times.stored_at).is_served()
+}
+
+/// The directives that count: those of `CDN-Cache-Control` where it can be read, and then no others (RFC 9213, section 2.2).
+fn governing(fields: Fields<'_>) -> (CacheControl, bool) {
+    match fields.value("cdn-cache-control").and_then(CacheControl::parse_targeted) {
+        Some(targeted) => (targeted, true),
+        None => (fields.value("cache-control").map(CacheControl::parse).unwrap_or_default(), false),
+    }
+}
+
+fn permits(
+    governing: &CacheControl,
+    head: ResponseHead<'_>,
+    configured: Option<u32>,
+    exchange: Exchange,
+) -> Result<(), Refused> {
+    if exchange.no_store {
+        Err(Refused::RequestNoStore)
+    } else if governing.must_understand && !is_understood(head.status) {
+        Err(Refused::Status)
+    } else if governing.no_store && !governing.must_understand {
+        Err(Refused::NoStore)
+    } else if governing.private == Scope::Whole {
+        Err(Refused::Private)
+    } else if governing.no_cache == Scope::Whole && configured.is_some() {
+        Err(Refused::NoCache)
+    } else if exchange.authorized && !allows_authorized(governing) {
+        Err(Refused::Authorization)
+    } else {
+        Ok(())
+    }
+}
+
+/// Section 3.5.
+fn allows_authorized(governing: &CacheControl) -> bool {
+    governing.public || governing.must_revalidate || governing.s_maxage.is_some()
+}
+
+/// Statuses whose demands on caches are known here, for `must-understand` (section 5.2.2.3).
+fn is_understood(status: u16) -> bool {
+    matches!(
+        status,
+        200..=205 | 300..=303 | 307 | 308 | 400..=418 | 421 | 422 | 426 | 428 | 429 | 431 | 451 | 500..=505 | 511
+    )
+}
+
+/// Statuses whose freshness may be guessed (RFC 9110, section 15.1), without 206.
+fn is_heuristic(status: u16) -> bool {
+    matches!(status, 200 | 203 | 204 | 300 | 301 | 308 | 404 | 405 | 410 | 414 | 501)
+}
+
+/// Statuses for which a configured lifetime is meant: no errors of the moment, which only the response itself can declare
+/// to last.
+fn is_configurable(status: u16) -> bool {
+    is_heuristic(status) || matches!(status, 302 | 303 | 307)
+}
+
+/// Section 4.2.1, in seconds. What is to be validated each time is never fresh, but may be stored where it might be fresh.
+fn own_lifetime(
+    governing: &CacheControl,
+    targeted: bool,
+    head: ResponseHead<'_>,
+    exchange: Exchange,
+) -> Option<u32> {
+    let expires = || if targeted { None } else { expires(head.fields, exchange.responded_at) };
+    let may_guess = governing.public || is_heuristic(head.status);
+    if governing.no_cache == Scope::Whole {
+        return governing.lifetime().or_else(expires).or(may_guess.then_some(0)).map(|_| 0);
+    }
+    let guess = || if may_guess { heuristic_lifetime(head.fields, exchange.responded_at) } else { None };
+    governing.lifetime().or_else(expires).or_else(guess)
+}
+
+fn heuristic_lifetime(fields: Fields<'_>, now: i64) -> Option<u32> {
+    let modified = date_seconds(fields.value("last-modified")?)?;
+    let date = fields.value("date").and_then(date_seconds).unwrap_or(now / 1000);
+    Some(((date - modified) / HEURISTIC_SHARE).clamp(0, MOST_HEURISTIC_SECONDS) as u32)
+}
+
+/// Section 4.2.3, in milliseconds. The clock of `Date` is in whole seconds, and so is its difference to ours.
+fn corrected_age(fields: Fields<'_>, Exchange { requested_at, responded_at, .. }: Exchange) -> i64 {
+    let date = fields.value("date").and_then(date_seconds);
+    let apparent = date.map_or(0, |date| (responded_at.div_euclid(1000) - date).max(0) * 1000);
+    let delay = (responded_at - requested_at).max(0);
+    apparent.max(i64::from(own_age(fields)) * 1000 + delay)
+}
+
+fn kept(times: &Freshness, fields: Fields<'_>) -> u32 {
+    if fields.value("etag").is_some() || fields.value("last-modified").is_some() {
+        KEPT_WITH_VALIDATOR_SECONDS
+    } else if !times.strict && times.lifetime > 0 {
+        KEPT_WITHOUT_SECONDS
+    } else {
+        0
+    }
+}
+
+/// How long a response is served stale, in seconds.
+struct Windows {
+    stale: u32,
+    error: u32,
+    strict: bool,
+}
+
+impl Windows {
+    /// A window that is configured counts; the response's own only where nothing of it forbids stale responses.
+    /// `s-maxage` forbids them too (section 5.2.2.10), but not to whom the same response gives a window.
+    fn of(overrides: Overrides, terms: &Terms, governing: &CacheControl, configured: bool) -> Self {
+        let (forbidden, validates) = (governing.revalidates(), governing.no_cache == Scope::Whole);
+        let own_stale = governing.stale_while_revalidate.filter(|_| configured || !forbidden);
+        let stale = overrides.stale_while_revalidate.or(terms.stale_while_revalidate).or(own_stale);
+        let error = overrides.stale_if_error.or(governing.stale_if_error).filter(|_| !forbidden);
+        Self {
+            stale: stale.filter(|_| !validates).unwrap_or(0),
+            error: error.filter(|_| !validates).unwrap_or(0),
+            strict: forbidden || validates || governing.s_maxage.is_some(),
+        }
+    }
+}

@@ -1,0 +1,305 @@
+//! The story of what a wrapped handler answers: whether it is stored, and who else gets it (RFC 9111, section 3).
+
+use std::sync::Arc;
+
+use crate::cache::{Cache, Keyed, Request, Wanted};
+use crate::field::{CacheStatus, Handled, RequestControl, canonical, http_date};
+use crate::fill::Fill;
+use crate::flight::Failure;
+use crate::instance::Instance;
+use crate::key::Key;
+use crate::policy::{Answer, Exchange, Forwarded, Overrides, Refused, ResponseHead, Stored, decide};
+use crate::put::{entry, written};
+use crate::serve::{Run, Wrapping, as_get, is_safe};
+use crate::stats::{add, count};
+use crate::store::Selected;
+
+/// A response of the handler.
+#[derive(Clone, Debug)]
+pub struct Reply<'a> {
+    /// Its head.
+    pub head: ResponseHead<'a>,
+    /// The length of its body, where that is known.
+    pub length: Option<u64>,
+    /// What the handler is wrapped with.
+    pub overrides: Overrides,
+    /// Tags beside the configured ones.
+    pub tags: Vec<String>,
+}
+
+/// What becomes of a response of the handler.
+#[derive(Debug)]
+pub enum Responded {
+    /// It goes to its client, with this head, and to nobody else.
+    Pass(String, Passed),
+    /// The same, and others read along, or it is stored.
+    Fill(String, Box<Fill>),
+    /// Others read along, or it is stored, and its client, who has it already, is told so.
+    Known(Answer, Box<Fill>),
+    /// It is answered with this instead.
+    Answer(Answer),
+    /// The run is to be made again, without conditions.
+    Again,
+}
+
+/// What else there is to a response that goes to its client alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Passed {
+    /// Nothing.
+    Only,
+    /// It is not stored, for this reason.
+    Refused(Refused),
+    /// It is a refresh that has failed.
+    Failed,
+    /// Its request has changed something, and what its `Location` and `Content-Location` name is to be invalidated too
+    /// (RFC 9111, section 4.4).
+    Changed,
+}
+
+/// What becomes of a run that came to no response.
+#[derive(Debug)]
+pub enum Failed {
+    /// The stale response is served.
+    Answer(Answer),
+    /// The run has failed for all that waited.
+    Failure(Option<Arc<Failure>>),
+}
+
+impl Cache {
+    /// Decides what becomes of the response that `run` has brought for `request`.
+    ///
+    /// # Errors
+    /// [`Wanted`] where the request does not tell enough. Nothing has happened then.
+    pub fn respond(
+        &self,
+        run: &mut Run,
+        request: Request<'_>,
+        wrapping: &Wrapping,
+        reply: &Reply<'_>,
+        now: i64,
+    ) -> Result<Responded, Wanted> {
+        let status = reply.head.status;
+        if run.is_uncached() {
+            let changed = self.heed_unsafe(run, request, status)?;
+            let passed = if changed { Passed::Changed } else { Passed::Only };
+            return Ok(self.pass(run.why, reply, passed));
+        }
+        if request.method.eq_ignore_ascii_case("HEAD") {
+            self.heed_head(run, request, wrapping, reply, now)?;
+            return Ok(self.pass(run.why, reply, Passed::Only));
+        }
+        if status == 304 && run.validators() != (None, None) {
+            return self.not_modified(run, request, wrapping, reply, now);
+        }
+        if is_failure(status)
+            && let Some(instead) = self.heed_failure(run, request, status, now)?
+        {
+            return Ok(instead);
+        }
+        self.fill(run, request, wrapping, reply, now)
+    }
+
+    /// What the run is to its client: the response as it came.
+    fn pass(&self, why: Forwarded, reply: &Reply<'_>, passed: Passed) -> Responded {
+        let refused = match passed {
+            Passed::Refused(reason) => Some(reason),
+            Passed::Only | Passed::Failed | Passed::Changed => None,
+        };
+        let handled = forwarded(why, reply.head.status, false);
+        let status = self.cache_status(handled, None, refused.map(Refused::name));
+        Responded::Pass(outgoing(reply.head, None, &status), passed)
+    }
+
+    fn cache_status(&self, handled: Handled, ttl: Option<i64>, detail: Option<&'static str>) -> String {
+        CacheStatus { cache: self.identity(), handled, ttl, detail }.to_string()
+    }
+
+    /// The stale response in the place of an error, where there is one for that; a background run has simply failed.
+    fn heed_failure(
+        &self,
+        run: &mut Run,
+        request: Request<'_>,
+        status: u16,
+        now: i64,
+    ) -> Result<Option<Responded>, Wanted> {
+        let message = format!("the handler answered {status}");
+        if run.background {
+            self.put_off(run, &message, now);
+            return Ok(Some(Responded::Pass(String::new(), Passed::Failed)));
+        }
+        let Some(answer) = self.despite_failure(run.selected.as_ref(), request, now)? else {
+            return Ok(None);
+        };
+        run.lead.take().map(|lead| lead.fail(&message, now));
+        let handled = forwarded(run.why, status, false);
+        Ok(Some(Responded::Answer(answer.told(handled, None))))
+    }
+
+    fn fill(
+        &self,
+        run: &mut Run,
+        request: Request<'_>,
+        wrapping: &Wrapping,
+        reply: &Reply<'_>,
+        now: i64,
+    ) -> Result<Responded, Wanted> {
+        let Keyed { key, vary, applied, .. } = self.keyed(as_get(request), wrapping.vary.as_ref())?;
+        let exchange = Exchange {
+            no_store: RequestControl::of(request.fields)?.no_store,
+            authorized: !vary.contains("authorization") && request.fields.known("authorization")?.is_some(),
+            requested_at: run.began_at,
+            responded_at: now,
+        };
+        let decision = match decide(reply.head, reply.overrides, applied.terms, exchange) {
+            Ok(decision) => decision,
+            Err(reason) => return Ok(self.turn_away(run, &key, reply, reason, now)),
+        };
+        let date = reply.head.fields.value("date").is_none().then(|| http_date(now));
+        let lines = [("cache-control", decision.cache_control.as_deref()), ("date", date.as_deref())];
+        let (response, tags) =
+            ((reply.head, &decision.storable, true), [reply.tags.as_slice(), &applied.terms.tags]);
+        let entry = entry(&key, vary, request.fields, response, decision.times, &lines, tags)?;
+        let room = self.instance().store.room(&entry);
+        if reply.length.is_some_and(|length| length > room) {
+            return Ok(self.turn_away(run, &key, reply, Refused::TooLarge, now));
+        }
+        let known = Answer::under_way(Arc::new(entry.stored.clone()), entry.times, request.fields, now)?;
+        let ttl = (decision.times.lifetime - decision.times.age(now)).div_euclid(1000);
+        let handled = forwarded(run.why, reply.head.status, true);
+        let status = self.cache_status(handled, Some(ttl), None);
+        let head = outgoing(reply.head, decision.cache_control.as_deref(), &status);
+        let fill = Box::new(Fill::begin(run, reply.length, entry, room, now));
+        Ok(if known.status() == 304 {
+            Responded::Known(known.told(handled, None), fill)
+        } else {
+            Responded::Fill(head, fill)
+        })
+    }
+
+    /// What is not stored goes past, and whoever waits for it is left alone; but an error of the moment, which says nothing of
+    /// anyone, does for all that wait.
+    fn turn_away(&self, run: &mut Run, key: &Key, reply: &Reply<'_>, reason: Refused, now: i64) -> Responded {
+        self.refuse(reason);
+        let ResponseHead { status, fields, .. } = reply.head;
+        let Instance { store, .. } = self.instance();
+        if let Some(Selected { variant, stored, .. }) = run.selected.take_if(|_| supersedes(status, reason)) {
+            store.retire(&variant, &stored);
+        }
+        if is_failure(status) && reason == Refused::NoFreshness && fields.value("vary").is_none() {
+            return self.share_failure(run, key, reply);
+        }
+        if let Some(lead) = run.lead.take() {
+            lead.alone(now);
+        }
+        self.pass(run.why, reply, Passed::Refused(reason))
+    }
+
+    fn share_failure(&self, run: &mut Run, key: &Key, reply: &Reply<'_>) -> Responded {
+        let Some(lead) = run.lead.take() else {
+            return self.pass(run.why, reply, Passed::Only);
+        };
+        let handled = forwarded(run.why, reply.head.status, false);
+        let head = outgoing(reply.head, None, &self.cache_status(handled, None, None));
+        let stored = Stored::new(reply.head.status, written(reply.head, is_for_all, &[]));
+        let fill = Fill::of_failure(lead, key.digest(), stored, reply.length);
+        Responded::Fill(head, Box::new(fill))
+    }
+
+    /// A request that changes something and succeeds invalidates what is stored for its URL (section 4.4). Tells whether it is one.
+    fn heed_unsafe(&self, run: &Run, request: Request<'_>, status: u16) -> Result<bool, Wanted> {
+        let changed =
+            run.why == Forwarded::Method && !is_safe(request.method) && (200..400).contains(&status);
+        if changed {
+            self.invalidate(request)?;
+        }
+        Ok(changed)
+    }
+
+    /// Removes what is stored for the URL of `request`, in all variants and for all methods.
+    ///
+    /// # Errors
+    /// [`Wanted`] where the URL is not in serialised form.
+    pub fn invalidate(&self, request: Request<'_>) -> Result<(), Wanted> {
+        let url = canonical(request.url, request.serialised)?;
+        let Instance { store, counters, .. } = self.instance();
+        add(&counters.invalidations, store.invalidate(&url));
+        Ok(())
+    }
+
+    /// A run has come to no response.
+    ///
+    /// # Errors
+    /// [`Wanted`] where the request does not tell enough. Nothing has happened then.
+    pub fn fail(
+        &self,
+        run: &mut Run,
+        request: Request<'_>,
+        message: &str,
+        now: i64,
+    ) -> Result<Failed, Wanted> {
+        if run.background {
+            self.put_off(run, message, now);
+            return Ok(Failed::Failure(None));
+        }
+        let answer = self.despite_failure(run.selected.as_ref(), request, now)?;
+        let failure = run.lead.take().map(|lead| lead.fail(message, now));
+        let why = Handled::Forwarded { why: run.why.word(), status: None, stored: false, collapsed: false };
+        Ok(answer.map_or(Failed::Failure(failure), |answer| Failed::Answer(answer.told(why, None))))
+    }
+
+    /// A refresh has failed: the next is put off, and the stale response stays.
+    fn put_off(&self, run: &mut Run, message: &str, now: i64) {
+        let Instance { store, counters, .. } = self.instance();
+        count(&counters.failed_refreshes);
+        if let Some(Selected { variant, stored, .. }) = &run.selected {
+            store.put_off(variant, stored, now);
+        }
+        run.lead.take().map(|lead| lead.fail(message, now));
+    }
+
+    /// The handler has stored its response itself, which is the more specific word. What goes to its client says so.
+    pub fn stored_by_handler(&self, run: &mut Run, head: ResponseHead<'_>) -> String {
+        drop(run.lead.take());
+        outgoing(head, None, &self.cache_status(forwarded(run.why, head.status, true), None, None))
+    }
+
+    /// The `Cache-Status` of a response that no run has led to, because nothing is stored (section 5.2.1.7).
+    pub fn unavailable(&self) -> String {
+        self.cache_status(Handled::Generated, None, Some("only-if-cached"))
+    }
+}
+
+fn forwarded(why: Forwarded, status: u16, stored: bool) -> Handled {
+    Handled::Forwarded { why: why.word(), status: Some(status), stored, collapsed: false }
+}
+
+/// Whether a response that is not stored tells all the same that what is stored is no longer right: it is about the resource,
+/// and not about who asks or about the moment.
+fn supersedes(status: u16, reason: Refused) -> bool {
+    let is_lasting = matches!(status, 200..=399 | 404 | 410) && status != 304;
+    is_lasting
+        && !matches!(reason, Refused::RequestNoStore | Refused::Authorization | Refused::PartialContent)
+}
+
+/// The head of a response on its way to the client that it was made for.
+fn outgoing(head: ResponseHead<'_>, cache_control: Option<&str>, status: &str) -> String {
+    let mut text = written(head, is_for_clients, &[("cache-control", cache_control)]);
+    text.extend(["cache-status:", status, "\n"]);
+    text
+}
+
+/// Tags are between the handler and the cache.
+fn is_for_clients(name: &str) -> bool {
+    name != "cache-tag"
+}
+
+/// What others may get of an error.
+fn is_for_all(name: &str) -> bool {
+    is_for_clients(name)
+        && !matches!(name, "age" | "connection" | "keep-alive" | "set-cookie" | "transfer-encoding")
+}
+
+/// Errors that a stale response is better than (RFC 5861, section 4).
+pub(crate) fn is_failure(status: u16) -> bool {
+    matches!(status, 500 | 502..=504)
+}

@@ -1,0 +1,266 @@
+//! The story of a request to a wrapped handler: what of the store answers it, or who runs the handler and who waits for that
+//! (RFC 9111, section 4).
+
+use std::sync::Arc;
+
+use crate::cache::{Cache, Keyed, Request, Wanted};
+use crate::field::lines::Untold;
+use crate::field::{Handled, Names, RequestControl};
+use crate::flight::{Boarding, Failure, Flight, Lead, Stage};
+use crate::instance::Instance;
+use crate::key::Key;
+use crate::policy::{Answer, Forwarded, Freshness, Reuse, State, Stored, reuse};
+use crate::stats::{add, count};
+use crate::store::{Selected, Selection};
+use crate::wait::Ticket;
+
+/// What the handler is wrapped with.
+#[derive(Clone, Debug, Default)]
+pub struct Wrapping {
+    /// Selecting header fields, in place of the configured ones.
+    pub vary: Option<Names>,
+    /// How long a run is waited for, in milliseconds, before it may be taken for hung.
+    pub patience: i64,
+}
+
+/// What a request comes to.
+#[derive(Debug)]
+pub enum Served {
+    /// It is answered from the store. The caller may be the one to run the handler anew for that, once the answer is out.
+    Answer(Answer, State, Option<Box<Run>>),
+    /// The handler is run.
+    Run(Box<Run>),
+    /// Somebody is running it.
+    Wait(Box<Ticket>),
+    /// It has just failed.
+    Failed(Arc<Failure>),
+    /// The request takes nothing but what is stored, and nothing is (section 5.2.1.7).
+    Unavailable,
+}
+
+/// A run of the handler, from the moment on which it is decided.
+#[derive(Debug)]
+pub struct Run {
+    pub(crate) why: Forwarded,
+    /// Where the sequence of purges stood then.
+    pub(crate) since: u64,
+    pub(crate) began_at: i64,
+    /// Where others may wait for it.
+    pub(crate) lead: Option<Lead>,
+    /// The entry that it validates.
+    pub(crate) selected: Option<Selected>,
+    /// Whether it is for a HEAD, which is about what is stored for a GET and yet brings none of it.
+    pub(crate) is_head: bool,
+    /// Whether nobody waits for its response, because the stale one has been served.
+    pub(crate) background: bool,
+}
+
+/// On what terms a request takes part in the run of another.
+#[derive(Clone, Copy)]
+struct Passage {
+    /// Whether its own run may be one that others wait for.
+    may_lead: bool,
+    /// Whether it wants nothing that has been answered before.
+    is_new: bool,
+    /// How long a run is waited for, in milliseconds.
+    patience: i64,
+}
+
+impl Run {
+    fn uncached(why: Forwarded) -> Self {
+        Self { why, since: 0, began_at: 0, lead: None, selected: None, is_head: false, background: false }
+    }
+
+    /// Why it is made, in the words of RFC 9211, section 2.2.
+    pub fn why(&self) -> &'static str {
+        self.why.word()
+    }
+
+    /// Where the sequence of purges stood when the run was decided on.
+    pub fn since(&self) -> u64 {
+        self.since
+    }
+
+    /// Whether others may wait for it, so that it is not to end with its client.
+    pub fn leads(&self) -> bool {
+        self.lead.is_some()
+    }
+
+    /// Whether nothing of it can be stored.
+    pub fn is_uncached(&self) -> bool {
+        matches!(self.why, Forwarded::Bypass | Forwarded::Method)
+    }
+
+    /// The validators of the stored response, for `If-None-Match` and `If-Modified-Since` (section 4.3.1).
+    pub fn validators(&self) -> (Option<&str>, Option<&str>) {
+        let selected = self.selected.as_ref().filter(|_| !self.is_head);
+        let fields = selected.map(|selected| selected.stored.fields());
+        let value = |name| fields.and_then(|fields| fields.value(name));
+        (value("etag"), value("last-modified"))
+    }
+}
+
+impl Cache {
+    /// Whether a rule covers `request`, or would cover a GET of its URL where its method is one that changes something.
+    ///
+    /// # Errors
+    /// [`Wanted`] where the request does not tell enough.
+    pub fn covers(&self, request: Request<'_>) -> Result<bool, Wanted> {
+        let rule = |method| Ok::<_, Wanted>(self.keyed(Request { method, ..request }, None)?.applied.rule);
+        let by_method = rule(request.method)?.is_some();
+        Ok(by_method || !is_safe(request.method) && rule("GET")?.is_some())
+    }
+
+    /// Decides what becomes of `request` at `now`, and counts it, but not where it comes `again` because its wait was in vain.
+    ///
+    /// # Errors
+    /// [`Wanted`] where the request does not tell enough.
+    pub fn serve(
+        &self,
+        request: Request<'_>,
+        wrapping: &Wrapping,
+        again: bool,
+        now: i64,
+    ) -> Result<Served, Wanted> {
+        let is_head = request.method.eq_ignore_ascii_case("HEAD");
+        let Keyed { key, vary, applied, .. } = self.keyed(as_get(request), wrapping.vary.as_ref())?;
+        let Instance { store, counters, .. } = self.instance();
+        if applied.bypass.is_some() {
+            count(&counters.bypasses);
+            return Ok(Served::Run(Box::new(Run::uncached(Forwarded::Bypass))));
+        }
+        if !applied.admitted {
+            return Ok(Served::Run(Box::new(Run::uncached(Forwarded::Method))));
+        }
+        let (fields, asked) = (request.fields, RequestControl::of(request.fields)?);
+        let judge = |times: &_| reuse(times, asked, now);
+        let Selection { since, selected, varies } =
+            store.select(&key, fields, now, wrapping.patience, judge)?;
+        let why = match &selected {
+            Some(Selected { reuse: Reuse::Validate(why), .. }) => *why,
+            Some(served) => return self.answer(&key, served, since, request, again, now),
+            None if varies => Forwarded::VaryMiss,
+            None => Forwarded::UriMiss,
+        };
+        let run = Run { why, since, began_at: now, lead: None, selected, is_head, background: false };
+        let served = if asked.only_if_cached {
+            Served::Unavailable
+        } else if is_head || asked.no_store || (run.selected.is_none() && fields.known("range")?.is_some()) {
+            Served::Run(Box::new(run))
+        } else {
+            let for_one = !vary.contains("authorization") && fields.known("authorization")?.is_some();
+            let passage =
+                Passage { may_lead: !for_one, is_new: asked.wants_new(), patience: wrapping.patience };
+            self.board(&key, run, request, passage, now)?
+        };
+        if !again {
+            count(&counters.misses);
+        }
+        Ok(served)
+    }
+
+    /// Answers from the store. Whoever is elected gets the run that refreshes the entry as well.
+    fn answer(
+        &self,
+        key: &Key,
+        selected: &Selected,
+        since: u64,
+        request: Request<'_>,
+        again: bool,
+        now: i64,
+    ) -> Result<Served, Wanted> {
+        let Instance { store, counters, flights, .. } = self.instance();
+        let Selected { stored, times, elected, variant, .. } = selected;
+        let answer = answer_to(request, stored, *times, now).inspect_err(|_| {
+            // Who has to tell more first comes again, and is elected then.
+            if *elected {
+                store.call_off(variant, stored);
+            }
+        })?;
+        let state = times.state(now);
+        if !again {
+            count(&counters.hits);
+            add(&counters.stale_hits, u64::from(state != State::Fresh));
+        }
+        if !elected {
+            return Ok(Served::Answer(answer, state, None));
+        }
+        count(&counters.elections);
+        let lead = Some(flights.lead(key.digest(), since, now));
+        let (why, selected) = (Forwarded::Stale, Some(selected.clone()));
+        let run = Run { why, since, began_at: now, lead, selected, is_head: false, background: true };
+        Ok(Served::Answer(answer, state, Some(Box::new(run))))
+    }
+
+    fn board(
+        &self,
+        key: &Key,
+        run: Run,
+        request: Request<'_>,
+        passage: Passage,
+        now: i64,
+    ) -> Result<Served, Wanted> {
+        let since = run.since;
+        let joins = |flight: &Flight, stage: &Stage| match stage {
+            Stage::Running => {
+                let in_time = (now - flight.began_at).abs() < passage.patience;
+                Ok(in_time && self.is_current(flight, since, key, &[]))
+            }
+            Stage::Landed(_) if passage.is_new => Ok(false),
+            Stage::Landed(landing) => self.is_for(key, flight, landing, since, request.fields),
+            Stage::Failed(_) | Stage::Over => Ok(false),
+        };
+        let boarding = self.instance().flights.board(key.digest(), since, passage.may_lead, now, joins)?;
+        let Run { why, selected, .. } = &run;
+        match boarding {
+            Boarding::Lead(lead) => Ok(Served::Run(Box::new(Run { lead: Some(lead), ..run }))),
+            Boarding::Alone => Ok(Served::Run(Box::new(run))),
+            Boarding::Wait(flight) => {
+                let (why, selected) = (*why, selected.clone());
+                Ok(Served::Wait(Box::new(Ticket::new(flight, since, why, selected))))
+            }
+            Boarding::Fail(failure) => Ok(match self.despite_failure(selected.as_ref(), request, now)? {
+                Some(answer) => Served::Answer(answer, State::Stale, None),
+                None => Served::Failed(failure),
+            }),
+        }
+    }
+
+    /// The stale response, where it may be served because it could not be refreshed (RFC 5861, section 4).
+    pub(crate) fn despite_failure(
+        &self,
+        selected: Option<&Selected>,
+        request: Request<'_>,
+        now: i64,
+    ) -> Result<Option<Answer>, Wanted> {
+        let Some(Selected { stored, times, .. }) = selected.filter(|known| known.times.outlives_errors(now))
+        else {
+            return Ok(None);
+        };
+        let answer = answer_to(request, stored, *times, now)?;
+        count(&self.instance().counters.error_hits);
+        Ok(Some(answer.told(Handled::Hit, Some("stale-if-error"))))
+    }
+}
+
+/// Methods that change nothing (RFC 9110, section 9.2.1, and the registry of methods).
+pub(crate) fn is_safe(method: &str) -> bool {
+    const SAFE: [&str; 8] = ["GET", "HEAD", "OPTIONS", "TRACE", "PROPFIND", "QUERY", "REPORT", "SEARCH"];
+    SAFE.iter().any(|safe| safe.eq_ignore_ascii_case(method))
+}
+
+/// A HEAD is answered with what is stored for a GET.
+pub(crate) fn as_get(request: Request<'_>) -> Request<'_> {
+    if request.method.eq_ignore_ascii_case("HEAD") { Request { method: "GET", ..request } } else { request }
+}
+
+/// What a stored response answers.
+pub(crate) fn answer_to(
+    request: Request<'_>,
+    stored: &Arc<Stored>,
+    times: Freshness,
+    now: i64,
+) -> Result<Answer, Untold> {
+    let answer = Answer::new(Arc::clone(stored), times, request.method, request.fields, now)?;
+    Ok(if request.method.eq_ignore_ascii_case("HEAD") { answer.without_body() } else { answer })
+}

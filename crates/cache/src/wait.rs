@@ -1,0 +1,109 @@
+//! The story of a request that waits for the run of another.
+
+use std::sync::Arc;
+
+use crate::cache::{Cache, Keyed, Request, Wanted};
+use crate::field::Handled;
+use crate::field::lines::{Fields, Untold};
+use crate::flight::{Failure, Flight, Landing, Stage, Waiter};
+use crate::key::Key;
+use crate::policy::{Answer, Forwarded};
+use crate::reader::Reader;
+use crate::serve::Wrapping;
+use crate::stats::count;
+use crate::store::Selected;
+
+/// The right to what another's run brings.
+#[derive(Debug)]
+pub struct Ticket {
+    flight: Arc<Flight>,
+    since: u64,
+    why: Forwarded,
+    selected: Option<Selected>,
+}
+
+/// What a ticket has come to.
+#[derive(Debug)]
+pub enum Arrival {
+    /// Nothing yet.
+    Pending,
+    /// An answer, whose body is under way where there is a reader.
+    Answer(Answer, Option<Reader>),
+    /// Nothing for this request, which is to be served anew.
+    Again,
+    /// The run has failed.
+    Failed(Arc<Failure>),
+}
+
+impl Ticket {
+    pub(crate) fn new(flight: Arc<Flight>, since: u64, why: Forwarded, selected: Option<Selected>) -> Self {
+        Self { flight, since, why, selected }
+    }
+}
+
+impl Cache {
+    /// What has become of a ticket for `request`. `waiter` is told when there is news.
+    ///
+    /// # Errors
+    /// [`Wanted`] where the request does not tell enough.
+    pub fn arrive(
+        &self,
+        ticket: &Ticket,
+        request: Request<'_>,
+        wrapping: &Wrapping,
+        waiter: Waiter,
+        now: i64,
+    ) -> Result<Arrival, Wanted> {
+        let Ticket { flight, since, why, selected } = ticket;
+        match flight.stage(Some(waiter)) {
+            Stage::Running => Ok(Arrival::Pending),
+            Stage::Over => Ok(Arrival::Again),
+            Stage::Failed(failure) => Ok(match self.despite_failure(selected.as_ref(), request, now)? {
+                Some(answer) => Arrival::Answer(answer, None),
+                None => Arrival::Failed(failure),
+            }),
+            Stage::Landed(landing) => {
+                let Keyed { key, .. } = self.keyed(request, wrapping.vary.as_ref())?;
+                if !self.is_for(&key, flight, &landing, *since, request.fields)? {
+                    return Ok(Arrival::Again);
+                }
+                let arrival = read_along(&landing, *why, request.fields, now)?;
+                if let Arrival::Answer(..) = arrival {
+                    count(&self.instance().counters.collapsed);
+                }
+                Ok(arrival)
+            }
+        }
+    }
+
+    /// Whether a run is young enough for a request that sees the sequence at `since`: nothing of the key was purged in between.
+    pub(crate) fn is_current(&self, flight: &Flight, since: u64, key: &Key, tags: &[String]) -> bool {
+        flight.since >= since || self.instance().store.passes(flight.since, key.text(), tags)
+    }
+
+    /// Whether what a run has brought answers a request.
+    pub(crate) fn is_for(
+        &self,
+        key: &Key,
+        flight: &Flight,
+        landing: &Landing,
+        since: u64,
+        fields: Fields<'_>,
+    ) -> Result<bool, Untold> {
+        let variant = key.variant(&landing.vary, fields)?;
+        Ok(variant == landing.variant && self.is_current(flight, since, key, &landing.tags))
+    }
+}
+
+/// The answer that a landing is for one who has waited, and the reader of its body.
+fn read_along(landing: &Landing, why: Forwarded, fields: Fields<'_>, now: i64) -> Result<Arrival, Wanted> {
+    let Landing { stored, times, body, stays, .. } = landing;
+    let answer = Answer::under_way(Arc::clone(stored), *times, fields, now)?;
+    let Some(reader) = Reader::open(body) else {
+        return Ok(Arrival::Again);
+    };
+    let status = Some(stored.status);
+    let handled = Handled::Forwarded { why: why.word(), status, stored: *stays, collapsed: true };
+    let reader = (answer.status() != 304).then_some(reader);
+    Ok(Arrival::Answer(answer.told(handled, None), reader))
+}

@@ -1,0 +1,395 @@
+//! The class through which the face calls the core for a wrapped handler. One object a wrapped handler and thread.
+
+// What napi-derive hands over is owned.
+#![allow(clippy::needless_pass_by_value)]
+
+use std::sync::Arc;
+
+use layeron_cache::{
+    Arrival, Ended, Failed, Fill, Overrides, Passed, Progress, Read, Reader, Reply, Responded, Run, Served,
+    State, Ticket, Wrapping,
+};
+use napi::bindgen_prelude::{Either, Function, Reference, Uint8Array};
+use napi_derive::napi;
+use slab::Slab;
+
+use crate::cache::{BindingCache, Thrown, open, time};
+use crate::convert;
+use crate::outcome::{
+    self, AGAIN, BROKEN, END, FAILED, FILL, GO, HOLD, KNOWN, PASS, PASS_CHANGED, PASS_FAILED, PAST, PENDING,
+    READ_ALONG, RUN, STOP, STORED, UNAVAILABLE, WAIT, WRONG_LENGTH, wanted,
+};
+use crate::text::Text;
+use crate::wake::{Bell, Kind};
+
+/// What a handler is wrapped with.
+#[napi(object)]
+pub struct BindingWrapping {
+    pub ttl_seconds: Option<u32>,
+    pub stale_while_revalidate_seconds: Option<u32>,
+    pub stale_if_error_seconds: Option<u32>,
+    /// Names, one a line.
+    pub vary: Option<String>,
+    /// How long a run is waited for, in milliseconds.
+    pub patience: f64,
+}
+
+/// What the face has to know of a run.
+#[napi(object)]
+pub struct BindingRun {
+    /// Others may wait for it.
+    pub leads: bool,
+    /// Nothing of it can be stored.
+    pub uncached: bool,
+    /// Why it is made, as `Cache-Status` says it.
+    pub why: String,
+    pub since: f64,
+    pub etag: Option<String>,
+    pub last_modified: Option<String>,
+}
+
+/// A wrapped handler.
+#[napi]
+pub struct BindingWrapper {
+    cache: Reference<BindingCache>,
+    wrapping: Wrapping,
+    overrides: Overrides,
+    bell: Arc<Bell>,
+    /// The text that belongs to the last outcome.
+    text: String,
+    runs: Slab<Box<Run>>,
+    tickets: Slab<Box<Ticket>>,
+    fills: Slab<Box<Fill>>,
+    readers: Slab<Reader>,
+    /// The run that refreshes what the last answer was.
+    refresh: u32,
+    /// Who reads the body of the last answer.
+    reader: u32,
+    /// The fill of a response whose client knows it already.
+    fill: u32,
+}
+
+#[napi]
+impl BindingWrapper {
+    /// Wraps a handler. `ring` is told the number of what there is news of.
+    #[napi(constructor)]
+    pub fn new(
+        cache: Reference<BindingCache>,
+        options: BindingWrapping,
+        ring: Function<'_, u32, ()>,
+    ) -> napi::Result<Self> {
+        let overrides = Overrides {
+            ttl: options.ttl_seconds,
+            stale_while_revalidate: options.stale_while_revalidate_seconds,
+            stale_if_error: options.stale_if_error_seconds,
+        };
+        let vary = options.vary.as_deref().map(convert::names);
+        let wrapping = Wrapping { vary, patience: options.patience as i64 };
+        let (text, bell) = (String::new(), Bell::new(&ring)?);
+        let (runs, tickets, fills, readers) = (Slab::new(), Slab::new(), Slab::new(), Slab::new());
+        let (refresh, reader, fill) = (0, 0, 0);
+        Ok(Self {
+            cache,
+            wrapping,
+            overrides,
+            bell,
+            text,
+            runs,
+            tickets,
+            fills,
+            readers,
+            refresh,
+            reader,
+            fill,
+        })
+    }
+
+    /// What a request comes to, at the time in the scratch buffer.
+    #[napi]
+    pub fn serve(&mut self, request: Text) -> Result<i32, Thrown> {
+        self.decide(&request, false)
+    }
+
+    /// The same for one whose wait was in vain.
+    #[napi]
+    pub fn serve_again(&mut self, request: Text) -> Result<i32, Thrown> {
+        self.decide(&request, true)
+    }
+
+    fn decide(&mut self, request: &str, again: bool) -> Result<i32, Thrown> {
+        let now = time(self.cache.scratch.read_time());
+        let cache = open(self.cache.cache.as_ref())?;
+        Ok(match cache.serve(convert::request(request), &self.wrapping, again, now) {
+            Ok(Served::Answer(answer, state, refresh)) => {
+                let outcome = self.cache.write(answer, state != State::Fresh);
+                if let Some(run) = refresh {
+                    self.refresh = self.runs.insert(run) as u32;
+                    self.cache.scratch.flag_refresh();
+                }
+                outcome
+            }
+            Ok(Served::Run(run)) => {
+                let number = self.runs.insert(run);
+                self.numbered(RUN, number as u64)
+            }
+            Ok(Served::Wait(ticket)) => {
+                let number = self.tickets.insert(ticket);
+                self.numbered(WAIT, number as u64)
+            }
+            Ok(Served::Failed(failure)) => {
+                failure.message.clone_into(&mut self.text);
+                self.numbered(FAILED, failure.number.into())
+            }
+            Ok(Served::Unavailable) => {
+                self.text = cache.unavailable();
+                UNAVAILABLE
+            }
+            Err(missing) => wanted(&missing, &mut self.cache.scratch),
+        })
+    }
+
+    fn numbered(&mut self, outcome: i32, number: u64) -> i32 {
+        self.cache.scratch.write_number(number);
+        outcome
+    }
+
+    /// The text that belongs to the last outcome.
+    #[napi]
+    pub fn take_text(&mut self) -> String {
+        std::mem::take(&mut self.text)
+    }
+
+    /// The number of the run that refreshes what the last answer was.
+    #[napi]
+    pub fn refresh_of(&self) -> u32 {
+        self.refresh
+    }
+
+    /// The number of who reads the body of the last answer.
+    #[napi]
+    pub fn reader_of(&self) -> u32 {
+        self.reader
+    }
+
+    /// The number of the fill of a response whose client knows it already.
+    #[napi]
+    pub fn fill_of(&self) -> u32 {
+        self.fill
+    }
+
+    /// What there is to know of a run.
+    #[napi]
+    pub fn run(&self, run: u32) -> Result<BindingRun, Thrown> {
+        let Some(run) = self.runs.get(run as usize) else { return Err(gone()) };
+        let (etag, last_modified) = run.validators();
+        Ok(BindingRun {
+            leads: run.leads(),
+            uncached: run.is_uncached(),
+            why: run.why().to_owned(),
+            since: crate::inspection::number(run.since()),
+            etag: etag.map(ToOwned::to_owned),
+            last_modified: last_modified.map(ToOwned::to_owned),
+        })
+    }
+
+    /// Decides what becomes of the response of a run.
+    #[napi]
+    #[allow(clippy::too_many_arguments)]
+    pub fn respond(
+        &mut self,
+        run: u32,
+        request: String,
+        status: u32,
+        head: String,
+        length: Option<f64>,
+        tags: String,
+        now: f64,
+    ) -> Result<i32, Thrown> {
+        let Some(given) = self.runs.get_mut(run as usize) else { return Err(gone()) };
+        let cache = open(self.cache.cache.as_ref())?;
+        let reply = Reply {
+            head: convert::response_head(u16::try_from(status).unwrap_or(0), &head),
+            length: length.map(|length| length as u64),
+            overrides: self.overrides,
+            tags: convert::tags(&tags),
+        };
+        let responded = cache.respond(given, convert::request(&request), &self.wrapping, &reply, time(now));
+        let outcome = match responded {
+            Ok(Responded::Pass(head, passed)) => {
+                self.text = head;
+                match passed {
+                    Passed::Only => PASS,
+                    Passed::Refused(reason) => outcome::refused(reason),
+                    Passed::Failed => PASS_FAILED,
+                    Passed::Changed => PASS_CHANGED,
+                }
+            }
+            Ok(Responded::Fill(head, fill)) => {
+                self.text = head;
+                let number = self.fills.insert(fill);
+                self.numbered(FILL, number as u64)
+            }
+            Ok(Responded::Known(answer, fill)) => {
+                self.fill = self.fills.insert(fill) as u32;
+                self.cache.write(answer, false);
+                KNOWN
+            }
+            Ok(Responded::Answer(answer)) => self.cache.write(answer, false),
+            Ok(Responded::Again) => return Ok(AGAIN),
+            Err(missing) => return Ok(wanted(&missing, &mut self.cache.scratch)),
+        };
+        self.runs.remove(run as usize);
+        Ok(outcome)
+    }
+
+    /// A run has come to no response.
+    #[napi]
+    pub fn fail(&mut self, run: u32, request: String, message: String, now: f64) -> Result<i32, Thrown> {
+        let Some(given) = self.runs.get_mut(run as usize) else { return Err(gone()) };
+        let cache = open(self.cache.cache.as_ref())?;
+        let outcome = match cache.fail(given, convert::request(&request), &message, time(now)) {
+            Ok(Failed::Answer(answer)) => self.cache.write(answer, true),
+            Ok(Failed::Failure(Some(failure))) => self.numbered(FAILED, failure.number.into()),
+            Ok(Failed::Failure(None)) => PASS_FAILED,
+            Err(missing) => return Ok(wanted(&missing, &mut self.cache.scratch)),
+        };
+        self.runs.remove(run as usize);
+        Ok(outcome)
+    }
+
+    /// The handler has stored the response of a run itself. Returns the head for its client.
+    #[napi]
+    pub fn stored_by_handler(&mut self, run: u32, status: u32, head: String) -> Result<String, Thrown> {
+        let Some(mut given) = self.runs.try_remove(run as usize) else { return Err(gone()) };
+        let head = convert::response_head(u16::try_from(status).unwrap_or(0), &head);
+        Ok(open(self.cache.cache.as_ref())?.stored_by_handler(&mut given, head))
+    }
+
+    /// Forgets a run. Who waits for it is left to itself.
+    #[napi]
+    pub fn drop_run(&mut self, run: u32) {
+        self.runs.try_remove(run as usize);
+    }
+
+    /// What has become of a ticket.
+    #[napi]
+    pub fn arrive(&mut self, ticket: u32, request: String, now: f64) -> Result<i32, Thrown> {
+        let waiter = self.bell.waiter(Kind::Ticket, ticket);
+        let Some(given) = self.tickets.get(ticket as usize) else { return Err(gone()) };
+        let cache = open(self.cache.cache.as_ref())?;
+        let request = convert::request(&request);
+        let outcome = match cache.arrive(given, request, &self.wrapping, waiter, time(now)) {
+            Ok(Arrival::Pending) => return Ok(PENDING),
+            Ok(Arrival::Answer(answer, reader)) => {
+                if let Some(reader) = reader {
+                    self.reader = self.readers.insert(reader) as u32;
+                    self.text.clear();
+                    answer.write_head(cache.identity(), &mut self.text);
+                    self.numbered(READ_ALONG, answer.status().into())
+                } else {
+                    self.cache.write(answer, false)
+                }
+            }
+            Ok(Arrival::Again) => AGAIN,
+            Ok(Arrival::Failed(failure)) => {
+                failure.message.clone_into(&mut self.text);
+                self.numbered(FAILED, failure.number.into())
+            }
+            Err(missing) => return Ok(wanted(&missing, &mut self.cache.scratch)),
+        };
+        self.tickets.remove(ticket as usize);
+        Ok(outcome)
+    }
+
+    /// Gives a ticket up.
+    #[napi]
+    pub fn drop_ticket(&mut self, ticket: u32) {
+        self.tickets.try_remove(ticket as usize);
+    }
+
+    /// The number of a new reader of a fill, or that there can be none.
+    #[napi]
+    pub fn read_fill(&mut self, fill: u32) -> Option<u32> {
+        let reader = self.fills.get(fill as usize)?.reader()?;
+        Some(self.readers.insert(reader) as u32)
+    }
+
+    /// The next bytes of a body, or why there are none.
+    #[napi]
+    pub fn read(&mut self, reader: u32) -> Either<Uint8Array, i32> {
+        let waiter = self.bell.waiter(Kind::Reader, reader);
+        let Some(given) = self.readers.get(reader as usize) else { return Either::B(END) };
+        match given.read(waiter) {
+            Read::Bytes(bytes) => Either::A(Uint8Array::from(bytes.to_vec())),
+            Read::Pending => Either::B(PENDING),
+            Read::End => Either::B(END),
+            Read::Broken(why) => {
+                (*why).clone_into(&mut self.text);
+                Either::B(BROKEN)
+            }
+        }
+    }
+
+    /// A reader reads no more.
+    #[napi]
+    pub fn drop_reader(&mut self, reader: u32) {
+        self.readers.try_remove(reader as usize);
+    }
+
+    /// Adds bytes to a fill, and tells whether to go on.
+    #[napi]
+    pub fn append(&mut self, fill: u32, bytes: Uint8Array, now: f64) -> Result<i32, Thrown> {
+        let Some(given) = self.fills.get_mut(fill as usize) else { return Err(gone()) };
+        given.append(bytes.as_ref().into(), time(now));
+        Ok(self.progress(fill))
+    }
+
+    /// Whether the writer of a fill is to go on. It is told when it may.
+    #[napi]
+    pub fn progress(&self, fill: u32) -> i32 {
+        let waiter = self.bell.waiter(Kind::Fill, fill);
+        match self.fills.get(fill as usize).map(|fill| fill.progress(waiter)) {
+            Some(Progress::Go) => GO,
+            Some(Progress::Wait) => HOLD,
+            Some(Progress::Stop) | None => STOP,
+        }
+    }
+
+    /// Leaves behind who holds the others up.
+    #[napi]
+    pub fn shed(&self, fill: u32) {
+        if let Some(fill) = self.fills.get(fill as usize) {
+            fill.shed();
+        }
+    }
+
+    /// Ends a fill, and tells whether the response is stored.
+    #[napi]
+    pub fn finish(&mut self, fill: u32, has_body: bool, now: f64) -> Result<i32, Thrown> {
+        let Some(given) = self.fills.try_remove(fill as usize) else { return Err(gone()) };
+        let Some(cache) = &self.cache.cache else {
+            given.end();
+            return Ok(PAST);
+        };
+        Ok(match cache.finish(*given, has_body, time(now)) {
+            Ended::Stored => STORED,
+            Ended::NotStored(why) => outcome::not_stored(why),
+            Ended::Past => PAST,
+            Ended::WrongLength => WRONG_LENGTH,
+        })
+    }
+
+    /// The body of a fill has broken off.
+    #[napi]
+    pub fn break_off(&mut self, fill: u32, why: String, now: f64) {
+        match (self.fills.try_remove(fill as usize), &self.cache.cache) {
+            (Some(given), Some(cache)) => cache.break_off(*given, &why, time(now)),
+            (Some(given), None) => given.break_off(&why),
+            (None, _) => {}
+        }
+    }
+}
+
+fn gone() -> Thrown {
+    Thrown::new("gone", "there is nothing of this number")
+}

@@ -1,0 +1,24 @@
+import { failure } from "./errors.js"
+
+/** More than these nobody waits for at a time. */
+const MOST = 1_000
+
+/** What wrapped handlers have thrown on this thread, by the number that the addon gives a failure: who has waited gets the same. */
+class Failures {
+  readonly #thrown = new Map<number, unknown>()
+
+  note(number: number, thrown: unknown): void {
+    this.#thrown.set(number, thrown)
+    const [oldest] = this.#thrown.keys()
+    if (this.#thrown.size > MOST && oldest !== undefined) this.#thrown.delete(oldest)
+  }
+
+  /** What is thrown for a failure. Of one of another thread only the message is known. */
+  thrown(number: number, message: string): unknown {
+    return this.#thrown.has(number)
+      ? this.#thrown.get(number)
+      : failure("LAYERON_HANDLER_FAILED", `the handler has failed for another caller: ${message}`)
+  }
+}
+
+export const failures = new Failures()

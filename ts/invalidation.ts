@@ -1,0 +1,23 @@
+import type { Dialogue } from "./dialogue.js"
+
+/**
+ * Invalidates what the `Location` and the `Content-Location` of a response name, because its request has changed something there
+ * (RFC 9111, section 4.4). Other origins are none of its business.
+ */
+export function invalidateRelated(dialogue: Dialogue, request: Request, response: Response): void {
+  const target = new URL(request.url)
+  for (const name of ["location", "content-location"]) {
+    const value = response.headers.get(name)
+    const related = value === null ? undefined : resolved(value, target)
+    if (related?.origin !== target.origin) continue
+    dialogue.ask(related.href, dialogue.told([]), name, (text) => dialogue.binding.invalidate(text))
+  }
+}
+
+function resolved(reference: string, base: URL): URL | undefined {
+  try {
+    return new URL(reference, base)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,21 @@
+import { PlatformResponse } from "./response.js"
+
+type Body = ConstructorParameters<typeof Response>[0]
+
+/** A response of the platform with this head: the reason phrase and the field lines, a line feed behind each. */
+export function responseOf(status: number, head: string, body: Body): Response {
+  const [statusText = "", ...lines] = head.trimEnd().split("\n")
+  const headers = new Headers()
+  for (const line of lines) {
+    const colon = line.indexOf(":")
+    headers.append(line.slice(0, colon), line.slice(colon + 1))
+  }
+  const isUsual = status >= 200 && status <= 599
+  const response = new PlatformResponse(body, { status: isUsual ? status : 200, statusText, headers })
+  return isUsual ? response : withStatus(response, status)
+}
+
+/** The platform makes no response with a status that is no HTTP status today, but there are origins that do. */
+function withStatus(response: Response, status: number): Response {
+  return Object.defineProperties(response, { status: { value: status }, ok: { value: false } })
+}

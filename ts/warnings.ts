@@ -1,0 +1,15 @@
+const INTERVAL_MS = 60_000
+
+/** When an instance was last warned of. */
+const warned = new Map<string, number>()
+
+/** Warns that refreshes of an instance fail: once a minute, for there may be many and nobody waits for them. */
+export function warnOfRefresh(identity: string, reason: string | undefined): void {
+  const now = Date.now()
+  const last = warned.get(identity)
+  if (last !== undefined && Math.abs(now - last) < INTERVAL_MS) return
+  warned.set(identity, now)
+  process.emitWarning(`a refresh of ${identity} in the background has failed: ${reason}`, {
+    code: "LAYERON_REFRESH_FAILED",
+  })
+}
