@@ -5,6 +5,7 @@ import { refusals } from "./refusals.ts"
 
 const app = backend({
   project: "store-api",
+  gateway: { cache: process.env.STOREFRONT_GATEWAY === "1" },
 })
 
 const apiCache = cache({
@@ -14,6 +15,7 @@ const apiCache = cache({
   staleWhileRevalidateSeconds: 30,
   vary: ["accept-language"],
   tags: ["public-api"],
+  rules: [{ path: "/api/products" }, { path: "/api/products/:id" }],
 })
 
 app.use(apiCache)

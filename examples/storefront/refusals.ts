@@ -15,6 +15,7 @@ export function refusals(handler: RouteHandler): RouteHandler {
   }
 }
 
+/** Not to be kept by any cache: there may be such a product soon. */
 function refusal(status: number, error: string): Response {
-  return Response.json({ error }, { status })
+  return Response.json({ error }, { status, headers: { "cache-control": "no-store" } })
 }

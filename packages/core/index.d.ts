@@ -17,8 +17,78 @@ export interface BackendOptions {
    */
   readonly endpoint?: string | undefined
 
-  /** Settings for the gateway in front of the backend. Kept as configuration: no effect on how requests are answered. */
-  readonly gateway?: Readonly<Record<string, unknown>> | undefined
+  /** Settings for the gateway in front of the backend. */
+  readonly gateway?: GatewayConfig | undefined
+}
+
+/**
+ * Settings for the gateway in front of the backend. All of them are configuration that is kept and has no effect on how requests are
+ * answered, unless {@link GatewayConfig.cache} is true: then the fields described here have the effects described here.
+ */
+export interface GatewayConfig {
+  /**
+   * Whether routes are run through the caches in use. Default: false, and then nothing else here is looked at.
+   *
+   * A GET route whose request is covered by a rule of a used cache (a module of kind `cache` with the functions `wrap` and `covers`, as
+   * `cache()` of `@layeron/modules` returns) is answered from the first such cache where that has the response, else run through it once for
+   * all who want the same, and stored by the rule's policy. Its handler needs no `match` and no `put`; one that has them does as before.
+   *
+   * - A request that changes something and succeeds makes every cache that covers it forget what it has for the URL.
+   * - What concerns one caller is left out of what a cached route answers: `Access-Control-*`, `Timing-Allow-Origin`,
+   *   `Authentication-Info`, `Proxy-Authentication-Info`, `Authorization` and {@link GatewayConfig.responseRequestIdHeader}. Who may read the
+   *   answer is said anew for each request, by {@link GatewayConfig.cors}.
+   * - Not stored, and sent untouched: a 401, a response with `WWW-Authenticate`, and where there is no {@link GatewayConfig.cors} one
+   *   that sets `Access-Control-*` itself.
+   * - Not run through a cache: a route that is not public (see {@link GatewayConfig.defaultAuth}), or that has an option `use` which is not
+   *   an empty array, since a stored response would get around what they ask for; and HEAD routes. HEAD of a GET route is cached.
+   *
+   * A route that is covered and not cached is named in a warning, once, of code `LAYERON_NOT_CACHED`. A handler that fails is written to
+   * standard error once for each time it runs, also where a stale response is served instead.
+   */
+  readonly cache?: boolean | undefined
+
+  /** Lets pages of other origins read the answers. Effective only with {@link GatewayConfig.cache}. Default: nothing is added. */
+  readonly cors?: GatewayCorsConfig | undefined
+
+  /**
+   * The policy of routes whose options have no `auth`: `public`, `user`, `service` or `admin`. Only public ones are cached; to let nobody
+   * else in is left to the handlers. Effective only with {@link GatewayConfig.cache}. Default: `public`.
+   */
+  readonly defaultAuth?: "public" | "user" | "service" | "admin" | undefined
+
+  /**
+   * Name of the response header that holds a request's id, which cached routes do not send. Effective only with
+   * {@link GatewayConfig.cache}. Default: `x-layeron-request-id`.
+   */
+  readonly responseRequestIdHeader?: string | undefined
+
+  /** Anything else is kept as configuration. */
+  readonly [other: string]: unknown
+}
+
+/**
+ * Which pages of other origins may read answers and what they may ask for (Fetch standard, section 3.3).
+ *
+ * Every answer, also an error and one from a cache, gets the fields for its request's origin, in place of any the handler has set, and
+ * `Vary: Origin`. A preflight of a declared path is a 204 where its origin, method and headers are allowed and a 403
+ * (`preflight_refused`) where not, unless the path has an OPTIONS route, which answers instead: what that sets of `Access-Control-*` stays.
+ */
+export interface GatewayCorsConfig {
+  /**
+   * Origins as browsers send them, such as `https://www.example.com`: without a path, and without the default port. `"*"` allows all of
+   * them, and is refused together with {@link GatewayCorsConfig.credentials}.
+   */
+  readonly origins: readonly string[]
+  /** Methods allowed by preflights. Default: GET, HEAD and POST, which need none as such. */
+  readonly methods?: readonly ("GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS")[] | undefined
+  /** Names of the request headers allowed by preflights, in any case. Default: none. */
+  readonly requestHeaders?: readonly string[] | undefined
+  /** Names of the response headers that pages may read. Default: none beside those that they always may. */
+  readonly responseHeaders?: readonly string[] | undefined
+  /** Whether requests may come with cookies and the like. Default: false. */
+  readonly credentials?: boolean | undefined
+  /** How many seconds browsers may keep the answer to a preflight, an int32 from 0. Default: left to them. */
+  readonly maxAgeSeconds?: number | undefined
 }
 
 /** What a module (for instance what `cache()` of `@layeron/modules` returns) shows of itself to the backend. */
@@ -48,7 +118,10 @@ export type RouteResult = Response | object | string | number | boolean | null |
  */
 export type RouteHandler = (request: Request) => RouteResult | Promise<RouteResult>
 
-/** Settings of one route, kept as they are given: see {@link BackendApp.routes}. */
+/**
+ * Settings of one route, kept as they are given: see {@link BackendApp.routes}. With {@link GatewayConfig.cache}, `auth` and `use` tell
+ * whether the route is cached.
+ */
 export type RouteOptions = Readonly<Record<string, unknown>>
 
 /** A declared route. */
@@ -85,14 +158,15 @@ export interface BackendApp {
   /** The endpoint it was declared with. */
   readonly endpoint: string | undefined
   /** The gateway settings it was declared with. */
-  readonly gateway: Readonly<Record<string, unknown>> | undefined
+  readonly gateway: GatewayConfig | undefined
   /** The modules in use, in the order of {@link BackendApp.use}. */
   readonly modules: readonly BackendModule[]
   /** The routes in the order of their declaration. */
   readonly routes: readonly Route[]
 
   /**
-   * Registers a module. Registering one object again changes nothing.
+   * Registers a module. Registering one object again changes nothing. With {@link GatewayConfig.cache}, a cache is put in front of
+   * the routes that its rules cover; of several that cover a request that only reads, the one registered first.
    *
    * @returns The app, for chaining.
    * @throws TypeError with `code: "LAYERON_INVALID_OPTION"` for anything that is not a module.

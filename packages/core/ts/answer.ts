@@ -8,30 +8,38 @@ import {
   toResponse,
   withoutBody,
 } from "./reply.js"
-import type { Routes } from "./routes.js"
+import type { Declared, Routes } from "./routes.js"
+
+/** Answers a request by a route. Never rejects. */
+export type Perform = (declared: Declared, request: Request) => Promise<Response>
 
 /** Answers a request with the declared routes. Never rejects. */
-export async function answer(routes: Routes, request: Request): Promise<Response> {
-  if (request.method !== "HEAD") return dispatch(routes, request)
-  return withoutBody(await dispatch(routes, request))
+export async function answer(routes: Routes, request: Request, perform: Perform = run): Promise<Response> {
+  if (request.method !== "HEAD") return dispatch(routes, request, perform)
+  return withoutBody(await dispatch(routes, request, perform))
 }
 
-async function dispatch(routes: Routes, request: Request): Promise<Response> {
+async function dispatch(routes: Routes, request: Request, perform: Perform): Promise<Response> {
   const { method } = request
-  const handler =
+  const declared =
     routes.find(method, request) ?? (method === "HEAD" ? routes.find("GET", request) : undefined)
-  if (handler) return run(handler, request)
+  if (declared) return perform(declared, request)
   const allowed = routes.methodsFor(request)
   if (allowed.length === 0) return notFound()
   return method === "OPTIONS" ? availableMethods(allowed) : methodNotAllowed(method, allowed)
 }
 
-async function run(handler: RouteHandler, request: Request): Promise<Response> {
+async function run({ handler }: Declared, request: Request): Promise<Response> {
   try {
-    return toResponse(await resultOf(handler, request))
+    return await respond(handler, request)
   } catch (error) {
     return failed(request, error)
   }
+}
+
+/** The response of a handler. Rejects with what the handler throws, and where its result cannot be sent. */
+export async function respond(handler: RouteHandler, request: Request): Promise<Response> {
+  return toResponse(await resultOf(handler, request))
 }
 
 /** A thrown response is a result like a returned one. */
@@ -46,6 +54,10 @@ async function resultOf(handler: RouteHandler, request: Request): Promise<RouteR
 
 /** Writes the error to standard error, for the operator, and answers without a word of it. */
 export function failed(request: Request, error: unknown): Response {
-  console.error(`${request.method} ${new URL(request.url).pathname} failed:`, error)
+  report(request, error)
   return internalError()
+}
+
+export function report(request: Request, error: unknown): void {
+  console.error(`${request.method} ${new URL(request.url).pathname} failed:`, error)
 }

@@ -1,10 +1,14 @@
 import type { BackendApp, BackendModule, BackendOptions, DeclareRoute, Route } from "../index.js"
 import { answer } from "./answer.js"
 import { readDeclaration } from "./declaration.js"
+import { Gateway } from "./gateway.js"
 import { type LocalService, local } from "./local.js"
 import { readModule, readOptions, type Settings } from "./options.js"
 import { notFound } from "./reply.js"
 import { Routes } from "./routes.js"
+
+/** Where requests for another host are answered. */
+const NOWHERE = new Routes("")
 
 export function backend(options?: BackendOptions): BackendApp {
   return new Backend(readOptions(options))
@@ -14,10 +18,12 @@ class Backend implements BackendApp {
   readonly #settings: Settings
   readonly #routes: Routes
   readonly #modules = new Set<BackendModule>()
+  readonly #gateway: Gateway | undefined
 
   constructor(settings: Settings) {
     this.#settings = settings
     this.#routes = new Routes(settings.location.basePath)
+    this.#gateway = settings.caching && new Gateway(settings.caching)
   }
 
   get project(): string | undefined {
@@ -44,8 +50,11 @@ class Backend implements BackendApp {
     return this.#routes.declared
   }
 
-  use(module: BackendModule): this {
-    this.#modules.add(readModule(module))
+  use(given: BackendModule): this {
+    const module = readModule(given)
+    if (this.#modules.has(module)) return this
+    this.#gateway?.use(module)
+    this.#modules.add(module)
     return this
   }
 
@@ -59,13 +68,17 @@ class Backend implements BackendApp {
 
   readonly fetch = async (request: Request): Promise<Response> => {
     const { host } = this.#settings.location
-    if (host !== undefined && new URL(request.url).host !== host) return notFound()
-    return answer(this.#routes, request)
+    const isElsewhere = host !== undefined && new URL(request.url).host !== host
+    if (this.#gateway) return this.#gateway.answer(isElsewhere ? NOWHERE : this.#routes, request)
+    return isElsewhere ? notFound() : answer(this.#routes, request)
   }
 
   get [local](): LocalService {
     const { basePath } = this.#settings.location
-    return { basePath, fetch: (request) => answer(this.#routes, request) }
+    const gateway = this.#gateway
+    const fetch = (request: Request) =>
+      gateway ? gateway.answer(this.#routes, request) : answer(this.#routes, request)
+    return { basePath, fetch }
   }
 
   #declare(method: string, call: string): DeclareRoute {

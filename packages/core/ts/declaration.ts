@@ -1,7 +1,7 @@
 import { Hono } from "hono"
 import type { RouteHandler, RouteOptions } from "../index.js"
+import { isObject } from "./check.js"
 import { invalidOption } from "./errors.js"
-import { isObject } from "./options.js"
 
 /** Arguments of `app.get()` and its siblings after their check. */
 export interface Declaration {

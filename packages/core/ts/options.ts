@@ -1,31 +1,31 @@
 import type { BackendModule, BackendOptions } from "../index.js"
+import { isObject, type Unchecked } from "./check.js"
 import { type Endpoint, readEndpoint } from "./endpoint.js"
 import { invalidOption } from "./errors.js"
+import { type GatewaySettings, readGatewaySettings } from "./gateway-options.js"
 
 /** Options of `backend()` after their check, with what the endpoint says of paths and hosts. */
 export interface Settings extends BackendOptions {
   readonly location: Endpoint
+  /** `undefined` where the gateway does nothing. */
+  readonly caching: GatewaySettings | undefined
 }
-
-type Unchecked = Readonly<Record<string, unknown>>
 
 const known = new Set(["project", "name", "endpoint", "gateway"])
 const warned = new Set<string>()
 
-export function isObject(value: unknown): value is Unchecked {
-  return typeof value === "object" && value !== null && !Array.isArray(value)
-}
-
 export function readOptions(options: unknown = {}): Settings {
   if (!isObject(options)) throw invalidOption("backend() options", "an object")
   warnOfUnknown(options)
-  const { project, name, endpoint, gateway } = options
+  const { project, name, endpoint } = options
+  const gateway = readGateway(options.gateway)
   return {
     project: readLabel("project", project),
     name: readLabel("name", name),
     endpoint: endpoint as string | undefined,
     location: readEndpoint(endpoint),
-    gateway: readGateway(gateway),
+    gateway,
+    caching: readGatewaySettings(gateway),
   }
 }
 

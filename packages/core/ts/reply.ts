@@ -9,6 +9,11 @@ export function methodNotAllowed(method: string, allowed: readonly string[]): Re
   return failure(405, "method_not_allowed", message, { allow: allowed.join(", ") })
 }
 
+/** `part` of what was asked is not allowed. */
+export function preflightRefused(part: string): Response {
+  return failure(403, "preflight_refused", `The ${part} of this preflight is not allowed.`)
+}
+
 export function internalError(): Response {
   return failure(
     500,

@@ -4,6 +4,12 @@ import type { Route, RouteHandler } from "../index.js"
 /** In the order in which `Allow` lists them. */
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
+/** A route with what answers it. */
+export interface Declared {
+  readonly route: Route
+  readonly handler: RouteHandler
+}
+
 /**
  * The declared routes. Hono's router does the matching; its dispatch is left aside, because it turns every HEAD into a
  * GET and would never reach a HEAD route.
@@ -22,15 +28,17 @@ export class Routes {
   }
 
   add(route: Route, handler: RouteHandler): void {
-    this.#hono.on(route.method, route.path, handler as never)
-    this.#declared.push(Object.freeze(route))
+    // The router hands back what it was given, and calls nothing.
+    const declared: Declared = { route: Object.freeze(route), handler }
+    this.#hono.on(route.method, route.path, declared as never)
+    this.#declared.push(route)
   }
 
-  find(method: string, request: Request): RouteHandler | undefined {
+  find(method: string, request: Request): Declared | undefined {
     // A method is any token, and one like "constructor" would find what plain objects inherit.
     if (!METHODS.includes(method)) return undefined
     const [first] = this.#hono.router.match(method, decodedPath(request.url))[0]
-    return first?.[0][0] as RouteHandler | undefined
+    return first?.[0][0] as unknown as Declared | undefined
   }
 
   /** The methods that a request for the same path could use; empty for a path nobody declared. */

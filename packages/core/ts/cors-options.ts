@@ -1,0 +1,69 @@
+import { flag, isFieldName, isObject, list } from "./check.js"
+import { invalidOption } from "./errors.js"
+
+/** Who may read the backend's answers from a page of another origin, after the check. */
+export interface CorsSettings {
+  /** As browsers send them, or `*`. */
+  readonly origins: readonly string[]
+  readonly methods: readonly string[]
+  /** In lower case. */
+  readonly requestHeaders: readonly string[]
+  readonly responseHeaders: readonly string[]
+  readonly credentials: boolean
+  readonly maxAgeSeconds: number | undefined
+}
+
+const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+/** Those that a page may use without asking. */
+const SAFELISTED_METHODS = ["GET", "HEAD", "POST"]
+const INT32_MAX = 2_147_483_647
+
+/** `name` is that of the option, in messages. */
+export function readCors(name: string, value: unknown): CorsSettings | undefined {
+  if (value === undefined) return undefined
+  if (!isObject(value)) throw invalidOption(name, "an object")
+  const { methods, requestHeaders, responseHeaders, maxAgeSeconds } = value
+  const credentials = flag(`${name}.credentials`, value.credentials)
+  return {
+    origins: readOrigins(`${name}.origins`, value.origins, credentials),
+    methods:
+      list(`${name}.methods`, methods, METHODS.join(", "), (method) => METHODS.includes(method)) ??
+      SAFELISTED_METHODS,
+    requestHeaders: readFieldNames(`${name}.requestHeaders`, requestHeaders).map(lowerCase),
+    responseHeaders: readFieldNames(`${name}.responseHeaders`, responseHeaders),
+    credentials,
+    maxAgeSeconds: readSeconds(`${name}.maxAgeSeconds`, maxAgeSeconds),
+  }
+}
+
+function readOrigins(name: string, value: unknown, credentials: boolean): readonly string[] {
+  const allowed = 'origins such as "https://www.example.com", without a path, or "*"'
+  const origins = list(name, value, allowed, isOrigin)
+  if (origins === undefined) throw invalidOption(name, `an array of ${allowed}`)
+  // Browsers refuse the two together, and to answer each with its own name instead would let every site act as the user.
+  if (credentials && origins.includes("*")) {
+    throw invalidOption(name, 'without "*" where credentials is true')
+  }
+  return origins
+}
+
+/** Whether a browser could send it as it is written: it is compared letter by letter. */
+function isOrigin(value: string): boolean {
+  if (value === "*" || value === "null") return true
+  if (!/^[a-z][a-z0-9+.-]*:\/\/[^\s/?#@\\*]+$/.test(value)) return false
+  return !/^https?:/.test(value) || (URL.canParse(value) && new URL(value).origin === value)
+}
+
+function readFieldNames(name: string, value: unknown): readonly string[] {
+  return list(name, value, "names of header fields", isFieldName) ?? []
+}
+
+function lowerCase(value: string): string {
+  return value.toLowerCase()
+}
+
+function readSeconds(name: string, value: unknown): number | undefined {
+  const isAllowed = Number.isInteger(value) && (value as number) >= 0 && (value as number) <= INT32_MAX
+  if (value === undefined || isAllowed) return value as number | undefined
+  throw invalidOption(name, `an integer from 0 to ${INT32_MAX}`)
+}

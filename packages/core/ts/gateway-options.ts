@@ -1,0 +1,30 @@
+import { flag, isFieldName, type Unchecked } from "./check.js"
+import { type CorsSettings, readCors } from "./cors-options.js"
+import { invalidOption } from "./errors.js"
+
+/** Settings of the gateway that have an effect, after their check. */
+export interface GatewaySettings {
+  readonly cors: CorsSettings | undefined
+  /** Who may call a route that does not say so itself. */
+  readonly defaultAuth: string
+  readonly responseRequestIdHeader: string
+}
+
+const POLICIES = ["public", "user", "service", "admin"]
+
+/** Reads what is told of the gateway: `undefined` where it does nothing, and then no more of it is looked at. */
+export function readGatewaySettings(gateway: Unchecked | undefined): GatewaySettings | undefined {
+  if (gateway === undefined || !flag("backend().gateway.cache", gateway.cache)) return undefined
+  const { cors, defaultAuth = "public", responseRequestIdHeader = "x-layeron-request-id" } = gateway
+  if (!POLICIES.includes(defaultAuth as string)) {
+    throw invalidOption("backend().gateway.defaultAuth", `one of ${POLICIES.join(", ")}`)
+  }
+  if (typeof responseRequestIdHeader !== "string" || !isFieldName(responseRequestIdHeader)) {
+    throw invalidOption("backend().gateway.responseRequestIdHeader", "the name of a header field")
+  }
+  return {
+    cors: readCors("backend().gateway.cors", cors),
+    defaultAuth: defaultAuth as string,
+    responseRequestIdHeader,
+  }
+}
