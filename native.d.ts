@@ -15,13 +15,8 @@ export declare class BindingCache {
   constructor(options: BindingOptions, scratch: Uint8Array)
   /** The key of a request, or what is wanted to tell it. */
   key(request: string, vary?: string | undefined | null): string | number
-  /**
-   * Looks a request up at the time in the scratch buffer. On a miss the number there is to be given to the put that follows,
-   * unless the request's text asks for it to be noted by its key.
-   */
-  lookUp(request: Text): number
-  /** The same with other selecting fields. */
-  lookUpVarying(request: Text, vary: string): number
+  /** The lookup, a function of its own: see [`lookup`](crate::lookup). */
+  lookUpFunction(): (request: string, vary?: string) => string | number
   /** Copies head and body of the answer that waits to where they have just the room. */
   fetch(head: Uint8Array, body: Uint8Array): boolean
   /**
@@ -245,6 +240,9 @@ export declare const BROKEN: number
 
 /** A rule makes the request skip the cache. */
 export declare const BYPASSED: number
+
+/** The declaration has been given up. */
+export declare const CLOSED: number
 
 /** A lookup found a stale entry, and the caller is elected to refresh it. */
 export declare const ELECTED: number

@@ -842,6 +842,7 @@ module.exports.AGAIN = nativeBinding.AGAIN
 module.exports.ANSWER = nativeBinding.ANSWER
 module.exports.BROKEN = nativeBinding.BROKEN
 module.exports.BYPASSED = nativeBinding.BYPASSED
+module.exports.CLOSED = nativeBinding.CLOSED
 module.exports.ELECTED = nativeBinding.ELECTED
 module.exports.END = nativeBinding.END
 module.exports.FAILED = nativeBinding.FAILED

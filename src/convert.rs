@@ -5,16 +5,19 @@ use layeron_cache::{Fields, Names, NotedBy, Request, ResponseHead};
 /// Reads `METHOD`, the field lines and, behind an empty line, the URL. `=` before the method says that a URL parser
 /// printed the URL; it can be no part of a method.
 pub(crate) fn request(text: &str) -> Request<'_> {
-    let (method, rest) = text.split_once('\n').unwrap_or((text, "\n"));
-    let (fields, url) = match rest.strip_prefix('\n') {
-        Some(url) => ("", url),
-        None => rest.split_once("\n\n").unwrap_or((rest, "")),
-    };
+    let (head, url) = at_empty_line(text);
+    let (method, fields) = head.split_once('\n').unwrap_or((head, ""));
     let (method, serialised) = match method.strip_prefix('=') {
         Some(method) => (method, true),
         None => (method, false),
     };
     Request { method, url, serialised, fields: Fields::new(fields) }
+}
+
+/// What stands before the first empty line and what behind it. A search for two line feeds would cost more than all the rest here.
+fn at_empty_line(text: &str) -> (&str, &str) {
+    let at = text.as_bytes().windows(2).position(|pair| pair == b"\n\n");
+    at.map_or((text, ""), |at| (&text[..at], &text[at + 2..]))
 }
 
 /// Reads the same, where `:` before all of it says that a miss is to be noted by the key; it can be no part of a method

@@ -4,8 +4,10 @@
 
 mod cache;
 mod convert;
+mod core;
 mod explanation;
 mod inspection;
+mod lookup;
 mod options;
 mod outcome;
 mod scratch;

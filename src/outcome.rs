@@ -14,6 +14,9 @@ pub const MISS: i32 = -1;
 /// A lookup found a stale entry, and the caller is elected to refresh it.
 #[napi]
 pub const ELECTED: i32 = -5;
+/// The declaration has been given up.
+#[napi]
+pub const CLOSED: i32 = -7;
 /// A delete found no entry.
 #[napi]
 pub const ABSENT: i32 = 0;

@@ -14,6 +14,9 @@ const WORDS_BYTES: usize = 16;
 const TIME_BYTES: usize = 8;
 const NO_BODY: u32 = u32::MAX;
 
+/// An answer up to this size is one string; a larger one fills a buffer.
+const MOST_WHOLE_BYTES: usize = 32 * 1024;
+
 /// Flag: the answer is stale.
 const STALE: u32 = 1;
 /// Flag: the answer is not here but waits to be fetched.
@@ -26,11 +29,13 @@ const ASCII: u32 = 2;
 pub(crate) struct Scratch {
     buffer: Uint8Array,
     head: String,
+    /// An answer as one string of bytes.
+    whole: Vec<u8>,
 }
 
 impl Scratch {
     pub(crate) fn new(buffer: Uint8Array) -> Self {
-        Self { buffer, head: String::with_capacity(1024) }
+        Self { buffer, head: String::with_capacity(1024), whole: Vec::with_capacity(4096) }
     }
 
     /// Writes the answer, in the name of `cache`. Tells whether its head and body had room; the words tell how much
@@ -47,6 +52,30 @@ impl Scratch {
         let flags = flags | (u32::from(!written) * WAITS);
         self.write_words([u32::from(answer.status()), self.head.len() as u32, body_length, flags]);
         written
+    }
+
+    /// Writes the words of the answer, and puts head and body together as one string of bytes. Tells whether they fit.
+    pub(crate) fn compose(&mut self, answer: &Answer, stale: bool, cache: &str) -> bool {
+        self.head.clear();
+        answer.write_head(cache, &mut self.head);
+        let body = answer.body();
+        let length = self.head.len() + body.map_or(0, <[u8]>::len);
+        let fits = length <= MOST_WHOLE_BYTES;
+        let flags =
+            u32::from(stale) * STALE + u32::from(answer.is_ascii()) * ASCII + u32::from(!fits) * WAITS;
+        let body_length = body.map_or(NO_BODY, |body| body.len() as u32);
+        self.write_words([u32::from(answer.status()), self.head.len() as u32, body_length, flags]);
+        if fits {
+            self.whole.clear();
+            self.whole.extend_from_slice(self.head.as_bytes());
+            self.whole.extend_from_slice(body.unwrap_or_default());
+        }
+        fits
+    }
+
+    /// The answer composed last.
+    pub(crate) fn whole(&self) -> &[u8] {
+        &self.whole
     }
 
     /// Adds to the answer written last that the caller is to refresh it.

@@ -9,12 +9,13 @@ use layeron_cache::{
     Arrival, Ended, Failed, Fill, Overrides, Passed, Progress, Read, Reader, Reply, Responded, Run, Served,
     State, Ticket, Wrapping,
 };
-use napi::bindgen_prelude::{Either, Function, Reference, Uint8Array};
+use napi::bindgen_prelude::{Either, Function, Uint8Array};
 use napi_derive::napi;
 use slab::Slab;
 
-use crate::cache::{BindingCache, Thrown, open, time};
+use crate::cache::{BindingCache, Thrown, time};
 use crate::convert;
+use crate::core::{SharedCore, open};
 use crate::outcome::{
     self, AGAIN, BROKEN, END, FAILED, FILL, GO, HOLD, KNOWN, PASS, PASS_CHANGED, PASS_FAILED, PAST, PENDING,
     READ_ALONG, RUN, STOP, STORED, UNAVAILABLE, WAIT, WRONG_LENGTH, wanted,
@@ -51,7 +52,7 @@ pub struct BindingRun {
 /// A wrapped handler.
 #[napi]
 pub struct BindingWrapper {
-    cache: Reference<BindingCache>,
+    core: SharedCore,
     wrapping: Wrapping,
     overrides: Overrides,
     bell: Arc<Bell>,
@@ -74,7 +75,7 @@ impl BindingWrapper {
     /// Wraps a handler. `ring` is told the number of what there is news of.
     #[napi(constructor)]
     pub fn new(
-        cache: Reference<BindingCache>,
+        cache: &BindingCache,
         options: BindingWrapping,
         ring: Function<'_, u32, ()>,
     ) -> napi::Result<Self> {
@@ -89,7 +90,7 @@ impl BindingWrapper {
         let (runs, tickets, fills, readers) = (Slab::new(), Slab::new(), Slab::new(), Slab::new());
         let (refresh, reader, fill) = (0, 0, 0);
         Ok(Self {
-            cache,
+            core: cache.core(),
             wrapping,
             overrides,
             bell,
@@ -117,41 +118,38 @@ impl BindingWrapper {
     }
 
     fn decide(&mut self, request: &str, again: bool) -> Result<i32, Thrown> {
-        let now = time(self.cache.scratch.read_time());
-        let cache = open(self.cache.cache.as_ref())?;
+        let core = &mut *self.core.borrow_mut();
+        let now = time(core.scratch.read_time());
+        let cache = open(core.cache.as_ref())?;
         Ok(match cache.serve(convert::request(request), &self.wrapping, again, now) {
             Ok(Served::Answer(answer, state, refresh)) => {
-                let outcome = self.cache.write(answer, state != State::Fresh);
+                let outcome = core.write(answer, state != State::Fresh);
                 if let Some(run) = refresh {
                     self.refresh = self.runs.insert(run) as u32;
-                    self.cache.scratch.flag_refresh();
+                    core.scratch.flag_refresh();
                 }
                 outcome
             }
             Ok(Served::Run(run)) => {
                 let number = self.runs.insert(run);
-                self.numbered(RUN, number as u64)
+                core.numbered(RUN, number as u64)
             }
             Ok(Served::Wait(ticket)) => {
                 let number = self.tickets.insert(ticket);
-                self.numbered(WAIT, number as u64)
+                core.numbered(WAIT, number as u64)
             }
             Ok(Served::Failed(failure)) => {
                 failure.message.clone_into(&mut self.text);
-                self.numbered(FAILED, failure.number.into())
+                core.numbered(FAILED, failure.number.into())
             }
             Ok(Served::Unavailable) => {
                 self.text = cache.unavailable();
                 UNAVAILABLE
             }
-            Err(missing) => wanted(&missing, &mut self.cache.scratch),
+            Err(missing) => wanted(&missing, &mut core.scratch),
         })
     }
 
-    fn numbered(&mut self, outcome: i32, number: u64) -> i32 {
-        self.cache.scratch.write_number(number);
-        outcome
-    }
 
     /// The text that belongs to the last outcome.
     #[napi]
@@ -205,8 +203,9 @@ impl BindingWrapper {
         tags: String,
         now: f64,
     ) -> Result<i32, Thrown> {
+        let core = &mut *self.core.borrow_mut();
         let Some(given) = self.runs.get_mut(run as usize) else { return Err(gone()) };
-        let cache = open(self.cache.cache.as_ref())?;
+        let cache = open(core.cache.as_ref())?;
         let reply = Reply {
             head: convert::response_head(u16::try_from(status).unwrap_or(0), &head),
             length: length.map(|length| length as u64),
@@ -227,16 +226,16 @@ impl BindingWrapper {
             Ok(Responded::Fill(head, fill)) => {
                 self.text = head;
                 let number = self.fills.insert(fill);
-                self.numbered(FILL, number as u64)
+                core.numbered(FILL, number as u64)
             }
             Ok(Responded::Known(answer, fill)) => {
                 self.fill = self.fills.insert(fill) as u32;
-                self.cache.write(answer, false);
+                core.write(answer, false);
                 KNOWN
             }
-            Ok(Responded::Answer(answer)) => self.cache.write(answer, false),
+            Ok(Responded::Answer(answer)) => core.write(answer, false),
             Ok(Responded::Again) => return Ok(AGAIN),
-            Err(missing) => return Ok(wanted(&missing, &mut self.cache.scratch)),
+            Err(missing) => return Ok(wanted(&missing, &mut core.scratch)),
         };
         self.runs.remove(run as usize);
         Ok(outcome)
@@ -245,13 +244,14 @@ impl BindingWrapper {
     /// A run has come to no response.
     #[napi]
     pub fn fail(&mut self, run: u32, request: String, message: String, now: f64) -> Result<i32, Thrown> {
+        let core = &mut *self.core.borrow_mut();
         let Some(given) = self.runs.get_mut(run as usize) else { return Err(gone()) };
-        let cache = open(self.cache.cache.as_ref())?;
+        let cache = open(core.cache.as_ref())?;
         let outcome = match cache.fail(given, convert::request(&request), &message, time(now)) {
-            Ok(Failed::Answer(answer)) => self.cache.write(answer, true),
-            Ok(Failed::Failure(Some(failure))) => self.numbered(FAILED, failure.number.into()),
+            Ok(Failed::Answer(answer)) => core.write(answer, true),
+            Ok(Failed::Failure(Some(failure))) => core.numbered(FAILED, failure.number.into()),
             Ok(Failed::Failure(None)) => PASS_FAILED,
-            Err(missing) => return Ok(wanted(&missing, &mut self.cache.scratch)),
+            Err(missing) => return Ok(wanted(&missing, &mut core.scratch)),
         };
         self.runs.remove(run as usize);
         Ok(outcome)
@@ -260,9 +260,10 @@ impl BindingWrapper {
     /// The handler has stored the response of a run itself. Returns the head for its client.
     #[napi]
     pub fn stored_by_handler(&mut self, run: u32, status: u32, head: String) -> Result<String, Thrown> {
+        let core = &mut *self.core.borrow_mut();
         let Some(mut given) = self.runs.try_remove(run as usize) else { return Err(gone()) };
         let head = convert::response_head(u16::try_from(status).unwrap_or(0), &head);
-        Ok(open(self.cache.cache.as_ref())?.stored_by_handler(&mut given, head))
+        Ok(open(core.cache.as_ref())?.stored_by_handler(&mut given, head))
     }
 
     /// Forgets a run. Who waits for it is left to itself.
@@ -274,9 +275,10 @@ impl BindingWrapper {
     /// What has become of a ticket.
     #[napi]
     pub fn arrive(&mut self, ticket: u32, request: String, now: f64) -> Result<i32, Thrown> {
+        let core = &mut *self.core.borrow_mut();
         let waiter = self.bell.waiter(Kind::Ticket, ticket);
         let Some(given) = self.tickets.get(ticket as usize) else { return Err(gone()) };
-        let cache = open(self.cache.cache.as_ref())?;
+        let cache = open(core.cache.as_ref())?;
         let request = convert::request(&request);
         let outcome = match cache.arrive(given, request, &self.wrapping, waiter, time(now)) {
             Ok(Arrival::Pending) => return Ok(PENDING),
@@ -285,17 +287,17 @@ impl BindingWrapper {
                     self.reader = self.readers.insert(reader) as u32;
                     self.text.clear();
                     answer.write_head(cache.identity(), &mut self.text);
-                    self.numbered(READ_ALONG, answer.status().into())
+                    core.numbered(READ_ALONG, answer.status().into())
                 } else {
-                    self.cache.write(answer, false)
+                    core.write(answer, false)
                 }
             }
             Ok(Arrival::Again) => AGAIN,
             Ok(Arrival::Failed(failure)) => {
                 failure.message.clone_into(&mut self.text);
-                self.numbered(FAILED, failure.number.into())
+                core.numbered(FAILED, failure.number.into())
             }
-            Err(missing) => return Ok(wanted(&missing, &mut self.cache.scratch)),
+            Err(missing) => return Ok(wanted(&missing, &mut core.scratch)),
         };
         self.tickets.remove(ticket as usize);
         Ok(outcome)
@@ -366,8 +368,9 @@ impl BindingWrapper {
     /// Ends a fill, and tells whether the response is stored.
     #[napi]
     pub fn finish(&mut self, fill: u32, has_body: bool, now: f64) -> Result<i32, Thrown> {
+        let core = &mut *self.core.borrow_mut();
         let Some(given) = self.fills.try_remove(fill as usize) else { return Err(gone()) };
-        let Some(cache) = &self.cache.cache else {
+        let Some(cache) = &core.cache else {
             given.end();
             return Ok(PAST);
         };
@@ -382,7 +385,8 @@ impl BindingWrapper {
     /// The body of a fill has broken off.
     #[napi]
     pub fn break_off(&mut self, fill: u32, why: String, now: f64) {
-        match (self.fills.try_remove(fill as usize), &self.cache.cache) {
+        let core = &mut *self.core.borrow_mut();
+        match (self.fills.try_remove(fill as usize), &core.cache) {
             (Some(given), Some(cache)) => cache.break_off(*given, &why, time(now)),
             (Some(given), None) => given.break_off(&why),
             (None, _) => {}

@@ -22,7 +22,6 @@ import { Misses } from "./misses.js"
 import * as native from "./native.js"
 import { observer } from "./observability.js"
 import { type Declaration, readDeclaration } from "./options.js"
-import { isRequest } from "./request.js"
 import { StoredResponse } from "./response.js"
 import { sweeper } from "./sweeper.js"
 import { warnOfRefresh } from "./warnings.js"
@@ -41,6 +40,7 @@ class Cache implements CacheModule {
   readonly rules: readonly ResolvedCacheRule[]
   readonly #dialogue: Dialogue
   readonly #binding: native.BindingCache
+  readonly #lookUp: native.LookUp
   readonly #misses: Misses
   readonly #writer: Writer
   readonly #events: Events
@@ -53,6 +53,7 @@ class Cache implements CacheModule {
     this.rules = rules
     this.#dialogue = new Dialogue(declaration)
     this.#binding = this.#dialogue.binding
+    this.#lookUp = this.#binding.lookUpFunction()
     this.#misses = Misses.of(this.identity)
     this.#writer = new Writer(this.#dialogue, this.#misses)
     this.#events = new Events(this, observability === undefined ? undefined : observer(observability))
@@ -66,14 +67,15 @@ class Cache implements CacheModule {
   async match(request: CacheRequest, options?: CacheKeyOptions): Promise<Response | undefined> {
     const given = readKeyOptions("match() options", options)
     const now = Date.now()
-    const byObject = isRequest(request)
+    // The addon is told, and says, the rest.
+    const byObject = typeof request === "object" && request !== null && "headers" in request
     // The handler that it is to be answered by is running: what led to that has been looked up, and counted.
     if (byObject && this.#misses.isRun(request)) return undefined
     const told = this.#dialogue.toldForMatch(given.names)
-    const outcome = this.#dialogue.ask<number>(request, told, "match() request", (text) =>
-      native.lookUp(this.#binding, byObject ? text : `:${text}`, given.vary, now),
+    const outcome = this.#dialogue.ask<string | number>(request, told, "match() request", (text) =>
+      native.lookUp(this.#lookUp, byObject ? text : `:${text}`, given.vary, now),
     )
-    const answer = outcome < 0 ? undefined : native.takeAnswer(this.#binding)
+    const answer = answerOf(this.#binding, outcome)
     if (answer === undefined && byObject && outcome !== native.BYPASSED) {
       this.#misses.note(request, native.takeNumber())
     }
@@ -202,7 +204,16 @@ const DELETIONS: Record<number, "deleted" | "absent"> = {
   [native.ABSENT]: "absent",
 }
 
-function matchOutcome(outcome: number, answer: Answer | undefined): Pick<EventDetail, "outcome" | "reason"> {
+/** A small answer comes as a string, a large one waits to be fetched. */
+function answerOf(binding: native.BindingCache, outcome: string | number): Answer | undefined {
+  if (typeof outcome === "string") return native.takeAnswer(binding, outcome)
+  return outcome < 0 ? undefined : native.takeAnswer(binding)
+}
+
+function matchOutcome(
+  outcome: string | number,
+  answer: Answer | undefined,
+): Pick<EventDetail, "outcome" | "reason"> {
   if (answer !== undefined) return { outcome: answer.stale ? "stale" : "hit" }
   if (outcome === native.BYPASSED) return { outcome: "bypass" }
   return { outcome: "miss", reason: outcome === native.ELECTED ? "elected" : "absent" }

@@ -105,10 +105,16 @@ export function openBinding(options: BindingOptions): BindingCache {
   }
 }
 
-/** Looks a request up. Its text is all that crosses by itself: each argument costs a tenth of the lookup. */
-export function lookUp(binding: BindingCache, text: string, vary: string | undefined, now: number): number {
+/** The addon's lookup for one declaration. */
+export type LookUp = ReturnType<BindingCache["lookUpFunction"]>
+
+/**
+ * Looks a request up. Its text is all that crosses by itself: each argument costs a tenth of the lookup. Returns an answer as one
+ * string of bytes, or the number of another outcome.
+ */
+export function lookUp(call: LookUp, text: string, vary: string | undefined, now: number): string | number {
   time[0] = now
-  return vary === undefined ? binding.lookUp(text) : binding.lookUpVarying(text, vary)
+  return vary === undefined ? call(text) : call(text, vary)
 }
 
 export function openWrapper(
@@ -130,8 +136,8 @@ export function isToRefresh(): boolean {
   return (words.getUint32(12, true) & REFRESH) !== 0
 }
 
-/** The answer that the last call has come to. */
-export function takeAnswer(binding: BindingCache): Answer {
+/** The answer that the last call has come to; `all` of it where that came along as a string of bytes. */
+export function takeAnswer(binding: BindingCache, all?: string): Answer {
   const status = words.getUint32(0, true)
   const headLength = words.getUint32(4, true)
   const bodyLength = words.getUint32(8, true)
@@ -145,8 +151,8 @@ export function takeAnswer(binding: BindingCache): Answer {
     binding.fetch(head, body)
     return new LargeAnswer(status, stale, hasBody, head.toString("utf8"), body)
   }
-  const all = scratch.toString("latin1", WORDS_BYTES, WORDS_BYTES + headLength + length)
-  return new SmallAnswer(status, stale, hasBody, all, headLength, (flags & ASCII) !== 0)
+  const whole = all ?? scratch.toString("latin1", WORDS_BYTES, WORDS_BYTES + headLength + length)
+  return new SmallAnswer(status, stale, hasBody, whole, headLength, (flags & ASCII) !== 0)
 }
 
 /** The field names that the last call reported as wanted. */

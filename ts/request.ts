@@ -27,11 +27,14 @@ export interface RequestParts {
 /** Reads the method, the URL and the fields `names` of a request. `path` names the argument in errors. */
 export function readRequest(request: CacheRequest, names: FieldNames, path: string): RequestParts {
   if (typeof request === "string") return { head: `GET\n${names.absent}`, url: request }
+  // Each member is read once: they are getters, and this is the way of every hit.
+  const { method, url, headers } = Object(request) as Partial<RequestLike>
+  if (typeof method === "string" && typeof url === "string" && typeof headers?.get === "function") {
+    if (method !== "GET" && !isToken(method)) throw notRequest(path, request)
+    return { head: `${method}\n${fieldLines(headers, names, path)}`, url }
+  }
   if (request instanceof URL) return { head: `GET\n${names.absent}`, url: request.href }
-  if (!isRequest(request)) throw notRequest(path, request)
-  const { method, url } = request
-  if (method !== "GET" && !isToken(method)) throw notRequest(path, request)
-  return { head: `${method}\n${fieldLines(request.headers, names, path)}`, url }
+  throw notRequest(path, request)
 }
 
 /** The text in which a request crosses. */
