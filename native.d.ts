@@ -20,10 +20,10 @@ export declare class BindingCache {
   /** Copies head and body of the answer that waits to where they have just the room. */
   fetch(head: Uint8Array, body: Uint8Array): boolean
   /**
-   * Decides on a put from the response's head. Returns the draft's number, with the bytes of body it has room for
-   * in the scratch buffer, or why there is none.
+   * Decides on a put from the response's head, with the numbers in the scratch buffer. Returns the draft's number, with the bytes
+   * of body it has room for in the scratch buffer, or why there is none.
    */
-  draft(request: string, vary: string | undefined | null, status: number, head: string, ttlSeconds: number | undefined | null, staleWhileRevalidateSeconds: number | undefined | null, tags: string, since: number | undefined | null, now: number): number
+  draft(request: Text, head: Text, vary?: string | undefined | null, tags?: string | undefined | null): number
   /** Stores a draft with its body, which is copied. Returns that it is stored, or why not. */
   put(draft: number, body?: Uint8Array | undefined | null): number
   /** Forgets a draft, because its body failed. */

@@ -4,8 +4,8 @@
 #![allow(clippy::needless_pass_by_value)]
 
 use layeron_cache::{
-    BadPattern, Cache, Deletion, Draft, Drafted, Overrides, PutError, PutOptions,
-    Refused, Since, StorageConflict,
+    BadPattern, Cache, Deletion, Draft, Drafted, Overrides, PutError, PutOptions, Refused, Since,
+    StorageConflict,
 };
 use std::rc::Rc;
 
@@ -21,6 +21,8 @@ use crate::inspection::{BindingInspection, BindingStats, number};
 use crate::lookup;
 use crate::options::{BindingOptions, BindingSelector};
 use crate::outcome::{self, ABSENT, BYPASSED, REMOVED, STORED, wanted};
+use crate::scratch::Numbers;
+use crate::text::Text;
 
 pub(crate) type Thrown = napi::Error<&'static str>;
 
@@ -79,33 +81,26 @@ impl BindingCache {
         core.waiting.take().is_some_and(|answer| core.scratch.copy_answer(&answer, head, body))
     }
 
-    /// Decides on a put from the response's head. Returns the draft's number, with the bytes of body it has room for
-    /// in the scratch buffer, or why there is none.
+    /// Decides on a put from the response's head, with the numbers in the scratch buffer. Returns the draft's number, with the bytes
+    /// of body it has room for in the scratch buffer, or why there is none.
     #[napi]
-    #[allow(clippy::too_many_arguments)]
     pub fn draft(
         &mut self,
-        request: String,
+        request: Text,
+        head: Text,
         vary: Option<String>,
-        status: u32,
-        head: String,
-        ttl_seconds: Option<u32>,
-        stale_while_revalidate_seconds: Option<u32>,
-        tags: String,
-        since: Option<f64>,
-        now: f64,
+        tags: Option<String>,
     ) -> Result<i32, Thrown> {
         let core = &mut *self.core.borrow_mut();
+        let Numbers { status, ttl_seconds, stale_seconds, since, now } = core.scratch.read_numbers();
         let cache = open(core.cache.as_ref())?;
-        let overrides = Overrides {
-            ttl: ttl_seconds,
-            stale_while_revalidate: stale_while_revalidate_seconds,
-            ..Overrides::default()
-        };
+        let overrides =
+            Overrides { ttl: ttl_seconds, stale_while_revalidate: stale_seconds, ..Overrides::default() };
         let vary = vary.as_deref().map(convert::names);
-        let options = PutOptions { overrides, vary, tags: convert::tags(&tags) };
-        let since = since.map_or(Since::ByKey, |sequence| Since::Told(sequence as u64));
-        let head = convert::response_head(u16::try_from(status).unwrap_or(0), &head);
+        let tags = tags.as_deref().map(convert::tags).unwrap_or_default();
+        let options = PutOptions { overrides, vary, tags };
+        let since = since.map_or(Since::ByKey, Since::Told);
+        let head = convert::response_head(status, &head);
         Ok(match cache.draft(convert::request(&request), head, &options, since, time(now)) {
             Ok(Drafted::Draft(draft)) => {
                 core.scratch.write_number(cache.room(&draft));
@@ -120,12 +115,12 @@ impl BindingCache {
 
     /// Stores a draft with its body, which is copied. Returns that it is stored, or why not.
     #[napi]
-    pub fn put(&mut self, draft: u32, body: Option<Uint8Array>) -> Result<i32, Thrown> {
+    pub fn put(&mut self, draft: u32, body: Option<&[u8]>) -> Result<i32, Thrown> {
         let core = &mut *self.core.borrow_mut();
         let Some(draft) = self.drafts.try_remove(draft as usize) else {
             return Err(Thrown::new("no-draft", "there is no draft of this number"));
         };
-        let stored = open(core.cache.as_ref())?.put(*draft, body.map(|bytes| bytes.as_ref().into()));
+        let stored = open(core.cache.as_ref())?.put(*draft, body.map(Into::into));
         Ok(stored.map_or_else(outcome::not_stored, |()| STORED))
     }
 

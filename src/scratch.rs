@@ -1,7 +1,8 @@
 //! The buffer in which answers cross into JavaScript. It belongs to the face, is written here and is sliced
 //! there before the next call.
 //!
-//! The last eight bytes are the time of a lookup, a 64-bit float written by the face. Layout of an answer: four 32-bit
+//! The last forty bytes are numbers that a call is given, 64-bit floats written by the face: status, lifetime, stale window, sequence of a
+//! miss, and the time, the last alone for a lookup. One that is not a number is not given. Layout of an answer: four 32-bit
 //! little-endian words - status, length of the head, length of the body or [`NO_BODY`], a set of flags - then the head,
 //! then the body. Names that are wanted are laid out as a head alone; a number is one 64-bit float.
 
@@ -11,7 +12,7 @@ use napi::bindgen_prelude::Uint8Array;
 use crate::inspection;
 
 const WORDS_BYTES: usize = 16;
-const TIME_BYTES: usize = 8;
+const NUMBERS: usize = 5;
 const NO_BODY: u32 = u32::MAX;
 
 /// An answer up to this size is one string; a larger one fills a buffer.
@@ -25,6 +26,15 @@ const WAITS: u32 = 8;
 const REFRESH: u32 = 4;
 /// Flag: the body is ASCII.
 const ASCII: u32 = 2;
+
+/// What a put is given in numbers.
+pub(crate) struct Numbers {
+    pub(crate) status: u16,
+    pub(crate) ttl_seconds: Option<u32>,
+    pub(crate) stale_seconds: Option<u32>,
+    pub(crate) since: Option<u64>,
+    pub(crate) now: f64,
+}
 
 pub(crate) struct Scratch {
     buffer: Uint8Array,
@@ -105,6 +115,23 @@ impl Scratch {
         }
     }
 
+    /// Reads the numbers of a call.
+    pub(crate) fn read_numbers(&mut self) -> Numbers {
+        let mut read = [f64::NAN; NUMBERS];
+        for (number, bytes) in read.iter_mut().rev().zip(self.bytes().rchunks_exact(8)) {
+            *number = bytes.try_into().map_or(f64::NAN, f64::from_le_bytes);
+        }
+        let [status, ttl, stale, since, now] = read;
+        let given = |number: f64| (!number.is_nan()).then_some(number);
+        Numbers {
+            status: status as u16,
+            ttl_seconds: given(ttl).map(|seconds| seconds as u32),
+            stale_seconds: given(stale).map(|seconds| seconds as u32),
+            since: given(since).map(|sequence| sequence as u64),
+            now,
+        }
+    }
+
     /// Reads the time of the call, a 64-bit float at the end of the buffer.
     pub(crate) fn read_time(&mut self) -> f64 {
         self.bytes().last_chunk().map_or(0.0, |last| f64::from_le_bytes(*last))
@@ -124,9 +151,9 @@ impl Scratch {
     }
 }
 
-/// What lies between the words and the time.
+/// What lies between the words and the numbers.
 fn room(bytes: &mut [u8]) -> &mut [u8] {
-    let end = bytes.len().saturating_sub(TIME_BYTES);
+    let end = bytes.len().saturating_sub(NUMBERS * 8);
     bytes.get_mut(WORDS_BYTES..end).unwrap_or_default()
 }
 

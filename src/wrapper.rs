@@ -150,7 +150,6 @@ impl BindingWrapper {
         })
     }
 
-
     /// The text that belongs to the last outcome.
     #[napi]
     pub fn take_text(&mut self) -> String {
@@ -340,9 +339,9 @@ impl BindingWrapper {
 
     /// Adds bytes to a fill, and tells whether to go on.
     #[napi]
-    pub fn append(&mut self, fill: u32, bytes: Uint8Array, now: f64) -> Result<i32, Thrown> {
+    pub fn append(&mut self, fill: u32, bytes: &[u8], now: f64) -> Result<i32, Thrown> {
         let Some(given) = self.fills.get_mut(fill as usize) else { return Err(gone()) };
-        given.append(bytes.as_ref().into(), time(now));
+        given.append(bytes.into(), time(now));
         Ok(self.progress(fill))
     }
 

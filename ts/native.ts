@@ -92,7 +92,9 @@ const SCRATCH_BYTES = 32 * 1024
 
 const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES)
 const words = new DataView(scratch.buffer)
-const time = new Float64Array(scratch.buffer, SCRATCH_BYTES - 8, 1)
+/** Status, lifetime, stale window, sequence of a miss, and the time. One that is not a number is not given. */
+const numbers = new Float64Array(scratch.buffer, SCRATCH_BYTES - 40, 5)
+const TIME = 4
 
 export function openBinding(options: BindingOptions): BindingCache {
   try {
@@ -105,6 +107,32 @@ export function openBinding(options: BindingOptions): BindingCache {
   }
 }
 
+/** What a put is given in numbers. */
+export interface PutNumbers {
+  readonly status: number
+  readonly ttlSeconds: number | undefined
+  readonly staleSeconds: number | undefined
+  readonly since: number | undefined
+  readonly now: number
+}
+
+/** Drafts a put. Numbers cross in the buffer, because each argument costs as much as several of them. */
+export function draft(
+  binding: BindingCache,
+  request: string,
+  head: string,
+  { status, ttlSeconds, staleSeconds, since, now }: PutNumbers,
+  vary: string | undefined,
+  tags: string | undefined,
+): number {
+  numbers[0] = status
+  numbers[1] = ttlSeconds ?? Number.NaN
+  numbers[2] = staleSeconds ?? Number.NaN
+  numbers[3] = since ?? Number.NaN
+  numbers[TIME] = now
+  return binding.draft(request, head, vary, tags)
+}
+
 /** The addon's lookup for one declaration. */
 export type LookUp = ReturnType<BindingCache["lookUpFunction"]>
 
@@ -113,7 +141,7 @@ export type LookUp = ReturnType<BindingCache["lookUpFunction"]>
  * string of bytes, or the number of another outcome.
  */
 export function lookUp(call: LookUp, text: string, vary: string | undefined, now: number): string | number {
-  time[0] = now
+  numbers[TIME] = now
   return vary === undefined ? call(text) : call(text, vary)
 }
 
@@ -127,7 +155,7 @@ export function openWrapper(
 
 /** Decides on a request to a wrapped handler, be it again because its wait was in vain. */
 export function serve(wrapper: BindingWrapper, text: string, again: boolean, now: number): number {
-  time[0] = now
+  numbers[TIME] = now
   return again ? wrapper.serveAgain(text) : wrapper.serve(text)
 }
 

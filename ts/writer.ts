@@ -53,18 +53,10 @@ export class Writer {
     const { binding } = this.#dialogue
     const since = isRequest(request) ? this.#misses.get(request) : undefined
     const told = this.#dialogue.told([...names, ...head.vary])
+    const { status } = head
+    const numbers = { status, ttlSeconds, staleSeconds: staleWhileRevalidateSeconds, since, now }
     return this.#dialogue.ask<number>(request, told, "put() request", (text) =>
-      binding.draft(
-        text,
-        vary,
-        head.status,
-        head.text,
-        ttlSeconds,
-        staleWhileRevalidateSeconds,
-        tags,
-        since,
-        now,
-      ),
+      native.draft(binding, text, head.text, numbers, vary, tags === "" ? undefined : tags),
     )
   }
 

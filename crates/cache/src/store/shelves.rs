@@ -134,7 +134,12 @@ impl Shelves {
         if !self.fence.passes(since, &entry.key, entry.tags.iter().map(String::as_str)) {
             return Err(NotStored::Fenced);
         }
-        let standing = self.lookup(&entry.variant).map(|id| self.remove(id));
+        let known = self.lookup(&entry.variant);
+        if let Some(id) = known.filter(|&id| self.footprint_renewed(id, cost) <= self.bound) {
+            self.renew(id, entry, cost);
+            return Ok(());
+        }
+        let standing = known.map(|id| self.remove(id));
         while self.footprint_with(cost) > self.bound && (self.expire_one(now) || self.evict_one()) {}
         if self.is_vacant() {
             drop(self.clear());
@@ -163,6 +168,29 @@ impl Shelves {
             .insert_unique(hasher.hash_one(variant), id, |&id| hasher.hash_one(slots[id as usize].variant));
         self.usage.bytes += cost;
         self.usage.entries += 1;
+    }
+
+    /// Puts `entry` in the place of the one of the same variant, whose key and place in most indexes it has.
+    fn renew(&mut self, id: Id, entry: Entry, cost: u64) {
+        let Self { slots, variants, tags, deadlines, eviction, usage, .. } = self;
+        let slot = &mut slots[id as usize];
+        let standing = eviction.remove(id);
+        eviction.insert(id, cost, entry.variant.prefix(), Some(standing));
+        deadlines.remove(slot.times.deadline(), id);
+        deadlines.insert(entry.times.deadline(), id);
+        if !slot.tags.iter().map(|&tag| tags.name(tag)).eq(&entry.tags) {
+            slot.tags.iter().for_each(|&tag| tags.remove(tag, id));
+            slot.tags = entry.tags.iter().map(|tag| tags.insert(tag, id)).collect();
+        }
+        if let Some((digest, vary)) = slot.varied.as_deref_mut() {
+            variants.insert(*digest, &entry.vary);
+            variants.remove(*digest, vary);
+            *vary = entry.vary;
+        }
+        usage.bytes = usage.bytes - slot.cost + cost;
+        self.puts += 1;
+        (slot.cost, slot.order, slot.times) = (cost, self.puts, entry.times);
+        (slot.election, slot.stored) = (Election::new(), Arc::new(entry.stored));
     }
 
     /// The id of the next slot. The slab grows by an eighth, so that what it reserves stays in proportion to the bound.
@@ -241,6 +269,12 @@ impl Shelves {
     fn footprint_with(&self, cost: u64) -> u64 {
         let vacant = self.eviction.places() - self.slots.len();
         self.usage.bytes + cost + vacant.saturating_sub(1) as u64 * PLACE_BYTES
+    }
+
+    /// The same where the entry of `id` is renewed and costs as much then.
+    fn footprint_renewed(&self, id: Id, cost: u64) -> u64 {
+        let vacant = self.eviction.places() - self.slots.len();
+        self.usage.bytes - self.slots[id as usize].cost + cost + vacant as u64 * PLACE_BYTES
     }
 
     pub(super) fn usage(&mut self, now: i64) -> Usage {
