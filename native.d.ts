@@ -265,6 +265,9 @@ export declare const GO: number
 /** A writer waits for the readers. */
 export declare const HOLD: number
 
+/** A request is answered with what is stale, in the scratch buffer, because the handler has just failed. */
+export declare const INSTEAD: number
+
 /** A response is stored or read along, and its client is answered with what is in the scratch buffer, a 304. */
 export declare const KNOWN: number
 

@@ -850,6 +850,7 @@ module.exports.FENCED = nativeBinding.FENCED
 module.exports.FILL = nativeBinding.FILL
 module.exports.GO = nativeBinding.GO
 module.exports.HOLD = nativeBinding.HOLD
+module.exports.INSTEAD = nativeBinding.INSTEAD
 module.exports.KNOWN = nativeBinding.KNOWN
 module.exports.MISS = nativeBinding.MISS
 module.exports.PASS = nativeBinding.PASS

@@ -63,6 +63,7 @@ impl BindingCache {
 
     /// The lookup, a function of its own: see [`lookup`](crate::lookup).
     #[napi(ts_return_type = "(request: string, vary?: string) => string | number")]
+    #[allow(clippy::trivially_copy_pass_by_ref)]
     pub fn look_up_function(&self, env: &Env) -> napi::Result<Unknown<'_>> {
         lookup::function(env, self.core())
     }

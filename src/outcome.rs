@@ -72,6 +72,9 @@ pub const FILL: i32 = -16;
 /// A response is stored or read along, and its client is answered with what is in the scratch buffer, a 304.
 #[napi]
 pub const KNOWN: i32 = -25;
+/// A request is answered with what is stale, in the scratch buffer, because the handler has just failed.
+#[napi]
+pub const INSTEAD: i32 = -26;
 /// The same is to be done again.
 #[napi]
 pub const AGAIN: i32 = -17;

@@ -17,8 +17,8 @@ use crate::cache::{BindingCache, Thrown, time};
 use crate::convert;
 use crate::core::{SharedCore, open};
 use crate::outcome::{
-    self, AGAIN, BROKEN, END, FAILED, FILL, GO, HOLD, KNOWN, PASS, PASS_CHANGED, PASS_FAILED, PAST, PENDING,
-    READ_ALONG, RUN, STOP, STORED, UNAVAILABLE, WAIT, WRONG_LENGTH, wanted,
+    self, AGAIN, BROKEN, END, FAILED, FILL, GO, HOLD, INSTEAD, KNOWN, PASS, PASS_CHANGED, PASS_FAILED, PAST,
+    PENDING, READ_ALONG, RUN, STOP, STORED, UNAVAILABLE, WAIT, WRONG_LENGTH, wanted,
 };
 use crate::text::Text;
 use crate::wake::{Bell, Kind};
@@ -129,6 +129,10 @@ impl BindingWrapper {
                     core.scratch.flag_refresh();
                 }
                 outcome
+            }
+            Ok(Served::Instead(answer)) => {
+                core.write(answer, true);
+                INSTEAD
             }
             Ok(Served::Run(run)) => {
                 let number = self.runs.insert(run);
@@ -342,6 +346,9 @@ impl BindingWrapper {
     pub fn append(&mut self, fill: u32, bytes: &[u8], now: f64) -> Result<i32, Thrown> {
         let Some(given) = self.fills.get_mut(fill as usize) else { return Err(gone()) };
         given.append(bytes.into(), time(now));
+        if given.is_too_long() {
+            return Ok(WRONG_LENGTH);
+        }
         Ok(self.progress(fill))
     }
 

@@ -27,3 +27,12 @@ export function shown(value: unknown): string {
     return typeof value === "function" ? "a function" : String(value)
   return "an object"
 }
+
+/** What was thrown, which need not be an error, and need not let itself be shown. */
+export function inWords(thrown: unknown): string {
+  try {
+    return String(thrown)
+  } catch {
+    return "something that cannot be shown"
+  }
+}

@@ -1,9 +1,19 @@
 import { discard, type Reader } from "./body.js"
+import { inWords } from "./errors.js"
 import * as native from "./native.js"
 import type { Waits } from "./waits.js"
 
 /** How long a reader that holds others up is waited for. */
 const PATIENCE_MS = 30_000
+
+/** Who reads a body, by its number in the addon. */
+interface StreamReader {
+  readonly number: number
+  /** Whether the number is no longer its own. */
+  isDone: boolean
+}
+
+const NOBODY = new Error("nobody reads the body")
 
 /** Numbers of what waits, as the addon makes them: three kinds, each with numbers of its own. */
 const NUMBER = {
@@ -31,28 +41,37 @@ export class Fills {
   }
 
   /** The stream of a body that is under way. */
-  stream(reader: number): ReadableStream<Uint8Array> {
+  stream(number: number): ReadableStream<Uint8Array> {
+    const reader = { number, isDone: false }
     const stream = new ReadableStream<Uint8Array>(
       {
         pull: (controller) => this.#pull(reader, controller),
-        cancel: () => this.#wrapper.dropReader(reader),
+        cancel: () => this.#finish(reader),
       },
       { highWaterMark: 0 },
     )
-    this.#unread.register(stream, reader)
+    this.#unread.register(stream, number, reader)
     return stream
   }
 
-  async #pull(reader: number, controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
-    for (;;) {
-      const read = this.#wrapper.read(reader)
+  /** Gives a reader up. Its number may be another's from here on, so nothing is to be read with it any more. */
+  #finish(reader: StreamReader): void {
+    reader.isDone = true
+    this.#unread.unregister(reader)
+    this.#wrapper.dropReader(reader.number)
+    this.#waits.ring(NUMBER.reader(reader.number))
+  }
+
+  async #pull(reader: StreamReader, controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
+    while (!reader.isDone) {
+      const read = this.#wrapper.read(reader.number)
       if (typeof read !== "number") return controller.enqueue(read)
       if (read === native.PENDING) {
-        await this.#waits.for(NUMBER.reader(reader))
+        await this.#waits.for(NUMBER.reader(reader.number))
         continue
       }
       const why = read === native.BROKEN ? this.#wrapper.takeText() : undefined
-      this.#wrapper.dropReader(reader)
+      this.#finish(reader)
       return why === undefined ? controller.close() : controller.error(new TypeError(why))
     }
   }
@@ -74,18 +93,21 @@ export class Fills {
     }
     const cancel = () => discard(reader, signal.reason)
     signal.addEventListener("abort", cancel)
+    const readers = this.#waits.listen(NUMBER.fill(fill), () => {
+      if (this.#wrapper.progress(fill) === native.STOP) controller.abort(NOBODY)
+    })
     try {
       const isWhole = reader === null || (await this.#copy(fill, reader, ring))
       signal.throwIfAborted()
       if (isWhole) return this.#end(fill, reader !== null)
-      this.#wrapper.breakOff(fill, "nobody reads the body", Date.now())
-      controller.abort()
-      return native.PAST
+      throw NOBODY
     } catch (error) {
-      const why = error instanceof Error ? error : new Error(String(error))
+      const why = error instanceof Error ? error : new Error(inWords(error))
       this.#wrapper.breakOff(fill, why.message, Date.now())
-      return why
+      controller.abort(why)
+      return why === NOBODY ? native.PAST : why
     } finally {
+      readers.stop()
       ring()
       signal.removeEventListener("abort", cancel)
       discard(reader)
@@ -108,6 +130,7 @@ export class Fills {
         next = this.#wrapper.progress(fill)
       }
       if (next === native.STOP) return false
+      if (next === native.WRONG_LENGTH) throw new TypeError("the body is longer than its Content-Length says")
     }
     return true
   }

@@ -36,6 +36,7 @@ export {
   FENCED,
   FILL,
   HOLD,
+  INSTEAD,
   KNOWN,
   PASS_CHANGED,
   PASS_FAILED,

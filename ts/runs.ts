@@ -1,11 +1,13 @@
 import type { CacheHandler } from "../index.js"
 import { assertUnused, discard, takeReader } from "./body.js"
-import { failure } from "./errors.js"
+import { failure, inWords } from "./errors.js"
+import type { EventDetail } from "./events.js"
 import { failures } from "./failures.js"
 import type { Fills } from "./fill.js"
 import { handlerRequest } from "./handler-request.js"
-import { readHead } from "./head.js"
+import { type ResponseHead, readHead } from "./head.js"
 import { invalidateRelated } from "./invalidation.js"
+import type { HandlerRun } from "./misses.js"
 import * as native from "./native.js"
 import { responseOf } from "./outgoing.js"
 import { StoredResponse } from "./response.js"
@@ -37,6 +39,16 @@ interface Run<Rest extends unknown[]> {
   written: Promise<PutOutcome> | undefined
 }
 
+/** A response of the handler, and what decides on storing it. */
+interface Handled {
+  readonly response: Response
+  readonly head: ResponseHead
+  /** One a line. */
+  readonly tags: string
+  /** Whether the handler has stored it itself. */
+  readonly stored: boolean
+}
+
 const RESPONSE = "the response of a wrapped handler"
 
 /** Runs of a wrapped handler, and what becomes of their responses. */
@@ -48,17 +60,34 @@ export class Runs<Rest extends unknown[]> {
   }
 
   /** Runs the handler for a client. Resolves to what the client gets. */
-  async run(number: number, request: Request, rest: Rest): Promise<Response> {
+  async run(
+    number: number,
+    request: Request,
+    rest: Rest,
+    tell: (detail: EventDetail) => void,
+  ): Promise<Response> {
     const run = this.#begin(number, request, rest, false)
-    const outcome = run.facts.uncached ? "bypass" : "miss"
-    this.#context.tell("match", request, { outcome, reason: run.facts.why })
+    const { uncached, why } = run.facts
+    // What makes a rule have a request skip the cache is told already.
+    const reason = why === "bypass" ? {} : { reason: why }
+    tell({ outcome: uncached ? "bypass" : "miss", ...reason })
     return this.#attempt(run)
   }
 
   /** Runs the handler in the background, within the time for that. */
   refresh(number: number, request: Request, rest: Rest): void {
-    const refreshed = this.#refresh(this.#begin(number, request, rest, true))
-    this.#context.wrapping.waitUntil?.(refreshed)
+    this.#prolong(this.#refresh(this.#begin(number, asGet(request), rest, true)))
+  }
+
+  /** Somebody who cannot wait is no reason not to go on. */
+  #prolong(work: Promise<unknown>): void {
+    try {
+      this.#context.wrapping.waitUntil?.(work)
+    } catch (error) {
+      process.emitWarning(`wrap() options.waitUntil has thrown: ${inWords(error)}`, {
+        code: "LAYERON_WAIT_UNTIL",
+      })
+    }
   }
 
   #begin(number: number, request: Request, rest: Rest, background: boolean): Run<Rest> {
@@ -73,10 +102,7 @@ export class Runs<Rest extends unknown[]> {
     const late = failure("LAYERON_REFRESH_TIMEOUT", `it took longer than ${wrapping.refreshTimeoutMs} ms`)
     const timer = setTimeout(() => run.controller.abort(late), wrapping.refreshTimeoutMs)
     timer.unref?.()
-    const reason = await this.#refreshed(run).then(
-      () => undefined,
-      (error: unknown) => String(error),
-    )
+    const reason = await this.#refreshed(run).then(() => undefined, inWords)
     clearTimeout(timer)
     tell(
       "refresh",
@@ -99,8 +125,7 @@ export class Runs<Rest extends unknown[]> {
       const asked = requestOf(run, binding.run(run.number))
       const own = run.facts.uncached ? undefined : misses.begin(asked, run.facts.since)
       try {
-        const response = await this.#handled(run, asked)
-        const answered = await this.#respond(run, asked, response, own?.stored === true)
+        const answered = this.#respond(run, await this.#handled(run, asked, own))
         if (answered !== undefined) return answered
       } catch (error) {
         return this.#despite(run, error)
@@ -110,24 +135,26 @@ export class Runs<Rest extends unknown[]> {
     }
   }
 
-  async #handled(run: Run<Rest>, asked: Request): Promise<Response> {
-    const { handler } = this.#context
-    if (!run.background) return handler(asked, ...run.rest)
-    const response = (async () => handler(asked, ...run.rest))()
-    return inTime(response, run.controller.signal)
+  async #handled(run: Run<Rest>, asked: Request, own: HandlerRun | undefined): Promise<Handled> {
+    if (!run.background) return this.#handle(run, asked, own)
+    return inTime(this.#handle(run, asked, own), run.controller.signal)
+  }
+
+  /** Runs the handler, and reads of its response what decides on storing it. */
+  async #handle(run: Run<Rest>, asked: Request, own: HandlerRun | undefined): Promise<Handled> {
+    const { handler, wrapping } = this.#context
+    const response = await handler(asked, ...run.rest)
+    const head = readHead(response, run.request.method, RESPONSE)
+    assertUnused(response, RESPONSE)
+    const stored = own?.stored === true
+    const tags = own === undefined || stored ? "" : await tagsOf(wrapping.tags, asked, response)
+    return { response, head, tags, stored }
   }
 
   /** What the client gets, or `undefined` where the handler is to be run again. */
-  async #respond(
-    run: Run<Rest>,
-    asked: Request,
-    response: Response,
-    stored: boolean,
-  ): Promise<Response | undefined> {
-    const { binding, dialogue, wrapping } = this.#context
-    const { status, text, vary, expected } = readHead(response, run.request.method, RESPONSE)
-    assertUnused(response, RESPONSE)
-    const tags = run.facts.uncached || stored ? "" : await tagsOf(wrapping.tags, asked, response)
+  #respond(run: Run<Rest>, { response, head, tags, stored }: Handled): Response | undefined {
+    const { binding, dialogue } = this.#context
+    const { status, text, vary, expected } = head
     if (dialogue.isClosed) return this.#letGo(run, response)
     if (stored) {
       run.decided = true
@@ -180,14 +207,15 @@ export class Runs<Rest extends unknown[]> {
   }
 
   #write(run: Run<Rest>, fill: number, response: Response, own?: number): void {
-    const { fills, tell, wrapping } = this.#context
+    const { fills, tell } = this.#context
     const written = fills.write(fill, takeReader(response), run.controller, own).then((ended) => {
       const put = putOutcome(ended)
-      if (put.outcome !== "bypass") tell("put", run.request, put)
+      const { error: _, ...told } = put
+      if (put.outcome !== "bypass") tell("put", run.request, told)
       return put
     })
     run.written = written
-    if (!run.background) wrapping.waitUntil?.(written)
+    if (!run.background) this.#prolong(written)
   }
 
   /** What the client gets although the handler has failed. Throws what it has thrown where that is nothing. */
@@ -200,7 +228,7 @@ export class Runs<Rest extends unknown[]> {
     }
     const told = dialogue.toldForServe()
     const outcome = dialogue.ask<number>(run.request, told, "the request of a wrapped handler", (request) =>
-      binding.fail(run.number, request, String(error), Date.now()),
+      binding.fail(run.number, request, inWords(error), Date.now()),
     )
     if (outcome >= 0) return new StoredResponse(native.takeAnswer(dialogue.binding))
     if (outcome === native.FAILED) failures.note(native.takeNumber(), error)
@@ -214,11 +242,17 @@ function requestOf<Rest extends unknown[]>(run: Run<Rest>, facts: native.Binding
   return isForAll ? handlerRequest(run.request, facts, run.controller.signal) : run.request
 }
 
+/** Who asks for the head alone is answered from what is stored for a GET, and that is what is refreshed. */
+function asGet(request: Request): Request {
+  const { method, url, headers } = request
+  return method === "HEAD" ? new Request(url, { headers }) : request
+}
+
 /** Rejects when the signal says so. What comes later is let go. */
-function inTime(response: Promise<Response>, signal: AbortSignal): Promise<Response> {
+function inTime(handled: Promise<Handled>, signal: AbortSignal): Promise<Handled> {
   return new Promise((resolve, reject) => {
-    response.then((late) => {
-      if (signal.aborted) discard(takeReader(late))
+    handled.then((late) => {
+      if (signal.aborted) discard(takeReader(late.response))
       else resolve(late)
     }, reject)
     signal.addEventListener("abort", () => reject(signal.reason))
@@ -226,7 +260,7 @@ function inTime(response: Promise<Response>, signal: AbortSignal): Promise<Respo
 }
 
 function putOutcome(ended: number | Error): PutOutcome {
-  if (ended instanceof Error) return { outcome: "error", reason: String(ended), error: ended }
+  if (ended instanceof Error) return { outcome: "error", reason: inWords(ended), error: ended }
   if (ended === native.PAST) return { outcome: "bypass" }
   return outcomeOf(ended)
 }

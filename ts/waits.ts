@@ -6,6 +6,7 @@ const KEEP_ALIVE_MS = 1 << 30
 /** Promises that other threads fulfil, by number. While there are any, the process does not end. */
 export class Waits {
   readonly #waiting = new Map<number, () => void>()
+  readonly #listening = new Map<number, () => void>()
   #keepAlive: NodeJS.Timeout | undefined
 
   /** There is news of this number. */
@@ -13,6 +14,13 @@ export class Waits {
     const wake = this.#waiting.get(number)
     this.#forget(number)
     wake?.()
+    this.#listening.get(number)?.()
+  }
+
+  /** Calls `heard` whenever there is news, until it is told to `stop`. Keeps nothing alive. */
+  listen(number: number, heard: () => void): { stop(): void } {
+    this.#listening.set(number, heard)
+    return { stop: () => this.#listening.delete(number) }
   }
 
   /** Waits for news, for at most so many milliseconds. Tells whether there is any. */

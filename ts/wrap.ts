@@ -21,6 +21,8 @@ export interface Surroundings {
   readonly tell: (operation: "match" | "put" | "refresh", request: Request, detail: EventDetail) => void
 }
 
+const NO_BODY = [101, 103, 204, 205, 304]
+
 export function wrap<Rest extends unknown[]>(
   surroundings: Surroundings,
   handler: CacheHandler<Rest>,
@@ -69,28 +71,32 @@ class Wrapper<Rest extends unknown[]> {
   async #serve(request: Request, rest: Rest, again: boolean): Promise<Response | undefined> {
     const now = Date.now()
     const outcome = this.#ask(request, (text) => native.serve(this.#binding, text, again, now))
-    if (outcome >= 0) return this.#answer(request, rest)
+    const tell = again ? () => {} : (detail: EventDetail) => this.#surroundings.tell("match", request, detail)
+    if (outcome >= 0) return this.#answer(request, rest, tell)
     const number = native.takeNumber()
     switch (outcome) {
       case native.RUN:
-        return this.#runs.run(number, request, rest)
+        return this.#runs.run(number, request, rest, tell)
       case native.WAIT:
-        this.#tell(request, { outcome: "miss", reason: "collapsed" })
+        tell({ outcome: "miss", reason: "collapsed" })
         return this.#wait(number, request)
+      case native.INSTEAD:
+        tell({ outcome: "miss", reason: "failed" })
+        return new StoredResponse(native.takeAnswer(this.#dialogue.binding))
       case native.FAILED:
-        this.#tell(request, { outcome: "miss", reason: "failed" })
+        tell({ outcome: "miss", reason: "failed" })
         throw failures.thrown(number, this.#binding.takeText())
       default:
-        this.#tell(request, { outcome: "miss", reason: "only-if-cached" })
+        tell({ outcome: "miss", reason: "only-if-cached" })
         return responseOf(504, `Gateway Timeout\ncache-status:${this.#binding.takeText()}\n`, null)
     }
   }
 
-  #answer(request: Request, rest: Rest): Response {
+  #answer(request: Request, rest: Rest, tell: (detail: EventDetail) => void): Response {
     const isToRefresh = native.isToRefresh()
     const answer = native.takeAnswer(this.#dialogue.binding)
     if (isToRefresh) this.#runs.refresh(this.#binding.refreshOf(), request, rest)
-    this.#tell(request, { outcome: answer.stale ? "stale" : "hit" })
+    tell({ outcome: answer.stale ? "stale" : "hit" })
     return new StoredResponse(answer)
   }
 
@@ -112,7 +118,14 @@ class Wrapper<Rest extends unknown[]> {
     const number = native.takeNumber()
     const text = this.#binding.takeText()
     if (outcome === native.FAILED) throw failures.thrown(number, text)
-    return responseOf(number, text, this.#fills.stream(this.#binding.readerOf()))
+    return responseOf(number, text, this.#body(number, this.#binding.readerOf()))
+  }
+
+  /** Some statuses have no body, be it an empty one. */
+  #body(status: number, reader: number): ReadableStream<Uint8Array> | null {
+    if (!NO_BODY.includes(status)) return this.#fills.stream(reader)
+    this.#binding.dropReader(reader)
+    return null
   }
 
   #ask(request: Request, call: (text: string) => number): number {
@@ -122,10 +135,6 @@ class Wrapper<Rest extends unknown[]> {
       "the request of a wrapped handler",
       call,
     )
-  }
-
-  #tell(request: Request, detail: EventDetail): void {
-    this.#surroundings.tell("match", request, detail)
   }
 }
 

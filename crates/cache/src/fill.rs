@@ -32,8 +32,9 @@ pub struct Fill {
     expected: Option<u64>,
     length: u64,
     since: u64,
-    /// The entry that it is to refresh in the background.
-    refreshes: Option<Selected>,
+    /// The entry that it is to replace.
+    replaces: Option<Selected>,
+    background: bool,
 }
 
 /// What the writer of a body is to do next.
@@ -84,14 +85,15 @@ impl Fill {
             expected,
             length: 0,
             since: 0,
-            refreshes: None,
+            replaces: None,
+            background: false,
         }
     }
 
     /// Begins the body of a response that is stored as `entry`, and lets those who wait read along where it may answer them.
     pub(crate) fn begin(run: &mut Run, expected: Option<u64>, entry: Entry, room: u64, now: i64) -> Self {
         let (key, body, since) = (entry.digest, Writing::begin(), run.since);
-        let refreshes = run.selected.take().filter(|_| run.background);
+        let (replaces, background) = (run.selected.take(), run.background);
         let lead = match run.lead.take() {
             Some(lead) if !is_shareable(&entry.times) => {
                 lead.alone(now);
@@ -120,7 +122,8 @@ impl Fill {
             expected,
             length: 0,
             since,
-            refreshes,
+            replaces,
+            background,
         }
     }
 
@@ -149,9 +152,6 @@ impl Fill {
 
     /// What the writer is to do; `waiter` is told when it may go on.
     pub fn progress(&self, waiter: Waiter) -> Progress {
-        if self.is_too_long() {
-            return Progress::Stop;
-        }
         if !self.passing {
             return Progress::Go;
         }
@@ -177,7 +177,8 @@ impl Fill {
         self.body.end(Err(why.into()));
     }
 
-    fn is_too_long(&self) -> bool {
+    /// Whether there are more bytes than the response says.
+    pub fn is_too_long(&self) -> bool {
         self.expected.is_some_and(|expected| self.length > expected)
     }
 }
@@ -189,14 +190,16 @@ impl Cache {
             self.break_off(fill, "the body is not as long as its Content-Length says", now);
             return Ended::WrongLength;
         }
-        let Fill { lead, key, body, entry, passing, since, .. } = fill;
+        if fill.passing {
+            let ended = self.too_large(&fill);
+            fill.end();
+            return ended;
+        }
+        let Fill { lead, key, body, entry, since, .. } = fill;
         let whole = body.end(Ok(()));
         let Some(mut entry) = entry else {
             return Ended::Past;
         };
-        if passing {
-            return Ended::NotStored(NotStored::Refused(self.refuse(Refused::TooLarge)));
-        }
         let Instance { store, counters, flights, .. } = self.instance();
         let served = entry.times.state(now).is_served();
         entry.stored.set_body(whole.filter(|_| has_body));
@@ -216,10 +219,25 @@ impl Cache {
     /// The body has broken off. A refresh in the background that ends so is put off.
     pub fn break_off(&self, fill: Fill, why: &str, now: i64) {
         let Instance { store, counters, .. } = self.instance();
-        if let Some(Selected { variant, stored, .. }) = &fill.refreshes {
+        if fill.passing {
+            self.too_large(&fill);
+        } else if let Some(Selected { variant, stored, .. }) =
+            fill.replaces.as_ref().filter(|_| fill.background)
+        {
             count(&counters.failed_refreshes);
             store.put_off(variant, stored, now);
         }
         fill.break_off(why);
+    }
+
+    /// The body has turned out too large to be stored, and is right all the same: what it was to replace is not any more.
+    fn too_large(&self, fill: &Fill) -> Ended {
+        if fill.entry.is_none() {
+            return Ended::Past;
+        }
+        if let Some(Selected { variant, stored, .. }) = &fill.replaces {
+            self.instance().store.retire(variant, stored);
+        }
+        Ended::NotStored(NotStored::Refused(self.refuse(Refused::TooLarge)))
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::cache::{Cache, Keyed, Request, Wanted};
 use crate::field::lines::Fields;
-use crate::field::{EntityTag, Handled, date_seconds};
+use crate::field::{EntityTag, Handled, date_seconds, http_date};
 use crate::instance::Instance;
 use crate::key::Key;
 use crate::policy::{
@@ -145,11 +145,15 @@ impl Cache {
 fn updated(stored: &Stored, entry: Entry, update: &Update<'_>) -> Result<Entry, Refused> {
     let reason = stored.head().split_once('\n').map_or("", |(reason, _)| reason);
     let new: Vec<&str> = update.head.fields.iter().map(|(name, _)| name).collect();
-    let kept = |name: &str| KEPT.contains(&name) || !new.contains(&name);
+    let kept = |name: &str| KEPT.contains(&name) || name != "date" && !new.contains(&name);
     let old = ResponseHead { status: stored.status, reason, fields: stored.fields() };
     let mut merged = written(old, kept, &[]);
     for (name, value) in update.head.fields.iter().filter(|(name, _)| !KEPT.contains(name)) {
         merged.extend([name, ":", value, "\n"]);
+    }
+    if !new.contains(&"date") {
+        // An answer without a date is of the moment at which it comes (RFC 9110, section 6.6.1).
+        merged.extend(["date:", &http_date(update.exchange.responded_at), "\n"]);
     }
     let head =
         ResponseHead { fields: Fields::new(merged.split_once('\n').map_or("", |(_, fields)| fields)), ..old };

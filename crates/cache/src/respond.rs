@@ -84,17 +84,17 @@ impl Cache {
             let passed = if changed { Passed::Changed } else { Passed::Only };
             return Ok(self.pass(run.why, reply, passed));
         }
-        if request.method.eq_ignore_ascii_case("HEAD") {
+        if is_failure(status)
+            && let Some(instead) = self.heed_failure(run, request, status, now)?
+        {
+            return Ok(instead);
+        }
+        if run.is_head {
             self.heed_head(run, request, wrapping, reply, now)?;
             return Ok(self.pass(run.why, reply, Passed::Only));
         }
         if status == 304 && run.validators() != (None, None) {
             return self.not_modified(run, request, wrapping, reply, now);
-        }
-        if is_failure(status)
-            && let Some(instead) = self.heed_failure(run, request, status, now)?
-        {
-            return Ok(instead);
         }
         self.fill(run, request, wrapping, reply, now)
     }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::cache::{Cache, Keyed, Request, Wanted};
-use crate::field::lines::Untold;
+use crate::field::lines::{Fields, Untold};
 use crate::field::{Handled, Names, RequestControl};
 use crate::flight::{Boarding, Failure, Flight, Lead, Stage};
 use crate::instance::Instance;
@@ -28,6 +28,8 @@ pub struct Wrapping {
 pub enum Served {
     /// It is answered from the store. The caller may be the one to run the handler anew for that, once the answer is out.
     Answer(Answer, State, Option<Box<Run>>),
+    /// It is answered with what is stale, because the handler has just failed.
+    Instead(Answer),
     /// The handler is run.
     Run(Box<Run>),
     /// Somebody is running it.
@@ -133,7 +135,13 @@ impl Cache {
             return Ok(Served::Run(Box::new(Run::uncached(Forwarded::Method))));
         }
         let (fields, asked) = (request.fields, RequestControl::of(request.fields)?);
-        let judge = |times: &_| reuse(times, asked, now);
+        let is_for_one =
+            || Ok::<_, Untold>(!vary.contains("authorization") && fields.known("authorization")?.is_some());
+        // Nobody is elected whose run can bring nothing that is stored.
+        let judge = |times: &_| match reuse(times, asked, now) {
+            Reuse::ServeAndRefresh if asked.no_store || is_for_one()? => Ok(Reuse::Serve),
+            reuse => Ok(reuse),
+        };
         let Selection { since, selected, varies } =
             store.select(&key, fields, now, wrapping.patience, judge)?;
         let why = match &selected {
@@ -145,12 +153,11 @@ impl Cache {
         let run = Run { why, since, began_at: now, lead: None, selected, is_head, background: false };
         let served = if asked.only_if_cached {
             Served::Unavailable
-        } else if is_head || asked.no_store || (run.selected.is_none() && fields.known("range")?.is_some()) {
+        } else if is_head || asked.no_store || (run.selected.is_none() && is_about_part(fields)?) {
             Served::Run(Box::new(run))
         } else {
-            let for_one = !vary.contains("authorization") && fields.known("authorization")?.is_some();
-            let passage =
-                Passage { may_lead: !for_one, is_new: asked.wants_new(), patience: wrapping.patience };
+            let (may_lead, is_new) = (!is_for_one()?, asked.wants_new());
+            let passage = Passage { may_lead, is_new, patience: wrapping.patience };
             self.board(&key, run, request, passage, now)?
         };
         if !again {
@@ -220,7 +227,7 @@ impl Cache {
                 Ok(Served::Wait(Box::new(Ticket::new(flight, since, why, selected))))
             }
             Boarding::Fail(failure) => Ok(match self.despite_failure(selected.as_ref(), request, now)? {
-                Some(answer) => Served::Answer(answer, State::Stale, None),
+                Some(answer) => Served::Instead(answer),
                 None => Served::Failed(failure),
             }),
         }
@@ -241,6 +248,16 @@ impl Cache {
         count(&self.instance().counters.error_hits);
         Ok(Some(answer.told(Handled::Hit, Some("stale-if-error"))))
     }
+}
+
+/// Whether a request has conditions or a range that the handler has to evaluate, so that its response is for none but its client.
+fn is_about_part(fields: Fields<'_>) -> Result<bool, Untold> {
+    for name in ["range", "if-match", "if-unmodified-since"] {
+        if fields.known(name)?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Methods that change nothing (RFC 9110, section 9.2.1, and the registry of methods).

@@ -104,6 +104,7 @@ fn read_along(landing: &Landing, why: Forwarded, fields: Fields<'_>, now: i64) -
     };
     let status = Some(stored.status);
     let handled = Handled::Forwarded { why: why.word(), status, stored: *stays, collapsed: true };
+    let answer = if *stays { answer } else { answer.untimed() };
     let reader = (answer.status() != 304).then_some(reader);
     Ok(Arrival::Answer(answer.told(handled, None), reader))
 }

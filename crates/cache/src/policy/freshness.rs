@@ -126,9 +126,9 @@ impl Freshness {
         self.stored_at + self.lifetime + ms(self.longest_window()) - self.initial_age
     }
 
-    /// Whether the entry may be served at `now` because it could not be refreshed.
+    /// Whether the entry, which is stale, may be served at `now` because it could not be refreshed.
     pub fn outlives_errors(&self, now: i64) -> bool {
-        self.age(now) < self.lifetime + ms(self.error_window)
+        (self.lifetime..self.lifetime + ms(self.error_window)).contains(&self.age(now))
     }
 
     fn longest_window(&self) -> u32 {

@@ -102,7 +102,7 @@ fn permits(
 ) -> Result<(), Refused> {
     if exchange.no_store {
         Err(Refused::RequestNoStore)
-    } else if governing.must_understand && !is_understood(head.status) {
+    } else if is_about_request(head.status) || governing.must_understand && !is_understood(head.status) {
         Err(Refused::Status)
     } else if governing.no_store && !governing.must_understand {
         Err(Refused::NoStore)
@@ -115,6 +115,11 @@ fn permits(
     } else {
         Ok(())
     }
+}
+
+/// Statuses that answer the conditions or the range of one request (RFC 9110, sections 15.5.13 and 15.5.17).
+fn is_about_request(status: u16) -> bool {
+    matches!(status, 412 | 416)
 }
 
 /// Section 3.5.

@@ -146,7 +146,7 @@ impl Memory {
         fields: Fields<'_>,
         now: i64,
         patience: i64,
-        judge: impl Fn(&Freshness) -> Reuse,
+        judge: impl Fn(&Freshness) -> Result<Reuse, Untold>,
     ) -> Result<Selection, Untold> {
         self.shelves.read().select(key, fields, now, patience, judge)
     }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::entry::Entry;
+use super::eviction::Id;
 use super::memory::NotStored;
 use super::shelves::{Shelves, Slot};
 use crate::field::lines::{Fields, Untold};
@@ -41,19 +42,27 @@ impl Shelves {
         fields: Fields<'_>,
         now: i64,
         patience: i64,
-        judge: impl Fn(&Freshness) -> Reuse,
+        judge: impl Fn(&Freshness) -> Result<Reuse, Untold>,
     ) -> Result<Selection, Untold> {
         let found = self.find_held(key, fields, now)?;
-        let selected = found.map(|id| {
-            self.eviction.touch(id);
-            let slot = &self.slots[id as usize];
-            let reuse = judge(&slot.times);
-            let elected = reuse == Reuse::ServeAndRefresh && slot.election.elects(now, patience);
-            let (stored, times, variant) = (Arc::clone(&slot.stored), slot.times, slot.variant);
-            Selected { stored, times, variant, reuse, elected }
-        });
+        let selected = found.map(|id| self.judged(id, now, patience, judge)).transpose()?;
         let varies = self.variants.of_key(key.digest()).next().is_some();
         Ok(Selection { since: self.fence.sequence(), selected, varies })
+    }
+
+    fn judged(
+        &self,
+        id: Id,
+        now: i64,
+        patience: i64,
+        judge: impl Fn(&Freshness) -> Result<Reuse, Untold>,
+    ) -> Result<Selected, Untold> {
+        self.eviction.touch(id);
+        let slot = &self.slots[id as usize];
+        let reuse = judge(&slot.times)?;
+        let elected = reuse == Reuse::ServeAndRefresh && slot.election.elects(now, patience);
+        let (stored, times, variant) = (Arc::clone(&slot.stored), slot.times, slot.variant);
+        Ok(Selected { stored, times, variant, reuse, elected })
     }
 
     fn slot_of(&self, variant: &Digest, stored: &Arc<Stored>) -> Option<&Slot> {

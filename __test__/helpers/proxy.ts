@@ -1,0 +1,128 @@
+import { once } from "node:events"
+import type { Server } from "node:http"
+import type { AddressInfo } from "node:net"
+import type { CacheModule } from "@layeron/modules"
+import { createProxy } from "../../examples/reverse-proxy"
+import { freshCache } from "./cache"
+import { START } from "./clock"
+import { RawClient, type RawRequest, type RawResponse } from "./raw-client"
+import { ScriptedOrigin } from "./scripted-origin"
+
+const DEADLINE_MS = 20_000
+
+/** Keeps nothing: every request reaches the origin. */
+export const uncached: Pick<CacheModule, "wrap"> = {
+  wrap:
+    (handler) =>
+    async (...args) =>
+      handler(...args),
+}
+
+export interface ProxyOptions {
+  /** Default: an instance of the test's own that configures nothing. */
+  readonly cache?: Pick<CacheModule, "wrap">
+  readonly timeoutMs?: number
+  /** Default: the scripted origin. */
+  readonly upstream?: string
+}
+
+/** A running proxy, in the process of the test. */
+export class TestProxy {
+  /** What its operator hears of, as `GET /: message`. */
+  readonly reports: string[]
+  readonly #server: Server
+  readonly #clients: RawClient[] = []
+
+  constructor(server: Server, reports: string[]) {
+    this.#server = server
+    this.reports = reports
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port
+  }
+
+  /** A connection to it, which is closed at the end of the test. */
+  async connect(): Promise<RawClient> {
+    const client = await RawClient.connect(this.port)
+    this.#clients.push(client)
+    return client
+  }
+
+  /** The response to one request, on a connection of its own. */
+  async send(request: RawRequest): Promise<RawResponse> {
+    const client = await this.connect()
+    const response = await client.send(request).response(request.method)
+    client.close()
+    return response
+  }
+
+  get(target: string, fields: RawRequest["fields"] = {}): Promise<RawResponse> {
+    return this.send({ target, fields })
+  }
+
+  async close(): Promise<void> {
+    for (const client of this.#clients) client.close()
+    const closed = once(this.#server.close(), "close")
+    this.#server.closeAllConnections()
+    await closed
+  }
+}
+
+/** A proxy in front of a scripted origin, both for the time of `use`. Every request that reaches the origin has to be scripted. */
+export async function withProxy(
+  use: (stage: { proxy: TestProxy; origin: ScriptedOrigin }) => Promise<void>,
+  { cache = freshCache(), timeoutMs, upstream }: ProxyOptions = {},
+): Promise<void> {
+  const origin = await ScriptedOrigin.listen()
+  const reports: string[] = []
+  const onError = (error: Error, what: string) => reports.push(`${what}: ${error.message}`)
+  const server = createProxy({ upstream: upstream ?? origin.url, cache, timeoutMs, onError })
+  await once(server.listen(0, "127.0.0.1"), "listening")
+  const proxy = new TestProxy(server, reports)
+  try {
+    await inTime(use({ proxy, origin }))
+    origin.verify()
+  } finally {
+    await proxy.close()
+    await origin.close()
+  }
+}
+
+/** A test that waits for what never comes ends here, so that it leaves nothing running. */
+async function inTime(work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const expiry = new Promise<void>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`not done within ${DEADLINE_MS} ms`)), DEADLINE_MS)
+  })
+  await Promise.race([work, expiry]).finally(() => clearTimeout(timer))
+}
+
+/** An upstream that refuses connections. */
+export async function unreachable(): Promise<string> {
+  const origin = await ScriptedOrigin.listen()
+  const { url } = origin
+  await origin.close()
+  return url
+}
+
+const TIMERS = [
+  "hrtime",
+  "nextTick",
+  "performance",
+  "queueMicrotask",
+  "setImmediate",
+  "clearImmediate",
+  "setInterval",
+  "clearInterval",
+  "setTimeout",
+  "clearTimeout",
+] as const
+
+/**
+ * Stops `Date.now()` at the start of `clock.ts`, until `jest.useRealTimers()`. Timers run on, because connections need them; `setClock()` moves the
+ * date.
+ */
+export function stopDate(): void {
+  jest.useFakeTimers({ now: START, doNotFake: [...TIMERS] })
+}

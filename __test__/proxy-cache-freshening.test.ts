@@ -1,0 +1,199 @@
+import { httpDate, setClock } from "./helpers/clock"
+import { stopDate } from "./helpers/proxy"
+import {
+  AT,
+  conditions,
+  dated,
+  how,
+  lasting,
+  told,
+  unchanged,
+  withCache,
+  withStored,
+} from "./helpers/proxy-cache"
+import type { Answer, AnswerParts } from "./helpers/scripted-origin"
+
+beforeEach(stopDate)
+afterEach(() => jest.useRealTimers())
+
+type Fields = NonNullable<AnswerParts["fields"]>
+
+const MODIFIED = httpDate(-1_000)
+const STORED = { ETag: '"v1"', "Last-Modified": MODIFIED }
+const VALIDATION = { "if-none-match": '"v1"', "if-modified-since": MODIFIED }
+const BODY = "stored"
+
+const first = lasting("max-age=60", { fields: STORED, body: BODY })
+const next = lasting("max-age=60", { fields: { ETag: '"v2"', "Last-Modified": httpDate(-9) }, body: "new" })
+const CONFIRMED = "fwd=stale; fwd-status=304; ttl=60"
+const REPLACED = "fwd=stale; fwd-status=200; stored; ttl=60"
+
+describe("while what is stored is validated, its client's own conditions are kept from the origin, and answered:", () => {
+  test.each<[string, Record<string, string>, Answer, string]>([
+    ["the tag of what is confirmed", { "If-None-Match": '"v1"' }, unchanged(), `304  (${CONFIRMED})`],
+    ["another tag", { "If-None-Match": '"v0"' }, unchanged(), `200 ${BODY} (${CONFIRMED})`],
+    ["the date of what is confirmed", { "If-Modified-Since": MODIFIED }, unchanged(), `304  (${CONFIRMED})`],
+    ["an earlier date", { "If-Modified-Since": httpDate(-9_000) }, unchanged(), `200 ${BODY} (${CONFIRMED})`],
+    ["a range of what is confirmed", { Range: "bytes=0-1" }, unchanged(), `206 st (${CONFIRMED})`],
+    [
+      "a range with another If-Range",
+      { Range: "bytes=0-1", "If-Range": '"v0"' },
+      unchanged(),
+      `200 ${BODY} (${CONFIRMED})`,
+    ],
+    ["the tag of what is new", { "If-None-Match": '"v2"' }, next, `304  (${REPLACED})`],
+    ["the tag of what is replaced", { "If-None-Match": '"v1"' }, next, `200 new (${REPLACED})`],
+    ["the date of what is replaced", { "If-Modified-Since": MODIFIED }, next, `200 new (${REPLACED})`],
+    [
+      "a range of what is replaced",
+      { Range: "bytes=0-1", "If-Range": '"v1"' },
+      next,
+      `200 new (${REPLACED})`,
+    ],
+  ])("%s", async (_name, fields, answer, expected) => {
+    await withStored(first, 60, [answer], async ({ proxy, origin }) => {
+      expect(told(await proxy.get(AT, fields))).toBe(expected)
+      const text = answer === next ? "new" : BODY
+      expect(told(await proxy.get(AT))).toBe(`200 ${text} (hit; ttl=60)`)
+      expect(conditions(origin)).toEqual([{}, VALIDATION])
+    })
+  })
+})
+
+describe("a client's conditions where nothing is stored", () => {
+  test.each([
+    ['"v1"', `304  (fwd=uri-miss; fwd-status=200; stored; ttl=60)`],
+    ['"v0"', `200 ${BODY} (fwd=uri-miss; fwd-status=200; stored; ttl=60)`],
+  ])("are kept from the origin, whose whole answer is stored, and answered: %s", async (tag, expected) => {
+    await withCache(async ({ proxy, origin }) => {
+      origin.script(AT, first)
+      const fields = { "If-None-Match": tag, "If-Modified-Since": httpDate(-9_000) }
+      expect(told(await proxy.get(AT, fields))).toBe(expected)
+      expect(told(await proxy.get(AT))).toBe(`200 ${BODY} (hit; ttl=60)`)
+      expect(conditions(origin)).toEqual([{}])
+    })
+  })
+
+  test("pass to the origin where its answer is for one alone, and so does its 304", async () => {
+    await withCache(async ({ proxy, origin }) => {
+      const mine = lasting("private", { fields: { ETag: '"v1"' }, body: "mine" })
+      origin.script(AT, [mine, unchanged({ ETag: '"v1"', "Cache-Control": "private" })])
+      await proxy.get(AT)
+      const expected = "304  (fwd=uri-miss; fwd-status=304; detail=status)"
+      expect(told(await proxy.get(AT, { "If-None-Match": '"v1"' }))).toBe(expected)
+      expect(conditions(origin)).toEqual([{}, { "if-none-match": '"v1"' }])
+    })
+  })
+
+  test("pass to the origin with credentials", async () => {
+    await withCache(async ({ proxy, origin }) => {
+      origin.script(AT, unchanged({ ETag: '"v1"' }))
+      const fields = { Authorization: "Basic dTpw", "If-None-Match": '"v1"', "If-Modified-Since": MODIFIED }
+      expect((await proxy.get(AT, fields)).status).toBe(304)
+      expect(conditions(origin)).toEqual([VALIDATION])
+    })
+  })
+
+  test("that no cache evaluates pass to the origin, and what comes of them answers nobody else", async () => {
+    await withCache(async ({ proxy, origin }) => {
+      origin.script(AT, [lasting("max-age=60", { status: 412, body: "failed" }), first])
+      const fields = { "If-Match": '"v0"', "If-Unmodified-Since": MODIFIED }
+      expect((await proxy.get(AT, fields)).status).toBe(412)
+      expect((await proxy.get(AT)).text).toBe(BODY)
+      expect(conditions(origin)).toEqual([{ "if-match": '"v0"', "if-unmodified-since": MODIFIED }, {}])
+    })
+  })
+})
+
+describe("a 304 for one of two stale variants", () => {
+  /** Expects what the 304 for the first, with this tag, says of the second. */
+  async function expectSecond(tags: [string, string], confirmed: Fields, isFresh: boolean): Promise<void> {
+    await withCache(async ({ proxy, origin }) => {
+      const variants = tags.map((tag, n) =>
+        lasting("max-age=60", { fields: { ETag: tag, Vary: "X-A" }, body: `of ${n}` }),
+      )
+      origin.script(AT, [...variants, unchanged({ ...confirmed, "X-New": "1" }), unchanged()])
+      for (const n of ["0", "1"]) await proxy.get(AT, { "X-A": n })
+      setClock(60)
+      expect(told(await proxy.get(AT, { "X-A": "0" }))).toBe(`200 of 0 (${CONFIRMED})`)
+      const second = await proxy.get(AT, { "X-A": "1" })
+      expect(told(second)).toBe(`200 of 1 (${isFresh ? "hit; ttl=60" : CONFIRMED})`)
+      expect(second.get("x-new")).toBe(isFresh ? "1" : undefined)
+      const asked = tags.slice(0, isFresh ? 1 : 2).map((tag) => ({ "if-none-match": tag }))
+      expect(conditions(origin)).toEqual([{}, {}, ...asked])
+    })
+  }
+
+  test("freshens both where its tag is a strong one of both", () =>
+    expectSecond(['"v"', '"v"'], { ETag: '"v"' }, true))
+
+  test.each<[string, [string, string], Fields]>([
+    ["the tag is weak", ['W/"v"', 'W/"v"'], { ETag: 'W/"v"' }],
+    ["it confirms a strong tag by a weak one", ['"v"', '"v"'], { ETag: 'W/"v"' }],
+    ["it has no tag", ['"v"', '"v"'], {}],
+    ["the other has another tag", ['"v"', '"w"'], { ETag: '"v"' }],
+  ])("freshens the one alone where %s", (_name, tags, confirmed) => expectSecond(tags, confirmed, false))
+})
+
+describe("the answer to a HEAD for what is stale", () => {
+  const SAME = { ...STORED, "Content-Length": String(BODY.length), "X-New": "1" }
+
+  test.each<[string, Fields]>([
+    ["its validators and length", SAME],
+    ["its entity tag alone", { ETag: '"v1"', "X-New": "1" }],
+    ["its entity tag as a weak one", { ...SAME, ETag: 'W/"v1"' }],
+    ["its last modification alone", { "Last-Modified": MODIFIED, "X-New": "1" }],
+  ])("freshens it where it has %s", async (_name, fields) => {
+    await withStored(
+      first,
+      60,
+      [lasting("max-age=30", { fields: { "Content-Length": "6", ...fields } })],
+      async ({ proxy, origin }) => {
+        const head = await proxy.send({ method: "HEAD", target: AT })
+        expect([head.status, how(head)]).toEqual([200, "fwd=stale; fwd-status=200"])
+        const response = await proxy.get(AT)
+        expect(told(response)).toBe(`200 ${BODY} (hit; ttl=30)`)
+        expect([response.get("x-new"), response.get("etag"), response.get("date")]).toEqual([
+          "1",
+          '"v1"',
+          httpDate(60),
+        ])
+        expect(origin.requests(AT).map(({ method }) => method)).toEqual(["GET", "HEAD"])
+        expect(conditions(origin)).toEqual([{}, {}])
+      },
+    )
+  })
+
+  test.each<[string, Fields]>([
+    ["another entity tag", { ...SAME, ETag: '"v2"' }],
+    ["another length", { ...SAME, "Content-Length": "7" }],
+    ["another last modification", { "Last-Modified": httpDate(-9), "Content-Length": "6" }],
+  ])("takes it away where it has %s", async (_name, fields) => {
+    await withStored(first, 60, [lasting("max-age=60", { fields }), next], async ({ proxy, origin }) => {
+      await proxy.send({ method: "HEAD", target: AT })
+      expect(told(await proxy.get(AT))).toBe("200 new (fwd=uri-miss; fwd-status=200; stored; ttl=60)")
+      expect(conditions(origin)).toEqual([{}, {}, {}])
+    })
+  })
+
+  test.each<[string, AnswerParts]>([
+    ["has no validator", { fields: { "Content-Length": "6" } }],
+    ["is an error", { status: 500, fields: SAME }],
+    ["is a 404", { status: 404, fields: { "Content-Length": "9" } }],
+  ])("leaves it as it is where it %s", async (_name, parts) => {
+    await withStored(first, 60, [dated(parts), unchanged()], async ({ proxy, origin }) => {
+      expect((await proxy.send({ method: "HEAD", target: AT })).status).toBe(parts.status ?? 200)
+      expect(told(await proxy.get(AT))).toBe(`200 ${BODY} (${CONFIRMED})`)
+      expect(conditions(origin)).toEqual([{}, {}, VALIDATION])
+    })
+  })
+
+  test("is made by the origin, under the client's own conditions", async () => {
+    await withStored(first, 60, [unchanged({ ETag: '"v1"' })], async ({ proxy, origin }) => {
+      const fields = { "If-None-Match": '"v1"' }
+      const head = await proxy.send({ method: "HEAD", target: AT, fields })
+      expect([head.status, how(head)]).toEqual([304, "fwd=stale; fwd-status=304"])
+      expect(conditions(origin)).toEqual([{}, { "if-none-match": '"v1"' }])
+    })
+  })
+})

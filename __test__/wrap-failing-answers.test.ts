@@ -1,0 +1,137 @@
+import { bodyOf, refusals } from "./helpers/cache"
+import { promised } from "./helpers/flight"
+import { bytes } from "./helpers/twins"
+import {
+  AT,
+  calm,
+  counts,
+  crowd,
+  end,
+  fate,
+  how,
+  POLICY,
+  pass,
+  stopTime,
+  tally,
+  texts,
+  theEnd,
+  wrapped,
+} from "./helpers/wrap"
+
+beforeEach(stopTime)
+afterEach(end)
+
+const CALLERS = 100
+
+describe("an error that nobody has declared to last", () => {
+  const answering = (
+    status: number,
+    headers: Record<string, string> = {},
+    body: string | Uint8Array<ArrayBuffer> = "down",
+  ) => {
+    const gate = promised()
+    const made = wrapped(async () => {
+      await gate.promise
+      return new Response(body, { status, headers })
+    }, POLICY)
+    return { ...made, gate }
+  }
+
+  test.each([500, 502, 503, 504])(
+    "of %d is shared by those who wait, and the next caller runs the handler",
+    async (status) => {
+      const { module, ask, runs, gate } = answering(status, { "retry-after": "1", "x-kept": "1" })
+      const all = crowd(CALLERS, () => ask())
+      await calm()
+      gate.resolve()
+      const responses = await Promise.all(all)
+      expect(tally(responses.map((response) => response.status))).toEqual({ [status]: CALLERS })
+      expect(tally(responses.map(({ headers }) => headers.get("retry-after")))).toEqual({ 1: CALLERS })
+      expect(tally(await texts(all))).toEqual({ down: CALLERS })
+      const told = `fwd=uri-miss; fwd-status=${status}`
+      expect(tally(responses.map((response) => how(response)?.replace(/; ttl=.*/, "")))).toEqual({
+        [told]: 1,
+        [`${told}; collapsed`]: CALLERS - 1,
+      })
+      expect(runs()).toBe(1)
+      expect(await counts(module)).toEqual({ misses: CALLERS, collapsed: CALLERS - 1 })
+      expect(await refusals(module)).toEqual({ "no-freshness": 1 })
+      await ask()
+      expect(runs()).toBe(2)
+    },
+  )
+
+  test("and has a body of 60 KB reaches everyone whole", async () => {
+    const whole = bytes(60_000)
+    const { ask, runs, gate } = answering(503, {}, whole)
+    const all = crowd(3, () => ask())
+    gate.resolve()
+    for (const answer of all) expect(Buffer.from(await (await answer).arrayBuffer()).equals(whole)).toBe(true)
+    expect(runs()).toBe(1)
+  })
+
+  test.each<[string, number, Record<string, string>]>([
+    ["a 501 that is no-store", 501, { "cache-control": "no-store" }],
+    ["a 400", 400, {}],
+    ["a 500 with Set-Cookie", 500, { "set-cookie": "a=b" }],
+    ["a 500 that is private", 500, { "cache-control": "private" }],
+    ["a 500 that varies", 500, { vary: "cookie" }],
+  ])("is for one alone where it is %s", async (_, status, headers) => {
+    const { ask, runs, gate } = answering(status, headers)
+    const all = crowd(CALLERS, () => ask())
+    gate.resolve()
+    expect(tally(await texts(all))).toEqual({ down: CALLERS })
+    expect(runs()).toBe(CALLERS)
+  })
+
+  test("unlike one that has: that is stored", async () => {
+    const { module, ask, runs, gate } = answering(503, { "cache-control": "max-age=5" })
+    gate.resolve()
+    await (await ask()).text()
+    expect([(await ask()).status, await bodyOf(module, AT), runs()]).toEqual([503, "down", 1])
+  })
+})
+
+describe("a run that takes longer than refreshTimeoutMs", () => {
+  test("is waited for no longer: those who wait have one run of their own, and the first gets what its run brings", async () => {
+    const gate = promised()
+    const made = wrapped(
+      async (_, run) => {
+        if (run === 1) await gate.promise
+        return new Response(`run ${run}`)
+      },
+      { ...POLICY, refreshTimeoutMs: 500 },
+    )
+    const all = crowd(CALLERS, () => made.ask())
+    await pass(0.499)
+    expect(made.runs()).toBe(1)
+    expect(await fate(Promise.race(all))).toBe("pending")
+    await pass(0.001)
+    const [led, ...waited] = all
+    expect(tally(await texts(waited))).toEqual({ "run 2": CALLERS - 1 })
+    expect(made.runs()).toBe(2)
+    gate.resolve()
+    expect(await (await led)?.text()).toBe("run 1")
+    expect(await counts(made.module)).toMatchObject({ misses: CALLERS, puts: 2 })
+    expect(made.asked[0]?.signal.aborted).toBe(false)
+  })
+
+  test("is not joined by who comes then", async () => {
+    const made = wrapped(
+      async () => {
+        await theEnd()
+        return new Response("x")
+      },
+      { ...POLICY, refreshTimeoutMs: 500 },
+    )
+    void made.ask()
+    await pass(0.499)
+    void made.ask()
+    await calm()
+    expect(made.runs()).toBe(1)
+    await pass(0.001)
+    void made.ask()
+    await calm()
+    expect(made.runs()).toBe(2)
+  })
+})

@@ -1,0 +1,90 @@
+import { join } from "node:path"
+import { runNode } from "./helpers/run-node"
+
+const ROOT = join(__dirname, "..")
+
+/** Runs a script, which has to end by itself, with a wrapped handler that does what `handler` is. What it wrote. */
+async function run(handler: string, script: string, options = "{ ttlSeconds: 60 }"): Promise<string> {
+  const source = `
+    const { cache } = require(${JSON.stringify(ROOT)})
+    const module_ = cache({ name: "process" })
+    const fetch = module_.wrap(${handler}, ${options})
+    const at = "https://api.example.com/"
+    ;(async () => { ${script} })()`
+  const { stdout, stderr } = await runNode(["-e", source], { timeout: 10_000 })
+  return stdout + stderr
+}
+
+const OPEN = `() => new Response(new ReadableStream({ start: (feed) => feed.enqueue(new Uint8Array([97])) }))`
+
+describe("a process ends by itself", () => {
+  test("when its callers have been answered", async () => {
+    expect(
+      await run(
+        `async () => new Response("x")`,
+        `console.log(await Promise.all([1, 2, 3].map(async () => (await fetch(new Request(at))).text())))`,
+      ),
+    ).toBe("[ 'x', 'x', 'x' ]\n")
+  })
+
+  test("although a refresh hangs in the background", async () => {
+    expect(
+      await run(
+        `() => new Promise(() => {})`,
+        `await module_.put(at, new Response("old"), { ttlSeconds: 0, staleWhileRevalidateSeconds: 60 })
+         console.log(await (await fetch(new Request(at))).text())`,
+      ),
+    ).toBe("old\n")
+  })
+
+  test("although a body never ends that its client has read a part of and cancelled", async () => {
+    expect(
+      await run(
+        OPEN,
+        `const reader = (await fetch(new Request(at))).body.getReader()
+         console.log((await reader.read()).value.length)
+         await reader.cancel()`,
+      ),
+    ).toBe("1\n")
+  })
+
+  test("although a body never ends that its client has waited for more of and cancelled", async () => {
+    expect(
+      await run(
+        OPEN,
+        `const reader = (await fetch(new Request(at))).body.getReader()
+         await reader.read()
+         const more = reader.read()
+         await new Promise((resolve) => setImmediate(resolve))
+         await reader.cancel()
+         console.log((await more).done)`,
+      ),
+    ).toBe("true\n")
+  })
+})
+
+describe("a process does not end", () => {
+  test("while a caller waits for the run of a worker thread", async () => {
+    const worker = `
+      const { cache } = require(${JSON.stringify(ROOT)})
+      const { parentPort } = require("node:worker_threads")
+      const fetch = cache({ name: "process" }).wrap(async () => {
+        parentPort.postMessage("running")
+        await new Promise((resolve) => parentPort.once("message", resolve))
+        return new Response("there")
+      }, { ttlSeconds: 60 })
+      fetch(new Request("https://api.example.com/"))`
+    expect(
+      await run(
+        `() => new Response("here")`,
+        `const { Worker } = require("node:worker_threads")
+         const worker = new Worker(${JSON.stringify(worker)}, { eval: true })
+         await new Promise((resolve) => worker.once("message", resolve))
+         const answer = fetch(new Request(at))
+         worker.postMessage("go")
+         worker.unref()
+         console.log(await (await answer).text())`,
+      ),
+    ).toBe("there\n")
+  })
+})

@@ -1,0 +1,53 @@
+/**
+ * Fields of one connection (RFC 9110, section 7.6.1), which end here. `Proxy-Authenticate` and `Proxy-Authorization` pass: to its
+ * clients a reverse proxy is the origin, so what they say there is meant for a proxy behind it.
+ */
+const OF_CONNECTION = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+])
+
+const PSEUDONYM = "layeron"
+
+/**
+ * The fields that go on to the other side, as pairs of name and value.
+ *
+ * @param raw names and values by turns, of strings or of buffers; each byte becomes one character, so that it leaves as it came
+ */
+function endToEnd(raw) {
+  const pairs = []
+  for (let at = 0; at < raw.length; at += 2) {
+    pairs.push([raw[at].toString("latin1").toLowerCase(), raw[at + 1].toString("latin1")])
+  }
+  const named = namedByConnection(pairs)
+  return pairs.filter(([name]) => !OF_CONNECTION.has(name) && !named.has(name))
+}
+
+/** What else `Connection` makes a field of the connection. */
+function namedByConnection(pairs) {
+  const options = pairs.filter(([name]) => name === "connection").flatMap(([, value]) => value.split(","))
+  return new Set(options.map((option) => option.trim().toLowerCase()))
+}
+
+/** Whether a message has no transfer coding but `chunked`. Any other would have to be undone, since its name ends here. */
+function isPlainlySent({ "transfer-encoding": coding = "chunked" }) {
+  return String(coding).trim().toLowerCase() === "chunked"
+}
+
+function headersOf(pairs) {
+  const headers = new Headers()
+  for (const [name, value] of pairs) headers.append(name, value)
+  return headers
+}
+
+/** Says that the message has come through here (RFC 9110, section 7.6.3). */
+function addVia(headers, version) {
+  headers.append("via", `${version} ${PSEUDONYM}`)
+}
+
+module.exports = { addVia, endToEnd, headersOf, isPlainlySent }

@@ -1,0 +1,16 @@
+import type { Server } from "node:http"
+import type { CacheModule } from "@layeron/modules"
+
+export interface ProxyOptions {
+  /** Where requests go: an `http:` or `https:` origin, without a path. */
+  upstream: string | URL
+  /** What is between clients and upstream. */
+  cache: Pick<CacheModule, "wrap">
+  /** Milliseconds that a connection to the upstream may take, and then the head of its answer. Default: 30,000. */
+  timeoutMs?: number | undefined
+  /** Hears of failures for which clients only get a 502, a 504 or a broken connection. Default: nobody does. */
+  onError?: ((error: Error, what: string) => void) | undefined
+}
+
+/** The server, not listening yet. It gives its connections to the upstream up once it has closed. */
+export declare function createProxy(options: ProxyOptions): Server
