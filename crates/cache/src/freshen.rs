@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::cache::{Cache, Keyed, Request, Wanted};
 use crate::field::lines::Fields;
-use crate::field::{EntityTag, Handled, date_seconds, http_date};
+use crate::field::{EntityTag, Handled, RequestControl, date_seconds, http_date};
 use crate::instance::Instance;
 use crate::key::Key;
 use crate::policy::{
@@ -62,7 +62,8 @@ impl Cache {
         let exchange = Exchange { requested_at: run.began_at, responded_at: now, ..Exchange::default() };
         let (overrides, tags) = (reply.overrides, reply.tags.as_slice());
         let update = Update { head: reply.head, overrides, terms: applied.terms, tags, exchange };
-        let freshened = self.freshen(&key, &stored, run.since, &update, now);
+        let keeps = !RequestControl::of(request.fields)?.no_store;
+        let freshened = if keeps { self.freshen(&key, &stored, run.since, &update, now) } else { None };
         count(&self.instance().counters.revalidations);
         let (stored, times) = freshened.unwrap_or_else(|| {
             let times = run.selected.as_ref().map(|selected| selected.times).unwrap_or_default();
@@ -89,7 +90,11 @@ impl Cache {
         let Some(Selected { stored, variant, .. }) = run.selected.take() else {
             return Ok(());
         };
-        if reply.head.status != stored.status || reply.head.status != 200 {
+        // Nothing is stored of what answers a request with `no-store` (section 5.2.1.5).
+        if reply.head.status != stored.status
+            || reply.head.status != 200
+            || RequestControl::of(request.fields)?.no_store
+        {
             return Ok(());
         }
         let (new, old) = (reply.head.fields, stored.fields());

@@ -1,0 +1,72 @@
+//! What a caller stores by itself: privacy beats configuration, and what nobody calls fresh is so for a minute.
+
+use super::{NOW, head, hold, response_block};
+use crate::policy::{Directives, Freshness, Overrides, Refused, Rejected, storable};
+use crate::rule::Terms;
+
+fn verdict(response: &str) -> Result<Option<Refused>, Rejected> {
+    storable(true, head(&response_block(response))).map(Result::err)
+}
+
+#[test]
+fn what_a_caller_may_not_put_is_an_error_and_what_the_response_forbids_is_not() {
+    const STORED: Result<Option<Refused>, Rejected> = Ok(None);
+    let refused = |reason| Ok(Some(reason));
+    hold(
+        &[
+            ("9111 3", "200", STORED),
+            ("9111 3", "201", STORED),
+            ("9111 3", "500", STORED),
+            ("9111 3", "100", refused(Refused::Status)),
+            ("9111 4.3.4", "304", refused(Refused::Status)),
+            ("9111 3.3", "206", Err(Rejected::PartialContent)),
+            ("9111 4.1", "200 | vary: *", Err(Rejected::VaryAny)),
+            ("9111 4.1", "200 | vary: a, *", Err(Rejected::VaryAny)),
+            ("9111 5.2.2.5", "200 | cache-control: no-store, max-age=60", refused(Refused::NoStore)),
+            ("9111 5.2.2.4", "200 | cache-control: no-cache | etag: \"a\"", refused(Refused::NoCache)),
+            ("9111 5.2.2.7", "200 | cache-control: private, max-age=60", refused(Refused::Private)),
+            ("9111 5.2.2.7", "200 | cache-control: private=\"x\", max-age=60", STORED),
+            ("9213 2.2", "200 | cdn-cache-control: no-store", refused(Refused::NoStore)),
+            (
+                "9213 2.2 (ours)",
+                "200 | cdn-cache-control: max-age=9 | cache-control: private",
+                refused(Refused::Private),
+            ),
+            ("9111 7.3 (ours)", "200 | set-cookie: a=b", refused(Refused::SetCookie)),
+            ("9111 5.2.2.7", "200 | set-cookie: a=b | cache-control: private=Set-Cookie", STORED),
+        ],
+        verdict,
+    );
+}
+
+#[test]
+fn a_put_without_a_word_on_freshness_is_fresh_for_a_minute() {
+    let times = |response: &str| {
+        let block = response_block(response);
+        let fields = head(&block).fields;
+        let directives = Directives::of(fields);
+        let (times, _) = Freshness::decide(Overrides::default(), &Terms::default(), &directives, fields, NOW);
+        (times.lifetime / 1000, times.age(NOW) / 1000, times.stale_window)
+    };
+    hold(
+        &[
+            ("9111 4.2.2 (ours)", "200", (60, 0, 0)),
+            ("9111 4.2.2 (ours)", "500 | cache-control: public", (60, 0, 0)),
+            ("9111 4.2.2 (ours)", "200 | last-modified: {-10}", (60, 0, 0)),
+            ("9111 4.2.1", "200 | cache-control: max-age=5, s-maxage=9", (9, 0, 0)),
+            ("9111 4.2.1", "200 | cache-control: max-age=5 | expires: {9}", (5, 0, 0)),
+            ("9111 4.2.1", "200 | expires: {9}", (9, 0, 0)),
+            ("9111 5.3", "200 | expires: 0", (0, 0, 0)),
+            ("9213 2.2", "200 | cdn-cache-control: max-age=7 | cache-control: max-age=5", (7, 0, 0)),
+            ("9111 5.1", "200 | cache-control: max-age=5 | age: 3", (5, 3, 0)),
+            ("9111 5.1 (ours)", "200 | age: 3", (60, 0, 0)),
+            ("5861 3", "200 | cache-control: max-age=5, stale-while-revalidate=4", (5, 0, 4)),
+            (
+                "9111 5.2.2.2",
+                "200 | cache-control: max-age=5, must-revalidate, stale-while-revalidate=4",
+                (5, 0, 0),
+            ),
+        ],
+        times,
+    );
+}

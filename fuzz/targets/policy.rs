@@ -1,0 +1,124 @@
+//! All decisions on one exchange and a later request. A line with the response's status, the configured lifetime, how long the
+//! response took and how much later the other request comes, in milliseconds; then the fields of the request, the response and
+//! the later request, an empty line between them.
+#![no_main]
+
+use std::sync::Arc;
+
+use layeron_cache::fuzzing::lines::Fields;
+use layeron_cache::fuzzing::{
+    Answer, CacheControl, Decision, Directives, Exchange, Freshness, Refused, RequestControl, ResponseHead,
+    Reuse, Scope, State, Stored, decide, reuse, storable,
+};
+use layeron_cache::{Overrides, Terms};
+use layeron_fuzz::{block, number};
+use libfuzzer_sys::fuzz_target;
+
+const NOW: i64 = 784_111_777_000;
+const ABSENT: &str =
+    "authorization\ncache-control\nif-modified-since\nif-none-match\nif-range\npragma\nrange\n";
+const BODY: &[u8] = b"0123456789";
+
+fuzz_target!(|text: &str| {
+    let (numbers, messages) = text.split_once('\n').unwrap_or((text, ""));
+    let mut numbers = numbers.split_whitespace();
+    let status = u16::try_from(number(&mut numbers)).unwrap_or(200).clamp(100, 999);
+    let ttl =
+        u32::try_from(number(&mut numbers)).ok().filter(|ttl| (1..=i32::MAX.unsigned_abs()).contains(ttl));
+    let (delay, after) = (number(&mut numbers), number(&mut numbers));
+    let mut messages = messages.split("\n\n").map(block);
+    let request = messages.next().unwrap_or_default() + ABSENT;
+    let response = messages.next().unwrap_or_default();
+    let later = messages.next().unwrap_or_default() + ABSENT;
+    let (request, response, later) = (Fields::new(&request), Fields::new(&response), Fields::new(&later));
+
+    let head = ResponseHead { status, reason: "OK", fields: response };
+    let terms = Terms { ttl, ..Terms::default() };
+    let asked = RequestControl::of(request).expect("both fields are told");
+    let exchange = Exchange {
+        no_store: asked.no_store,
+        authorized: request.value("authorization").is_some(),
+        requested_at: NOW - delay,
+        responded_at: NOW,
+    };
+    put(head, &terms);
+    match decide(head, Overrides::default(), &terms, exchange) {
+        Ok(decision) => {
+            may_be_stored(head, exchange);
+            if ttl.is_some() {
+                assert!(decision.cache_control.is_none() || decision.times.initial_age == 0);
+            }
+            is_reused(&decision.times, later, NOW + after);
+            answers(head, &decision, later, NOW + after);
+        }
+        Err(refused) => assert!(refused != Refused::RequestNoStore || asked.no_store),
+    }
+});
+
+/// What a caller stores by itself.
+fn put(head: ResponseHead<'_>, terms: &Terms) {
+    if let Ok(Ok(storable)) = storable(true, head) {
+        let (times, _) =
+            Freshness::decide(Overrides::default(), terms, &storable.directives, head.fields, NOW);
+        let Directives { general, targeted } = &storable.directives;
+        assert!(!general.no_store && !targeted.no_store, "privacy beats configuration");
+        assert!(times.age(NOW) >= 0);
+    }
+}
+
+fn may_be_stored(head: ResponseHead<'_>, exchange: Exchange) {
+    assert!(head.status >= 200 && head.status != 206 && head.status != 304);
+    assert!(!exchange.no_store);
+    let targeted = head.fields.value("cdn-cache-control").and_then(CacheControl::parse_targeted);
+    let general = || head.fields.value("cache-control").map(CacheControl::parse);
+    let governing = targeted.or_else(general).unwrap_or_default();
+    assert!(!governing.no_store || governing.must_understand);
+    assert_ne!(governing.private, Scope::Whole);
+    let is_allowed = governing.public || governing.must_revalidate || governing.s_maxage.is_some();
+    assert!(!exchange.authorized || is_allowed);
+}
+
+fn is_reused(times: &Freshness, request: Fields<'_>, now: i64) {
+    let asked = RequestControl::of(request).expect("both fields are told");
+    let state = times.state(now);
+    match reuse(times, asked, now) {
+        Reuse::Serve => {
+            assert!(!asked.no_cache);
+            assert!(state == State::Fresh || !times.strict && asked.max_stale.is_some());
+        }
+        Reuse::ServeAndRefresh => assert!(state == State::Stale && !asked.no_cache),
+        Reuse::Validate(_) => {}
+    }
+}
+
+fn answers(head: ResponseHead<'_>, decision: &Decision, request: Fields<'_>, now: i64) {
+    let mut text = format!("{}\n", head.reason);
+    for (name, value) in head.fields.iter().filter(|(name, _)| decision.storable.keeps(name)) {
+        text.extend([name, ":", value, "\n"]);
+    }
+    let mut stored = Stored::new(head.status, text);
+    for name in ["connection", "transfer-encoding", "proxy-authenticate", "age"] {
+        assert_eq!(stored.fields().value(name), None, "{name} is of one connection or one moment");
+    }
+    stored.set_body(Some(BODY.into()));
+    let stored = Arc::new(stored);
+    for method in ["GET", "HEAD"] {
+        let answer = Answer::new(Arc::clone(&stored), decision.times, method, request, now);
+        let answer = answer.expect("all fields that decide are told");
+        let mut written = String::new();
+        answer.write_head("ns/name", &mut written);
+        assert!(written.ends_with('\n') && !written.contains("\n\n"), "a head is lines");
+        let (_, fields) = written.split_once('\n').expect("a head begins with its reason phrase");
+        let fields = Fields::new(fields);
+        let is_age = |(name, _): &(&str, &str)| *name == "age";
+        assert_eq!(fields.iter().filter(is_age).count(), 1);
+        match answer.status() {
+            206 => {
+                let length = fields.value("content-length").and_then(|length| length.parse().ok());
+                assert_eq!(answer.body().map(<[u8]>::len), length);
+            }
+            304 | 416 => assert_eq!(answer.body(), None),
+            status => assert_eq!((status, answer.body()), (head.status, Some(BODY))),
+        }
+    }
+}
