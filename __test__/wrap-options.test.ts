@@ -1,5 +1,6 @@
 import type { CacheModule, CacheModuleOptions, CacheWrapOptions } from "@layeron/modules"
 import { bodyOf, failureOf, forbidden, freshCache, get, refusals } from "./helpers/cache"
+import { endless } from "./helpers/streams"
 import { AT, calm, counts, end, how, PATH, stopTime, wrapped, wrappedIn } from "./helpers/wrap"
 
 beforeEach(stopTime)
@@ -162,6 +163,14 @@ describe("tags", () => {
       expect(await counts(module)).toEqual({ misses: 1 })
     },
   )
+
+  test("that cannot be told have the response let go", async () => {
+    const { stream, cancelled } = endless(1)
+    const tags = () => Promise.reject(new Error("no tags"))
+    const { ask } = wrapped(() => new Response(stream), { ttlSeconds: 60, tags })
+    await expect(ask()).rejects.toThrow("no tags")
+    expect(cancelled()).toBe(true)
+  })
 
   test.each<[string, unknown, string]>([
     ["a string", "a", "wrap() options.tags() must be an array"],

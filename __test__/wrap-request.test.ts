@@ -1,7 +1,7 @@
 import type { CacheHandler } from "@layeron/modules"
-import { freshCache, get, url } from "./helpers/cache"
+import { failureOf, freshCache, get, url } from "./helpers/cache"
 import { httpDate } from "./helpers/clock"
-import { AT, calm, end, PATH, pass, stopTime, TTL, type Wrapped, wrapped } from "./helpers/wrap"
+import { AT, calm, end, fate, PATH, pass, stopTime, TTL, type Wrapped, wrapped } from "./helpers/wrap"
 
 beforeEach(stopTime)
 afterEach(end)
@@ -105,6 +105,33 @@ describe("what is run for all who want the same gets a request", () => {
     const request = new Request(AT, { method: "POST", body: "question" })
     expect(await (await made.ask(request)).text()).toBe("question")
     expect(only(made).method).toBe("POST")
+  })
+})
+
+describe("where a rule has responses to a method with a body stored,", () => {
+  const rules = [{ methods: ["GET", "POST"] }]
+  const post = (body = "question") => new Request(AT, { method: "POST", body })
+
+  test("a request whose body has been read fails alone, and keeps nobody waiting", async () => {
+    const made = wrapped(async (request) => new Response(await request.text()), OPTIONS, { rules })
+    const used = post()
+    await used.text()
+    expect((await failureOf(() => made.ask(used))).name).toBe("TypeError")
+    expect(await fate(made.ask(post()), (response) => response.text())).toBe("question")
+  })
+
+  test("a run is without conditions, which a method with a body has no use for", async () => {
+    const made = wrapped(
+      async (request, run) => {
+        const condition = request.headers.get("if-none-match")
+        return new Response(`${await request.text()} ${run} ${condition}`, { headers: { etag: '"v1"' } })
+      },
+      OPTIONS,
+      { rules },
+    )
+    expect(await (await made.ask(post("first"))).text()).toBe("first 1 null")
+    await pass(TTL)
+    expect(await fate(made.ask(post("second")), (response) => response.text())).toBe("second 2 null")
   })
 })
 

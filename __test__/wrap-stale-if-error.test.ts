@@ -72,24 +72,32 @@ describe("a stale response is served where the handler", () => {
     expect(await (await ask()).text()).toBe("old")
   })
 
-  test("fails, with what a condition, a range and HEAD make of it", async () => {
-    const { ask, runs } = await goneStale(down, BY_OPTION, { headers: { etag: '"v"' } })
-    const statuses: number[] = []
-    const requests = [
-      get(PATH, { "if-none-match": '"v"' }),
-      get(PATH, { range: "bytes=0-1" }),
-      get(PATH, { range: "bytes=9-" }),
-      new Request(AT, { method: "HEAD" }),
-    ]
-    for (const request of requests) {
-      await pass(2)
-      const response = await ask(request)
-      expect(how(response)).toMatch(/^fwd=stale; ttl=-\d; detail=stale-if-error$/)
-      statuses.push(response.status)
-    }
-    expect(statuses).toEqual([304, 206, 416, 200])
-    expect(runs()).toBe(5)
-  })
+  test.each(FAILURES.filter(([shown]) => /throws|503/.test(shown)))(
+    "%s, with what a condition, a range and HEAD make of it",
+    async (_, next, told) => {
+      const { ask, runs } = await goneStale(next, BY_OPTION, { headers: { etag: '"v"' } })
+      const requests = [
+        get(PATH, { "if-none-match": '"v"' }),
+        get(PATH, { range: "bytes=0-1" }),
+        get(PATH, { range: "bytes=9-" }),
+        new Request(AT, { method: "HEAD" }),
+      ]
+      const got: unknown[] = []
+      for (const [index, request] of requests.entries()) {
+        await pass(2)
+        const response = await ask(request)
+        expect(how(response)).toBe(`fwd=stale;${told} ttl=-${2 * index + 2}; detail=stale-if-error`)
+        got.push([response.status, await response.text()])
+      }
+      expect(got).toEqual([
+        [304, ""],
+        [206, "ol"],
+        [416, ""],
+        [200, ""],
+      ])
+      expect(runs()).toBe(5)
+    },
+  )
 
   test("fails once the window of stale-while-revalidate is over, too", async () => {
     const options = { staleWhileRevalidateSeconds: 10, staleIfErrorSeconds: ERROR_WINDOW }

@@ -134,6 +134,20 @@ describe("the handler's body is cancelled, and its request aborted,", () => {
     expect(cancelled()).toBe(true)
   })
 
+  test("when it has no more to give at the moment, as soon as its only reader cancels", async () => {
+    const body = handFed()
+    const { ask, asked } = wrapped(() => new Response(body.stream), POLICY, SMALL)
+    const reader = readerOf(await ask())
+    body.give("x".repeat(65 * KB))
+    await read(reader)
+    await calm()
+    expect(asked[0]?.signal.aborted).toBe(false)
+    await reader.cancel()
+    await calm()
+    expect(asked[0]?.signal.aborted).toBe(true)
+    expect(() => body.give("more")).toThrow()
+  })
+
   test("when nobody holds the response of a body that is too large any longer", async () => {
     const { ask, cancelled } = endless()
     await (async () => void (await ask()))()

@@ -120,35 +120,62 @@ export class Runs<Rest extends unknown[]> {
 
   /** Runs the handler, and once more where it says of the stored response what does not fit it. */
   async #attempt(run: Run<Rest>): Promise<Response> {
-    const { misses, binding } = this.#context
-    for (;;) {
-      const asked = requestOf(run, binding.run(run.number))
-      const own = run.facts.uncached ? undefined : misses.begin(asked, run.facts.since)
-      try {
-        const answered = this.#respond(run, await this.#handled(run, asked, own))
+    try {
+      for (;;) {
+        const answered = this.#respond(run, await this.#handledInTime(run))
         if (answered !== undefined) return answered
-      } catch (error) {
-        return this.#despite(run, error)
-      } finally {
-        if (own !== undefined) misses.end(asked)
       }
+    } catch (error) {
+      return this.#despite(run, error)
     }
   }
 
-  async #handled(run: Run<Rest>, asked: Request, own: HandlerRun | undefined): Promise<Handled> {
-    if (!run.background) return this.#handle(run, asked, own)
-    return inTime(this.#handle(run, asked, own), run.controller.signal)
+  async #handledInTime(run: Run<Rest>): Promise<Handled> {
+    const asked = this.#requestOf(run)
+    const handled = this.#handled(run, asked)
+    return run.background ? inTime(handled, run.controller.signal) : handled
   }
 
-  /** Runs the handler, and reads of its response what decides on storing it. */
-  async #handle(run: Run<Rest>, asked: Request, own: HandlerRun | undefined): Promise<Handled> {
-    const { handler, wrapping } = this.#context
-    const response = await handler(asked, ...run.rest)
+  /** Throws where the client's request can no longer be asked, which is nobody else's failure. */
+  #requestOf(run: Run<Rest>): Request {
+    const { binding } = this.#context
+    try {
+      return requestOf(run, binding.run(run.number))
+    } catch (error) {
+      run.decided = true
+      binding.dropRun(run.number)
+      throw error
+    }
+  }
+
+  async #handled(run: Run<Rest>, asked: Request): Promise<Handled> {
+    const { misses, handler } = this.#context
+    if (run.facts.uncached) return this.#read(run, asked, await handler(asked, ...run.rest), undefined)
+    const own = misses.begin(asked, run.facts.since)
+    try {
+      return await this.#read(run, asked, await handler(asked, ...run.rest), own)
+    } finally {
+      misses.end(asked)
+    }
+  }
+
+  /** Reads of the handler's response what decides on storing it. */
+  async #read(
+    run: Run<Rest>,
+    asked: Request,
+    response: Response,
+    own: HandlerRun | undefined,
+  ): Promise<Handled> {
     const head = readHead(response, run.request.method, RESPONSE)
     assertUnused(response, RESPONSE)
     const stored = own?.stored === true
-    const tags = own === undefined || stored ? "" : await tagsOf(wrapping.tags, asked, response)
-    return { response, head, tags, stored }
+    if (own === undefined || stored) return { response, head, tags: "", stored }
+    try {
+      return { response, head, tags: await tagsOf(this.#context.wrapping.tags, asked, response), stored }
+    } catch (error) {
+      if (response.body?.locked === false) discard(takeReader(response))
+      throw error
+    }
   }
 
   /** What the client gets, or `undefined` where the handler is to be run again. */

@@ -53,6 +53,8 @@ pub struct Run {
     pub(crate) selected: Option<Selected>,
     /// Whether it is for a HEAD, which is about what is stored for a GET and yet brings none of it.
     pub(crate) is_head: bool,
+    /// Whether it is for a GET, which alone may be answered that nothing has changed.
+    pub(crate) is_get: bool,
     /// Whether nobody waits for its response, because the stale one has been served.
     pub(crate) background: bool,
 }
@@ -70,7 +72,16 @@ struct Passage {
 
 impl Run {
     fn uncached(why: Forwarded) -> Self {
-        Self { why, since: 0, began_at: 0, lead: None, selected: None, is_head: false, background: false }
+        Self {
+            why,
+            since: 0,
+            began_at: 0,
+            lead: None,
+            selected: None,
+            is_head: false,
+            is_get: false,
+            background: false,
+        }
     }
 
     /// Why it is made, in the words of RFC 9211, section 2.2.
@@ -95,7 +106,7 @@ impl Run {
 
     /// The validators of the stored response, for `If-None-Match` and `If-Modified-Since` (section 4.3.1).
     pub fn validators(&self) -> (Option<&str>, Option<&str>) {
-        let selected = self.selected.as_ref().filter(|_| !self.is_head);
+        let selected = self.selected.as_ref().filter(|_| self.is_get);
         let fields = selected.map(|selected| selected.stored.fields());
         let value = |name| fields.and_then(|fields| fields.value(name));
         (value("etag"), value("last-modified"))
@@ -125,6 +136,7 @@ impl Cache {
         now: i64,
     ) -> Result<Served, Wanted> {
         let is_head = request.method.eq_ignore_ascii_case("HEAD");
+        let is_get = request.method.eq_ignore_ascii_case("GET");
         let Keyed { key, vary, applied, .. } = self.keyed(as_get(request), wrapping.vary.as_ref())?;
         let Instance { store, counters, .. } = self.instance();
         if applied.bypass.is_some() {
@@ -150,7 +162,7 @@ impl Cache {
             None if varies => Forwarded::VaryMiss,
             None => Forwarded::UriMiss,
         };
-        let run = Run { why, since, began_at: now, lead: None, selected, is_head, background: false };
+        let run = Run { why, since, began_at: now, lead: None, selected, is_head, is_get, background: false };
         let served = if asked.only_if_cached {
             Served::Unavailable
         } else if is_head || asked.no_store || (run.selected.is_none() && is_about_part(fields)?) {
@@ -195,7 +207,9 @@ impl Cache {
         count(&counters.elections);
         let lead = Some(flights.lead(key.digest(), since, now));
         let (why, selected) = (Forwarded::Stale, Some(selected.clone()));
-        let run = Run { why, since, began_at: now, lead, selected, is_head: false, background: true };
+        // A HEAD refreshes the whole.
+        let is_get = as_get(request).method.eq_ignore_ascii_case("GET");
+        let run = Run { why, since, began_at: now, lead, selected, is_head: false, is_get, background: true };
         Ok(Served::Answer(answer, state, Some(Box::new(run))))
     }
 

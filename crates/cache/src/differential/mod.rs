@@ -251,6 +251,7 @@ fn validators(
         since: 0,
         began_at: NOW,
         is_head: false,
+        is_get: true,
         lead: None,
         selected: Some(selected),
         background: false,
