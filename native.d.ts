@@ -54,6 +54,22 @@ export declare class BindingCache {
 
 /** A wrapped handler. */
 export declare class BindingWrapper {
+  /** The number of a new reader of a fill, or that there can be none. */
+  readFill(fill: number): number | null
+  /** The next bytes of a body, or why there are none. */
+  read(reader: number): Uint8Array | number
+  /** A reader reads no more. */
+  dropReader(reader: number): void
+  /** Adds bytes to a fill, and tells whether to go on. */
+  append(fill: number, bytes: Uint8Array, now: number): number
+  /** Whether the writer of a fill is to go on. It is told when it may. */
+  progress(fill: number): number
+  /** Leaves behind who holds the others up. */
+  shed(fill: number): void
+  /** Ends a fill, and tells whether the response is stored. */
+  finish(fill: number, hasBody: boolean, now: number): number
+  /** The body of a fill has broken off. */
+  breakOff(fill: number, why: string, now: number): void
   /** Wraps a handler. `ring` is told the number of what there is news of. */
   constructor(cache: BindingCache, options: BindingWrapping, ring: (arg: number) => void)
   /** What a request comes to, at the time in the scratch buffer. */
@@ -82,22 +98,6 @@ export declare class BindingWrapper {
   arrive(ticket: number, request: string, now: number): number
   /** Gives a ticket up. */
   dropTicket(ticket: number): void
-  /** The number of a new reader of a fill, or that there can be none. */
-  readFill(fill: number): number | null
-  /** The next bytes of a body, or why there are none. */
-  read(reader: number): Uint8Array | number
-  /** A reader reads no more. */
-  dropReader(reader: number): void
-  /** Adds bytes to a fill, and tells whether to go on. */
-  append(fill: number, bytes: Uint8Array, now: number): number
-  /** Whether the writer of a fill is to go on. It is told when it may. */
-  progress(fill: number): number
-  /** Leaves behind who holds the others up. */
-  shed(fill: number): void
-  /** Ends a fill, and tells whether the response is stored. */
-  finish(fill: number, hasBody: boolean, now: number): number
-  /** The body of a fill has broken off. */
-  breakOff(fill: number, why: string, now: number): void
 }
 
 /** A delete found no entry. */

@@ -2,12 +2,13 @@
 //!
 //! Time is passed in, in milliseconds since 1970, and read once per operation by the caller. Modules import only
 //! from those named before them: `sync` and `field`, then `key`, `pattern`, `rule` and `policy`, then `index`, `flight` and
-//! `stats`, then `store`, then `instance`, `cache`, `put` and `explain`, then `reader`, `wait`, `serve`, `fill`, `respond` and `freshen`.
+//! `stats`, then `store`, then `instance`, `cache`, `put` and `explain`, then `reader`, `wait`, `serve`, `fill`, `failing`, `respond` and `freshen`.
 
 mod cache;
 #[cfg(test)]
 mod differential;
 mod explain;
+mod failing;
 mod field;
 mod fill;
 mod flight;
@@ -29,6 +30,7 @@ mod wait;
 
 pub use cache::{Cache, Deletion, Inspection, Lookup, NotedBy, Request, Wanted};
 pub use explain::{ExplainedEntry, Explanation};
+pub use failing::Failed;
 pub use field::Names;
 pub use field::lines::Fields;
 pub use fill::{Ended, Fill, Progress};
@@ -38,7 +40,7 @@ pub use pattern::BadPattern;
 pub use policy::{Answer, Freshness, Overrides, Refused, Rejected, ResponseHead, State};
 pub use put::{Draft, Drafted, PutError, PutOptions, Since};
 pub use reader::Reader;
-pub use respond::{Failed, Passed, Reply, Responded};
+pub use respond::{Passed, Reply, Responded};
 pub use rule::{Bypass, BypassCause, Policy, Rule, Terms};
 pub use serve::{Run, Served, Wrapping};
 pub use stats::Stats;

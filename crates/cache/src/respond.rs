@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use crate::cache::{Cache, Keyed, Request, Wanted};
+use crate::failing::is_failure;
 use crate::field::{CacheStatus, Handled, RequestControl, canonical, http_date};
 use crate::fill::Fill;
-use crate::flight::Failure;
 use crate::instance::Instance;
 use crate::key::Key;
 use crate::policy::{Answer, Exchange, Forwarded, Overrides, Refused, ResponseHead, Stored, decide};
 use crate::put::{entry, written};
 use crate::serve::{Run, Wrapping, as_get, is_safe};
-use crate::stats::{add, count};
+use crate::stats::add;
 use crate::store::Selected;
 
 /// A response of the handler.
@@ -54,15 +54,6 @@ pub enum Passed {
     /// Its request has changed something, and what its `Location` and `Content-Location` name is to be invalidated too
     /// (RFC 9111, section 4.4).
     Changed,
-}
-
-/// What becomes of a run that came to no response.
-#[derive(Debug)]
-pub enum Failed {
-    /// The stale response is served.
-    Answer(Answer),
-    /// The run has failed for all that waited.
-    Failure(Option<Arc<Failure>>),
 }
 
 impl Cache {
@@ -112,27 +103,6 @@ impl Cache {
 
     fn cache_status(&self, handled: Handled, ttl: Option<i64>, detail: Option<&'static str>) -> String {
         CacheStatus { cache: self.identity(), handled, ttl, detail }.to_string()
-    }
-
-    /// The stale response in the place of an error, where there is one for that; a background run has simply failed.
-    fn heed_failure(
-        &self,
-        run: &mut Run,
-        request: Request<'_>,
-        status: u16,
-        now: i64,
-    ) -> Result<Option<Responded>, Wanted> {
-        let message = format!("the handler answered {status}");
-        if run.background {
-            self.put_off(run, &message, now);
-            return Ok(Some(Responded::Pass(String::new(), Passed::Failed)));
-        }
-        let Some(answer) = self.despite_failure(run.selected.as_ref(), request, now)? else {
-            return Ok(None);
-        };
-        run.lead.take().map(|lead| lead.fail(&message, now));
-        let handled = forwarded(run.why, status, false);
-        Ok(Some(Responded::Answer(answer.told(handled, None))))
     }
 
     fn fill(
@@ -226,37 +196,6 @@ impl Cache {
         Ok(())
     }
 
-    /// A run has come to no response.
-    ///
-    /// # Errors
-    /// [`Wanted`] where the request does not tell enough. Nothing has happened then.
-    pub fn fail(
-        &self,
-        run: &mut Run,
-        request: Request<'_>,
-        message: &str,
-        now: i64,
-    ) -> Result<Failed, Wanted> {
-        if run.background {
-            self.put_off(run, message, now);
-            return Ok(Failed::Failure(None));
-        }
-        let answer = self.despite_failure(run.selected.as_ref(), request, now)?;
-        let failure = run.lead.take().map(|lead| lead.fail(message, now));
-        let why = Handled::Forwarded { why: run.why.word(), status: None, stored: false, collapsed: false };
-        Ok(answer.map_or(Failed::Failure(failure), |answer| Failed::Answer(answer.told(why, None))))
-    }
-
-    /// A refresh has failed: the next is put off, and the stale response stays.
-    fn put_off(&self, run: &mut Run, message: &str, now: i64) {
-        let Instance { store, counters, .. } = self.instance();
-        count(&counters.failed_refreshes);
-        if let Some(Selected { variant, stored, .. }) = &run.selected {
-            store.put_off(variant, stored, now);
-        }
-        run.lead.take().map(|lead| lead.fail(message, now));
-    }
-
     /// The handler has stored its response itself, which is the more specific word. What goes to its client says so.
     pub fn stored_by_handler(&self, run: &mut Run, head: ResponseHead<'_>) -> String {
         drop(run.lead.take());
@@ -269,7 +208,7 @@ impl Cache {
     }
 }
 
-fn forwarded(why: Forwarded, status: u16, stored: bool) -> Handled {
+pub(crate) fn forwarded(why: Forwarded, status: u16, stored: bool) -> Handled {
     Handled::Forwarded { why: why.word(), status: Some(status), stored, collapsed: false }
 }
 
@@ -297,9 +236,4 @@ fn is_for_clients(name: &str) -> bool {
 fn is_for_all(name: &str) -> bool {
     is_for_clients(name)
         && !matches!(name, "age" | "connection" | "keep-alive" | "set-cookie" | "transfer-encoding")
-}
-
-/// Errors that a stale response is better than (RFC 5861, section 4).
-pub(crate) fn is_failure(status: u16) -> bool {
-    matches!(status, 500 | 502..=504)
 }

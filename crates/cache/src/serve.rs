@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::cache::{Cache, Keyed, Request, Wanted};
 use crate::field::lines::{Fields, Untold};
-use crate::field::{Handled, Names, RequestControl};
+use crate::field::{Names, RequestControl};
 use crate::flight::{Boarding, Failure, Flight, Lead, Stage};
 use crate::instance::Instance;
 use crate::key::Key;
@@ -245,22 +245,6 @@ impl Cache {
                 None => Served::Failed(failure),
             }),
         }
-    }
-
-    /// The stale response, where it may be served because it could not be refreshed (RFC 5861, section 4).
-    pub(crate) fn despite_failure(
-        &self,
-        selected: Option<&Selected>,
-        request: Request<'_>,
-        now: i64,
-    ) -> Result<Option<Answer>, Wanted> {
-        let Some(Selected { stored, times, .. }) = selected.filter(|known| known.times.outlives_errors(now))
-        else {
-            return Ok(None);
-        };
-        let answer = answer_to(request, stored, *times, now)?;
-        count(&self.instance().counters.error_hits);
-        Ok(Some(answer.told(Handled::Hit, Some("stale-if-error"))))
     }
 }
 
