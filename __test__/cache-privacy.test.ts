@@ -77,7 +77,12 @@ describe("whatever is configured, put resolves without storing, counts nothing b
 
   test("every reason is in inspect() before it has been given", async () => {
     const ofWrappedHandlers = ["authorization", "no-freshness", "partial-content", "request-no-store"]
-    const reasons = [...new Set(REFUSED.map(([reason]) => reason)), "expired", "too-large", ...ofWrappedHandlers]
+    const reasons = [
+      ...new Set(REFUSED.map(([reason]) => reason)),
+      "expired",
+      "too-large",
+      ...ofWrappedHandlers,
+    ]
     const { refusedWrites } = await freshCache().inspect()
     expect(Object.keys(refusedWrites).sort()).toEqual(reasons.sort())
     expect(new Set(Object.values(refusedWrites))).toEqual(new Set([0]))
