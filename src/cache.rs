@@ -121,7 +121,7 @@ impl BindingCache {
         let Some(draft) = self.drafts.try_remove(draft as usize) else {
             return Err(Thrown::new("no-draft", "there is no draft of this number"));
         };
-        let stored = open(core.cache.as_ref())?.put(*draft, body.map(Into::into));
+        let stored = open(core.cache.as_ref())?.put(*draft, body);
         Ok(stored.map_or_else(outcome::not_stored, |()| STORED))
     }
 

@@ -103,7 +103,7 @@ impl Fill {
         };
         if let Some(lead) = &lead {
             lead.land(Arc::new(Landing {
-                stored: Arc::new(entry.stored.with_head(entry.stored.head().to_owned())),
+                stored: Arc::new(entry.stored.clone()),
                 times: entry.times,
                 vary: entry.vary.clone(),
                 variant: entry.variant,
@@ -202,7 +202,8 @@ impl Cache {
         };
         let Instance { store, counters, flights, .. } = self.instance();
         let served = entry.times.state(now).is_served();
-        entry.stored.set_body(whole.filter(|_| has_body));
+        let parts = whole.as_deref().filter(|_| has_body);
+        entry.stored.set_body(parts.map(|parts| parts.iter().map(AsRef::as_ref)));
         if let Err(why) = store.put(entry, since, now) {
             self.count_not_stored(why);
             return Ended::NotStored(why);

@@ -132,10 +132,7 @@ impl Cache {
             match updated(&stored, entry, update) {
                 Ok(entry) => {
                     if is_selected {
-                        freshened = Some((
-                            Arc::new(entry.stored.with_head(entry.stored.head().to_owned())),
-                            entry.times,
-                        ));
+                        freshened = Some((Arc::new(entry.stored.clone()), entry.times));
                     }
                     let _ = store.replace(&stored, entry, since, now);
                 }

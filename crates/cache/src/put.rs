@@ -1,7 +1,5 @@
 //! The story of a put, in two parts: the head decides on storing, and the body is read only if it will be stored.
 
-use std::sync::Arc;
-
 use crate::cache::{Cache, Keyed, NotedBy, Request, Wanted};
 use crate::field::Names;
 use crate::field::lines::{Fields, Untold};
@@ -128,10 +126,10 @@ impl Cache {
     ///
     /// # Errors
     /// [`NotStored`] where it is not stored after all; the reason has been counted.
-    pub fn put(&self, draft: Draft, body: Option<Arc<[u8]>>) -> Result<(), NotStored> {
+    pub fn put(&self, draft: Draft, body: Option<&[u8]>) -> Result<(), NotStored> {
         let Draft { mut entry, since, now, .. } = draft;
         let Instance { store, counters, .. } = self.instance();
-        entry.stored.set_body(body);
+        entry.stored.set_body(body.map(|body| [body]));
         let outcome = store.put(entry, since, now);
         match outcome {
             Ok(()) => count(&counters.puts),

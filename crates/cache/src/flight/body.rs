@@ -59,8 +59,8 @@ impl Body {
         kept
     }
 
-    /// Ends it, and returns all of it where all of it is kept.
-    pub(crate) fn end(&self, how: Result<(), Arc<str>>) -> Option<Arc<[u8]>> {
+    /// Ends it, and returns all of it, in parts, where all of it is kept.
+    pub(crate) fn end(&self, how: Result<(), Arc<str>>) -> Option<Vec<Arc<[u8]>>> {
         let (whole, waiting) = {
             let mut inner = self.0.lock();
             inner.end.get_or_insert(how);
@@ -185,15 +185,8 @@ impl Inner {
         }
     }
 
-    fn whole(&self) -> Option<Arc<[u8]>> {
-        match (self.passing, self.chunks.as_slices()) {
-            (true, _) => None,
-            (false, ([one], [])) => Some(Arc::clone(one)),
-            (false, (first, second)) => {
-                let chunks: Vec<&[u8]> = first.iter().chain(second).map(AsRef::as_ref).collect();
-                Some(chunks.concat().into())
-            }
-        }
+    fn whole(&self) -> Option<Vec<Arc<[u8]>>> {
+        (!self.passing).then(|| self.chunks.iter().cloned().collect())
     }
 }
 
@@ -230,7 +223,7 @@ mod tests {
         assert_eq!(rung.0.load(Ordering::Relaxed), 1);
         assert_eq!(body.read(first, waiter.clone()), Read::Bytes(bytes("ab")));
         assert_eq!(body.append(bytes("c")), 3);
-        assert_eq!(body.end(Ok(())), Some(bytes("abc")));
+        assert_eq!(body.end(Ok(())), Some(vec![bytes("ab"), bytes("c")]));
         assert_eq!(body.read(first, waiter.clone()), Read::Bytes(bytes("c")));
         assert_eq!(body.read(first, waiter.clone()), Read::End);
         assert_eq!(body.read(second, waiter), Read::Bytes(bytes("ab")));

@@ -294,7 +294,7 @@ mod tests {
         let head =
             format!("OK\netag:W/\"v1\"\nlast-modified:{LAST_MODIFIED}\ncontent-type:text/plain\nx-a:1\n");
         let mut stored = Stored::new(200, head);
-        stored.set_body(Some(b"0123456789".as_slice().into()));
+        stored.set_body(Some([b"0123456789".as_slice()]));
         Arc::new(stored)
     }
 

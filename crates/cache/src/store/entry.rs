@@ -24,7 +24,7 @@ pub struct Entry {
 
 /// What an entry costs beyond its key, head, body and tags, in bytes: its place in the slab, the tables, the
 /// order and the indexes, and what the allocator adds. A test compares it with what is really allocated.
-const ENTRY_OVERHEAD: usize = 496;
+const ENTRY_OVERHEAD: usize = 432;
 
 /// What a tag of an entry costs beyond its name.
 const TAG_OVERHEAD: usize = 144;

@@ -28,7 +28,7 @@ fn put(store: &Memory, body: &str, since: u64, stored_at: i64) -> bool {
     let times =
         Freshness { stored_at, initial_age: 0, lifetime: 5_000, stale_window: 60, ..Freshness::default() };
     let mut stored = Stored::new(200, "\n".into());
-    stored.set_body(Some(body.as_bytes().into()));
+    stored.set_body(Some([body.as_bytes()]));
     let key = key();
     let (digest, tags) = (key.digest(), vec!["t".into()]);
     let entry = Entry {

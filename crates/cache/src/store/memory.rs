@@ -166,7 +166,7 @@ impl Memory {
         self.shelves.write().retire(variant, stored);
     }
 
-    /// The entries of a key, the one put last first, each as it would be put anew.
+    /// The entries of a key, the one put last first, each as it would be put anew but for its body.
     pub(crate) fn standing(&self, key: &Key) -> Vec<(Arc<Stored>, Entry)> {
         self.shelves.read().standing(key)
     }

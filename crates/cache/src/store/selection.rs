@@ -93,7 +93,7 @@ impl Shelves {
         }
     }
 
-    /// Entries of the key that have this text, as they would be put anew, the one put last first.
+    /// Entries of the key that have this text, as they would be put anew but for their bodies, the one put last first.
     pub(super) fn standing(&self, key: &Key) -> Vec<(Arc<Stored>, Entry)> {
         let mut slots: Vec<&Slot> =
             self.ordered.of_key(key.text()).into_iter().map(|id| &self.slots[id as usize]).collect();
@@ -109,7 +109,7 @@ impl Shelves {
             vary: slot.varied.as_deref().map(|(_, vary)| vary.clone()).unwrap_or_default(),
             tags: slot.tags.iter().map(|&tag| self.tags.name(tag).to_owned()).collect(),
             times: slot.times,
-            stored: slot.stored.with_head(slot.stored.head().to_owned()),
+            stored: Stored::new(slot.stored.status, slot.stored.head().to_owned()),
         }
     }
 

@@ -57,7 +57,7 @@ pub fn put(
         tags: content.tags.iter().map(|&tag| tag.to_owned()).collect(),
     };
     match cache.draft(request, head, &options, since, now).expect("a well-formed put") {
-        Drafted::Draft(draft) => Some(cache.put(*draft, Some(content.body.into()))),
+        Drafted::Draft(draft) => Some(cache.put(*draft, Some(content.body))),
         Drafted::Refused(_) | Drafted::Bypassed => None,
     }
 }

@@ -19,7 +19,7 @@ const UNSATISFIABLE: &str = "range: bytes=10-";
 fn answer(method: &str, request: &str, response: &str) -> (u16, String) {
     let (status, fields) = response_block(response);
     let mut stored = Stored::new(status, format!("\n{fields}"));
-    stored.set_body(Some(b"0123456789".as_slice().into()));
+    stored.set_body(Some([b"0123456789".as_slice()]));
     let times = Freshness { stored_at: NOW, initial_age: 5_000, lifetime: 60_000, ..Freshness::default() };
     let request = request_block(request);
     let answer = Answer::new(Arc::new(stored), times, method, Fields::new(&request), NOW + 7_900)
