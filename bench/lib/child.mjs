@@ -1,0 +1,32 @@
+/** Work in a process of its own, so that nothing of one contestant's heap weighs on another. */
+import { fork } from "node:child_process"
+import { fileURLToPath } from "node:url"
+
+const MAIN = fileURLToPath(new URL("child-main.mjs", import.meta.url))
+
+/** A million entries in JavaScript's heap need more room than it has by itself on a small machine. */
+const FLAGS = ["--expose-gc", "--max-old-space-size=8192"]
+
+/** Runs the default export of a module there. @returns what that resolves to */
+export function inChild(module, input) {
+  return new Promise((resolve, reject) => {
+    const child = fork(MAIN, { execArgv: FLAGS, serialization: "advanced" })
+    const stop = () => {
+      child.kill("SIGTERM")
+      process.exit(143)
+    }
+    process.once("SIGTERM", stop)
+    let told
+    child.on("message", (message) => {
+      told = message
+    })
+    child.on("error", reject)
+    child.on("close", (code, signal) => {
+      process.off("SIGTERM", stop)
+      if (told === undefined) reject(new Error(`A process of the table ended by ${signal ?? code}.`))
+      else if ("failed" in told) reject(new Error(told.failed))
+      else resolve(told.outcome)
+    })
+    child.send({ module: String(module), input })
+  })
+}

@@ -1,0 +1,74 @@
+/** What has been measured, as JSON with every round and as Markdown. */
+import { mkdirSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { captureNode, ROOT } from "../../scripts/run.mjs"
+import { machine, machineText } from "./machine.mjs"
+import { summaryText, tableText } from "./markdown.mjs"
+
+const FOLDER = "bench/results"
+const QUICK = "**Few and short rounds, for trying out: these figures say little.**"
+
+export class Report {
+  #settings
+  #date = new Date().toISOString().slice(0, 10)
+  #machine
+  #tables = []
+
+  static async begin(settings) {
+    const report = new Report()
+    report.#settings = settings
+    report.#machine = await machine()
+    console.log(report.#head())
+    return report
+  }
+
+  /** @returns the table as Markdown */
+  add(name, table, seconds) {
+    this.#tables.push({ name, seconds: Math.round(seconds), ...table })
+    return `\n${tableText(table)}`
+  }
+
+  /** @returns what is said of it in the table's place */
+  addFailure(name, error) {
+    return this.add(
+      name,
+      { title: name, note: `**Failed:** ${error.message.split("\n")[0]}`, sections: [] },
+      0,
+    )
+  }
+
+  summary() {
+    return `\n${summaryText(this.#tables)}`
+  }
+
+  /** Named for the day. Only a whole run has the day's name to itself. */
+  get files() {
+    const { isWhole, quick, tables } = this.#settings
+    const name = [this.#date, ...(isWhole ? [] : tables), ...(quick ? ["quick"] : [])].join("-")
+    return ["json", "md"].map((extension) => `${FOLDER}/${name}.${extension}`)
+  }
+
+  async write() {
+    mkdirSync(join(ROOT, FOLDER), { recursive: true })
+    const [json, markdown] = this.files.map((file) => join(ROOT, file))
+    const { quick, rounds } = this.#settings
+    const all = { date: this.#date, quick, rounds, machine: this.#machine, tables: this.#tables }
+    writeFileSync(json, `${JSON.stringify(all, shortened, 2)}\n`)
+    writeFileSync(
+      markdown,
+      `${[this.#head(), this.summary(), ...this.#tables.map(tableText)].join("\n\n")}\n`,
+    )
+    // As every committed file.
+    await captureNode("@biomejs/biome/bin/biome", ["format", "--write", "--vcs-use-ignore-file=false", json])
+  }
+
+  #head() {
+    const title = `# Figures of ${this.#date}`
+    return [title, ...(this.#settings.quick ? [QUICK] : []), machineText(this.#machine)].join("\n\n")
+  }
+}
+
+/** Digits beyond the fourth are noise. */
+function shortened(_key, value) {
+  return typeof value === "number" && !Number.isInteger(value) ? Number(value.toPrecision(4)) : value
+}

@@ -1,0 +1,24 @@
+/** What the command was called with. */
+import { join } from "node:path"
+import { parseArgs } from "node:util"
+import { ROOT } from "../../scripts/run.mjs"
+
+/** Rounds of a table, at the least; each table has its own length of a round. */
+const ROUNDS = 7
+const QUICK_ROUNDS = 3
+
+const OPTIONS = { quick: { type: "boolean", default: false }, traces: { type: "string" } }
+
+/** @throws Error for a table that there is not */
+export function readSettings(args, known) {
+  const { values, positionals } = parseArgs({ args, options: OPTIONS, allowPositionals: true })
+  const unknown = positionals.find((name) => !known.includes(name))
+  if (unknown !== undefined) throw new Error(`There is no table ${unknown}, only ${known.join(", ")}.`)
+  return {
+    tables: positionals.length > 0 ? known.filter((name) => positionals.includes(name)) : known,
+    isWhole: positionals.length === 0,
+    quick: values.quick,
+    rounds: values.quick ? QUICK_ROUNDS : ROUNDS,
+    traces: values.traces ?? process.env.BENCH_TRACES ?? join(ROOT, "../shared/traces"),
+  }
+}

@@ -1,0 +1,33 @@
+/**
+ * `npm run bench`: runs every table, or those that are named, and writes what they come to.
+ *
+ *     npm run bench -- [--quick] [--traces FOLDER] [TABLE…]
+ */
+import { main, step } from "../scripts/run.mjs"
+import { installRivals } from "./lib/install.mjs"
+import { Report } from "./lib/report.mjs"
+import { readSettings } from "./lib/settings.mjs"
+import { TABLES } from "./tables.mjs"
+
+await main(async () => {
+  const settings = readSettings(process.argv.slice(2), Object.keys(TABLES))
+  await step("rivals", installRivals)
+  const report = await Report.begin(settings)
+  const failures = []
+  for (const name of settings.tables) {
+    const began = performance.now()
+    console.log(`\n${name} …`)
+    try {
+      const { default: table } = await TABLES[name]()
+      console.log(report.add(name, await table(settings), (performance.now() - began) / 1_000))
+    } catch (error) {
+      // What has been measured is worth keeping, and the other tables are worth running.
+      failures.push(error)
+      console.log(report.addFailure(name, error))
+    }
+    await report.write()
+  }
+  console.log(report.summary())
+  console.log(`\nWritten to ${report.files.join(" and ")}.`)
+  if (failures.length > 0) throw new AggregateError(failures, `${failures.length} tables failed.`)
+})

@@ -1,0 +1,12 @@
+import { LRUCache } from "lru-cache"
+
+/** @returns the share of requests that hit */
+export function lru(keys, capacity) {
+  const kept = new LRUCache({ max: capacity })
+  let hits = 0
+  for (const key of keys) {
+    if (kept.get(key)) hits++
+    else kept.set(key, true)
+  }
+  return hits / keys.length
+}

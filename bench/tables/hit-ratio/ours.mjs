@@ -1,0 +1,50 @@
+/** Ours, with entries that are all of one size and a bound of as many bytes as they take. */
+import { cache } from "../../../index.mjs"
+
+const BODY = Buffer.alloc(256, "e")
+/** How often the bound is tried until it holds as many entries as it should. */
+const MOST_TRIES = 20
+
+/** @returns the share of requests that hit, and how many entries were held in the end */
+export async function ours(keys, capacity) {
+  const instance = open("replay", await bytesFor(capacity))
+  let hits = 0
+  for (const key of keys) {
+    const url = urlOf(key)
+    if (await instance.match(url)) hits++
+    else await instance.put(url, new Response(BODY))
+  }
+  const { entries } = await instance.inspect()
+  await instance.close()
+  return { share: hits / keys.length, entries }
+}
+
+/** The bound under which just so many entries stay, when many more have come and gone. */
+async function bytesFor(capacity) {
+  const perEntry = (await heldUnder(2 ** 34, capacity)).bytes / capacity
+  let maxBytes = Math.ceil(capacity * perEntry)
+  for (let attempt = 0; attempt < MOST_TRIES; attempt++) {
+    const { entries } = await heldUnder(maxBytes, 3 * capacity)
+    if (entries === capacity) break
+    maxBytes += Math.round((capacity - entries) * perEntry)
+  }
+  return maxBytes
+}
+
+/** What is held under a bound, after so many entries have been put. */
+async function heldUnder(maxBytes, count) {
+  const instance = open("trial", maxBytes)
+  for (let key = 0; key < count; key++) await instance.put(urlOf(key), new Response(BODY))
+  const held = await instance.inspect()
+  await instance.close()
+  return held
+}
+
+function open(name, maxBytes) {
+  return cache({ name, ttlSeconds: 86_400, storage: { memory: { maxBytes } } })
+}
+
+/** All of one length. */
+function urlOf(key) {
+  return `https://trace.example/${String(key).padStart(8, "0")}`
+}

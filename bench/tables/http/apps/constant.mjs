@@ -1,0 +1,11 @@
+/** The least that a handler can do: always the same text. What is left is the server. */
+import { backend } from "@layeron/core"
+import { findProduct } from "../../../../examples/storefront/products.ts"
+
+const app = backend()
+const body = JSON.stringify({ product: await findProduct("7") })
+const headers = { "content-type": "application/json" }
+
+app.get("/api/products/:id", () => new Response(body, { headers }))
+
+export default app

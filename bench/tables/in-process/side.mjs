@@ -1,0 +1,76 @@
+/** One contestant in a process, with what it is asked. */
+import { bodyOf, etagOf, headersOf, popular, urlOf } from "./world.mjs"
+
+export class Side {
+  #size
+  #drawn
+  #requests = new Map()
+  #conditional = new Map()
+  #next
+  /** What responses are put for. */
+  #spare
+
+  constructor(contestant, size) {
+    this.cache = contestant
+    this.#size = size
+    this.#drawn = popular(size.entries)
+    this.#next = 0
+    this.#spare = size.entries
+  }
+
+  async fill() {
+    for (let number = 0; number < this.#size.entries; number++) {
+      await this.cache.put(this.request(number), this.response(number))
+    }
+  }
+
+  /** Requests for entries that are there, the same objects again and again. */
+  hits(count) {
+    return this.#draw(count, this.#requests, () => ({}))
+  }
+
+  conditional(count) {
+    return this.#draw(count, this.#conditional, (number) => ({ "if-none-match": etagOf(number) }))
+  }
+
+  #draw(count, requests, headersFor) {
+    return Array.from({ length: count }, () => {
+      const number = this.#drawn[this.#next++ % this.#drawn.length]
+      let request = requests.get(number)
+      if (request === undefined) {
+        request = this.request(number, headersFor(number))
+        requests.set(number, request)
+      }
+      return request
+    })
+  }
+
+  /** Requests for entries that are not there, each made anew, as a server makes them. */
+  misses(count) {
+    return Array.from({ length: count }, (_, at) => this.request(this.#spare + at))
+  }
+
+  /** Requests that have been missed, each with a response to put. */
+  async puts(count) {
+    const requests = this.misses(count)
+    if (!this.cache.leftOut?.miss) for (const request of requests) await this.cache.match(request)
+    return requests.map((request, at) => ({ request, response: this.response(this.#spare + at) }))
+  }
+
+  /** Requests for entries of no other use. */
+  async deletes(count) {
+    const puts = await this.puts(count)
+    for (const { request, response } of puts) await this.cache.put(request, response)
+    return puts.map(({ request }) => request)
+  }
+
+  request(number, headers = {}) {
+    const make = this.cache.request ?? ((url, init) => new Request(url, init))
+    return make(urlOf(number), { headers })
+  }
+
+  response(number) {
+    const make = this.cache.response ?? ((body, init) => new Response(body, init))
+    return make(bodyOf(number, this.#size), { headers: headersOf(number) })
+  }
+}

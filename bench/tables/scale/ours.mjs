@@ -1,0 +1,39 @@
+import { cache } from "../../../index.mjs"
+import { bodyOf, headersOf, tagsOf, urlOf } from "./world.mjs"
+
+/** Enough for what an entry takes on average to show. */
+const SAMPLE = 20_000
+
+export async function open(entries) {
+  const maxBytes = Math.ceil((await bytesPerEntry()) * entries)
+  const instance = openInstance("scale", maxBytes)
+  return {
+    async read(url) {
+      const found = await instance.match(url)
+      return found?.text()
+    },
+    put: (url, response, tags) => instance.put(url, response, { tags }),
+    async held() {
+      const { entries, bytes } = await instance.inspect()
+      return { entries, bytes }
+    },
+    keyOf: (url) => instance.key(url),
+  }
+}
+
+/** What the bound has to be for a number of entries is found out by storing some. */
+async function bytesPerEntry() {
+  const instance = openInstance("sample", 2 ** 30)
+  for (let slot = 0; slot < SAMPLE; slot++) {
+    await instance.put(urlOf(slot, 0), new Response(bodyOf(slot), { headers: headersOf(slot) }), {
+      tags: tagsOf(slot),
+    })
+  }
+  const { bytes } = await instance.inspect()
+  await instance.close()
+  return bytes / SAMPLE
+}
+
+function openInstance(name, maxBytes) {
+  return cache({ name, ttlSeconds: 86_400, storage: { memory: { maxBytes } } })
+}

@@ -1,0 +1,30 @@
+/** A worker thread: reads for a while whenever it is told to. */
+import { parentPort, workerData } from "node:worker_threads"
+
+/** Between two looks at the clock. */
+const BATCH = 500
+
+const { open } = await import(`./readers/${workerData.name}.mjs`)
+const read = await open()
+
+parentPort.on("message", async ({ gate, threads, milliseconds }) => {
+  together(gate, threads)
+  const began = performance.now()
+  let reads = 0
+  let spent = 0
+  for (; spent < milliseconds; spent = performance.now() - began) {
+    for (let each = 0; each < BATCH; each++) await read(reads++)
+  }
+  parentPort.postMessage(reads / spent)
+})
+
+parentPort.postMessage("ready")
+
+/** All begin at the same time. */
+function together(gate, threads) {
+  Atomics.add(gate, 0, 1)
+  Atomics.notify(gate, 0)
+  for (let there = Atomics.load(gate, 0); there < threads; there = Atomics.load(gate, 0)) {
+    Atomics.wait(gate, 0, there, 1_000)
+  }
+}

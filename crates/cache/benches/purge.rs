@@ -1,0 +1,38 @@
+//! Purges of a thousand entries, beside as many others and beside a hundred times as many.
+
+mod support;
+
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use layeron_cache::Selector;
+use support::{NOW, filled, put};
+
+const REMOVED: u32 = 1_000;
+const BODY: &[u8] = &[b'x'; 64];
+
+fn purges(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("purge");
+    let prefix = "https://api.example.com/purged/";
+    let by_tag = Selector { tags: vec!["purged".to_owned()], ..Selector::default() };
+    let by_prefix = Selector { prefix: Some(prefix.to_owned()), ..Selector::default() };
+    let by_path = Selector { prefix: Some("/purged/".to_owned()), ..Selector::default() };
+    for beside in [REMOVED, 100 * REMOVED] {
+        let cache = filled(beside, BODY);
+        for (name, selector) in [("tag", &by_tag), ("prefix", &by_prefix), ("path on every host", &by_path)] {
+            group.bench_function(format!("{REMOVED} by {name} beside {beside}"), |bencher| {
+                bencher.iter_batched(
+                    || {
+                        for number in 0..REMOVED {
+                            put(&cache, &format!("{prefix}{number:07}"), BODY, &["purged"]);
+                        }
+                    },
+                    |()| assert_eq!(cache.purge(selector, NOW), u64::from(REMOVED)),
+                    BatchSize::PerIteration,
+                );
+            });
+        }
+    }
+    group.finish();
+}
+
+criterion_group! { name = benches; config = support::criterion(); targets = purges }
+criterion_main!(benches);
