@@ -100,7 +100,7 @@ fn answers(head: ResponseHead<'_>, decision: &Decision, request: Fields<'_>, now
     for name in ["connection", "transfer-encoding", "proxy-authenticate", "age"] {
         assert_eq!(stored.fields().value(name), None, "{name} is of one connection or one moment");
     }
-    stored.set_body(Some(BODY.into()));
+    stored.set_body(Some([BODY]));
     let stored = Arc::new(stored);
     for method in ["GET", "HEAD"] {
         let answer = Answer::new(Arc::clone(&stored), decision.times, method, request, now);
