@@ -174,6 +174,21 @@ describe("what a successful change names in", () => {
     expect(await standing(["/dir/a", "/dir/b"], written)).toEqual(["/dir/b"])
   })
 
+  test.each(
+    names.flatMap((name) =>
+      ["other.example", `${HOST}:8080`, `sub.${HOST}`].map((host) => [name, host] as const),
+    ),
+  )("%s of %s keeps what is stored for that", async (name, host) => {
+    await withCache(async ({ proxy, origin }) => {
+      const fields = { Host: host }
+      origin.script("/dir/b", minute("theirs"))
+      await proxy.get("/dir/b", fields)
+      origin.script("/dir/a", dated({ status: 201, fields: { [name]: `http://${host}/dir/b` } }))
+      await proxy.send({ method: "POST", target: "/dir/a" })
+      expect(told(await proxy.get("/dir/b", fields))).toBe("200 theirs (hit; ttl=60)")
+    })
+  })
+
   test("both is invalidated, with the query that it has", async () => {
     const fields = { Location: "?x=1", "Content-Location": "/dir/b" }
     const written = change({ status: 201, fields }, "POST", "/dir/a")

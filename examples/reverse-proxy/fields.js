@@ -34,6 +34,19 @@ function namedByConnection(pairs) {
   return new Set(options.map((option) => option.trim().toLowerCase()))
 }
 
+/** The registered transfer codings beside `chunked` (RFC 9112, section 7). */
+const CODINGS = new Set(["compress", "deflate", "gzip", "x-compress", "x-gzip"])
+
+/**
+ * Whether an answer has a transfer coding that would have to be undone, since its name ends here. One that nobody has registered is none:
+ * such content goes until the connection is closed (RFC 9112, section 6.3), and is passed on as it is.
+ */
+function isCoded({ "transfer-encoding": codings = "" }) {
+  return String(codings)
+    .split(",")
+    .some((coding) => CODINGS.has(coding.trim().toLowerCase()))
+}
+
 /** Whether a message has no transfer coding but `chunked`. Any other would have to be undone, since its name ends here. */
 function isPlainlySent({ "transfer-encoding": coding = "chunked" }) {
   return String(coding).trim().toLowerCase() === "chunked"
@@ -50,4 +63,4 @@ function addVia(headers, version) {
   headers.append("via", `${version} ${PSEUDONYM}`)
 }
 
-module.exports = { addVia, endToEnd, headersOf, isPlainlySent }
+module.exports = { addVia, endToEnd, headersOf, isCoded, isPlainlySent }

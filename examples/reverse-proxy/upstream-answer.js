@@ -1,4 +1,4 @@
-const { addVia, endToEnd, headersOf, isPlainlySent } = require("./fields.js")
+const { addVia, endToEnd, headersOf, isCoded } = require("./fields.js")
 const { hasNoContent, responseOf } = require("./response.js")
 
 /** Bytes of a body that are kept ready for whoever reads it. Beyond them the upstream has to wait. */
@@ -37,7 +37,7 @@ class UpstreamAnswer {
   onResponseStart(controls, status, fields, reason = "") {
     const pairs = endToEnd(controls.rawHeaders)
     if (status < 200) return this.#inform(status, pairs)
-    if (!isPlainlySent(fields)) throw new Error("The answer has a transfer coding that nobody asked for")
+    if (isCoded(fields)) throw new Error("The answer has a transfer coding that nobody asked for")
     const headers = headersOf(pairs)
     addVia(headers, "1.1")
     // An answer that is kept has to say when it was received, if nothing else (RFC 9110, section 6.6.1).
