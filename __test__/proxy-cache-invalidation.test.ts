@@ -178,7 +178,7 @@ describe("what a successful change names in", () => {
     names.flatMap((name) =>
       ["other.example", `${HOST}:8080`, `sub.${HOST}`].map((host) => [name, host] as const),
     ),
-  )("%s of %s keeps what is stored for that", async (name, host) => {
+  )("%s at %s stays stored", async (name, host) => {
     await withCache(async ({ proxy, origin }) => {
       const fields = { Host: host }
       origin.script("/dir/b", minute("theirs"))
