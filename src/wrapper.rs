@@ -209,13 +209,15 @@ impl BindingWrapper {
         let Some(given) = self.runs.get_mut(run as usize) else { return Err(gone()) };
         let cache = open(core.cache.as_ref())?;
         let reply = Reply {
+            request: convert::request(&request),
+            wrapping: &self.wrapping,
             head: convert::response_head(u16::try_from(status).unwrap_or(0), &head),
             length: length.map(|length| length as u64),
             overrides: self.overrides,
             tags: convert::tags(&tags),
+            at: time(now),
         };
-        let responded = cache.respond(given, convert::request(&request), &self.wrapping, &reply, time(now));
-        let outcome = match responded {
+        let outcome = match cache.respond(given, &reply) {
             Ok(Responded::Pass(head, passed)) => {
                 self.text = head;
                 match passed {

@@ -7,7 +7,7 @@ use crate::field::Handled;
 use crate::flight::Failure;
 use crate::instance::Instance;
 use crate::policy::Answer;
-use crate::respond::{Passed, Responded, forwarded};
+use crate::respond::{Passed, Reply, Responded, forwarded};
 use crate::serve::{Run, answer_to};
 use crate::stats::count;
 use crate::store::Selected;
@@ -54,19 +54,14 @@ impl Cache {
     }
 
     /// The stale response in the place of an error, where there is one for that; a background run has simply failed.
-    pub(crate) fn heed_failure(
-        &self,
-        run: &mut Run,
-        request: Request<'_>,
-        status: u16,
-        now: i64,
-    ) -> Result<Option<Responded>, Wanted> {
+    pub(crate) fn heed_failure(&self, run: &mut Run, reply: &Reply<'_>) -> Result<Option<Responded>, Wanted> {
+        let (status, now) = (reply.head.status, reply.at);
         let message = format!("the handler answered {status}");
         if run.background {
             self.put_off(run, &message, now);
             return Ok(Some(Responded::Pass(String::new(), Passed::Failed)));
         }
-        let Some(answer) = self.despite_failure(run.selected.as_ref(), request, now)? else {
+        let Some(answer) = self.despite_failure(run.selected.as_ref(), reply.request, now)? else {
             return Ok(None);
         };
         run.lead.take().map(|lead| lead.fail(&message, now));

@@ -8,6 +8,7 @@ use crate::instance::Instance;
 use crate::key::{Digest, Selecting};
 use crate::policy::{Freshness, Refused, Stored, is_shareable};
 use crate::reader::Reader;
+use crate::respond::Reply;
 use crate::serve::Run;
 use crate::stats::count;
 use crate::store::{Entry, NotStored, Selected};
@@ -90,20 +91,27 @@ impl Fill {
         }
     }
 
-    /// Begins the body of a response that is stored as `entry`, and lets those who wait read along where it may answer them.
-    pub(crate) fn begin(run: &mut Run, expected: Option<u64>, entry: Entry, room: u64, now: i64) -> Self {
+    /// Begins the body of a response that is stored as `entry`, up to `room` bytes, and lets those who wait read along where it may
+    /// answer them. They get `head` meanwhile.
+    pub(crate) fn begin(
+        run: &mut Run,
+        reply: &Reply<'_>,
+        entry: Entry,
+        head: Arc<Stored>,
+        room: u64,
+    ) -> Self {
         let (key, body, since) = (entry.digest, Writing::begin(), run.since);
         let (replaces, background) = (run.selected.take(), run.background);
         let lead = match run.lead.take() {
             Some(lead) if !is_shareable(&entry.times) => {
-                lead.alone(now);
+                lead.alone(reply.at);
                 None
             }
             lead => lead,
         };
         if let Some(lead) = &lead {
             lead.land(Arc::new(Landing {
-                stored: Arc::new(entry.stored.clone()),
+                stored: head,
                 times: entry.times,
                 vary: entry.vary.clone(),
                 variant: entry.variant,
@@ -119,7 +127,7 @@ impl Fill {
             entry: Some(entry),
             room,
             passing: false,
-            expected,
+            expected: reply.length,
             length: 0,
             since,
             replaces,

@@ -2,18 +2,15 @@
 
 use std::sync::Arc;
 
-use crate::cache::{Cache, Keyed, Request, Wanted};
+use crate::cache::{Cache, Keyed, Wanted};
 use crate::field::lines::Fields;
-use crate::field::{EntityTag, Handled, RequestControl, date_seconds, http_date};
+use crate::field::{EntityTag, RequestControl, date_seconds, http_date};
 use crate::instance::Instance;
-use crate::key::Key;
-use crate::policy::{
-    Answer, Decision, Exchange, Freshness, Overrides, Refused, ResponseHead, Stored, decide,
-};
+use crate::policy::{Answer, Decision, Exchange, Freshness, Refused, ResponseHead, Stored, decide};
 use crate::put::written;
-use crate::respond::{Reply, Responded};
+use crate::respond::{Reply, Responded, forwarded};
 use crate::rule::Terms;
-use crate::serve::{Run, Wrapping, as_get};
+use crate::serve::{Run, as_get};
 use crate::stats::count;
 use crate::store::{Entry, Selected};
 
@@ -30,144 +27,116 @@ const KEPT: [&str; 9] = [
     "vary",
 ];
 
-/// What updates a stored response.
-struct Update<'a> {
-    head: ResponseHead<'a>,
-    overrides: Overrides,
-    terms: &'a Terms,
-    tags: &'a [String],
-    exchange: Exchange,
-}
-
 impl Cache {
     /// The handler says that what is stored is right: it is freshened, in every variant that the answer speaks of, and answers.
-    pub(crate) fn not_modified(
-        &self,
-        run: &mut Run,
-        request: Request<'_>,
-        wrapping: &Wrapping,
-        reply: &Reply<'_>,
-        now: i64,
-    ) -> Result<Responded, Wanted> {
-        let Some(Selected { stored, .. }) = run.selected.clone() else {
+    pub(crate) fn not_modified(&self, run: &mut Run, reply: &Reply<'_>) -> Result<Responded, Wanted> {
+        let &Reply { request, at: now, .. } = reply;
+        let Some(Selected { stored, times, .. }) = run.selected.clone() else {
             return Ok(Responded::Again);
         };
         if !is_about(reply.head.fields, stored.fields()) {
             run.selected = None;
             return Ok(Responded::Again);
         }
-        let Keyed { key, applied, .. } = self.keyed(as_get(request), wrapping.vary.as_ref())?;
-        // Asked for here, so that nothing has happened where something has to be told.
-        Answer::new(Arc::clone(&stored), Freshness::default(), request.method, request.fields, now)?;
-        let exchange = Exchange { requested_at: run.began_at, responded_at: now, ..Exchange::default() };
-        let (overrides, tags) = (reply.overrides, reply.tags.as_slice());
-        let update = Update { head: reply.head, overrides, terms: applied.terms, tags, exchange };
-        let keeps = !RequestControl::of(request.fields)?.no_store;
-        let freshened = if keeps { self.freshen(&key, &stored, run.since, &update, now) } else { None };
+        // Asked for here, so that nothing has happened where something has to be told. A date may have come along.
+        request.fields.known("if-modified-since")?;
+        Answer::new(Arc::clone(&stored), times, request.method, request.fields, now)?;
+        let freshened = self.freshen(run, &stored, reply)?;
         count(&self.instance().counters.revalidations);
-        let (stored, times) = freshened.unwrap_or_else(|| {
-            let times = run.selected.as_ref().map(|selected| selected.times).unwrap_or_default();
-            (stored, times)
-        });
+        let (stored, times) = freshened.unwrap_or((stored, times));
         if let Some(lead) = run.lead.take() {
             if times.state(now).is_served() { lead.complete() } else { lead.alone(now) }
         }
         let answer = Answer::new(stored, times, request.method, request.fields, now)?;
-        let (why, status) = (run.why.word(), Some(304));
-        let handled = Handled::Forwarded { why, status, stored: false, collapsed: false };
-        Ok(Responded::Answer(answer.told(handled, None)))
+        Ok(Responded::Answer(answer.told(forwarded(run.why, 304, false), None)))
     }
 
     /// What the answer to a HEAD says of the response stored for a GET: that it is still right, or that it is not.
-    pub(crate) fn heed_head(
-        &self,
-        run: &mut Run,
-        request: Request<'_>,
-        wrapping: &Wrapping,
-        reply: &Reply<'_>,
-        now: i64,
-    ) -> Result<(), Wanted> {
-        let Some(Selected { stored, variant, .. }) = run.selected.take() else {
+    pub(crate) fn heed_head(&self, run: &mut Run, reply: &Reply<'_>) -> Result<(), Wanted> {
+        let Some(Selected { stored, variant, .. }) = run.selected.clone() else {
             return Ok(());
         };
-        // Nothing is stored of what answers a request with `no-store` (section 5.2.1.5).
-        if reply.head.status != stored.status
-            || reply.head.status != 200
-            || RequestControl::of(request.fields)?.no_store
-        {
-            return Ok(());
-        }
         let (new, old) = (reply.head.fields, stored.fields());
         let says = |name: &str| new.value(name).is_some() && old.value(name).is_some();
+        if reply.head.status != 200 || stored.status != 200 {
+            return Ok(());
+        }
         if !is_about(new, old) || differs(new, old, "content-length") {
             self.instance().store.retire(&variant, &stored);
         } else if says("etag") || says("last-modified") {
-            let Keyed { key, applied, .. } = self.keyed(as_get(request), wrapping.vary.as_ref())?;
-            let exchange = Exchange { requested_at: run.began_at, responded_at: now, ..Exchange::default() };
-            let (overrides, tags) = (reply.overrides, reply.tags.as_slice());
-            let update = Update { head: reply.head, overrides, terms: applied.terms, tags, exchange };
-            self.freshen(&key, &stored, run.since, &update, now);
+            self.freshen(run, &stored, reply)?;
         }
         Ok(())
     }
 
-    /// Freshens `selected` and every other response of the key with the same strong entity tag (section 4.3.4). Returns what
-    /// `selected` has become, if it is still to be stored.
+    /// Freshens `selected` and every other response of the key with the same strong entity tag (section 4.3.4), but for a request
+    /// with `no-store`, of whose answer nothing is stored (section 5.2.1.5). Returns what `selected` has become, if it is still to be
+    /// stored.
     fn freshen(
         &self,
-        key: &Key,
+        run: &Run,
         selected: &Arc<Stored>,
-        since: u64,
-        update: &Update<'_>,
-        now: i64,
-    ) -> Option<(Arc<Stored>, Freshness)> {
+        reply: &Reply<'_>,
+    ) -> Result<Option<(Arc<Stored>, Freshness)>, Wanted> {
+        let &Reply { request, wrapping, at: now, .. } = reply;
+        if RequestControl::of(request.fields)?.no_store {
+            return Ok(None);
+        }
+        let Keyed { key, applied, .. } = self.keyed(as_get(request), wrapping.vary.as_ref())?;
+        let exchange = Exchange { requested_at: run.began_at, responded_at: now, ..Exchange::default() };
         let Instance { store, .. } = self.instance();
         let mut freshened = None;
-        for (stored, entry) in store.standing(key) {
+        for (stored, entry) in store.standing(&key) {
             let is_selected = Arc::ptr_eq(&stored, selected);
-            if !is_selected && !has_same_strong_tag(update.head.fields, stored.fields()) {
+            if !is_selected && !has_same_strong_tag(reply.head.fields, stored.fields()) {
                 continue;
             }
             let variant = entry.variant;
-            match updated(&stored, entry, update) {
+            match updated(&stored, entry, reply, applied.terms, exchange) {
                 Ok(entry) => {
                     if is_selected {
                         freshened = Some((Arc::new(entry.stored.clone()), entry.times));
                     }
-                    let _ = store.replace(&stored, entry, since, now);
+                    // One that was purged or replaced meanwhile stays as it is.
+                    let _ = store.replace(&stored, entry, run.since, now);
                 }
                 Err(_) => store.retire(&variant, &stored),
             }
         }
-        freshened
+        Ok(freshened)
     }
 }
 
-/// The entry with the fields of the update in the place of its own, and the times that come of both.
-fn updated(stored: &Stored, entry: Entry, update: &Update<'_>) -> Result<Entry, Refused> {
+/// The entry with the fields of the reply in the place of its own, and the times that come of both.
+fn updated(
+    stored: &Stored,
+    entry: Entry,
+    reply: &Reply<'_>,
+    terms: &Terms,
+    exchange: Exchange,
+) -> Result<Entry, Refused> {
     let reason = stored.head().split_once('\n').map_or("", |(reason, _)| reason);
-    let new: Vec<&str> = update.head.fields.iter().map(|(name, _)| name).collect();
+    let new: Vec<&str> = reply.head.fields.iter().map(|(name, _)| name).collect();
     let kept = |name: &str| KEPT.contains(&name) || name != "date" && !new.contains(&name);
     let old = ResponseHead { status: stored.status, reason, fields: stored.fields() };
     let mut merged = written(old, kept, &[]);
-    for (name, value) in update.head.fields.iter().filter(|(name, _)| !KEPT.contains(name)) {
+    for (name, value) in reply.head.fields.iter().filter(|(name, _)| !KEPT.contains(name)) {
         merged.extend([name, ":", value, "\n"]);
     }
     if !new.contains(&"date") {
         // An answer without a date is of the moment at which it comes (RFC 9110, section 6.6.1).
-        merged.extend(["date:", &http_date(update.exchange.responded_at), "\n"]);
+        merged.extend(["date:", &http_date(exchange.responded_at), "\n"]);
     }
     let head =
         ResponseHead { fields: Fields::new(merged.split_once('\n').map_or("", |(_, fields)| fields)), ..old };
-    let Decision { storable, mut times, cache_control } =
-        decide(head, update.overrides, update.terms, update.exchange)?;
+    let Decision { storable, mut times, cache_control } = decide(head, reply.overrides, terms, exchange)?;
     if cache_control.is_some() && entry.times.strict {
         // The response's own word has made way for the configured one when it was stored.
         times.strict = true;
         times.error_window = times.error_window.min(entry.times.error_window);
     }
     let text = written(head, |name| storable.keeps(name), &[("cache-control", cache_control.as_deref())]);
-    let mut tags = [entry.tags.as_slice(), &storable.tags, update.tags].concat();
+    let mut tags = [entry.tags.as_slice(), &storable.tags, &reply.tags].concat();
     tags.sort_unstable();
     tags.dedup();
     Ok(Entry { times, tags, stored: stored.with_head(text), ..entry })
@@ -175,32 +144,22 @@ fn updated(stored: &Stored, entry: Entry, update: &Update<'_>) -> Result<Entry, 
 
 /// Whether an answer without a body speaks of the stored response: no validator that both have differs.
 fn is_about(new: Fields<'_>, old: Fields<'_>) -> bool {
-    let tags = |fields: Fields<'_>| fields.value("etag").map(ToOwned::to_owned);
-    match (tags(new), tags(old)) {
-        (Some(new), Some(old)) => match (EntityTag::parse(&new), EntityTag::parse(&old)) {
-            (Some(new), Some(old)) => new.weakly_equals(&old),
-            _ => new == old,
-        },
+    match (new.value("etag"), old.value("etag")) {
+        (Some(new), Some(old)) => {
+            let tags = EntityTag::parse(new).zip(EntityTag::parse(old));
+            tags.map_or(new == old, |(new, old)| new.weakly_equals(&old))
+        }
         _ => !differs(new, old, "last-modified"),
     }
 }
 
-fn differs(new: Fields<'_>, old: Fields<'_>, name: &str) -> bool {
-    match (new.value(name), old.value(name)) {
-        (Some(new), Some(old)) => {
-            new != old && (date_seconds(new).is_none() || date_seconds(new) != date_seconds(old))
-        }
-        _ => false,
-    }
+fn has_same_strong_tag(new: Fields<'_>, old: Fields<'_>) -> bool {
+    let tags = new.value("etag").and_then(EntityTag::parse).zip(old.value("etag").and_then(EntityTag::parse));
+    tags.is_some_and(|(new, old)| new.strongly_equals(&old))
 }
 
-fn has_same_strong_tag(new: Fields<'_>, old: Fields<'_>) -> bool {
-    let tag = |fields: Fields<'_>| fields.value("etag").map(ToOwned::to_owned);
-    match (tag(new), tag(old)) {
-        (Some(new), Some(old)) => match (EntityTag::parse(&new), EntityTag::parse(&old)) {
-            (Some(new), Some(old)) => new.strongly_equals(&old),
-            _ => false,
-        },
-        _ => false,
-    }
+fn differs(new: Fields<'_>, old: Fields<'_>, name: &str) -> bool {
+    new.value(name).zip(old.value(name)).is_some_and(|(new, old)| {
+        new != old && (date_seconds(new).is_none() || date_seconds(new) != date_seconds(old))
+    })
 }

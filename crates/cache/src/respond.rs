@@ -14,17 +14,23 @@ use crate::serve::{Run, Wrapping, as_get, is_safe};
 use crate::stats::add;
 use crate::store::Selected;
 
-/// A response of the handler.
+/// A response of the handler, and what it answers.
 #[derive(Clone, Debug)]
 pub struct Reply<'a> {
+    /// The client's request.
+    pub request: Request<'a>,
+    /// What the handler is wrapped with.
+    pub wrapping: &'a Wrapping,
     /// Its head.
     pub head: ResponseHead<'a>,
     /// The length of its body, where that is known.
     pub length: Option<u64>,
-    /// What the handler is wrapped with.
+    /// Lifetime and windows that come before the configured ones.
     pub overrides: Overrides,
     /// Tags beside the configured ones.
     pub tags: Vec<String>,
+    /// When it came.
+    pub at: i64,
 }
 
 /// What becomes of a response of the handler.
@@ -57,37 +63,30 @@ pub enum Passed {
 }
 
 impl Cache {
-    /// Decides what becomes of the response that `run` has brought for `request`.
+    /// Decides what becomes of the response that `run` has brought.
     ///
     /// # Errors
     /// [`Wanted`] where the request does not tell enough. Nothing has happened then.
-    pub fn respond(
-        &self,
-        run: &mut Run,
-        request: Request<'_>,
-        wrapping: &Wrapping,
-        reply: &Reply<'_>,
-        now: i64,
-    ) -> Result<Responded, Wanted> {
+    pub fn respond(&self, run: &mut Run, reply: &Reply<'_>) -> Result<Responded, Wanted> {
         let status = reply.head.status;
         if run.is_uncached() {
-            let changed = self.heed_unsafe(run, request, status)?;
+            let changed = self.heed_unsafe(run, reply.request, status)?;
             let passed = if changed { Passed::Changed } else { Passed::Only };
             return Ok(self.pass(run.why, reply, passed));
         }
         if is_failure(status)
-            && let Some(instead) = self.heed_failure(run, request, status, now)?
+            && let Some(instead) = self.heed_failure(run, reply)?
         {
             return Ok(instead);
         }
         if run.is_head {
-            self.heed_head(run, request, wrapping, reply, now)?;
+            self.heed_head(run, reply)?;
             return Ok(self.pass(run.why, reply, Passed::Only));
         }
         if status == 304 && run.validators() != (None, None) {
-            return self.not_modified(run, request, wrapping, reply, now);
+            return self.not_modified(run, reply);
         }
-        self.fill(run, request, wrapping, reply, now)
+        self.fill(run, reply)
     }
 
     /// What the run is to its client: the response as it came.
@@ -105,14 +104,8 @@ impl Cache {
         CacheStatus { cache: self.identity(), handled, ttl, detail }.to_string()
     }
 
-    fn fill(
-        &self,
-        run: &mut Run,
-        request: Request<'_>,
-        wrapping: &Wrapping,
-        reply: &Reply<'_>,
-        now: i64,
-    ) -> Result<Responded, Wanted> {
+    fn fill(&self, run: &mut Run, reply: &Reply<'_>) -> Result<Responded, Wanted> {
+        let &Reply { request, wrapping, at: now, .. } = reply;
         let Keyed { key, vary, applied, .. } = self.keyed(as_get(request), wrapping.vary.as_ref())?;
         let exchange = Exchange {
             no_store: RequestControl::of(request.fields)?.no_store,
@@ -122,7 +115,7 @@ impl Cache {
         };
         let decision = match decide(reply.head, reply.overrides, applied.terms, exchange) {
             Ok(decision) => decision,
-            Err(reason) => return Ok(self.turn_away(run, &key, reply, reason, now)),
+            Err(reason) => return Ok(self.turn_away(run, &key, reply, reason)),
         };
         let date = reply.head.fields.value("date").is_none().then(|| http_date(now));
         let lines = [("cache-control", decision.cache_control.as_deref()), ("date", date.as_deref())];
@@ -131,14 +124,15 @@ impl Cache {
         let entry = entry(&key, vary, request.fields, response, decision.times, &lines, tags)?;
         let room = self.instance().store.room(&entry);
         if reply.length.is_some_and(|length| length > room) {
-            return Ok(self.turn_away(run, &key, reply, Refused::TooLarge, now));
+            return Ok(self.turn_away(run, &key, reply, Refused::TooLarge));
         }
-        let known = Answer::under_way(Arc::new(entry.stored.clone()), entry.times, request.fields, now)?;
+        let head_alone = Arc::new(entry.stored.clone());
+        let known = Answer::under_way(Arc::clone(&head_alone), entry.times, request.fields, now)?;
         let ttl = (decision.times.lifetime - decision.times.age(now)).div_euclid(1000);
         let handled = forwarded(run.why, reply.head.status, true);
         let status = self.cache_status(handled, Some(ttl), None);
         let head = outgoing(reply.head, decision.cache_control.as_deref(), &status);
-        let fill = Box::new(Fill::begin(run, reply.length, entry, room, now));
+        let fill = Box::new(Fill::begin(run, reply, entry, head_alone, room));
         Ok(if known.status() == 304 {
             Responded::Known(known.told(handled, None), fill)
         } else {
@@ -148,7 +142,7 @@ impl Cache {
 
     /// What is not stored goes past, and whoever waits for it is left alone; but an error of the moment, which says nothing of
     /// anyone, does for all that wait.
-    fn turn_away(&self, run: &mut Run, key: &Key, reply: &Reply<'_>, reason: Refused, now: i64) -> Responded {
+    fn turn_away(&self, run: &mut Run, key: &Key, reply: &Reply<'_>, reason: Refused) -> Responded {
         self.refuse(reason);
         let ResponseHead { status, fields, .. } = reply.head;
         let Instance { store, .. } = self.instance();
@@ -159,7 +153,7 @@ impl Cache {
             return self.share_failure(run, key, reply);
         }
         if let Some(lead) = run.lead.take() {
-            lead.alone(now);
+            lead.alone(reply.at);
         }
         self.pass(run.why, reply, Passed::Refused(reason))
     }

@@ -37,18 +37,23 @@ struct Table {
 #[derive(Debug)]
 enum Remembered {
     /// Its response was for one request alone.
-    Alone { until: i64 },
+    Alone { at: i64 },
     /// It failed.
-    Failed { times: u32, at: i64, until: i64, failure: Arc<Failure> },
+    Failed { at: i64, times: u32, failure: Arc<Failure> },
 }
 
 impl Remembered {
+    /// Whether it tells nothing any more. A clock that was set back makes an end of it too.
     fn is_over(&self, now: i64) -> bool {
         match self {
-            Self::Alone { until } => *until <= now,
-            Self::Failed { at, .. } => at + ROW_MS <= now,
+            Self::Alone { at } => !is_within(*at, ALONE_MS, now),
+            Self::Failed { at, .. } => !is_within(*at, ROW_MS, now),
         }
     }
+}
+
+fn is_within(at: i64, span: i64, now: i64) -> bool {
+    (now - at).abs() < span
 }
 
 /// What a request is to do that has nothing to be answered with.
@@ -65,8 +70,8 @@ pub(crate) enum Boarding {
 }
 
 impl Flights {
-    /// Decides for a request for `key`, whose own run others may wait for if it `may_lead`, that sees the sequence of purges at `since`. `joins` tells of a run whether it will do: from
-    /// when its content is, and what is known of it.
+    /// Decides for a request for `key` that sees the sequence of purges at `since`. Others may wait for its own run if it `may_lead`.
+    /// `joins` tells of a run under way whether it will do.
     pub(crate) fn board(
         self: &Arc<Self>,
         key: Digest,
@@ -77,8 +82,8 @@ impl Flights {
     ) -> Result<Boarding, Untold> {
         let mut table = self.0.lock();
         match table.remembered.get(&key) {
-            Some(Remembered::Alone { until }) if now < *until => return Ok(Boarding::Alone),
-            Some(Remembered::Failed { until, failure, .. }) if now < *until => {
+            Some(Remembered::Alone { at }) if is_within(*at, ALONE_MS, now) => return Ok(Boarding::Alone),
+            Some(Remembered::Failed { at, times, failure }) if is_within(*at, PAUSES.after(*times), now) => {
                 return Ok(Boarding::Fail(Arc::clone(failure)));
             }
             _ => {}
@@ -134,7 +139,7 @@ impl Table {
 
     fn remember_alone(&mut self, key: Digest, now: i64) {
         self.make_room(now);
-        self.remembered.insert(key, Remembered::Alone { until: now + ALONE_MS });
+        self.remembered.insert(key, Remembered::Alone { at: now });
     }
 
     fn remember_failure(&mut self, key: Digest, failure: Arc<Failure>, now: i64) {
@@ -143,8 +148,8 @@ impl Table {
             Some(known @ Remembered::Failed { times, .. }) if !known.is_over(now) => *times,
             _ => 0,
         };
-        let (times, until) = (before + 1, now + PAUSES.after(before + 1));
-        self.remembered.insert(key, Remembered::Failed { times, at: now, until, failure });
+        let times = before + 1;
+        self.remembered.insert(key, Remembered::Failed { at: now, times, failure });
     }
 }
 
@@ -190,5 +195,47 @@ impl Drop for Lead {
         if matches!(self.flight.stage(None), Stage::Running) {
             self.flight.move_on(Stage::Over);
         }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    fn key(number: usize) -> Digest {
+        Digest::of(&number.to_string())
+    }
+
+    fn board(flights: &Arc<Flights>, number: usize, now: i64) -> Boarding {
+        flights.board(key(number), 0, true, now, |_, _| Ok(false)).unwrap()
+    }
+
+    fn lead(flights: &Arc<Flights>, number: usize, now: i64) -> Lead {
+        match board(flights, number, now) {
+            Boarding::Lead(lead) => lead,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded_and_what_is_over_goes_first() {
+        let flights = Arc::<Flights>::default();
+        (0..MOST_KEYS)
+            .for_each(|number| lead(&flights, number, 0).alone(if number == 0 { 30_000 } else { 0 }));
+        assert!(matches!(board(&flights, 1, 0), Boarding::Alone));
+        lead(&flights, MOST_KEYS, 70_000).alone(70_000);
+        assert!(matches!(board(&flights, 0, 70_000), Boarding::Alone), "its minute is not over");
+        assert_eq!(flights.0.lock().remembered.len(), 2);
+    }
+
+    #[test]
+    fn a_run_that_is_over_is_waited_for_by_nobody() {
+        let flights = Arc::<Flights>::default();
+        let first = lead(&flights, 1, 0);
+        let joins = |_: &Flight, stage: &Stage| Ok(matches!(stage, Stage::Running));
+        assert!(matches!(flights.board(key(1), 0, true, 0, joins), Ok(Boarding::Wait(_))));
+        drop(first);
+        assert!(matches!(flights.board(key(1), 0, true, 0, joins), Ok(Boarding::Lead(_))));
+        assert!(flights.0.lock().running.is_empty());
     }
 }

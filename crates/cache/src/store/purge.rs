@@ -11,14 +11,15 @@ use crate::key::Key;
 use crate::policy::State;
 
 impl Shelves {
+    /// Removes what a lookup would find, and what would be validated for the request.
     pub(super) fn delete(&mut self, key: &Key, fields: Fields<'_>, now: i64) -> Result<bool, Untold> {
-        let found = self.find_held(key, fields, now)?;
+        let (served, held) = (self.find_served(key, fields, now)?, self.find_held(key, fields, now)?);
         self.fence.advance();
         self.fence.mark(Purged::Key(key.text()));
-        if let Some(id) = found {
+        for id in served.into_iter().chain(held.filter(|_| served != held)) {
             self.remove(id);
         }
-        Ok(found.is_some())
+        Ok(served.or(held).is_some())
     }
 
     /// Purges, and hands back what is to be dropped once the lock is given up.
