@@ -15,3 +15,4 @@ mod scratch;
 mod text;
 mod wake;
 mod wrapper;
+mod wrapping;

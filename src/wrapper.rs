@@ -21,32 +21,7 @@ use crate::outcome::{
 };
 use crate::text::Text;
 use crate::wake::{Bell, Kind};
-
-/// What a handler is wrapped with.
-#[napi(object)]
-pub struct BindingWrapping {
-    pub ttl_seconds: Option<u32>,
-    pub stale_while_revalidate_seconds: Option<u32>,
-    pub stale_if_error_seconds: Option<u32>,
-    /// Names, one a line.
-    pub vary: Option<String>,
-    /// How long a run is waited for, in milliseconds.
-    pub patience: f64,
-}
-
-/// What the face has to know of a run.
-#[napi(object)]
-pub struct BindingRun {
-    /// Others may wait for it.
-    pub leads: bool,
-    /// Nothing of it can be stored.
-    pub uncached: bool,
-    /// Why it is made, as `Cache-Status` says it.
-    pub why: String,
-    pub since: f64,
-    pub etag: Option<String>,
-    pub last_modified: Option<String>,
-}
+use crate::wrapping::{BindingRun, BindingWrapping};
 
 /// A wrapped handler.
 #[napi]
@@ -78,13 +53,7 @@ impl BindingWrapper {
         options: BindingWrapping,
         ring: Function<'_, u32, ()>,
     ) -> napi::Result<Self> {
-        let overrides = Overrides {
-            ttl: options.ttl_seconds,
-            stale_while_revalidate: options.stale_while_revalidate_seconds,
-            stale_if_error: options.stale_if_error_seconds,
-        };
-        let vary = options.vary.as_deref().map(convert::names);
-        let wrapping = Wrapping { vary, patience: options.patience as i64 };
+        let (wrapping, overrides) = options.into_parts();
         let (text, bell) = (String::new(), Bell::new(&ring)?);
         let (runs, tickets, fills, readers) = (Slab::new(), Slab::new(), Slab::new(), Slab::new());
         let (refresh, reader, fill) = (0, 0, 0);
@@ -180,16 +149,7 @@ impl BindingWrapper {
     /// What there is to know of a run.
     #[napi]
     pub fn run(&self, run: u32) -> Result<BindingRun, Thrown> {
-        let Some(run) = self.runs.get(run as usize) else { return Err(gone()) };
-        let (etag, last_modified) = run.validators();
-        Ok(BindingRun {
-            leads: run.leads(),
-            uncached: run.is_uncached(),
-            why: run.why().to_owned(),
-            since: crate::inspection::number(run.since()),
-            etag: etag.map(ToOwned::to_owned),
-            last_modified: last_modified.map(ToOwned::to_owned),
-        })
+        self.runs.get(run as usize).map(|run| BindingRun::from(&**run)).ok_or_else(gone)
     }
 
     /// Decides what becomes of the response of a run.

@@ -1,7 +1,9 @@
 //! Pure decisions from (request, response, now). Nothing here keeps or changes anything.
 
 mod answer;
+mod condition;
 mod freshness;
+mod refused;
 mod reuse;
 #[cfg(test)]
 mod rows;
@@ -11,9 +13,10 @@ mod stored;
 
 pub use answer::Answer;
 pub use freshness::{Freshness, Overrides, State};
+pub use refused::{Refused, Rejected};
 pub use reuse::{Forwarded, Reuse, reuse};
 pub use shared::{Decision, Exchange, decide, is_shareable};
-pub use storable::{Refused, Rejected, Storable, storable};
+pub use storable::{Storable, storable};
 pub use stored::Stored;
 
 use crate::field::CacheControl;

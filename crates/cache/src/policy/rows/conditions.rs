@@ -4,7 +4,7 @@ use super::{head, hold, request_block, response_block};
 use crate::field::ByteRange;
 use crate::field::lines::Fields;
 use crate::policy::Stored;
-use crate::policy::answer::Condition::{self, NotModified, Part, Unsatisfiable, Whole};
+use crate::policy::condition::Condition::{self, NotModified, Part, Unsatisfiable, Whole};
 
 /// The condition for a stored body of ten bytes.
 fn condition((method, request, response): (&str, &str, &str)) -> Condition {

@@ -1,0 +1,59 @@
+//! What crosses about a wrapped handler and its runs, as objects.
+
+use layeron_cache::{Overrides, Run, Wrapping};
+use napi_derive::napi;
+
+use crate::convert;
+use crate::inspection::number;
+
+/// What a handler is wrapped with.
+#[napi(object)]
+pub struct BindingWrapping {
+    pub ttl_seconds: Option<u32>,
+    pub stale_while_revalidate_seconds: Option<u32>,
+    pub stale_if_error_seconds: Option<u32>,
+    /// Names, one a line.
+    pub vary: Option<String>,
+    /// How long a run is waited for, in milliseconds.
+    pub patience: f64,
+}
+
+/// What the face has to know of a run.
+#[napi(object)]
+pub struct BindingRun {
+    /// Others may wait for it.
+    pub leads: bool,
+    /// Nothing of it can be stored.
+    pub uncached: bool,
+    /// Why it is made, as `Cache-Status` says it.
+    pub why: String,
+    pub since: f64,
+    pub etag: Option<String>,
+    pub last_modified: Option<String>,
+}
+
+impl BindingWrapping {
+    pub(crate) fn into_parts(self) -> (Wrapping, Overrides) {
+        let vary = self.vary.as_deref().map(convert::names);
+        let overrides = Overrides {
+            ttl: self.ttl_seconds,
+            stale_while_revalidate: self.stale_while_revalidate_seconds,
+            stale_if_error: self.stale_if_error_seconds,
+        };
+        (Wrapping { vary, patience: self.patience as i64 }, overrides)
+    }
+}
+
+impl From<&Run> for BindingRun {
+    fn from(run: &Run) -> Self {
+        let (etag, last_modified) = run.validators();
+        Self {
+            leads: run.leads(),
+            uncached: run.is_uncached(),
+            why: run.why().to_owned(),
+            since: number(run.since()),
+            etag: etag.map(ToOwned::to_owned),
+            last_modified: last_modified.map(ToOwned::to_owned),
+        }
+    }
+}
