@@ -1,8 +1,8 @@
 import type { CacheEvent, CacheModule, CacheModuleOptions } from "@layeron/modules"
 import { bodyOf, failureOf, forbidden, freshCache, get, state, url } from "./helpers/cache"
-import { setClock } from "./helpers/clock"
+import { setClock, stopDate } from "./helpers/clock"
 import { deafen, listen, OPERATIONS, type Operation } from "./helpers/events"
-import { AT, POLICY, stopDate, TTL } from "./helpers/flight"
+import { AT, POLICY, TTL } from "./helpers/flight"
 import { chunked } from "./helpers/streams"
 
 beforeEach(stopDate)

@@ -1,7 +1,7 @@
 import type { CacheExplanation, CacheModule } from "@layeron/modules"
 import { beside, bodyOf, failureOf, forbidden, freshCache, get, NO_STATS, state, url } from "./helpers/cache"
-import { setClock } from "./helpers/clock"
-import { flights, POLICY, stopDate } from "./helpers/flight"
+import { setClock, stopDate } from "./helpers/clock"
+import { flights, POLICY } from "./helpers/flight"
 
 beforeEach(stopDate)
 afterEach(() => jest.useRealTimers())

@@ -1,7 +1,7 @@
 import type { CacheModule } from "@layeron/modules"
 import { beside, bodyOf, freshCache, get, url } from "./helpers/cache"
-import { setClock } from "./helpers/clock"
-import { AT, carryOut, flights, goneStale, POLICY, REMOVALS, stopDate, TTL, WINDOW } from "./helpers/flight"
+import { setClock, stopDate } from "./helpers/clock"
+import { AT, carryOut, flights, goneStale, POLICY, REMOVALS, TTL, WINDOW } from "./helpers/flight"
 import { chunked } from "./helpers/streams"
 
 beforeEach(stopDate)

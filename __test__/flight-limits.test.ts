@@ -1,7 +1,7 @@
 import type { CacheModule } from "@layeron/modules"
 import { beside, bodyOf, freshCache, get, url } from "./helpers/cache"
-import { setClock } from "./helpers/clock"
-import { AT, expectHeldBack, flights, promised, REQUESTS, stopDate } from "./helpers/flight"
+import { setClock, stopDate } from "./helpers/clock"
+import { AT, expectHeldBack, flights, promised, REQUESTS } from "./helpers/flight"
 
 const TAGGED = { tags: ["t"] }
 /** More than the record of purges keeps. */

@@ -1,5 +1,6 @@
 import type { CacheModule, CacheModuleOptions } from "@layeron/modules"
 import { beside, bodyOf, freshCache, get, NO_STATS, url } from "./helpers/cache"
+import { stopDate } from "./helpers/clock"
 import {
   AT,
   carryOut,
@@ -10,7 +11,6 @@ import {
   REMOVALS,
   REQUESTS,
   type Removal,
-  stopDate,
 } from "./helpers/flight"
 import { handFed, settled } from "./helpers/streams"
 

@@ -1,7 +1,7 @@
 import type { CacheModule, CachePurgeSelector } from "@layeron/modules"
 import { bodyOf, failureOf, forbidden, freshCache, get, state, url } from "./helpers/cache"
-import { setClock } from "./helpers/clock"
-import { AT, flights, POLICY, stopDate, TTL, WINDOW } from "./helpers/flight"
+import { setClock, stopDate } from "./helpers/clock"
+import { AT, flights, POLICY, TTL, WINDOW } from "./helpers/flight"
 
 beforeEach(stopDate)
 afterEach(() => jest.useRealTimers())

@@ -1,6 +1,7 @@
 import type { CacheModule } from "@layeron/modules"
 import { freshCache, get, NO_STATS } from "./helpers/cache"
-import { flights, goneStale, handled, PATH, promised, stopDate } from "./helpers/flight"
+import { stopDate } from "./helpers/clock"
+import { flights, goneStale, handled, PATH, promised } from "./helpers/flight"
 
 beforeEach(stopDate)
 afterEach(() => jest.useRealTimers())

@@ -1,5 +1,5 @@
 import { bodyOf, freshCache, get } from "./helpers/cache"
-import { setClock } from "./helpers/clock"
+import { setClock, stopDate } from "./helpers/clock"
 import {
   AT,
   carryOut,
@@ -9,7 +9,6 @@ import {
   POLICY,
   REMOVALS,
   REQUESTS,
-  stopDate,
   TTL,
 } from "./helpers/flight"
 import { Thread } from "./helpers/flight-thread"

@@ -1,7 +1,7 @@
 import { backend, type RouteOptions } from "@layeron/core"
 import { bodyOf, found, get, NO_STATS } from "./helpers/cache"
-import { setClock } from "./helpers/clock"
-import { promised, stopDate } from "./helpers/flight"
+import { setClock, stopDate } from "./helpers/clock"
+import { promised } from "./helpers/flight"
 import { A, AT, access, B, cameBy, PATH, send, shop, warnings } from "./helpers/gateway"
 import { settled } from "./helpers/streams"
 

@@ -1,7 +1,7 @@
 import type { CacheModule, ObservabilityConfig } from "@layeron/modules"
 import { beside, bodyOf, freshCache, get, url } from "./helpers/cache"
-import { setClock } from "./helpers/clock"
-import { AT, POLICY, stopDate, TTL } from "./helpers/flight"
+import { setClock, stopDate } from "./helpers/clock"
+import { AT, POLICY, TTL } from "./helpers/flight"
 import { COUNTED, runMetered } from "./helpers/metered-project"
 import { chunked } from "./helpers/streams"
 

@@ -1,5 +1,6 @@
+import { stopDate } from "./helpers/clock"
 import { FLOOD_BYTES, Flood } from "./helpers/flood"
-import { stopDate } from "./helpers/proxy"
+
 import { AT, asked, heard, how, lasting, told, withCache } from "./helpers/proxy-cache"
 import { type Answer, gate } from "./helpers/scripted-origin"
 

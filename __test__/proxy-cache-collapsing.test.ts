@@ -1,4 +1,4 @@
-import { stopDate } from "./helpers/proxy"
+import { stopDate } from "./helpers/clock"
 import {
   AT,
   asked,

@@ -1,5 +1,5 @@
-import { setClock } from "./helpers/clock"
-import { stopDate } from "./helpers/proxy"
+import { setClock, stopDate } from "./helpers/clock"
+
 import {
   AT,
   asked,

@@ -1,5 +1,5 @@
-import { httpDate, setClock } from "./helpers/clock"
-import { stopDate } from "./helpers/proxy"
+import { httpDate, setClock, stopDate } from "./helpers/clock"
+
 import { AT, asked, dated, how, withCache } from "./helpers/proxy-cache"
 import { type AnswerParts, answer } from "./helpers/scripted-origin"
 

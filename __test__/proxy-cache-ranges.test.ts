@@ -1,5 +1,5 @@
-import { httpDate } from "./helpers/clock"
-import { stopDate } from "./helpers/proxy"
+import { httpDate, stopDate } from "./helpers/clock"
+
 import {
   AT,
   type CacheStage,

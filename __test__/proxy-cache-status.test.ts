@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto"
-import { setClock } from "./helpers/clock"
-import { stopDate } from "./helpers/proxy"
+import { setClock, stopDate } from "./helpers/clock"
+
 import {
   type Asked,
   AT,

@@ -1,4 +1,4 @@
-import { stopDate } from "./helpers/proxy"
+import { stopDate } from "./helpers/clock"
 import { AT, asked, conditions, dated, how, lasting, told, withCache } from "./helpers/proxy-cache"
 import type { AnswerParts } from "./helpers/scripted-origin"
 

@@ -1,5 +1,5 @@
-import { setClock } from "./helpers/clock"
-import { stopDate, unreachable } from "./helpers/proxy"
+import { setClock, stopDate } from "./helpers/clock"
+import { unreachable } from "./helpers/proxy"
 import { type Asked, AT, dated, lasting, lastOf, unchanged, withCache } from "./helpers/proxy-cache"
 import type { Answer, AnswerParts } from "./helpers/scripted-origin"
 

@@ -1,8 +1,8 @@
 import { gzipSync } from "node:zlib"
 import type { CacheModule } from "@layeron/modules"
-import { httpDate, setClock } from "./helpers/clock"
+import { httpDate, setClock, stopDate } from "./helpers/clock"
 import { FLOOD_BYTES, Flood } from "./helpers/flood"
-import { stopDate, uncached, withProxy } from "./helpers/proxy"
+import { uncached, withProxy } from "./helpers/proxy"
 import { HOST } from "./helpers/raw-client"
 import { answer, gate } from "./helpers/scripted-origin"
 

@@ -1,4 +1,5 @@
 import { bodyOf, get, refusals } from "./helpers/cache"
+import { stopTime } from "./helpers/clock"
 import { promised } from "./helpers/flight"
 import {
   AT,
@@ -9,7 +10,6 @@ import {
   PATH,
   POLICY,
   pass,
-  stopTime,
   tally,
   texts,
   theEnd,

@@ -1,5 +1,6 @@
 import type { CacheModuleOptions } from "@layeron/modules"
 import { bodyOf, get, NO_STATS, refusals, url } from "./helpers/cache"
+import { stopTime } from "./helpers/clock"
 import { promised } from "./helpers/flight"
 import { chunked, handFed } from "./helpers/streams"
 import {
@@ -15,7 +16,6 @@ import {
   pass,
   type Run,
   readerOf,
-  stopTime,
   TTL,
   tally,
   texts,

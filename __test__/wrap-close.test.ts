@@ -1,5 +1,6 @@
 import type { CacheModule } from "@layeron/modules"
 import { beside, bodyOf, freshCache } from "./helpers/cache"
+import { stopTime } from "./helpers/clock"
 import { deafen, listen } from "./helpers/events"
 import { promised } from "./helpers/flight"
 import { handFed } from "./helpers/streams"
@@ -12,7 +13,6 @@ import {
   fate,
   POLICY,
   pass,
-  stopTime,
   TTL,
   tally,
   warnings,

@@ -1,4 +1,5 @@
 import { bodyOf, get, NO_STATS } from "./helpers/cache"
+import { stopTime } from "./helpers/clock"
 import { promised } from "./helpers/flight"
 import { chunked, handFed } from "./helpers/streams"
 import { bytes } from "./helpers/twins"
@@ -14,7 +15,6 @@ import {
   POLICY,
   read,
   readerOf,
-  stopTime,
   tally,
   texts,
   wrapped,

@@ -1,4 +1,5 @@
 import { get, NO_STATS, refusals } from "./helpers/cache"
+import { stopTime } from "./helpers/clock"
 import { promised } from "./helpers/flight"
 import {
   AT,
@@ -9,7 +10,6 @@ import {
   how,
   PATH,
   pass,
-  stopTime,
   TTL,
   texts,
   type Wrapped,

@@ -1,7 +1,7 @@
 /** Where what `wrap` keeps meets the calls beside it, and a clock that does not go on as it did. */
 import { freshCache, url } from "./helpers/cache"
-import { setClock } from "./helpers/clock"
-import { end, stopTime, TTL, wrapped } from "./helpers/wrap"
+import { setClock, stopTime } from "./helpers/clock"
+import { end, TTL, wrapped } from "./helpers/wrap"
 
 beforeEach(stopTime)
 afterEach(end)

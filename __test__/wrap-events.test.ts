@@ -1,5 +1,6 @@
 import type { CacheEvent, CacheModuleOptions } from "@layeron/modules"
 import { get } from "./helpers/cache"
+import { stopTime } from "./helpers/clock"
 import { deafen, listen, type Operation } from "./helpers/events"
 import { promised } from "./helpers/flight"
 import { chunked } from "./helpers/streams"
@@ -12,7 +13,6 @@ import {
   POLICY,
   pass,
   type Run,
-  stopTime,
   TTL,
   tally,
   type Wrapped,

@@ -1,4 +1,5 @@
 import { bodyOf, refusals } from "./helpers/cache"
+import { stopTime } from "./helpers/clock"
 import { promised } from "./helpers/flight"
 import { bytes } from "./helpers/twins"
 import {
@@ -11,7 +12,6 @@ import {
   how,
   POLICY,
   pass,
-  stopTime,
   tally,
   texts,
   theEnd,

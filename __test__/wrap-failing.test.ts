@@ -1,4 +1,5 @@
 import { failureOf, get, NO_STATS } from "./helpers/cache"
+import { stopTime } from "./helpers/clock"
 import { promised } from "./helpers/flight"
 import {
   AT,
@@ -10,7 +11,6 @@ import {
   POLICY,
   pass,
   type Run,
-  stopTime,
   texts,
   type Wrapped,
   wrapped,

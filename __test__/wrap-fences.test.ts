@@ -1,8 +1,9 @@
 import type { CacheWrapOptions } from "@layeron/modules"
 import { bodyOf, url } from "./helpers/cache"
+import { stopTime } from "./helpers/clock"
 import { AT, carryOut, promised, REMOVALS, type Removal } from "./helpers/flight"
 import { handFed } from "./helpers/streams"
-import { calm, counts, crowd, end, how, POLICY, pass, stopTime, TTL, texts, wrapped } from "./helpers/wrap"
+import { calm, counts, crowd, end, how, POLICY, pass, TTL, texts, wrapped } from "./helpers/wrap"
 
 beforeEach(stopTime)
 afterEach(end)

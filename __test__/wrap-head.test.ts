@@ -1,5 +1,6 @@
 import { get } from "./helpers/cache"
-import { AT, counts, end, how, PATH, pass, stopTime, TTL, type Wrapped, wrapped } from "./helpers/wrap"
+import { stopTime } from "./helpers/clock"
+import { AT, counts, end, how, PATH, pass, TTL, type Wrapped, wrapped } from "./helpers/wrap"
 
 beforeEach(stopTime)
 afterEach(end)

@@ -1,19 +1,7 @@
 import type { CachePurgeSelector } from "@layeron/modules"
 import { bodyOf, found, get, url } from "./helpers/cache"
-import { httpDate } from "./helpers/clock"
-import {
-  AT,
-  calm,
-  counts,
-  end,
-  how,
-  PATH,
-  POLICY,
-  pass,
-  stopTime,
-  type Wrapped,
-  wrapped,
-} from "./helpers/wrap"
+import { httpDate, stopTime } from "./helpers/clock"
+import { AT, calm, counts, end, how, PATH, POLICY, pass, type Wrapped, wrapped } from "./helpers/wrap"
 
 beforeEach(stopTime)
 afterEach(end)

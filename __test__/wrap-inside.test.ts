@@ -1,22 +1,9 @@
 import type { CacheModule } from "@layeron/modules"
 import { beside, bodyOf, freshCache, get, NO_STATS, refusals } from "./helpers/cache"
+import { stopTime } from "./helpers/clock"
 import { promised } from "./helpers/flight"
 import { chunked } from "./helpers/streams"
-import {
-  AT,
-  calm,
-  counts,
-  crowd,
-  end,
-  how,
-  POLICY,
-  pass,
-  stopTime,
-  TTL,
-  tally,
-  texts,
-  wrappedIn,
-} from "./helpers/wrap"
+import { AT, calm, counts, crowd, end, how, POLICY, pass, TTL, tally, texts, wrappedIn } from "./helpers/wrap"
 
 beforeEach(stopTime)
 afterEach(end)

@@ -1,7 +1,8 @@
 import type { CacheModule, CacheModuleOptions, CacheWrapOptions } from "@layeron/modules"
 import { bodyOf, failureOf, forbidden, freshCache, get, refusals } from "./helpers/cache"
+import { stopTime } from "./helpers/clock"
 import { endless } from "./helpers/streams"
-import { AT, calm, counts, end, how, PATH, stopTime, wrapped, wrappedIn } from "./helpers/wrap"
+import { AT, calm, counts, end, how, PATH, wrapped, wrappedIn } from "./helpers/wrap"
 
 beforeEach(stopTime)
 afterEach(end)

@@ -1,9 +1,10 @@
 import type { CacheEvent, CacheWrapOptions } from "@layeron/modules"
 import { bodyOf } from "./helpers/cache"
+import { stopTime } from "./helpers/clock"
 import { deafen, listen } from "./helpers/events"
 import { promised } from "./helpers/flight"
 import { chunked, handFed } from "./helpers/streams"
-import { AT, calm, counts, end, fate, pass, type Run, stopTime, warnings } from "./helpers/wrap"
+import { AT, calm, counts, end, fate, pass, type Run, warnings } from "./helpers/wrap"
 import { asked, down, goneStale } from "./helpers/wrap-stale"
 
 beforeEach(stopTime)

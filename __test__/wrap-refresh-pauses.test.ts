@@ -1,17 +1,5 @@
-import {
-  AT,
-  calm,
-  counts,
-  crowd,
-  end,
-  POLICY,
-  pass,
-  stopTime,
-  TTL,
-  tally,
-  texts,
-  warnings,
-} from "./helpers/wrap"
+import { stopTime } from "./helpers/clock"
+import { AT, calm, counts, crowd, end, POLICY, pass, TTL, tally, texts, warnings } from "./helpers/wrap"
 import { asked, down, goneStale } from "./helpers/wrap-stale"
 
 beforeEach(() => {

@@ -1,9 +1,10 @@
 import { type CacheHandler, type CacheWrapOptions, cache } from "@layeron/modules"
 import * as bad from "./helpers/bad-input"
 import { failureOf, forbidden, freshCache, NO_STATS, url } from "./helpers/cache"
+import { stopTime } from "./helpers/clock"
 import { promised } from "./helpers/flight"
 import { expectRefused, holding, nested, rows } from "./helpers/refusals"
-import { AT, calm, crowd, end, POLICY, stopTime, type Wrapped, warnings, wrapped } from "./helpers/wrap"
+import { AT, calm, crowd, end, POLICY, type Wrapped, warnings, wrapped } from "./helpers/wrap"
 
 beforeEach(stopTime)
 afterEach(async () => {

@@ -1,7 +1,7 @@
 import type { CacheHandler } from "@layeron/modules"
 import { failureOf, freshCache, get, url } from "./helpers/cache"
-import { httpDate } from "./helpers/clock"
-import { AT, calm, end, fate, PATH, pass, stopTime, TTL, type Wrapped, wrapped } from "./helpers/wrap"
+import { httpDate, stopTime } from "./helpers/clock"
+import { AT, calm, end, fate, PATH, pass, TTL, type Wrapped, wrapped } from "./helpers/wrap"
 
 beforeEach(stopTime)
 afterEach(end)

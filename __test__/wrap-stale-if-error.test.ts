@@ -1,5 +1,6 @@
 import type { CacheWrapOptions } from "@layeron/modules"
 import { get, NO_STATS } from "./helpers/cache"
+import { stopTime } from "./helpers/clock"
 import {
   AT,
   calm,
@@ -10,7 +11,6 @@ import {
   PATH,
   pass,
   type Run,
-  stopTime,
   TTL,
   tally,
   texts,

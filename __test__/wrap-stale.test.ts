@@ -1,4 +1,5 @@
 import { bodyOf, get, refusals } from "./helpers/cache"
+import { stopTime } from "./helpers/clock"
 import { promised } from "./helpers/flight"
 import { handFed } from "./helpers/streams"
 import {
@@ -13,7 +14,6 @@ import {
   POLICY,
   pass,
   type Run,
-  stopTime,
   TTL,
   tally,
   texts,

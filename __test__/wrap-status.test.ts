@@ -1,19 +1,7 @@
 import type { CacheModuleOptions, CacheWrapOptions } from "@layeron/modules"
 import { freshCache, get } from "./helpers/cache"
-import {
-  AT,
-  crowd,
-  end,
-  how,
-  PATH,
-  POLICY,
-  pass,
-  type Run,
-  stopTime,
-  TTL,
-  wrapped,
-  wrappedIn,
-} from "./helpers/wrap"
+import { stopTime } from "./helpers/clock"
+import { AT, crowd, end, how, PATH, POLICY, pass, type Run, TTL, wrapped, wrappedIn } from "./helpers/wrap"
 import { down, goneStale } from "./helpers/wrap-stale"
 
 beforeEach(stopTime)

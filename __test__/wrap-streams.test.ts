@@ -1,5 +1,6 @@
 import type { CacheModuleOptions } from "@layeron/modules"
 import { get } from "./helpers/cache"
+import { stopTime } from "./helpers/clock"
 import { promised } from "./helpers/flight"
 import { handFed } from "./helpers/streams"
 import {
@@ -13,7 +14,6 @@ import {
   pass,
   read,
   readerOf,
-  stopTime,
   texts,
   wrapped,
 } from "./helpers/wrap"

@@ -1,5 +1,6 @@
 import type { CacheModule, CachePurgeSelector } from "@layeron/modules"
 import { bodyOf, freshCache } from "./helpers/cache"
+import { stopTime } from "./helpers/clock"
 import { handFed } from "./helpers/streams"
 import {
   AT,
@@ -11,7 +12,6 @@ import {
   pass,
   read,
   readerOf,
-  stopTime,
   TTL,
   tally,
   texts,

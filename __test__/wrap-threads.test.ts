@@ -1,6 +1,7 @@
 import type { CacheModule } from "@layeron/modules"
 import { bodyOf, failureOf, freshCache } from "./helpers/cache"
-import { AT, counts, how, POLICY, pass, stopTime, TTL, tally, until, wrappedIn } from "./helpers/wrap"
+import { stopTime } from "./helpers/clock"
+import { AT, counts, how, POLICY, pass, TTL, tally, until, wrappedIn } from "./helpers/wrap"
 import { type Mode, Threads } from "./helpers/wrap-thread"
 
 beforeEach(stopTime)

@@ -1,20 +1,7 @@
 import { bodyOf, freshCache, get, url } from "./helpers/cache"
+import { stopTime } from "./helpers/clock"
 import { promised } from "./helpers/flight"
-import {
-  AT,
-  calm,
-  counts,
-  end,
-  how,
-  PATH,
-  POLICY,
-  pass,
-  type Run,
-  stopTime,
-  TTL,
-  texts,
-  wrapped,
-} from "./helpers/wrap"
+import { AT, calm, counts, end, how, PATH, POLICY, pass, type Run, TTL, texts, wrapped } from "./helpers/wrap"
 
 beforeEach(stopTime)
 afterEach(end)

@@ -1,20 +1,6 @@
 import { get, refusals } from "./helpers/cache"
-import { httpDate } from "./helpers/clock"
-import {
-  AT,
-  counts,
-  crowd,
-  end,
-  how,
-  PATH,
-  pass,
-  type Run,
-  stopTime,
-  TTL,
-  tally,
-  texts,
-  wrapped,
-} from "./helpers/wrap"
+import { httpDate, stopTime } from "./helpers/clock"
+import { AT, counts, crowd, end, how, PATH, pass, type Run, TTL, tally, texts, wrapped } from "./helpers/wrap"
 
 beforeEach(stopTime)
 afterEach(end)

@@ -8,6 +8,31 @@ export function stopClock(): void {
   jest.useFakeTimers({ now: START })
 }
 
+/** What a stopped date leaves alone; timers of the global object only where they are named beside it. */
+const RUNNING = [
+  "hrtime",
+  "nextTick",
+  "performance",
+  "queueMicrotask",
+  "setImmediate",
+  "clearImmediate",
+  "setInterval",
+  "clearInterval",
+] as const
+
+/**
+ * Stops `Date.now()` at {@link START}, until `jest.useRealTimers()`, and leaves timers and microtasks alone, which connections and threads
+ * need.
+ */
+export function stopDate(): void {
+  jest.useFakeTimers({ now: START, doNotFake: [...RUNNING, "setTimeout", "clearTimeout"] })
+}
+
+/** The same, with timeouts that go by the stopped date. */
+export function stopTime(): void {
+  jest.useFakeTimers({ now: START, doNotFake: [...RUNNING] })
+}
+
 /** Moves the clock to so many seconds after {@link START}. */
 export function setClock(seconds: number): void {
   jest.setSystemTime(START + seconds * 1000)

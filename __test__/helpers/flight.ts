@@ -6,7 +6,7 @@ import type {
   CacheRequest,
 } from "@layeron/modules"
 import { freshCache, url } from "./cache"
-import { START, setClock } from "./clock"
+import { setClock } from "./clock"
 
 /** Where most entries are. */
 export const PATH = "/p/1"
@@ -16,26 +16,7 @@ export const WINDOW = 300
 /** Fresh for a minute, then served stale for five. */
 export const POLICY = { ttlSeconds: TTL, staleWhileRevalidateSeconds: WINDOW }
 
-/** Stops `Date.now()` at {@link START} and leaves timers and microtasks alone, until `jest.useRealTimers()`. */
-export function stopDate(): void {
-  jest.useFakeTimers({
-    now: START,
-    doNotFake: [
-      "hrtime",
-      "nextTick",
-      "performance",
-      "queueMicrotask",
-      "setImmediate",
-      "clearImmediate",
-      "setInterval",
-      "clearInterval",
-      "setTimeout",
-      "clearTimeout",
-    ],
-  })
-}
-
-/** A module with the entry `old`, put at {@link START}, at one second past its lifetime. Needs {@link stopDate}. */
+/** A module with the entry `old`, put at {@link START}, at one second past its lifetime. Needs `stopDate()`. */
 export async function goneStale(
   request: CacheRequest = AT,
   options: Partial<CacheModuleOptions> = {},

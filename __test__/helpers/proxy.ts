@@ -4,7 +4,6 @@ import type { AddressInfo } from "node:net"
 import type { CacheModule } from "@layeron/modules"
 import { createProxy } from "../../examples/reverse-proxy"
 import { freshCache } from "./cache"
-import { START } from "./clock"
 import { RawClient, type RawRequest, type RawResponse } from "./raw-client"
 import { ScriptedOrigin } from "./scripted-origin"
 
@@ -104,25 +103,4 @@ export async function unreachable(): Promise<string> {
   const { url } = origin
   await origin.close()
   return url
-}
-
-const TIMERS = [
-  "hrtime",
-  "nextTick",
-  "performance",
-  "queueMicrotask",
-  "setImmediate",
-  "clearImmediate",
-  "setInterval",
-  "clearInterval",
-  "setTimeout",
-  "clearTimeout",
-] as const
-
-/**
- * Stops `Date.now()` at the start of `clock.ts`, until `jest.useRealTimers()`. Timers run on, because connections need them; `setClock()` moves the
- * date.
- */
-export function stopDate(): void {
-  jest.useFakeTimers({ now: START, doNotFake: [...TIMERS] })
 }

@@ -6,7 +6,6 @@ import type {
   CacheWrapOptions,
 } from "@layeron/modules"
 import { freshCache, url } from "./cache"
-import { START } from "./clock"
 
 /** What most requests are for. */
 export const PATH = "/w/1"
@@ -44,23 +43,6 @@ export function wrappedIn(module: CacheModule, handler: Run, options?: CacheWrap
   const counted: CacheHandler = (request) => handler(request, asked.push(request))
   const fetch = module.wrap(counted, options)
   return { module, ask: (request = new Request(AT)) => fetch(request), runs: () => asked.length, asked }
-}
-
-/** Stops `Date.now()` at {@link START} and every `setTimeout`, until `jest.useRealTimers()`. {@link pass} moves both. */
-export function stopTime(): void {
-  jest.useFakeTimers({
-    now: START,
-    doNotFake: [
-      "hrtime",
-      "nextTick",
-      "performance",
-      "queueMicrotask",
-      "setImmediate",
-      "clearImmediate",
-      "setInterval",
-      "clearInterval",
-    ],
-  })
 }
 
 /** Lets so many seconds pass, and everything happen that they bring. */
