@@ -162,14 +162,14 @@ export type CacheRefusal =
   | "no-cache"
   | "private"
   | "set-cookie"
-  /** A 1xx or 304. */
+  /** A 1xx or 304. Of wrapped handlers also a 412 or 416, and a status that `must-understand` demands to be understood. */
   | "status"
   | "event-stream"
   /** Neither lifetime nor stale window is left. */
   | "expired"
   /** A `Cache-Tag` that cannot be a tag. */
   | "cache-tag"
-  /** A `Vary` that is no list of field names, or longer than 4 KiB. */
+  /** A `Vary` that is no list of field names, or longer than 4 KiB; of wrapped handlers also `*`. */
   | "vary"
   /** Over `maxEntryBytes` or `maxBytes`. */
   | "too-large"
@@ -184,7 +184,7 @@ export type CacheRefusal =
 
 /** What can be seen of an instance. */
 export interface CacheInspection {
-  /** Entries held, expired ones left out. */
+  /** Entries held, expired ones left out. What a wrapped handler may only serve after it has been validated counts too, here and in a purge. */
   entries: number
   /** Bytes held: bodies, headers, keys, tags and indexes. */
   bytes: number
@@ -334,8 +334,8 @@ export interface CacheWrapOptions {
   /** Is given what goes on when the response is out, as promises that never reject. Default: nobody is told. */
   waitUntil?: ((work: Promise<unknown>) => void) | undefined
   /**
-   * Milliseconds after which a refresh in the background has failed and its request is aborted, and after which a caller no longer waits for
-   * another's run. An integer from 1 to 2147483647. Default: 30000.
+   * Milliseconds after which a refresh in the background has failed and its request is aborted, with a reason of code
+   * `LAYERON_REFRESH_TIMEOUT`, and after which a caller no longer waits for another's run. An integer from 1 to 2147483647. Default: 30000.
    */
   refreshTimeoutMs?: number | undefined
 }
@@ -436,7 +436,8 @@ export interface CacheModule extends AsyncDisposable {
    * - A handler that throws fails all who wait; for the next 200 ms to 2 s it is not run for that key again. A stale response is served instead
    *   where `stale-if-error` allows.
    * - What is not for all (`private`, `Set-Cookie`, …) goes to its caller alone, and for a minute nobody waits for the key.
-   * - A request that changes something and succeeds removes what is stored for its URL, and for its `Location` and `Content-Location`.
+   * - A request that changes something and succeeds removes what is stored for its URL, and for its `Location` and `Content-Location`. One
+   *   whose method a rule lists is a read and removes nothing.
    * - Every answer says in `Cache-Status` (RFC 9211) how it came about.
    *
    * GET is stored, other methods only where a rule that covers the request lists them; HEAD is answered from what is stored for GET. Inside of a run, `match` of
