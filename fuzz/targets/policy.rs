@@ -3,8 +3,6 @@
 //! the later request, an empty line between them.
 #![no_main]
 
-use std::sync::Arc;
-
 use layeron_cache::fuzzing::lines::Fields;
 use layeron_cache::fuzzing::{
     Answer, CacheControl, Decision, Directives, Exchange, Freshness, Refused, RequestControl, ResponseHead,
@@ -96,14 +94,13 @@ fn answers(head: ResponseHead<'_>, decision: &Decision, request: Fields<'_>, now
     for (name, value) in head.fields.iter().filter(|(name, _)| decision.storable.keeps(name)) {
         text.extend([name, ":", value, "\n"]);
     }
-    let mut stored = Stored::new(head.status, text);
+    let stored = Stored::new(head.status, &text);
     for name in ["connection", "transfer-encoding", "proxy-authenticate", "age"] {
         assert_eq!(stored.fields().value(name), None, "{name} is of one connection or one moment");
     }
-    stored.set_body(Some([BODY]));
-    let stored = Arc::new(stored);
+    let stored = stored.with_body(Some(&[BODY]));
     for method in ["GET", "HEAD"] {
-        let answer = Answer::new(Arc::clone(&stored), decision.times, method, request, now);
+        let answer = Answer::new(stored.clone(), decision.times, method, request, now);
         let answer = answer.expect("all fields that decide are told");
         let mut written = String::new();
         answer.write_head("ns/name", &mut written);

@@ -47,8 +47,8 @@ impl Cache {
     fn put_off(&self, run: &mut Run, message: &str, now: i64) {
         let Instance { store, counters, .. } = self.instance();
         count(&counters.failed_refreshes);
-        if let Some(Selected { variant, stored, .. }) = &run.selected {
-            store.put_off(variant, stored, now);
+        if let Some(Selected { held, .. }) = &run.selected {
+            store.put_off(held, now);
         }
         run.lead.take().map(|lead| lead.fail(message, now));
     }
@@ -76,11 +76,11 @@ impl Cache {
         request: Request<'_>,
         now: i64,
     ) -> Result<Option<Answer>, Wanted> {
-        let Some(Selected { stored, times, .. }) = selected.filter(|known| known.times.outlives_errors(now))
+        let Some(Selected { held, times, .. }) = selected.filter(|known| known.times.outlives_errors(now))
         else {
             return Ok(None);
         };
-        let answer = answer_to(request, stored, *times, now)?;
+        let answer = answer_to(request, &held.stored, *times, now)?;
         count(&self.instance().counters.error_hits);
         Ok(Some(answer.told(Handled::Hit, Some("stale-if-error"))))
     }

@@ -11,7 +11,7 @@ use crate::reader::Reader;
 use crate::respond::Reply;
 use crate::serve::Run;
 use crate::stats::count;
-use crate::store::{Entry, NotStored, Selected};
+use crate::store::{Entry, Held, NotStored};
 
 /// How far a writer may be ahead of the slowest reader of a body that is not kept, in bytes.
 const WINDOW_BYTES: u64 = 256 * 1024;
@@ -34,7 +34,7 @@ pub struct Fill {
     length: u64,
     since: u64,
     /// The entry that it is to replace.
-    replaces: Option<Selected>,
+    replaces: Option<Held>,
     background: bool,
 }
 
@@ -67,7 +67,7 @@ impl Fill {
     pub(crate) fn of_failure(lead: Lead, key: Digest, stored: Stored, expected: Option<u64>) -> Self {
         let body = Writing::begin();
         lead.land(Arc::new(Landing {
-            stored: Arc::new(stored),
+            stored,
             times: Freshness::default(),
             vary: Selecting::default(),
             variant: key,
@@ -93,15 +93,9 @@ impl Fill {
 
     /// Begins the body of a response that is stored as `entry`, up to `room` bytes, and lets those who wait read along where it may
     /// answer them. They get `head` meanwhile.
-    pub(crate) fn begin(
-        run: &mut Run,
-        reply: &Reply<'_>,
-        entry: Entry,
-        head: Arc<Stored>,
-        room: u64,
-    ) -> Self {
+    pub(crate) fn begin(run: &mut Run, reply: &Reply<'_>, entry: Entry, head: Stored, room: u64) -> Self {
         let (key, body, since) = (entry.digest, Writing::begin(), run.since);
-        let (replaces, background) = (run.selected.take(), run.background);
+        let (replaces, background) = (run.selected.take().map(|selected| selected.held), run.background);
         let lead = match run.lead.take() {
             Some(lead) if !is_shareable(&entry.times) => {
                 lead.alone(reply.at);
@@ -205,14 +199,14 @@ impl Cache {
         }
         let Fill { lead, key, body, entry, since, .. } = fill;
         let whole = body.end(Ok(()));
-        let Some(mut entry) = entry else {
+        let Some(entry) = entry else {
             return Ended::Past;
         };
         let Instance { store, counters, flights, .. } = self.instance();
         let served = entry.times.state(now).is_served();
-        let parts = whole.as_deref().filter(|_| has_body);
-        entry.stored.set_body(parts.map(|parts| parts.iter().map(AsRef::as_ref)));
-        if let Err(why) = store.put(entry, since, now) {
+        let parts: Option<Vec<&[u8]>> =
+            whole.as_deref().filter(|_| has_body).map(|parts| parts.iter().map(AsRef::as_ref).collect());
+        if let Err(why) = store.put(entry, parts.as_deref(), since, now) {
             self.count_not_stored(why);
             return Ended::NotStored(why);
         }
@@ -230,11 +224,9 @@ impl Cache {
         let Instance { store, counters, .. } = self.instance();
         if fill.passing {
             self.too_large(&fill);
-        } else if let Some(Selected { variant, stored, .. }) =
-            fill.replaces.as_ref().filter(|_| fill.background)
-        {
+        } else if let Some(replaced) = fill.replaces.as_ref().filter(|_| fill.background) {
             count(&counters.failed_refreshes);
-            store.put_off(variant, stored, now);
+            store.put_off(replaced, now);
         }
         fill.break_off(why);
     }
@@ -244,8 +236,8 @@ impl Cache {
         if fill.entry.is_none() {
             return Ended::Past;
         }
-        if let Some(Selected { variant, stored, .. }) = &fill.replaces {
-            self.instance().store.retire(variant, stored);
+        if let Some(replaced) = &fill.replaces {
+            self.instance().store.retire(replaced);
         }
         Ended::NotStored(NotStored::Refused(self.refuse(Refused::TooLarge)))
     }

@@ -1,6 +1,6 @@
 //! The story of a stored response that the handler says is still right (RFC 9111, sections 3.2, 4.3.4 and 4.3.5).
 
-use std::sync::Arc;
+use std::slice;
 
 use crate::cache::{Cache, Keyed, Wanted};
 use crate::field::lines::Fields;
@@ -12,7 +12,7 @@ use crate::respond::{Reply, Responded, forwarded};
 use crate::rule::Terms;
 use crate::serve::{Run, as_get};
 use crate::stats::count;
-use crate::store::{Entry, Selected};
+use crate::store::{Entry, Held, Selected};
 
 /// Fields that a 304 or the answer to a HEAD does not change: they describe the stored body (section 3.2), or are for one client.
 const KEPT: [&str; 9] = [
@@ -31,7 +31,7 @@ impl Cache {
     /// The handler says that what is stored is right: it is freshened, in every variant that the answer speaks of, and answers.
     pub(crate) fn not_modified(&self, run: &mut Run, reply: &Reply<'_>) -> Result<Responded, Wanted> {
         let &Reply { request, at: now, .. } = reply;
-        let Some(Selected { stored, times, .. }) = run.selected.clone() else {
+        let Some(Selected { held: Held { stored, .. }, times, .. }) = run.selected.clone() else {
             return Ok(Responded::Again);
         };
         if !is_about(reply.head.fields, stored.fields()) {
@@ -40,7 +40,7 @@ impl Cache {
         }
         // Asked for here, so that nothing has happened where something has to be told. A date may have come along.
         request.fields.known("if-modified-since")?;
-        Answer::new(Arc::clone(&stored), times, request.method, request.fields, now)?;
+        Answer::new(stored.clone(), times, request.method, request.fields, now)?;
         let freshened = self.freshen(run, &stored, reply)?;
         count(&self.instance().counters.revalidations);
         let (stored, times) = freshened.unwrap_or((stored, times));
@@ -53,18 +53,19 @@ impl Cache {
 
     /// What the answer to a HEAD says of the response stored for a GET: that it is still right, or that it is not.
     pub(crate) fn heed_head(&self, run: &mut Run, reply: &Reply<'_>) -> Result<(), Wanted> {
-        let Some(Selected { stored, variant, .. }) = run.selected.clone() else {
+        let Some(Selected { held, .. }) = run.selected.clone() else {
             return Ok(());
         };
+        let stored = &held.stored;
         let (new, old) = (reply.head.fields, stored.fields());
         let says = |name: &str| new.value(name).is_some() && old.value(name).is_some();
-        if reply.head.status != 200 || stored.status != 200 {
+        if reply.head.status != 200 || stored.status() != 200 {
             return Ok(());
         }
         if !is_about(new, old) || differs(new, old, "content-length") {
-            self.instance().store.retire(&variant, &stored);
+            self.instance().store.retire(&held);
         } else if says("etag") || says("last-modified") {
-            self.freshen(run, &stored, reply)?;
+            self.freshen(run, stored, reply)?;
         }
         Ok(())
     }
@@ -75,9 +76,9 @@ impl Cache {
     fn freshen(
         &self,
         run: &Run,
-        selected: &Arc<Stored>,
+        selected: &Stored,
         reply: &Reply<'_>,
-    ) -> Result<Option<(Arc<Stored>, Freshness)>, Wanted> {
+    ) -> Result<Option<(Stored, Freshness)>, Wanted> {
         let &Reply { request, wrapping, at: now, .. } = reply;
         if RequestControl::of(request.fields)?.no_store {
             return Ok(None);
@@ -86,21 +87,22 @@ impl Cache {
         let exchange = Exchange { requested_at: run.began_at, responded_at: now, ..Exchange::default() };
         let Instance { store, .. } = self.instance();
         let mut freshened = None;
-        for (stored, entry) in store.standing(&key) {
-            let is_selected = Arc::ptr_eq(&stored, selected);
-            if !is_selected && !has_same_strong_tag(reply.head.fields, stored.fields()) {
+        for (held, entry) in store.standing(&key) {
+            let is_selected = held.stored.is(selected);
+            if !is_selected && !has_same_strong_tag(reply.head.fields, held.stored.fields()) {
                 continue;
             }
-            let variant = entry.variant;
-            match updated(&stored, entry, reply, applied.terms, exchange) {
+            match updated(&held.stored, entry, reply, applied.terms, exchange) {
                 Ok(entry) => {
                     if is_selected {
-                        freshened = Some((Arc::new(entry.stored.clone()), entry.times));
+                        let body = held.stored.body();
+                        let stored = entry.head.with_body(body.as_ref().map(slice::from_ref));
+                        freshened = Some((stored, entry.times));
                     }
                     // One that was purged or replaced meanwhile stays as it is.
-                    let _ = store.replace(&stored, entry, run.since, now);
+                    let _ = store.replace(&held, entry, run.since, now);
                 }
-                Err(_) => store.retire(&variant, &stored),
+                Err(_) => store.retire(&held),
             }
         }
         Ok(freshened)
@@ -118,7 +120,7 @@ fn updated(
     let reason = stored.head().split_once('\n').map_or("", |(reason, _)| reason);
     let new: Vec<&str> = reply.head.fields.iter().map(|(name, _)| name).collect();
     let kept = |name: &str| KEPT.contains(&name) || name != "date" && !new.contains(&name);
-    let old = ResponseHead { status: stored.status, reason, fields: stored.fields() };
+    let old = ResponseHead { status: stored.status(), reason, fields: stored.fields() };
     let mut merged = written(old, kept, &[]);
     for (name, value) in reply.head.fields.iter().filter(|(name, _)| !KEPT.contains(name)) {
         merged.extend([name, ":", value, "\n"]);
@@ -139,7 +141,7 @@ fn updated(
     let mut tags = [entry.tags.as_slice(), &storable.tags, &reply.tags].concat();
     tags.sort_unstable();
     tags.dedup();
-    Ok(Entry { times, tags, stored: stored.with_head(text), ..entry })
+    Ok(Entry { times, tags, head: Stored::new(stored.status(), &text), ..entry })
 }
 
 /// Whether an answer without a body speaks of the stored response: no validator that both have differs.

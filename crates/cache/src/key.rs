@@ -4,6 +4,7 @@
 //! percent-encoded, so no value can imitate a separator. No request can spell another's key.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest as _, Sha256};
@@ -23,7 +24,7 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'(')
     .remove(b')');
 
-/// The SHA-256 by which an entry is found.
+/// A SHA-256, by which a key is known beyond the store and a variant in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest([u8; 32]);
 
@@ -31,11 +32,6 @@ impl Digest {
     /// The digest of a text.
     pub(crate) fn of(text: &str) -> Self {
         Self(Sha256::digest(text).into())
-    }
-
-    /// The first 64 bits, for tables that need no more.
-    pub fn prefix(&self) -> u64 {
-        self.0.first_chunk().map_or(0, |first| u64::from_le_bytes(*first))
     }
 }
 
@@ -59,7 +55,8 @@ impl Selecting {
 #[derive(Clone, Debug)]
 pub struct Key {
     text: String,
-    digest: Digest,
+    /// Reckoned when somebody asks for it: most lookups go by the text.
+    digest: OnceCell<Digest>,
 }
 
 impl Key {
@@ -86,8 +83,7 @@ impl Key {
                 text.extend(utf8_percent_encode(value, ENCODED));
             }
         }
-        let digest = Digest::of(&text);
-        Ok(Self { text, digest })
+        Ok(Self { text, digest: OnceCell::new() })
     }
 
     /// The key as `key()` returns it.
@@ -102,7 +98,7 @@ impl Key {
 
     /// Its SHA-256.
     pub fn digest(&self) -> Digest {
-        self.digest
+        *self.digest.get_or_init(|| Digest::of(&self.text))
     }
 
     /// The digest of one variant of this key: of the response that is selected by `vary` (RFC 9111, section 4.1). Without names it is
@@ -112,9 +108,9 @@ impl Key {
     /// [`Untold`] where `fields` does not speak of a field in `vary`.
     pub fn variant(&self, vary: &Selecting, fields: Fields<'_>) -> Result<Digest, Untold> {
         if vary.is_empty() {
-            return Ok(self.digest);
+            return Ok(self.digest());
         }
-        let mut hash = Sha256::new_with_prefix(self.digest.0);
+        let mut hash = Sha256::new_with_prefix(self.digest().0);
         for name in vary.names.iter() {
             hash.update(name);
             if let Some(value) = selecting(name, &vary.names, fields)? {

@@ -1,5 +1,7 @@
 //! The story of a put, in two parts: the head decides on storing, and the body is read only if it will be stored.
 
+use std::slice;
+
 use crate::cache::{Cache, Keyed, NotedBy, Request, Wanted};
 use crate::field::Names;
 use crate::field::lines::{Fields, Untold};
@@ -127,10 +129,9 @@ impl Cache {
     /// # Errors
     /// [`NotStored`] where it is not stored after all; the reason has been counted.
     pub fn put(&self, draft: Draft, body: Option<&[u8]>) -> Result<(), NotStored> {
-        let Draft { mut entry, since, now, .. } = draft;
+        let Draft { entry, since, now, .. } = draft;
         let Instance { store, counters, .. } = self.instance();
-        entry.stored.set_body(body.map(|body| [body]));
-        let outcome = store.put(entry, since, now);
+        let outcome = store.put(entry, body.as_ref().map(slice::from_ref), since, now);
         match outcome {
             Ok(()) => count(&counters.puts),
             Err(why) => self.count_not_stored(why),
@@ -183,7 +184,7 @@ pub(crate) fn entry(
         vary,
         tags: union(&[given, configured, &storable.tags]),
         times,
-        stored: Stored::new(head.status, written(head, |name| storable.keeps(name), lines)),
+        head: Stored::new(head.status, &written(head, |name| storable.keeps(name), lines)),
     })
 }
 

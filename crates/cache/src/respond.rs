@@ -1,7 +1,5 @@
 //! The story of what a wrapped handler answers: whether it is stored, and who else gets it (RFC 9111, section 3).
 
-use std::sync::Arc;
-
 use crate::cache::{Cache, Keyed, Request, Wanted};
 use crate::failing::is_failure;
 use crate::field::{CacheStatus, Handled, RequestControl, canonical, http_date};
@@ -126,8 +124,8 @@ impl Cache {
         if reply.length.is_some_and(|length| length > room) {
             return Ok(self.turn_away(run, &key, reply, Refused::TooLarge));
         }
-        let head_alone = Arc::new(entry.stored.clone());
-        let known = Answer::under_way(Arc::clone(&head_alone), entry.times, request.fields, now)?;
+        let head_alone = entry.head.clone();
+        let known = Answer::under_way(head_alone.clone(), entry.times, request.fields, now)?;
         let ttl = (decision.times.lifetime - decision.times.age(now)).div_euclid(1000);
         let handled = forwarded(run.why, reply.head.status, true);
         let status = self.cache_status(handled, Some(ttl), None);
@@ -146,8 +144,8 @@ impl Cache {
         self.refuse(reason);
         let ResponseHead { status, fields, .. } = reply.head;
         let Instance { store, .. } = self.instance();
-        if let Some(Selected { variant, stored, .. }) = run.selected.take_if(|_| supersedes(status, reason)) {
-            store.retire(&variant, &stored);
+        if let Some(Selected { held, .. }) = run.selected.take_if(|_| supersedes(status, reason)) {
+            store.retire(&held);
         }
         if is_failure(status) && reason == Refused::NoFreshness && fields.value("vary").is_none() {
             return self.share_failure(run, key, reply);
@@ -164,7 +162,7 @@ impl Cache {
         };
         let handled = forwarded(run.why, reply.head.status, false);
         let head = outgoing(reply.head, None, &self.cache_status(handled, None, None));
-        let stored = Stored::new(reply.head.status, written(reply.head, is_for_all, &[]));
+        let stored = Stored::new(reply.head.status, &written(reply.head, is_for_all, &[]));
         let fill = Fill::of_failure(lead, key.digest(), stored, reply.length);
         Responded::Fill(head, Box::new(fill))
     }

@@ -107,7 +107,7 @@ impl Run {
     /// The validators of the stored response, for `If-None-Match` and `If-Modified-Since` (section 4.3.1).
     pub fn validators(&self) -> (Option<&str>, Option<&str>) {
         let selected = self.selected.as_ref().filter(|_| self.is_get);
-        let fields = selected.map(|selected| selected.stored.fields());
+        let fields = selected.map(|selected| selected.held.stored.fields());
         let value = |name| fields.and_then(|fields| fields.value(name));
         (value("etag"), value("last-modified"))
     }
@@ -189,11 +189,11 @@ impl Cache {
         now: i64,
     ) -> Result<Served, Wanted> {
         let Instance { store, counters, flights, .. } = self.instance();
-        let Selected { stored, times, elected, variant, .. } = selected;
-        let answer = answer_to(request, stored, *times, now).inspect_err(|_| {
+        let Selected { held, times, elected, .. } = selected;
+        let answer = answer_to(request, &held.stored, *times, now).inspect_err(|_| {
             // Who has to tell more first comes again, and is elected then.
             if *elected {
-                store.call_off(variant, stored);
+                store.call_off(held);
             }
         })?;
         let state = times.state(now);
@@ -272,10 +272,10 @@ pub(crate) fn as_get(request: Request<'_>) -> Request<'_> {
 /// What a stored response answers.
 pub(crate) fn answer_to(
     request: Request<'_>,
-    stored: &Arc<Stored>,
+    stored: &Stored,
     times: Freshness,
     now: i64,
 ) -> Result<Answer, Untold> {
-    let answer = Answer::new(Arc::clone(stored), times, request.method, request.fields, now)?;
+    let answer = Answer::new(stored.clone(), times, request.method, request.fields, now)?;
     Ok(if request.method.eq_ignore_ascii_case("HEAD") { answer.without_body() } else { answer })
 }

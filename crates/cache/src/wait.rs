@@ -98,11 +98,11 @@ impl Cache {
 /// The answer that a landing is for one who has waited, and the reader of its body.
 fn read_along(landing: &Landing, why: Forwarded, fields: Fields<'_>, now: i64) -> Result<Arrival, Wanted> {
     let Landing { stored, times, body, stays, .. } = landing;
-    let answer = Answer::under_way(Arc::clone(stored), *times, fields, now)?;
+    let answer = Answer::under_way(stored.clone(), *times, fields, now)?;
     let Some(reader) = Reader::open(body) else {
         return Ok(Arrival::Again);
     };
-    let status = Some(stored.status);
+    let status = Some(stored.status());
     let handled = Handled::Forwarded { why: why.word(), status, stored: *stays, collapsed: true };
     let answer = if *stays { answer } else { answer.untimed() };
     let reader = (answer.status() != 304).then_some(reader);

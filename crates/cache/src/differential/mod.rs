@@ -6,7 +6,6 @@ mod exchange;
 mod grammar;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use fastrand::Rng;
@@ -15,14 +14,14 @@ use http_cache_semantics::{BeforeRequest, CacheOptions, CachePolicy};
 
 use crate::field::lines::Fields;
 use crate::field::{Names, RequestControl};
-use crate::key::{Digest, Key, Selecting};
+use crate::key::{Key, Selecting};
 use crate::policy::{
     self, Decision, Forwarded, Overrides, Refused, ResponseHead, Reuse, Stored, decide, reuse,
 };
 use crate::put::written;
 use crate::rule::Terms;
 use crate::serve::Run;
-use crate::store::Selected;
+use crate::store::{Held, Selected};
 use differences::{DIFFERENCES, Difference};
 use exchange::{Exchange, Message};
 
@@ -238,11 +237,10 @@ fn validators(
 ) -> (Option<String>, Option<String>) {
     let response = block(&exchange.response);
     let head = ResponseHead { status: exchange.status, reason: "", fields: Fields::new(&response) };
-    let stored = Stored::new(exchange.status, written(head, |name| storable.keeps(name), &[]));
+    let stored = Stored::new(exchange.status, &written(head, |name| storable.keeps(name), &[]));
     let selected = Selected {
-        stored: Arc::new(stored),
+        held: Held::of(stored),
         times: *times,
-        variant: Digest::of(""),
         reuse: Reuse::Validate(Forwarded::Stale),
         elected: false,
     };

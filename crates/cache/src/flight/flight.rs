@@ -34,7 +34,7 @@ impl Waiter {
 #[derive(Debug)]
 pub(crate) struct Landing {
     /// Its head; the body is under way.
-    pub(crate) stored: Arc<Stored>,
+    pub(crate) stored: Stored,
     pub(crate) times: Freshness,
     /// Its selecting fields, and the values of them that it answers.
     pub(crate) vary: Selecting,

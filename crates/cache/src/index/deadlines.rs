@@ -1,28 +1,36 @@
 //! Entries by the moment at which they expire.
 
-use std::collections::BTreeSet;
+use super::sorted::Sorted;
 
-/// The index.
+/// What the index reads of the entries.
+pub(crate) trait Expiring {
+    /// The first moment at which an entry is expired.
+    fn deadline(&self, id: u32) -> i64;
+}
+
+/// The index. An entry's deadline must not change while it is in it.
 #[derive(Debug, Default)]
-pub(crate) struct Deadlines(BTreeSet<(i64, u32)>);
+pub(crate) struct Deadlines(Sorted);
 
 impl Deadlines {
-    pub(crate) fn insert(&mut self, deadline: i64, id: u32) {
-        self.0.insert((deadline, id));
+    pub(crate) fn insert(&mut self, id: u32, entries: &impl Expiring) {
+        let key = (entries.deadline(id), id);
+        self.0.insert(id, |other| (entries.deadline(other), other).cmp(&key));
     }
 
-    pub(crate) fn remove(&mut self, deadline: i64, id: u32) {
-        self.0.remove(&(deadline, id));
+    pub(crate) fn remove(&mut self, id: u32, entries: &impl Expiring) {
+        let key = (entries.deadline(id), id);
+        self.0.remove(id, |other| (entries.deadline(other), other).cmp(&key));
     }
 
     /// An entry whose deadline has come.
-    pub(crate) fn due(&self, now: i64) -> Option<u32> {
-        self.0.first().filter(|(deadline, _)| *deadline <= now).map(|(_, id)| *id)
+    pub(crate) fn due(&self, now: i64, entries: &impl Expiring) -> Option<u32> {
+        self.0.first().filter(|&id| entries.deadline(id) <= now)
     }
 
     /// How many entries have a deadline that has come. Costs what it counts.
-    pub(crate) fn count_due(&self, now: i64) -> usize {
-        self.0.iter().take_while(|(deadline, _)| *deadline <= now).count()
+    pub(crate) fn count_due(&self, now: i64, entries: &impl Expiring) -> usize {
+        self.0.iter().take_while(|&id| entries.deadline(id) <= now).count()
     }
 
     pub(crate) fn len(&self) -> usize {

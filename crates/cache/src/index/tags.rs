@@ -1,100 +1,200 @@
-//! Tags to entries. A tag's name is held once; an entry and a tag are joined by a pair of numbers.
+//! Tags to entries. The entries of a tag form a list, whose links stand in the entries; the index knows where each list begins. A tag's
+//! name stands in the entries that have it and nowhere else, because most tags are those of one entry.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::hash::{BuildHasher as _, RandomState};
 
-use hashbrown::HashMap;
-use slab::Slab;
+use super::Table;
 
-/// Names a tag in its store.
-pub(crate) type TagId = u32;
+/// One tag of one entry, by the entry's id and the place among its tags. In six bytes, as there are many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Posting {
+    id: [u16; 2],
+    nth: u16,
+}
 
-#[derive(Debug)]
-struct Tag {
-    name: Arc<str>,
-    entries: usize,
+/// Its neighbours in the list of its tag.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Link {
+    newer: Posting,
+    older: Posting,
+}
+
+/// What the index reads of the entries, and writes into them.
+pub(crate) trait Tagged {
+    /// The name of an entry's tag.
+    fn tag(&self, id: u32, nth: u16) -> &str;
+    /// The links of an entry, one for each of its tags.
+    fn links(&self, id: u32) -> &[Link];
+    /// The same, to be changed.
+    fn links_mut(&mut self, id: u32) -> &mut [Link];
+}
+
+/// The most tags that an entry can have.
+pub(crate) const MOST_TAGS: usize = u16::MAX as usize;
+
+impl Posting {
+    const NONE: Self = Self::new(u32::MAX, u16::MAX);
+
+    const fn new(id: u32, nth: u16) -> Self {
+        Self { id: [id as u16, (id >> 16) as u16], nth }
+    }
+
+    fn id(self) -> u32 {
+        u32::from(self.id[0]) | u32::from(self.id[1]) << 16
+    }
+
+    fn some(self) -> Option<Self> {
+        (self != Self::NONE).then_some(self)
+    }
+
+    fn name(self, entries: &impl Tagged) -> &str {
+        entries.tag(self.id(), self.nth)
+    }
+
+    fn link(self, entries: &impl Tagged) -> Link {
+        entries.links(self.id())[self.nth as usize]
+    }
+
+    fn link_mut(self, entries: &mut impl Tagged) -> &mut Link {
+        &mut entries.links_mut(self.id())[self.nth as usize]
+    }
+}
+
+impl Link {
+    /// The link of a tag that has not been entered.
+    pub(crate) const NONE: Self = Self { newer: Posting::NONE, older: Posting::NONE };
 }
 
 /// The index.
 #[derive(Debug, Default)]
 pub(crate) struct Tags {
-    ids: HashMap<Arc<str>, TagId>,
-    known: Slab<Tag>,
-    postings: BTreeSet<(TagId, u32)>,
+    newest: Table<Posting>,
+    hasher: RandomState,
 }
 
 impl Tags {
-    /// Joins the entry `id` to the tag `name`, which it does not have yet.
-    pub(crate) fn insert(&mut self, name: &str, id: u32) -> TagId {
-        let tag = match self.ids.get(name) {
-            Some(&tag) => tag,
-            None => self.add(name.into()),
-        };
-        if self.postings.insert((tag, id)) {
-            self.known[tag as usize].entries += 1;
-        }
-        tag
-    }
-
-    fn add(&mut self, name: Arc<str>) -> TagId {
-        let tag = self.known.insert(Tag { name: Arc::clone(&name), entries: 0 }) as TagId;
-        self.ids.insert(name, tag);
-        tag
-    }
-
-    /// Parts the entry `id` from `tag`. A tag without entries is forgotten.
-    pub(crate) fn remove(&mut self, tag: TagId, id: u32) {
-        if !self.postings.remove(&(tag, id)) {
-            return;
-        }
-        let left = &mut self.known[tag as usize].entries;
-        *left -= 1;
-        if *left == 0 {
-            let Tag { name, .. } = self.known.remove(tag as usize);
-            self.ids.remove(&name);
+    /// Enters all tags of the entry `id`, none of which is.
+    pub(crate) fn insert(&mut self, id: u32, entries: &mut impl Tagged) {
+        for nth in 0..entries.links(id).len() as u16 {
+            let new = Posting::new(id, nth);
+            let hash = self.hash(new, entries);
+            let name = new.name(entries);
+            let newest = self.newest.find_mut(hash, |known| known.name(entries) == name);
+            let older = newest.map_or(Posting::NONE, |newest| std::mem::replace(newest, new));
+            *new.link_mut(entries) = Link { newer: Posting::NONE, older };
+            if let Some(older) = older.some() {
+                older.link_mut(entries).newer = new;
+            } else {
+                let Self { newest, hasher } = self;
+                newest.insert(hash, new, |known| hasher.hash_one(known.name(entries)));
+            }
         }
     }
 
-    /// The entries that have the tag `name`.
-    pub(crate) fn entries(&self, name: &str) -> Vec<u32> {
-        let Some(&tag) = self.ids.get(name) else {
-            return Vec::new();
-        };
-        self.postings.range((tag, 0)..=(tag, u32::MAX)).map(|(_, id)| *id).collect()
+    /// Takes all tags of the entry `id` out. A tag without entries is forgotten.
+    pub(crate) fn remove(&mut self, id: u32, entries: &mut impl Tagged) {
+        for nth in 0..entries.links(id).len() as u16 {
+            let old = Posting::new(id, nth);
+            let Link { newer, older } = old.link(entries);
+            if let Some(older) = older.some() {
+                older.link_mut(entries).newer = newer;
+            }
+            match newer.some() {
+                Some(newer) => newer.link_mut(entries).older = older,
+                None => self.pass_on(old, older, entries),
+            }
+            *old.link_mut(entries) = Link::NONE;
+        }
     }
 
-    /// The name of a tag that some entry has.
-    pub(crate) fn name(&self, tag: TagId) -> &str {
-        &self.known[tag as usize].name
+    /// The list that began with `old` begins with `older`, or is no more.
+    fn pass_on(&mut self, old: Posting, older: Posting, entries: &impl Tagged) {
+        let hash = self.hash(old, entries);
+        match older.some() {
+            None => self.newest.remove(hash, |&known| known == old),
+            Some(older) => {
+                if let Some(newest) = self.newest.find_mut(hash, |&known| known == old) {
+                    *newest = older;
+                }
+            }
+        }
+    }
+
+    fn hash(&self, posting: Posting, entries: &impl Tagged) -> u64 {
+        self.hasher.hash_one(posting.name(entries))
+    }
+
+    /// The entries that have the tag `name`, the one entered last first.
+    pub(crate) fn entries(&self, name: &str, entries: &impl Tagged) -> impl Iterator<Item = u32> {
+        let newest = self.newest.find(self.hasher.hash_one(name), |known| known.name(entries) == name);
+        std::iter::successors(newest.copied(), |posting| posting.link(entries).older.some()).map(Posting::id)
     }
 
     /// Number of tags.
     pub(crate) fn len(&self) -> usize {
-        self.known.len()
-    }
-
-    /// Number of pairs of tag and entry.
-    pub(crate) fn postings(&self) -> usize {
-        self.postings.len()
+        self.newest.len()
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
 
+    /// Entries by id: the tags of each, and its links.
+    struct Entries(Vec<(Vec<&'static str>, Vec<Link>)>);
+
+    impl Tagged for Entries {
+        fn tag(&self, id: u32, nth: u16) -> &str {
+            self.0[id as usize].0[nth as usize]
+        }
+
+        fn links(&self, id: u32) -> &[Link] {
+            &self.0[id as usize].1
+        }
+
+        fn links_mut(&mut self, id: u32) -> &mut [Link] {
+            &mut self.0[id as usize].1
+        }
+    }
+
+    fn tagged(tags: &[&[&'static str]]) -> (Tags, Entries) {
+        let of = |tags: &&[&'static str]| (tags.to_vec(), vec![Link::NONE; tags.len()]);
+        let (mut index, mut entries) = (Tags::default(), Entries(tags.iter().map(of).collect()));
+        (0..tags.len() as u32).for_each(|id| index.insert(id, &mut entries));
+        (index, entries)
+    }
+
+    fn found(index: &Tags, name: &str, entries: &Entries) -> Vec<u32> {
+        index.entries(name, entries).collect()
+    }
+
     #[test]
     fn a_tag_lives_as_long_as_an_entry_has_it() {
-        let mut tags = Tags::default();
-        let a = tags.insert("a", 1);
-        assert_eq!(tags.insert("a", 2), a);
-        tags.insert("b", 2);
-        assert_eq!(tags.entries("a"), [1, 2]);
-        tags.remove(a, 1);
-        tags.remove(a, 1);
-        assert_eq!(tags.entries("a"), [2]);
-        tags.remove(a, 2);
-        assert!(tags.entries("a").is_empty());
-        assert_eq!((tags.len(), tags.postings()), (1, 1));
+        let (mut index, mut entries) = tagged(&[&["a"], &["b", "a"]]);
+        assert_eq!(found(&index, "a", &entries), [1, 0]);
+        assert_eq!(index.len(), 2);
+        index.remove(1, &mut entries);
+        assert_eq!((found(&index, "a", &entries), index.len()), (vec![0], 1));
+        index.remove(0, &mut entries);
+        assert_eq!((found(&index, "a", &entries), index.len()), (vec![], 0));
+    }
+
+    #[test]
+    fn an_entry_leaves_a_list_from_its_beginning_middle_and_end() {
+        for (leaves, stay) in [(0, [2, 1]), (1, [2, 0]), (2, [1, 0])] {
+            let (mut index, mut entries) = tagged(&[&["a", "b"], &["b", "a"], &["a"]]);
+            index.remove(leaves, &mut entries);
+            assert_eq!(found(&index, "a", &entries), stay, "without {leaves}");
+            index.insert(leaves, &mut entries);
+            assert_eq!(found(&index, "a", &entries), [&[leaves][..], &stay].concat());
+        }
+    }
+
+    #[test]
+    fn postings_keep_ids_of_all_sizes() {
+        for id in [0, 1, 65_535, 65_536, 4_294_967_294] {
+            assert_eq!(Posting::new(id, 7).id(), id);
+        }
+        assert_eq!((size_of::<Posting>(), size_of::<Link>()), (6, 12));
     }
 }

@@ -5,7 +5,7 @@ use hashbrown::HashMap;
 
 use crate::field::Names;
 use crate::field::lines::{Fields, Told, Untold};
-use crate::key::{Digest, Selecting};
+use crate::key::{Digest, Key, Selecting};
 
 /// Names in one question, in bytes. One name is shorter than that, whatever it is.
 const MOST_QUESTION_BYTES: usize = 8_192;
@@ -40,15 +40,15 @@ impl Variants {
     }
 
     /// The sets of fields that tell the variants of `key` apart.
-    pub(crate) fn of_key(&self, key: Digest) -> impl Iterator<Item = &Selecting> {
+    pub(crate) fn of_key(&self, key: &Key) -> impl Iterator<Item = &Selecting> {
         // Most stores have no variants at all, and then there is nothing to hash for.
-        let kinds = if self.0.is_empty() { None } else { self.0.get(&key) };
+        let kinds = if self.0.is_empty() { None } else { self.0.get(&key.digest()) };
         kinds.into_iter().flatten().map(|(vary, _)| vary)
     }
 
     /// What `fields` has yet to tell so that the variants of `key` are told apart, or as much of it as one question has
     /// room for: each answer brings the rest nearer.
-    pub(crate) fn untold_of_key(&self, key: Digest, fields: Fields<'_>) -> Untold {
+    pub(crate) fn untold_of_key(&self, key: &Key, fields: Fields<'_>) -> Untold {
         let untold = self
             .of_key(key)
             .flat_map(|vary| vary.names.iter())
@@ -71,38 +71,42 @@ impl Variants {
 mod tests {
     use super::*;
 
+    fn key() -> Key {
+        Key::new("https://a.example/", "ns", "GET", &Names::default(), Fields::new("")).unwrap()
+    }
+
     fn selecting(name: &str) -> Selecting {
         Selecting { names: Names::new([name]), loosely: false }
     }
 
     #[test]
     fn questions_are_bounded_and_each_answer_brings_the_rest_nearer() {
-        let key = Digest::of("k");
+        let key = key();
         let mut variants = Variants::default();
         for number in 0..30 {
-            variants.insert(key, &selecting(&format!("{}{number}", "x".repeat(3_000))));
+            variants.insert(key.digest(), &selecting(&format!("{}{number}", "x".repeat(3_000))));
         }
         let mut told = String::new();
         for _ in 0..15 {
-            let Untold(asked) = variants.untold_of_key(key, Fields::new(&told));
+            let Untold(asked) = variants.untold_of_key(&key, Fields::new(&told));
             assert_eq!(asked.iter().count(), 2);
             asked.iter().for_each(|name| told.extend([name, "\n"]));
         }
-        assert!(variants.untold_of_key(key, Fields::new(&told)).0.is_empty());
+        assert!(variants.untold_of_key(&key, Fields::new(&told)).0.is_empty());
     }
 
     #[test]
     fn a_set_of_fields_lives_as_long_as_an_entry_is_selected_by_it() {
-        let (key, a, b) = (Digest::of("k"), selecting("a"), selecting("b"));
+        let (key, a, b) = (key(), selecting("a"), selecting("b"));
         let mut variants = Variants::default();
         for vary in [&a, &a, &b] {
-            variants.insert(key, vary);
+            variants.insert(key.digest(), vary);
         }
-        variants.remove(key, &a);
-        assert_eq!(variants.of_key(key).collect::<Vec<_>>(), [&a, &b]);
-        variants.remove(key, &a);
-        assert_eq!(variants.of_key(key).collect::<Vec<_>>(), [&b]);
-        variants.remove(key, &b);
-        assert_eq!((variants.of_key(key).count(), variants.iter().count()), (0, 0));
+        variants.remove(key.digest(), &a);
+        assert_eq!(variants.of_key(&key).collect::<Vec<_>>(), [&a, &b]);
+        variants.remove(key.digest(), &a);
+        assert_eq!(variants.of_key(&key).collect::<Vec<_>>(), [&b]);
+        variants.remove(key.digest(), &b);
+        assert_eq!((variants.of_key(&key).count(), variants.iter().count()), (0, 0));
     }
 }

@@ -1,7 +1,6 @@
 //! An answer from the store: its status, its head with what the cache says of itself, and its body.
 
 use std::fmt::Write as _;
-use std::sync::Arc;
 
 use super::condition::{Condition, is_not_modified};
 use super::{Freshness, Stored};
@@ -27,7 +26,7 @@ const DESCRIBES_RESPONSE: [&str; 6] =
 /// An answer from the store.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    stored: Arc<Stored>,
+    stored: Stored,
     condition: Condition,
     age_ms: i64,
     lifetime_ms: i64,
@@ -45,7 +44,7 @@ impl Answer {
     /// # Errors
     /// As for [`Condition::of`].
     pub fn new(
-        stored: Arc<Stored>,
+        stored: Stored,
         times: Freshness,
         method: &str,
         fields: Fields<'_>,
@@ -55,7 +54,7 @@ impl Answer {
         Ok(Self::with_condition(stored, condition, times, now))
     }
 
-    fn with_condition(stored: Arc<Stored>, condition: Condition, times: Freshness, now: i64) -> Self {
+    fn with_condition(stored: Stored, condition: Condition, times: Freshness, now: i64) -> Self {
         let (age_ms, lifetime_ms) = (times.age(now), times.lifetime);
         let detail = (age_ms >= lifetime_ms).then_some("stale");
         Self {
@@ -75,13 +74,8 @@ impl Answer {
     ///
     /// # Errors
     /// As for [`Condition::of`].
-    pub fn under_way(
-        stored: Arc<Stored>,
-        times: Freshness,
-        fields: Fields<'_>,
-        now: i64,
-    ) -> Result<Self, Untold> {
-        let not_modified = stored.status == 200 && is_not_modified(fields, stored.fields())?;
+    pub fn under_way(stored: Stored, times: Freshness, fields: Fields<'_>, now: i64) -> Result<Self, Untold> {
+        let not_modified = stored.status() == 200 && is_not_modified(fields, stored.fields())?;
         let condition = if not_modified { Condition::NotModified } else { Condition::Whole };
         Ok(Self::with_condition(stored, condition, times, now))
     }
@@ -107,7 +101,7 @@ impl Answer {
     /// Status code.
     pub fn status(&self) -> u16 {
         match self.condition {
-            Condition::Whole => self.stored.status,
+            Condition::Whole => self.stored.status(),
             Condition::NotModified => 304,
             Condition::Part(_) => 206,
             Condition::Unsatisfiable => 416,
@@ -203,12 +197,10 @@ mod tests {
     const ABSENT: &str = "if-none-match\nif-modified-since\nrange\nif-range\n";
     const LAST_MODIFIED: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 
-    fn stored() -> Arc<Stored> {
+    fn stored() -> Stored {
         let head =
             format!("OK\netag:W/\"v1\"\nlast-modified:{LAST_MODIFIED}\ncontent-type:text/plain\nx-a:1\n");
-        let mut stored = Stored::new(200, head);
-        stored.set_body(Some([b"0123456789".as_slice()]));
-        Arc::new(stored)
+        Stored::new(200, &head).with_body(Some(&[b"0123456789"]))
     }
 
     #[test]

@@ -25,7 +25,7 @@ impl Condition {
     /// [`Untold`] where `fields` does not speak of a field that decides.
     pub fn of(method: &str, fields: Fields<'_>, stored: &Stored) -> Result<Self, Untold> {
         let is_get = method.eq_ignore_ascii_case("GET");
-        if stored.status != 200 || !(is_get || method.eq_ignore_ascii_case("HEAD")) {
+        if stored.status() != 200 || !(is_get || method.eq_ignore_ascii_case("HEAD")) {
             Ok(Self::Whole)
         } else if is_not_modified(fields, stored.fields())? {
             Ok(Self::NotModified)
@@ -98,9 +98,8 @@ mod tests {
     const LAST_MODIFIED: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 
     fn stored() -> Stored {
-        let mut stored = Stored::new(200, format!("OK\netag:W/\"v1\"\nlast-modified:{LAST_MODIFIED}\n"));
-        stored.set_body(Some([b"0123456789".as_slice()]));
-        stored
+        let head = format!("OK\netag:W/\"v1\"\nlast-modified:{LAST_MODIFIED}\n");
+        Stored::new(200, &head).with_body(Some(&[b"0123456789"]))
     }
 
     /// The condition by `fields`, and by the absence of every other field that decides.
@@ -116,7 +115,7 @@ mod tests {
         assert_eq!(asked("if-none-match\n"), Untold(Names::new(["if-modified-since"])));
         assert_eq!(asked("if-none-match:\"x\"\n"), Untold(Names::new(["range"])));
         assert_eq!(asked("if-none-match:\"x\"\nrange:bytes=0-1\n"), Untold(Names::new(["if-range"])));
-        let plain = Stored::new(200, "OK\n".into());
+        let plain = Stored::new(200, "OK\n");
         assert_eq!(Condition::of("GET", Fields::new("if-none-match\n"), &plain), Ok(Condition::Whole));
     }
 

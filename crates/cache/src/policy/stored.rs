@@ -1,48 +1,68 @@
 //! What is kept of a response.
 
+use std::mem::MaybeUninit;
+
+use triomphe::{Arc, HeaderSlice, HeaderWithLength, ThinArc, UniqueArc};
+
 use crate::field::lines::Fields;
 
-/// A stored response. Never changed once stored: whoever holds it can read it without a lock. Head and body are one piece of
-/// memory, because each piece costs as much again as its bookkeeping.
+/// A stored response, or its head while there is no body yet. Never changed: whoever holds it reads it without a lock, and another handle
+/// to it costs a count. All of it is one piece of memory, because each piece costs as much again as its bookkeeping.
 #[derive(Clone, Debug)]
-pub struct Stored {
-    /// Reason phrase and field lines, each ended by a line feed, and then the body.
-    bytes: Box<[u8]>,
+pub struct Stored(ThinArc<Layout, u8>);
+
+/// What lies where: the label, then the head, then the body.
+#[derive(Clone, Copy, Debug)]
+struct Layout {
+    label_length: u32,
     head_length: u32,
-    /// Status code.
-    pub status: u16,
+    status: u16,
     /// Whether there is a body, be it empty.
     has_body: bool,
     /// Whether the body is ASCII: a hit need not look at it again.
     ascii: bool,
 }
 
+/// A body in parts.
+pub type Parts<'a> = &'a [&'a [u8]];
+
 impl Stored {
     /// A response without body; `head` is the reason phrase and the field lines, each ended by a line feed.
-    pub fn new(status: u16, head: String) -> Self {
-        let head_length = head.len() as u32;
-        Self { bytes: head.into_bytes().into(), head_length, status, has_body: false, ascii: true }
+    pub fn new(status: u16, head: &str) -> Self {
+        Self::labelled("", status, head, None)
     }
 
-    /// Gives the response its body, in parts, before it is stored.
-    pub fn set_body<'a>(&mut self, body: Option<impl IntoIterator<Item = &'a [u8]> + Clone>) {
-        self.has_body = body.is_some();
-        if let Some(parts) = body {
-            let length: usize = parts.clone().into_iter().map(<[u8]>::len).sum();
-            let mut bytes = Vec::with_capacity(self.head_length as usize + length);
-            bytes.extend_from_slice(self.head().as_bytes());
-            parts.into_iter().for_each(|part| bytes.extend_from_slice(part));
-            self.bytes = bytes.into();
-            self.ascii = self.after_head().is_ascii();
-        }
+    /// A response with what its keeper wants to find beside it.
+    pub fn labelled(label: &str, status: u16, head: &str, body: Option<Parts<'_>>) -> Self {
+        let layout = Layout {
+            label_length: label.len() as u32,
+            head_length: head.len() as u32,
+            status,
+            has_body: body.is_some(),
+            ascii: body.unwrap_or_default().iter().all(|part| part.is_ascii()),
+        };
+        Self(in_one_piece(layout, &[&[label.as_bytes(), head.as_bytes()], body.unwrap_or_default()]))
     }
 
-    /// The same response with another head.
+    /// The same response with this body.
     #[must_use]
-    pub fn with_head(&self, head: String) -> Self {
-        let mut other = Self::new(self.status, head);
-        other.set_body(self.body().map(|body| [body]));
-        other
+    pub fn with_body(&self, body: Option<Parts<'_>>) -> Self {
+        Self::labelled(self.label(), self.status(), self.head(), body)
+    }
+
+    /// Whether both are the same piece of memory.
+    pub fn is(&self, other: &Self) -> bool {
+        std::ptr::eq(self.layout(), other.layout())
+    }
+
+    /// Status code.
+    pub fn status(&self) -> u16 {
+        self.layout().status
+    }
+
+    /// What the keeper has put beside it.
+    pub fn label(&self) -> &str {
+        self.text(0, self.layout().label_length)
     }
 
     /// Header fields.
@@ -51,25 +71,77 @@ impl Stored {
     }
 
     /// Reason phrase and field lines as they are kept.
-    #[allow(unsafe_code)]
     pub fn head(&self) -> &str {
-        let head = &self.bytes[..self.head_length as usize];
-        debug_assert!(std::str::from_utf8(head).is_ok(), "a head is text");
-        // SAFETY: these bytes are those of the `String` that the head was, and nothing changes them.
-        unsafe { std::str::from_utf8_unchecked(head) }
+        let Layout { label_length, head_length, .. } = *self.layout();
+        self.text(label_length, head_length)
+    }
+
+    #[allow(unsafe_code)]
+    fn text(&self, from: u32, length: u32) -> &str {
+        let text = &self.0.slice[from as usize..][..length as usize];
+        debug_assert!(std::str::from_utf8(text).is_ok(), "label and head are text");
+        // SAFETY: these bytes are those of the text that the label or the head was, and nothing changes them.
+        unsafe { std::str::from_utf8_unchecked(text) }
     }
 
     /// Whether the body is ASCII.
     pub fn is_ascii(&self) -> bool {
-        self.ascii
+        self.layout().ascii
     }
 
     /// The body, where the response had one.
     pub fn body(&self) -> Option<&[u8]> {
-        self.has_body.then(|| self.after_head())
+        let Layout { label_length, head_length, has_body, .. } = *self.layout();
+        has_body.then(|| &self.0.slice[(label_length + head_length) as usize..])
     }
 
-    fn after_head(&self) -> &[u8] {
-        &self.bytes[self.head_length as usize..]
+    /// Bytes of label, head and body.
+    pub fn len(&self) -> usize {
+        self.0.slice.len()
+    }
+
+    fn layout(&self) -> &Layout {
+        &self.0.header.header
+    }
+}
+
+#[allow(unsafe_code)]
+fn in_one_piece(layout: Layout, parts: &[Parts<'_>; 2]) -> ThinArc<Layout, u8> {
+    let parts = || parts.iter().copied().flatten();
+    let length = parts().map(|part| part.len()).sum();
+    let mut piece: UniqueArc<HeaderSlice<_, [MaybeUninit<u8>]>> =
+        UniqueArc::from_header_and_uninit_slice(HeaderWithLength::new(layout, length), length);
+    let mut room = &mut piece.slice[..];
+    for part in parts() {
+        let (place, rest) = room.split_at_mut(part.len());
+        place.iter_mut().zip(*part).for_each(|(place, &byte)| {
+            place.write(byte);
+        });
+        room = rest;
+    }
+    debug_assert!(room.is_empty(), "the parts fill the piece");
+    // SAFETY: the piece is as long as the parts together, which have all been written into it.
+    Arc::into_thin(unsafe { piece.assume_init_slice_with_header() }.shareable())
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn label_head_and_body_come_out_as_they_went_in() {
+        let stored = Stored::labelled("label", 203, "OK\na:1\n", Some(&[b"b\xc3", b"", b"\xb6dy"]));
+        assert_eq!((stored.label(), stored.head()), ("label", "OK\na:1\n"));
+        assert_eq!((stored.body(), stored.is_ascii()), (Some("bödy".as_bytes()), false));
+        assert_eq!((stored.status(), stored.len()), (203, 5 + 7 + 5));
+        assert_eq!(stored.fields().value("a"), Some("1"));
+    }
+
+    #[test]
+    fn no_body_is_not_an_empty_one() {
+        let head = Stored::new(204, "\n");
+        assert_eq!((head.body(), head.is_ascii(), head.label()), (None, true, ""));
+        assert_eq!(head.with_body(Some(&[])).body(), Some(&b""[..]));
+        assert!(head.is(&head.clone()) && !head.is(&head.with_body(None)));
     }
 }

@@ -4,6 +4,7 @@ use hashbrown::{HashMap, HashSet};
 
 use super::eviction::Id;
 use super::shelves::Shelves;
+use super::slots::Varied;
 use crate::key::{Digest, Selecting};
 
 impl Shelves {
@@ -15,34 +16,40 @@ impl Shelves {
     }
 
     fn validate_counts(&self) {
-        let entries = self.slots.len();
-        let bytes: u64 = self.slots.iter().map(|(_, slot)| slot.cost).sum();
-        let postings: usize = self.slots.iter().map(|(_, slot)| slot.tags.len()).sum();
-        let tags: HashSet<_> = self.slots.iter().flat_map(|(_, slot)| slot.tags.iter()).collect();
-        assert_eq!((self.usage.entries, self.usage.bytes), (entries as u64, bytes), "usage");
-        assert!(bytes <= self.bound, "{bytes} bytes held of {}", self.bound);
-        assert_eq!(self.by_variant.len(), entries, "table");
+        let Self { slots, usage, bound, .. } = self;
+        let (entries, bytes) = (slots.len(), slots.iter().map(|(_, slot)| slot.cost()).sum::<u64>());
+        let tags: HashSet<_> = slots.iter().flat_map(|(_, slot)| slot.label().tags()).collect();
+        assert_eq!((usage.entries, usage.bytes), (entries as u64, bytes), "usage");
+        assert!(bytes <= *bound, "{bytes} bytes held of {bound}");
+        assert_eq!(self.by_name.len(), entries, "table");
         assert_eq!((self.ordered.len(), self.deadlines.len()), (entries, entries), "orders");
-        assert_eq!(self.eviction.recount(), (entries, bytes), "eviction");
-        assert_eq!((self.tags.len(), self.tags.postings()), (tags.len(), postings), "tags");
+        assert_eq!(self.eviction.recount(slots), (entries, bytes), "eviction");
+        assert_eq!(self.tags.len(), tags.len(), "tags");
     }
 
     fn validate_indexes(&self) {
-        for (id, slot) in &self.slots {
-            let id = id as Id;
-            assert_eq!(self.lookup(&slot.variant), Some(id), "{} is found", slot.key);
-            assert!(self.ordered.of_key(&slot.key).contains(&id), "{} is in order", slot.key);
-            for &tag in &slot.tags {
-                assert!(self.tags.entries(self.tags.name(tag)).contains(&id), "{} is tagged", slot.key);
-            }
+        let Self { slots, ordered, tags, .. } = self;
+        let mut tagged: HashMap<&str, Vec<Id>> = HashMap::new();
+        for (id, slot) in slots.iter() {
+            let key = slot.label().key();
+            assert_eq!(self.lookup(slot.name()), Some(id), "{key} is found");
+            assert!(ordered.of_key(key, slots).contains(&id), "{key} is in order");
+            assert_eq!(slot.label().tags().count(), slot.links.len(), "{key} has a link for each tag");
+            slot.label().tags().for_each(|tag| tagged.entry(tag).or_default().push(id));
+        }
+        for (tag, mut ids) in tagged {
+            let mut known: Vec<_> = tags.entries(tag, slots).collect();
+            known.sort_unstable();
+            ids.sort_unstable();
+            assert_eq!(known, ids, "tagged {tag}");
         }
     }
 
     fn validate_variants(&self) {
         let mut counted: HashMap<(Digest, &Selecting), usize> = HashMap::new();
-        for (_, slot) in &self.slots {
-            if let Some((digest, vary)) = slot.varied.as_deref() {
-                *counted.entry((*digest, vary)).or_default() += 1;
+        for (_, slot) in self.slots.iter() {
+            if let Some(Varied { key, vary, .. }) = slot.varied.as_deref() {
+                *counted.entry((*key, vary)).or_default() += 1;
             }
         }
         let known: HashMap<(Digest, &Selecting), usize> =

@@ -1,7 +1,8 @@
 //! An entry, and what it costs to keep.
 
+use super::label::Label;
 use crate::key::{Digest, Selecting};
-use crate::policy::{Freshness, Stored};
+use crate::policy::{Freshness, Parts, Stored};
 
 /// An entry on its way into the store.
 #[derive(Debug)]
@@ -18,29 +19,44 @@ pub struct Entry {
     pub tags: Vec<String>,
     /// Its times.
     pub times: Freshness,
-    /// The response.
-    pub stored: Stored,
+    /// The head of the response; the body is given when it is put.
+    pub head: Stored,
 }
 
 /// What an entry costs beyond its key, head, body and tags, in bytes: its place in the slab, the tables, the
 /// order and the indexes, and what the allocator adds. A test compares it with what is really allocated.
-const ENTRY_OVERHEAD: usize = 432;
+const ENTRY_OVERHEAD: usize = 216;
 
 /// What a tag of an entry costs beyond its name.
-const TAG_OVERHEAD: usize = 144;
+const TAG_OVERHEAD: usize = 26;
+
+/// What selecting fields of its own cost an entry beyond their names.
+const VARY_OVERHEAD: usize = 464;
 
 impl Entry {
-    /// What the caller gave, in bytes: key, head, body, tags.
+    /// What the caller gave without the body, in bytes: key, head, tags.
     pub(super) fn payload_bytes(&self) -> u64 {
         let tags: usize = self.tags.iter().map(String::len).sum();
-        let body = self.stored.body().map_or(0, <[u8]>::len);
-        (self.key.len() + self.stored.head().len() + body + tags) as u64
+        (self.key.len() + self.head.head().len() + tags) as u64
     }
 
-    /// What the store adds to that, in bytes.
-    pub(super) fn overhead_bytes(&self) -> u64 {
-        // A variant may be the only one of its kind, and then the fields that select it are held twice.
-        let varied = if self.vary.is_empty() { 0 } else { ENTRY_OVERHEAD + 2 * self.vary.names.heap_bytes() };
-        (ENTRY_OVERHEAD + varied + self.tags.len() * TAG_OVERHEAD) as u64
+    /// What the entry costs without its body.
+    pub(super) fn cost_without_body(&self) -> u64 {
+        let label = Label::bytes(&self.key, &self.tags);
+        let vary = Some(&self.vary).filter(|vary| !vary.is_empty());
+        cost(label + self.head.head().len(), self.tags.len(), vary)
     }
+
+    /// The response as it is kept, with its body and what the indexes look for in it.
+    pub(super) fn sealed(&self, body: Option<Parts<'_>>) -> Stored {
+        let label = Label::written(&self.key, &self.tags);
+        Stored::labelled(&label, self.head.status(), self.head.head(), body)
+    }
+}
+
+/// What an entry of this many bytes and tags costs, which is selected by fields of its own where there are any.
+pub(super) fn cost(bytes: usize, tags: usize, vary: Option<&Selecting>) -> u64 {
+    // A variant may be the only one of its kind, and then the fields that select it are held twice.
+    let varied = vary.map_or(0, |vary| VARY_OVERHEAD + 2 * vary.names.heap_bytes());
+    (bytes + ENTRY_OVERHEAD + varied + tags * TAG_OVERHEAD) as u64
 }

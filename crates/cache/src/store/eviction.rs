@@ -4,10 +4,9 @@
 //! main queue, one that is not leaves, and only its fingerprint stays for a while: should it return, it goes to
 //! the main queue at once. A hit costs one atomic store and no order changes, so reads share a lock.
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
-use hashbrown::HashSet;
+use super::ghosts::Ghosts;
 
 /// Names an entry in its store.
 pub(crate) type Id = u32;
@@ -16,20 +15,29 @@ const NONE: Id = Id::MAX;
 const MOST_USED: u8 = 3;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum At {
     Nowhere,
     Small,
     Main,
 }
 
+/// An entry's place in the order.
 #[derive(Debug)]
-struct Node {
+pub(crate) struct Place {
     newer: Id,
     older: Id,
-    weight: u64,
-    fingerprint: u64,
-    place: Place,
+    at: At,
     used: AtomicU8,
+}
+
+/// What the order reads of the entries, and where it writes their places.
+pub(crate) trait Queued {
+    fn place(&self, id: Id) -> &Place;
+    fn place_mut(&mut self, id: Id) -> &mut Place;
+    /// Bytes that the entry takes, which do not change while it is in the order.
+    fn weight(&self, id: Id) -> u64;
+    /// What it is known by when it has left.
+    fn fingerprint(&self, id: Id) -> u64;
 }
 
 #[derive(Debug)]
@@ -43,7 +51,6 @@ struct Queue {
 /// The order of eviction.
 #[derive(Debug)]
 pub(crate) struct Eviction {
-    nodes: Vec<Node>,
     small: Queue,
     main: Queue,
     small_share: u64,
@@ -53,128 +60,102 @@ pub(crate) struct Eviction {
 /// How an entry came by its place, to be given to the one that replaces it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Standing {
-    place: Place,
+    at: At,
     used: u8,
+}
+
+impl Place {
+    /// The place of an entry that has not entered the order.
+    pub(crate) fn nowhere() -> Self {
+        Self { newer: NONE, older: NONE, at: At::Nowhere, used: AtomicU8::new(0) }
+    }
+
+    /// Notes that the entry was read.
+    pub(crate) fn touch(&self) {
+        let times = self.used.load(Relaxed);
+        if times < MOST_USED {
+            self.used.store(times + 1, Relaxed);
+        }
+    }
 }
 
 impl Eviction {
     /// An order for a store of `bound` bytes.
     pub(crate) fn new(bound: u64) -> Self {
         let queue = || Queue { newest: NONE, oldest: NONE, weight: 0, len: 0 };
-        Self {
-            nodes: Vec::new(),
-            small: queue(),
-            main: queue(),
-            small_share: bound / 10,
-            ghosts: Ghosts::default(),
-        }
+        Self { small: queue(), main: queue(), small_share: bound / 10, ghosts: Ghosts::default() }
     }
 
     /// Enters `id`, which replaces an entry of `standing` where there was one.
-    pub(crate) fn insert(&mut self, id: Id, weight: u64, fingerprint: u64, standing: Option<Standing>) {
-        let returned = self.ghosts.forget(fingerprint);
-        let (place, used) = match standing {
-            Some(Standing { place, used }) => (place, used.saturating_add(1).min(MOST_USED)),
-            None if returned => (Place::Main, 0),
-            None => (Place::Small, 0),
+    pub(crate) fn insert(&mut self, id: Id, standing: Option<Standing>, entries: &mut impl Queued) {
+        let returned = self.ghosts.forget(entries.fingerprint(id));
+        let (at, used) = match standing {
+            Some(Standing { at, used }) => (at, used.saturating_add(1).min(MOST_USED)),
+            None if returned => (At::Main, 0),
+            None => (At::Small, 0),
         };
-        let node =
-            Node { newer: NONE, older: NONE, weight, fingerprint, place: Place::Nowhere, used: used.into() };
-        let at = id as usize;
-        if at >= self.nodes.len() {
-            self.grow_to(at + 1);
-        }
-        self.nodes[at] = node;
-        self.link(id, place);
-    }
-
-    /// Places there are, taken and vacant.
-    pub(crate) fn places(&self) -> usize {
-        self.nodes.len()
-    }
-
-    fn grow_to(&mut self, len: usize) {
-        let vacant = || Node {
-            newer: NONE,
-            older: NONE,
-            weight: 0,
-            fingerprint: 0,
-            place: Place::Nowhere,
-            used: AtomicU8::new(0),
-        };
-        if len > self.nodes.capacity() {
-            self.nodes.reserve_exact(len / 8 + 16);
-        }
-        self.nodes.resize_with(len, vacant);
-    }
-
-    /// Notes that `id` was read.
-    pub(crate) fn touch(&self, id: Id) {
-        let used = &self.nodes[id as usize].used;
-        let times = used.load(Relaxed);
-        if times < MOST_USED {
-            used.store(times + 1, Relaxed);
-        }
+        *entries.place_mut(id).used.get_mut() = used;
+        self.link(id, at, entries);
     }
 
     /// Takes `id` out of the order.
-    pub(crate) fn remove(&mut self, id: Id) -> Standing {
-        let node = &self.nodes[id as usize];
-        let standing = Standing { place: node.place, used: node.used.load(Relaxed) };
-        self.unlink(id);
+    pub(crate) fn remove(&mut self, id: Id, entries: &mut impl Queued) -> Standing {
+        let place = entries.place(id);
+        let standing = Standing { at: place.at, used: place.used.load(Relaxed) };
+        self.unlink(id, entries);
         standing
     }
 
     /// Takes the entry out whose turn it is to leave.
-    pub(crate) fn evict(&mut self) -> Option<Id> {
+    pub(crate) fn evict(&mut self, entries: &mut impl Queued) -> Option<Id> {
         loop {
             let from_small = self.small.weight > self.small_share || self.main.len == 0;
             let id = if from_small { self.small.oldest } else { self.main.oldest };
             if id == NONE {
                 return None;
             }
-            let node = &mut self.nodes[id as usize];
-            let used = *node.used.get_mut();
-            let fingerprint = node.fingerprint;
-            *node.used.get_mut() = if from_small { 0 } else { used.saturating_sub(1) };
-            self.unlink(id);
-            if used > 0 {
-                self.link(id, Place::Main);
+            let used = entries.place_mut(id).used.get_mut();
+            let times = *used;
+            *used = if from_small { 0 } else { times.saturating_sub(1) };
+            self.unlink(id, entries);
+            if times > 0 {
+                self.link(id, At::Main, entries);
                 continue;
             }
             if from_small {
-                self.ghosts.remember(fingerprint, self.small.len + self.main.len);
+                self.ghosts.remember(entries.fingerprint(id), self.small.len + self.main.len);
             }
             return Some(id);
         }
     }
 
-    fn queue(&mut self, place: Place) -> Option<&mut Queue> {
-        match place {
-            Place::Nowhere => None,
-            Place::Small => Some(&mut self.small),
-            Place::Main => Some(&mut self.main),
+    fn queue(&mut self, at: At) -> Option<&mut Queue> {
+        match at {
+            At::Nowhere => None,
+            At::Small => Some(&mut self.small),
+            At::Main => Some(&mut self.main),
         }
     }
 
-    fn link(&mut self, id: Id, place: Place) {
-        let weight = self.nodes[id as usize].weight;
-        let Some(queue) = self.queue(place) else { return };
+    fn link(&mut self, id: Id, at: At, entries: &mut impl Queued) {
+        let weight = entries.weight(id);
+        let Some(queue) = self.queue(at) else { return };
         let second = std::mem::replace(&mut queue.newest, id);
         queue.weight += weight;
         queue.len += 1;
         if second == NONE {
             queue.oldest = id;
         } else {
-            self.nodes[second as usize].newer = id;
+            entries.place_mut(second).newer = id;
         }
-        let node = &mut self.nodes[id as usize];
-        (node.older, node.newer, node.place) = (second, NONE, place);
+        let place = entries.place_mut(id);
+        (place.older, place.newer, place.at) = (second, NONE, at);
     }
 
-    fn unlink(&mut self, id: Id) {
-        let Node { newer, older, weight, place, .. } = self.nodes[id as usize];
-        let Some(queue) = self.queue(place) else { return };
+    fn unlink(&mut self, id: Id, entries: &mut impl Queued) {
+        let weight = entries.weight(id);
+        let &Place { newer, older, at, .. } = entries.place(id);
+        let Some(queue) = self.queue(at) else { return };
         queue.weight -= weight;
         queue.len -= 1;
         if newer == NONE {
@@ -184,52 +165,26 @@ impl Eviction {
             queue.oldest = newer;
         }
         if newer != NONE {
-            self.nodes[newer as usize].older = older;
+            entries.place_mut(newer).older = older;
         }
         if older != NONE {
-            self.nodes[older as usize].newer = newer;
+            entries.place_mut(older).newer = newer;
         }
-        self.nodes[id as usize].place = Place::Nowhere;
+        entries.place_mut(id).at = At::Nowhere;
     }
 
     /// Number and weight of the entries in the order, counted anew.
-    pub(crate) fn recount(&self) -> (usize, u64) {
+    pub(crate) fn recount(&self, entries: &impl Queued) -> (usize, u64) {
         let (mut len, mut weight) = (0, 0);
         for oldest in [self.small.oldest, self.main.oldest] {
             let mut id = oldest;
             while id != NONE {
-                let node = &self.nodes[id as usize];
                 len += 1;
-                weight += node.weight;
-                id = node.newer;
+                weight += entries.weight(id);
+                id = entries.place(id).newer;
             }
         }
         (len, weight)
-    }
-}
-
-/// Fingerprints of entries that left unread, as many as there are entries.
-#[derive(Debug, Default)]
-struct Ghosts {
-    order: VecDeque<u64>,
-    known: HashSet<u64>,
-}
-
-impl Ghosts {
-    fn remember(&mut self, fingerprint: u64, most: usize) {
-        if self.known.insert(fingerprint) {
-            self.order.push_back(fingerprint);
-        }
-        while self.order.len() > most {
-            if let Some(oldest) = self.order.pop_front() {
-                self.known.remove(&oldest);
-            }
-        }
-    }
-
-    /// Whether the fingerprint was known. Its place in the order stays until it comes up, so that this is cheap.
-    fn forget(&mut self, fingerprint: u64) -> bool {
-        self.known.remove(&fingerprint)
     }
 }
 
@@ -237,18 +192,55 @@ impl Ghosts {
 mod tests {
     use super::*;
 
-    fn filled(weights: &[u64]) -> Eviction {
-        let mut order = Eviction::new(100);
-        for (id, &weight) in weights.iter().enumerate() {
-            order.insert(id as Id, weight, id as u64, None);
+    /// Places and weights by id, which is the fingerprint too.
+    struct Entries(Vec<(Place, u64)>);
+
+    impl Queued for Entries {
+        fn place(&self, id: Id) -> &Place {
+            &self.0[id as usize].0
         }
+
+        fn place_mut(&mut self, id: Id) -> &mut Place {
+            &mut self.0[id as usize].0
+        }
+
+        fn weight(&self, id: Id) -> u64 {
+            self.0[id as usize].1
+        }
+
+        fn fingerprint(&self, id: Id) -> u64 {
+            u64::from(id)
+        }
+    }
+
+    /// An order for 100 bytes and its entries.
+    struct Filled(Eviction, Entries);
+
+    impl Filled {
+        fn evict(&mut self) -> Option<Id> {
+            self.0.evict(&mut self.1)
+        }
+
+        fn insert(&mut self, id: Id) {
+            self.0.insert(id, None, &mut self.1);
+        }
+
+        fn remove(&mut self, id: Id) -> Standing {
+            self.0.remove(id, &mut self.1)
+        }
+    }
+
+    fn filled(weights: &[u64]) -> Filled {
+        let entries = weights.iter().map(|&weight| (Place::nowhere(), weight)).collect();
+        let mut order = Filled(Eviction::new(100), Entries(entries));
+        (0..weights.len() as Id).for_each(|id| order.insert(id));
         order
     }
 
     #[test]
     fn the_oldest_unread_entry_leaves_first() {
         let mut order = filled(&[20, 20, 20]);
-        order.touch(0);
+        order.1.place(0).touch();
         assert_eq!(order.evict(), Some(1));
         assert_eq!(order.evict(), Some(2));
         assert_eq!(order.evict(), Some(0));
@@ -257,10 +249,11 @@ mod tests {
 
     #[test]
     fn an_entry_that_returns_soon_is_kept_before_new_ones() {
-        let mut order = filled(&[20, 20]);
+        let mut order = filled(&[20, 20, 20]);
+        order.remove(2);
         assert_eq!(order.evict(), Some(0));
-        order.insert(0, 20, 0, None);
-        order.insert(2, 20, 2, None);
+        order.insert(0);
+        order.insert(2);
         assert_eq!([order.evict(), order.evict()], [Some(1), Some(2)]);
         assert_eq!(order.evict(), Some(0));
     }
@@ -269,8 +262,9 @@ mod tests {
     fn what_replaces_an_entry_keeps_its_standing() {
         let mut order = filled(&[20, 20]);
         let standing = order.remove(0);
-        order.insert(0, 30, 0, Some(standing));
-        assert_eq!(order.recount(), (2, 50));
+        order.1.0[0].1 = 30;
+        order.0.insert(0, Some(standing), &mut order.1);
+        assert_eq!(order.0.recount(&order.1), (2, 50));
         assert_eq!(order.evict(), Some(1));
     }
 
@@ -278,7 +272,7 @@ mod tests {
     fn removal_from_the_middle_leaves_the_order_whole() {
         let mut order = filled(&[1, 2, 3]);
         order.remove(1);
-        assert_eq!(order.recount(), (2, 4));
+        assert_eq!(order.0.recount(&order.1), (2, 4));
         assert_eq!([order.evict(), order.evict(), order.evict()], [Some(0), Some(2), None]);
     }
 }

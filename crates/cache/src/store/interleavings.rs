@@ -27,8 +27,6 @@ fn store() -> Arc<Memory> {
 fn put(store: &Memory, body: &str, since: u64, stored_at: i64) -> bool {
     let times =
         Freshness { stored_at, initial_age: 0, lifetime: 5_000, stale_window: 60, ..Freshness::default() };
-    let mut stored = Stored::new(200, "\n".into());
-    stored.set_body(Some([body.as_bytes()]));
     let key = key();
     let (digest, tags) = (key.digest(), vec!["t".into()]);
     let entry = Entry {
@@ -38,9 +36,9 @@ fn put(store: &Memory, body: &str, since: u64, stored_at: i64) -> bool {
         vary: Selecting::default(),
         tags,
         times,
-        stored,
+        head: Stored::new(200, "\n"),
     };
-    store.put(entry, since, stored_at).is_ok()
+    store.put(entry, Some(&[body.as_bytes()]), since, stored_at).is_ok()
 }
 
 fn get(store: &Memory) -> Found {

@@ -1,14 +1,15 @@
 //! The memory store: everything under one lock, so that entries, indexes, order and fence agree at every moment
 //! anyone can look. Reads share the lock.
 
-use std::sync::Arc;
+use std::slice;
 
 use super::entry::Entry;
-use super::selection::Selection;
+use super::selection::{Held, Selection};
 use super::shelves::Shelves;
 use crate::field::lines::{Fields, Untold};
-use crate::key::{Digest, Key};
-use crate::policy::{Freshness, Refused, Reuse, State, Stored};
+use crate::index::MOST_TAGS;
+use crate::key::Key;
+use crate::policy::{Freshness, Parts, Refused, Reuse, State, Stored};
 use crate::sync::RwLock;
 
 /// How much a store may hold.
@@ -56,7 +57,7 @@ pub struct Usage {
 #[derive(Debug)]
 pub(crate) enum Found {
     /// A response to answer with, fresh or stale.
-    Entry(Arc<Stored>, Freshness, State),
+    Entry(Stored, Freshness, State),
     /// A stale entry that the caller is elected to refresh, seen with the sequence of purges at `since`.
     Elected { since: u64 },
     /// No entry, seen with the sequence of purges at `since`.
@@ -113,27 +114,28 @@ impl Memory {
         self.shelves.read().sequence()
     }
 
-    /// How many bytes of body `entry`, which has none yet, may still take.
+    /// How many bytes of body `entry` may take.
     pub fn room(&self, entry: &Entry) -> u64 {
-        let payload = entry.payload_bytes();
-        let by_entry = self.bounds.entry_bytes.saturating_sub(payload);
-        by_entry.min(self.bounds.bytes.saturating_sub(payload + entry.overhead_bytes()))
+        let by_entry = self.bounds.entry_bytes.saturating_sub(entry.payload_bytes());
+        by_entry.min(self.bounds.bytes.saturating_sub(entry.cost_without_body()))
     }
 
-    /// Stores `entry`, in place of the same variant of the same key. `since` is where the sequence of purges stood
+    /// Stores `entry` with its body, in place of the same variant of the same key. `since` is where the sequence of purges stood
     /// when its content began to be computed.
     ///
     /// # Errors
     /// [`NotStored`] where the entry exceeds a bound or was purged since; nothing has changed then.
-    pub fn put(&self, entry: Entry, since: u64, now: i64) -> Result<(), NotStored> {
-        let cost = self.cost(&entry)?;
-        self.shelves.write().put(entry, cost, since, now)
+    pub fn put(&self, entry: Entry, body: Option<Parts<'_>>, since: u64, now: i64) -> Result<(), NotStored> {
+        let cost = self.cost(&entry, body)?;
+        let stored = entry.sealed(body);
+        self.shelves.write().put(entry, stored, cost, since, now)
     }
 
-    fn cost(&self, entry: &Entry) -> Result<u64, NotStored> {
-        let payload = entry.payload_bytes();
-        let cost = payload + entry.overhead_bytes();
-        if payload > self.bounds.entry_bytes || cost > self.bounds.bytes {
+    fn cost(&self, entry: &Entry, body: Option<Parts<'_>>) -> Result<u64, NotStored> {
+        let body: u64 = body.unwrap_or_default().iter().map(|part| part.len() as u64).sum();
+        let (payload, cost) = (entry.payload_bytes() + body, entry.cost_without_body() + body);
+        let is_too_large = payload > self.bounds.entry_bytes || cost > self.bounds.bytes;
+        if is_too_large || entry.tags.len() > MOST_TAGS {
             return Err(NotStored::Refused(Refused::TooLarge));
         }
         Ok(cost)
@@ -152,38 +154,35 @@ impl Memory {
     }
 
     /// A refresh of the entry has failed: the next is put off.
-    pub(crate) fn put_off(&self, variant: &Digest, stored: &Arc<Stored>, now: i64) {
-        self.shelves.read().put_off(variant, stored, now);
+    pub(crate) fn put_off(&self, held: &Held, now: i64) {
+        self.shelves.read().put_off(held, now);
     }
 
     /// Who has been elected to refresh the entry will not.
-    pub(crate) fn call_off(&self, variant: &Digest, stored: &Arc<Stored>) {
-        self.shelves.read().call_off(variant, stored);
+    pub(crate) fn call_off(&self, held: &Held) {
+        self.shelves.read().call_off(held);
     }
 
-    /// Removes the entry that has `stored`.
-    pub(crate) fn retire(&self, variant: &Digest, stored: &Arc<Stored>) {
-        self.shelves.write().retire(variant, stored);
+    /// Removes the entry.
+    pub(crate) fn retire(&self, held: &Held) {
+        self.shelves.write().retire(held);
     }
 
     /// The entries of a key, the one put last first, each as it would be put anew but for its body.
-    pub(crate) fn standing(&self, key: &Key) -> Vec<(Arc<Stored>, Entry)> {
+    pub(crate) fn standing(&self, key: &Key) -> Vec<(Held, Entry)> {
         self.shelves.read().standing(key)
     }
 
-    /// Puts `entry` in the place of the one that has `stored`, on the terms of [`put`](Self::put).
+    /// Puts `entry`, with the body that is there, in the place of the one that is `held`, on the terms of [`put`](Self::put).
     ///
     /// # Errors
     /// As for [`put`](Self::put), and where it is no longer there.
-    pub(crate) fn replace(
-        &self,
-        stored: &Arc<Stored>,
-        entry: Entry,
-        since: u64,
-        now: i64,
-    ) -> Result<(), NotStored> {
-        let cost = self.cost(&entry)?;
-        self.shelves.write().replace(stored, entry, cost, since, now)
+    pub(crate) fn replace(&self, held: &Held, entry: Entry, since: u64, now: i64) -> Result<(), NotStored> {
+        let body = held.stored.body();
+        let body = body.as_ref().map(slice::from_ref);
+        let cost = self.cost(&entry, body)?;
+        let stored = entry.sealed(body);
+        self.shelves.write().replace(held, (entry, stored), cost, since, now)
     }
 
     /// Removes every entry for the canonical `url`, and holds writes back that began before.

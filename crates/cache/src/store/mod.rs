@@ -7,14 +7,17 @@
 mod audit;
 mod entry;
 mod eviction;
+mod ghosts;
 #[cfg(all(test, loom))]
 mod interleavings;
+mod label;
 mod memory;
 mod purge;
 mod selection;
 mod shelves;
+mod slots;
 
 pub use entry::Entry;
 pub(crate) use memory::Found;
 pub use memory::{Bounds, Memory, NotStored, Selector, Usage};
-pub(crate) use selection::{Selected, Selection};
+pub(crate) use selection::{Held, Selected, Selection};

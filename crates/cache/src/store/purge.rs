@@ -26,7 +26,7 @@ impl Shelves {
     pub(super) fn purge(&mut self, selector: &Selector, now: i64) -> (u64, Option<Self>) {
         self.fence_off(selector);
         if selector.everything && !selector.soft {
-            let live = self.slots.len() - self.deadlines.count_due(now);
+            let live = self.slots.len() - self.deadlines.count_due(now, &self.slots);
             return (live as u64, Some(self.clear()));
         }
         let mut purged = 0;
@@ -59,12 +59,14 @@ impl Shelves {
     }
 
     fn selected(&self, selector: &Selector) -> HashSet<Id> {
+        let Self { slots, tags, ordered, .. } = self;
         if selector.everything {
-            return self.slots.iter().map(|(id, _)| id as Id).collect();
+            return slots.iter().map(|(id, _)| id).collect();
         }
-        let mut selected: HashSet<Id> = selector.tags.iter().flat_map(|tag| self.tags.entries(tag)).collect();
-        selected.extend(selector.key.iter().flat_map(|key| self.ordered.of_key(key)));
-        selected.extend(selector.prefix.iter().flat_map(|prefix| self.ordered.with_prefix(prefix)));
+        let mut selected: HashSet<Id> =
+            selector.tags.iter().flat_map(|tag| tags.entries(tag, slots)).collect();
+        selected.extend(selector.key.iter().flat_map(|key| ordered.of_key(key, slots)));
+        selected.extend(selector.prefix.iter().flat_map(|prefix| ordered.with_prefix(prefix, slots)));
         selected
     }
 
@@ -72,7 +74,7 @@ impl Shelves {
     pub(super) fn invalidate(&mut self, url: &str) -> u64 {
         self.fence.advance();
         self.fence.mark(Purged::Url(url));
-        let stored = self.ordered.with_prefix(&format!("{url}#"));
+        let stored = self.ordered.with_prefix(&format!("{url}#"), &self.slots);
         for &id in &stored {
             self.remove(id);
         }
@@ -81,12 +83,13 @@ impl Shelves {
 
     /// Ends the entry's freshness now. One without a stale window is gone with it.
     fn make_stale(&mut self, id: Id, now: i64) {
-        let slot = &mut self.slots[id as usize];
+        self.deadlines.remove(id, &self.slots);
+        let slot = &mut self.slots[id];
         slot.election.call_off();
-        self.deadlines.remove(slot.times.deadline(), id);
         slot.times = slot.times.stale_from(now);
-        self.deadlines.insert(slot.times.deadline(), id);
-        if slot.times.state(now) == State::Expired {
+        let state = slot.times.state(now);
+        self.deadlines.insert(id, &self.slots);
+        if state == State::Expired {
             self.remove(id);
         }
     }

@@ -1,14 +1,13 @@
 //! What a wrapped handler needs of the store beyond a lookup: entries that are past serving, to validate them, and what
 //! becomes of them then.
 
-use std::sync::Arc;
-
 use super::entry::Entry;
 use super::eviction::Id;
 use super::memory::NotStored;
-use super::shelves::{Shelves, Slot};
+use super::shelves::Shelves;
+use super::slots::Slot;
 use crate::field::lines::{Fields, Untold};
-use crate::key::{Digest, Key};
+use crate::key::Key;
 use crate::policy::{Freshness, Reuse, Stored};
 
 /// What a request selects.
@@ -22,15 +21,29 @@ pub(crate) struct Selection {
     pub(crate) varies: bool,
 }
 
+/// An entry as somebody has seen it. What is done to it later is done if it is still the same, and else to none.
+#[derive(Clone, Debug)]
+pub(crate) struct Held {
+    pub(crate) stored: Stored,
+    id: Id,
+}
+
 /// An entry that a request selects, and what is to be done with it.
 #[derive(Clone, Debug)]
 pub(crate) struct Selected {
-    pub(crate) stored: Arc<Stored>,
+    pub(crate) held: Held,
     pub(crate) times: Freshness,
-    pub(crate) variant: Digest,
     pub(crate) reuse: Reuse,
     /// Whether the caller is the one to refresh it.
     pub(crate) elected: bool,
+}
+
+#[cfg(test)]
+impl Held {
+    /// A response that no store has.
+    pub(crate) fn of(stored: Stored) -> Self {
+        Self { stored, id: Id::MAX }
+    }
 }
 
 impl Shelves {
@@ -46,7 +59,7 @@ impl Shelves {
     ) -> Result<Selection, Untold> {
         let found = self.find_held(key, fields, now)?;
         let selected = found.map(|id| self.judged(id, now, patience, judge)).transpose()?;
-        let varies = self.variants.of_key(key.digest()).next().is_some();
+        let varies = self.variants.of_key(key).next().is_some();
         Ok(Selection { since: self.fence.sequence(), selected, varies })
     }
 
@@ -57,79 +70,79 @@ impl Shelves {
         patience: i64,
         judge: impl Fn(&Freshness) -> Result<Reuse, Untold>,
     ) -> Result<Selected, Untold> {
-        self.eviction.touch(id);
-        let slot = &self.slots[id as usize];
+        let slot = &self.slots[id];
+        slot.place.touch();
         let reuse = judge(&slot.times)?;
         let elected = reuse == Reuse::ServeAndRefresh && slot.election.elects(now, patience);
-        let (stored, times, variant) = (Arc::clone(&slot.stored), slot.times, slot.variant);
-        Ok(Selected { stored, times, variant, reuse, elected })
+        let held = Held { stored: slot.stored.clone(), id };
+        Ok(Selected { held, times: slot.times, reuse, elected })
     }
 
-    fn slot_of(&self, variant: &Digest, stored: &Arc<Stored>) -> Option<&Slot> {
-        let slot = &self.slots[self.lookup(variant)? as usize];
-        Arc::ptr_eq(&slot.stored, stored).then_some(slot)
+    fn still(&self, held: &Held) -> Option<&Slot> {
+        self.slots.get(held.id).filter(|slot| slot.stored.is(&held.stored))
     }
 
     /// A refresh of the entry has failed.
-    pub(super) fn put_off(&self, variant: &Digest, stored: &Arc<Stored>, now: i64) {
-        if let Some(slot) = self.slot_of(variant, stored) {
+    pub(super) fn put_off(&self, held: &Held, now: i64) {
+        if let Some(slot) = self.still(held) {
             slot.election.fail(now);
         }
     }
 
     /// Who has been elected to refresh the entry will not.
-    pub(super) fn call_off(&self, variant: &Digest, stored: &Arc<Stored>) {
-        if let Some(slot) = self.slot_of(variant, stored) {
+    pub(super) fn call_off(&self, held: &Held) {
+        if let Some(slot) = self.still(held) {
             slot.election.call_off();
         }
     }
 
-    /// Removes the entry if it is still the same.
-    pub(super) fn retire(&mut self, variant: &Digest, stored: &Arc<Stored>) {
-        if self.slot_of(variant, stored).is_some()
-            && let Some(id) = self.lookup(variant)
-        {
-            self.remove(id);
+    /// Removes the entry.
+    pub(super) fn retire(&mut self, held: &Held) {
+        if self.still(held).is_some() {
+            self.remove(held.id);
         }
     }
 
-    /// Entries of the key that have this text, as they would be put anew but for their bodies, the one put last first.
-    pub(super) fn standing(&self, key: &Key) -> Vec<(Arc<Stored>, Entry)> {
-        let mut slots: Vec<&Slot> =
-            self.ordered.of_key(key.text()).into_iter().map(|id| &self.slots[id as usize]).collect();
-        slots.sort_unstable_by_key(|slot| std::cmp::Reverse(slot.order));
-        slots.into_iter().map(|slot| (Arc::clone(&slot.stored), self.entry_of(slot, key.digest()))).collect()
+    /// Entries of the key that have this text, each as it would be put anew but for its body, the one put last first.
+    pub(super) fn standing(&self, key: &Key) -> Vec<(Held, Entry)> {
+        let Self { slots, ordered, .. } = self;
+        let mut ids = ordered.of_key(key.text(), slots);
+        ids.sort_unstable_by_key(|&id| std::cmp::Reverse(slots[id].order));
+        let held = |id: Id| Held { stored: slots[id].stored.clone(), id };
+        ids.into_iter().map(|id| (held(id), entry_of(&slots[id], key))).collect()
     }
 
-    fn entry_of(&self, slot: &Slot, digest: Digest) -> Entry {
-        Entry {
-            key: slot.key.to_string(),
-            digest,
-            variant: slot.variant,
-            vary: slot.varied.as_deref().map(|(_, vary)| vary.clone()).unwrap_or_default(),
-            tags: slot.tags.iter().map(|&tag| self.tags.name(tag).to_owned()).collect(),
-            times: slot.times,
-            stored: Stored::new(slot.stored.status, slot.stored.head().to_owned()),
-        }
-    }
-
-    /// Puts `entry` in the place of the one that has `stored`, if that is still there.
+    /// Puts `entry`, whose response is `stored`, in the place of the one that is `held`.
     pub(super) fn replace(
         &mut self,
-        stored: &Arc<Stored>,
-        entry: Entry,
+        held: &Held,
+        (entry, stored): (Entry, Stored),
         cost: u64,
         since: u64,
         now: i64,
     ) -> Result<(), NotStored> {
-        if self.slot_of(&entry.variant, stored).is_none() {
+        if self.still(held).is_none() {
             return Err(NotStored::Fenced);
         }
-        self.put(entry, cost, since, now)
+        self.put(entry, stored, cost, since, now)
     }
 
     /// Whether content passes that was computed when the sequence stood at `since`.
     pub(super) fn passes(&self, since: u64, key: &str, tags: &[String]) -> bool {
         self.fence.passes(since, key, tags.iter().map(String::as_str))
+    }
+}
+
+fn entry_of(slot: &Slot, key: &Key) -> Entry {
+    let digest = key.digest();
+    let varied = slot.varied.as_deref();
+    Entry {
+        key: key.text().to_owned(),
+        digest,
+        variant: varied.map_or(digest, |varied| varied.variant),
+        vary: varied.map(|varied| varied.vary.clone()).unwrap_or_default(),
+        tags: slot.tags(),
+        times: slot.times,
+        head: Stored::new(slot.stored.status(), slot.stored.head()),
     }
 }

@@ -1,44 +1,26 @@
 //! What the lock of the memory store protects.
 
-use std::hash::BuildHasher as _;
-use std::sync::Arc;
-
-use hashbrown::{DefaultHashBuilder, HashTable};
-use slab::Slab;
+use std::hash::{BuildHasher as _, RandomState};
 
 use super::entry::Entry;
-use super::eviction::{Eviction, Id, Standing};
+use super::eviction::{Eviction, Id, Place, Standing};
 use super::memory::{Found, NotStored, Sight, Usage};
+use super::slots::{Slot, Slots, Varied};
 use crate::field::lines::{Fields, Untold};
 use crate::flight::{Election, Fence, PATIENCE_MS};
-use crate::index::{Deadlines, Ordered, TagId, Tags, Variants};
-use crate::key::{Digest, Key, Selecting};
-use crate::policy::{Freshness, State, Stored};
+use crate::index::{Deadlines, Link, Ordered, Table, Tags, Variants};
+use crate::key::{Digest, Key};
+use crate::policy::{State, Stored};
 
 /// What a place without an entry takes: in the slab, the table and the order of eviction, which shrink only together.
-const PLACE_BYTES: u64 = 216;
-
-#[derive(Debug)]
-pub(super) struct Slot {
-    pub(super) key: Arc<str>,
-    pub(super) variant: Digest,
-    /// Where the response has selecting fields of its own: the key's digest, and those fields.
-    pub(super) varied: Option<Box<(Digest, Selecting)>>,
-    pub(super) tags: Box<[TagId]>,
-    pub(super) cost: u64,
-    /// Counts puts, so that of two variants that answer a request the later one is known.
-    pub(super) order: u64,
-    pub(super) times: Freshness,
-    pub(super) election: Election,
-    pub(super) stored: Arc<Stored>,
-}
+const PLACE_BYTES: u64 = 152;
 
 #[derive(Debug)]
 pub(super) struct Shelves {
     pub(super) bound: u64,
-    pub(super) slots: Slab<Slot>,
-    pub(super) by_variant: HashTable<Id>,
-    hasher: DefaultHashBuilder,
+    pub(super) slots: Slots,
+    pub(super) by_name: Table<Id>,
+    hasher: RandomState,
     pub(super) variants: Variants,
     pub(super) ordered: Ordered,
     pub(super) tags: Tags,
@@ -49,13 +31,45 @@ pub(super) struct Shelves {
     puts: u64,
 }
 
+/// What an entry is found by.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Name<'a> {
+    /// The text of its key, for the one entry that answers whatever the request's other fields say.
+    Key(&'a str),
+    /// The digest of its variant.
+    Variant(&'a Digest),
+}
+
+impl Slot {
+    pub(super) fn name(&self) -> Name<'_> {
+        match self.varied.as_deref() {
+            None => Name::Key(self.label().key()),
+            Some(varied) => Name::Variant(&varied.variant),
+        }
+    }
+
+    fn is(&self, name: Name<'_>) -> bool {
+        match (self.varied.as_deref(), name) {
+            (None, Name::Key(key)) => self.label().key() == key,
+            (Some(varied), Name::Variant(variant)) => varied.variant == *variant,
+            (None, Name::Variant(_)) | (Some(_), Name::Key(_)) => false,
+        }
+    }
+}
+
+impl Entry {
+    fn name(&self) -> Name<'_> {
+        if self.vary.is_empty() { Name::Key(&self.key) } else { Name::Variant(&self.variant) }
+    }
+}
+
 impl Shelves {
     pub(super) fn new(bound: u64) -> Self {
         Self {
             bound,
-            slots: Slab::new(),
-            by_variant: HashTable::new(),
-            hasher: DefaultHashBuilder::default(),
+            slots: Slots::default(),
+            by_name: Table::default(),
+            hasher: RandomState::new(),
             variants: Variants::default(),
             ordered: Ordered::default(),
             tags: Tags::default(),
@@ -72,13 +86,13 @@ impl Shelves {
         let Some(id) = self.find_served(key, fields, now)? else {
             return Ok(Found::Nothing { since });
         };
-        let slot = &self.slots[id as usize];
+        let slot = &self.slots[id];
         let state = slot.times.state(now);
         if state == State::Stale && slot.election.elects(now, PATIENCE_MS) {
             return Ok(Found::Elected { since });
         }
-        self.eviction.touch(id);
-        Ok(Found::Entry(Arc::clone(&slot.stored), slot.times, state))
+        slot.place.touch();
+        Ok(Found::Entry(slot.stored.clone(), slot.times, state))
     }
 
     pub(super) fn sequence(&self) -> u64 {
@@ -86,12 +100,8 @@ impl Shelves {
     }
 
     pub(super) fn look(&self, key: &Key, fields: Fields<'_>, now: i64) -> Result<Option<Sight>, Untold> {
-        let found = self.find_served(key, fields, now)?.map(|id| &self.slots[id as usize]);
-        Ok(found.map(|slot| Sight {
-            times: slot.times,
-            tags: slot.tags.iter().map(|&tag| self.tags.name(tag).to_owned()).collect(),
-            bytes: slot.cost,
-        }))
+        let found = self.find_served(key, fields, now)?.map(|id| &self.slots[id]);
+        Ok(found.map(|slot| Sight { times: slot.times, tags: slot.tags(), bytes: slot.cost() }))
     }
 
     /// The entry that answers without being validated.
@@ -111,32 +121,48 @@ impl Shelves {
         fields: Fields<'_>,
         live: impl Fn(&Id) -> bool + Copy,
     ) -> Result<Option<Id>, Untold> {
-        let mut found = self.lookup(&key.digest()).filter(live);
-        for vary in self.variants.of_key(key.digest()) {
+        let mut found = self.lookup(Name::Key(key.text())).filter(live);
+        for vary in self.variants.of_key(key) {
             let variant = key.variant(vary, fields);
-            let variant = variant.map_err(|_| self.variants.untold_of_key(key.digest(), fields))?;
-            let variant = self.lookup(&variant).filter(live);
-            found = found.into_iter().chain(variant).max_by_key(|&id| self.slots[id as usize].order);
+            let variant = variant.map_err(|_| self.variants.untold_of_key(key, fields))?;
+            let variant = self.lookup(Name::Variant(&variant)).filter(live);
+            found = found.into_iter().chain(variant).max_by_key(|&id| self.slots[id].order);
         }
         Ok(found)
     }
 
-    pub(super) fn lookup(&self, variant: &Digest) -> Option<Id> {
-        let hash = self.hasher.hash_one(variant);
-        self.by_variant.find(hash, |&id| self.slots[id as usize].variant == *variant).copied()
+    pub(super) fn lookup(&self, name: Name<'_>) -> Option<Id> {
+        let hash = self.hash(name);
+        self.by_name.find(hash, |&id| self.slots[id].hash == hash && self.slots[id].is(name)).copied()
+    }
+
+    fn hash(&self, name: Name<'_>) -> u64 {
+        match name {
+            Name::Key(key) => self.hasher.hash_one(key),
+            Name::Variant(variant) => self.hasher.hash_one(variant),
+        }
     }
 
     pub(super) fn state(&self, id: Id, now: i64) -> State {
-        self.slots[id as usize].times.state(now)
+        self.slots[id].times.state(now)
     }
 
-    pub(super) fn put(&mut self, entry: Entry, cost: u64, since: u64, now: i64) -> Result<(), NotStored> {
+    /// Stores `entry`, whose response is `stored`, which costs `cost`.
+    pub(super) fn put(
+        &mut self,
+        entry: Entry,
+        stored: Stored,
+        cost: u64,
+        since: u64,
+        now: i64,
+    ) -> Result<(), NotStored> {
         if !self.fence.passes(since, &entry.key, entry.tags.iter().map(String::as_str)) {
             return Err(NotStored::Fenced);
         }
-        let known = self.lookup(&entry.variant);
+        self.puts += 1;
+        let known = self.lookup(entry.name());
         if let Some(id) = known.filter(|&id| self.footprint_renewed(id, cost) <= self.bound) {
-            self.renew(id, entry, cost);
+            self.renew(id, entry, stored);
             return Ok(());
         }
         let standing = known.map(|id| self.remove(id));
@@ -144,85 +170,82 @@ impl Shelves {
         if self.is_vacant() {
             drop(self.clear());
         }
-        self.insert(entry, cost, standing);
+        self.insert(entry, stored, standing);
         Ok(())
     }
 
-    fn insert(&mut self, entry: Entry, cost: u64, standing: Option<Standing>) {
-        let Entry { key, digest, variant, vary, tags, times, stored } = entry;
-        let key: Arc<str> = key.into();
-        let id = self.vacant_id();
-        let tags = tags.iter().map(|tag| self.tags.insert(tag, id)).collect();
-        self.ordered.insert(Arc::clone(&key), id);
-        self.deadlines.insert(times.deadline(), id);
-        self.eviction.insert(id, cost, variant.prefix(), standing);
-        let varied = (!vary.is_empty()).then(|| Box::new((digest, vary)));
-        if let Some((digest, vary)) = varied.as_deref() {
-            self.variants.insert(*digest, vary);
+    fn insert(&mut self, entry: Entry, stored: Stored, standing: Option<Standing>) {
+        let hash = self.hash(entry.name());
+        let Entry { digest, variant, vary, tags, times, .. } = entry;
+        let varied = (!vary.is_empty()).then(|| Box::new(Varied { variant, key: digest, vary }));
+        if let Some(Varied { key, vary, .. }) = varied.as_deref() {
+            self.variants.insert(*key, vary);
         }
-        self.puts += 1;
-        let (order, election, stored) = (self.puts, Election::new(), Arc::new(stored));
-        self.slots.insert(Slot { key, variant, varied, tags, cost, order, times, election, stored });
-        let Self { by_variant, slots, hasher, .. } = self;
-        by_variant
-            .insert_unique(hasher.hash_one(variant), id, |&id| hasher.hash_one(slots[id as usize].variant));
-        self.usage.bytes += cost;
-        self.usage.entries += 1;
+        let Self { slots, ordered, deadlines, eviction, by_name, usage, .. } = self;
+        let id = slots.insert(Slot {
+            stored,
+            hash,
+            varied,
+            links: vec![Link::NONE; tags.len()].into(),
+            order: self.puts,
+            times,
+            election: Election::new(),
+            place: Place::nowhere(),
+        });
+        self.tags.insert(id, slots);
+        ordered.insert(id, slots);
+        deadlines.insert(id, slots);
+        eviction.insert(id, standing, slots);
+        by_name.insert(hash, id, |&id| slots[id].hash);
+        usage.bytes += slots[id].cost();
+        usage.entries += 1;
     }
 
-    /// Puts `entry` in the place of the one of the same variant, whose key and place in most indexes it has.
-    fn renew(&mut self, id: Id, entry: Entry, cost: u64) {
+    /// Puts `entry` in the place of the one of the same name, which stays in the orders that go by name.
+    fn renew(&mut self, id: Id, entry: Entry, stored: Stored) {
         let Self { slots, variants, tags, deadlines, eviction, usage, .. } = self;
-        let slot = &mut slots[id as usize];
-        let standing = eviction.remove(id);
-        eviction.insert(id, cost, entry.variant.prefix(), Some(standing));
-        deadlines.remove(slot.times.deadline(), id);
-        deadlines.insert(entry.times.deadline(), id);
-        if !slot.tags.iter().map(|&tag| tags.name(tag)).eq(&entry.tags) {
-            slot.tags.iter().for_each(|&tag| tags.remove(tag, id));
-            slot.tags = entry.tags.iter().map(|tag| tags.insert(tag, id)).collect();
+        let standing = eviction.remove(id, slots);
+        deadlines.remove(id, slots);
+        usage.bytes -= slots[id].cost();
+        let retagged = !slots[id].label().tags().eq(entry.tags.iter().map(String::as_str));
+        if retagged {
+            tags.remove(id, slots);
         }
-        if let Some((digest, vary)) = slot.varied.as_deref_mut() {
-            variants.insert(*digest, &entry.vary);
-            variants.remove(*digest, vary);
+        let slot = &mut slots[id];
+        if let Some(Varied { key, vary, .. }) = slot.varied.as_deref_mut() {
+            variants.insert(*key, &entry.vary);
+            variants.remove(*key, vary);
             *vary = entry.vary;
         }
-        usage.bytes = usage.bytes - slot.cost + cost;
-        self.puts += 1;
-        (slot.cost, slot.order, slot.times) = (cost, self.puts, entry.times);
-        (slot.election, slot.stored) = (Election::new(), Arc::new(entry.stored));
-    }
-
-    /// The id of the next slot. The slab grows by an eighth, so that what it reserves stays in proportion to the bound.
-    fn vacant_id(&mut self) -> Id {
-        let len = self.slots.len();
-        if len == self.slots.capacity() {
-            self.slots.reserve_exact(len / 8 + 16);
+        (slot.order, slot.times) = (self.puts, entry.times);
+        (slot.election, slot.stored) = (Election::new(), stored);
+        if retagged {
+            slot.links = vec![Link::NONE; entry.tags.len()].into();
+            tags.insert(id, slots);
         }
-        self.slots.vacant_key() as Id
+        usage.bytes += slots[id].cost();
+        deadlines.insert(id, slots);
+        eviction.insert(id, Some(standing), slots);
     }
 
     pub(super) fn remove(&mut self, id: Id) -> Standing {
-        let slot = self.slots.remove(id as usize);
-        let hash = self.hasher.hash_one(slot.variant);
-        if let Ok(found) = self.by_variant.find_entry(hash, |&known| known == id) {
-            found.remove();
+        let Self { slots, variants, tags, ordered, deadlines, eviction, by_name, usage, .. } = self;
+        by_name.remove(slots[id].hash, |&known| known == id);
+        tags.remove(id, slots);
+        ordered.remove(id, slots);
+        deadlines.remove(id, slots);
+        if let Some(Varied { key, vary, .. }) = slots[id].varied.as_deref() {
+            variants.remove(*key, vary);
         }
-        for tag in &slot.tags {
-            self.tags.remove(*tag, id);
-        }
-        self.ordered.remove(slot.key, id);
-        self.deadlines.remove(slot.times.deadline(), id);
-        if let Some((digest, vary)) = slot.varied.as_deref() {
-            self.variants.remove(*digest, vary);
-        }
-        self.usage.bytes -= slot.cost;
-        self.usage.entries -= 1;
-        self.eviction.remove(id)
+        usage.bytes -= slots[id].cost();
+        usage.entries -= 1;
+        let standing = eviction.remove(id, slots);
+        slots.remove(id);
+        standing
     }
 
     fn expire_one(&mut self, now: i64) -> bool {
-        let due = self.deadlines.due(now);
+        let due = self.deadlines.due(now, &self.slots);
         if let Some(id) = due {
             self.remove(id);
             self.usage.expirations += 1;
@@ -231,7 +254,7 @@ impl Shelves {
     }
 
     fn evict_one(&mut self) -> bool {
-        let evicted = self.eviction.evict();
+        let evicted = self.eviction.evict(&mut self.slots);
         if let Some(id) = evicted {
             self.remove(id);
             self.usage.evictions += 1;
@@ -241,7 +264,7 @@ impl Shelves {
 
     /// Whether there are places left and nothing in them.
     pub(super) fn is_vacant(&self) -> bool {
-        self.slots.is_empty() && self.eviction.places() > 0
+        self.slots.len() == 0 && self.slots.places() > 0
     }
 
     /// Begins anew with empty containers, and hands the old ones back.
@@ -262,19 +285,17 @@ impl Shelves {
         if self.is_vacant() {
             drop(self.clear());
         }
-        self.deadlines.due(now).is_some()
+        self.deadlines.due(now, &self.slots).is_some()
     }
 
     /// Bytes of the entries, of one more of `cost`, and of the places that entries have left behind and it does not take.
     fn footprint_with(&self, cost: u64) -> u64 {
-        let vacant = self.eviction.places() - self.slots.len();
-        self.usage.bytes + cost + vacant.saturating_sub(1) as u64 * PLACE_BYTES
+        self.usage.bytes + cost + self.slots.vacant().saturating_sub(1) as u64 * PLACE_BYTES
     }
 
     /// The same where the entry of `id` is renewed and costs as much then.
     fn footprint_renewed(&self, id: Id, cost: u64) -> u64 {
-        let vacant = self.eviction.places() - self.slots.len();
-        self.usage.bytes - self.slots[id as usize].cost + cost + vacant as u64 * PLACE_BYTES
+        self.usage.bytes - self.slots[id].cost() + cost + self.slots.vacant() as u64 * PLACE_BYTES
     }
 
     pub(super) fn usage(&mut self, now: i64) -> Usage {

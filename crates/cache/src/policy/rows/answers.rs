@@ -1,7 +1,5 @@
 //! What an answer from the store says in its head (RFC 9110, section 15; RFC 9111, section 5.1).
 
-use std::sync::Arc;
-
 use super::{NOW, hold, request_block, response_block};
 use crate::field::lines::Fields;
 use crate::policy::{Answer, Freshness, Stored};
@@ -18,11 +16,10 @@ const UNSATISFIABLE: &str = "range: bytes=10-";
 /// The answer to a request 7.9 seconds after the response: its status and head.
 fn answer(method: &str, request: &str, response: &str) -> (u16, String) {
     let (status, fields) = response_block(response);
-    let mut stored = Stored::new(status, format!("\n{fields}"));
-    stored.set_body(Some([b"0123456789".as_slice()]));
+    let stored = Stored::new(status, &format!("\n{fields}")).with_body(Some(&[b"0123456789"]));
     let times = Freshness { stored_at: NOW, initial_age: 5_000, lifetime: 60_000, ..Freshness::default() };
     let request = request_block(request);
-    let answer = Answer::new(Arc::new(stored), times, method, Fields::new(&request), NOW + 7_900)
+    let answer = Answer::new(stored, times, method, Fields::new(&request), NOW + 7_900)
         .expect("the request tells enough");
     let answer = if method == "HEAD" { answer.without_body() } else { answer };
     let mut head = String::new();

@@ -13,8 +13,7 @@ fn condition((method, request, response): (&str, &str, &str)) -> Condition {
 
 fn over(body: &[u8], method: &str, request: &str, response: &str) -> Condition {
     let block = response_block(response);
-    let mut stored = Stored::new(head(&block).status, format!("\n{}", block.1));
-    stored.set_body(Some([body]));
+    let stored = Stored::new(head(&block).status, &format!("\n{}", block.1)).with_body(Some(&[body]));
     let request = request_block(request);
     Condition::of(method, Fields::new(&request), &stored).expect("the request tells enough")
 }

@@ -1,0 +1,164 @@
+//! Numbers in an order that whoever gives them knows: an index that needs no copy of what it is ordered by.
+
+use std::cmp::Ordering;
+
+/// Numbers in a block. Taking one out or putting one in moves half of them, and finding a block is looking at one of each.
+const MOST: usize = 256;
+
+/// The numbers, in blocks none of which is empty.
+///
+/// Every method is given an `order`: how a number that is there stands to the one that is meant. Finding costs as many calls of it as the
+/// number of numbers has binary digits.
+#[derive(Debug, Default)]
+pub(super) struct Sorted {
+    blocks: Vec<Vec<u32>>,
+    len: usize,
+}
+
+impl Sorted {
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(super) fn first(&self) -> Option<u32> {
+        self.blocks.first()?.first().copied()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = u32> {
+        self.blocks.iter().flatten().copied()
+    }
+
+    /// The numbers from the first on that does not stand before the one that is meant.
+    pub(super) fn from(&self, order: impl Fn(u32) -> Ordering) -> impl Iterator<Item = u32> {
+        let (block, at) = self.locate(order);
+        let first = self.blocks.get(block).map_or(&[][..], |block| &block[at..]);
+        first.iter().chain(self.blocks.iter().skip(block + 1).flatten()).copied()
+    }
+
+    pub(super) fn insert(&mut self, number: u32, order: impl Fn(u32) -> Ordering) {
+        let (block, at) = self.locate(order);
+        self.len += 1;
+        match self.blocks.get_mut(block) {
+            Some(numbers) if numbers.len() < MOST => numbers.insert(at, number),
+            Some(numbers) => {
+                let mut second = Vec::with_capacity(MOST);
+                second.extend(numbers.drain(MOST / 2..));
+                if at <= MOST / 2 {
+                    numbers.insert(at, number);
+                } else {
+                    second.insert(at - MOST / 2, number);
+                }
+                self.blocks.insert(block + 1, second);
+            }
+            None => self.append(number),
+        }
+    }
+
+    /// What comes last fills its block to the end: most deadlines come in order.
+    fn append(&mut self, number: u32) {
+        match self.blocks.last_mut() {
+            Some(last) if last.len() < MOST => last.push(number),
+            _ => {
+                let mut block = Vec::with_capacity(MOST);
+                block.push(number);
+                self.blocks.push(block);
+            }
+        }
+    }
+
+    pub(super) fn remove(&mut self, number: u32, order: impl Fn(u32) -> Ordering) {
+        let (block, at) = self.locate(order);
+        let Some(numbers) = self.blocks.get_mut(block).filter(|numbers| numbers.get(at) == Some(&number))
+        else {
+            debug_assert!(false, "{number} is where its order says");
+            return;
+        };
+        numbers.remove(at);
+        self.len -= 1;
+        if numbers.len() < MOST / 4 {
+            self.merge(block);
+        }
+    }
+
+    /// Joins a block that has become small to a neighbour that has room for it.
+    fn merge(&mut self, block: usize) {
+        if self.blocks[block].is_empty() {
+            self.blocks.remove(block);
+            return;
+        }
+        let fits = |first: usize| {
+            let lens = self.blocks.get(first).zip(self.blocks.get(first + 1));
+            lens.is_some_and(|(first, second)| first.len() + second.len() <= MOST * 3 / 4)
+        };
+        if let Some(first) =
+            [Some(block), block.checked_sub(1)].into_iter().flatten().find(|&first| fits(first))
+        {
+            let second = self.blocks.remove(first + 1);
+            self.blocks[first].extend(second);
+        }
+    }
+
+    /// Block and place of the first number that does not stand before the one that is meant.
+    fn locate(&self, order: impl Fn(u32) -> Ordering) -> (usize, usize) {
+        let is_before = |number: u32| order(number) == Ordering::Less;
+        let block = self.blocks.partition_point(|block| block.last().is_some_and(|&last| is_before(last)));
+        let at = self.blocks.get(block).map_or(0, |block| block.partition_point(|&number| is_before(number)));
+        (block, at)
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use fastrand::Rng;
+
+    use super::*;
+
+    fn check(sorted: &Sorted, model: &BTreeSet<u32>) {
+        assert!(sorted.iter().eq(model.iter().copied()));
+        assert_eq!((sorted.len(), sorted.first()), (model.len(), model.first().copied()));
+        assert!(sorted.blocks.iter().all(|block| !block.is_empty() && block.capacity() == MOST));
+    }
+
+    #[test]
+    fn it_holds_what_a_tree_holds_in_the_same_order() {
+        let (mut sorted, mut model, mut rng) = (Sorted::default(), BTreeSet::new(), Rng::with_seed(7));
+        for round in 0..40 {
+            for _ in 0..1_000 {
+                let number = rng.u32(0..8_000);
+                let grows = rng.u32(0..40) >= round;
+                if grows && model.insert(number) {
+                    sorted.insert(number, |other| other.cmp(&number));
+                } else if !grows && model.remove(&number) {
+                    sorted.remove(number, |other| other.cmp(&number));
+                }
+            }
+            check(&sorted, &model);
+            let from = rng.u32(0..9_000);
+            assert!(sorted.from(|other| other.cmp(&from)).eq(model.range(from..).copied()));
+        }
+    }
+
+    #[test]
+    fn what_comes_in_order_leaves_no_room_in_its_blocks() {
+        let mut sorted = Sorted::default();
+        for number in 0..MOST as u32 * 3 {
+            sorted.insert(number, |other| other.cmp(&number));
+        }
+        assert_eq!(sorted.blocks.len(), 3);
+    }
+
+    #[test]
+    fn blocks_that_become_small_are_joined() {
+        let mut sorted = Sorted::default();
+        for number in 0..MOST as u32 * 8 {
+            sorted.insert(number, |other| other.cmp(&number));
+        }
+        for number in (0..MOST as u32 * 8).filter(|number| number % 16 > 0) {
+            sorted.remove(number, |other| other.cmp(&number));
+        }
+        assert_eq!(sorted.len(), MOST / 2);
+        assert!(sorted.blocks.len() <= 2, "{} blocks", sorted.blocks.len());
+    }
+}

@@ -1,0 +1,88 @@
+//! Fingerprints of entries that left unread, about as many as there are entries.
+
+/// Fingerprints in a bucket.
+const WAYS: usize = 8;
+
+/// The fingerprints. Each has its bucket, which forgets the oldest of its own; none is ever 0, which is an empty place. Two entries with one
+/// fingerprint are taken for each other, which costs no more than a better place in the order.
+#[derive(Debug, Default)]
+pub(super) struct Ghosts(Vec<[u32; WAYS]>);
+
+impl Ghosts {
+    /// Remembers a fingerprint among about `most`.
+    pub(super) fn remember(&mut self, fingerprint: u64, most: usize) {
+        while self.0.len() * WAYS < most.max(1) {
+            self.grow();
+        }
+        let fingerprint = narrow(fingerprint);
+        let at = self.bucket_of(fingerprint);
+        let bucket = &mut self.0[at];
+        bucket.copy_within(..WAYS - 1, 1);
+        bucket[0] = fingerprint;
+    }
+
+    /// Whether the fingerprint was known. It no longer is.
+    pub(super) fn forget(&mut self, fingerprint: u64) -> bool {
+        let fingerprint = narrow(fingerprint);
+        let at = self.bucket_of(fingerprint);
+        let place =
+            self.0.get_mut(at).and_then(|bucket| bucket.iter_mut().find(|known| **known == fingerprint));
+        place.map(|place| *place = 0).is_some()
+    }
+
+    /// Twice the buckets: each gives half of what it knows, by the next bit, to a neighbour.
+    fn grow(&mut self) {
+        let old = std::mem::take(&mut self.0);
+        self.0 = vec![[0; WAYS]; (old.len() * 2).max(1)];
+        for known in old.iter().rev().flat_map(|bucket| bucket.iter().rev()).filter(|&&known| known != 0) {
+            let at = self.bucket_of(*known);
+            self.0[at].copy_within(..WAYS - 1, 1);
+            self.0[at][0] = *known;
+        }
+    }
+
+    /// By the leading bits.
+    fn bucket_of(&self, fingerprint: u32) -> usize {
+        let bits = self.0.len().max(1).ilog2();
+        fingerprint.checked_shr(u32::BITS - bits).unwrap_or(0) as usize
+    }
+}
+
+fn narrow(fingerprint: u64) -> u32 {
+    (fingerprint as u32).max(1)
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    /// Numbers that look like hashes.
+    fn fingerprint(number: u64) -> u64 {
+        number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 16
+    }
+
+    #[test]
+    fn what_left_of_late_is_known_and_what_left_long_ago_is_not() {
+        const MOST: usize = 1 << 14;
+        let mut ghosts = Ghosts::default();
+        for number in 0..10 * MOST as u64 {
+            ghosts.remember(fingerprint(number), MOST);
+        }
+        let known = |ghosts: &mut Ghosts, ages: std::ops::Range<u64>| {
+            ages.filter(|age| ghosts.forget(fingerprint(10 * MOST as u64 - 1 - age))).count()
+        };
+        let quarter = MOST as u64 / 4;
+        assert!(known(&mut ghosts, 0..quarter) > MOST / 4 * 9 / 10);
+        assert_eq!(known(&mut ghosts, 0..quarter), 0, "each is known once");
+        assert!(known(&mut ghosts, 4 * MOST as u64..5 * MOST as u64) < MOST / 20);
+    }
+
+    #[test]
+    fn what_is_known_stays_known_when_there_is_room_for_more() {
+        let mut ghosts = Ghosts::default();
+        (0..8).for_each(|number| ghosts.remember(fingerprint(number), 1));
+        ghosts.remember(fingerprint(8), 1_000);
+        assert!((0..9).all(|number| ghosts.forget(fingerprint(number))));
+        assert!(!ghosts.forget(0));
+    }
+}

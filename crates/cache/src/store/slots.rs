@@ -1,0 +1,153 @@
+//! The entries of a store, each with all that is known of it, and what the indexes read there.
+
+use slab::Slab;
+
+use super::entry::cost;
+use super::eviction::{Id, Place, Queued};
+use super::label::Label;
+use crate::flight::Election;
+use crate::index::{Expiring, Keyed, Link, Tagged};
+use crate::key::{Digest, Selecting};
+use crate::policy::{Freshness, Stored};
+
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) stored: Stored,
+    /// By which the table finds it.
+    pub(super) hash: u64,
+    /// Where the response has selecting fields of its own.
+    pub(super) varied: Option<Box<Varied>>,
+    /// One for each tag.
+    pub(super) links: Box<[Link]>,
+    /// Counts puts, so that of two variants that answer a request the later one is known.
+    pub(super) order: u64,
+    pub(super) times: Freshness,
+    pub(super) election: Election,
+    pub(super) place: Place,
+}
+
+/// What tells a variant from the others of its key.
+#[derive(Debug)]
+pub(super) struct Varied {
+    pub(super) variant: Digest,
+    /// The digest of the key.
+    pub(super) key: Digest,
+    pub(super) vary: Selecting,
+}
+
+impl Slot {
+    pub(super) fn label(&self) -> Label<'_> {
+        Label(self.stored.label())
+    }
+
+    pub(super) fn tags(&self) -> Vec<String> {
+        self.label().tags().map(str::to_owned).collect()
+    }
+
+    pub(super) fn cost(&self) -> u64 {
+        cost(self.stored.len(), self.links.len(), self.varied.as_deref().map(|varied| &varied.vary))
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Slots {
+    slab: Slab<Slot>,
+    /// Places there are, taken and vacant.
+    places: usize,
+}
+
+impl Slots {
+    pub(super) fn len(&self) -> usize {
+        self.slab.len()
+    }
+
+    pub(super) fn places(&self) -> usize {
+        self.places
+    }
+
+    /// Places that entries have left behind.
+    pub(super) fn vacant(&self) -> usize {
+        self.places - self.slab.len()
+    }
+
+    pub(super) fn get(&self, id: Id) -> Option<&Slot> {
+        self.slab.get(id as usize)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Id, &Slot)> {
+        self.slab.iter().map(|(id, slot)| (id as Id, slot))
+    }
+
+    /// The slab grows by an eighth, so that what it reserves stays in proportion to the bound.
+    pub(super) fn insert(&mut self, slot: Slot) -> Id {
+        let len = self.slab.len();
+        if len == self.slab.capacity() {
+            self.slab.reserve_exact(len / 8 + 16);
+        }
+        let id = self.slab.insert(slot);
+        self.places = self.places.max(id + 1);
+        id as Id
+    }
+
+    pub(super) fn remove(&mut self, id: Id) -> Slot {
+        self.slab.remove(id as usize)
+    }
+}
+
+impl std::ops::Index<Id> for Slots {
+    type Output = Slot;
+
+    fn index(&self, id: Id) -> &Slot {
+        &self.slab[id as usize]
+    }
+}
+
+impl std::ops::IndexMut<Id> for Slots {
+    fn index_mut(&mut self, id: Id) -> &mut Slot {
+        &mut self.slab[id as usize]
+    }
+}
+
+impl Keyed for Slots {
+    fn key(&self, id: Id) -> &str {
+        self[id].label().key()
+    }
+}
+
+impl Expiring for Slots {
+    fn deadline(&self, id: Id) -> i64 {
+        self[id].times.deadline()
+    }
+}
+
+impl Tagged for Slots {
+    fn tag(&self, id: Id, nth: u16) -> &str {
+        self[id].label().tags().nth(nth as usize).unwrap_or_default()
+    }
+
+    fn links(&self, id: Id) -> &[Link] {
+        &self[id].links
+    }
+
+    fn links_mut(&mut self, id: Id) -> &mut [Link] {
+        &mut self[id].links
+    }
+}
+
+impl Queued for Slots {
+    fn place(&self, id: Id) -> &Place {
+        &self[id].place
+    }
+
+    fn place_mut(&mut self, id: Id) -> &mut Place {
+        &mut self[id].place
+    }
+
+    fn weight(&self, id: Id) -> u64 {
+        self[id].cost()
+    }
+
+    fn fingerprint(&self, id: Id) -> u64 {
+        self[id].hash
+    }
+}
