@@ -171,7 +171,7 @@ export type CacheRefusal =
   | "cache-tag"
   /** A `Vary` that is no list of field names, or longer than 4 KiB; of wrapped handlers also `*`. */
   | "vary"
-  /** Over `maxEntryBytes` or `maxBytes`. */
+  /** Over `maxEntryBytes` or `maxBytes`, or more than 65,535 tags. */
   | "too-large"
   /** Wrapped handlers only, as the following: nobody says how long the response is fresh. */
   | "no-freshness"

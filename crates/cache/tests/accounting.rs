@@ -75,6 +75,14 @@ fn bytes_held_cover_bytes_allocated() {
             warm_up(cache, get(&url(number), PLAIN), &content, NOW);
         }
     };
+    let tagged_often = |cache: &Cache| {
+        for number in 0..ENTRIES / 10 {
+            let tags: Vec<_> = (0..30).map(|tag| format!("{tag}:{}", number % 1_000)).collect();
+            let tags: Vec<_> = tags.iter().map(String::as_str).collect();
+            let content = Content { body: &[0; 512], tags: &tags, ttl: 60, ..Content::default() };
+            warm_up(cache, get(&url(number), PLAIN), &content, NOW);
+        }
+    };
     let varied = |cache: &Cache| {
         for number in 0..ENTRIES {
             let content = Content { body: &[0; 512], fields: "vary:accept\n", ttl: 60, ..Content::default() };
@@ -86,10 +94,11 @@ fn bytes_held_cover_bytes_allocated() {
         cache.purge(&Selector { tags: vec!["products".into()], ..Selector::default() }, NOW);
         tagged(cache);
     };
-    let fills: [Fill; 5] = [
+    let fills: [Fill; 6] = [
         ("plain", &plain),
         ("tagged", &tagged),
         ("tagged apart", &tagged_apart),
+        ("tagged often", &tagged_often),
         ("varied", &varied),
         ("purged and filled again", &purged),
     ];

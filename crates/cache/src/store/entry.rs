@@ -1,6 +1,7 @@
 //! An entry, and what it costs to keep.
 
 use super::label::Label;
+use super::slots::FEW_TAGS;
 use crate::key::{Digest, Selecting};
 use crate::policy::{Freshness, Parts, Stored};
 
@@ -30,6 +31,9 @@ const ENTRY_OVERHEAD: usize = 216;
 /// What a tag of an entry costs beyond its name.
 const TAG_OVERHEAD: usize = 26;
 
+/// What it costs to know where each of many tags begins, beyond a number for each.
+const START_OVERHEAD: usize = 80;
+
 /// What selecting fields of its own cost an entry beyond their names.
 const VARY_OVERHEAD: usize = 464;
 
@@ -58,5 +62,6 @@ impl Entry {
 pub(super) fn cost(bytes: usize, tags: usize, vary: Option<&Selecting>) -> u64 {
     // A variant may be the only one of its kind, and then the fields that select it are held twice.
     let varied = vary.map_or(0, |vary| VARY_OVERHEAD + 2 * vary.names.heap_bytes());
-    (bytes + ENTRY_OVERHEAD + varied + tags * TAG_OVERHEAD) as u64
+    let starts = if tags > FEW_TAGS { START_OVERHEAD + tags * size_of::<u32>() } else { 0 };
+    (bytes + ENTRY_OVERHEAD + varied + tags * TAG_OVERHEAD + starts) as u64
 }

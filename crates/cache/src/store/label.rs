@@ -27,6 +27,18 @@ impl<'a> Label<'a> {
     pub(super) fn tags(self) -> impl Iterator<Item = &'a str> {
         self.0.split_terminator('\n').skip(1)
     }
+
+    /// Where each tag begins.
+    pub(super) fn starts(self) -> Box<[u32]> {
+        let mut starts: Vec<u32> = self.0.match_indices('\n').map(|(end, _)| end as u32 + 1).collect();
+        starts.pop();
+        starts.into()
+    }
+
+    /// The tag that begins there.
+    pub(super) fn tag_at(self, start: u32) -> &'a str {
+        self.0[start as usize..].split('\n').next().unwrap_or_default()
+    }
 }
 
 #[cfg(all(test, not(loom)))]
@@ -39,6 +51,8 @@ mod tests {
             let written = Label::written("k", tags);
             assert_eq!(Label(&written).key(), "k");
             assert!(Label(&written).tags().eq(tags.iter().map(String::as_str)));
+            let starts = Label(&written).starts();
+            assert!(starts.iter().map(|&start| Label(&written).tag_at(start)).eq(Label(&written).tags()));
             assert_eq!(written.len(), Label::bytes("k", tags));
         }
     }

@@ -211,18 +211,19 @@ impl Shelves {
         if retagged {
             tags.remove(id, slots);
         }
+        if retagged {
+            slots.retag(id, stored, entry.tags.len());
+            tags.insert(id, slots);
+        } else {
+            slots[id].stored = stored;
+        }
         let slot = &mut slots[id];
         if let Some(Varied { key, vary, .. }) = slot.varied.as_deref_mut() {
             variants.insert(*key, &entry.vary);
             variants.remove(*key, vary);
             *vary = entry.vary;
         }
-        (slot.order, slot.times) = (self.puts, entry.times);
-        (slot.election, slot.stored) = (Election::new(), stored);
-        if retagged {
-            slot.links = vec![Link::NONE; entry.tags.len()].into();
-            tags.insert(id, slots);
-        }
+        (slot.order, slot.times, slot.election) = (self.puts, entry.times, Election::new());
         usage.bytes += slots[id].cost();
         deadlines.insert(id, slots);
         eviction.insert(id, Some(standing), slots);

@@ -1,5 +1,6 @@
 //! The entries of a store, each with all that is known of it, and what the indexes read there.
 
+use hashbrown::HashMap;
 use slab::Slab;
 
 use super::entry::cost;
@@ -54,7 +55,12 @@ pub(super) struct Slots {
     slab: Slab<Slot>,
     /// Places there are, taken and vacant.
     places: usize,
+    /// Where the tags begin in the labels of entries with more than [`FEW_TAGS`].
+    starts: HashMap<Id, Box<[u32]>>,
 }
+
+/// So many tags are sooner looked through than looked up.
+pub(super) const FEW_TAGS: usize = 16;
 
 impl Slots {
     pub(super) fn len(&self) -> usize {
@@ -86,11 +92,29 @@ impl Slots {
         }
         let id = self.slab.insert(slot);
         self.places = self.places.max(id + 1);
+        self.note_starts(id as Id);
         id as Id
     }
 
-    pub(super) fn remove(&mut self, id: Id) -> Slot {
-        self.slab.remove(id as usize)
+    /// Gives the entry another response, with a link for each tag, none of which is entered.
+    pub(super) fn retag(&mut self, id: Id, stored: Stored, tags: usize) {
+        let slot = &mut self[id];
+        (slot.stored, slot.links) = (stored, vec![Link::NONE; tags].into());
+        self.note_starts(id);
+    }
+
+    pub(super) fn remove(&mut self, id: Id) {
+        self.slab.remove(id as usize);
+        self.starts.remove(&id);
+    }
+
+    fn note_starts(&mut self, id: Id) {
+        let slot = &self.slab[id as usize];
+        if slot.links.len() > FEW_TAGS {
+            self.starts.insert(id, slot.label().starts());
+        } else {
+            self.starts.remove(&id);
+        }
     }
 }
 
@@ -122,7 +146,11 @@ impl Expiring for Slots {
 
 impl Tagged for Slots {
     fn tag(&self, id: Id, nth: u16) -> &str {
-        self[id].label().tags().nth(nth as usize).unwrap_or_default()
+        let slot = &self[id];
+        if slot.links.len() <= FEW_TAGS {
+            return slot.label().tags().nth(nth as usize).unwrap_or_default();
+        }
+        self.starts.get(&id).map_or("", |starts| slot.label().tag_at(starts[nth as usize]))
     }
 
     fn links(&self, id: Id) -> &[Link] {
