@@ -25,7 +25,7 @@ await main(async () => {
       failures.push(error)
       console.log(report.addFailure(name, error))
     }
-    await report.write()
+    report.write()
   }
   console.log(report.summary())
   console.log(`\nWritten to ${report.files.join(" and ")}.`)

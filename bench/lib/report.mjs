@@ -1,7 +1,7 @@
 /** What has been measured, as JSON with every round and as Markdown. */
 import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { captureNode, ROOT } from "../../scripts/run.mjs"
+import { ROOT } from "../../scripts/run.mjs"
 import { machine, machineText } from "./machine.mjs"
 import { summaryText, tableText } from "./markdown.mjs"
 
@@ -48,7 +48,7 @@ export class Report {
     return ["json", "md"].map((extension) => `${FOLDER}/${name}.${extension}`)
   }
 
-  async write() {
+  write() {
     mkdirSync(join(ROOT, FOLDER), { recursive: true })
     const [json, markdown] = this.files.map((file) => join(ROOT, file))
     const { quick, rounds } = this.#settings
@@ -58,8 +58,6 @@ export class Report {
       markdown,
       `${[this.#head(), this.summary(), ...this.#tables.map(tableText)].join("\n\n")}\n`,
     )
-    // As every committed file.
-    await captureNode("@biomejs/biome/bin/biome", ["format", "--write", "--vcs-use-ignore-file=false", json])
   }
 
   #head() {
