@@ -1,5 +1,5 @@
 import { cache } from "../../../index.mjs"
-import { bodyOf, headersOf, tagsOf, urlOf } from "./world.mjs"
+import { responseOf, tagsOf, urlOf } from "./world.mjs"
 
 /** Enough for what an entry takes on average to show. */
 const SAMPLE = 20_000
@@ -25,9 +25,7 @@ export async function open(entries) {
 async function bytesPerEntry() {
   const instance = openInstance("sample", 2 ** 30)
   for (let slot = 0; slot < SAMPLE; slot++) {
-    await instance.put(urlOf(slot, 0), new Response(bodyOf(slot), { headers: headersOf(slot) }), {
-      tags: tagsOf(slot),
-    })
+    await instance.put(urlOf(slot, 0), responseOf(slot), { tags: tagsOf(slot) })
   }
   const { bytes } = await instance.inspect()
   await instance.close()

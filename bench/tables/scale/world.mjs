@@ -31,7 +31,10 @@ export function payloadOf(slot, key) {
   return key.length + headers.length + BYTES
 }
 
+export function responseOf(slot) {
+  return new Response(bodyOf(slot), { headers: headersOf(slot) })
+}
+
 export function put(cache, slot, generation) {
-  const response = new Response(bodyOf(slot), { headers: headersOf(slot) })
-  return cache.put(urlOf(slot, generation), response, tagsOf(slot))
+  return cache.put(urlOf(slot, generation), responseOf(slot), tagsOf(slot))
 }

@@ -1,64 +1,111 @@
-//! A hash table of small values, in parts: where one grows, only its part is moved, and nobody waits for long.
+//! A hash table of small values that grows a little at a time, so that nobody waits for all of it to be moved (Litwin's linear hashing,
+//! over parts that are hash tables themselves).
 
 use hashbrown::HashTable;
 
-const PARTS: usize = 64;
+/// Values in a part, on average, from which on there is another.
+const MOST: usize = 512;
 
 /// The table. Whoever uses it hashes and compares.
 #[derive(Debug)]
-pub(crate) struct Table<T>(Box<[HashTable<T>]>);
+pub(crate) struct Table<T> {
+    parts: Vec<HashTable<T>>,
+    len: usize,
+}
 
 impl<T> Default for Table<T> {
     fn default() -> Self {
-        Self((0..PARTS).map(|_| HashTable::new()).collect())
+        Self { parts: vec![HashTable::new()], len: 0 }
     }
 }
 
 impl<T> Table<T> {
     pub(crate) fn find(&self, hash: u64, is_it: impl FnMut(&T) -> bool) -> Option<&T> {
-        self.0[part(hash)].find(hash, is_it)
+        self.parts[self.part(hash)].find(hash, is_it)
     }
 
     pub(crate) fn find_mut(&mut self, hash: u64, is_it: impl FnMut(&T) -> bool) -> Option<&mut T> {
-        self.0[part(hash)].find_mut(hash, is_it)
+        let part = self.part(hash);
+        self.parts[part].find_mut(hash, is_it)
     }
 
     /// Adds what is not there yet.
     pub(crate) fn insert(&mut self, hash: u64, value: T, hash_of: impl Fn(&T) -> u64) {
-        self.0[part(hash)].insert_unique(hash, value, hash_of);
+        if self.len >= self.parts.len() * MOST {
+            self.split(&hash_of);
+        }
+        let part = self.part(hash);
+        self.parts[part].insert_unique(hash, value, hash_of);
+        self.len += 1;
     }
 
     pub(crate) fn remove(&mut self, hash: u64, is_it: impl FnMut(&T) -> bool) {
-        if let Ok(found) = self.0[part(hash)].find_entry(hash, is_it) {
+        let part = self.part(hash);
+        if let Ok(found) = self.parts[part].find_entry(hash, is_it) {
             found.remove();
+            self.len -= 1;
         }
     }
 
-    /// Costs a look at every part.
     pub(crate) fn len(&self) -> usize {
-        self.0.iter().map(HashTable::len).sum()
+        self.len
     }
-}
 
-/// By bits that the parts themselves make no use of.
-fn part(hash: u64) -> usize {
-    (hash >> 48) as usize % PARTS
+    /// Adds a part, which takes over about half of the values of the one whose turn it is.
+    fn split(&mut self, hash_of: &impl Fn(&T) -> u64) {
+        let new = self.parts.len();
+        let turn = new - (new + 1).next_power_of_two() / 2;
+        let old = std::mem::take(&mut self.parts[turn]);
+        self.parts.push(HashTable::with_capacity(old.len() / 2));
+        self.parts[turn].reserve(old.len() / 2, hash_of);
+        for value in old {
+            let hash = hash_of(&value);
+            let part = self.part(hash);
+            debug_assert!(part == turn || part == new, "values move to the new part alone");
+            self.parts[part].insert_unique(hash, value, hash_of);
+        }
+    }
+
+    /// By bits that the parts themselves make no use of.
+    fn part(&self, hash: u64) -> usize {
+        let (bits, all) = ((hash >> 20) as usize, self.parts.len().next_power_of_two());
+        let part = bits % all;
+        if part < self.parts.len() { part } else { bits % (all / 2) }
+    }
 }
 
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
 
+    const HASH: fn(&u64) -> u64 = |number| number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+
     #[test]
-    fn what_is_put_in_is_found_in_whatever_part_it_lies() {
+    fn what_is_put_in_is_found_however_often_the_table_has_grown() {
         let mut table = Table::default();
-        let hash = |number: &u64| number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         for number in 0..10_000 {
-            table.insert(hash(&number), number, hash);
+            table.insert(HASH(&number), number, HASH);
+            assert_eq!(table.find(HASH(&(number / 2)), |&known| known == number / 2), Some(&(number / 2)));
         }
-        table.remove(hash(&5), |&number| number == 5);
-        table.remove(hash(&5), |&number| number == 5);
-        let found = |number: u64| table.find(hash(&number), |&known| known == number).copied();
-        assert_eq!((found(4), found(5), found(9_999), table.len()), (Some(4), None, Some(9_999), 9_999));
+        assert!((0..10_000).all(|number| table.find(HASH(&number), |&known| known == number).is_some()));
+        assert_eq!((table.len(), table.parts.len()), (10_000, 10_000_usize.div_ceil(MOST)));
+    }
+
+    #[test]
+    fn what_is_taken_out_is_gone_and_nothing_else() {
+        let mut table = Table::default();
+        (0..2_000).for_each(|number| table.insert(HASH(&number), number, HASH));
+        for _ in 0..2 {
+            table.remove(HASH(&5), |&number| number == 5);
+        }
+        let found = |number: u64| table.find(HASH(&number), |&known| known == number).copied();
+        assert_eq!((found(4), found(5), found(1_999), table.len()), (Some(4), None, Some(1_999), 1_999));
+    }
+
+    #[test]
+    fn no_part_holds_much_more_than_its_share() {
+        let mut table = Table::default();
+        (0..100_000).for_each(|number| table.insert(HASH(&number), number, HASH));
+        assert!(table.parts.iter().all(|part| part.len() < 3 * MOST));
     }
 }

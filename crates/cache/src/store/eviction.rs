@@ -36,8 +36,6 @@ pub(crate) trait Queued {
     fn place_mut(&mut self, id: Id) -> &mut Place;
     /// Bytes that the entry takes, which do not change while it is in the order.
     fn weight(&self, id: Id) -> u64;
-    /// What it is known by when it has left.
-    fn fingerprint(&self, id: Id) -> u64;
 }
 
 #[derive(Debug)]
@@ -86,15 +84,15 @@ impl Eviction {
         Self { small: queue(), main: queue(), small_share: bound / 10, ghosts: Ghosts::default() }
     }
 
-    /// Enters `id`, which replaces an entry of `standing` where there was one.
-    pub(crate) fn insert(&mut self, id: Id, standing: Option<Standing>, entries: &mut impl Queued) {
-        let returned = self.ghosts.forget(entries.fingerprint(id));
-        let (at, used) = match standing {
-            Some(Standing { at, used }) => (at, used.saturating_add(1).min(MOST_USED)),
-            None if returned => (At::Main, 0),
-            None => (At::Small, 0),
-        };
-        *entries.place_mut(id).used.get_mut() = used;
+    /// Enters `id`, which is known by `fingerprint` should it have been here before.
+    pub(crate) fn insert(&mut self, id: Id, fingerprint: u64, entries: &mut impl Queued) {
+        let at = if self.ghosts.forget(fingerprint) { At::Main } else { At::Small };
+        self.link(id, at, entries);
+    }
+
+    /// Enters `id` in the place of an entry that it replaces.
+    pub(crate) fn succeed(&mut self, id: Id, Standing { at, used }: Standing, entries: &mut impl Queued) {
+        *entries.place_mut(id).used.get_mut() = used.saturating_add(1).min(MOST_USED);
         self.link(id, at, entries);
     }
 
@@ -106,8 +104,12 @@ impl Eviction {
         standing
     }
 
-    /// Takes the entry out whose turn it is to leave.
-    pub(crate) fn evict(&mut self, entries: &mut impl Queued) -> Option<Id> {
+    /// Takes the entry out whose turn it is to leave, and remembers it by its fingerprint where that is of use.
+    pub(crate) fn evict<E: Queued>(
+        &mut self,
+        entries: &mut E,
+        fingerprint: impl Fn(&E, Id) -> u64,
+    ) -> Option<Id> {
         loop {
             let from_small = self.small.weight > self.small_share || self.main.len == 0;
             let id = if from_small { self.small.oldest } else { self.main.oldest };
@@ -123,7 +125,7 @@ impl Eviction {
                 continue;
             }
             if from_small {
-                self.ghosts.remember(entries.fingerprint(id), self.small.len + self.main.len);
+                self.ghosts.remember(fingerprint(entries, id), self.small.len + self.main.len);
             }
             return Some(id);
         }
@@ -192,7 +194,7 @@ impl Eviction {
 mod tests {
     use super::*;
 
-    /// Places and weights by id, which is the fingerprint too.
+    /// Places and weights by id.
     struct Entries(Vec<(Place, u64)>);
 
     impl Queued for Entries {
@@ -207,10 +209,6 @@ mod tests {
         fn weight(&self, id: Id) -> u64 {
             self.0[id as usize].1
         }
-
-        fn fingerprint(&self, id: Id) -> u64 {
-            u64::from(id)
-        }
     }
 
     /// An order for 100 bytes and its entries.
@@ -218,11 +216,11 @@ mod tests {
 
     impl Filled {
         fn evict(&mut self) -> Option<Id> {
-            self.0.evict(&mut self.1)
+            self.0.evict(&mut self.1, |_, id| u64::from(id))
         }
 
         fn insert(&mut self, id: Id) {
-            self.0.insert(id, None, &mut self.1);
+            self.0.insert(id, u64::from(id), &mut self.1);
         }
 
         fn remove(&mut self, id: Id) -> Standing {
@@ -263,7 +261,7 @@ mod tests {
         let mut order = filled(&[20, 20]);
         let standing = order.remove(0);
         order.1.0[0].1 = 30;
-        order.0.insert(0, Some(standing), &mut order.1);
+        order.0.succeed(0, standing, &mut order.1);
         assert_eq!(order.0.recount(&order.1), (2, 50));
         assert_eq!(order.evict(), Some(1));
     }

@@ -11,9 +11,7 @@ pub(super) struct Ghosts(Vec<[u32; WAYS]>);
 impl Ghosts {
     /// Remembers a fingerprint among about `most`.
     pub(super) fn remember(&mut self, fingerprint: u64, most: usize) {
-        while self.0.len() * WAYS < most.max(1) {
-            self.grow();
-        }
+        self.make_room(most.div_ceil(WAYS).next_power_of_two());
         let fingerprint = narrow(fingerprint);
         let at = self.bucket_of(fingerprint);
         let bucket = &mut self.0[at];
@@ -30,11 +28,13 @@ impl Ghosts {
         place.map(|place| *place = 0).is_some()
     }
 
-    /// Twice the buckets: each gives half of what it knows, by the next bit, to a neighbour.
-    fn grow(&mut self) {
-        let old = std::mem::take(&mut self.0);
-        self.0 = vec![[0; WAYS]; (old.len() * 2).max(1)];
-        for known in old.iter().rev().flat_map(|bucket| bucket.iter().rev()).filter(|&&known| known != 0) {
+    /// Sees to it that there are so many buckets. What is known stays known, in its order.
+    fn make_room(&mut self, buckets: usize) {
+        if self.0.len() >= buckets {
+            return;
+        }
+        let old = std::mem::replace(&mut self.0, vec![[0; WAYS]; buckets]);
+        for known in old.iter().flat_map(|bucket| bucket.iter().rev()).filter(|&&known| known != 0) {
             let at = self.bucket_of(*known);
             self.0[at].copy_within(..WAYS - 1, 1);
             self.0[at][0] = *known;

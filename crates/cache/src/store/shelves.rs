@@ -40,6 +40,15 @@ pub(super) enum Name<'a> {
     Variant(&'a Digest),
 }
 
+impl Name<'_> {
+    fn hash(self, hasher: &RandomState) -> u64 {
+        match self {
+            Self::Key(key) => hasher.hash_one(key),
+            Self::Variant(variant) => hasher.hash_one(variant),
+        }
+    }
+}
+
 impl Slot {
     pub(super) fn name(&self) -> Name<'_> {
         match self.varied.as_deref() {
@@ -133,14 +142,11 @@ impl Shelves {
 
     pub(super) fn lookup(&self, name: Name<'_>) -> Option<Id> {
         let hash = self.hash(name);
-        self.by_name.find(hash, |&id| self.slots[id].hash == hash && self.slots[id].is(name)).copied()
+        self.by_name.find(hash, |&id| self.slots[id].is(name)).copied()
     }
 
     fn hash(&self, name: Name<'_>) -> u64 {
-        match name {
-            Name::Key(key) => self.hasher.hash_one(key),
-            Name::Variant(variant) => self.hasher.hash_one(variant),
-        }
+        name.hash(&self.hasher)
     }
 
     pub(super) fn state(&self, id: Id, now: i64) -> State {
@@ -181,10 +187,9 @@ impl Shelves {
         if let Some(Varied { key, vary, .. }) = varied.as_deref() {
             self.variants.insert(*key, vary);
         }
-        let Self { slots, ordered, deadlines, eviction, by_name, usage, .. } = self;
+        let Self { slots, ordered, deadlines, eviction, by_name, hasher, usage, .. } = self;
         let id = slots.insert(Slot {
             stored,
-            hash,
             varied,
             links: vec![Link::NONE; tags.len()].into(),
             order: self.puts,
@@ -195,8 +200,11 @@ impl Shelves {
         self.tags.insert(id, slots);
         ordered.insert(id, slots);
         deadlines.insert(id, slots);
-        eviction.insert(id, standing, slots);
-        by_name.insert(hash, id, |&id| slots[id].hash);
+        match standing {
+            Some(standing) => eviction.succeed(id, standing, slots),
+            None => eviction.insert(id, hash, slots),
+        }
+        by_name.insert(hash, id, |&id| slots[id].name().hash(hasher));
         usage.bytes += slots[id].cost();
         usage.entries += 1;
     }
@@ -226,12 +234,12 @@ impl Shelves {
         (slot.order, slot.times, slot.election) = (self.puts, entry.times, Election::new());
         usage.bytes += slots[id].cost();
         deadlines.insert(id, slots);
-        eviction.insert(id, Some(standing), slots);
+        eviction.succeed(id, standing, slots);
     }
 
     pub(super) fn remove(&mut self, id: Id) -> Standing {
-        let Self { slots, variants, tags, ordered, deadlines, eviction, by_name, usage, .. } = self;
-        by_name.remove(slots[id].hash, |&known| known == id);
+        let Self { slots, variants, tags, ordered, deadlines, eviction, by_name, hasher, usage, .. } = self;
+        by_name.remove(slots[id].name().hash(hasher), |&known| known == id);
         tags.remove(id, slots);
         ordered.remove(id, slots);
         deadlines.remove(id, slots);
@@ -255,7 +263,7 @@ impl Shelves {
     }
 
     fn evict_one(&mut self) -> bool {
-        let evicted = self.eviction.evict(&mut self.slots);
+        let evicted = self.eviction.evict(&mut self.slots, |slots, id| slots[id].name().hash(&self.hasher));
         if let Some(id) = evicted {
             self.remove(id);
             self.usage.evictions += 1;

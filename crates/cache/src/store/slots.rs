@@ -14,8 +14,6 @@ use crate::policy::{Freshness, Stored};
 #[derive(Debug)]
 pub(super) struct Slot {
     pub(super) stored: Stored,
-    /// By which the table finds it.
-    pub(super) hash: u64,
     /// Where the response has selecting fields of its own.
     pub(super) varied: Option<Box<Varied>>,
     /// One for each tag.
@@ -173,9 +171,5 @@ impl Queued for Slots {
 
     fn weight(&self, id: Id) -> u64 {
         self[id].cost()
-    }
-
-    fn fingerprint(&self, id: Id) -> u64 {
-        self[id].hash
     }
 }
