@@ -8,6 +8,8 @@ export interface Answer {
   head(): string
   /** The body, decoded as UTF-8 with replacements and without a byte order mark. */
   text(): string
+  /** The body for whoever only reads it: a string is of one character for each byte. */
+  raw(): string | Uint8Array
   /** The body in a buffer of its own. One that is not to be asked for again may be `last`. */
   bytes(last: boolean): Uint8Array<ArrayBuffer>
 }
@@ -33,17 +35,17 @@ export class SmallAnswer implements Answer {
   }
 
   text(): string {
-    return this.ascii ? this.body() : decode(Buffer.from(this.body(), "latin1"))
+    return this.ascii ? this.raw() : decode(Buffer.from(this.raw(), "latin1"))
+  }
+
+  raw(): string {
+    return this.all.slice(this.headLength)
   }
 
   bytes(): Uint8Array<ArrayBuffer> {
     const bytes = Buffer.allocUnsafeSlow(this.all.length - this.headLength)
-    bytes.write(this.body(), "latin1")
+    bytes.write(this.raw(), "latin1")
     return new Uint8Array(bytes.buffer as ArrayBuffer)
-  }
-
-  private body(): string {
-    return this.all.slice(this.headLength)
   }
 }
 
@@ -63,6 +65,10 @@ export class LargeAnswer implements Answer {
 
   text(): string {
     return decode(this.body)
+  }
+
+  raw(): Uint8Array {
+    return this.body
   }
 
   bytes(last: boolean): Uint8Array<ArrayBuffer> {

@@ -82,6 +82,11 @@ export class StoredHeaders extends Base implements Headers {
     return `Headers ${inspect(Object.fromEntries(this), options)}`
   }
 
+  /** Names and values in turn. */
+  fields(): string[] {
+    return this.#lines === undefined ? [...this].flat() : split(this.#lines)
+  }
+
   /** The value of a field that has exactly one line and is asked for by its name in lower case. */
   #find(name: string): string | undefined {
     if (this.#lines === undefined || typeof name !== "string") return undefined
@@ -96,11 +101,28 @@ export class StoredHeaders extends Base implements Headers {
     const lines = this.#lines
     if (lines !== undefined) {
       this.#lines = undefined
-      for (const line of lines.slice(1, -1).split("\n")) {
-        const colon = line.indexOf(":")
-        super.append(line.slice(0, colon), line.slice(colon + 1))
+      const fields = split(lines)
+      for (let at = 0; at < fields.length; at += 2) {
+        super.append(fields[at] as string, fields[at + 1] as string)
       }
     }
     return use()
   }
+}
+
+/** Names and values of a response's header fields in turn. */
+export function fieldsOf(headers: Headers): string[] {
+  return headers instanceof StoredHeaders ? headers.fields() : [...headers].flat()
+}
+
+/** Names and values in turn, of field lines with a line feed before and behind each. */
+function split(lines: string): string[] {
+  const fields: string[] = []
+  for (let start = 1; start < lines.length; ) {
+    const colon = lines.indexOf(":", start)
+    const end = lines.indexOf("\n", colon)
+    fields.push(lines.slice(start, colon), lines.slice(colon + 1, end))
+    start = end + 1
+  }
+  return fields
 }

@@ -1,7 +1,8 @@
 import { Readable } from "node:stream"
 import { ReadableStream } from "node:stream/web"
 import type { Answer } from "./answer.js"
-import { StoredHeaders } from "./headers.js"
+import { fieldsOf, StoredHeaders } from "./headers.js"
+import { takeWhole, type Whole } from "./whole.js"
 
 /**
  * The platform's own class. A server adapter may have put another in its place, whose instances keep state of their own; the
@@ -124,6 +125,16 @@ export class StoredResponse implements Response {
     const [own, other] = state.stream.tee()
     state.stream = own
     return new PlatformResponse(other as ConstructorParameters<typeof Response>[0], this)
+  }
+
+  [takeWhole](): Whole | undefined {
+    const { answer, stream, used } = this.#state
+    if (used || stream !== undefined) return undefined
+    return {
+      status: this.status,
+      fields: fieldsOf(this.headers),
+      body: answer.hasBody ? this.#use().raw() : null,
+    }
   }
 
   /** The answer, whose body is read now. */

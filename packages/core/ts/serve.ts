@@ -1,10 +1,13 @@
 import { once } from "node:events"
+import type { ServerResponse } from "node:http"
 import { createAdaptorServer } from "@hono/node-server"
+import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response"
 import { type Address, explainListenError, originOf, readAddress } from "./address.js"
 import { failed } from "./answer.js"
 import { EntryError, loadEntry, shortName } from "./entry.js"
 import type { LocalService } from "./local.js"
 import { platformRequest } from "./request.js"
+import { writeWhole } from "./whole.js"
 
 /** The process under the watcher: loads the entry and serves it until it is told to stop. */
 async function main(entry: string): Promise<void> {
@@ -19,7 +22,10 @@ async function main(entry: string): Promise<void> {
 
 async function listen(service: LocalService, address: Address): Promise<void> {
   const server = createAdaptorServer({
-    fetch: (request) => answerFrom(service, platformRequest(request)),
+    fetch: async (request, { outgoing }) => {
+      const response = await answerFrom(service, platformRequest(request))
+      return writeWhole(response, outgoing as ServerResponse) ? RESPONSE_ALREADY_SENT : response
+    },
     overrideGlobalObjects: false,
   })
   server.listen(address.port, address.host)
