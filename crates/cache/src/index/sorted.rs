@@ -13,6 +13,8 @@ const MOST: usize = 256;
 pub(super) struct Sorted {
     blocks: Vec<Vec<u32>>,
     len: usize,
+    /// The block that was changed last: what comes and goes together often lies together.
+    last_changed: usize,
 }
 
 impl Sorted {
@@ -36,7 +38,7 @@ impl Sorted {
     }
 
     pub(super) fn insert(&mut self, number: u32, order: impl Fn(u32) -> Ordering) {
-        let (block, at) = self.locate(order);
+        let (block, at) = self.locate_near(order);
         self.len += 1;
         match self.blocks.get_mut(block) {
             Some(numbers) if numbers.len() < MOST => numbers.insert(at, number),
@@ -67,7 +69,7 @@ impl Sorted {
     }
 
     pub(super) fn remove(&mut self, number: u32, order: impl Fn(u32) -> Ordering) {
-        let (block, at) = self.locate(order);
+        let (block, at) = self.locate_near(order);
         let Some(numbers) = self.blocks.get_mut(block).filter(|numbers| numbers.get(at) == Some(&number))
         else {
             debug_assert!(false, "{number} is where its order says");
@@ -100,10 +102,26 @@ impl Sorted {
 
     /// Block and place of the first number that does not stand before the one that is meant.
     fn locate(&self, order: impl Fn(u32) -> Ordering) -> (usize, usize) {
-        let is_before = |number: u32| order(number) == Ordering::Less;
-        let block = self.blocks.partition_point(|block| block.last().is_some_and(|&last| is_before(last)));
-        let at = self.blocks.get(block).map_or(0, |block| block.partition_point(|&number| is_before(number)));
+        let is_before = |block: &Vec<u32>| block.last().is_some_and(|&last| order(last) == Ordering::Less);
+        let block = self.blocks.partition_point(is_before);
+        (block, self.locate_in(block, order))
+    }
+
+    /// The same, beginning at the block that was changed last.
+    fn locate_near(&mut self, order: impl Fn(u32) -> Ordering) -> (usize, usize) {
+        let ends = self.blocks.get(self.last_changed).and_then(|block| block.first().zip(block.last()));
+        let is_there = ends.is_some_and(|(&first, &last)| order(first).is_le() && order(last).is_ge());
+        let (block, at) = if is_there {
+            (self.last_changed, self.locate_in(self.last_changed, order))
+        } else {
+            self.locate(order)
+        };
+        self.last_changed = block;
         (block, at)
+    }
+
+    fn locate_in(&self, block: usize, order: impl Fn(u32) -> Ordering) -> usize {
+        self.blocks.get(block).map_or(0, |block| block.partition_point(|&number| order(number).is_lt()))
     }
 }
 

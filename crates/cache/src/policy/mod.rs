@@ -17,7 +17,7 @@ pub use refused::{Refused, Rejected};
 pub use reuse::{Forwarded, Reuse, reuse};
 pub use shared::{Decision, Exchange, decide, is_shareable};
 pub use storable::{Storable, storable};
-pub use stored::{Parts, Stored};
+pub use stored::{Label, Parts, Stored};
 
 use crate::field::CacheControl;
 use crate::field::lines::Fields;

@@ -11,10 +11,20 @@ use crate::field::lines::Fields;
 #[derive(Clone, Debug)]
 pub struct Stored(ThinArc<Layout, u8>);
 
-/// What lies where: the label, then the head, then the body.
+/// What the keeper of a response wants to find beside it: what it is known by, and what else.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Label<'a> {
+    /// What it is known by.
+    pub name: &'a str,
+    /// What else there is to know.
+    pub notes: &'a str,
+}
+
+/// What lies where: name, notes, head, body, one behind the other.
 #[derive(Clone, Copy, Debug)]
 struct Layout {
-    label_length: u32,
+    name_length: u32,
+    notes_length: u32,
     head_length: u32,
     status: u16,
     /// Whether there is a body, be it empty.
@@ -29,19 +39,21 @@ pub type Parts<'a> = &'a [&'a [u8]];
 impl Stored {
     /// A response without body; `head` is the reason phrase and the field lines, each ended by a line feed.
     pub fn new(status: u16, head: &str) -> Self {
-        Self::labelled("", status, head, None)
+        Self::labelled(Label::default(), status, head, None)
     }
 
-    /// A response with what its keeper wants to find beside it.
-    pub fn labelled(label: &str, status: u16, head: &str, body: Option<Parts<'_>>) -> Self {
+    /// A response with a label.
+    pub fn labelled(label: Label<'_>, status: u16, head: &str, body: Option<Parts<'_>>) -> Self {
         let layout = Layout {
-            label_length: label.len() as u32,
+            name_length: label.name.len() as u32,
+            notes_length: label.notes.len() as u32,
             head_length: head.len() as u32,
             status,
             has_body: body.is_some(),
             ascii: body.unwrap_or_default().iter().all(|part| part.is_ascii()),
         };
-        Self(in_one_piece(layout, &[&[label.as_bytes(), head.as_bytes()], body.unwrap_or_default()]))
+        let texts = [label.name, label.notes, head].map(str::as_bytes);
+        Self(in_one_piece(layout, &[&texts, body.unwrap_or_default()]))
     }
 
     /// The same response with this body.
@@ -60,9 +72,10 @@ impl Stored {
         self.layout().status
     }
 
-    /// What the keeper has put beside it.
-    pub fn label(&self) -> &str {
-        self.text(0, self.layout().label_length)
+    /// What its keeper finds beside it.
+    pub fn label(&self) -> Label<'_> {
+        let Layout { name_length, notes_length, .. } = *self.layout();
+        Label { name: self.text(0, name_length), notes: self.text(name_length, notes_length) }
     }
 
     /// Header fields.
@@ -72,8 +85,8 @@ impl Stored {
 
     /// Reason phrase and field lines as they are kept.
     pub fn head(&self) -> &str {
-        let Layout { label_length, head_length, .. } = *self.layout();
-        self.text(label_length, head_length)
+        let Layout { name_length, notes_length, head_length, .. } = *self.layout();
+        self.text(name_length + notes_length, head_length)
     }
 
     #[allow(unsafe_code)]
@@ -91,8 +104,8 @@ impl Stored {
 
     /// The body, where the response had one.
     pub fn body(&self) -> Option<&[u8]> {
-        let Layout { label_length, head_length, has_body, .. } = *self.layout();
-        has_body.then(|| &self.0.slice[(label_length + head_length) as usize..])
+        let Layout { name_length, notes_length, head_length, has_body, .. } = *self.layout();
+        has_body.then(|| &self.0.slice[(name_length + notes_length + head_length) as usize..])
     }
 
     /// Bytes of label, head and body.
@@ -130,17 +143,18 @@ mod tests {
 
     #[test]
     fn label_head_and_body_come_out_as_they_went_in() {
-        let stored = Stored::labelled("label", 203, "OK\na:1\n", Some(&[b"b\xc3", b"", b"\xb6dy"]));
-        assert_eq!((stored.label(), stored.head()), ("label", "OK\na:1\n"));
+        let label = Label { name: "name", notes: "notes" };
+        let stored = Stored::labelled(label, 203, "OK\na:1\n", Some(&[b"b\xc3", b"", b"\xb6dy"]));
+        assert_eq!((stored.label(), stored.head()), (label, "OK\na:1\n"));
         assert_eq!((stored.body(), stored.is_ascii()), (Some("bödy".as_bytes()), false));
-        assert_eq!((stored.status(), stored.len()), (203, 5 + 7 + 5));
+        assert_eq!((stored.status(), stored.len()), (203, 4 + 5 + 7 + 5));
         assert_eq!(stored.fields().value("a"), Some("1"));
     }
 
     #[test]
     fn no_body_is_not_an_empty_one() {
         let head = Stored::new(204, "\n");
-        assert_eq!((head.body(), head.is_ascii(), head.label()), (None, true, ""));
+        assert_eq!((head.body(), head.is_ascii(), head.label()), (None, true, Label::default()));
         assert_eq!(head.with_body(Some(&[])).body(), Some(&b""[..]));
         assert!(head.is(&head.clone()) && !head.is(&head.with_body(None)));
     }

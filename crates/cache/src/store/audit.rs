@@ -18,7 +18,7 @@ impl Shelves {
     fn validate_counts(&self) {
         let Self { slots, usage, bound, .. } = self;
         let (entries, bytes) = (slots.len(), slots.iter().map(|(_, slot)| slot.cost()).sum::<u64>());
-        let tags: HashSet<_> = slots.iter().flat_map(|(_, slot)| slot.label().tags()).collect();
+        let tags: HashSet<_> = slots.iter().flat_map(|(_, slot)| slot.tag_list().iter()).collect();
         assert_eq!((usage.entries, usage.bytes), (entries as u64, bytes), "usage");
         assert!(bytes <= *bound, "{bytes} bytes held of {bound}");
         assert_eq!(self.by_name.len(), entries, "table");
@@ -31,11 +31,11 @@ impl Shelves {
         let Self { slots, ordered, tags, .. } = self;
         let mut tagged: HashMap<&str, Vec<Id>> = HashMap::new();
         for (id, slot) in slots.iter() {
-            let key = slot.label().key();
+            let key = slot.key();
             assert_eq!(self.lookup(slot.name()), Some(id), "{key} is found");
             assert!(ordered.of_key(key, slots).contains(&id), "{key} is in order");
-            assert_eq!(slot.label().tags().count(), slot.links.len(), "{key} has a link for each tag");
-            slot.label().tags().for_each(|tag| tagged.entry(tag).or_default().push(id));
+            assert_eq!(slot.tag_list().iter().count(), slot.links.len(), "{key} has a link for each tag");
+            slot.tag_list().iter().for_each(|tag| tagged.entry(tag).or_default().push(id));
         }
         for (tag, mut ids) in tagged {
             let mut known: Vec<_> = tags.entries(tag, slots).collect();

@@ -1,9 +1,9 @@
 //! An entry, and what it costs to keep.
 
-use super::label::Label;
 use super::slots::FEW_TAGS;
+use super::tag_list::TagList;
 use crate::key::{Digest, Selecting};
-use crate::policy::{Freshness, Parts, Stored};
+use crate::policy::{Freshness, Label, Parts, Stored};
 
 /// An entry on its way into the store.
 #[derive(Debug)]
@@ -46,15 +46,15 @@ impl Entry {
 
     /// What the entry costs without its body.
     pub(super) fn cost_without_body(&self) -> u64 {
-        let label = Label::bytes(&self.key, &self.tags);
+        let label = self.key.len() + TagList::bytes(&self.tags);
         let vary = Some(&self.vary).filter(|vary| !vary.is_empty());
         cost(label + self.head.head().len(), self.tags.len(), vary)
     }
 
     /// The response as it is kept, with its body and what the indexes look for in it.
     pub(super) fn sealed(&self, body: Option<Parts<'_>>) -> Stored {
-        let label = Label::written(&self.key, &self.tags);
-        Stored::labelled(&label, self.head.status(), self.head.head(), body)
+        let tags = TagList::written(&self.tags);
+        Stored::labelled(Label { name: &self.key, notes: &tags }, self.head.status(), self.head.head(), body)
     }
 }
 

@@ -68,6 +68,11 @@ impl Place {
         Self { newer: NONE, older: NONE, at: At::Nowhere, used: AtomicU8::new(0) }
     }
 
+    /// How the entry stands, for the one that replaces it.
+    pub(crate) fn standing(&self) -> Standing {
+        Standing { at: self.at, used: self.used.load(Relaxed) }
+    }
+
     /// Notes that the entry was read.
     pub(crate) fn touch(&self) {
         let times = self.used.load(Relaxed);
@@ -97,11 +102,8 @@ impl Eviction {
     }
 
     /// Takes `id` out of the order.
-    pub(crate) fn remove(&mut self, id: Id, entries: &mut impl Queued) -> Standing {
-        let place = entries.place(id);
-        let standing = Standing { at: place.at, used: place.used.load(Relaxed) };
+    pub(crate) fn remove(&mut self, id: Id, entries: &mut impl Queued) {
         self.unlink(id, entries);
-        standing
     }
 
     /// Takes the entry out whose turn it is to leave, and remembers it by its fingerprint where that is of use.
@@ -223,8 +225,8 @@ mod tests {
             self.0.insert(id, u64::from(id), &mut self.1);
         }
 
-        fn remove(&mut self, id: Id) -> Standing {
-            self.0.remove(id, &mut self.1)
+        fn remove(&mut self, id: Id) {
+            self.0.remove(id, &mut self.1);
         }
     }
 
@@ -259,7 +261,8 @@ mod tests {
     #[test]
     fn what_replaces_an_entry_keeps_its_standing() {
         let mut order = filled(&[20, 20]);
-        let standing = order.remove(0);
+        let standing = order.1.place(0).standing();
+        order.remove(0);
         order.1.0[0].1 = 30;
         order.0.succeed(0, standing, &mut order.1);
         assert_eq!(order.0.recount(&order.1), (2, 50));

@@ -10,12 +10,12 @@ mod eviction;
 mod ghosts;
 #[cfg(all(test, loom))]
 mod interleavings;
-mod label;
 mod memory;
 mod purge;
 mod selection;
 mod shelves;
 mod slots;
+mod tag_list;
 
 pub use entry::Entry;
 pub(crate) use memory::Found;

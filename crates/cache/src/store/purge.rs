@@ -1,7 +1,5 @@
 //! What removes entries because their content is out of date, and holds back the writes that do not know it yet.
 
-use hashbrown::HashSet;
-
 use super::eviction::Id;
 use super::memory::Selector;
 use super::shelves::Shelves;
@@ -29,16 +27,16 @@ impl Shelves {
             let live = self.slots.len() - self.deadlines.count_due(now, &self.slots);
             return (live as u64, Some(self.clear()));
         }
-        let mut purged = 0;
-        for id in self.selected(selector) {
-            purged += u64::from(self.state(id, now) != State::Expired);
-            if selector.soft {
+        let selected = self.selected(selector);
+        let purged = selected.iter().filter(|&&id| self.state(id, now) != State::Expired).count();
+        if selector.soft {
+            for id in selected {
                 self.make_stale(id, now);
-            } else {
-                self.remove(id);
             }
+        } else {
+            self.remove_all(&selected);
         }
-        (purged, self.is_vacant().then(|| self.clear()))
+        (purged as u64, self.is_vacant().then(|| self.clear()))
     }
 
     fn fence_off(&mut self, selector: &Selector) {
@@ -58,15 +56,17 @@ impl Shelves {
         }
     }
 
-    fn selected(&self, selector: &Selector) -> HashSet<Id> {
+    /// In the order in which they lie in memory, where entries that came together lie together.
+    fn selected(&self, selector: &Selector) -> Vec<Id> {
         let Self { slots, tags, ordered, .. } = self;
         if selector.everything {
             return slots.iter().map(|(id, _)| id).collect();
         }
-        let mut selected: HashSet<Id> =
-            selector.tags.iter().flat_map(|tag| tags.entries(tag, slots)).collect();
+        let mut selected: Vec<Id> = selector.tags.iter().flat_map(|tag| tags.entries(tag, slots)).collect();
         selected.extend(selector.key.iter().flat_map(|key| ordered.of_key(key, slots)));
         selected.extend(selector.prefix.iter().flat_map(|prefix| ordered.with_prefix(prefix, slots)));
+        selected.sort_unstable();
+        selected.dedup();
         selected
     }
 
@@ -75,9 +75,7 @@ impl Shelves {
         self.fence.advance();
         self.fence.mark(Purged::Url(url));
         let stored = self.ordered.with_prefix(&format!("{url}#"), &self.slots);
-        for &id in &stored {
-            self.remove(id);
-        }
+        self.remove_all(&stored);
         stored.len() as u64
     }
 

@@ -52,14 +52,14 @@ impl Name<'_> {
 impl Slot {
     pub(super) fn name(&self) -> Name<'_> {
         match self.varied.as_deref() {
-            None => Name::Key(self.label().key()),
+            None => Name::Key(self.key()),
             Some(varied) => Name::Variant(&varied.variant),
         }
     }
 
     fn is(&self, name: Name<'_>) -> bool {
         match (self.varied.as_deref(), name) {
-            (None, Name::Key(key)) => self.label().key() == key,
+            (None, Name::Key(key)) => self.key() == key,
             (Some(varied), Name::Variant(variant)) => varied.variant == *variant,
             (None, Name::Variant(_)) | (Some(_), Name::Key(_)) => false,
         }
@@ -212,10 +212,11 @@ impl Shelves {
     /// Puts `entry` in the place of the one of the same name, which stays in the orders that go by name.
     fn renew(&mut self, id: Id, entry: Entry, stored: Stored) {
         let Self { slots, variants, tags, deadlines, eviction, usage, .. } = self;
-        let standing = eviction.remove(id, slots);
+        let standing = slots[id].place.standing();
+        eviction.remove(id, slots);
         deadlines.remove(id, slots);
         usage.bytes -= slots[id].cost();
-        let retagged = !slots[id].label().tags().eq(entry.tags.iter().map(String::as_str));
+        let retagged = !slots[id].tag_list().iter().eq(entry.tags.iter().map(String::as_str));
         if retagged {
             tags.remove(id, slots);
         }
@@ -237,20 +238,38 @@ impl Shelves {
         eviction.succeed(id, standing, slots);
     }
 
+    /// Removes the entry, and tells how it stood in the order of eviction.
     pub(super) fn remove(&mut self, id: Id) -> Standing {
-        let Self { slots, variants, tags, ordered, deadlines, eviction, by_name, hasher, usage, .. } = self;
-        by_name.remove(slots[id].name().hash(hasher), |&known| known == id);
-        tags.remove(id, slots);
-        ordered.remove(id, slots);
-        deadlines.remove(id, slots);
-        if let Some(Varied { key, vary, .. }) = slots[id].varied.as_deref() {
-            variants.remove(*key, vary);
-        }
-        usage.bytes -= slots[id].cost();
-        usage.entries -= 1;
-        let standing = eviction.remove(id, slots);
-        slots.remove(id);
+        let standing = self.slots[id].place.standing();
+        self.remove_all(&[id]);
         standing
+    }
+
+    /// Removes the entries, from one index after the other: of many, what is to be looked for in one index does not wait for what lies far away
+    /// in another.
+    pub(super) fn remove_all(&mut self, ids: &[Id]) {
+        let Self { slots, variants, tags, ordered, deadlines, eviction, by_name, hasher, usage, .. } = self;
+        for &id in ids {
+            by_name.remove(slots[id].name().hash(hasher), |&known| known == id);
+        }
+        for &id in ids {
+            tags.remove(id, slots);
+        }
+        for &id in ids {
+            ordered.remove(id, slots);
+        }
+        for &id in ids {
+            deadlines.remove(id, slots);
+        }
+        for &id in ids {
+            if let Some(Varied { key, vary, .. }) = slots[id].varied.as_deref() {
+                variants.remove(*key, vary);
+            }
+            usage.bytes -= slots[id].cost();
+            usage.entries -= 1;
+            eviction.remove(id, slots);
+            slots.remove(id);
+        }
     }
 
     fn expire_one(&mut self, now: i64) -> bool {

@@ -5,7 +5,7 @@ use slab::Slab;
 
 use super::entry::cost;
 use super::eviction::{Id, Place, Queued};
-use super::label::Label;
+use super::tag_list::TagList;
 use crate::flight::Election;
 use crate::index::{Expiring, Keyed, Link, Tagged};
 use crate::key::{Digest, Selecting};
@@ -35,12 +35,16 @@ pub(super) struct Varied {
 }
 
 impl Slot {
-    pub(super) fn label(&self) -> Label<'_> {
-        Label(self.stored.label())
+    pub(super) fn key(&self) -> &str {
+        self.stored.label().name
+    }
+
+    pub(super) fn tag_list(&self) -> TagList<'_> {
+        TagList(self.stored.label().notes)
     }
 
     pub(super) fn tags(&self) -> Vec<String> {
-        self.label().tags().map(str::to_owned).collect()
+        self.tag_list().iter().map(str::to_owned).collect()
     }
 
     pub(super) fn cost(&self) -> u64 {
@@ -53,7 +57,7 @@ pub(super) struct Slots {
     slab: Slab<Slot>,
     /// Places there are, taken and vacant.
     places: usize,
-    /// Where the tags begin in the labels of entries with more than [`FEW_TAGS`].
+    /// Where the tags begin in the lists of entries with more than [`FEW_TAGS`].
     starts: HashMap<Id, Box<[u32]>>,
 }
 
@@ -109,7 +113,7 @@ impl Slots {
     fn note_starts(&mut self, id: Id) {
         let slot = &self.slab[id as usize];
         if slot.links.len() > FEW_TAGS {
-            self.starts.insert(id, slot.label().starts());
+            self.starts.insert(id, slot.tag_list().starts());
         } else {
             self.starts.remove(&id);
         }
@@ -132,7 +136,7 @@ impl std::ops::IndexMut<Id> for Slots {
 
 impl Keyed for Slots {
     fn key(&self, id: Id) -> &str {
-        self[id].label().key()
+        self[id].key()
     }
 }
 
@@ -146,9 +150,9 @@ impl Tagged for Slots {
     fn tag(&self, id: Id, nth: u16) -> &str {
         let slot = &self[id];
         if slot.links.len() <= FEW_TAGS {
-            return slot.label().tags().nth(nth as usize).unwrap_or_default();
+            return slot.tag_list().iter().nth(nth as usize).unwrap_or_default();
         }
-        self.starts.get(&id).map_or("", |starts| slot.label().tag_at(starts[nth as usize]))
+        self.starts.get(&id).map_or("", |starts| slot.tag_list().at(starts[nth as usize]))
     }
 
     fn links(&self, id: Id) -> &[Link] {
