@@ -21,12 +21,22 @@ export function readHead(response: Response, method: string, path: string): Resp
     throw invalid("LAYERON_INVALID_RESPONSE", `${path} must have no line feed in its statusText`)
   }
   let text = `${statusText}\n`
+  let vary: string | undefined
+  let length: string | undefined
+  let isCoded = false
+  // Here rather than by name: each question to the platform's headers costs as much as several lines of them.
   for (const [name, value] of headers) {
     if (value.includes("\n"))
       throw invalid("LAYERON_INVALID_RESPONSE", `${path} must have no line feed in ${name}`)
     text += `${name}:${value}\n`
+    if (name === "vary") vary = value
+    else if (name === "content-length") length = value
+    else if (name === "content-encoding") isCoded = true
   }
-  return { status, text, vary: varyNames(headers), expected: expectedLength(response, method) }
+  // The answer to a HEAD tells the length of a body it does not have. `fetch` decodes a coded body and leaves its length, which a copy of the
+  // response takes along.
+  const expected = method === "HEAD" || isCoded ? undefined : expectedLength(length)
+  return { status, text, vary: varyNames(vary), expected }
 }
 
 function isResponse(value: unknown): value is Response {
@@ -42,9 +52,8 @@ function isResponse(value: unknown): value is Response {
 }
 
 /** Field names alone: a `Vary` with anything else in it is refused, and nothing has to be told for it. */
-function varyNames(headers: Headers): string[] {
-  const vary = headers.get("vary")
-  return vary === null
+function varyNames(vary: string | undefined): string[] {
+  return vary === undefined
     ? []
     : vary
         .toLowerCase()
@@ -53,12 +62,6 @@ function varyNames(headers: Headers): string[] {
         .filter(isToken)
 }
 
-/**
- * The answer to a HEAD tells the length of a body it does not have. `fetch` decodes a coded body and leaves its length, which a copy of
- * the response takes along.
- */
-function expectedLength({ headers }: Response, method: string): number | undefined {
-  const length = headers.get("content-length")
-  if (length === null || method === "HEAD" || headers.has("content-encoding")) return undefined
-  return /^\d+$/.test(length) ? Number(length) : undefined
+function expectedLength(length: string | undefined): number | undefined {
+  return length !== undefined && /^\d+$/.test(length) ? Number(length) : undefined
 }
