@@ -58,6 +58,17 @@ export interface ObservabilityConfig {
 
 /** Where an instance keeps its entries. */
 export interface CacheStorageOptions {
+  /**
+   * The folder of a disk under the memory, made where there is none, for its owner alone. What is stored outlives the process, memory
+   * evicts to it, and all processes of the machine that open the same folder are one cache. Relative to the working directory.
+   * Default: none.
+   */
+  path?: string | undefined
+  /**
+   * Bytes that the file of one instance may take there; what was put first leaves first. A log beside it takes some megabytes more.
+   * An integer from 1048576 (1 MiB) to 2^53 - 1. Default: 1073741824 (1 GiB).
+   */
+  maxDiskBytes?: number | undefined
   /** In the memory of this process, shared by all of its threads. */
   memory?:
     | {
@@ -99,8 +110,11 @@ export interface CacheModuleOptions {
   rules?: readonly CacheRuleOptions[] | undefined
   /** Settings for the emission of hits, misses, writes and purges. Default: nothing is emitted. */
   observability?: ObservabilityConfig | undefined
-  /** Where entries live. One identity has one storage. Default: 128 MiB of memory. */
-  storage?: CacheStorageOptions | undefined
+  /**
+   * Where entries live: options, or one of `"memory"` and `"file:<folder>"`. What is left out comes from {@link configure}, else from
+   * `LAYERON_CACHE_STORAGE` in the environment, which has one of these two words. One identity has one storage. Default: 128 MiB of memory.
+   */
+  storage?: CacheStorageOptions | string | undefined
 }
 
 /** Options of `key`, `match` and `delete`. */
@@ -218,6 +232,26 @@ export interface CacheInspection {
   refusedWrites: Record<CacheRefusal, number>
   /** Calls of `match`, `put` and `delete` that a rule made skip the cache. */
   bypasses: number
+  /** The disk under the memory, or `null` where the instance has none. */
+  disk: CacheDiskInspection | null
+}
+
+/** What can be seen of the disk of an instance. */
+export interface CacheDiskInspection {
+  /** The folder, absolute. */
+  path: string
+  /** Entries in the file, of all processes. */
+  entries: number
+  /** Bytes that the file uses, with everything that it keeps beside the entries. */
+  bytes: number
+  /** The bound on `bytes`. */
+  maxBytes: number
+  /** Entries that this process has removed from the file to make room. */
+  evictions: number
+  /** Puts that this process has not written, because too many waited or one was too large. They are in memory all the same. */
+  droppedWrites: number
+  /** Why nothing is read or written any longer, or `null`. Memory goes on, and purges reject. */
+  fault: string | null
 }
 
 /** Why a request is a hit, a miss or a bypass. */
@@ -467,6 +501,20 @@ export interface CacheModule extends AsyncDisposable {
   /** Gives this declaration up. Entries and counters are freed when no declaration of the identity is left open. */
   close(): Promise<void>
 }
+
+/** Options of {@link configure}. */
+export interface CacheConfiguration {
+  /** What instances have that do not say otherwise. */
+  storage?: CacheStorageOptions | string | undefined
+}
+
+/**
+ * Configures the instances that are declared from now on, in this thread and in those that it starts. Meant to be called once, where a
+ * process begins; a second call takes the place of the first.
+ *
+ * @throws TypeError with code `LAYERON_INVALID_OPTION` for an option that is not allowed.
+ */
+export declare function configure(options: CacheConfiguration): void
 
 /**
  * Declares a cache instance. Equal declarations, in any file or thread of the process, are the same instance; one with another

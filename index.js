@@ -1,3 +1,4 @@
 const { cache } = require("./dist/cache.js")
+const { configure } = require("./dist/storage.js")
 
-module.exports = { cache }
+module.exports = { cache, configure }

@@ -1,3 +1,3 @@
 import modules from "./index.js"
 
-export const { cache } = modules
+export const { cache, configure } = modules

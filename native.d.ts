@@ -11,8 +11,11 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
 
 /** A declaration of an instance. */
 export declare class BindingCache {
-  /** Declares an instance. Throws with code `storage-conflict` where its identity is open with other bounds. */
-  constructor(options: BindingOptions, scratch: Uint8Array)
+  /**
+   * Declares an instance. Throws with code `storage-conflict` where its identity is open with another storage. `ring` is told the number
+   * of a ticket that is settled.
+   */
+  constructor(options: BindingOptions, scratch: Uint8Array, ring: (arg: number) => void)
   /** The key of a request, or what is wanted to tell it. */
   key(request: string, vary?: string | undefined | null): string | number
   /** The lookup, a function of its own: see [`lookup`](crate::lookup). */
@@ -30,16 +33,23 @@ export declare class BindingCache {
   abandon(draft: number): void
   /** Forgets a draft, because its body does not fit, and returns that as the reason. */
   refuseTooLarge(draft: number): number
-  /** Deletes the entry that a lookup would find. */
+  /** Deletes the entry that a lookup would find. The number of the ticket to wait for is in the scratch buffer, or [`NO_TICKET`]. */
   delete(request: string, vary: string | undefined | null, now: number): number
-  /** Purges what is selected and returns how many entries that was. */
+  /**
+   * Purges what is selected and returns how many entries that was. Where that is not known yet, it is [`PENDING`] and the number of
+   * the ticket that tells it is in the scratch buffer.
+   */
   purge(selector: BindingSelector, now: number): number
+  /** What has come of a ticket: a number of entries, or [`PENDING`]. Throws with code `disk-fault` where it is that it could not be done. */
+  settled(ticket: number): number
+  /** What is wrong with the disk, to the first who asks since it is. */
+  takeFault(): string | null
   /** Removes some expired entries. Tells whether there are more. */
   sweep(now: number): boolean
   /** Whether a rule covers a request, or would cover a GET of its URL where it changes something; or what is wanted to tell. */
   covers(request: string): number
   /** Removes what is stored for the URL of a request, or tells what is wanted for that. */
-  invalidate(request: string): number
+  invalidate(request: string, now: number): number
   /** Explains what a lookup would come to, or tells what is wanted for that. */
   explain(request: string, vary: string | undefined | null, now: number): BindingExplanation | number
   /** Whether the declaration has been given up. */
@@ -48,8 +58,8 @@ export declare class BindingCache {
   stats(): BindingStats
   /** What can be seen of the instance. */
   inspect(now: number): BindingInspection
-  /** Gives the declaration up. Every later call throws. */
-  close(): void
+  /** Gives the declaration up. Every later call throws. Returns the number of the ticket to wait for, or [`NO_TICKET`]. */
+  close(): number
 }
 
 /** A wrapped handler. */
@@ -109,6 +119,16 @@ export declare const AGAIN: number
 /** There is an answer: in the scratch buffer, or waiting to be fetched. */
 export declare const ANSWER: number
 
+/** What can be seen of the disk. */
+export interface BindingDisk {
+  entries: number
+  bytes: number
+  maxBytes: number
+  evictions: number
+  dropped: number
+  fault?: string
+}
+
 /** An entry, its times in milliseconds. */
 export interface BindingExplainedEntry {
   stale: boolean
@@ -151,6 +171,7 @@ export interface BindingInspection {
   expirations: number
   bypasses: number
   refused: Array<BindingRefusals>
+  disk?: BindingDisk
 }
 
 /** A declaration. */
@@ -159,6 +180,9 @@ export interface BindingOptions {
   name: string
   maxBytes: number
   maxEntryBytes: number
+  /** The folder of the disk, if there is to be one. */
+  folder?: string
+  maxDiskBytes: number
   terms: BindingTerms
   rules: Array<BindingRule>
 }
@@ -259,6 +283,9 @@ export declare const FENCED: number
 /** A response is stored or read along; its head is the text, and the number of its fill is in the scratch buffer. */
 export declare const FILL: number
 
+/** Writes what waits to be written to disks, for no longer than so many milliseconds. For a process that ends. */
+export declare function flushAll(patience: number): void
+
 /** A writer goes on. */
 export declare const GO: number
 
@@ -273,6 +300,9 @@ export declare const KNOWN: number
 
 /** A lookup found no entry. */
 export declare const MISS: number
+
+/** There is no ticket to wait for. */
+export declare const NO_TICKET: number
 
 /** A response goes to its client and nowhere else; its head is the text. */
 export declare const PASS: number
@@ -324,6 +354,9 @@ export declare const UNAVAILABLE: number
 
 /** A request waits for the run of another; the number of its ticket is in the scratch buffer. */
 export declare const WAIT: number
+
+/** The disk is to be waited for, and the same asked again then; the number of the ticket is in the scratch buffer. */
+export declare const WANTS_DISK: number
 
 /** Header fields are wanted; their names are in the scratch buffer. */
 export declare const WANTS_FIELDS: number

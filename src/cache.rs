@@ -4,13 +4,14 @@
 #![allow(clippy::needless_pass_by_value)]
 
 use layeron_cache::{
-    BadPattern, Cache, Deletion, Draft, Drafted, Overrides, PutError, PutOptions, Refused, Since,
-    StorageConflict,
+    BadPattern, Cache, Deletion, DiskOptions, Draft, Drafted, Lasting, Overrides, PutError, PutOptions,
+    Refused, Since, Storage, StorageConflict,
 };
 use std::rc::Rc;
+use std::time::Duration;
 
 use napi::Env;
-use napi::bindgen_prelude::{Either, Uint8Array, Unknown};
+use napi::bindgen_prelude::{Either, Function, Uint8Array, Unknown};
 use napi_derive::napi;
 use slab::Slab;
 
@@ -20,9 +21,11 @@ use crate::explanation::BindingExplanation;
 use crate::inspection::{BindingInspection, BindingStats, number};
 use crate::lookup;
 use crate::options::{BindingOptions, BindingSelector};
-use crate::outcome::{self, ABSENT, BYPASSED, REMOVED, STORED, wanted};
+use crate::outcome::{self, ABSENT, BYPASSED, NO_TICKET, PENDING, REMOVED, STORED, wanted};
 use crate::scratch::Numbers;
 use crate::text::Text;
+use crate::tickets::Tickets;
+use crate::wake::Bell;
 
 pub(crate) type Thrown = napi::Error<&'static str>;
 
@@ -35,19 +38,24 @@ pub struct BindingCache {
 
 #[napi]
 impl BindingCache {
-    /// Declares an instance. Throws with code `storage-conflict` where its identity is open with other bounds.
+    /// Declares an instance. Throws with code `storage-conflict` where its identity is open with another storage. `ring` is told the number
+    /// of a ticket that is settled.
     #[napi(constructor)]
-    pub fn new(options: BindingOptions, scratch: Uint8Array) -> Result<Self, Thrown> {
-        let bounds = options.bounds();
+    pub fn new(
+        options: BindingOptions,
+        scratch: Uint8Array,
+        ring: Function<'_, u32, ()>,
+    ) -> Result<Self, Thrown> {
+        let storage = options.storage();
+        // A function that other threads may call is not for nothing.
+        let bell = storage.disk.as_ref().map(|_| Bell::new(&ring)).transpose();
+        let bell = bell.map_err(|error| Thrown::new("no-bell", error.to_string()))?;
         let BindingOptions { namespace, name, terms, rules, .. } = options;
         let policy = BindingOptions::policy(terms, rules)
             .map_err(|BadPattern(why)| Thrown::new("bad-pattern", why))?;
-        let cache =
-            Cache::open(&namespace, &name, bounds, policy).map_err(|StorageConflict { open_with }| {
-                let bounds = format!("maxBytes {}, maxEntryBytes {}", open_with.bytes, open_with.entry_bytes);
-                Thrown::new("storage-conflict", bounds)
-            })?;
-        Ok(Self { core: Core::shared(cache, scratch), drafts: Slab::new() })
+        let cache = Cache::open(&namespace, &name, storage, policy)
+            .map_err(|StorageConflict { open_with }| Thrown::new("storage-conflict", in_words(&open_with)))?;
+        Ok(Self { core: Core::shared(cache, scratch, Tickets::new(bell)), drafts: Slab::new() })
     }
 
     /// The key of a request, or what is wanted to tell it.
@@ -57,7 +65,7 @@ impl BindingCache {
         let vary = vary.as_deref().map(convert::names);
         Ok(match open(core.cache.as_ref())?.key(convert::request(&request), vary.as_ref()) {
             Ok(key) => Either::A(key),
-            Err(missing) => Either::B(wanted(&missing, &mut core.scratch)),
+            Err(missing) => Either::B(wanted(&missing, &mut core.scratch, &mut core.tickets)),
         })
     }
 
@@ -110,7 +118,7 @@ impl BindingCache {
             Ok(Drafted::Refused(reason)) => outcome::refused(reason),
             Ok(Drafted::Bypassed) => BYPASSED,
             Err(PutError::Rejected(reason)) => outcome::rejected(reason),
-            Err(PutError::Wanted(missing)) => wanted(&missing, &mut core.scratch),
+            Err(PutError::Wanted(missing)) => wanted(&missing, &mut core.scratch, &mut core.tickets),
         })
     }
 
@@ -142,24 +150,53 @@ impl BindingCache {
         Ok(outcome::refused(open(core.cache.as_ref())?.refuse(Refused::TooLarge)))
     }
 
-    /// Deletes the entry that a lookup would find.
+    /// Deletes the entry that a lookup would find. The number of the ticket to wait for is in the scratch buffer, or [`NO_TICKET`].
     #[napi]
     pub fn delete(&mut self, request: String, vary: Option<String>, now: f64) -> Result<i32, Thrown> {
         let core = &mut *self.core.borrow_mut();
         let vary = vary.as_deref().map(convert::names);
         Ok(match open(core.cache.as_ref())?.delete(convert::request(&request), vary.as_ref(), time(now)) {
-            Ok(Deletion::Removed) => REMOVED,
-            Ok(Deletion::Absent) => ABSENT,
-            Ok(Deletion::Bypassed) => BYPASSED,
-            Err(missing) => wanted(&missing, &mut core.scratch),
+            Ok((deletion, ticket)) => {
+                let ticket = ticket.map_or(NO_TICKET, |ticket| core.tickets.insert(ticket));
+                core.scratch.write_number(ticket.into());
+                match deletion {
+                    Deletion::Removed => REMOVED,
+                    Deletion::Absent => ABSENT,
+                    Deletion::Bypassed => BYPASSED,
+                }
+            }
+            Err(missing) => wanted(&missing, &mut core.scratch, &mut core.tickets),
         })
     }
 
-    /// Purges what is selected and returns how many entries that was.
+    /// Purges what is selected and returns how many entries that was. Where that is not known yet, it is [`PENDING`] and the number of
+    /// the ticket that tells it is in the scratch buffer.
     #[napi]
     pub fn purge(&self, selector: BindingSelector, now: f64) -> Result<f64, Thrown> {
         let core = &mut *self.core.borrow_mut();
-        Ok(number(open(core.cache.as_ref())?.purge(&selector.into(), time(now))))
+        Ok(match open(core.cache.as_ref())?.purge(&selector.into(), time(now)) {
+            Lasting::Now(purged) => number(purged),
+            Lasting::Soon(ticket) => {
+                core.scratch.write_number(core.tickets.insert(ticket).into());
+                PENDING.into()
+            }
+        })
+    }
+
+    /// What has come of a ticket: a number of entries, or [`PENDING`]. Throws with code `disk-fault` where it is that it could not be done.
+    #[napi]
+    pub fn settled(&self, ticket: u32) -> Result<f64, Thrown> {
+        match self.core.borrow_mut().tickets.outcome(ticket) {
+            None => Ok(PENDING.into()),
+            Some(Ok(entries)) => Ok(number(entries)),
+            Some(Err(fault)) => Err(Thrown::new("disk-fault", fault.to_string())),
+        }
+    }
+
+    /// What is wrong with the disk, to the first who asks since it is.
+    #[napi]
+    pub fn take_fault(&self) -> Option<String> {
+        self.core.borrow_mut().cache.as_ref().and_then(Cache::take_fault)
     }
 
     /// Removes some expired entries. Tells whether there are more.
@@ -175,17 +212,17 @@ impl BindingCache {
         let core = &mut *self.core.borrow_mut();
         Ok(match open(core.cache.as_ref())?.covers(convert::request(&request)) {
             Ok(covers) => i32::from(covers),
-            Err(missing) => wanted(&missing, &mut core.scratch),
+            Err(missing) => wanted(&missing, &mut core.scratch, &mut core.tickets),
         })
     }
 
     /// Removes what is stored for the URL of a request, or tells what is wanted for that.
     #[napi]
-    pub fn invalidate(&mut self, request: String) -> Result<i32, Thrown> {
+    pub fn invalidate(&mut self, request: String, now: f64) -> Result<i32, Thrown> {
         let core = &mut *self.core.borrow_mut();
-        Ok(match open(core.cache.as_ref())?.invalidate(convert::request(&request)) {
+        Ok(match open(core.cache.as_ref())?.invalidate(convert::request(&request), time(now)) {
             Ok(()) => REMOVED,
-            Err(missing) => wanted(&missing, &mut core.scratch),
+            Err(missing) => wanted(&missing, &mut core.scratch, &mut core.tickets),
         })
     }
 
@@ -202,7 +239,7 @@ impl BindingCache {
         let request = convert::request(&request);
         Ok(match open(core.cache.as_ref())?.explain(request, vary.as_ref(), time(now)) {
             Ok(explanation) => Either::A(BindingExplanation::new(explanation, time(now))),
-            Err(missing) => Either::B(wanted(&missing, &mut core.scratch)),
+            Err(missing) => Either::B(wanted(&missing, &mut core.scratch, &mut core.tickets)),
         })
     }
 
@@ -227,14 +264,29 @@ impl BindingCache {
         Ok(open(core.cache.as_ref())?.inspect(time(now)).into())
     }
 
-    /// Gives the declaration up. Every later call throws.
+    /// Gives the declaration up. Every later call throws. Returns the number of the ticket to wait for, or [`NO_TICKET`].
     #[napi]
-    pub fn close(&mut self) {
+    pub fn close(&mut self) -> u32 {
         let core = &mut *self.core.borrow_mut();
         core.waiting = None;
         self.drafts.clear();
-        if let Some(cache) = core.cache.take() {
-            cache.close();
+        let ticket = core.cache.take().and_then(Cache::close);
+        ticket.map_or(NO_TICKET, |ticket| core.tickets.insert(ticket))
+    }
+}
+
+/// Writes what waits to be written to disks, for no longer than so many milliseconds. For a process that ends.
+#[napi]
+pub fn flush_all(patience: u32) {
+    layeron_cache::flush_all(Duration::from_millis(patience.into()));
+}
+
+fn in_words(Storage { bounds, disk }: &Storage) -> String {
+    let bounds = format!("maxBytes {}, maxEntryBytes {}", bounds.bytes, bounds.entry_bytes);
+    match disk {
+        None => format!("memory alone, {bounds}"),
+        Some(DiskOptions { folder, max_bytes }) => {
+            format!("path {}, maxDiskBytes {max_bytes}, {bounds}", folder.display())
         }
     }
 }

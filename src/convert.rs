@@ -2,16 +2,18 @@
 
 use layeron_cache::{Fields, Names, NotedBy, Request, ResponseHead};
 
-/// Reads `METHOD`, the field lines and, behind an empty line, the URL. `=` before the method says that a URL parser
-/// printed the URL; it can be no part of a method.
+/// Reads `METHOD`, the field lines and, behind an empty line, the URL. `@` before the method says that the disk has been asked, `=` that
+/// a URL parser printed the URL; they can be no part of a method, and come in this order.
 pub(crate) fn request(text: &str) -> Request<'_> {
     let (head, url) = at_empty_line(text);
     let (method, fields) = head.split_once('\n').unwrap_or((head, ""));
-    let (method, serialised) = match method.strip_prefix('=') {
-        Some(method) => (method, true),
-        None => (method, false),
-    };
-    Request { method, url, serialised, fields: Fields::new(fields) }
+    let (method, asked) = without(method, '@');
+    let (method, serialised) = without(method, '=');
+    Request { method, url, serialised, fields: Fields::new(fields), asked }
+}
+
+fn without(text: &str, mark: char) -> (&str, bool) {
+    text.strip_prefix(mark).map_or((text, false), |rest| (rest, true))
 }
 
 /// What stands before the first empty line and what behind it. A search for two line feeds would cost more than all the rest here.

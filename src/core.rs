@@ -9,6 +9,7 @@ use napi::bindgen_prelude::Uint8Array;
 use crate::cache::Thrown;
 use crate::outcome::ANSWER;
 use crate::scratch::Scratch;
+use crate::tickets::Tickets;
 
 pub(crate) type SharedCore = Rc<RefCell<Core>>;
 
@@ -17,11 +18,13 @@ pub(crate) struct Core {
     pub(crate) scratch: Scratch,
     /// An answer too big to cross by itself, until it is fetched.
     pub(crate) waiting: Option<Answer>,
+    pub(crate) tickets: Tickets,
 }
 
 impl Core {
-    pub(crate) fn shared(cache: Cache, scratch: Uint8Array) -> SharedCore {
-        Rc::new(RefCell::new(Self { cache: Some(cache), scratch: Scratch::new(scratch), waiting: None }))
+    pub(crate) fn shared(cache: Cache, scratch: Uint8Array, tickets: Tickets) -> SharedCore {
+        let scratch = Scratch::new(scratch);
+        Rc::new(RefCell::new(Self { cache: Some(cache), scratch, waiting: None, tickets }))
     }
 
     /// Leaves the answer where the face finds it.

@@ -1,6 +1,6 @@
 //! Counters and measures, as objects.
 
-use layeron_cache::{Inspection, Stats};
+use layeron_cache::{DiskUsage, Inspection, Stats};
 use napi_derive::napi;
 
 /// The documented counters.
@@ -33,6 +33,18 @@ pub struct BindingInspection {
     pub expirations: f64,
     pub bypasses: f64,
     pub refused: Vec<BindingRefusals>,
+    pub disk: Option<BindingDisk>,
+}
+
+/// What can be seen of the disk.
+#[napi(object)]
+pub struct BindingDisk {
+    pub entries: f64,
+    pub bytes: f64,
+    pub max_bytes: f64,
+    pub evictions: f64,
+    pub dropped: f64,
+    pub fault: Option<String>,
 }
 
 /// How often one reason kept a response out of the store.
@@ -82,6 +94,20 @@ impl From<Inspection> for BindingInspection {
                     count: number(count),
                 })
                 .collect(),
+            disk: seen.disk.map(Into::into),
+        }
+    }
+}
+
+impl From<DiskUsage> for BindingDisk {
+    fn from(DiskUsage { entries, bytes, max_bytes, evictions, dropped, fault }: DiskUsage) -> Self {
+        Self {
+            entries: number(entries),
+            bytes: number(bytes),
+            max_bytes: number(max_bytes),
+            evictions: number(evictions),
+            dropped: number(dropped),
+            fault,
         }
     }
 }

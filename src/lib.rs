@@ -13,6 +13,7 @@ mod options;
 mod outcome;
 mod scratch;
 mod text;
+mod tickets;
 mod wake;
 mod wrapper;
 mod wrapping;

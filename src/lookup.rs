@@ -76,7 +76,7 @@ unsafe extern "C" fn look_up(env: sys::napi_env, info: sys::napi_callback_info) 
 }
 
 fn decide(core: &mut Core, text: &str, vary: Option<&str>) -> i32 {
-    let Core { cache: Some(cache), scratch, waiting } = core else {
+    let Core { cache: Some(cache), scratch, waiting, tickets } = core else {
         return CLOSED;
     };
     let now = time(scratch.read_time());
@@ -92,6 +92,6 @@ fn decide(core: &mut Core, text: &str, vary: Option<&str>) -> i32 {
             if elected { ELECTED } else { MISS }
         }
         Ok(Lookup::Bypassed) => BYPASSED,
-        Err(missing) => wanted(&missing, scratch),
+        Err(missing) => wanted(&missing, scratch, tickets),
     }
 }

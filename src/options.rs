@@ -1,6 +1,6 @@
 //! Options of a declaration, checked and resolved by the face.
 
-use layeron_cache::{BadPattern, Bounds, Bypass, Names, Policy, Rule, Selector, Terms};
+use layeron_cache::{BadPattern, Bounds, Bypass, DiskOptions, Names, Policy, Rule, Selector, Storage, Terms};
 use napi_derive::napi;
 
 /// A declaration.
@@ -10,6 +10,9 @@ pub struct BindingOptions {
     pub name: String,
     pub max_bytes: f64,
     pub max_entry_bytes: f64,
+    /// The folder of the disk, if there is to be one.
+    pub folder: Option<String>,
+    pub max_disk_bytes: f64,
     pub terms: BindingTerms,
     pub rules: Vec<BindingRule>,
 }
@@ -52,8 +55,11 @@ pub fn pattern_error(path: String) -> Option<String> {
 }
 
 impl BindingOptions {
-    pub(crate) fn bounds(&self) -> Bounds {
-        Bounds { bytes: self.max_bytes as u64, entry_bytes: self.max_entry_bytes as u64 }
+    pub(crate) fn storage(&self) -> Storage {
+        let bounds = Bounds { bytes: self.max_bytes as u64, entry_bytes: self.max_entry_bytes as u64 };
+        let max_bytes = self.max_disk_bytes as u64;
+        let disk = self.folder.as_ref().map(|folder| DiskOptions { folder: folder.into(), max_bytes });
+        Storage { bounds, disk }
     }
 
     pub(crate) fn policy(terms: BindingTerms, rules: Vec<BindingRule>) -> Result<Policy, BadPattern> {

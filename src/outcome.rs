@@ -4,6 +4,7 @@ use layeron_cache::{NotStored, Refused, Rejected, Wanted};
 use napi_derive::napi;
 
 use crate::scratch::Scratch;
+use crate::tickets::Tickets;
 
 /// There is an answer: in the scratch buffer, or waiting to be fetched.
 #[napi]
@@ -26,6 +27,9 @@ pub const REMOVED: i32 = 1;
 /// A put is stored.
 #[napi]
 pub const STORED: i32 = 1;
+/// There is no ticket to wait for.
+#[napi]
+pub const NO_TICKET: u32 = u32::MAX;
 /// A put is held back, because something of it was purged after its content was computed.
 #[napi]
 pub const FENCED: i32 = -6;
@@ -44,6 +48,9 @@ pub const WANTS_URL: i32 = -3;
 /// Header fields are wanted; their names are in the scratch buffer.
 #[napi]
 pub const WANTS_FIELDS: i32 = -4;
+/// The disk is to be waited for, and the same asked again then; the number of the ticket is in the scratch buffer.
+#[napi]
+pub const WANTS_DISK: i32 = -8;
 
 /// A request is answered by running the handler; the number of the run is in the scratch buffer.
 #[napi]
@@ -118,12 +125,16 @@ pub fn rejection_reasons() -> Vec<String> {
     Rejected::ALL.iter().map(|reason| reason.name().to_owned()).collect()
 }
 
-pub(crate) fn wanted(wanted: &Wanted, scratch: &mut Scratch) -> i32 {
+pub(crate) fn wanted(wanted: &Wanted, scratch: &mut Scratch, tickets: &mut Tickets) -> i32 {
     match wanted {
         Wanted::Url => WANTS_URL,
         Wanted::Fields(names) => {
             scratch.write_names(names);
             WANTS_FIELDS
+        }
+        Wanted::Disk(ticket) => {
+            scratch.write_number(tickets.insert(ticket.clone()).into());
+            WANTS_DISK
         }
     }
 }

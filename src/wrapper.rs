@@ -118,7 +118,7 @@ impl BindingWrapper {
                 self.text = cache.unavailable();
                 UNAVAILABLE
             }
-            Err(missing) => wanted(&missing, &mut core.scratch),
+            Err(missing) => wanted(&missing, &mut core.scratch, &mut core.tickets),
         })
     }
 
@@ -199,7 +199,7 @@ impl BindingWrapper {
             }
             Ok(Responded::Answer(answer)) => core.write(answer, false),
             Ok(Responded::Again) => return Ok(AGAIN),
-            Err(missing) => return Ok(wanted(&missing, &mut core.scratch)),
+            Err(missing) => return Ok(wanted(&missing, &mut core.scratch, &mut core.tickets)),
         };
         self.runs.remove(run as usize);
         Ok(outcome)
@@ -215,7 +215,7 @@ impl BindingWrapper {
             Ok(Failed::Answer(answer)) => core.write(answer, true),
             Ok(Failed::Failure(Some(failure))) => core.numbered(FAILED, failure.number.into()),
             Ok(Failed::Failure(None)) => PASS_FAILED,
-            Err(missing) => return Ok(wanted(&missing, &mut core.scratch)),
+            Err(missing) => return Ok(wanted(&missing, &mut core.scratch, &mut core.tickets)),
         };
         self.runs.remove(run as usize);
         Ok(outcome)
@@ -261,7 +261,7 @@ impl BindingWrapper {
                 failure.message.clone_into(&mut self.text);
                 core.numbered(FAILED, failure.number.into())
             }
-            Err(missing) => return Ok(wanted(&missing, &mut core.scratch)),
+            Err(missing) => return Ok(wanted(&missing, &mut core.scratch, &mut core.tickets)),
         };
         self.tickets.remove(ticket as usize);
         Ok(outcome)

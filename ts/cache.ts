@@ -17,6 +17,7 @@ import type { Answer } from "./answer.js"
 import { type KeyArguments, NO_OPTIONS, readKeyOptions, readPutOptions, readSelector } from "./arguments.js"
 import { Dialogue } from "./dialogue.js"
 import { type EventDetail, Events } from "./events.js"
+import { flushAtExit } from "./exit.js"
 import { explanationOf } from "./explain.js"
 import { Misses } from "./misses.js"
 import * as native from "./native.js"
@@ -44,9 +45,11 @@ class Cache implements CacheModule {
   readonly #misses: Misses
   readonly #writer: Writer
   readonly #events: Events
+  readonly #folder: string | undefined
 
   constructor(declaration: Declaration) {
-    const { name, namespace, rules, observability } = declaration
+    const { name, namespace, rules, observability, storage } = declaration
+    this.#folder = storage.folder
     this.name = name
     this.namespace = namespace
     this.identity = `${namespace}/${name}`
@@ -57,7 +60,8 @@ class Cache implements CacheModule {
     this.#misses = Misses.of(this.identity)
     this.#writer = new Writer(this.#dialogue, this.#misses)
     this.#events = new Events(this, observability === undefined ? undefined : observer(observability))
-    sweeper.watch(this.#binding)
+    sweeper.watch(this.identity, this.#binding)
+    if (storage.folder !== undefined) flushAtExit()
   }
 
   key(request: CacheRequest, options?: CacheKeyOptions): string {
@@ -72,9 +76,10 @@ class Cache implements CacheModule {
     // The handler that it is to be answered by is running: what led to that has been looked up, and counted.
     if (byObject && this.#misses.isRun(request)) return undefined
     const told = this.#dialogue.toldForMatch(given.names)
-    const outcome = this.#dialogue.ask<string | number>(request, told, "match() request", (text) =>
-      native.lookUp(this.#lookUp, byObject ? text : `:${text}`, given.vary, now),
-    )
+    const call = (text: string) => native.lookUp(this.#lookUp, byObject ? text : `:${text}`, given.vary, now)
+    let outcome = this.#dialogue.ask<string | number>(request, told, "match() request", call)
+    if (outcome === native.WANTS_DISK)
+      outcome = await this.#dialogue.askAgain<string | number>(request, told, "match() request", call)
     const answer = answerOf(this.#binding, outcome)
     if (answer === undefined && byObject && outcome !== native.BYPASSED) {
       this.#misses.note(request, native.takeNumber())
@@ -101,9 +106,11 @@ class Cache implements CacheModule {
     const given = readKeyOptions("delete() options", options)
     const now = Date.now()
     const told = this.#dialogue.told(given.names)
-    const outcome = this.#dialogue.ask<number>(request, told, "delete() request", (text) =>
-      this.#binding.delete(text, given.vary, now),
-    )
+    const call = (text: string) => this.#binding.delete(text, given.vary, now)
+    let outcome = this.#dialogue.ask<number>(request, told, "delete() request", call)
+    if (outcome === native.WANTS_DISK)
+      outcome = await this.#dialogue.askAgain(request, told, "delete() request", call)
+    await this.#dialogue.settled(native.takeNumber(), "a delete")
     if (this.#events.isHeard("delete")) {
       const subject = this.#subject(request, given, "delete() request", now)
       this.#events.emit("delete", { ...subject, outcome: DELETIONS[outcome] ?? "bypass" })
@@ -117,7 +124,9 @@ class Cache implements CacheModule {
     const key =
       request === undefined ? undefined : this.#dialogue.key(request, NO_OPTIONS, "purge() selector.request")
     this.#dialogue.assertOpen()
-    const purged = this.#binding.purge({ key, tags: [...tags], prefix, everything, soft }, now)
+    const outcome = this.#binding.purge({ key, tags: [...tags], prefix, everything, soft }, now)
+    const isKnown = outcome !== native.PENDING
+    const purged = isKnown ? outcome : await this.#dialogue.settled(native.takeNumber(), "a purge")
     if (this.#events.isHeard("purge")) {
       const selected = { tags, prefix, everything }
       this.#events.emit("purge", { outcome: soft ? "softened" : "purged", purged, key, selected })
@@ -146,7 +155,7 @@ class Cache implements CacheModule {
 
   async inspect(): Promise<CacheInspection> {
     this.#dialogue.assertOpen()
-    const { refused, fenced, oldestMs, errorHits, ...seen } = this.#binding.inspect(Date.now())
+    const { refused, fenced, oldestMs, errorHits, disk, ...seen } = this.#binding.inspect(Date.now())
     const refusedWrites = Object.fromEntries(refused.map(({ reason, count }) => [reason, count]))
     return {
       ...seen,
@@ -154,30 +163,27 @@ class Cache implements CacheModule {
       fencedWrites: fenced,
       staleIfErrorHits: errorHits,
       refusedWrites: refusedWrites as Record<CacheRefusal, number>,
+      disk: this.#folder === undefined || disk === undefined ? null : diskOf(this.#folder, disk),
     }
   }
 
   async explain(request: CacheRequest, options?: CacheKeyOptions): Promise<CacheExplanation> {
-    const given = readKeyOptions("explain() options", options)
-    return explanationOf(this.#explain(request, given, "explain() request", Date.now()), this)
+    const { vary, names } = readKeyOptions("explain() options", options)
+    const now = Date.now()
+    const told = this.#dialogue.toldForMatch(names)
+    const call = (text: string) => this.#binding.explain(text, vary, now)
+    let found = this.#dialogue.ask<Explained>(request, told, "explain() request", call)
+    if (found === native.WANTS_DISK)
+      found = await this.#dialogue.askAgain<Explained>(request, told, "explain() request", call)
+    return explanationOf(found as native.BindingExplanation, this)
   }
 
-  async close(): Promise<void> {
-    this.#dialogue.close()
+  close(): Promise<void> {
+    return this.#dialogue.close()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
-  }
-
-  #explain(
-    request: CacheRequest,
-    { vary, names }: KeyArguments,
-    path: string,
-    now: number,
-  ): native.BindingExplanation {
-    const told = this.#dialogue.toldForMatch(names)
-    return this.#dialogue.ask(request, told, path, (text) => this.#binding.explain(text, vary, now))
   }
 
   #tell(operation: "match" | "put" | "refresh", request: Request, detail: EventDetail): void {
@@ -190,18 +196,29 @@ class Cache implements CacheModule {
   /** What an event says of its request: the key and, where a rule makes it skip the cache, why. */
   #subject(
     request: CacheRequest,
-    given: KeyArguments,
+    { vary, names }: KeyArguments,
     path: string,
     now: number,
   ): { key: string; reason?: string } {
-    const { key, bypassKind, bypassName } = this.#explain(request, given, path, now)
+    const call = (text: string) => this.#binding.explain(text, vary, now)
+    const told = this.#dialogue.toldForMatch(names)
+    // The key is all that matters, whatever the disk has.
+    const explained = this.#dialogue.ask<native.BindingExplanation>(request, told, path, call, true)
+    const { key, bypassKind, bypassName } = explained
     return bypassKind === undefined ? { key } : { key, reason: `${bypassKind} ${bypassName}` }
   }
 }
 
+type Explained = native.BindingExplanation | number
+
 const DELETIONS: Record<number, "deleted" | "absent"> = {
   [native.REMOVED]: "deleted",
   [native.ABSENT]: "absent",
+}
+
+function diskOf(path: string, disk: native.BindingDisk): NonNullable<CacheInspection["disk"]> {
+  const { entries, bytes, maxBytes, evictions, dropped, fault } = disk
+  return { path, entries, bytes, maxBytes, evictions, droppedWrites: dropped, fault: fault ?? null }
 }
 
 /** A small answer comes as a string, a large one waits to be fetched. */

@@ -4,6 +4,7 @@ import { failure } from "./errors.js"
 import * as native from "./native.js"
 import { bindingOptions, type Declaration, neededFields } from "./options.js"
 import { FieldNames, readRequest, requestText, serialisedText } from "./request.js"
+import { Tickets } from "./tickets.js"
 
 /** By these every stored response may answer with less than all of it. Others are asked for where one has what they need. */
 const CONDITIONS = ["if-none-match", "range"]
@@ -27,6 +28,7 @@ export class Dialogue {
   #learned: FieldNames
   /** The same with what a wrapped handler needs in addition. */
   #learnedForServe: { readonly basis: FieldNames; readonly names: FieldNames } | undefined
+  readonly #tickets = new Tickets()
   #open = true
 
   constructor(declaration: Declaration) {
@@ -34,7 +36,7 @@ export class Dialogue {
     this.#configured = new FieldNames(neededFields(declaration))
     this.#configuredForMatch = this.#configured.with(CONDITIONS)
     this.#learned = this.#configuredForMatch
-    this.binding = native.openBinding(bindingOptions(declaration))
+    this.binding = native.openBinding(bindingOptions(declaration), this.#tickets.ring)
   }
 
   /** The names to tell for a call that needs `names` beside the configured ones. */
@@ -60,32 +62,55 @@ export class Dialogue {
     return !this.#open
   }
 
-  /** Makes a call about `request`, again with what it asks for until it has all. `path` names the argument in errors. */
+  /**
+   * Makes a call about `request`, again with what it asks for until it has all. `path` names the argument in errors. A call that would
+   * look at the disk comes to {@link native.WANTS_DISK}, and what is to be waited for is the number that it leaves; but not where
+   * the disk has been `asked`.
+   */
   ask<Outcome>(
     request: CacheRequest,
     told: FieldNames,
     path: string,
     call: (text: string) => Outcome | number,
+    asked = false,
   ): Outcome {
     this.assertOpen()
     let names = told
     let serialised = false
     for (;;) {
       const parts = readRequest(request, names, path)
-      const outcome = call(serialised ? serialisedText(parts, path) : requestText(parts))
+      const text = serialised ? serialisedText(parts, path) : requestText(parts)
+      const outcome = call(asked ? `@${text}` : text)
       if (outcome === native.WANTS_URL) serialised = true
       else if (outcome === native.WANTS_FIELDS) names = this.#learn(names)
       else return outcome as Outcome
     }
   }
 
+  /** Makes a call again that has come to {@link native.WANTS_DISK}, once what the disk has is in memory. */
+  async askAgain<Outcome>(
+    request: CacheRequest,
+    told: FieldNames,
+    path: string,
+    call: (text: string) => Outcome | number,
+  ): Promise<Outcome> {
+    await this.settled(native.takeNumber(), path)
+    return this.ask(request, told, path, call, true)
+  }
+
+  /** What comes of a ticket, where there is one. `what` names it in errors. */
+  async settled(ticket: number, what: string): Promise<number> {
+    return ticket === native.NO_TICKET ? 0 : this.#tickets.settled(this.binding, ticket, what)
+  }
+
   key(request: CacheRequest, { vary, names }: KeyArguments, path: string): string {
     return this.ask<string>(request, this.told(names), path, (text) => this.binding.key(text, vary))
   }
 
-  close(): void {
+  async close(): Promise<void> {
+    if (!this.#open) return
     this.#open = false
-    this.binding.close()
+    await this.settled(this.binding.close(), `what ${this.#identity} has stored`)
   }
 
   assertOpen(): void {

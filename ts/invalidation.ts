@@ -10,7 +10,8 @@ export function invalidateRelated(dialogue: Dialogue, request: Request, response
     const value = response.headers.get(name)
     const related = value === null ? undefined : resolved(value, target)
     if (related?.origin !== target.origin) continue
-    dialogue.ask(related.href, dialogue.told([]), name, (text) => dialogue.binding.invalidate(text))
+    const invalidate = (text: string) => dialogue.binding.invalidate(text, Date.now())
+    dialogue.ask(related.href, dialogue.told([]), name, invalidate)
   }
 }
 

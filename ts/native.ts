@@ -20,6 +20,7 @@ export {
   ABSENT,
   AGAIN,
   BindingCache,
+  type BindingDisk,
   type BindingExplainedEntry,
   type BindingExplanation,
   type BindingOptions,
@@ -35,9 +36,11 @@ export {
   FAILED,
   FENCED,
   FILL,
+  flushAll,
   HOLD,
   INSTEAD,
   KNOWN,
+  NO_TICKET,
   PASS_CHANGED,
   PASS_FAILED,
   PAST,
@@ -49,6 +52,7 @@ export {
   STOP,
   UNAVAILABLE,
   WAIT,
+  WANTS_DISK,
   WANTS_FIELDS,
   WANTS_URL,
   WRONG_LENGTH,
@@ -97,9 +101,9 @@ const words = new DataView(scratch.buffer)
 const numbers = new Float64Array(scratch.buffer, SCRATCH_BYTES - 40, 5)
 const TIME = 4
 
-export function openBinding(options: BindingOptions): BindingCache {
+export function openBinding(options: BindingOptions, ring: (number: number) => void): BindingCache {
   try {
-    return new BindingCache(options, scratch)
+    return new BindingCache(options, scratch, ring)
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     if (code !== "storage-conflict") throw error

@@ -1,8 +1,7 @@
 import type { CacheBypassOptions, ObservabilityConfig, ResolvedCacheRule } from "../index.js"
 import * as check from "./check.js"
 import { type BindingOptions, type BindingRule, type BindingTerms, patternError } from "./native.js"
-
-const DEFAULT_MAX_BYTES = 128 * 1024 * 1024
+import { readStorage, type Storage } from "./storage.js"
 
 /** What a declaration comes to, once checked. */
 export interface Declaration {
@@ -11,8 +10,7 @@ export interface Declaration {
   readonly terms: Terms
   readonly rules: readonly ResolvedCacheRule[]
   readonly observability: ObservabilityConfig | undefined
-  readonly maxBytes: number
-  readonly maxEntryBytes: number
+  readonly storage: Storage
 }
 
 export interface Terms {
@@ -46,7 +44,7 @@ export function readDeclaration(given: unknown): Declaration {
       rules.map((rule, index) => readRule(`${path}.rules[${index}]`, rule, `rule-${index + 1}`, terms)),
     ),
     observability: readObservability(`${path}.observability`, fields.observability),
-    ...readStorage(`${path}.storage`, fields.storage),
+    storage: readStorage(`${path}.storage`, fields.storage),
   }
 }
 
@@ -132,21 +130,6 @@ function readSink(path: string, value: unknown): ObservabilityConfig["sink"] {
   throw check.wrong(path, '"stdout", "stderr", a function or an object with a write function', value)
 }
 
-function readStorage(path: string, value: unknown): { maxBytes: number; maxEntryBytes: number } {
-  const fields = check.options(path, value, ["memory"])
-  const memory = check.options(`${path}.memory`, fields.memory, ["maxBytes", "maxEntryBytes"])
-  const maxBytes =
-    memory.maxBytes === undefined
-      ? DEFAULT_MAX_BYTES
-      : check.integer(`${path}.memory.maxBytes`, memory.maxBytes, 1, Number.MAX_SAFE_INTEGER)
-  const most = Math.min(maxBytes, check.INT32_MAX)
-  const maxEntryBytes =
-    memory.maxEntryBytes === undefined
-      ? most
-      : check.integer(`${path}.memory.maxEntryBytes`, memory.maxEntryBytes, 1, most)
-  return { maxBytes, maxEntryBytes }
-}
-
 /** Names of the request fields that the declaration's policy may need. */
 export function neededFields({ terms, rules }: Declaration): string[] {
   const ofRules = rules.flatMap(({ vary, bypass }) => [
@@ -158,19 +141,11 @@ export function neededFields({ terms, rules }: Declaration): string[] {
 }
 
 /** The declaration as the addon takes it. */
-export function bindingOptions({
-  namespace,
-  name,
-  terms,
-  rules,
-  maxBytes,
-  maxEntryBytes,
-}: Declaration): BindingOptions {
+export function bindingOptions({ namespace, name, terms, rules, storage }: Declaration): BindingOptions {
   return {
     namespace,
     name,
-    maxBytes,
-    maxEntryBytes,
+    ...storage,
     terms: bindingTerms(terms),
     rules: rules.map(bindingRule),
   }

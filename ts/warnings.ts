@@ -13,3 +13,9 @@ export function warnOfRefresh(identity: string, reason: string | undefined): voi
     code: "LAYERON_REFRESH_FAILED",
   })
 }
+
+/** Warns of what is wrong with the disk of an instance, if something is. The addon tells each instance's but once. */
+export function warnOfFault(identity: string, fault: string | null | undefined): void {
+  if (fault == null) return
+  process.emitWarning(`${identity} keeps nothing on disk: ${fault}`, { code: "LAYERON_STORAGE_FAILED" })
+}

@@ -21,6 +21,8 @@ export interface Surroundings {
   readonly tell: (operation: "match" | "put" | "refresh", request: Request, detail: EventDetail) => void
 }
 
+const REQUEST = "the request of a wrapped handler"
+
 const NO_BODY = [101, 103, 204, 205, 304]
 
 export function wrap<Rest extends unknown[]>(
@@ -70,7 +72,9 @@ class Wrapper<Rest extends unknown[]> {
   /** The response, or `undefined` where the request is to be served anew. */
   async #serve(request: Request, rest: Rest, again: boolean): Promise<Response | undefined> {
     const now = Date.now()
-    const outcome = this.#ask(request, (text) => native.serve(this.#binding, text, again, now))
+    const call = (text: string) => native.serve(this.#binding, text, again, now)
+    let outcome = this.#ask(request, call)
+    if (outcome === native.WANTS_DISK) outcome = await this.#askAgain(request, call)
     const tell = again ? () => {} : (detail: EventDetail) => this.#surroundings.tell("match", request, detail)
     if (outcome >= 0) return this.#answer(request, rest, tell)
     const number = native.takeNumber()
@@ -129,12 +133,11 @@ class Wrapper<Rest extends unknown[]> {
   }
 
   #ask(request: Request, call: (text: string) => number): number {
-    return this.#dialogue.ask<number>(
-      request,
-      this.#dialogue.toldForServe(),
-      "the request of a wrapped handler",
-      call,
-    )
+    return this.#dialogue.ask<number>(request, this.#dialogue.toldForServe(), REQUEST, call)
+  }
+
+  #askAgain(request: Request, call: (text: string) => number): Promise<number> {
+    return this.#dialogue.askAgain<number>(request, this.#dialogue.toldForServe(), REQUEST, call)
   }
 }
 

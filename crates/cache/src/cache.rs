@@ -1,7 +1,9 @@
 //! The stories: look up, delete, purge. The longest, put, has a file of its own.
 
 use std::borrow::Cow;
+use std::sync::atomic::Ordering::SeqCst;
 
+use crate::disk::{DiskUsage, Ticket};
 use crate::field::lines::{Fields, Untold};
 use crate::field::{Names, Uncanonical, canonical};
 use crate::instance::{Instance, Lease, StorageConflict};
@@ -10,6 +12,7 @@ use crate::policy::{Answer, Refused, State};
 use crate::rule::{Applied, Policy};
 use crate::stats::{Stats, add, count, read};
 use crate::store::{Bounds, Found, Selector, Usage};
+use crate::tiers::{Lasting, Storage};
 
 /// One declaration of an instance: its own policy over the entries that all declarations of the identity share.
 #[derive(Debug)]
@@ -30,6 +33,8 @@ pub struct Request<'a> {
     pub serialised: bool,
     /// The header fields that were looked for.
     pub fields: Fields<'a>,
+    /// Whether the disk has been asked for what it has.
+    pub asked: bool,
 }
 
 /// What a call needs to be told before it can be answered. Nothing has happened then.
@@ -39,6 +44,8 @@ pub enum Wanted {
     Url,
     /// These header fields of the request.
     Fields(Names),
+    /// What the disk has. The request is to come again once the ticket is done, and to say so.
+    Disk(Ticket),
 }
 
 /// Who remembers since when a miss has had its content computed.
@@ -82,6 +89,8 @@ pub enum Deletion {
 pub struct Inspection {
     /// What the store holds and what left it.
     pub usage: Usage,
+    /// What the disk holds, where there is to be one.
+    pub disk: Option<DiskUsage>,
     /// The store's bounds.
     pub bounds: Bounds,
     /// Hits served past their freshness lifetime.
@@ -122,16 +131,17 @@ impl Cache {
     pub fn open(
         namespace: &str,
         name: &str,
-        bounds: Bounds,
+        storage: impl Into<Storage>,
         policy: Policy,
     ) -> Result<Self, StorageConflict> {
-        let instance = Lease::take(&format!("{namespace}/{name}"), bounds)?;
+        let instance = Lease::take(&format!("{namespace}/{name}"), &storage.into())?;
         Ok(Self { instance, namespace: namespace.to_owned(), policy })
     }
 
-    /// Gives the declaration up and, if it was the only open one, entries and counters with it.
-    pub fn close(self) {
-        self.instance.release();
+    /// Gives the declaration up and, if it was the only open one, entries and counters with it. What is to be on the disk is there when the
+    /// ticket is done.
+    pub fn close(self) -> Option<Ticket> {
+        self.instance.release()
     }
 
     /// `namespace/name`.
@@ -169,11 +179,15 @@ impl Cache {
             count(&counters.bypasses);
             return Ok(Lookup::Bypassed);
         }
+        store.catch_up();
         let found = if applied.admitted {
             store.get(&key, request.fields, now)?
         } else {
             Found::Nothing { since: store.sequence() }
         };
+        if matches!(found, Found::Nothing { .. }) && applied.admitted {
+            self.ask_disk(&key, request, now)?;
+        }
         match found {
             Found::Entry(stored, times, state) => {
                 let answer = Answer::new(stored, times, request.method, request.fields, now)?;
@@ -183,12 +197,18 @@ impl Cache {
                 }
                 Ok(Lookup::Hit(answer, state))
             }
-            Found::Elected { since } => {
+            Found::Elected { since, .. } => {
                 count(&counters.elections);
                 Ok(self.miss(&key, noted_by, since, true, now))
             }
             Found::Nothing { since } => Ok(self.miss(&key, noted_by, since, false, now)),
         }
+    }
+
+    /// Asks the disk for a key that is not in memory, if it has not been asked.
+    pub(crate) fn ask_disk(&self, key: &Key, request: Request<'_>, now: i64) -> Result<(), Wanted> {
+        let asked = if request.asked { None } else { self.instance.store.load(key, now) };
+        asked.map_or(Ok(()), |ticket| Err(Wanted::Disk(ticket)))
     }
 
     fn miss(&self, key: &Key, noted_by: NotedBy, since: u64, elected: bool, now: i64) -> Lookup {
@@ -199,29 +219,38 @@ impl Cache {
         Lookup::Miss { since, elected }
     }
 
-    /// Removes the entry that [`look_up`](Self::look_up) would find. Tells whether there was one.
+    /// Removes the entry that [`look_up`](Self::look_up) would find. Tells whether there was one, and when it is gone for good.
     ///
     /// # Errors
     /// [`Wanted`] where the request does not tell enough.
-    pub fn delete(&self, request: Request<'_>, vary: Option<&Names>, now: i64) -> Result<Deletion, Wanted> {
+    pub fn delete(
+        &self,
+        request: Request<'_>,
+        vary: Option<&Names>,
+        now: i64,
+    ) -> Result<(Deletion, Option<Ticket>), Wanted> {
         let Keyed { key, applied, .. } = self.keyed(request, vary)?;
         let Instance { store, counters, .. } = &*self.instance;
         let deletion = if applied.bypass.is_some() {
             count(&counters.bypasses);
-            Deletion::Bypassed
-        } else if applied.admitted && store.delete(&key, request.fields, now)? {
-            Deletion::Removed
+            (Deletion::Bypassed, None)
+        } else if applied.admitted {
+            self.ask_disk(&key, request, now)?;
+            let (is_removed, ticket) = store.delete(&key, request.fields, now)?;
+            (if is_removed { Deletion::Removed } else { Deletion::Absent }, ticket)
         } else {
-            Deletion::Absent
+            (Deletion::Absent, None)
         };
         count(&counters.deletes);
         Ok(deletion)
     }
 
-    /// Removes everything that `selector` selects, or makes it stale, and returns how many live entries were among it.
-    pub fn purge(&self, selector: &Selector, now: i64) -> u64 {
+    /// Removes everything that `selector` selects, or makes it stale. Tells how many live entries were among it.
+    pub fn purge(&self, selector: &Selector, now: i64) -> Lasting {
         let purged = self.instance.store.purge(selector, now);
-        add(&self.instance.counters.purges, purged);
+        if let Lasting::Now(purged) = purged {
+            add(&self.instance.counters.purges, purged);
+        }
         purged
     }
 
@@ -232,15 +261,24 @@ impl Cache {
         self.instance.store.sweep(now, AT_ONCE)
     }
 
+    /// What is wrong with the disk, to the first who asks since it is.
+    pub fn take_fault(&self) -> Option<String> {
+        let Instance { store, is_fault_told, .. } = &*self.instance;
+        let fault = store.fault()?;
+        (!is_fault_told.swap(true, SeqCst)).then(|| fault.to_string())
+    }
+
     /// The documented counters.
     pub fn stats(&self) -> Stats {
-        self.instance.counters.stats()
+        let Instance { store, counters, .. } = &*self.instance;
+        store.totals().unwrap_or_else(|| counters.totals()).stats()
     }
 
     /// What can be seen of the instance at `now`. Looks at every entry.
     pub fn inspect(&self, now: i64) -> Inspection {
         let Instance { store, counters, .. } = &*self.instance;
         Inspection {
+            disk: store.disk_usage(),
             usage: store.usage(now),
             bounds: store.bounds(),
             stale_hits: read(&counters.stale_hits),

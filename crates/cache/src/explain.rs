@@ -52,7 +52,11 @@ impl Cache {
     ) -> Result<Explanation<'a>, Wanted> {
         let Keyed { url, key, vary, applied } = self.keyed(request, vary)?;
         let store = &self.instance().store;
+        store.catch_up();
         let seen = if applied.admitted { store.look(&key, request.fields, now)? } else { None };
+        if seen.is_none() && applied.admitted {
+            self.ask_disk(&key, request, now)?;
+        }
         let value = |name: &str| request.fields.value(name).map(ToOwned::to_owned);
         Ok(Explanation {
             url: url.into_owned(),

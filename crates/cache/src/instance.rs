@@ -2,35 +2,50 @@
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
 
+use crate::disk::Ticket;
 use crate::flight::{Flights, Notes};
 use crate::stats::Counters;
-use crate::store::{Bounds, Memory};
 use crate::sync::Mutex;
+use crate::tiers::{Storage, Tiers};
 
 /// What all declarations of one identity share.
 #[derive(Debug)]
 pub(crate) struct Instance {
     pub(crate) identity: String,
-    pub(crate) store: Memory,
-    pub(crate) counters: Counters,
+    pub(crate) store: Tiers,
+    pub(crate) counters: Arc<Counters>,
+    storage: Storage,
     pub(crate) notes: Mutex<Notes>,
     pub(crate) flights: Arc<Flights>,
+    /// Whether somebody has been told what is wrong with the disk.
+    pub(crate) is_fault_told: AtomicBool,
     /// Leases held. Taken only under the registry's lock.
     leases: AtomicUsize,
 }
 
 /// The identity is open with another storage.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StorageConflict {
-    /// The bounds it is open with.
-    pub open_with: Bounds,
+    /// What it is open with.
+    pub open_with: Storage,
 }
 
 static REGISTRY: LazyLock<parking_lot::Mutex<BTreeMap<String, Arc<Instance>>>> =
     LazyLock::new(parking_lot::Mutex::default);
+
+/// Writes what waits to be written to the disks of all instances, for no longer than `patience` in all. For a process that ends.
+pub fn flush_all(patience: Duration) {
+    let until = Instant::now() + patience;
+    let flushes: Vec<_> = REGISTRY.lock().values().filter_map(|instance| instance.store.flush()).collect();
+    for flush in flushes {
+        // Nobody is left to be told what has become of it.
+        let _ = flush.wait_for(until.saturating_duration_since(Instant::now()));
+    }
+}
 
 /// One declaration's hold on its instance. Dropping it leaves the instance to the next declaration of its
 /// identity, so that a thread that ends takes nothing with it.
@@ -39,34 +54,38 @@ pub(crate) struct Lease(Arc<Instance>);
 
 impl Lease {
     /// Takes a lease on the instance of `identity`, creating it where there is none.
-    pub(crate) fn take(identity: &str, bounds: Bounds) -> Result<Self, StorageConflict> {
+    pub(crate) fn take(identity: &str, storage: &Storage) -> Result<Self, StorageConflict> {
         let mut registry = REGISTRY.lock();
         let instance = registry.entry(identity.to_owned()).or_insert_with(|| {
+            let counters = Arc::default();
             Arc::new(Instance {
                 identity: identity.to_owned(),
-                store: Memory::new(bounds),
-                counters: Counters::default(),
+                store: Tiers::open(storage, identity, &counters),
+                counters,
+                storage: storage.clone(),
                 notes: Mutex::default(),
                 flights: Arc::default(),
+                is_fault_told: AtomicBool::new(false),
                 leases: AtomicUsize::new(0),
             })
         });
-        let open_with = instance.store.bounds();
-        if open_with != bounds {
-            return Err(StorageConflict { open_with });
+        if instance.storage != *storage {
+            return Err(StorageConflict { open_with: instance.storage.clone() });
         }
         instance.leases.fetch_add(1, SeqCst);
         Ok(Self(Arc::clone(instance)))
     }
 
-    /// Gives the lease back and, if it was the only one, the instance with it.
-    pub(crate) fn release(self) {
+    /// Gives the lease back and, if it was the only one, the instance with it. What waits for the disk is written by and by.
+    pub(crate) fn release(self) -> Option<Ticket> {
         let mut registry = REGISTRY.lock();
         let instance = Arc::clone(&self.0);
         drop(self);
-        if instance.leases.load(SeqCst) == 0 {
-            registry.remove(&instance.identity);
+        if instance.leases.load(SeqCst) > 0 {
+            return instance.store.flush();
         }
+        registry.remove(&instance.identity);
+        instance.store.end()
     }
 }
 

@@ -33,6 +33,25 @@ impl Digest {
     pub(crate) fn of(text: &str) -> Self {
         Self(Sha256::digest(text).into())
     }
+
+    /// How many bytes it has.
+    pub(crate) const BYTES: usize = 32;
+
+    /// Its bytes.
+    pub(crate) fn bytes(&self) -> &[u8; Self::BYTES] {
+        &self.0
+    }
+
+    /// The digest of these bytes, if they are one.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
+    }
+}
+
+impl From<[u8; Digest::BYTES]> for Digest {
+    fn from(bytes: [u8; Self::BYTES]) -> Self {
+        Self(bytes)
+    }
 }
 
 /// The request fields that select a response, which its own `Vary` names.

@@ -2,11 +2,12 @@
 //!
 //! Time is passed in, in milliseconds since 1970, and read once per operation by the caller. Modules import only
 //! from those named before them: `sync` and `field`, then `key`, `pattern`, `rule` and `policy`, then `index`, `flight` and
-//! `stats`, then `store`, then `instance`, `cache`, `put` and `explain`, then `reader`, `wait`, `serve`, `fill`, `failing`, `respond` and `freshen`.
+//! `stats`, then `store`, `disk` and `tiers`, then `instance`, `cache`, `put` and `explain`, then `reader`, `wait`, `serve`, `fill`, `failing`, `respond` and `freshen`.
 
 mod cache;
 #[cfg(test)]
 mod differential;
+mod disk;
 mod explain;
 mod failing;
 mod field;
@@ -26,16 +27,18 @@ mod serve;
 mod stats;
 mod store;
 mod sync;
+mod tiers;
 mod wait;
 
 pub use cache::{Cache, Deletion, Inspection, Lookup, NotedBy, Request, Wanted};
+pub use disk::{DiskOptions, DiskUsage, Fault, Outcome, Ticket as DiskTicket};
 pub use explain::{ExplainedEntry, Explanation};
 pub use failing::Failed;
 pub use field::Names;
 pub use field::lines::Fields;
 pub use fill::{Ended, Fill, Progress};
 pub use flight::{Failure, Read, Waiter, Wake};
-pub use instance::StorageConflict;
+pub use instance::{StorageConflict, flush_all};
 pub use pattern::BadPattern;
 pub use policy::{Answer, Freshness, Overrides, Refused, Rejected, ResponseHead, State};
 pub use put::{Draft, Drafted, PutError, PutOptions, Since};
@@ -45,6 +48,7 @@ pub use rule::{Bypass, BypassCause, Policy, Rule, Terms};
 pub use serve::{Run, Served, Wrapping};
 pub use stats::Stats;
 pub use store::{Bounds, NotStored, Selector, Usage};
+pub use tiers::{Lasting, Storage};
 pub use wait::{Arrival, Ticket};
 
 /// What the fuzz targets reach.

@@ -113,6 +113,7 @@ impl Cache {
     /// miss, or else with the put itself.
     fn end_build(&self, key: &Key, since: Since, now: i64) -> u64 {
         let Instance { notes, store, .. } = self.instance();
+        store.catch_up();
         match since {
             Since::Told(sequence) => sequence,
             Since::ByKey => notes.lock().end(key.digest(), now).unwrap_or_else(|| store.sequence()),

@@ -68,7 +68,7 @@ impl Cache {
     pub fn respond(&self, run: &mut Run, reply: &Reply<'_>) -> Result<Responded, Wanted> {
         let status = reply.head.status;
         if run.is_uncached() {
-            let changed = self.heed_unsafe(run, reply.request, status)?;
+            let changed = self.heed_unsafe(run, reply, status)?;
             let passed = if changed { Passed::Changed } else { Passed::Only };
             return Ok(self.pass(run.why, reply, passed));
         }
@@ -168,11 +168,16 @@ impl Cache {
     }
 
     /// A request that changes something and succeeds invalidates what is stored for its URL (section 4.4). Tells whether it is one.
-    fn heed_unsafe(&self, run: &Run, request: Request<'_>, status: u16) -> Result<bool, Wanted> {
+    fn heed_unsafe(
+        &self,
+        run: &Run,
+        &Reply { request, at: now, .. }: &Reply<'_>,
+        status: u16,
+    ) -> Result<bool, Wanted> {
         let changed =
             run.why == Forwarded::Method && !is_safe(request.method) && (200..400).contains(&status);
         if changed {
-            self.invalidate(request)?;
+            self.invalidate(request, now)?;
         }
         Ok(changed)
     }
@@ -181,10 +186,10 @@ impl Cache {
     ///
     /// # Errors
     /// [`Wanted`] where the URL is not in serialised form.
-    pub fn invalidate(&self, request: Request<'_>) -> Result<(), Wanted> {
+    pub fn invalidate(&self, request: Request<'_>, now: i64) -> Result<(), Wanted> {
         let url = canonical(request.url, request.serialised)?;
         let Instance { store, counters, .. } = self.instance();
-        add(&counters.invalidations, store.invalidate(&url));
+        add(&counters.invalidations, store.invalidate(&url, now));
         Ok(())
     }
 

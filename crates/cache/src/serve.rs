@@ -154,8 +154,12 @@ impl Cache {
             Reuse::ServeAndRefresh if asked.no_store || is_for_one()? => Ok(Reuse::Serve),
             reuse => Ok(reuse),
         };
+        store.catch_up();
         let Selection { since, selected, varies } =
             store.select(&key, fields, now, wrapping.patience, judge)?;
+        if selected.is_none() {
+            self.ask_disk(&key, request, now)?;
+        }
         let why = match &selected {
             Some(Selected { reuse: Reuse::Validate(why), .. }) => *why,
             Some(served) => return self.answer(&key, served, since, request, again, now),

@@ -24,6 +24,63 @@ pub(crate) struct Counters {
     refused: [AtomicU64; Refused::ALL.len()],
 }
 
+/// What was counted of everything but refusals, by name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Totals([u64; NAMES.len()]);
+
+/// The names of counters, as they are kept.
+const NAMES: [&str; 14] = [
+    "hits",
+    "stale_hits",
+    "misses",
+    "puts",
+    "deletes",
+    "purges",
+    "bypasses",
+    "elections",
+    "fenced",
+    "error_hits",
+    "collapsed",
+    "revalidations",
+    "failed_refreshes",
+    "invalidations",
+];
+
+impl Totals {
+    /// Of numbers by name; what has another name is left out.
+    pub(crate) fn of(named: impl IntoIterator<Item = (String, u64)>) -> Self {
+        let mut totals = Self::default();
+        for (name, number) in named {
+            if let Some(at) = NAMES.iter().position(|known| *known == name) {
+                totals.0[at] = number;
+            }
+        }
+        totals
+    }
+
+    /// Each number by its name.
+    pub(crate) fn named(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        NAMES.into_iter().zip(self.0)
+    }
+
+    /// What has been added since `earlier`.
+    #[must_use]
+    pub(crate) fn since(&self, earlier: &Self) -> Self {
+        Self(std::array::from_fn(|at| self.0[at] - earlier.0[at]))
+    }
+
+    #[must_use]
+    pub(crate) fn plus(&self, other: &Self) -> Self {
+        Self(std::array::from_fn(|at| self.0[at] + other.0[at]))
+    }
+
+    /// The documented ones.
+    pub(crate) fn stats(&self) -> Stats {
+        let [hits, _, misses, puts, deletes, purges, ..] = self.0;
+        Stats { hits, misses, puts, deletes, purges }
+    }
+}
+
 /// The documented counters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
@@ -56,14 +113,26 @@ impl Counters {
         count(&self.refused[reason as usize]);
     }
 
-    pub(crate) fn stats(&self) -> Stats {
-        Stats {
-            hits: read(&self.hits),
-            misses: read(&self.misses),
-            puts: read(&self.puts),
-            deletes: read(&self.deletes),
-            purges: read(&self.purges),
-        }
+    pub(crate) fn totals(&self) -> Totals {
+        Totals(
+            [
+                &self.hits,
+                &self.stale_hits,
+                &self.misses,
+                &self.puts,
+                &self.deletes,
+                &self.purges,
+                &self.bypasses,
+                &self.elections,
+                &self.fenced,
+                &self.error_hits,
+                &self.collapsed,
+                &self.revalidations,
+                &self.failed_refreshes,
+                &self.invalidations,
+            ]
+            .map(read),
+        )
     }
 
     /// Refused writes by reason, each reason once.

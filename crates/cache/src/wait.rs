@@ -78,7 +78,8 @@ impl Cache {
 
     /// Whether a run is young enough for a request that sees the sequence at `since`: nothing of the key was purged in between.
     pub(crate) fn is_current(&self, flight: &Flight, since: u64, key: &Key, tags: &[String]) -> bool {
-        flight.since >= since || self.instance().store.passes(flight.since, key.text(), tags)
+        flight.since >= since
+            || self.instance().store.passes(flight.since, key.text(), tags.iter().map(String::as_str))
     }
 
     /// Whether what a run has brought answers a request.

@@ -3,7 +3,7 @@
 mod support;
 
 use layeron_cache::{NotStored, Refused, Selector, Since};
-use support::{Content, NOW, PLAIN, ROOMY, Seen, fresh_cache, get, look_up, put};
+use support::{Content, NOW, PLAIN, ROOMY, Seen, fresh_cache, get, look_up, purge, put};
 
 const URL: &str = "https://a.example/p";
 
@@ -29,7 +29,7 @@ fn an_entry_is_purged_by_each_of_its_tags_however_many_they_are() {
             put_tagged(&cache, URL, count).unwrap();
             let carriers = 1 + [0, 16, 17, 40].iter().filter(|&&other| other > tag).count() as u64;
             let selector = Selector { tags: vec![format!("tag:{tag}")], ..Selector::default() };
-            assert_eq!(cache.purge(&selector, NOW), carriers, "tag {tag} of {count}");
+            assert_eq!(purge(&cache, &selector, NOW), carriers, "tag {tag} of {count}");
             assert!(matches!(look_up(&cache, get(URL, PLAIN), NOW), Seen::Miss(_)));
             cache.validate();
         }

@@ -10,6 +10,9 @@ const NOBODY: i64 = i64::MIN;
 /// What lies between refreshes that fail.
 const PAUSES: Pauses = Pauses { first_ms: 1_000, longest_ms: 60_000 };
 
+/// How long it is left to another process to refresh, before it is asked again, in milliseconds.
+const DEFERRED_MS: u32 = 1_000;
+
 /// The election of one entry. It ends with the entry, so what replaces or removes the entry needs to do nothing about it.
 #[derive(Debug)]
 pub(crate) struct Election {
@@ -45,6 +48,12 @@ impl Election {
     /// Calls the election off: what the elected caller is building will not be stored.
     pub(crate) fn call_off(&self) {
         self.at.store(NOBODY, Relaxed);
+    }
+
+    /// Another process has somebody elected: nobody is here for a moment.
+    pub(crate) fn defer(&self, now: i64) {
+        self.patience.store(DEFERRED_MS, Relaxed);
+        self.at.store(now, Relaxed);
     }
 
     /// The elected caller has failed: nobody is elected for a pause, which grows with each failure in a row.

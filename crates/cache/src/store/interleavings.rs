@@ -56,7 +56,7 @@ fn body_at_the_end(store: &Memory) -> Option<Vec<u8>> {
 /// A miss, and the put that it leads to. Returns where the sequence of purges stood, if it was a miss.
 fn build(store: &Memory, body: &str) -> Option<u64> {
     match get(store) {
-        Found::Nothing { since } | Found::Elected { since } => {
+        Found::Nothing { since } | Found::Elected { since, .. } => {
             put(store, body, since, NOW);
             Some(since)
         }
@@ -161,7 +161,7 @@ fn a_purge_during_an_election_is_not_undone_by_the_refresh() {
 fn a_soft_purge_during_an_election_makes_room_for_another() {
     fn elected(store: &Memory) -> Option<u64> {
         match get(store) {
-            Found::Elected { since } => Some(since),
+            Found::Elected { since, .. } => Some(since),
             Found::Nothing { .. } | Found::Entry(..) => None,
         }
     }

@@ -8,7 +8,7 @@ use super::selection::{Held, Selection};
 use super::shelves::Shelves;
 use crate::field::lines::{Fields, Untold};
 use crate::index::MOST_TAGS;
-use crate::key::Key;
+use crate::key::{Digest, Key};
 use crate::policy::{Freshness, Parts, Refused, Reuse, State, Stored};
 use crate::sync::RwLock;
 
@@ -59,7 +59,7 @@ pub(crate) enum Found {
     /// A response to answer with, fresh or stale.
     Entry(Stored, Freshness, State),
     /// A stale entry that the caller is elected to refresh, seen with the sequence of purges at `since`.
-    Elected { since: u64 },
+    Elected { since: u64, held: Held },
     /// No entry, seen with the sequence of purges at `since`.
     Nothing { since: u64 },
 }
@@ -120,15 +120,28 @@ impl Memory {
         by_entry.min(self.bounds.bytes.saturating_sub(entry.cost_without_body()))
     }
 
-    /// Stores `entry` with its body, in place of the same variant of the same key. `since` is where the sequence of purges stood
+    /// Stores `entry` with its body and returns what it is stored as, in place of the same variant of the same key. `since` is where the sequence of purges stood
     /// when its content began to be computed.
     ///
     /// # Errors
     /// [`NotStored`] where the entry exceeds a bound or was purged since; nothing has changed then.
-    pub fn put(&self, entry: Entry, body: Option<Parts<'_>>, since: u64, now: i64) -> Result<(), NotStored> {
+    pub fn put(
+        &self,
+        entry: Entry,
+        body: Option<Parts<'_>>,
+        since: u64,
+        now: i64,
+    ) -> Result<Stored, NotStored> {
         let cost = self.cost(&entry, body)?;
         let stored = entry.sealed(body);
-        self.shelves.write().put(entry, stored, cost, since, now)
+        self.shelves.write().put(entry, stored.clone(), cost, since, now)?;
+        Ok(stored)
+    }
+
+    /// Puts what was stored before as it was, unless there is something of the same name. Tells whether it did.
+    pub(crate) fn restore(&self, entry: Entry, stored: Stored, since: u64, now: i64) -> bool {
+        let Ok(cost) = self.cost(&entry, stored.body().as_ref().map(slice::from_ref)) else { return false };
+        self.shelves.write().restore(entry, stored, cost, since, now)
     }
 
     fn cost(&self, entry: &Entry, body: Option<Parts<'_>>) -> Result<u64, NotStored> {
@@ -163,9 +176,19 @@ impl Memory {
         self.shelves.read().call_off(held);
     }
 
-    /// Removes the entry.
-    pub(crate) fn retire(&self, held: &Held) {
-        self.shelves.write().retire(held);
+    /// Somebody elsewhere refreshes the entry, and the caller who was elected here does not.
+    pub(crate) fn defer(&self, held: &Held, now: i64) {
+        self.shelves.read().defer(held, now);
+    }
+
+    /// Which variant the entry is, while it is there.
+    pub(crate) fn variant(&self, held: &Held) -> Option<Digest> {
+        self.shelves.read().variant(held)
+    }
+
+    /// Removes the entry, and tells which variant that was.
+    pub(crate) fn retire(&self, held: &Held) -> Option<Digest> {
+        self.shelves.write().retire(held)
     }
 
     /// The entries of a key, the one put last first, each as it would be put anew but for its body.
@@ -177,12 +200,19 @@ impl Memory {
     ///
     /// # Errors
     /// As for [`put`](Self::put), and where it is no longer there.
-    pub(crate) fn replace(&self, held: &Held, entry: Entry, since: u64, now: i64) -> Result<(), NotStored> {
+    pub(crate) fn replace(
+        &self,
+        held: &Held,
+        entry: Entry,
+        since: u64,
+        now: i64,
+    ) -> Result<Stored, NotStored> {
         let body = held.stored.body();
         let body = body.as_ref().map(slice::from_ref);
         let cost = self.cost(&entry, body)?;
         let stored = entry.sealed(body);
-        self.shelves.write().replace(held, (entry, stored), cost, since, now)
+        self.shelves.write().replace(held, (entry, stored.clone()), cost, since, now)?;
+        Ok(stored)
     }
 
     /// Removes every entry for the canonical `url`, and holds writes back that began before.
@@ -191,14 +221,18 @@ impl Memory {
     }
 
     /// Whether nothing of the content was purged since the sequence stood at `since`.
-    pub(crate) fn passes(&self, since: u64, key: &str, tags: &[String]) -> bool {
+    pub(crate) fn passes<'a>(&self, since: u64, key: &str, tags: impl IntoIterator<Item = &'a str>) -> bool {
         self.shelves.read().passes(since, key, tags)
     }
 
-    /// Removes the variant that [`get`](Self::get) would find, and holds writes to the key back that began before.
-    /// Tells whether there was one.
-    pub(crate) fn delete(&self, key: &Key, fields: Fields<'_>, now: i64) -> Result<bool, Untold> {
+    /// Removes the variants that [`get`](Self::get) would find, and holds writes to the key back that began before. Tells which they were.
+    pub(crate) fn delete(&self, key: &Key, fields: Fields<'_>, now: i64) -> Result<Vec<Digest>, Untold> {
         self.shelves.write().delete(key, fields, now)
+    }
+
+    /// Removes one variant of a key, and holds writes to the key back that began before.
+    pub(crate) fn forget(&self, key: &str, variant: &Digest) {
+        self.shelves.write().forget(key, variant);
     }
 
     /// Removes what `selector` selects, or makes it stale, and holds writes back that began before and that it would
@@ -208,6 +242,16 @@ impl Memory {
         // Taken apart here, where nobody waits for it.
         drop(emptied);
         purged
+    }
+
+    /// Removes everything, and holds every write back that began before.
+    pub(crate) fn clear(&self) {
+        self.purge(&Selector { everything: true, ..Selector::default() }, i64::MIN);
+    }
+
+    /// Removes variants, each told by its key and its digest. Holds nothing back.
+    pub(crate) fn evict(&self, variants: &[(String, Digest)]) {
+        self.shelves.write().evict(variants);
     }
 
     /// Removes up to `most` expired entries. Tells whether there are more.

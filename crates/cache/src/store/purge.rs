@@ -2,22 +2,44 @@
 
 use super::eviction::Id;
 use super::memory::Selector;
-use super::shelves::Shelves;
+use super::shelves::{Name, Shelves};
 use crate::field::lines::{Fields, Untold};
 use crate::flight::Purged;
-use crate::key::Key;
+use crate::key::{Digest, Key};
 use crate::policy::State;
 
 impl Shelves {
-    /// Removes what a lookup would find, and what would be validated for the request.
-    pub(super) fn delete(&mut self, key: &Key, fields: Fields<'_>, now: i64) -> Result<bool, Untold> {
+    /// Removes what a lookup would find, and what would be validated for the request. Tells which variants they were.
+    pub(super) fn delete(&mut self, key: &Key, fields: Fields<'_>, now: i64) -> Result<Vec<Digest>, Untold> {
         let (served, held) = (self.find_served(key, fields, now)?, self.find_held(key, fields, now)?);
         self.fence.advance();
         self.fence.mark(Purged::Key(key.text()));
-        for id in served.into_iter().chain(held.filter(|_| served != held)) {
+        let mut deleted: Vec<Id> = served.into_iter().chain(held).collect();
+        deleted.dedup();
+        let variants = deleted.iter().map(|&id| self.slots[id].variant()).collect();
+        self.remove_all(&deleted);
+        Ok(variants)
+    }
+
+    /// Removes one variant of a key.
+    pub(super) fn forget(&mut self, key: &str, variant: &Digest) {
+        self.fence.advance();
+        self.fence.mark(Purged::Key(key));
+        self.evict_variant(key, variant);
+    }
+
+    /// Removes variants, each told by its key and its digest.
+    pub(super) fn evict(&mut self, variants: &[(String, Digest)]) {
+        for (key, variant) in variants {
+            self.evict_variant(key, variant);
+        }
+    }
+
+    fn evict_variant(&mut self, key: &str, variant: &Digest) {
+        let is_only = *variant == Digest::of(key);
+        if let Some(id) = self.lookup(if is_only { Name::Key(key) } else { Name::Variant(variant) }) {
             self.remove(id);
         }
-        Ok(served.or(held).is_some())
     }
 
     /// Purges, and hands back what is to be dropped once the lock is given up.

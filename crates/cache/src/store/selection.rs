@@ -7,7 +7,7 @@ use super::memory::NotStored;
 use super::shelves::Shelves;
 use super::slots::Slot;
 use crate::field::lines::{Fields, Untold};
-use crate::key::Key;
+use crate::key::{Digest, Key};
 use crate::policy::{Freshness, Reuse, Stored};
 
 /// What a request selects.
@@ -38,9 +38,13 @@ pub(crate) struct Selected {
     pub(crate) elected: bool,
 }
 
-#[cfg(test)]
 impl Held {
+    pub(super) fn new(stored: Stored, id: Id) -> Self {
+        Self { stored, id }
+    }
+
     /// A response that no store has.
+    #[cfg(test)]
     pub(crate) fn of(stored: Stored) -> Self {
         Self { stored, id: Id::MAX }
     }
@@ -96,11 +100,22 @@ impl Shelves {
         }
     }
 
-    /// Removes the entry.
-    pub(super) fn retire(&mut self, held: &Held) {
-        if self.still(held).is_some() {
-            self.remove(held.id);
+    /// Somebody elsewhere refreshes the entry.
+    pub(super) fn defer(&self, held: &Held, now: i64) {
+        if let Some(slot) = self.still(held) {
+            slot.election.defer(now);
         }
+    }
+
+    pub(super) fn variant(&self, held: &Held) -> Option<Digest> {
+        self.still(held).map(Slot::variant)
+    }
+
+    /// Removes the entry, and tells which variant that was.
+    pub(super) fn retire(&mut self, held: &Held) -> Option<Digest> {
+        let variant = self.still(held)?.variant();
+        self.remove(held.id);
+        Some(variant)
     }
 
     /// Entries of the key that have this text, each as it would be put anew but for its body, the one put last first.
@@ -128,8 +143,8 @@ impl Shelves {
     }
 
     /// Whether content passes that was computed when the sequence stood at `since`.
-    pub(super) fn passes(&self, since: u64, key: &str, tags: &[String]) -> bool {
-        self.fence.passes(since, key, tags.iter().map(String::as_str))
+    pub(super) fn passes<'a>(&self, since: u64, key: &str, tags: impl IntoIterator<Item = &'a str>) -> bool {
+        self.fence.passes(since, key, tags)
     }
 }
 

@@ -5,6 +5,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use super::entry::Entry;
 use super::eviction::{Eviction, Id, Place, Standing};
 use super::memory::{Found, NotStored, Sight, Usage};
+use super::selection::Held;
 use super::slots::{Slot, Slots, Varied};
 use crate::field::lines::{Fields, Untold};
 use crate::flight::{Election, Fence, PATIENCE_MS};
@@ -98,7 +99,7 @@ impl Shelves {
         let slot = &self.slots[id];
         let state = slot.times.state(now);
         if state == State::Stale && slot.election.elects(now, PATIENCE_MS) {
-            return Ok(Found::Elected { since });
+            return Ok(Found::Elected { since, held: Held::new(slot.stored.clone(), id) });
         }
         slot.place.touch();
         Ok(Found::Entry(slot.stored.clone(), slot.times, state))
@@ -178,6 +179,12 @@ impl Shelves {
         }
         self.insert(entry, stored, standing);
         Ok(())
+    }
+
+    /// Puts what was stored before, unless there is something of the same name.
+    pub(super) fn restore(&mut self, entry: Entry, stored: Stored, cost: u64, since: u64, now: i64) -> bool {
+        let known = self.lookup(entry.name()).filter(|&id| self.state(id, now) != State::Expired);
+        known.is_none() && self.put(entry, stored, cost, since, now).is_ok()
     }
 
     fn insert(&mut self, entry: Entry, stored: Stored, standing: Option<Standing>) {

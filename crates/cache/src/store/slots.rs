@@ -39,6 +39,11 @@ impl Slot {
         self.stored.label().name
     }
 
+    /// The digest of the variant; the key's own where it is the only one of its kind.
+    pub(super) fn variant(&self) -> Digest {
+        self.varied.as_deref().map_or_else(|| Digest::of(self.key()), |varied| varied.variant)
+    }
+
     pub(super) fn tag_list(&self) -> TagList<'_> {
         TagList(self.stored.label().notes)
     }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use layeron_cache::Fields;
 use layeron_cache::{Bounds, Cache, Drafted, Lookup, NotStored, NotedBy, Policy, PutOptions, Request, Since};
-use layeron_cache::{Overrides, ResponseHead};
+use layeron_cache::{Lasting, Overrides, ResponseHead, Selector};
 
 pub const NOW: i64 = 1_800_000_000_000;
 pub const ROOMY: Bounds = Bounds { bytes: 1 << 30, entry_bytes: 1 << 30 };
@@ -25,7 +25,7 @@ pub fn fresh_cache(bounds: Bounds) -> Cache {
 
 /// A GET request; `fields` are its field lines.
 pub fn get<'a>(url: &'a str, fields: &'a str) -> Request<'a> {
-    Request { method: "GET", url, serialised: false, fields: Fields::new(fields) }
+    Request { method: "GET", url, serialised: false, fields: Fields::new(fields), asked: false }
 }
 
 /// What a put carries.
@@ -65,6 +65,14 @@ pub fn put(
 /// Puts a response that no miss has led to.
 pub fn warm_up(cache: &Cache, request: Request<'_>, content: &Content<'_>, now: i64) {
     assert_eq!(put(cache, request, content, Since::ByKey, now), Some(Ok(())));
+}
+
+/// Purges an instance that is in memory alone.
+pub fn purge(cache: &Cache, selector: &Selector, now: i64) -> u64 {
+    match cache.purge(selector, now) {
+        Lasting::Now(purged) => purged,
+        Lasting::Soon(_) => panic!("there is no disk"),
+    }
 }
 
 /// The outcome of a lookup, with what a test can compare.

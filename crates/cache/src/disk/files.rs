@@ -1,0 +1,93 @@
+//! Files for their owner alone.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::fault::Fault;
+use crate::key::Digest;
+
+/// The files of one instance in a folder.
+#[derive(Clone, Debug)]
+pub(super) struct Files {
+    /// The database.
+    pub(super) database: PathBuf,
+    /// The memory that its processes share.
+    pub(super) shared: PathBuf,
+}
+
+impl Files {
+    /// Named for the identity, so that people find them, and for its digest, so that no two are taken for each other.
+    pub(super) fn of(folder: &Path, identity: &str) -> Self {
+        let readable: String = identity
+            .chars()
+            .map(|each| if each.is_ascii_alphanumeric() { each } else { '-' })
+            .take(64)
+            .collect();
+        let mut first = [0; 8];
+        first.copy_from_slice(&Digest::of(identity).bytes()[..8]);
+        let digest = u64::from_be_bytes(first);
+        let file = |ending: &str| folder.join(format!("{readable}-{digest:016x}.{ending}"));
+        Self { database: file("db"), shared: file("shared") }
+    }
+
+    /// Everything that belongs to the database.
+    fn of_database(&self) -> [PathBuf; 3] {
+        ["", "-wal", "-shm"].map(|ending| {
+            let mut name = self.database.as_os_str().to_owned();
+            name.push(ending);
+            name.into()
+        })
+    }
+
+    /// Gives a damaged database another name. Returns that.
+    pub(super) fn set_aside(&self) -> io::Result<PathBuf> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
+        let aside = |path: &Path| {
+            let mut name = path.as_os_str().to_owned();
+            name.push(format!(".damaged-{now}"));
+            PathBuf::from(name)
+        };
+        for path in self.of_database().iter().filter(|path| path.exists()) {
+            fs::rename(path, aside(path))?;
+        }
+        Ok(aside(&self.database))
+    }
+}
+
+/// Makes the folder where there is none, for its owner alone, and refuses one of somebody else.
+pub(super) fn private_folder(folder: &Path) -> Result<(), Fault> {
+    let fault = |error: io::Error| Fault::at(folder, error);
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder).map_err(fault)?;
+    own(folder, &fs::metadata(folder).map_err(fault)?)
+}
+
+/// Opens a file to read and write, and makes it for its owner alone where there is none.
+pub(super) fn private_file(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+#[cfg(unix)]
+pub(super) fn own(path: &Path, metadata: &fs::Metadata) -> Result<(), Fault> {
+    use std::os::unix::fs::MetadataExt as _;
+    let (owner, user) = (metadata.uid(), rustix::process::geteuid().as_raw());
+    if owner == user {
+        Ok(())
+    } else {
+        Err(Fault::at(path, format!("belongs to user {owner}, not to {user}")))
+    }
+}
+
+#[cfg(not(unix))]
+pub(super) fn own(_: &Path, _: &fs::Metadata) -> Result<(), Fault> {
+    Ok(())
+}

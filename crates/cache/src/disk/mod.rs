@@ -1,0 +1,303 @@
+//! The tier under the memory store that outlives the process: a database file, which the processes of a machine may have open at a time.
+//!
+//! Two threads serve it, one that writes and one that reads; no caller waits for either but by a ticket. What is wrong with the disk is
+//! never an error of a lookup: a disk that fails is one that has nothing, and says so where somebody looks.
+
+mod common;
+mod database;
+mod fault;
+mod files;
+mod heeding;
+mod mark;
+mod queue;
+mod reader;
+mod reads;
+mod row;
+mod shared;
+mod ticket;
+mod writer;
+mod writes;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::mpsc::{Sender, channel};
+use std::thread;
+
+use parking_lot::Mutex;
+use rusqlite::Connection;
+
+pub use fault::Fault;
+pub(crate) use mark::{Mark, Purge};
+pub(crate) use row::Kept;
+pub use ticket::{Outcome, Ticket};
+
+use crate::field::lines::Untold;
+use crate::key::Digest;
+use crate::stats::Counters;
+use crate::store::Memory;
+use common::Common;
+use database::Use;
+use files::Files;
+use queue::{Ordered, Queue, Work};
+use reader::{Load, Reader};
+use shared::Shared;
+use writer::Writer;
+
+/// Puts that wait to be written, in bytes.
+const MOST_WAITING_BYTES: usize = 64 << 20;
+
+/// Where an instance is kept, and how much of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DiskOptions {
+    /// The folder.
+    pub folder: PathBuf,
+    /// Bytes that the entries may take.
+    pub max_bytes: u64,
+}
+
+/// What can be seen of the disk.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DiskUsage {
+    /// Entries in the file.
+    pub entries: u64,
+    /// Bytes that they take, with everything that the file keeps beside them.
+    pub bytes: u64,
+    /// Bytes that they may take.
+    pub max_bytes: u64,
+    /// Entries that left the file to make room, by this process.
+    pub evictions: u64,
+    /// Puts that were not written because too many waited.
+    pub dropped: u64,
+    /// Why nothing is read or written, where that is so.
+    pub fault: Option<String>,
+}
+
+/// The tier.
+#[derive(Debug)]
+pub(crate) struct Disk {
+    common: Arc<Common>,
+    queue: Arc<Queue>,
+    loads: Sender<Load>,
+    /// By which a lookup finds out what other processes have purged.
+    witness: Mutex<Connection>,
+}
+
+/// Why there is no disk where there was to be one.
+#[derive(Debug)]
+pub(crate) struct Unusable {
+    pub(crate) fault: Fault,
+    max_bytes: u64,
+    /// Where what the others purge can be seen, if not what it is.
+    watched: Option<(Arc<Shared>, AtomicU64)>,
+}
+
+impl Unusable {
+    /// What can be seen.
+    pub(crate) fn usage(&self) -> DiskUsage {
+        let fault = Some(self.fault.to_string());
+        DiskUsage { fault, max_bytes: self.max_bytes, ..DiskUsage::default() }
+    }
+
+    /// What a purge comes to, which has to last.
+    pub(crate) fn refusal(&self) -> Ticket {
+        Ticket::settled(Err(self.fault.clone()))
+    }
+
+    /// Empties the memory store where another process has purged something since.
+    pub(crate) fn catch_up(&self, memory: &Memory) {
+        let Some((shared, seen)) = &self.watched else { return };
+        let sequence = shared.sequence();
+        if sequence != seen.load(Relaxed) {
+            memory.clear();
+            seen.store(sequence, Relaxed);
+        }
+    }
+}
+
+impl Disk {
+    /// Opens the file of the instance `identity`, sets one aside that is damaged, and begins one where there is none.
+    ///
+    /// # Errors
+    /// [`Fault`] where the file cannot be used.
+    pub(crate) fn open(
+        options: &DiskOptions,
+        identity: &str,
+        memory: Arc<Memory>,
+        counters: Arc<Counters>,
+    ) -> Result<Self, Unusable> {
+        let files = Files::of(&options.folder, identity);
+        let max_bytes = options.max_bytes;
+        let opened = files::private_folder(&options.folder).and_then(|()| Shared::open(&files.shared));
+        let (shared, is_alone) = opened.map_err(|fault| Unusable { fault, max_bytes, watched: None })?;
+        let shared = Arc::new(shared);
+        Self::open_files(options, identity, memory, counters, &files, &shared, is_alone).map_err(|fault| {
+            shared.release();
+            let seen = AtomicU64::new(shared.sequence());
+            Unusable { fault, max_bytes, watched: Some((shared, seen)) }
+        })
+    }
+
+    fn open_files(
+        options: &DiskOptions,
+        identity: &str,
+        memory: Arc<Memory>,
+        counters: Arc<Counters>,
+        files: &Files,
+        shared: &Arc<Shared>,
+        is_alone: bool,
+    ) -> Result<Self, Fault> {
+        if is_alone {
+            shared.begin(database::begin(files, identity, options.max_bytes, shared.is_damaged())?);
+            shared.settle()?;
+        }
+        let at = |error: rusqlite::Error| Fault::at(&files.database, error);
+        let connect = |usage| database::connect(&files.database, usage).map_err(at);
+        let connection = connect(Use::Write)?;
+        database::check(&connection, identity, options.max_bytes)
+            .map_err(|fault| Fault::at(&files.database, fault))?;
+        let shared = Arc::clone(shared);
+        let common = Common::new(memory, counters, shared, options.max_bytes, &connection).map_err(at)?;
+        let (common, queue) = (Arc::new(common), Arc::new(Queue::new(MOST_WAITING_BYTES)));
+        let writer = Writer { connection, common: Arc::clone(&common), queue: Arc::clone(&queue) };
+        let reader = Reader {
+            connection: connect(Use::Read)?,
+            common: Arc::clone(&common),
+            queue: Arc::clone(&queue),
+        };
+        let witness = Mutex::new(connect(Use::Read)?);
+        let (loads, asked) = channel();
+        let failed = |error| Fault::at(&files.database, format!("no thread: {error}"));
+        let named = |what: &str| thread::Builder::new().name(format!("layeron-{what}"));
+        named("reader").spawn(move || reader.run(&asked)).map_err(failed)?;
+        named("writer").spawn(move || writer.run()).map_err(failed)?;
+        Ok(Self { common, queue, loads, witness })
+    }
+
+    /// Sees to it that the memory store knows of everything that other processes have purged. Costs one read of memory where there is nothing.
+    pub(crate) fn catch_up(&self) {
+        if self.common.is_behind() {
+            self.heed();
+        }
+    }
+
+    #[cold]
+    fn heed(&self) {
+        let heeded = match self.common.fault() {
+            None => self.common.heed(&self.witness.lock()).inspect_err(|error| drop(self.common.fail(error))),
+            Some(_) => Err(rusqlite::Error::InvalidQuery),
+        };
+        if heeded.is_err() {
+            // Whatever it was, it is not served any longer.
+            self.common.heed_blindly();
+        }
+    }
+
+    /// Whether the caller is the one among all processes to refresh a variant, for which it has `patience` milliseconds.
+    pub(crate) fn elects(&self, variant: &Digest, now: i64, patience: i64) -> bool {
+        self.common.shared.elects(variant, now, patience)
+    }
+
+    /// Who was to refresh a variant will not.
+    pub(crate) fn call_off(&self, variant: &Digest) {
+        self.common.shared.end_election(variant);
+    }
+
+    /// Why nothing is read or written, where that is so.
+    pub(crate) fn fault(&self) -> Option<Fault> {
+        self.common.fault()
+    }
+
+    /// Where a put begins that is to be written.
+    pub(crate) fn since(&self) -> u64 {
+        self.common.since()
+    }
+
+    /// Writes an entry by and by. `since` is from before it was put in memory.
+    pub(crate) fn put(&self, kept: Kept, since: u64) {
+        if self.common.fault().is_none() {
+            self.queue.push(Work::Put(Box::new(kept), since));
+        }
+    }
+
+    /// Removes a variant by and by.
+    pub(crate) fn retire(&self, key: &str, variant: Digest) {
+        self.queue.push(Work::Retire(key.into(), variant));
+    }
+
+    /// Purges, and has `in_memory` purge the memory store at once, which tells how many live entries it has removed. Done when no process
+    /// serves any of it and none will, whatever happens.
+    pub(crate) fn purge<T>(
+        &self,
+        in_memory: impl FnOnce(&Memory) -> Result<(Vec<Purge>, u64, T), Untold>,
+    ) -> Result<(T, Ticket), Untold> {
+        let Common { heeding, memory, .. } = &*self.common;
+        let since = memory.sequence();
+        heeding.lock().begin(since);
+        let (purges, in_memory, seen) = in_memory(memory).inspect_err(|_| heeding.lock().end(since))?;
+        let ticket = self.ask(|ticket| Work::Purge(Ordered { purges, in_memory, since, ticket }));
+        Ok((seen, ticket))
+    }
+
+    /// Brings the entries of a key into the memory store.
+    pub(crate) fn load(&self, key: &str, now: i64) -> Ticket {
+        let ticket = Ticket::default();
+        let load = Load { key: key.to_owned(), now, ticket: ticket.clone() };
+        if self.loads.send(load).is_err() {
+            ticket.settle(Ok(0));
+        }
+        ticket
+    }
+
+    /// Removes what is due, by and by.
+    pub(crate) fn expire(&self, now: i64) {
+        self.queue.push(Work::Expire(now));
+    }
+
+    /// Writes all that waits.
+    pub(crate) fn flush(&self) -> Ticket {
+        self.ask(Work::Flush)
+    }
+
+    /// Writes all that waits, and nothing more.
+    pub(crate) fn end(&self) -> Ticket {
+        self.ask(Work::End)
+    }
+
+    fn ask(&self, work: impl FnOnce(Ticket) -> Work) -> Ticket {
+        let ticket = Ticket::default();
+        self.queue.push(work(ticket.clone()));
+        ticket
+    }
+
+    /// What all processes have counted.
+    pub(crate) fn totals(&self) -> crate::stats::Totals {
+        self.common.totals()
+    }
+
+    /// What can be seen.
+    pub(crate) fn usage(&self) -> DiskUsage {
+        let fault = self.common.fault();
+        let held = || -> rusqlite::Result<(u64, u64)> {
+            let witness = self.witness.lock();
+            let pages = reads::pages(&witness)?;
+            Ok((reads::entries(&witness)?, pages.used() * pages.size))
+        };
+        let (entries, bytes) = if fault.is_none() { held().unwrap_or_default() } else { (0, 0) };
+        DiskUsage {
+            entries,
+            bytes,
+            max_bytes: self.common.bound,
+            evictions: self.common.evicted(),
+            dropped: self.common.dropped() + self.queue.dropped(),
+            fault: fault.map(|fault| fault.to_string()),
+        }
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // Where it has ended already, nobody takes this.
+        self.queue.push(Work::End(Ticket::default()));
+    }
+}

@@ -1,0 +1,70 @@
+//! The thread that reads: brings what is asked for from the disk into the memory store.
+
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+
+use rusqlite::Connection;
+
+use super::common::Common;
+use super::queue::{Queue, Work};
+use super::reads;
+use super::ticket::Ticket;
+
+/// A key whose entries are asked for, and by when they have to be live.
+#[derive(Debug)]
+pub(super) struct Load {
+    pub(super) key: String,
+    pub(super) now: i64,
+    pub(super) ticket: Ticket,
+}
+
+/// What the thread has.
+pub(super) struct Reader {
+    pub(super) connection: Connection,
+    pub(super) common: Arc<Common>,
+    pub(super) queue: Arc<Queue>,
+}
+
+impl Reader {
+    /// Works until nobody is left to ask.
+    pub(super) fn run(self, loads: &Receiver<Load>) {
+        for Load { key, now, ticket } in loads {
+            let found = if self.common.fault().is_none() { self.load(&key, now) } else { Ok(0) };
+            // A disk that fails is a disk that has nothing.
+            ticket.settle(Ok(found.inspect_err(|error| drop(self.common.fail(error))).unwrap_or(0)));
+        }
+    }
+
+    fn load(&self, key: &str, now: i64) -> rusqlite::Result<u64> {
+        if self.queue.is_about(key) {
+            // What is on the disk is not what was put last.
+            let written = Ticket::default();
+            self.queue.push(Work::Flush(written.clone()));
+            let _ = written.wait();
+        }
+        loop {
+            self.common.heed(&self.connection)?;
+            let (known, since) = self.standing();
+            let found = reads::entries_of(&self.connection, key)?;
+            let told = self.common.heeding.lock();
+            if told.last() != known {
+                // Something was purged, or put elsewhere, while this was read.
+                continue;
+            }
+            let memory = &self.common.memory;
+            let live = found.into_iter().filter(|kept| kept.deadline() > now);
+            return Ok(live
+                .map(|kept| {
+                    let (entry, stored) = kept.into_entry();
+                    u64::from(memory.restore(entry, stored, since, now))
+                })
+                .sum());
+        }
+    }
+
+    /// The last purge that the memory store knows of, and the point of its own sequence after which nothing is brought back that is purged.
+    fn standing(&self) -> (u64, u64) {
+        let told = self.common.heeding.lock();
+        (told.last(), told.oldest(self.common.memory.sequence()))
+    }
+}

@@ -1,0 +1,175 @@
+//! The thread that writes: takes what waits together, heeds what other processes have purged, and writes in one transaction.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, Transaction, TransactionBehavior::Immediate};
+
+use super::common::Common;
+use super::database::checkpoint;
+use super::fault::is_passing;
+use super::mark::{Mark, Purge};
+use super::queue::{Ordered, Queue, Work};
+use super::ticket::Outcome;
+use super::writes;
+use crate::stats::add;
+
+/// Entries that are due and go with a transaction, at most.
+const MOST_DUE: u32 = 1_000;
+
+/// How often a transaction is begun again that others have kept waiting for too long.
+const MOST_ATTEMPTS: u32 = 3;
+
+/// What the thread has.
+pub(super) struct Writer {
+    pub(super) connection: Connection,
+    pub(super) common: Arc<Common>,
+    pub(super) queue: Arc<Queue>,
+}
+
+impl Writer {
+    /// Works until it is told to end.
+    pub(super) fn run(mut self) {
+        loop {
+            let mut together = Vec::new();
+            for work in self.queue.take() {
+                match work {
+                    Work::Put(..) | Work::Retire(..) | Work::Expire(_) => together.push(work),
+                    Work::Purge(ordered) => {
+                        // What has gone wrong with the puts is told to those who look.
+                        let _ = self.write(&std::mem::take(&mut together));
+                        self.purge(ordered);
+                    }
+                    Work::Flush(ticket) => ticket.settle(self.flush(&std::mem::take(&mut together))),
+                    Work::End(ticket) => {
+                        let outcome = self.flush(&together);
+                        // Where that cannot be had, whoever opens it next has it.
+                        let _ = checkpoint(&self.connection);
+                        self.common.shared.release();
+                        ticket.settle(outcome);
+                        return;
+                    }
+                }
+            }
+            let _ = self.write(&together);
+        }
+    }
+
+    /// Writes what there is, and the counters.
+    fn flush(&mut self, together: &[Work]) -> Outcome {
+        let outcome = match self.common.fault() {
+            Some(fault) => Err(fault),
+            None => self.attempt(|writer| writer.write_together(together)),
+        };
+        self.queue.done(together);
+        if outcome.is_err() {
+            let puts = together.iter().filter(|work| matches!(work, Work::Put(..))).count();
+            self.common.count_dropped(puts as u64);
+        }
+        outcome.map(|()| 0)
+    }
+
+    fn write(&mut self, together: &[Work]) -> Outcome {
+        if together.is_empty() { Ok(0) } else { self.flush(together) }
+    }
+
+    fn attempt<T>(
+        &mut self,
+        mut write: impl FnMut(&mut Self) -> rusqlite::Result<T>,
+    ) -> Result<T, super::Fault> {
+        let mut attempts = 1;
+        loop {
+            match write(self) {
+                Err(error) if is_passing(&error) && attempts < MOST_ATTEMPTS => attempts += 1,
+                outcome => return outcome.map_err(|error| self.common.fail(&error)),
+            }
+        }
+    }
+
+    fn write_together(&mut self, together: &[Work]) -> rusqlite::Result<()> {
+        let Self { connection, common, queue } = self;
+        let transaction = connection.transaction_with_behavior(Immediate)?;
+        // Nobody else purges anything from here on until this is written.
+        common.heed(&transaction)?;
+        let (mut changed, mut evicted, mut unwritten) = (Vec::new(), 0, 0);
+        for work in together {
+            match work {
+                Work::Put(kept, since) if common.passes(kept, *since) => {
+                    changed.extend(writes::remove_variant(&transaction, &kept.variant)?);
+                    let room = writes::make_room(&transaction, common.bound, kept)?;
+                    evicted += room.evicted;
+                    if room.is_enough {
+                        writes::insert(&transaction, kept)?;
+                    } else {
+                        unwritten += 1;
+                    }
+                }
+                Work::Retire(_, variant) => changed.extend(writes::remove_variant(&transaction, variant)?),
+                Work::Expire(now) if writes::expire(&transaction, *now, MOST_DUE)? == MOST_DUE as usize => {
+                    queue.push(Work::Expire(*now));
+                }
+                _ => {}
+            }
+        }
+        writes::shrink(&transaction, common.bound)?;
+        let changed = (!changed.is_empty()).then_some(Mark::Changed(changed));
+        let last = common.heeding.last();
+        let noted = changed.map(|mark| writes::note(&transaction, &[Purge { mark, soft: false, at: 0 }]));
+        let sequence = noted.transpose()?.unwrap_or(last);
+        let counted = common.count_into(&transaction)?;
+        commit(common, transaction, last, sequence)?;
+        counted();
+        common.count_evicted(evicted);
+        common.count_dropped(unwritten);
+        for work in together {
+            match work {
+                Work::Put(kept, _) => common.shared.end_election(&kept.variant),
+                Work::Retire(_, variant) => common.shared.end_election(variant),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Purges, and is done when that is on the disk and in no memory.
+    fn purge(&mut self, Ordered { purges, in_memory, since, ticket }: Ordered) {
+        let outcome = match self.common.fault() {
+            Some(fault) => Err(fault),
+            None => self.attempt(|writer| writer.purge_durably(&purges, in_memory)),
+        };
+        self.common.heeding.lock().end(since);
+        ticket.settle(outcome);
+    }
+
+    fn purge_durably(&mut self, purges: &[Purge], in_memory: u64) -> rusqlite::Result<u64> {
+        let Self { connection, common, .. } = self;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        let transaction = connection.transaction_with_behavior(Immediate)?;
+        common.heed(&transaction)?;
+        let last = common.heeding.last();
+        let sequence = writes::note(&transaction, purges)?;
+        // What is in one of both is not always in the other.
+        let count = writes::purge(&transaction, purges)?.max(in_memory);
+        if purges.iter().any(|purge| purge.mark.counts()) {
+            add(&common.counters.purges, count);
+        }
+        let counted = common.count_into(&transaction)?;
+        commit(common, transaction, last, sequence)?;
+        counted();
+        connection.pragma_update(None, "synchronous", "NORMAL")?;
+        Ok(count)
+    }
+}
+
+/// Commits, and makes known that the sequence has come from `last` to `sequence`, where it has.
+fn commit(common: &Common, transaction: Transaction<'_>, last: u64, sequence: u64) -> rusqlite::Result<()> {
+    if sequence == last {
+        return transaction.commit();
+    }
+    common.heeding.lock().write(last + 1..=sequence);
+    let outcome = transaction.commit();
+    common.heeding.lock().wrote(outcome.is_ok());
+    if outcome.is_ok() {
+        common.shared.announce(sequence);
+    }
+    outcome
+}

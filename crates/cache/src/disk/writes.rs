@@ -1,0 +1,219 @@
+//! What is written to the database, each in a transaction that its caller begins and ends.
+
+use rusqlite::{OptionalExtension as _, Transaction, params, params_from_iter};
+
+use super::mark::{Mark, Purge};
+use super::reads;
+use super::row::{COLUMNS, Kept};
+use crate::key::Digest;
+use crate::policy::State;
+use crate::stats::Totals;
+
+/// Purges that are remembered for processes that have not seen them yet.
+const MOST_PURGES: u64 = 4_096;
+
+/// A row, as far as removing it needs it.
+struct Found {
+    id: i64,
+    tags: String,
+}
+
+/// What came of making room.
+pub(super) struct Room {
+    pub(super) is_enough: bool,
+    pub(super) evicted: u64,
+}
+
+/// Puts an entry, of whose variant there is none.
+pub(super) fn insert(transaction: &Transaction<'_>, kept: &Kept) -> rusqlite::Result<()> {
+    let insert = format!(
+        "INSERT INTO entries ({COLUMNS}, deadline) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)"
+    );
+    kept.written(|columns| {
+        let deadline = kept.deadline();
+        let values = columns.iter().copied().chain([&deadline as &dyn rusqlite::ToSql]);
+        transaction.prepare_cached(&insert)?.execute(params_from_iter(values))
+    })?;
+    let id = transaction.last_insert_rowid();
+    let mut tag = transaction.prepare_cached("INSERT INTO tags (tag, entry) VALUES (?1, ?2)")?;
+    for name in kept.tags().split_terminator('\n') {
+        tag.execute(params![name, id])?;
+    }
+    Ok(())
+}
+
+/// Removes a variant, if it is there, and tells of which key it was.
+pub(super) fn remove_variant(
+    transaction: &Transaction<'_>,
+    variant: &Digest,
+) -> rusqlite::Result<Option<(String, Digest)>> {
+    let select = "SELECT id, tags, key FROM entries WHERE variant = ?1";
+    let read = |row: &rusqlite::Row<'_>| Ok((found(row)?, row.get(2)?));
+    let known =
+        transaction.prepare_cached(select)?.query_row([variant.bytes().as_slice()], read).optional()?;
+    let Some((found, key)) = known else { return Ok(None) };
+    remove(transaction, &found)?;
+    Ok(Some((key, *variant)))
+}
+
+/// Removes entries whose deadline has come, at most so many. Returns how many they were.
+pub(super) fn expire(transaction: &Transaction<'_>, now: i64, most: u32) -> rusqlite::Result<usize> {
+    let select = "SELECT id, tags FROM entries WHERE deadline <= ?1 ORDER BY deadline LIMIT ?2";
+    let due: Vec<Found> = transaction
+        .prepare_cached(select)?
+        .query_map(params![now, most], found)?
+        .collect::<rusqlite::Result<_>>()?;
+    due.iter().try_for_each(|found| remove(transaction, found))?;
+    Ok(due.len())
+}
+
+/// Removes what was put first until an entry has room, and the database takes no more than `bound` bytes with it.
+pub(super) fn make_room(transaction: &Transaction<'_>, bound: u64, kept: &Kept) -> rusqlite::Result<Room> {
+    let mut evicted = 0;
+    loop {
+        let pages = reads::pages(transaction)?;
+        let needed = kept.most_bytes(pages.size).div_ceil(pages.size);
+        if pages.used() + needed <= bound / pages.size {
+            return Ok(Room { is_enough: true, evicted });
+        }
+        if !remove_oldest(transaction)? {
+            return Ok(Room { is_enough: false, evicted });
+        }
+        evicted += 1;
+    }
+}
+
+fn remove_oldest(transaction: &Transaction<'_>) -> rusqlite::Result<bool> {
+    let select = "SELECT id, tags FROM entries ORDER BY id LIMIT 1";
+    let oldest = transaction.prepare_cached(select)?.query_row([], found).optional()?;
+    oldest.as_ref().map_or(Ok(()), |oldest| remove(transaction, oldest))?;
+    Ok(oldest.is_some())
+}
+
+/// Brings a file that is beyond the bound, as after one that was wider, nearer to it.
+pub(super) fn shrink(transaction: &Transaction<'_>, bound: u64) -> rusqlite::Result<()> {
+    /// Pages, and entries, that go with a transaction.
+    const MOST: u64 = 256;
+    let mut pages = reads::pages(transaction)?;
+    let most = bound / pages.size;
+    let beyond = pages.all.saturating_sub(most).min(MOST);
+    if beyond == 0 {
+        return Ok(());
+    }
+    for _ in 0..MOST {
+        if pages.used() <= most || !remove_oldest(transaction)? {
+            break;
+        }
+        pages = reads::pages(transaction)?;
+    }
+    let mut vacuum = transaction.prepare(&format!("PRAGMA incremental_vacuum({beyond})"))?;
+    let mut steps = vacuum.query([])?;
+    while steps.next()?.is_some() {}
+    Ok(())
+}
+
+/// Records purges for other processes. Returns the sequence of the last.
+pub(super) fn note(transaction: &Transaction<'_>, purges: &[Purge]) -> rusqlite::Result<u64> {
+    let insert = "INSERT INTO purges (kind, name, digests, soft, at) VALUES (?1, ?2, ?3, ?4, ?5)";
+    for Purge { mark, soft, at } in purges {
+        let (kind, name, digests) = mark.written();
+        transaction.prepare_cached(insert)?.execute(params![kind, name, digests, soft, at])?;
+    }
+    let sequence = transaction.last_insert_rowid() as u64;
+    let forget = "DELETE FROM purges WHERE sequence <= ?1";
+    transaction.prepare_cached(forget)?.execute([sequence.saturating_sub(MOST_PURGES) as i64])?;
+    Ok(sequence)
+}
+
+/// Does what `purges` say. Returns how many live entries they concerned.
+pub(super) fn purge(transaction: &Transaction<'_>, purges: &[Purge]) -> rusqlite::Result<u64> {
+    purges.iter().map(|Purge { mark, soft, at }| apply(transaction, mark, *soft, *at)).sum()
+}
+
+fn apply(transaction: &Transaction<'_>, mark: &Mark, soft: bool, at: i64) -> rusqlite::Result<u64> {
+    let mut selected = 0;
+    for id in ids_of(transaction, mark)? {
+        let select = format!("SELECT {COLUMNS} FROM entries WHERE id = ?1");
+        let kept = transaction.prepare_cached(&select)?.query_row([id], Kept::read).optional()?.flatten();
+        selected += u64::from(kept.as_ref().is_some_and(|kept| kept.times.state(at) != State::Expired));
+        match kept.filter(|_| soft) {
+            Some(kept) => make_stale(transaction, id, kept, at)?,
+            None => remove_id(transaction, id)?,
+        }
+    }
+    Ok(selected)
+}
+
+fn ids_of(transaction: &Transaction<'_>, mark: &Mark) -> rusqlite::Result<Vec<i64>> {
+    let ids = |query: &str, value: &dyn rusqlite::ToSql| {
+        let mut statement = transaction.prepare_cached(query)?;
+        let rows = statement.query_map([value], |row| row.get(0))?;
+        rows.collect::<rusqlite::Result<Vec<i64>>>()
+    };
+    match mark {
+        Mark::Key(key) => ids("SELECT id FROM entries WHERE key = ?1", key),
+        Mark::Url(url) => with_prefix(transaction, &format!("{url}#")),
+        Mark::Tag(tag) => ids("SELECT entry FROM tags WHERE tag = ?1", tag),
+        Mark::Prefix(prefix) if prefix.starts_with('/') => {
+            let origin = "instr(substr(key, instr(key, '://') + 3), '/') + instr(key, '://') + 2";
+            ids(&format!("SELECT id FROM entries WHERE substr(key, {origin}, length(?1)) = ?1"), prefix)
+        }
+        Mark::Prefix(prefix) => with_prefix(transaction, prefix),
+        Mark::Everything => ids("SELECT id FROM entries WHERE ?1 IS NOT NULL", &0),
+        Mark::Variant(_, variant) => {
+            ids("SELECT id FROM entries WHERE variant = ?1", &variant.bytes().as_slice())
+        }
+        Mark::Changed(_) => Ok(Vec::new()),
+    }
+}
+
+/// In the order of bytes, which is that of the index.
+fn with_prefix(transaction: &Transaction<'_>, prefix: &str) -> rusqlite::Result<Vec<i64>> {
+    // No text has this character, and every text that begins with the prefix stands before it.
+    let end = format!("{prefix}\u{10ffff}");
+    let mut statement = transaction.prepare_cached("SELECT id FROM entries WHERE key >= ?1 AND key < ?2")?;
+    let rows = statement.query_map(params![prefix, end], |row| row.get(0))?;
+    rows.collect()
+}
+
+fn make_stale(transaction: &Transaction<'_>, id: i64, kept: Kept, at: i64) -> rusqlite::Result<()> {
+    let times = kept.times.stale_from(at);
+    if times.state(at) == State::Expired {
+        return remove_id(transaction, id);
+    }
+    let kept = Kept { times, ..kept };
+    let update = "UPDATE entries SET lifetime = ?2, deadline = ?3, checksum = ?4 WHERE id = ?1";
+    let checksum = kept.checksum();
+    let values = params![id, kept.times.lifetime, kept.deadline(), checksum.as_slice()];
+    transaction.prepare_cached(update)?.execute(values)?;
+    Ok(())
+}
+
+fn remove_id(transaction: &Transaction<'_>, id: i64) -> rusqlite::Result<()> {
+    let select = "SELECT id, tags FROM entries WHERE id = ?1";
+    let found = transaction.prepare_cached(select)?.query_row([id], found).optional()?;
+    found.map_or(Ok(()), |found| remove(transaction, &found))
+}
+
+fn remove(transaction: &Transaction<'_>, Found { id, tags }: &Found) -> rusqlite::Result<()> {
+    transaction.prepare_cached("DELETE FROM entries WHERE id = ?1")?.execute([id])?;
+    let mut tag = transaction.prepare_cached("DELETE FROM tags WHERE tag = ?1 AND entry = ?2")?;
+    for name in tags.split_terminator('\n') {
+        tag.execute(params![name, id])?;
+    }
+    Ok(())
+}
+
+fn found(row: &rusqlite::Row<'_>) -> rusqlite::Result<Found> {
+    Ok(Found { id: row.get(0)?, tags: row.get(1)? })
+}
+
+/// Adds to counters.
+pub(super) fn count(transaction: &Transaction<'_>, counted: &Totals) -> rusqlite::Result<()> {
+    let add = "INSERT INTO counters (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value";
+    let mut statement = transaction.prepare_cached(add)?;
+    for (name, value) in counted.named().filter(|(_, value)| *value > 0) {
+        statement.execute(params![name, value as i64])?;
+    }
+    Ok(())
+}

@@ -1,0 +1,263 @@
+//! The memory store and, where an instance has one, the disk under it.
+
+#[cfg(all(test, not(loom)))]
+mod tests;
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use crate::disk::{Disk, DiskOptions, DiskUsage, Fault, Kept, Mark, Purge, Ticket, Unusable};
+use crate::field::lines::{Fields, Untold};
+use crate::flight::PATIENCE_MS;
+use crate::key::Key;
+use crate::policy::{Freshness, Parts, Reuse, Stored};
+use crate::stats::{Counters, Totals};
+use crate::store::{Bounds, Entry, Found, Held, Memory, NotStored, Selection, Selector};
+
+/// What a store is asked for that is to last: done at once where there is no disk.
+#[derive(Clone, Debug)]
+pub enum Lasting {
+    /// This many entries were concerned.
+    Now(u64),
+    /// As many as the ticket tells, once it is done.
+    Soon(Ticket),
+}
+
+/// Where an instance keeps its entries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Storage {
+    /// How much of memory.
+    pub bounds: Bounds,
+    /// The disk under it, if there is to be one.
+    pub disk: Option<DiskOptions>,
+}
+
+impl From<Bounds> for Storage {
+    /// Memory alone.
+    fn from(bounds: Bounds) -> Self {
+        Self { bounds, disk: None }
+    }
+}
+
+/// The tiers. What only the memory store is concerned with is asked of that.
+#[derive(Debug)]
+pub(crate) struct Tiers {
+    memory: Arc<Memory>,
+    disk: Option<Result<Disk, Unusable>>,
+}
+
+impl Tiers {
+    /// The tiers of the instance `identity`. A disk that cannot be opened leaves the instance in memory alone, and says so.
+    pub(crate) fn open(Storage { bounds, disk }: &Storage, identity: &str, counters: &Arc<Counters>) -> Self {
+        let memory = Arc::new(Memory::new(*bounds));
+        let open = |options| Disk::open(options, identity, Arc::clone(&memory), Arc::clone(counters));
+        let disk = disk.as_ref().map(open);
+        Self { memory, disk }
+    }
+
+    fn disk(&self) -> Option<&Disk> {
+        self.disk.as_ref()?.as_ref().ok()
+    }
+
+    /// Sees to it that nothing is served that another process has purged. Costs one read of memory where there is nothing.
+    pub(crate) fn catch_up(&self) {
+        match &self.disk {
+            None => {}
+            Some(Ok(disk)) => disk.catch_up(),
+            Some(Err(unusable)) => unusable.catch_up(&self.memory),
+        }
+    }
+
+    /// Asks the disk for the entries of a key, where it may have any.
+    pub(crate) fn load(&self, key: &Key, now: i64) -> Option<Ticket> {
+        self.disk().filter(|disk| disk.fault().is_none()).map(|disk| disk.load(key.text(), now))
+    }
+
+    /// See [`Memory::get`]. Of several processes, one has somebody elected.
+    pub(crate) fn get(&self, key: &Key, fields: Fields<'_>, now: i64) -> Result<Found, Untold> {
+        match self.memory.get(key, fields, now)? {
+            Found::Elected { held, .. } if !self.elects(&held, PATIENCE_MS, now) => {
+                self.memory.get(key, fields, now)
+            }
+            found => Ok(found),
+        }
+    }
+
+    /// See [`Memory::select`]. Of several processes, one has somebody elected.
+    pub(crate) fn select(
+        &self,
+        key: &Key,
+        fields: Fields<'_>,
+        now: i64,
+        patience: i64,
+        judge: impl Fn(&Freshness) -> Result<Reuse, Untold>,
+    ) -> Result<Selection, Untold> {
+        let mut selection = self.memory.select(key, fields, now, patience, judge)?;
+        if let Some(selected) = selection.selected.as_mut().filter(|selected| selected.elected) {
+            selected.elected = self.elects(&selected.held, patience, now);
+        }
+        Ok(selection)
+    }
+
+    fn elects(&self, held: &Held, patience: i64, now: i64) -> bool {
+        let Some((disk, variant)) = self.disk().zip(self.memory.variant(held)) else { return true };
+        let elects = disk.elects(&variant, now, patience);
+        if !elects {
+            self.memory.defer(held, now);
+        }
+        elects
+    }
+
+    /// See [`Memory::put_off`].
+    pub(crate) fn put_off(&self, held: &Held, now: i64) {
+        self.memory.put_off(held, now);
+        self.give_up(held);
+    }
+
+    /// See [`Memory::call_off`].
+    pub(crate) fn call_off(&self, held: &Held) {
+        self.memory.call_off(held);
+        self.give_up(held);
+    }
+
+    fn give_up(&self, held: &Held) {
+        if let Some((disk, variant)) = self.disk().zip(self.memory.variant(held)) {
+            disk.call_off(&variant);
+        }
+    }
+
+    /// See [`Memory::put`].
+    pub(crate) fn put(
+        &self,
+        entry: Entry,
+        body: Option<Parts<'_>>,
+        since: u64,
+        now: i64,
+    ) -> Result<(), NotStored> {
+        self.keep(entry, |entry| self.memory.put(entry, body, since, now))
+    }
+
+    /// See [`Memory::replace`].
+    pub(crate) fn replace(&self, held: &Held, entry: Entry, since: u64, now: i64) -> Result<(), NotStored> {
+        self.keep(entry, |entry| self.memory.replace(held, entry, since, now))
+    }
+
+    /// Writes what `store` stores to the disk as well, by and by.
+    fn keep(
+        &self,
+        entry: Entry,
+        store: impl FnOnce(Entry) -> Result<Stored, NotStored>,
+    ) -> Result<(), NotStored> {
+        let Some(disk) = self.disk() else { return store(entry).map(drop) };
+        let since = disk.since();
+        let (variant, vary, times) = (entry.variant, entry.vary.clone(), entry.times);
+        let stored = store(entry)?;
+        disk.put(Kept { variant, vary, times, stored }, since);
+        Ok(())
+    }
+
+    /// Removes an entry that is out of date.
+    pub(crate) fn retire(&self, held: &Held) {
+        let retired = self.memory.retire(held);
+        if let Some((disk, variant)) = self.disk().zip(retired) {
+            disk.retire(held.stored.label().name, variant);
+        }
+    }
+
+    /// See [`Memory::delete`]. What is deleted does not come back once the ticket is done.
+    pub(crate) fn delete(
+        &self,
+        key: &Key,
+        fields: Fields<'_>,
+        now: i64,
+    ) -> Result<(bool, Option<Ticket>), Untold> {
+        let Some(disk) = &self.disk else {
+            return Ok((!self.memory.delete(key, fields, now)?.is_empty(), None));
+        };
+        let delete = |memory: &Memory| {
+            let deleted = memory.delete(key, fields, now)?;
+            let is_removed = !deleted.is_empty();
+            // The key is held back whether or not there was an entry.
+            let variants = if is_removed { deleted } else { vec![key.digest()] };
+            let mark = |variant| Purge::of(Mark::Variant(key.text().to_owned(), variant), now);
+            Ok((variants.into_iter().map(mark).collect(), 0, is_removed))
+        };
+        let (is_removed, ticket) = match disk {
+            Ok(disk) => disk.purge(delete)?,
+            Err(unusable) => (delete(&self.memory)?.2, unusable.refusal()),
+        };
+        Ok((is_removed, Some(ticket)))
+    }
+
+    /// See [`Memory::purge`].
+    pub(crate) fn purge(&self, selector: &Selector, now: i64) -> Lasting {
+        let Some(disk) = &self.disk else { return Lasting::Now(self.memory.purge(selector, now)) };
+        let purge = |memory: &Memory| {
+            let purged = memory.purge(selector, now);
+            let purge = |mark| Purge { soft: selector.soft, ..Purge::of(mark, now) };
+            Ok((Mark::all(selector).into_iter().map(purge).collect(), purged, ()))
+        };
+        let ticket = match disk {
+            Ok(disk) => disk.purge(purge).map(|((), ticket)| ticket),
+            Err(unusable) => purge(&self.memory).map(|_| unusable.refusal()),
+        };
+        ticket.map_or(Lasting::Now(0), Lasting::Soon)
+    }
+
+    /// See [`Memory::invalidate`]. On the disk, and in other processes, by and by.
+    pub(crate) fn invalidate(&self, url: &str, now: i64) -> u64 {
+        let Some(disk) = self.disk() else { return self.memory.invalidate(url) };
+        let invalidate = |memory: &Memory| {
+            let purges = vec![Purge::of(Mark::Url(url.to_owned()), now)];
+            Ok((purges, 0, memory.invalidate(url)))
+        };
+        disk.purge(invalidate).map_or(0, |(invalidated, _)| invalidated)
+    }
+
+    /// Removes some expired entries. Tells whether there are more in memory.
+    pub(crate) fn sweep(&self, now: i64, most: usize) -> bool {
+        if let Some(disk) = self.disk() {
+            disk.expire(now);
+        }
+        self.memory.sweep(now, most)
+    }
+
+    /// What all processes have counted, where that is known.
+    pub(crate) fn totals(&self) -> Option<Totals> {
+        self.disk().map(Disk::totals)
+    }
+
+    /// Writes what waits to be written.
+    pub(crate) fn flush(&self) -> Option<Ticket> {
+        self.disk().map(Disk::flush)
+    }
+
+    /// Writes what waits to be written, and nothing more.
+    pub(crate) fn end(&self) -> Option<Ticket> {
+        self.disk().map(Disk::end)
+    }
+
+    /// What is wrong with the disk.
+    pub(crate) fn fault(&self) -> Option<Fault> {
+        match self.disk.as_ref()? {
+            Ok(disk) => disk.fault(),
+            Err(unusable) => Some(unusable.fault.clone()),
+        }
+    }
+
+    /// What can be seen of the disk, where there is to be one.
+    pub(crate) fn disk_usage(&self) -> Option<DiskUsage> {
+        self.disk.as_ref().map(|disk| match disk {
+            Ok(disk) => disk.usage(),
+            Err(unusable) => unusable.usage(),
+        })
+    }
+}
+
+impl Deref for Tiers {
+    type Target = Memory;
+
+    fn deref(&self) -> &Memory {
+        &self.memory
+    }
+}

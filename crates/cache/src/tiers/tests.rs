@@ -1,0 +1,453 @@
+//! Two processes at one file are two handles here: a lock of a file belongs to the handle.
+
+use std::sync::Arc;
+
+use tempfile::TempDir;
+
+use super::{Lasting, Storage, Tiers};
+use crate::disk::{DiskOptions, Fault};
+use crate::field::Names;
+use crate::field::lines::Fields;
+use crate::key::{Key, Selecting};
+use crate::policy::{Freshness, Stored};
+use crate::stats::{Counters, count};
+use crate::store::{Bounds, Entry, Found, NotStored, Selector};
+
+const NOW: i64 = 1_800_000_000_000;
+const BOUNDS: Bounds = Bounds { bytes: 1 << 24, entry_bytes: 1 << 24 };
+const ROOMY: u64 = 1 << 30;
+
+/// What one process has of an instance.
+struct Process {
+    tiers: Tiers,
+    counters: Arc<Counters>,
+}
+
+impl Process {
+    fn with(folder: &TempDir, max_bytes: u64) -> Self {
+        let disk = Some(DiskOptions { folder: folder.path().to_owned(), max_bytes });
+        let counters = Arc::default();
+        let tiers = Tiers::open(&Storage { bounds: BOUNDS, disk }, "ns/name", &counters);
+        Self { tiers, counters }
+    }
+
+    fn open(folder: &TempDir) -> Self {
+        Self::with(folder, ROOMY)
+    }
+
+    fn fault(&self) -> Option<String> {
+        self.tiers.disk_usage().unwrap().fault
+    }
+
+    fn put(&self, path: &str, body: &str, tags: &[&str], times: Freshness) {
+        self.put_since(self.tiers.sequence(), path, body, tags, times).unwrap();
+    }
+
+    fn put_since(
+        &self,
+        since: u64,
+        path: &str,
+        body: &str,
+        tags: &[&str],
+        times: Freshness,
+    ) -> Result<(), NotStored> {
+        let key = key(path);
+        let entry = Entry {
+            digest: key.digest(),
+            variant: key.digest(),
+            key: key.text().to_owned(),
+            vary: Selecting::default(),
+            tags: tags.iter().map(|&tag| tag.to_owned()).collect(),
+            times,
+            head: Stored::new(200, "OK\netag:\"a\"\n"),
+        };
+        self.tiers.put(entry, Some(&[body.as_bytes()]), since, NOW)?;
+        count(&self.counters.puts);
+        Ok(())
+    }
+
+    /// The body that a lookup in memory finds, after the disk was asked.
+    fn get(&self, path: &str) -> Option<String> {
+        if let Some(ticket) = self.tiers.load(&key(path), NOW) {
+            ticket.wait().unwrap();
+        }
+        self.in_memory(path)
+    }
+
+    fn look(&self, path: &str) -> Found {
+        self.tiers.catch_up();
+        self.tiers.get(&key(path), Fields::new(""), NOW).unwrap()
+    }
+
+    fn in_memory(&self, path: &str) -> Option<String> {
+        match self.look(path) {
+            Found::Entry(stored, ..) => Some(String::from_utf8_lossy(stored.body().unwrap()).into_owned()),
+            Found::Elected { .. } | Found::Nothing { .. } => None,
+        }
+    }
+
+    fn purge(&self, selector: &Selector) -> Result<u64, Fault> {
+        match self.tiers.purge(selector, NOW) {
+            Lasting::Soon(ticket) => ticket.wait(),
+            Lasting::Now(_) => panic!("there is a disk"),
+        }
+    }
+
+    fn flush(&self) {
+        self.tiers.flush().unwrap().wait().unwrap();
+    }
+
+    fn end(self) {
+        self.tiers.end().unwrap().wait().unwrap();
+    }
+}
+
+fn tagged(tag: &str) -> Selector {
+    Selector { tags: vec![tag.to_owned()], ..Selector::default() }
+}
+
+fn prefixed(prefix: &str) -> Selector {
+    Selector { prefix: Some(prefix.to_owned()), ..Selector::default() }
+}
+
+fn key(path: &str) -> Key {
+    Key::new(&format!("https://a.example{path}"), "ns", "GET", &Names::default(), Fields::new("")).unwrap()
+}
+
+fn fresh() -> Freshness {
+    Freshness { stored_at: NOW, lifetime: 60_000, ..Freshness::default() }
+}
+
+fn folder() -> TempDir {
+    TempDir::new().unwrap()
+}
+
+#[test]
+fn entries_tags_times_and_counters_outlive_the_process() {
+    let folder = folder();
+    let first = Process::open(&folder);
+    first.put("/a", "one", &["t", "u"], fresh());
+    first.put("/a", "two", &["t"], fresh());
+    first.put("/b", "b", &[], Freshness { lifetime: 0, ..fresh() });
+    first.end();
+    let second = Process::open(&folder);
+    assert_eq!((second.in_memory("/a"), second.get("/a")), (None, Some("two".into())));
+    assert_eq!(second.get("/b"), None, "it has expired");
+    assert_eq!(second.tiers.totals().unwrap().stats().puts, 3);
+    assert_eq!((second.purge(&tagged("u")), second.purge(&tagged("t"))), (Ok(0), Ok(1)));
+    assert_eq!(second.get("/a"), None);
+}
+
+type Removal = Box<dyn Fn(&Process) -> u64>;
+
+#[test]
+fn every_selector_removes_from_the_disk_what_it_removes_from_memory() {
+    let everything = Selector { everything: true, ..Selector::default() };
+    let by_key = Selector { key: Some(key("/p/1").text().to_owned()), ..Selector::default() };
+    let purge = |selector: Selector| move |process: &Process| process.purge(&selector).unwrap();
+    let removals: [(Removal, &[&str]); 7] = [
+        (Box::new(purge(by_key)), &["/p/1"]),
+        (Box::new(purge(tagged("t"))), &["/p/1", "/q"]),
+        (Box::new(purge(prefixed("https://a.example/p"))), &["/p/1", "/p/2"]),
+        (Box::new(purge(prefixed("/p"))), &["/p/1", "/p/2"]),
+        (Box::new(purge(everything)), &["/p/1", "/p/2", "/q"]),
+        (Box::new(|process| process.tiers.invalidate("https://a.example/p/1", NOW)), &["/p/1"]),
+        (
+            Box::new(|process| {
+                let (is_removed, ticket) = process.tiers.delete(&key("/q"), Fields::new(""), NOW).unwrap();
+                ticket.unwrap().wait().unwrap();
+                is_removed.into()
+            }),
+            &["/q"],
+        ),
+    ];
+    for (at, (remove, removed)) in removals.iter().enumerate() {
+        let folder = folder();
+        let (process, other) = (Process::open(&folder), Process::open(&folder));
+        process.put("/p/1", "1", &["t"], fresh());
+        process.put("/p/2", "2", &[], fresh());
+        process.put("/q", "q", &["t"], fresh());
+        process.flush();
+        let gone = |process: &Process| {
+            let paths = ["/p/1", "/p/2", "/q"].into_iter();
+            paths.filter(|path| process.get(path).is_none()).collect::<Vec<_>>()
+        };
+        assert_eq!(gone(&other), [""; 0], "{at}");
+        assert_eq!(remove(&process), removed.len() as u64, "{at}");
+        process.flush();
+        assert_eq!((gone(&process).as_slice(), gone(&other).as_slice()), (*removed, *removed), "{at}");
+        other.end();
+        process.end();
+        assert_eq!(gone(&Process::open(&folder)), *removed, "{at}");
+    }
+}
+
+#[test]
+fn what_is_put_after_a_purge_stays_although_the_purge_is_not_written_yet() {
+    let folder = folder();
+    let process = Process::open(&folder);
+    process.put("/a", "old", &["t"], fresh());
+    let Lasting::Soon(ticket) = process.tiers.purge(&tagged("t"), NOW) else { panic!("there is a disk") };
+    assert_eq!(process.in_memory("/a"), None, "memory is purged at once");
+    process.put("/a", "new", &["t"], fresh());
+    assert_eq!(ticket.wait(), Ok(1));
+    assert_eq!(process.in_memory("/a").as_deref(), Some("new"));
+    process.end();
+    assert_eq!(Process::open(&folder).get("/a").as_deref(), Some("new"));
+}
+
+#[test]
+fn what_began_before_a_purge_of_another_process_is_held_back_and_what_began_after_it_is_not() {
+    let folder = folder();
+    let (one, other) = (Process::open(&folder), Process::open(&folder));
+    let before = one.tiers.sequence();
+    other.purge(&tagged("t")).unwrap();
+    one.tiers.catch_up();
+    assert!(one.put_since(before, "/a", "old", &["t"], fresh()).is_err());
+    one.put("/a", "new", &["t"], fresh());
+    one.flush();
+    assert_eq!(other.get("/a").as_deref(), Some("new"));
+}
+
+#[test]
+fn a_put_over_what_another_process_has_in_memory_is_seen_there() {
+    let folder = folder();
+    let (one, other) = (Process::open(&folder), Process::open(&folder));
+    one.put("/a", "old", &[], fresh());
+    one.flush();
+    assert_eq!(other.get("/a").as_deref(), Some("old"));
+    one.put("/a", "new", &[], fresh());
+    one.flush();
+    assert_eq!((other.in_memory("/a"), other.get("/a").as_deref()), (None, Some("new")));
+    assert_eq!(one.in_memory("/a").as_deref(), Some("new"), "it is known where it was put");
+}
+
+#[test]
+fn what_waits_to_be_written_is_written_before_its_key_is_read() {
+    let folder = folder();
+    let process = Process::open(&folder);
+    process.put("/a", "old", &[], fresh());
+    process.flush();
+    process.put("/a", "new", &[], fresh());
+    process.tiers.evict(&[(key("/a").text().to_owned(), key("/a").digest())]);
+    assert_eq!(process.get("/a").as_deref(), Some("new"));
+}
+
+#[test]
+fn one_process_refreshes_and_the_other_is_served_stale_until_the_new_entry_is_there() {
+    let folder = folder();
+    let (one, other) = (Process::open(&folder), Process::open(&folder));
+    let stale = Freshness { lifetime: 0, stale_window: 60, ..fresh() };
+    one.put("/a", "old", &[], stale);
+    one.flush();
+    let Found::Nothing { .. } = other.look("/a") else { panic!("it is not in memory") };
+    other.tiers.load(&key("/a"), NOW).unwrap().wait().unwrap();
+    let Found::Elected { held, .. } = one.look("/a") else { panic!("nobody else refreshes it") };
+    assert_eq!(other.in_memory("/a").as_deref(), Some("old"));
+    one.tiers.call_off(&held);
+    let elected_later = NOW + 1_000;
+    let found = other.tiers.get(&key("/a"), Fields::new(""), elected_later).unwrap();
+    assert!(matches!(found, Found::Elected { .. }), "the other has given it up");
+    one.put("/a", "new", &[], fresh());
+    one.flush();
+    assert_eq!(other.get("/a").as_deref(), Some("new"));
+}
+
+#[test]
+fn a_soft_purge_leaves_what_has_a_stale_window() {
+    let folder = folder();
+    let process = Process::open(&folder);
+    process.put("/stale", "s", &["t"], Freshness { stale_window: 60, ..fresh() });
+    process.put("/none", "n", &["t"], fresh());
+    assert_eq!(process.purge(&Selector { soft: true, ..tagged("t") }), Ok(2));
+    process.end();
+    let again = Process::open(&folder);
+    assert_eq!(again.get("/stale"), None, "who looks first is elected");
+    assert_eq!(again.in_memory("/stale").as_deref(), Some("s"), "it is stale, and somebody else is elected");
+    assert_eq!(again.get("/none"), None);
+}
+
+#[test]
+fn what_one_process_has_purged_no_other_serves_from_its_memory() {
+    let folder = folder();
+    let (one, other) = (Process::open(&folder), Process::open(&folder));
+    one.put("/a", "a", &["t"], fresh());
+    one.flush();
+    assert_eq!(other.get("/a"), Some("a".into()));
+    assert_eq!(one.purge(&tagged("t")), Ok(1));
+    assert_eq!((one.in_memory("/a"), other.in_memory("/a")), (None, None));
+}
+
+#[test]
+fn a_write_that_waits_is_held_back_by_a_purge_of_another_process() {
+    let folder = folder();
+    let (one, other) = (Process::open(&folder), Process::open(&folder));
+    one.put("/a", "a", &["t"], fresh());
+    // Whether it was written by then or not, it is gone.
+    other.purge(&tagged("t")).unwrap();
+    one.flush();
+    assert_eq!((one.get("/a"), other.get("/a")), (None, None));
+    other.end();
+    one.end();
+    assert_eq!(Process::open(&folder).get("/a"), None);
+}
+
+#[test]
+fn counters_of_all_processes_are_added_up() {
+    let folder = folder();
+    let (one, other) = (Process::open(&folder), Process::open(&folder));
+    one.put("/a", "a", &[], fresh());
+    other.put("/b", "b", &[], fresh());
+    other.put("/c", "c", &[], fresh());
+    one.flush();
+    other.flush();
+    one.flush();
+    one.put("/d", "d", &[], fresh());
+    assert_eq!(
+        (one.tiers.totals().unwrap().stats().puts, other.tiers.totals().unwrap().stats().puts),
+        (4, 3)
+    );
+}
+
+#[test]
+fn the_file_keeps_its_bound_and_gives_up_what_was_put_first() {
+    let folder = folder();
+    let process = Process::with(&folder, 1 << 20);
+    for number in 0..300 {
+        process.put(&format!("/{number}"), &"x".repeat(10_000), &["t"], fresh());
+        process.flush();
+    }
+    let usage = process.tiers.disk_usage().unwrap();
+    assert!(usage.bytes <= 1 << 20 && usage.bytes > 900_000, "{usage:?}");
+    assert_eq!(usage.entries + usage.evictions, 300);
+    process.end();
+    assert!(std::fs::metadata(database_in(&folder)).unwrap().len() <= 1 << 20);
+    let again = Process::with(&folder, 1 << 20);
+    assert_eq!((again.get("/0"), again.get("/299").is_some()), (None, true));
+    again.end();
+    let narrower = Process::with(&folder, 1 << 19);
+    for _ in 0..4 {
+        narrower.flush();
+    }
+    assert_eq!((narrower.get("/200"), narrower.get("/299").is_some()), (None, true));
+    narrower.end();
+    assert!(std::fs::metadata(database_in(&folder)).unwrap().len() <= 1 << 19);
+}
+
+#[test]
+fn another_bound_is_a_fault_while_somebody_has_the_file_and_the_new_bound_afterwards() {
+    let folder = folder();
+    let one = Process::with(&folder, 1 << 20);
+    let other = Process::with(&folder, 1 << 21);
+    assert!(other.fault().is_some_and(|fault| fault.contains("maxDiskBytes 1048576")));
+    other.put("/a", "a", &["t"], fresh());
+    assert_eq!(other.in_memory("/a").as_deref(), Some("a"));
+    one.purge(&tagged("t")).unwrap();
+    assert_eq!(other.in_memory("/a"), None, "what one purges the other does not serve all the same");
+    assert!(other.purge(&tagged("t")).is_err());
+    one.end();
+    let again = Process::with(&folder, 1 << 21);
+    assert_eq!(again.fault(), None);
+    again.end();
+}
+
+#[test]
+fn a_file_that_is_cut_off_is_set_aside() {
+    let folder = folder();
+    let process = Process::open(&folder);
+    for number in 0..100 {
+        process.put(&format!("/{number}"), &"x".repeat(5_000), &[], fresh());
+    }
+    process.end();
+    let file = std::fs::OpenOptions::new().write(true).open(database_in(&folder)).unwrap();
+    file.set_len(file.metadata().unwrap().len() / 2).unwrap();
+    let again = Process::open(&folder);
+    assert_eq!((again.fault(), again.get("/0"), again.get("/99")), (None, None, None));
+    assert!(names_in(&folder).iter().any(|name| name.contains(".db.damaged-")));
+}
+
+#[test]
+fn what_is_no_database_is_set_aside_and_a_new_one_begun() {
+    let folder = folder();
+    let process = Process::open(&folder);
+    process.put("/a", "a", &[], fresh());
+    process.end();
+    let database = database_in(&folder);
+    std::fs::write(&database, vec![7; 10_000]).unwrap();
+    let again = Process::open(&folder);
+    assert_eq!(again.get("/a"), None);
+    again.put("/a", "new", &[], fresh());
+    again.end();
+    assert_eq!(Process::open(&folder).get("/a"), Some("new".into()));
+    assert!(names_in(&folder).iter().any(|name| name.contains(".db.damaged-")));
+}
+
+#[test]
+fn a_format_of_another_version_is_left_alone() {
+    let folder = folder();
+    Process::open(&folder).end();
+    let connection = rusqlite::Connection::open(database_in(&folder)).unwrap();
+    connection.pragma_update(None, "user_version", 2).unwrap();
+    drop(connection);
+    assert!(Process::open(&folder).fault().is_some_and(|fault| fault.contains("unknown format")));
+    assert!(!names_in(&folder).iter().any(|name| name.contains("damaged")));
+}
+
+#[test]
+fn flipped_bytes_are_never_served() {
+    let folder = folder();
+    let process = Process::open(&folder);
+    for number in 0..200 {
+        process.put(&format!("/{number}"), &format!("body {number} {}", "x".repeat(500)), &["t"], fresh());
+    }
+    process.end();
+    let database = database_in(&folder);
+    let whole = std::fs::read(&database).unwrap();
+    let mut rng = fastrand::Rng::with_seed(1);
+    let (mut right, mut faults) = (0, 0);
+    for _ in 0..100 {
+        let damaged = TempDir::new().unwrap();
+        let mut bytes = whole.clone();
+        for _ in 0..10 {
+            let at = rng.usize(0..bytes.len());
+            bytes[at] ^= 1 << rng.u8(0..8);
+        }
+        std::fs::write(damaged.path().join(database.file_name().unwrap()), &bytes).unwrap();
+        let process = Process::open(&damaged);
+        faults += usize::from(process.fault().is_some());
+        for number in 0..200 {
+            let body = process.get(&format!("/{number}"));
+            right += usize::from(body.is_some());
+            assert!(body.is_none_or(|body| body == format!("body {number} {}", "x".repeat(500))));
+        }
+    }
+    assert!(
+        right > 10_000 && faults < 20,
+        "{right} of 20,000 are still there, and {faults} of 100 cannot be opened"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn files_are_for_their_owner_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let parent = folder();
+    let folder = parent.path().join("a/b");
+    let disk = Some(DiskOptions { folder: folder.clone(), max_bytes: ROOMY });
+    let _tiers = Tiers::open(&Storage { bounds: BOUNDS, disk }, "ns/name", &Arc::default());
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&folder), 0o700);
+    let files: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path()).collect();
+    assert!(files.len() >= 3, "{files:?}");
+    assert!(files.iter().all(|file| mode(file) == 0o600), "{files:?}");
+}
+
+fn names_in(folder: &TempDir) -> Vec<String> {
+    let files = std::fs::read_dir(folder.path()).unwrap();
+    files.map(|file| file.unwrap().file_name().to_string_lossy().into_owned()).collect()
+}
+
+fn database_in(folder: &TempDir) -> std::path::PathBuf {
+    let files = std::fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().path());
+    files.into_iter().find(|file| file.extension().is_some_and(|ending| ending == "db")).unwrap()
+}

@@ -1,0 +1,90 @@
+import { resolve } from "node:path"
+import { getEnvironmentData, isMainThread, setEnvironmentData } from "node:worker_threads"
+import type { CacheConfiguration } from "../index.js"
+import * as check from "./check.js"
+
+const MIB = 1024 * 1024
+const DEFAULT_MAX_BYTES = 128 * MIB
+const DEFAULT_MAX_DISK_BYTES = 1024 * MIB
+
+const VARIABLE = "LAYERON_CACHE_STORAGE"
+const IN_WORDS = '"memory", "file:<folder>"'
+
+/** Where entries live, resolved. */
+export interface Storage {
+  readonly maxBytes: number
+  readonly maxEntryBytes: number
+  /** The folder of the disk under the memory, absolute. */
+  readonly folder: string | undefined
+  readonly maxDiskBytes: number
+}
+
+/** What was said of a storage in one place. What was not said there is asked for in the next. */
+interface Said {
+  /** The folder, or `null` for memory alone. */
+  readonly folder?: string | null | undefined
+  readonly maxDiskBytes?: number | undefined
+  readonly maxBytes?: number | undefined
+  readonly maxEntryBytes?: number | undefined
+}
+
+/** By which threads find what the one that has started them was configured with. */
+const CONFIGURED = "@layeron/modules configure"
+
+let configured: Said = isMainThread ? {} : ((getEnvironmentData(CONFIGURED) as Said | undefined) ?? {})
+
+export function configure(options: CacheConfiguration): void {
+  const fields = check.options("configure()", check.object("configure()", options), ["storage"])
+  configured = readSaid("configure().storage", fields.storage)
+  setEnvironmentData(CONFIGURED, { ...configured })
+}
+
+/** The storage of a declaration: what it says, else what is configured, else what the environment says, else memory. */
+export function readStorage(path: string, value: unknown): Storage {
+  const said = [readSaid(path, value), configured, ofEnvironment()]
+  const first = <Name extends keyof Said>(name: Name) =>
+    said.map((each) => each[name]).find((each) => each !== undefined)
+  const maxBytes = first("maxBytes") ?? DEFAULT_MAX_BYTES
+  return {
+    maxBytes,
+    maxEntryBytes: Math.min(first("maxEntryBytes") ?? maxBytes, maxBytes, check.INT32_MAX),
+    folder: first("folder") ?? undefined,
+    maxDiskBytes: first("maxDiskBytes") ?? DEFAULT_MAX_DISK_BYTES,
+  }
+}
+
+function ofEnvironment(): Said {
+  const value = process.env[VARIABLE]
+  return value === undefined || value === "" ? {} : readWords(VARIABLE, value, IN_WORDS)
+}
+
+function readSaid(path: string, value: unknown): Said {
+  if (typeof value === "string") return readWords(path, value, `${IN_WORDS} or an object`)
+  const fields = check.options(path, value, ["path", "maxDiskBytes", "memory"])
+  const memory = check.options(`${path}.memory`, fields.memory, ["maxBytes", "maxEntryBytes"])
+  const bytes = (name: string, value: unknown, least: number, most: number) =>
+    value === undefined ? undefined : check.integer(`${path}.${name}`, value, least, most)
+  const maxBytes = bytes("memory.maxBytes", memory.maxBytes, 1, Number.MAX_SAFE_INTEGER)
+  const mostEntryBytes = Math.min(maxBytes ?? DEFAULT_MAX_BYTES, check.INT32_MAX)
+  return {
+    folder: readFolder(`${path}.path`, fields.path),
+    maxDiskBytes: bytes("maxDiskBytes", fields.maxDiskBytes, MIB, Number.MAX_SAFE_INTEGER),
+    maxBytes,
+    maxEntryBytes: bytes("memory.maxEntryBytes", memory.maxEntryBytes, 1, mostEntryBytes),
+  }
+}
+
+/** A storage in one string. */
+function readWords(path: string, value: string, allowed: string): Said {
+  if (value === "memory") return { folder: null }
+  const folder = value.startsWith("file:") ? value.slice("file:".length) : ""
+  if (folder === "") throw check.wrong(path, allowed, value)
+  return { folder: readFolder(path, folder) }
+}
+
+function readFolder(path: string, value: unknown): string | undefined {
+  if (value === undefined) return undefined
+  const folder = check.text(path, value, 4096)
+  if (folder.includes("\0")) throw check.wrong(path, "the path of a folder", value)
+  return resolve(folder)
+}
