@@ -1,10 +1,29 @@
-/** @type {import("jest").Config} */
-module.exports = {
+const common = {
   testEnvironment: "node",
-  testMatch: ["<rootDir>/__test__/**/*.test.ts"],
   transform: { "\\.ts$": ["@swc/jest", { jsc: { parser: { syntax: "typescript" }, target: "es2022" } }] },
   modulePathIgnorePatterns: ["<rootDir>/target", "<rootDir>/tarballs"],
   // A timer of the cache may fire once more after a test file has ended, which Jest would remark upon.
   testEnvironmentOptions: { globalsCleanup: "off" },
+}
+
+const tests = (names) => `<rootDir>/__test__/${names}.test.ts`
+
+/** Nothing in these is about a process of their own, or says by the turns of the event loop when something has happened. */
+const ON_EVERY_STORAGE = [
+  ...["cache-*", "flight-!(storefront)", "events", "explain", "guide", "rule-patterns"],
+  ...["proxy-cache-*", "wrap-!(alone|bodies|close|cold|failing-answers|process|status|threads*)"],
+]
+
+/** @type {import("jest").Config} */
+module.exports = {
+  projects: [
+    { ...common, displayName: "memory", testMatch: [tests("*")] },
+    {
+      ...common,
+      displayName: "disk",
+      testMatch: ON_EVERY_STORAGE.map(tests),
+      setupFilesAfterEnv: ["<rootDir>/__test__/helpers/durable.ts"],
+    },
+  ],
   testTimeout: 30_000,
 }

@@ -217,8 +217,8 @@ describe("close", () => {
     await three.close()
   })
 
-  test("of the only declaration leaves a new one empty, with a storage of its choice", async () => {
-    const one = freshCache()
+  test("of the only declaration in memory leaves a new one empty, with a storage of its choice", async () => {
+    const one = freshCache({ storage: "memory" })
     await one.put(A, new Response("a"))
     await one.close()
     const again = beside(one, { storage: { memory: { maxBytes: 9_000 } } })

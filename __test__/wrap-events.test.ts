@@ -15,6 +15,7 @@ import {
   type Run,
   TTL,
   tally,
+  until,
   type Wrapped,
   warnings,
   wrapped,
@@ -147,6 +148,7 @@ describe("of a request is told", () => {
     }, POLICY)
     const { events, stop } = listen(["put"])
     const answer = made.ask()
+    await until(() => made.runs() === 1)
     await made.module.purge({ request: AT })
     gate.resolve()
     await (await answer).text()

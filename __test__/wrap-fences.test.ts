@@ -1,9 +1,9 @@
-import type { CacheWrapOptions } from "@layeron/modules"
+import type { CacheModule, CacheWrapOptions } from "@layeron/modules"
 import { bodyOf, url } from "./helpers/cache"
 import { stopTime } from "./helpers/clock"
 import { AT, carryOut, promised, REMOVALS, type Removal } from "./helpers/flight"
 import { handFed } from "./helpers/streams"
-import { calm, counts, crowd, end, how, POLICY, pass, TTL, texts, wrapped } from "./helpers/wrap"
+import { calm, counts, crowd, end, how, POLICY, pass, TTL, texts, until, wrapped } from "./helpers/wrap"
 
 beforeEach(stopTime)
 afterEach(end)
@@ -21,10 +21,16 @@ function gated(options = TAGGED, headers: Record<string, string> = {}) {
   return { ...made, ask, release: (run: number) => gates[run - 1]?.resolve() }
 }
 
+/** Waits until so many callers have been found to miss, and have a run or wait for one. */
+function asked(module: CacheModule, callers: number): Promise<void> {
+  return until(async () => (await module.stats()).misses === callers)
+}
+
 describe("what a run brings is not stored where, after it began, there was", () => {
   test.each(REMOVALS)("%s before it answered", async (_, removal) => {
-    const { module, ask, release } = gated()
+    const { module, ask, release, runs } = gated()
     const answer = ask()
+    await until(() => runs() === 1)
     await carryOut(module, removal)
     release(1)
     expect(await (await answer).text()).toBe("run 1")
@@ -83,8 +89,9 @@ describe("what a run brings is not stored where, after it began, there was", () 
   })
 
   test.each(REMOVALS.filter(([, removal]) => "purge" in removal))("%s that was soft", async (_, removal) => {
-    const { module, ask, release } = gated()
+    const { module, ask, release, runs } = gated()
     const answer = ask()
+    await until(() => runs() === 1)
     await module.purge({ ...("purge" in removal && removal.purge), soft: true })
     release(1)
     await (await answer).text()
@@ -95,8 +102,9 @@ describe("what a run brings is not stored where, after it began, there was", () 
   test("a purge of a tag that the response alone tells of", async () => {
     for (const tags of [() => ["late"], undefined]) {
       const headers: Record<string, string> = tags === undefined ? { "cache-tag": "late" } : {}
-      const { module, ask, release } = gated({ ...POLICY, tags }, headers)
+      const { module, ask, release, runs } = gated({ ...POLICY, tags }, headers)
       const answer = ask()
+      await until(() => runs() === 1)
       await module.purge({ tags: ["late"] })
       release(1)
       await (await answer).text()
@@ -136,11 +144,12 @@ describe("who asks after", () => {
     async (_, removal) => {
       const { module, ask, release, runs } = gated()
       const early = crowd(3, ask)
+      await asked(module, 3)
       await carryOut(module, removal)
       const late = crowd(3, ask)
+      await asked(module, 6)
       release(1)
-      await calm()
-      expect(runs()).toBe(2)
+      await until(() => runs() === 2)
       release(2)
       expect(await texts(early)).toEqual(["run 1", "run 1", "run 1"])
       expect(await texts(late)).toEqual(["run 2", "run 2", "run 2"])
@@ -171,8 +180,10 @@ describe("who asks after", () => {
   test("a purge of another tag joins the run", async () => {
     const { module, ask, release, runs } = gated()
     const early = ask()
+    await asked(module, 1)
     await module.purge({ tags: ["other"] })
     const late = ask()
+    await asked(module, 2)
     release(1)
     expect(await texts([early, late])).toEqual(["run 1", "run 1"])
     expect(runs()).toBe(1)
@@ -188,8 +199,10 @@ describe("who asks after", () => {
         throw new Error("down")
       }, TAGGED)
       const early = ask(new Request(AT))
+      await asked(module, 1)
       await carryOut(module, removal)
       const late = ask(new Request(AT))
+      await asked(module, 2)
       gate.resolve()
       await expect(early).rejects.toThrow("down")
       expect(await (await late).text()).toBe("up")

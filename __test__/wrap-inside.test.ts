@@ -3,7 +3,21 @@ import { beside, bodyOf, freshCache, get, NO_STATS, refusals } from "./helpers/c
 import { stopTime } from "./helpers/clock"
 import { promised } from "./helpers/flight"
 import { chunked } from "./helpers/streams"
-import { AT, calm, counts, crowd, end, how, POLICY, pass, TTL, tally, texts, wrappedIn } from "./helpers/wrap"
+import {
+  AT,
+  calm,
+  counts,
+  crowd,
+  end,
+  how,
+  POLICY,
+  pass,
+  TTL,
+  tally,
+  texts,
+  until,
+  wrappedIn,
+} from "./helpers/wrap"
 
 beforeEach(stopTime)
 afterEach(end)
@@ -102,11 +116,12 @@ describe("inside of a run", () => {
 
   test("a purge after the run began holds the handler's put back, and what wrap would store too", async () => {
     const gate = promised()
-    const { module, ask } = guided(freshCache(), async (run) => {
+    const { module, ask, runs } = guided(freshCache(), async (run) => {
       await gate.promise
       return new Response(`run ${run}`)
     })
     const answer = ask()
+    await until(() => runs() === 1)
     await module.purge({ request: AT })
     gate.resolve()
     expect(await (await answer).text()).toBe("run 1")

@@ -1,7 +1,21 @@
 import { bodyOf, freshCache, get, url } from "./helpers/cache"
 import { stopTime } from "./helpers/clock"
 import { promised } from "./helpers/flight"
-import { AT, calm, counts, end, how, PATH, POLICY, pass, type Run, TTL, texts, wrapped } from "./helpers/wrap"
+import {
+  AT,
+  calm,
+  counts,
+  end,
+  how,
+  PATH,
+  POLICY,
+  pass,
+  type Run,
+  TTL,
+  texts,
+  until,
+  wrapped,
+} from "./helpers/wrap"
 
 beforeEach(stopTime)
 afterEach(end)
@@ -142,11 +156,11 @@ describe("while such a request is under way, a GET", () => {
     const { module, ask, gates, runs } = race()
     const post = ask(send())
     const early = ask()
+    await until(() => runs() === 2)
     gates.POST.resolve()
     await post
     const late = ask()
-    await calm()
-    expect(runs()).toBe(3)
+    await until(() => runs() === 3)
     gates.GET.resolve()
     expect(await texts([early, late])).toEqual(["run 2", "run 3"])
     expect(await bodyOf(module, AT)).toBe("run 3")

@@ -78,8 +78,10 @@ class Cache implements CacheModule {
     const told = this.#dialogue.toldForMatch(given.names)
     const call = (text: string) => native.lookUp(this.#lookUp, byObject ? text : `:${text}`, given.vary, now)
     let outcome = this.#dialogue.ask<string | number>(request, told, "match() request", call)
-    if (outcome === native.WANTS_DISK)
-      outcome = await this.#dialogue.askAgain<string | number>(request, told, "match() request", call)
+    if (outcome === native.WANTS_DISK) {
+      await this.#dialogue.loaded()
+      outcome = this.#dialogue.ask<string | number>(request, told, "match() request", call, true)
+    }
     const answer = answerOf(this.#binding, outcome)
     if (answer === undefined && byObject && outcome !== native.BYPASSED) {
       this.#misses.note(request, native.takeNumber())
@@ -108,8 +110,10 @@ class Cache implements CacheModule {
     const told = this.#dialogue.told(given.names)
     const call = (text: string) => this.#binding.delete(text, given.vary, now)
     let outcome = this.#dialogue.ask<number>(request, told, "delete() request", call)
-    if (outcome === native.WANTS_DISK)
-      outcome = await this.#dialogue.askAgain(request, told, "delete() request", call)
+    if (outcome === native.WANTS_DISK) {
+      await this.#dialogue.loaded()
+      outcome = this.#dialogue.ask<number>(request, told, "delete() request", call, true)
+    }
     await this.#dialogue.settled(native.takeNumber(), "a delete")
     if (this.#events.isHeard("delete")) {
       const subject = this.#subject(request, given, "delete() request", now)
@@ -173,8 +177,10 @@ class Cache implements CacheModule {
     const told = this.#dialogue.toldForMatch(names)
     const call = (text: string) => this.#binding.explain(text, vary, now)
     let found = this.#dialogue.ask<Explained>(request, told, "explain() request", call)
-    if (found === native.WANTS_DISK)
-      found = await this.#dialogue.askAgain<Explained>(request, told, "explain() request", call)
+    if (found === native.WANTS_DISK) {
+      await this.#dialogue.loaded()
+      found = this.#dialogue.ask<Explained>(request, told, "explain() request", call, true)
+    }
     return explanationOf(found as native.BindingExplanation, this)
   }
 

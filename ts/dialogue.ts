@@ -87,15 +87,12 @@ export class Dialogue {
     }
   }
 
-  /** Makes a call again that has come to {@link native.WANTS_DISK}, once what the disk has is in memory. */
-  async askAgain<Outcome>(
-    request: CacheRequest,
-    told: FieldNames,
-    path: string,
-    call: (text: string) => Outcome | number,
-  ): Promise<Outcome> {
-    await this.settled(native.takeNumber(), path)
-    return this.ask(request, told, path, call, true)
+  /**
+   * Waits until what a call has come to {@link native.WANTS_DISK} for is in memory. The caller then asks again by itself: what a call
+   * leaves has to be taken before anybody else makes one.
+   */
+  async loaded(): Promise<void> {
+    await this.settled(native.takeNumber(), "what the disk has")
   }
 
   /** What comes of a ticket, where there is one. `what` names it in errors. */

@@ -74,7 +74,11 @@ class Wrapper<Rest extends unknown[]> {
     const now = Date.now()
     const call = (text: string) => native.serve(this.#binding, text, again, now)
     let outcome = this.#ask(request, call)
-    if (outcome === native.WANTS_DISK) outcome = await this.#askAgain(request, call)
+    if (outcome === native.WANTS_DISK) {
+      await this.#dialogue.loaded()
+      if (this.#dialogue.isClosed) return undefined
+      outcome = this.#ask(request, call, true)
+    }
     const tell = again ? () => {} : (detail: EventDetail) => this.#surroundings.tell("match", request, detail)
     if (outcome >= 0) return this.#answer(request, rest, tell)
     const number = native.takeNumber()
@@ -132,12 +136,8 @@ class Wrapper<Rest extends unknown[]> {
     return null
   }
 
-  #ask(request: Request, call: (text: string) => number): number {
-    return this.#dialogue.ask<number>(request, this.#dialogue.toldForServe(), REQUEST, call)
-  }
-
-  #askAgain(request: Request, call: (text: string) => number): Promise<number> {
-    return this.#dialogue.askAgain<number>(request, this.#dialogue.toldForServe(), REQUEST, call)
+  #ask(request: Request, call: (text: string) => number, asked = false): number {
+    return this.#dialogue.ask<number>(request, this.#dialogue.toldForServe(), REQUEST, call, asked)
   }
 }
 

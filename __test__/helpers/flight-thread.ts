@@ -18,7 +18,10 @@ export class Thread {
   #calls = 0
 
   private constructor(options: CacheModuleOptions, onCrowd: (message: Message) => void) {
-    this.#worker = new Worker(join(__dirname, "flight-worker.cjs"), { workerData: { options } })
+    this.#worker = new Worker(join(__dirname, "flight-worker.cjs"), {
+      workerData: { options },
+      env: process.env,
+    })
     this.#worker.on("message", (message: Message) => {
       if (message.id === undefined) onCrowd(message)
       else this.#settle(message.id, message)

@@ -77,7 +77,7 @@ export class Thread {
   #runs = 0
 
   constructor(workerData: unknown) {
-    this.#worker = new Worker(join(__dirname, "wrap-worker.cjs"), { workerData })
+    this.#worker = new Worker(join(__dirname, "wrap-worker.cjs"), { workerData, env: process.env })
     this.#worker.on("message", (message: Message) => {
       if (message.id !== undefined) return this.#settle(message.id, message)
       this.#runs++

@@ -5,9 +5,11 @@
 
 mod common;
 mod database;
+mod election;
 mod fault;
 mod files;
 mod heeding;
+mod loads;
 mod mark;
 mod queue;
 mod reader;
@@ -21,7 +23,6 @@ mod writes;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::mpsc::{Sender, channel};
 use std::thread;
 
 use parking_lot::Mutex;
@@ -39,8 +40,9 @@ use crate::store::Memory;
 use common::Common;
 use database::Use;
 use files::Files;
+use loads::Loads;
 use queue::{Ordered, Queue, Work};
-use reader::{Load, Reader};
+use reader::Reader;
 use shared::Shared;
 use writer::Writer;
 
@@ -78,7 +80,7 @@ pub struct DiskUsage {
 pub(crate) struct Disk {
     common: Arc<Common>,
     queue: Arc<Queue>,
-    loads: Sender<Load>,
+    loads: Arc<Loads>,
     /// By which a lookup finds out what other processes have purged.
     witness: Mutex<Connection>,
 }
@@ -164,12 +166,13 @@ impl Disk {
             connection: connect(Use::Read)?,
             common: Arc::clone(&common),
             queue: Arc::clone(&queue),
+            loads: Arc::default(),
         };
+        let loads = Arc::clone(&reader.loads);
         let witness = Mutex::new(connect(Use::Read)?);
-        let (loads, asked) = channel();
         let failed = |error| Fault::at(&files.database, format!("no thread: {error}"));
         let named = |what: &str| thread::Builder::new().name(format!("layeron-{what}"));
-        named("reader").spawn(move || reader.run(&asked)).map_err(failed)?;
+        named("reader").spawn(move || reader.run()).map_err(failed)?;
         named("writer").spawn(move || writer.run()).map_err(failed)?;
         Ok(Self { common, queue, loads, witness })
     }
@@ -241,12 +244,7 @@ impl Disk {
 
     /// Brings the entries of a key into the memory store.
     pub(crate) fn load(&self, key: &str, now: i64) -> Ticket {
-        let ticket = Ticket::default();
-        let load = Load { key: key.to_owned(), now, ticket: ticket.clone() };
-        if self.loads.send(load).is_err() {
-            ticket.settle(Ok(0));
-        }
-        ticket
+        self.loads.ask(key, now)
     }
 
     /// Removes what is due, by and by.
@@ -297,6 +295,7 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
+        self.loads.end();
         // Where it has ended already, nobody takes this.
         self.queue.push(Work::End(Ticket::default()));
     }

@@ -1,34 +1,27 @@
 //! The thread that reads: brings what is asked for from the disk into the memory store.
 
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
 
 use rusqlite::Connection;
 
 use super::common::Common;
+use super::loads::{Load, Loads};
 use super::queue::{Queue, Work};
 use super::reads;
 use super::ticket::Ticket;
-
-/// A key whose entries are asked for, and by when they have to be live.
-#[derive(Debug)]
-pub(super) struct Load {
-    pub(super) key: String,
-    pub(super) now: i64,
-    pub(super) ticket: Ticket,
-}
 
 /// What the thread has.
 pub(super) struct Reader {
     pub(super) connection: Connection,
     pub(super) common: Arc<Common>,
     pub(super) queue: Arc<Queue>,
+    pub(super) loads: Arc<Loads>,
 }
 
 impl Reader {
     /// Works until nobody is left to ask.
-    pub(super) fn run(self, loads: &Receiver<Load>) {
-        for Load { key, now, ticket } in loads {
+    pub(super) fn run(self) {
+        while let Some(Load { key, now, ticket }) = self.loads.next() {
             let found = if self.common.fault().is_none() { self.load(&key, now) } else { Ok(0) };
             // A disk that fails is a disk that has nothing.
             ticket.settle(Ok(found.inspect_err(|error| drop(self.common.fail(error))).unwrap_or(0)));

@@ -4,6 +4,7 @@
 //! It lies in a file beside the database, which is also the lock by which a process knows whether it is alone.
 
 use std::fs::{File, TryLockError};
+use std::hash::{BuildHasher as _, RandomState};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{
     AtomicU64,
@@ -12,6 +13,7 @@ use std::sync::atomic::{
 
 use memmap2::MmapRaw;
 
+use super::election::Election;
 use super::fault::Fault;
 use super::files::private_file;
 use crate::key::Digest;
@@ -24,12 +26,6 @@ const HEAD_WORDS: usize = 8;
 
 /// Elections that can stand at a time. Two of one place stand in each other's way: the later one is held then in each process.
 const ELECTIONS: usize = BYTES as usize / size_of::<u64>() - HEAD_WORDS;
-
-/// Bits of an election's word that tell until when it stands, in seconds; the others tell of what.
-const UNTIL_BITS: u32 = 34;
-
-/// No election stands longer. One that seems to is what a clock that was set back has left.
-const MOST_PATIENCE_SECONDS: u64 = 24 * 3_600;
 
 /// The file's first word, of this version of the format.
 const FORMAT: u64 = u64::from_le_bytes(*b"LAYERON\x01");
@@ -50,6 +46,8 @@ pub(super) struct Shared {
     /// Holds the lock.
     file: File,
     memory: MmapRaw,
+    /// Who this is among those who have the file open: of two of one number, both may be elected.
+    holder: u64,
 }
 
 impl Shared {
@@ -70,7 +68,8 @@ impl Shared {
             file.set_len(BYTES).map_err(fault)?;
         }
         let memory = MmapRaw::map_raw(&file).map_err(fault)?;
-        let shared = Self { path: path.to_owned(), file, memory };
+        let holder = RandomState::new().hash_one(path);
+        let shared = Self { path: path.to_owned(), file, memory, holder };
         if !is_alone && shared.word(Word::Format).load(Acquire) != FORMAT {
             return Err(Fault::at(path, "is of an unknown format"));
         }
@@ -116,28 +115,35 @@ impl Shared {
         self.word(Word::Damaged).store(1, Release);
     }
 
-    /// Whether the caller is the one among all processes to refresh what has this digest, until so many milliseconds have passed.
+    /// Whether this process is the one to refresh what has this digest, until so many milliseconds have passed.
     pub(super) fn elects(&self, digest: &Digest, now: i64, patience: i64) -> bool {
-        let (place, name) = election_of(digest);
-        let seconds = |at: i64| (at.max(0) as u64).div_ceil(1_000) & ((1 << UNTIL_BITS) - 1);
-        let standing = self.at(place).load(Acquire);
-        let (known, until) = (standing >> UNTIL_BITS, standing & ((1 << UNTIL_BITS) - 1));
-        let in_force = until > seconds(now) && until <= seconds(now) + MOST_PATIENCE_SECONDS;
-        if in_force && known != name {
-            return true;
+        let own = Election::of(digest, self.holder, now.saturating_add(patience));
+        let place = self.place_of(digest);
+        let standing = Election::read(place.load(Acquire));
+        if standing.is_in_force(now) && !standing.is_same(own) {
+            // Where it is of another entry there is no room for a second one, and each process has its own.
+            return !standing.is_of_same(own);
         }
-        let word = name << UNTIL_BITS | seconds(now + patience);
-        !in_force && self.at(place).compare_exchange(standing, word, AcqRel, Acquire).is_ok()
+        place.compare_exchange(standing.word(), own.word(), AcqRel, Acquire).is_ok()
     }
 
-    /// What has this digest is refreshed, or will not be.
+    /// What has this digest is refreshed, or this process will not do it.
     pub(super) fn end_election(&self, digest: &Digest) {
-        let (place, name) = election_of(digest);
-        let standing = self.at(place).load(Acquire);
-        if standing >> UNTIL_BITS == name {
+        let place = self.place_of(digest);
+        let standing = Election::read(place.load(Acquire));
+        if standing.is_same(Election::of(digest, self.holder, 0)) {
             // Where it has changed by now, it is another's.
-            let _ = self.at(place).compare_exchange(standing, 0, AcqRel, Acquire);
+            let _ = place.compare_exchange(standing.word(), 0, AcqRel, Acquire);
         }
+    }
+
+    fn place_of(&self, digest: &Digest) -> &AtomicU64 {
+        self.at(HEAD_WORDS + Election::place_of(digest, ELECTIONS))
+    }
+
+    /// Who was elected before is not any longer.
+    pub(super) fn end_elections(&self) {
+        (HEAD_WORDS..HEAD_WORDS + ELECTIONS).for_each(|at| self.at(at).store(0, Release));
     }
 
     fn word(&self, word: Word) -> &AtomicU64 {
@@ -150,11 +156,4 @@ impl Shared {
         // SAFETY: the mapping is longer than that, is aligned to a page, lives as long as `self`, and is looked at through atomics alone.
         unsafe { &*self.memory.as_mut_ptr().cast::<AtomicU64>().add(index) }
     }
-}
-
-/// The place of an election, and its name there.
-fn election_of(digest: &Digest) -> (usize, u64) {
-    let bytes = digest.bytes();
-    let number = |at: usize| u64::from_le_bytes(std::array::from_fn(|byte| bytes[at + byte]));
-    (HEAD_WORDS + number(0) as usize % ELECTIONS, number(8) >> UNTIL_BITS)
 }

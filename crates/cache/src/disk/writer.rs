@@ -136,6 +136,10 @@ impl Writer {
             Some(fault) => Err(fault),
             None => self.attempt(|writer| writer.purge_durably(&purges, in_memory)),
         };
+        if purges.iter().any(|purge| purge.soft) {
+            // What they would bring is held back.
+            self.common.shared.end_elections();
+        }
         self.common.heeding.lock().end(since);
         ticket.settle(outcome);
     }

@@ -1,5 +1,7 @@
 //! What is written to the database, each in a transaction that its caller begins and ends.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{OptionalExtension as _, Transaction, params, params_from_iter};
 
 use super::mark::{Mark, Purge};
@@ -125,23 +127,26 @@ pub(super) fn note(transaction: &Transaction<'_>, purges: &[Purge]) -> rusqlite:
     Ok(sequence)
 }
 
-/// Does what `purges` say. Returns how many live entries they concerned.
+/// Does what `purges` say, which are all of one kind and moment. Returns how many live entries they concerned, each counted once.
 pub(super) fn purge(transaction: &Transaction<'_>, purges: &[Purge]) -> rusqlite::Result<u64> {
-    purges.iter().map(|Purge { mark, soft, at }| apply(transaction, mark, *soft, *at)).sum()
+    let Some(&Purge { soft, at, .. }) = purges.first() else { return Ok(0) };
+    let mut selected = BTreeSet::new();
+    for Purge { mark, .. } in purges {
+        selected.extend(ids_of(transaction, mark)?);
+    }
+    selected.into_iter().map(|id| apply(transaction, id, soft, at)).sum()
 }
 
-fn apply(transaction: &Transaction<'_>, mark: &Mark, soft: bool, at: i64) -> rusqlite::Result<u64> {
-    let mut selected = 0;
-    for id in ids_of(transaction, mark)? {
-        let select = format!("SELECT {COLUMNS} FROM entries WHERE id = ?1");
-        let kept = transaction.prepare_cached(&select)?.query_row([id], Kept::read).optional()?.flatten();
-        selected += u64::from(kept.as_ref().is_some_and(|kept| kept.times.state(at) != State::Expired));
-        match kept.filter(|_| soft) {
-            Some(kept) => make_stale(transaction, id, kept, at)?,
-            None => remove_id(transaction, id)?,
-        }
+/// Removes an entry, or makes it stale. Returns 1 if it was live.
+fn apply(transaction: &Transaction<'_>, id: i64, soft: bool, at: i64) -> rusqlite::Result<u64> {
+    let select = format!("SELECT {COLUMNS} FROM entries WHERE id = ?1");
+    let kept = transaction.prepare_cached(&select)?.query_row([id], Kept::read).optional()?.flatten();
+    let is_live = kept.as_ref().is_some_and(|kept| kept.times.state(at) != State::Expired);
+    match kept.filter(|_| soft) {
+        Some(kept) => make_stale(transaction, id, kept, at)?,
+        None => remove_id(transaction, id)?,
     }
-    Ok(selected)
+    Ok(is_live.into())
 }
 
 fn ids_of(transaction: &Transaction<'_>, mark: &Mark) -> rusqlite::Result<Vec<i64>> {
