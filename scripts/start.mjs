@@ -1,5 +1,6 @@
 /** `npm start`: serves the storefront and says what to try. */
 import { spawn } from "node:child_process"
+import { mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { main, ROOT } from "./run.mjs"
 import { setUp } from "./setup.mjs"
@@ -12,11 +13,19 @@ await main(async () => {
   process.exitCode = await serve()
 })
 
+/** Both outlive the server, so that it is as warm as it was when it is started again. */
+function kept() {
+  const folder = join(ROOT, ".layeron")
+  mkdirSync(folder, { recursive: true })
+  return { LAYERON_CACHE_STORAGE: `file:${join(folder, "cache")}`, STOREFRONT_DB: join(folder, "storefront.db") }
+}
+
 /** @returns the exit code: 0 when it was asked to stop. */
 function serve() {
   const layer = join(ROOT, "packages/core/bin/layer.js")
   const server = spawn(process.execPath, [layer, "dev", join(ROOT, "examples/storefront/app.ts")], {
     stdio: ["inherit", "pipe", "inherit"],
+    env: { ...kept(), ...process.env },
   })
   let isStopping = false
   for (const signal of ["SIGINT", "SIGTERM"]) {
@@ -55,6 +64,6 @@ Try, in another terminal:
   curl ${origin}/internal/cache/stats          # hits, misses, puts, deletes, purges
   curl ${origin}/internal/cache/health         # the same with the hit rate
 
-Ctrl-C ends it.
+Ctrl-C ends it. Started again, it has what it had: the cache and the database are kept in .layeron.
 `
 }
