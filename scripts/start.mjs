@@ -17,7 +17,10 @@ await main(async () => {
 function kept() {
   const folder = join(ROOT, ".layeron")
   mkdirSync(folder, { recursive: true })
-  return { LAYERON_CACHE_STORAGE: `file:${join(folder, "cache")}`, STOREFRONT_DB: join(folder, "storefront.db") }
+  return {
+    LAYERON_CACHE_STORAGE: `file:${join(folder, "cache")}`,
+    STOREFRONT_DB: join(folder, "storefront.db"),
+  }
 }
 
 /** @returns the exit code: 0 when it was asked to stop. */
