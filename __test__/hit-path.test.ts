@@ -1,4 +1,7 @@
 /** What a hit may cost, in calls into the addon and in bytes of JavaScript's heap: counted, never timed. */
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { runNode } from "./helpers/run-node"
 
 interface Cost {
@@ -50,33 +53,42 @@ async function bytesOf(way) {
 })()
 `
 
-let costs: Record<string, Cost>
+describe.each<[string, (folder: string) => string]>([
+  ["in memory", () => "memory"],
+  ["in memory with a disk under it", (folder) => `file:${folder}`],
+])("%s", (_, storage) => {
+  const folder = mkdtempSync(join(tmpdir(), "layeron-hit-path-"))
+  let costs: Record<string, Cost>
 
-beforeAll(async () => {
-  // Room for all that is allocated, so that what a round leaves is there to be counted at its end.
-  const flags = ["--expose-gc", "--min-semi-space-size=256", "--max-semi-space-size=256"]
-  costs = JSON.parse((await runNode([...flags, "-e", SCRIPT], { cwd: __dirname })).stdout)
-}, 30_000)
+  beforeAll(async () => {
+    // Room for all that is allocated, so that what a round leaves is there to be counted at its end.
+    const flags = ["--expose-gc", "--min-semi-space-size=256", "--max-semi-space-size=256"]
+    const env = { ...process.env, LAYERON_CACHE_STORAGE: storage(folder) }
+    costs = JSON.parse((await runNode([...flags, "-e", SCRIPT], { cwd: __dirname, env })).stdout)
+  }, 30_000)
 
-describe("a hit crosses into the addon once", () => {
-  test.each([
-    ["match", "lookUp"],
-    ["header", "lookUp"],
-    ["text", "lookUp"],
-    ["wrap", "serve"],
-  ])("by %s", (way, call) => {
-    expect(costs[way]?.calls).toEqual({ [call]: 1 })
+  afterAll(() => rmSync(folder, { recursive: true }))
+
+  describe("a hit crosses into the addon once", () => {
+    test.each([
+      ["match", "lookUp"],
+      ["header", "lookUp"],
+      ["text", "lookUp"],
+      ["wrap", "serve"],
+    ])("by %s", (way, call) => {
+      expect(costs[way]?.calls).toEqual({ [call]: 1 })
+    })
   })
-})
 
-describe("a hit leaves no more to collect than its answer and a kilobyte or two", () => {
-  test.each([
-    ["match", 1_700],
-    ["header", 2_700],
-    ["text", 2_600],
-    ["wrap", 2_600],
-  ])("by %s", (way, beside) => {
-    expect(costs[way]?.bytes).toBeGreaterThan(BODY_BYTES)
-    expect(costs[way]?.bytes).toBeLessThan(BODY_BYTES + beside)
+  describe("a hit leaves no more to collect than its answer and a kilobyte or two", () => {
+    test.each([
+      ["match", 1_700],
+      ["header", 2_700],
+      ["text", 2_600],
+      ["wrap", 2_600],
+    ])("by %s", (way, beside) => {
+      expect(costs[way]?.bytes).toBeGreaterThan(BODY_BYTES)
+      expect(costs[way]?.bytes).toBeLessThan(BODY_BYTES + beside)
+    })
   })
 })

@@ -81,6 +81,10 @@ fn set_up(files: &Files, identity: &str, max_bytes: u64) -> Result<u64, rusqlite
         transaction.execute(meta, [identity])?;
     }
     if is_known(&transaction)? {
+        if term::<String>(&transaction, "identity")? != identity {
+            // The name of the file tells it: somebody has changed what is in it.
+            return Err(damaged("it is of another cache than its name says"));
+        }
         transaction.execute("UPDATE meta SET value = ?1 WHERE name = 'max_bytes'", [max_bytes as i64])?;
     }
     transaction.commit()?;
@@ -93,10 +97,14 @@ fn demand_whole(connection: &Connection, files: &Files) -> rusqlite::Result<()> 
     let bytes = reads::pages(connection)?.bytes();
     let length = std::fs::metadata(&files.database).map_or(0, |file| file.len());
     if length < bytes {
-        let cut_off = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
-        return Err(rusqlite::Error::SqliteFailure(cut_off, Some("the file is cut off".to_owned())));
+        return Err(damaged("the file is cut off"));
     }
     Ok(())
+}
+
+fn damaged(how: &str) -> rusqlite::Error {
+    let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+    rusqlite::Error::SqliteFailure(code, Some(how.to_owned()))
 }
 
 /// Brings what is in the log into the file, as far as nobody reads there.
