@@ -1,5 +1,6 @@
 //! The thread that writes: takes what waits together, heeds what other processes have purged, and writes in one transaction.
 
+use std::slice;
 use std::sync::Arc;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior::Immediate};
@@ -33,7 +34,7 @@ impl Writer {
             let mut together = Vec::new();
             for work in self.queue.take() {
                 match work {
-                    Work::Put(..) | Work::Retire(..) | Work::Expire(_) => together.push(work),
+                    Work::Put(..) | Work::Retire(..) | Work::Clear | Work::Expire(_) => together.push(work),
                     Work::Purge(ordered) => {
                         // What has gone wrong with the puts is told to those who look.
                         let _ = self.write(&std::mem::take(&mut together));
@@ -60,12 +61,31 @@ impl Writer {
             Some(fault) => Err(fault),
             None => self.attempt(|writer| writer.write_together(together)),
         };
-        self.queue.done(together);
         if outcome.is_err() {
-            let puts = together.iter().filter(|work| matches!(work, Work::Put(..))).count();
-            self.common.count_dropped(puts as u64);
+            self.give_up(together);
         }
+        self.queue.done(together);
         outcome.map(|()| 0)
+    }
+
+    /// What the disk has of puts that cannot be written is out of date.
+    fn give_up(&self, together: &[Work]) {
+        if self.common.fault().is_some() {
+            // Nobody reads there any longer.
+            let puts = together.iter().filter(|work| matches!(work, Work::Put(..))).count();
+            return self.common.count_dropped(puts as u64);
+        }
+        for work in together {
+            match work {
+                Work::Put(kept, _) => {
+                    self.queue.push(Work::Retire(kept.key().into(), kept.variant));
+                    self.common.count_dropped(1);
+                }
+                Work::Retire(key, variant) => self.queue.push(Work::Retire(key.clone(), *variant)),
+                Work::Clear => self.queue.push(Work::Clear),
+                _ => {}
+            }
+        }
     }
 
     fn write(&mut self, together: &[Work]) -> Outcome {
@@ -90,7 +110,7 @@ impl Writer {
         let transaction = connection.transaction_with_behavior(Immediate)?;
         // Nobody else purges anything from here on until this is written.
         common.heed(&transaction)?;
-        let (mut changed, mut evicted, mut unwritten) = (Vec::new(), 0, 0);
+        let (mut marks, mut changed, mut evicted, mut unwritten) = (Vec::new(), Vec::new(), 0, 0);
         for work in together {
             match work {
                 Work::Put(kept, since) if common.passes(kept, *since) => {
@@ -104,6 +124,11 @@ impl Writer {
                     }
                 }
                 Work::Retire(_, variant) => changed.extend(writes::remove_variant(&transaction, variant)?),
+                Work::Clear => {
+                    let everything = Purge::of(Mark::Everything, 0);
+                    writes::purge(&transaction, slice::from_ref(&everything))?;
+                    marks.push(everything);
+                }
                 Work::Expire(now) if writes::expire(&transaction, *now, MOST_DUE)? == MOST_DUE as usize => {
                     queue.push(Work::Expire(*now));
                 }
@@ -111,10 +136,9 @@ impl Writer {
             }
         }
         writes::shrink(&transaction, common.bound)?;
-        let changed = (!changed.is_empty()).then_some(Mark::Changed(changed));
+        marks.extend((!changed.is_empty()).then(|| Purge::of(Mark::Changed(changed), 0)));
         let last = common.heeding.last();
-        let noted = changed.map(|mark| writes::note(&transaction, &[Purge { mark, soft: false, at: 0 }]));
-        let sequence = noted.transpose()?.unwrap_or(last);
+        let sequence = if marks.is_empty() { last } else { writes::note(&transaction, &marks)? };
         let counted = common.count_into(&transaction)?;
         commit(common, transaction, last, sequence)?;
         counted();
