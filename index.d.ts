@@ -450,13 +450,17 @@ export interface CacheModule extends AsyncDisposable {
 
   /**
    * Removes the entry that `match` would find. Resolves to whether there was one. Whatever it finds, puts of the key that a `match`
-   * before it has led to are not stored.
+   * before it has led to are not stored. Where the instance has a disk it resolves once that is on disk, and rejects with an `Error` of code
+   * `LAYERON_STORAGE_FAILED` where it cannot be.
    */
   delete(request: CacheRequest, options?: CacheKeyOptions): Promise<boolean>
 
   /**
    * Removes what is selected, each entry counted once. Costs what it removes, not what the store holds; a prefix that begins with `/`
    * costs a step for each host in addition. Other threads wait for it.
+   *
+   * Where the instance has a disk, memory is purged when this is called, and it resolves once the purge is on disk and holds in all processes:
+   * nothing of what is selected comes back then. Rejects with an `Error` of code `LAYERON_STORAGE_FAILED` where it cannot be kept.
    */
   purge(selector: CachePurgeSelector): Promise<{ purged: number }>
 
@@ -498,7 +502,10 @@ export interface CacheModule extends AsyncDisposable {
   /** Why a request is a hit, a miss or a bypass. Changes and counts nothing. */
   explain(request: CacheRequest, options?: CacheKeyOptions): Promise<CacheExplanation>
 
-  /** Gives this declaration up. Entries and counters are freed when no declaration of the identity is left open. */
+  /**
+   * Gives this declaration up. Entries and counters are freed when no declaration of the identity is left open. What is to be on disk is there
+   * once it resolves; it rejects with an `Error` of code `LAYERON_STORAGE_FAILED` where it cannot be.
+   */
   close(): Promise<void>
 }
 

@@ -10,7 +10,7 @@ use crate::instance::{Instance, Lease, StorageConflict};
 use crate::key::Key;
 use crate::policy::{Answer, Refused, State};
 use crate::rule::{Applied, Policy};
-use crate::stats::{Stats, add, count, read};
+use crate::stats::{Stats, add, count};
 use crate::store::{Bounds, Found, Selector, Usage};
 use crate::tiers::{Lasting, Storage};
 
@@ -277,19 +277,22 @@ impl Cache {
     /// What can be seen of the instance at `now`. Looks at every entry.
     pub fn inspect(&self, now: i64) -> Inspection {
         let Instance { store, counters, .. } = &*self.instance;
+        let totals = store.totals().unwrap_or_else(|| counters.totals());
+        let [_, stale_hits, _, _, _, _, bypasses, rest @ ..] = totals.numbers();
+        let [elections, fenced, error_hits, collapsed, revalidations, failed_refreshes, invalidations] = rest;
         Inspection {
             disk: store.disk_usage(),
             usage: store.usage(now),
             bounds: store.bounds(),
-            stale_hits: read(&counters.stale_hits),
-            elections: read(&counters.elections),
-            fenced: read(&counters.fenced),
-            error_hits: read(&counters.error_hits),
-            collapsed: read(&counters.collapsed),
-            revalidations: read(&counters.revalidations),
-            failed_refreshes: read(&counters.failed_refreshes),
-            invalidations: read(&counters.invalidations),
-            bypasses: read(&counters.bypasses),
+            stale_hits,
+            elections,
+            fenced,
+            error_hits,
+            collapsed,
+            revalidations,
+            failed_refreshes,
+            invalidations,
+            bypasses,
             refused: counters.refused(),
         }
     }

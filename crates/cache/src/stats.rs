@@ -74,6 +74,11 @@ impl Totals {
         Self(std::array::from_fn(|at| self.0[at] + other.0[at]))
     }
 
+    /// All of them, in the order of [`NAMES`].
+    pub(crate) fn numbers(&self) -> [u64; NAMES.len()] {
+        self.0
+    }
+
     /// The documented ones.
     pub(crate) fn stats(&self) -> Stats {
         let [hits, _, misses, puts, deletes, purges, ..] = self.0;

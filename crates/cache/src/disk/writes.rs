@@ -7,6 +7,7 @@ use rusqlite::{OptionalExtension as _, Transaction, params, params_from_iter};
 use super::mark::{Mark, Purge};
 use super::reads;
 use super::row::{COLUMNS, Kept};
+use crate::field::origin;
 use crate::key::Digest;
 use crate::policy::State;
 use crate::stats::Totals;
@@ -159,10 +160,7 @@ fn ids_of(transaction: &Transaction<'_>, mark: &Mark) -> rusqlite::Result<Vec<i6
         Mark::Key(key) => ids("SELECT id FROM entries WHERE key = ?1", key),
         Mark::Url(url) => with_prefix(transaction, &format!("{url}#")),
         Mark::Tag(tag) => ids("SELECT entry FROM tags WHERE tag = ?1", tag),
-        Mark::Prefix(prefix) if prefix.starts_with('/') => {
-            let origin = "instr(substr(key, instr(key, '://') + 3), '/') + instr(key, '://') + 2";
-            ids(&format!("SELECT id FROM entries WHERE substr(key, {origin}, length(?1)) = ?1"), prefix)
-        }
+        Mark::Prefix(prefix) if prefix.starts_with('/') => with_path_prefix(transaction, prefix),
         Mark::Prefix(prefix) => with_prefix(transaction, prefix),
         Mark::Everything => ids("SELECT id FROM entries WHERE ?1 IS NOT NULL", &0),
         Mark::Variant(_, variant) => {
@@ -170,6 +168,25 @@ fn ids_of(transaction: &Transaction<'_>, mark: &Mark) -> rusqlite::Result<Vec<i6
         }
         Mark::Changed(_) => Ok(Vec::new()),
     }
+}
+
+/// On every host, each of which costs a step.
+fn with_path_prefix(transaction: &Transaction<'_>, prefix: &str) -> rusqlite::Result<Vec<i64>> {
+    let next = "SELECT key FROM entries WHERE key >= ?1 ORDER BY key LIMIT 1";
+    let (mut from, mut ids) = (String::new(), Vec::new());
+    while let Some(key) =
+        transaction.prepare_cached(next)?.query_row([&from], |row| row.get::<_, String>(0)).optional()?
+    {
+        if key < from {
+            // The order is not what it was written as.
+            break;
+        }
+        let origin = origin(&key);
+        ids.extend(with_prefix(transaction, &format!("{origin}{prefix}"))?);
+        // What comes behind all paths of the host.
+        from = format!("{origin}0");
+    }
+    Ok(ids)
 }
 
 /// In the order of bytes, which is that of the index.

@@ -111,7 +111,8 @@ fn prefixed(prefix: &str) -> Selector {
 }
 
 fn key(path: &str) -> Key {
-    Key::new(&format!("https://a.example{path}"), "ns", "GET", &Names::default(), Fields::new("")).unwrap()
+    let url = if path.starts_with('/') { format!("https://a.example{path}") } else { path.to_owned() };
+    Key::new(&url, "ns", "GET", &Names::default(), Fields::new("")).unwrap()
 }
 
 fn fresh() -> Freshness {
@@ -179,6 +180,30 @@ fn every_selector_removes_from_the_disk_what_it_removes_from_memory() {
         other.end();
         process.end();
         assert_eq!(gone(&Process::open(&folder)), *removed, "{at}");
+    }
+}
+
+#[test]
+fn a_path_is_purged_on_every_host_whatever_the_order_of_their_names() {
+    let folder = folder();
+    let process = Process::open(&folder);
+    let hosts = [
+        "http://a.example",
+        "https://a.example",
+        "https://a.example.org",
+        "https://a.example:81",
+        "https://b",
+    ];
+    for host in hosts {
+        process.put(&format!("{host}/p/1"), "1", &[], fresh());
+        process.put(&format!("{host}/q"), "q", &[], fresh());
+    }
+    assert_eq!(process.purge(&prefixed("/p/")), Ok(5));
+    process.end();
+    let again = Process::open(&folder);
+    for host in hosts {
+        assert_eq!(again.get(&format!("{host}/p/1")), None, "{host}");
+        assert_eq!(again.get(&format!("{host}/q")).as_deref(), Some("q"), "{host}");
     }
 }
 
