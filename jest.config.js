@@ -8,10 +8,10 @@ const common = {
 
 const tests = (names) => `<rootDir>/__test__/${names}.test.ts`
 
-/** Nothing in these is about a process of their own, or says by the turns of the event loop when something has happened. */
+/** Nothing in these is about a process of their own, has callers come at the very same moment, or purges more often than a disk has patience for. */
 const ON_EVERY_STORAGE = [
-  ...["cache-*", "flight-!(storefront)", "events", "explain", "guide", "rule-patterns"],
-  ...["proxy-cache-*", "wrap-!(alone|bodies|close|cold|failing-answers|process|status|threads*)"],
+  ...["cache-*", "flight-!(limits|storefront)", "events", "explain", "guide", "rule-patterns"],
+  ...["proxy-cache-*", "wrap-!(bodies|cold|failing-answers|process|status|threads*)"],
 ]
 
 /** @type {import("jest").Config} */

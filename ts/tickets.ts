@@ -7,6 +7,8 @@ const FAILED: ErrorCode = "LAYERON_STORAGE_FAILED"
 /** What has been asked of the disk, by number. */
 export class Tickets {
   readonly #waits = new Waits()
+  /** What is waited for, by all who do. They go on in the order in which they came, one right after the other. */
+  readonly #awaited = new Map<number, Promise<number>>()
 
   /** For the addon, which tells by it which ticket is settled. */
   get ring(): (number: number) => void {
@@ -14,7 +16,15 @@ export class Tickets {
   }
 
   /** Waits for what comes of a ticket. Rejects where it could not be done; `what` says what that was. */
-  async settled(binding: native.BindingCache, ticket: number, what: string): Promise<number> {
+  settled(binding: native.BindingCache, ticket: number, what: string): Promise<number> {
+    const known = this.#awaited.get(ticket)
+    if (known !== undefined) return known
+    const outcome = this.#settled(binding, ticket, what).finally(() => this.#awaited.delete(ticket))
+    this.#awaited.set(ticket, outcome)
+    return outcome
+  }
+
+  async #settled(binding: native.BindingCache, ticket: number, what: string): Promise<number> {
     for (;;) {
       const outcome = this.#outcome(binding, ticket, what)
       if (outcome !== native.PENDING) return outcome

@@ -6,6 +6,7 @@ import type {
   CacheWrapOptions,
 } from "@layeron/modules"
 import { freshCache, url } from "./cache"
+import { areAnyWaiting } from "./disk-waits"
 
 /** What most requests are for. */
 export const PATH = "/w/1"
@@ -51,9 +52,15 @@ export async function pass(seconds: number): Promise<void> {
   await calm()
 }
 
-/** Lets everything come to an end that does not wait for the test: what threads tell each other takes some rounds. */
+/**
+ * Lets everything come to an end that does not wait for the test: what threads tell each other takes some rounds, and a disk as many as
+ * it takes.
+ */
 export async function calm(): Promise<void> {
-  for (let round = 0; round < 20; round++) await new Promise((resolve) => setImmediate(resolve))
+  for (let round = 0; round < 20; round++) {
+    await new Promise((resolve) => setImmediate(resolve))
+    if (areAnyWaiting()) round = 0
+  }
 }
 
 /** Waits for what another thread brings about. */

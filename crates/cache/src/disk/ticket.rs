@@ -31,6 +31,11 @@ impl Ticket {
         inner.outcome.clone()
     }
 
+    /// The same for all who have the same ticket, and for no other while there is one of them.
+    pub fn address(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+
     /// Waits until something has come of it.
     ///
     /// # Errors
@@ -79,7 +84,7 @@ impl Wake for Bell {
 
 impl PartialEq for Ticket {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        self.address() == other.address()
     }
 }
 
