@@ -17,6 +17,8 @@ mod reads;
 mod row;
 mod shared;
 mod ticket;
+#[cfg(all(test, unix, not(loom)))]
+pub(crate) mod vfs;
 mod writer;
 mod writes;
 

@@ -1,5 +1,7 @@
 //! The memory store and, where an instance has one, the disk under it.
 
+#[cfg(all(test, unix, not(loom)))]
+mod faults;
 #[cfg(all(test, not(loom)))]
 mod tests;
 

@@ -13,37 +13,37 @@ use crate::policy::{Freshness, Stored};
 use crate::stats::{Counters, count};
 use crate::store::{Bounds, Entry, Found, NotStored, Selector};
 
-const NOW: i64 = 1_800_000_000_000;
+pub(super) const NOW: i64 = 1_800_000_000_000;
 const BOUNDS: Bounds = Bounds { bytes: 1 << 24, entry_bytes: 1 << 24 };
-const ROOMY: u64 = 1 << 30;
+pub(super) const ROOMY: u64 = 1 << 30;
 
 /// What one process has of an instance.
-struct Process {
-    tiers: Tiers,
-    counters: Arc<Counters>,
+pub(super) struct Process {
+    pub(super) tiers: Tiers,
+    pub(super) counters: Arc<Counters>,
 }
 
 impl Process {
-    fn with(folder: &TempDir, max_bytes: u64) -> Self {
+    pub(super) fn with(folder: &TempDir, max_bytes: u64) -> Self {
         let disk = Some(DiskOptions { folder: folder.path().to_owned(), max_bytes });
         let counters = Arc::default();
         let tiers = Tiers::open(&Storage { bounds: BOUNDS, disk }, "ns/name", &counters);
         Self { tiers, counters }
     }
 
-    fn open(folder: &TempDir) -> Self {
+    pub(super) fn open(folder: &TempDir) -> Self {
         Self::with(folder, ROOMY)
     }
 
-    fn fault(&self) -> Option<String> {
+    pub(super) fn fault(&self) -> Option<String> {
         self.tiers.disk_usage().unwrap().fault
     }
 
-    fn put(&self, path: &str, body: &str, tags: &[&str], times: Freshness) {
+    pub(super) fn put(&self, path: &str, body: &str, tags: &[&str], times: Freshness) {
         self.put_since(self.tiers.sequence(), path, body, tags, times).unwrap();
     }
 
-    fn put_since(
+    pub(super) fn put_since(
         &self,
         since: u64,
         path: &str,
@@ -67,59 +67,59 @@ impl Process {
     }
 
     /// The body that a lookup in memory finds, after the disk was asked.
-    fn get(&self, path: &str) -> Option<String> {
+    pub(super) fn get(&self, path: &str) -> Option<String> {
         if let Some(ticket) = self.tiers.load(&key(path), NOW) {
             ticket.wait().unwrap();
         }
         self.in_memory(path)
     }
 
-    fn look(&self, path: &str) -> Found {
+    pub(super) fn look(&self, path: &str) -> Found {
         self.tiers.catch_up();
         self.tiers.get(&key(path), Fields::new(""), NOW).unwrap()
     }
 
-    fn in_memory(&self, path: &str) -> Option<String> {
+    pub(super) fn in_memory(&self, path: &str) -> Option<String> {
         match self.look(path) {
             Found::Entry(stored, ..) => Some(String::from_utf8_lossy(stored.body().unwrap()).into_owned()),
             Found::Elected { .. } | Found::Nothing { .. } => None,
         }
     }
 
-    fn purge(&self, selector: &Selector) -> Result<u64, Fault> {
+    pub(super) fn purge(&self, selector: &Selector) -> Result<u64, Fault> {
         match self.tiers.purge(selector, NOW) {
             Lasting::Soon(ticket) => ticket.wait(),
             Lasting::Now(_) => panic!("there is a disk"),
         }
     }
 
-    fn flush(&self) {
+    pub(super) fn flush(&self) {
         self.tiers.flush().unwrap().wait().unwrap();
     }
 
-    fn end(self) {
+    pub(super) fn end(self) {
         self.tiers.end().unwrap().wait().unwrap();
     }
 }
 
-fn tagged(tag: &str) -> Selector {
+pub(super) fn tagged(tag: &str) -> Selector {
     Selector { tags: vec![tag.to_owned()], ..Selector::default() }
 }
 
-fn prefixed(prefix: &str) -> Selector {
+pub(super) fn prefixed(prefix: &str) -> Selector {
     Selector { prefix: Some(prefix.to_owned()), ..Selector::default() }
 }
 
-fn key(path: &str) -> Key {
+pub(super) fn key(path: &str) -> Key {
     let url = if path.starts_with('/') { format!("https://a.example{path}") } else { path.to_owned() };
     Key::new(&url, "ns", "GET", &Names::default(), Fields::new("")).unwrap()
 }
 
-fn fresh() -> Freshness {
+pub(super) fn fresh() -> Freshness {
     Freshness { stored_at: NOW, lifetime: 60_000, ..Freshness::default() }
 }
 
-fn folder() -> TempDir {
+pub(super) fn folder() -> TempDir {
     TempDir::new().unwrap()
 }
 
@@ -467,12 +467,12 @@ fn files_are_for_their_owner_alone() {
     assert!(files.iter().all(|file| mode(file) == 0o600), "{files:?}");
 }
 
-fn names_in(folder: &TempDir) -> Vec<String> {
+pub(super) fn names_in(folder: &TempDir) -> Vec<String> {
     let files = std::fs::read_dir(folder.path()).unwrap();
     files.map(|file| file.unwrap().file_name().to_string_lossy().into_owned()).collect()
 }
 
-fn database_in(folder: &TempDir) -> std::path::PathBuf {
+pub(super) fn database_in(folder: &TempDir) -> std::path::PathBuf {
     let files = std::fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().path());
     files.into_iter().find(|file| file.extension().is_some_and(|ending| ending == "db")).unwrap()
 }
