@@ -1,4 +1,4 @@
-//! A file system for SQLite that fails where a test wants it to, and loses what a power failure would lose.
+//! A file system for `SQLite` that fails where a test wants it to, and loses what a power failure would lose.
 //!
 //! It stands before the platform's own and hands everything through to it, but for what is in a folder that is [`Armed`].
 #![allow(unsafe_code)]
@@ -438,28 +438,24 @@ unsafe extern "C" fn truncate(file: *mut sqlite3_file, length: i64) -> c_int {
     // SAFETY: SQLite gives a file that is open.
     unsafe {
         let Opened { plan, path } = opened(file);
-        match plan.failure(Operation::Truncate) {
-            Some(failure) => failure.code(Operation::Truncate),
-            None => {
-                plan.note(path, Change::CutTo(length as usize));
-                really_truncate(file, length)
-            }
+        if let Some(failure) = plan.failure(Operation::Truncate) {
+            return failure.code(Operation::Truncate);
         }
+        plan.note(path, Change::CutTo(length as usize));
+        really_truncate(file, length)
     }
 }
 
 unsafe extern "C" fn sync(file: *mut sqlite3_file, _: c_int) -> c_int {
     // SAFETY: SQLite gives a file that is open.
     let Opened { plan, path } = unsafe { opened(file) };
-    match plan.failure(Operation::Sync) {
-        Some(failure) => failure.code(Operation::Sync),
-        None => {
-            if let Some(image) = plan.state.lock().files.get_mut(path) {
-                image.sync();
-            }
-            ffi::SQLITE_OK
-        }
+    if let Some(failure) = plan.failure(Operation::Sync) {
+        return failure.code(Operation::Sync);
     }
+    if let Some(image) = plan.state.lock().files.get_mut(path) {
+        image.sync();
+    }
+    ffi::SQLITE_OK
 }
 
 #[test]
