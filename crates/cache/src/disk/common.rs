@@ -24,6 +24,8 @@ pub(super) struct Common {
     pub(super) shared: Arc<Shared>,
     /// Bytes that the database may take.
     pub(super) bound: u64,
+    /// Held while something is done to the memory store and asked of the writer: both do it in the same order.
+    pub(super) order: Mutex<()>,
     pub(super) heeding: Heeding,
     /// What other processes have purged. The purges of this one are in the queue, among the puts that they concern.
     purged_elsewhere: Mutex<Fence>,
@@ -58,6 +60,7 @@ impl Common {
             counters,
             shared,
             bound,
+            order: Mutex::default(),
             heeding: Heeding::new(sequence),
             purged_elsewhere: Mutex::new(Fence::new()),
             counted: Mutex::new(Counted { own: Totals::default(), all }),

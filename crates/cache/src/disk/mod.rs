@@ -213,21 +213,23 @@ impl Disk {
         self.common.fault()
     }
 
-    /// Where a put begins that is to be written.
-    pub(crate) fn since(&self) -> u64 {
-        self.common.since()
-    }
-
-    /// Writes an entry by and by. `since` is from before it was put in memory.
-    pub(crate) fn put(&self, kept: Kept, since: u64) {
+    /// Writes by and by what `store` puts in memory.
+    pub(crate) fn put<E>(&self, store: impl FnOnce() -> Result<Kept, E>) -> Result<(), E> {
+        let _in_order = self.common.order.lock();
+        let since = self.common.since();
+        let kept = store()?;
         if self.common.fault().is_none() {
             self.queue.push(Work::Put(Box::new(kept), since));
         }
+        Ok(())
     }
 
-    /// Removes a variant by and by.
-    pub(crate) fn retire(&self, key: &str, variant: Digest) {
-        self.queue.push(Work::Retire(key.into(), variant));
+    /// Removes by and by the variant of a key that `retire` removes from memory, if it does.
+    pub(crate) fn retire(&self, key: &str, retire: impl FnOnce() -> Option<Digest>) {
+        let _in_order = self.common.order.lock();
+        if let Some(variant) = retire() {
+            self.queue.push(Work::Retire(key.into(), variant));
+        }
     }
 
     /// Purges, and has `in_memory` purge the memory store at once, which tells how many live entries it has removed. Done when no process
@@ -236,7 +238,8 @@ impl Disk {
         &self,
         in_memory: impl FnOnce(&Memory) -> Result<(Vec<Purge>, u64, T), Untold>,
     ) -> Result<(T, Ticket), Untold> {
-        let Common { heeding, memory, .. } = &*self.common;
+        let Common { order, heeding, memory, .. } = &*self.common;
+        let _in_order = order.lock();
         let since = memory.sequence();
         heeding.lock().begin(since);
         let (purges, in_memory, seen) = in_memory(memory).inspect_err(|_| heeding.lock().end(since))?;

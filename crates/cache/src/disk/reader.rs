@@ -29,19 +29,19 @@ impl Reader {
     }
 
     fn load(&self, key: &str, now: i64) -> rusqlite::Result<u64> {
-        if self.queue.is_about(key) {
-            // What is on the disk is not what was put last.
-            let written = Ticket::default();
-            self.queue.push(Work::Flush(written.clone()));
-            let _ = written.wait();
-        }
         loop {
+            if self.queue.is_about(key) && !self.is_written() {
+                // What is on the disk is not what was put last.
+                return Ok(0);
+            }
             self.common.heed(&self.connection)?;
             let (known, since) = self.standing();
             let found = reads::entries_of(&self.connection, key)?;
+            // Nothing is put from here on until it is there.
+            let _in_order = self.common.order.lock();
             let told = self.common.heeding.lock();
-            if told.last() != known {
-                // Something was purged, or put elsewhere, while this was read.
+            if told.last() != known || self.queue.is_about(key) {
+                // Something was purged, or put, while this was read.
                 continue;
             }
             let memory = &self.common.memory;
@@ -53,6 +53,13 @@ impl Reader {
                 })
                 .sum());
         }
+    }
+
+    /// Has all that waits written, and tells whether it is.
+    fn is_written(&self) -> bool {
+        let written = Ticket::default();
+        self.queue.push(Work::Flush(written.clone()));
+        written.wait().is_ok()
     }
 
     /// The last purge that the memory store knows of, and the point of its own sequence after which nothing is brought back that is purged.

@@ -151,18 +151,16 @@ impl Tiers {
         store: impl FnOnce(Entry) -> Result<Stored, NotStored>,
     ) -> Result<(), NotStored> {
         let Some(disk) = self.disk() else { return store(entry).map(drop) };
-        let since = disk.since();
         let (variant, vary, times) = (entry.variant, entry.vary.clone(), entry.times);
-        let stored = store(entry)?;
-        disk.put(Kept { variant, vary, times, stored }, since);
-        Ok(())
+        disk.put(|| Ok(Kept { variant, vary, times, stored: store(entry)? }))
     }
 
     /// Removes an entry that is out of date.
     pub(crate) fn retire(&self, held: &Held) {
-        let retired = self.memory.retire(held);
-        if let Some((disk, variant)) = self.disk().zip(retired) {
-            disk.retire(held.stored.label().name, variant);
+        let retire = || self.memory.retire(held);
+        match self.disk() {
+            Some(disk) => disk.retire(held.stored.label().name, retire),
+            None => drop(retire()),
         }
     }
 

@@ -1,6 +1,8 @@
 //! Two processes at one file are two handles here: a lock of a file belongs to the handle.
 
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -51,17 +53,7 @@ impl Process {
         tags: &[&str],
         times: Freshness,
     ) -> Result<(), NotStored> {
-        let key = key(path);
-        let entry = Entry {
-            digest: key.digest(),
-            variant: key.digest(),
-            key: key.text().to_owned(),
-            vary: Selecting::default(),
-            tags: tags.iter().map(|&tag| tag.to_owned()).collect(),
-            times,
-            head: Stored::new(200, "OK\netag:\"a\"\n"),
-        };
-        self.tiers.put(entry, Some(&[body.as_bytes()]), since, NOW)?;
+        self.tiers.put(entry(path, tags, times), Some(&[body.as_bytes()]), since, NOW)?;
         count(&self.counters.puts);
         Ok(())
     }
@@ -99,6 +91,19 @@ impl Process {
 
     pub(super) fn end(self) {
         self.tiers.end().unwrap().wait().unwrap();
+    }
+}
+
+pub(super) fn entry(path: &str, tags: &[&str], times: Freshness) -> Entry {
+    let key = key(path);
+    Entry {
+        digest: key.digest(),
+        variant: key.digest(),
+        key: key.text().to_owned(),
+        vary: Selecting::default(),
+        tags: tags.iter().map(|&tag| tag.to_owned()).collect(),
+        times,
+        head: Stored::new(200, "OK\netag:\"a\"\n"),
     }
 }
 
@@ -245,6 +250,29 @@ fn a_put_over_what_another_process_has_in_memory_is_seen_there() {
     one.flush();
     assert_eq!((other.in_memory("/a"), other.get("/a").as_deref()), (None, Some("new")));
     assert_eq!(one.in_memory("/a").as_deref(), Some("new"), "it is known where it was put");
+}
+
+#[test]
+fn a_purge_that_comes_between_a_put_in_memory_and_its_write_holds_that_back() {
+    let folder = folder();
+    let process = Process::open(&folder);
+    let (entry, since) = (entry("/a", &["t"], fresh()), process.tiers.sequence());
+    let at_once = &process;
+    thread::scope(|scope| {
+        let (purged, news) = mpsc::channel();
+        let put_and_purge = |entry| {
+            let stored = process.tiers.memory.put(entry, Some(&[b"old"]), since, NOW);
+            scope.spawn(move || purged.send(at_once.purge(&tagged("t"))));
+            // As far as it comes before the put is over, and no further.
+            let _ = news.recv_timeout(Duration::from_millis(50));
+            stored
+        };
+        process.tiers.keep(entry, put_and_purge).unwrap();
+    });
+    process.flush();
+    assert_eq!(process.get("/a"), None);
+    process.end();
+    assert_eq!(Process::open(&folder).get("/a"), None);
 }
 
 #[test]
