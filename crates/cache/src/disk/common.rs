@@ -82,14 +82,15 @@ impl Common {
         if last <= told.last() {
             return Ok(());
         }
-        match reads::purges_after(connection, told.last())? {
-            Some(purges) => {
-                let unknown = purges.iter().filter(|(sequence, _)| !told.knew(*sequence));
-                unknown.for_each(|(_, purge)| self.purge_memory(purge));
-            }
-            None => self.purge_memory(&Purge::of(Mark::Everything, 0)),
-        }
-        told.advance(last);
+        let Some(purges) = reads::purges_after(connection, told.last())? else {
+            self.purge_memory(&Purge::of(Mark::Everything, 0));
+            told.advance(last);
+            return Ok(());
+        };
+        let unknown = purges.iter().filter(|(sequence, _)| !told.knew(*sequence));
+        unknown.for_each(|(_, purge)| self.purge_memory(purge));
+        // There may be more of them than a moment ago, and none is to be heeded twice.
+        told.advance(purges.last().map_or(last, |(sequence, _)| *sequence));
         Ok(())
     }
 

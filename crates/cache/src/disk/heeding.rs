@@ -56,10 +56,10 @@ impl Told<'_> {
         self.0.own.as_ref().is_some_and(|own| own.contains(&sequence))
     }
 
-    /// The memory store knows all purges up to here.
+    /// The memory store knows all purges up to here, and those that it knew already.
     pub(super) fn advance(&mut self, last: u64) {
-        self.0.last = last;
-        self.1.store(last, Release);
+        self.0.last = self.0.last.max(last);
+        self.1.store(self.0.last, Release);
     }
 
     /// This process is about to write these purges.

@@ -19,7 +19,7 @@ pub(super) fn entries_of(connection: &Connection, key: &str) -> rusqlite::Result
     Ok(found)
 }
 
-/// Purges after `sequence`, in order, each with its own sequence; `None` where some of them are no longer known.
+/// Purges after `sequence`, of which there are some, in order, each with its own sequence; `None` where not all of them are known any longer.
 pub(super) fn purges_after(
     connection: &Connection,
     sequence: u64,
@@ -33,7 +33,7 @@ pub(super) fn purges_after(
         Ok((row.get::<_, i64>(0)? as u64, Purge { mark, soft: row.get(4)?, at: row.get(5)? }))
     })?;
     let purges: Vec<_> = rows.collect::<rusqlite::Result<_>>()?;
-    let is_whole = purges.first().is_none_or(|(first, _)| *first == sequence + 1);
+    let is_whole = purges.first().is_some_and(|(first, _)| *first == sequence + 1);
     Ok(is_whole.then_some(purges))
 }
 

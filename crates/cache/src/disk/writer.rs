@@ -169,6 +169,9 @@ impl Writer {
     }
 
     fn purge_durably(&mut self, purges: &[Purge], in_memory: u64) -> rusqlite::Result<u64> {
+        if purges.is_empty() {
+            return Ok(in_memory);
+        }
         let Self { connection, common, .. } = self;
         connection.pragma_update(None, "synchronous", "FULL")?;
         let transaction = connection.transaction_with_behavior(Immediate)?;

@@ -332,6 +332,19 @@ fn what_one_process_has_purged_no_other_serves_from_its_memory() {
 }
 
 #[test]
+fn a_purge_of_nothing_does_not_hide_the_purges_of_others() {
+    let folder = folder();
+    let (one, other) = (Process::open(&folder), Process::open(&folder));
+    for path in ["/a", "/b", "/c"] {
+        one.put(path, "a", &["t"], fresh());
+    }
+    one.flush();
+    assert_eq!(one.purge(&Selector::default()), Ok(0));
+    other.purge(&tagged("t")).unwrap();
+    assert_eq!(one.in_memory("/a"), None);
+}
+
+#[test]
 fn a_write_that_waits_is_held_back_by_a_purge_of_another_process() {
     let folder = folder();
     let (one, other) = (Process::open(&folder), Process::open(&folder));
