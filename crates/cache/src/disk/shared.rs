@@ -5,11 +5,14 @@
 
 use std::fs::{File, TryLockError};
 use std::hash::{BuildHasher as _, RandomState};
+use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{
     AtomicU64,
     Ordering::{AcqRel, Acquire, Release},
 };
+use std::thread;
+use std::time::Duration;
 
 use memmap2::MmapRaw;
 
@@ -30,6 +33,12 @@ const ELECTIONS: usize = BYTES as usize / size_of::<u64>() - HEAD_WORDS;
 /// The file's first word, of this version of the format.
 const FORMAT: u64 = u64::from_le_bytes(*b"LAYERON\x01");
 
+/// How often a file is looked at again that nobody has begun.
+const MOST_ATTEMPTS: u32 = 10_000;
+
+/// What lies between.
+const PAUSE: Duration = Duration::from_millis(1);
+
 /// The words in it.
 #[derive(Clone, Copy)]
 enum Word {
@@ -37,6 +46,38 @@ enum Word {
     Sequence,
     /// Not 0 once somebody has found the database damaged.
     Damaged,
+}
+
+/// Locks the file for this process alone, or, where it is not alone, as one of several.
+fn is_alone(file: &File) -> io::Result<bool> {
+    match file.try_lock() {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => file.lock_shared().map(|()| false),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+/// The file in memory; `None` where somebody else has to begin it first.
+fn mapped(mut file: &File, is_alone: bool) -> io::Result<Option<MmapRaw>> {
+    let length = file.metadata()?.len();
+    if length < BYTES {
+        if !is_alone {
+            return Ok(None);
+        }
+        // Written, and not only made longer: memory that the disk turns out to have no room for ends the process.
+        file.seek(SeekFrom::Start(length))?;
+        file.write_all(&vec![0; (BYTES - length) as usize])?;
+    }
+    let memory = MmapRaw::map_raw(file)?;
+    let is_begun = is_alone || word(&memory, Word::Format as usize).load(Acquire) != 0;
+    Ok(is_begun.then_some(memory))
+}
+
+#[allow(unsafe_code, clippy::cast_ptr_alignment)]
+fn word(memory: &MmapRaw, index: usize) -> &AtomicU64 {
+    assert!(index < HEAD_WORDS + ELECTIONS, "there is no such word");
+    // SAFETY: the mapping is longer than that, is aligned to a page, lives as long as the result, and is looked at through atomics alone.
+    unsafe { &*memory.as_mut_ptr().cast::<AtomicU64>().add(index) }
 }
 
 /// The shared memory of one database.
@@ -56,24 +97,23 @@ impl Shared {
     pub(super) fn open(path: &Path) -> Result<(Self, bool), Fault> {
         let fault = |error: std::io::Error| Fault::at(path, error);
         let file = private_file(path).map_err(fault)?;
-        let is_alone = match file.try_lock() {
-            Ok(()) => true,
-            Err(TryLockError::WouldBlock) => {
-                file.lock_shared().map_err(fault)?;
-                false
+        for _ in 0..MOST_ATTEMPTS {
+            let is_alone = is_alone(&file).map_err(fault)?;
+            if let Some(memory) = mapped(&file, is_alone).map_err(fault)? {
+                let holder = RandomState::new().hash_one(path);
+                let shared = Self { path: path.to_owned(), file, memory, holder };
+                if is_alone {
+                    shared.word(Word::Format).store(0, Release);
+                } else if shared.word(Word::Format).load(Acquire) != FORMAT {
+                    return Err(Fault::at(path, "is of an unknown format"));
+                }
+                return Ok((shared, is_alone));
             }
-            Err(TryLockError::Error(error)) => return Err(fault(error)),
-        };
-        if file.metadata().map_err(fault)?.len() < BYTES {
-            file.set_len(BYTES).map_err(fault)?;
+            // Who was about to begin has not: it may be that nobody will, and this process is alone.
+            file.unlock().map_err(fault)?;
+            thread::sleep(PAUSE);
         }
-        let memory = MmapRaw::map_raw(&file).map_err(fault)?;
-        let holder = RandomState::new().hash_one(path);
-        let shared = Self { path: path.to_owned(), file, memory, holder };
-        if !is_alone && shared.word(Word::Format).load(Acquire) != FORMAT {
-            return Err(Fault::at(path, "is of an unknown format"));
-        }
-        Ok((shared, is_alone))
+        Err(Fault::at(path, "is not begun by whoever has it open"))
     }
 
     /// Begins anew, whatever was there, with the sequence of the database. For a process that is alone.
@@ -150,10 +190,57 @@ impl Shared {
         self.at(word as usize)
     }
 
-    #[allow(unsafe_code, clippy::cast_ptr_alignment)]
     fn at(&self, index: usize) -> &AtomicU64 {
-        assert!(index < HEAD_WORDS + ELECTIONS, "there is no such word");
-        // SAFETY: the mapping is longer than that, is aligned to a page, lives as long as `self`, and is looked at through atomics alone.
-        unsafe { &*self.memory.as_mut_ptr().cast::<AtomicU64>().add(index) }
+        word(&self.memory, index)
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+
+    #[test]
+    fn who_waits_for_one_that_does_not_begin_is_alone() {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("shared");
+        let (first, is_alone) = Shared::open(&path).unwrap();
+        assert!(is_alone);
+        let second = thread::scope(|scope| {
+            let opening = scope.spawn(|| Shared::open(&path).unwrap());
+            drop(first);
+            opening.join().unwrap()
+        });
+        assert!(second.1, "nobody else has it open");
+        second.0.begin(7);
+        second.0.settle().unwrap();
+        let (third, is_alone) = Shared::open(&path).unwrap();
+        assert_eq!((third.sequence(), is_alone), (7, false));
+    }
+
+    #[test]
+    fn who_comes_while_another_only_looks_waits_until_it_is_gone() {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("shared");
+        let looking = private_file(&path).unwrap();
+        looking.lock_shared().unwrap();
+        let (_, is_alone) = thread::scope(|scope| {
+            let opening = scope.spawn(|| Shared::open(&path).unwrap());
+            // Long enough for the other to have seen that nobody has begun.
+            thread::sleep(10 * PAUSE);
+            drop(looking);
+            opening.join().unwrap()
+        });
+        assert!(is_alone);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_file_has_its_room_on_the_disk_before_it_is_written_through_memory() {
+        use std::os::unix::fs::MetadataExt as _;
+        let folder = TempDir::new().unwrap();
+        let (shared, _) = Shared::open(&folder.path().join("shared")).unwrap();
+        assert!(shared.file.metadata().unwrap().blocks() * 512 >= BYTES);
     }
 }
