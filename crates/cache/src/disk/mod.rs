@@ -83,9 +83,11 @@ pub(crate) struct Disk {
     common: Arc<Common>,
     queue: Arc<Queue>,
     loads: Arc<Loads>,
-    /// By which a lookup finds out what other processes have purged.
-    witness: Mutex<Connection>,
+    witness: Arc<Witness>,
 }
+
+/// By which a lookup finds out what other processes have purged, until the end.
+type Witness = Mutex<Option<Connection>>;
 
 /// Why there is no disk where there was to be one.
 #[derive(Debug)]
@@ -163,7 +165,7 @@ impl Disk {
         let shared = Arc::clone(shared);
         let common = Common::new(memory, counters, shared, options.max_bytes, &connection).map_err(at)?;
         let (common, queue) = (Arc::new(common), Arc::new(Queue::new(MOST_WAITING_BYTES)));
-        let writer = Writer { connection, common: Arc::clone(&common), queue: Arc::clone(&queue) };
+        let witness: Arc<Witness> = Arc::new(Mutex::new(Some(connect(Use::Read)?)));
         let reader = Reader {
             connection: connect(Use::Read)?,
             common: Arc::clone(&common),
@@ -171,11 +173,18 @@ impl Disk {
             loads: Arc::default(),
         };
         let loads = Arc::clone(&reader.loads);
-        let witness = Mutex::new(connect(Use::Read)?);
         let failed = |error| Fault::at(&files.database, format!("no thread: {error}"));
         let named = |what: &str| thread::Builder::new().name(format!("layeron-{what}"));
-        named("reader").spawn(move || reader.run()).map_err(failed)?;
-        named("writer").spawn(move || writer.run()).map_err(failed)?;
+        let reader = named("reader").spawn(move || reader.run()).map_err(failed)?;
+        let writer = Writer {
+            connection,
+            common: Arc::clone(&common),
+            queue: Arc::clone(&queue),
+            loads: Arc::clone(&loads),
+            reader,
+            witness: Arc::clone(&witness),
+        };
+        named("writer").spawn(move || writer.run()).map_err(failed).inspect_err(|_| loads.end())?;
         Ok(Self { common, queue, loads, witness })
     }
 
@@ -188,11 +197,12 @@ impl Disk {
 
     #[cold]
     fn heed(&self) {
-        let heeded = match self.common.fault() {
-            None => self.common.heed(&self.witness.lock()).inspect_err(|error| drop(self.common.fail(error))),
-            Some(_) => Err(rusqlite::Error::InvalidQuery),
-        };
-        if heeded.is_err() {
+        let witness = self.witness.lock();
+        let heeded = witness.as_ref().filter(|_| self.common.fault().is_none()).is_some_and(|witness| {
+            self.common.heed(witness).inspect_err(|error| drop(self.common.fail(error))).is_ok()
+        });
+        drop(witness);
+        if !heeded {
             // Whatever it was, it is not served any longer.
             self.common.heed_blindly();
         }
@@ -283,8 +293,9 @@ impl Disk {
         let fault = self.common.fault();
         let held = || -> rusqlite::Result<(u64, u64)> {
             let witness = self.witness.lock();
-            let pages = reads::pages(&witness)?;
-            Ok((reads::entries(&witness)?, pages.used() * pages.size))
+            let Some(witness) = &*witness else { return Ok((0, 0)) };
+            let pages = reads::pages(witness)?;
+            Ok((reads::entries(witness)?, pages.used() * pages.size))
         };
         let (entries, bytes) = if fault.is_none() { held().unwrap_or_default() } else { (0, 0) };
         DiskUsage {

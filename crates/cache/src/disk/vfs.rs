@@ -198,6 +198,11 @@ impl Armed {
         (state.order, state.has_crashed) = (None, false);
     }
 
+    /// How many files are open.
+    pub(crate) fn open(&self) -> usize {
+        self.0.state.lock().open
+    }
+
     /// Waits until nobody has a file open.
     pub(crate) fn wait_closed(&self) {
         let mut state = self.0.state.lock();

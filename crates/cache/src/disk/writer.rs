@@ -2,12 +2,15 @@
 
 use std::slice;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior::Immediate};
 
+use super::Witness;
 use super::common::Common;
 use super::database::checkpoint;
 use super::fault::is_passing;
+use super::loads::Loads;
 use super::mark::{Mark, Purge};
 use super::queue::{Ordered, Queue, Work};
 use super::ticket::Outcome;
@@ -25,6 +28,10 @@ pub(super) struct Writer {
     pub(super) connection: Connection,
     pub(super) common: Arc<Common>,
     pub(super) queue: Arc<Queue>,
+    pub(super) loads: Arc<Loads>,
+    /// The thread that reads.
+    pub(super) reader: JoinHandle<()>,
+    pub(super) witness: Arc<Witness>,
 }
 
 impl Writer {
@@ -43,16 +50,26 @@ impl Writer {
                     Work::Flush(ticket) => ticket.settle(self.flush(&std::mem::take(&mut together))),
                     Work::End(ticket) => {
                         let outcome = self.flush(&together);
-                        // Where that cannot be had, whoever opens it next has it.
-                        let _ = checkpoint(&self.connection);
-                        self.common.shared.release();
-                        ticket.settle(outcome);
-                        return;
+                        self.end();
+                        return ticket.settle(outcome);
                     }
                 }
             }
             let _ = self.write(&together);
         }
+    }
+
+    /// Closes the database for good. Whoever is alone with it from then on may set it aside, so nobody here has it open when it is given up.
+    fn end(self) {
+        let Self { connection, common, loads, reader, witness, .. } = self;
+        loads.end();
+        // Where it has failed, it reads no longer.
+        let _ = reader.join();
+        drop(witness.lock().take());
+        // Where that cannot be had, whoever opens it next has it.
+        let _ = checkpoint(&connection);
+        drop(connection);
+        common.shared.release();
     }
 
     /// Writes what there is, and the counters.
@@ -106,7 +123,7 @@ impl Writer {
     }
 
     fn write_together(&mut self, together: &[Work]) -> rusqlite::Result<()> {
-        let Self { connection, common, queue } = self;
+        let Self { connection, common, queue, .. } = self;
         let transaction = connection.transaction_with_behavior(Immediate)?;
         // Nobody else purges anything from here on until this is written.
         common.heed(&transaction)?;

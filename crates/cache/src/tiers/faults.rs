@@ -246,6 +246,17 @@ fn nothing_is_half_there_or_comes_back_where_something_fails_while_the_file_is_o
 }
 
 #[test]
+fn no_file_is_open_any_more_when_the_end_is_settled() {
+    let folder = beginning();
+    let armed = Armed::new(folder.path());
+    let process = Process::open(&folder);
+    assert!(get(&process, "/tagged").is_some() && armed.open() > 0);
+    settled(&process.tiers.end().unwrap()).unwrap();
+    assert_eq!(armed.open(), 0, "whoever opens it next may set it aside");
+    assert_eq!(get(&process, "/kept"), None);
+}
+
+#[test]
 fn what_others_hold_up_for_a_moment_is_done_all_the_same() {
     fail_each(Operation::changes, Failure::Busy, true);
 }
