@@ -155,7 +155,8 @@ impl Writer {
         writes::shrink(&transaction, common.bound)?;
         marks.extend((!changed.is_empty()).then(|| Purge::of(Mark::Changed(changed), 0)));
         let last = common.heeding.last();
-        let sequence = if marks.is_empty() { last } else { writes::note(&transaction, &marks)? };
+        let sequence =
+            if marks.is_empty() { last } else { writes::note(&transaction, &marks, common.bound)? };
         let counted = common.count_into(&transaction)?;
         commit(common, transaction, last, sequence)?;
         counted();
@@ -194,7 +195,7 @@ impl Writer {
         let transaction = connection.transaction_with_behavior(Immediate)?;
         common.heed(&transaction)?;
         let last = common.heeding.last();
-        let sequence = writes::note(&transaction, purges)?;
+        let sequence = writes::note(&transaction, purges, common.bound)?;
         // What is in one of both is not always in the other.
         let count = writes::purge(&transaction, purges)?.max(in_memory);
         if purges.iter().any(|purge| purge.mark.counts()) {

@@ -15,6 +15,9 @@ use crate::stats::Totals;
 /// Purges that are remembered for processes that have not seen them yet.
 const MOST_PURGES: u64 = 4_096;
 
+/// The part of the bound that they may take, about.
+const PART_FOR_PURGES: u64 = 16;
+
 /// A row, as far as removing it needs it.
 struct Found {
     id: i64,
@@ -115,16 +118,27 @@ pub(super) fn shrink(transaction: &Transaction<'_>, bound: u64) -> rusqlite::Res
     Ok(())
 }
 
-/// Records purges for other processes. Returns the sequence of the last.
-pub(super) fn note(transaction: &Transaction<'_>, purges: &[Purge]) -> rusqlite::Result<u64> {
+/// Records purges for other processes, as many as there is room for where the database takes `bound` bytes. Returns the sequence of the last.
+pub(super) fn note(transaction: &Transaction<'_>, purges: &[Purge], bound: u64) -> rusqlite::Result<u64> {
+    let (mut longest, most) = (0, bound / PART_FOR_PURGES);
     let insert = "INSERT INTO purges (kind, name, digests, soft, at) VALUES (?1, ?2, ?3, ?4, ?5)";
     for Purge { mark, soft, at } in purges {
         let (kind, name, digests) = mark.written();
+        longest = longest.max(name.len() + digests.len());
         transaction.prepare_cached(insert)?.execute(params![kind, name, digests, soft, at])?;
     }
     let sequence = transaction.last_insert_rowid() as u64;
     let forget = "DELETE FROM purges WHERE sequence <= ?1";
     transaction.prepare_cached(forget)?.execute([sequence.saturating_sub(MOST_PURGES) as i64])?;
+    // Looking at all of them is spared where they could not be too many.
+    if longest as u64 * MOST_PURGES > most {
+        let forget = "DELETE FROM purges WHERE sequence <= (
+            SELECT max(sequence) FROM (
+                SELECT sequence, sum(octet_length(name) + octet_length(digests)) OVER (ORDER BY sequence DESC) AS bytes FROM purges
+            ) WHERE bytes > ?1
+        )";
+        transaction.prepare_cached(forget)?.execute([most as i64])?;
+    }
     Ok(sequence)
 }
 

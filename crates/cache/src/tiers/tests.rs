@@ -401,6 +401,25 @@ fn the_file_keeps_its_bound_and_gives_up_what_was_put_first() {
 }
 
 #[test]
+fn what_is_told_to_other_processes_leaves_room_for_entries() {
+    let folder = folder();
+    let (process, other) = (Process::with(&folder, 1 << 20), Process::with(&folder, 1 << 20));
+    let long = |number: u32| format!("/{number}/{}", "long".repeat(500));
+    for _ in 0..40 {
+        for number in 0..20 {
+            process.put(&long(number), "a", &[], fresh());
+        }
+        process.flush();
+    }
+    for number in 0..20 {
+        assert!(other.get(&long(number)).is_some(), "{number}");
+    }
+    process.put(&long(0), "b", &[], fresh());
+    process.flush();
+    assert_eq!(other.get(&long(0)).as_deref(), Some("b"));
+}
+
+#[test]
 fn another_bound_is_a_fault_while_somebody_has_the_file_and_the_new_bound_afterwards() {
     let folder = folder();
     let one = Process::with(&folder, 1 << 20);
