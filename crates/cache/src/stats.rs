@@ -66,12 +66,12 @@ impl Totals {
     /// What has been added since `earlier`.
     #[must_use]
     pub(crate) fn since(&self, earlier: &Self) -> Self {
-        Self(std::array::from_fn(|at| self.0[at] - earlier.0[at]))
+        Self(std::array::from_fn(|at| self.0[at].saturating_sub(earlier.0[at])))
     }
 
     #[must_use]
     pub(crate) fn plus(&self, other: &Self) -> Self {
-        Self(std::array::from_fn(|at| self.0[at] + other.0[at]))
+        Self(std::array::from_fn(|at| self.0[at].saturating_add(other.0[at])))
     }
 
     /// All of them, in the order of [`NAMES`].

@@ -28,8 +28,8 @@ pub(super) fn purges_after(
         "SELECT sequence, kind, name, digests, soft, at FROM purges WHERE sequence > ?1 ORDER BY sequence",
     )?;
     let rows = statement.query_map([sequence as i64], |row| {
-        let kind = row.get_ref(1)?.as_str()?.to_owned();
-        let mark = Mark::read(&kind, row.get(2)?, row.get_ref(3)?.as_blob()?);
+        let kind = row.get_ref(1)?.as_str().unwrap_or_default().to_owned();
+        let mark = Mark::read(&kind, row.get(2)?, row.get_ref(3)?.as_blob().unwrap_or_default());
         Ok((row.get::<_, i64>(0)? as u64, Purge { mark, soft: row.get(4)?, at: row.get(5)? }))
     })?;
     let purges: Vec<_> = rows.collect::<rusqlite::Result<_>>()?;
@@ -44,10 +44,11 @@ pub(super) fn sequence(connection: &Connection) -> rusqlite::Result<u64> {
     connection.query_row(last, [], |row| row.get::<_, i64>(0)).map(|sequence| sequence as u64)
 }
 
-/// Every counter.
+/// Every counter; one that is no number is 0.
 pub(super) fn counters(connection: &Connection) -> rusqlite::Result<Vec<(String, u64)>> {
     let mut statement = connection.prepare_cached("SELECT name, value FROM counters")?;
-    let rows = statement.query_map(params![], |row| Ok((row.get(0)?, row.get::<_, i64>(1)? as u64)))?;
+    let rows = statement
+        .query_map(params![], |row| Ok((row.get(0)?, row.get_ref(1)?.as_i64().unwrap_or(0).max(0) as u64)))?;
     rows.collect()
 }
 

@@ -3,6 +3,7 @@
 use rusqlite::{Row, ToSql};
 use sha2::{Digest as _, Sha256};
 
+use super::fault::is_damage;
 use crate::field::Names;
 use crate::key::{Digest, Selecting};
 use crate::policy::{Freshness, Stored};
@@ -76,6 +77,13 @@ impl Kept {
 
     /// Reads [`COLUMNS`]. `None` where they are not what was written.
     pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Option<Self>> {
+        match Self::read_written(row) {
+            Err(error) if is_damage(&error) && error.sqlite_error_code().is_none() => Ok(None),
+            read => read,
+        }
+    }
+
+    fn read_written(row: &Row<'_>) -> rusqlite::Result<Option<Self>> {
         let text = |at: usize| row.get_ref(at).map(|value| value.as_str().unwrap_or_default().to_owned());
         let (key, vary, tags, head) = (text(0)?, text(2)?, text(3)?, text(5)?);
         let Some(variant) = row.get_ref(1)?.as_blob().ok().and_then(Digest::from_bytes) else {

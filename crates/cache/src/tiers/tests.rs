@@ -479,6 +479,39 @@ fn a_format_of_another_version_is_left_alone() {
 }
 
 #[test]
+fn values_that_nobody_has_written_are_not_there_and_keep_nobody_out() {
+    let changes = [
+        ("UPDATE entries SET lifetime = 'x'", None),
+        ("UPDATE entries SET status = 70000", None),
+        ("UPDATE entries SET key = x'00', strict = 2, initial_age = 1.5", None),
+        ("UPDATE entries SET head = x'ff', tags = 1, vary = x'00'", None),
+        ("UPDATE counters SET value = 'x'", Some("a")),
+        ("UPDATE counters SET value = -1", Some("a")),
+        ("UPDATE counters SET value = 9223372036854775807", Some("a")),
+        ("UPDATE purges SET kind = 1, digests = 'x'", Some("a")),
+    ];
+    for (change, found) in changes {
+        let folder = folder();
+        let process = Process::open(&folder);
+        process.put("/a", "a", &["t"], fresh());
+        process.purge(&tagged("u")).unwrap();
+        process.end();
+        let connection = rusqlite::Connection::open(database_in(&folder)).unwrap();
+        assert!(connection.execute(change, []).unwrap() > 0, "{change}");
+        drop(connection);
+        for _ in 0..2 {
+            let process = Process::open(&folder);
+            assert_eq!(process.get("/a").as_deref(), found, "{change}");
+            process.put("/b", "b", &[], fresh());
+            assert_eq!(process.purge(&Selector { soft: true, ..tagged("v") }), Ok(0), "{change}");
+            process.tiers.totals().unwrap();
+            assert_eq!(process.fault(), None, "{change}");
+            process.end();
+        }
+    }
+}
+
+#[test]
 fn flipped_bytes_are_never_served() {
     let folder = folder();
     let process = Process::open(&folder);
