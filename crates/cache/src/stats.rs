@@ -109,6 +109,11 @@ pub(crate) fn add(counter: &AtomicU64, number: u64) {
     counter.fetch_add(number, Relaxed);
 }
 
+/// Takes back what was added.
+pub(crate) fn subtract(counter: &AtomicU64, number: u64) {
+    counter.fetch_sub(number, Relaxed);
+}
+
 pub(crate) fn read(counter: &AtomicU64) -> u64 {
     counter.load(Relaxed)
 }

@@ -15,7 +15,7 @@ use super::mark::{Mark, Purge};
 use super::queue::{Ordered, Queue, Work};
 use super::ticket::Outcome;
 use super::writes;
-use crate::stats::add;
+use crate::stats::{add, subtract};
 
 /// Entries that are due and go with a transaction, at most.
 const MOST_DUE: u32 = 1_000;
@@ -198,12 +198,17 @@ impl Writer {
         let sequence = writes::note(&transaction, purges, common.bound)?;
         // What is in one of both is not always in the other.
         let count = writes::purge(&transaction, purges)?.max(in_memory);
-        if purges.iter().any(|purge| purge.mark.counts()) {
-            add(&common.counters.purges, count);
+        let counts = purges.iter().any(|purge| purge.mark.counts());
+        let counted = if counts { count } else { 0 };
+        add(&common.counters.purges, counted);
+        let committed = common
+            .count_into(&transaction)
+            .and_then(|written| commit(common, transaction, last, sequence).map(|()| written()));
+        if committed.is_err() {
+            // Where it is tried again, it is counted again.
+            subtract(&common.counters.purges, counted);
         }
-        let counted = common.count_into(&transaction)?;
-        commit(common, transaction, last, sequence)?;
-        counted();
+        committed?;
         connection.pragma_update(None, "synchronous", "NORMAL")?;
         Ok(count)
     }

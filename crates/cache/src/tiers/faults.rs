@@ -154,6 +154,10 @@ fn look_again(folder: &TempDir, told: &Settled, is_lost: bool, before: &str) {
             assert_eq!(found, Some(text(path, 2)), "{before}: {path}");
         }
     }
+    if !told.has_failed {
+        // Those of the tag `t`, and those below `/old`.
+        assert_eq!(process.tiers.totals().unwrap().stats().purges, 4, "{before}");
+    }
     let counted = process.tiers.totals().unwrap().stats().puts;
     let least = 6 + told.flushed.filter(|_| !is_lost).unwrap_or(told.counted);
     assert!((least..=11).contains(&counted), "{before}: {counted} are counted, and not {least}");
