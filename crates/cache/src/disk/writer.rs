@@ -140,6 +140,11 @@ impl Writer {
                         unwritten += 1;
                     }
                 }
+                Work::Put(kept, _) => {
+                    // What it was put over is out of date all the same; what another process has put since is not.
+                    let (variant, put) = (&kept.variant, kept.times.stored_at);
+                    changed.extend(writes::remove_variant_until(&transaction, variant, put)?);
+                }
                 Work::Retire(_, variant) => changed.extend(writes::remove_variant(&transaction, variant)?),
                 Work::Clear => {
                     let everything = Purge::of(Mark::Everything, 0);

@@ -359,6 +359,19 @@ fn a_write_that_waits_is_held_back_by_a_purge_of_another_process() {
 }
 
 #[test]
+fn a_write_that_is_held_back_leaves_nothing_older_behind() {
+    let folder = folder();
+    let (one, other) = (Process::open(&folder), Process::open(&folder));
+    one.put("/a", "old", &[], fresh());
+    one.flush();
+    assert_eq!(other.get("/a").as_deref(), Some("old"));
+    one.put("/a", "new", &["t"], fresh());
+    other.purge(&tagged("t")).unwrap();
+    one.flush();
+    assert_eq!((one.get("/a"), other.get("/a")), (None, None));
+}
+
+#[test]
 fn counters_of_all_processes_are_added_up() {
     let folder = folder();
     let (one, other) = (Process::open(&folder), Process::open(&folder));
