@@ -66,11 +66,6 @@ impl Mark {
         marks
     }
 
-    /// Whether the entries that it removes count as purged.
-    pub(super) fn counts(&self) -> bool {
-        matches!(self, Self::Key(_) | Self::Tag(_) | Self::Prefix(_) | Self::Everything)
-    }
-
     /// As it is written: kind, name and digests.
     pub(super) fn written(&self) -> (&'static str, Cow<'_, str>, Vec<u8>) {
         fn named<'a>(kind: &'static str, name: &'a str) -> (&'static str, Cow<'a, str>, Vec<u8>) {

@@ -242,11 +242,11 @@ impl Disk {
         }
     }
 
-    /// Purges, and has `in_memory` purge the memory store at once, which tells how many live entries it has removed. Done when no process
-    /// serves any of it and none will, whatever happens.
+    /// Purges, and has `in_memory` purge the memory store at once, which tells how many live entries it has removed where they count as
+    /// purged. Done when no process serves any of it and none will, whatever happens.
     pub(crate) fn purge<T>(
         &self,
-        in_memory: impl FnOnce(&Memory) -> Result<(Vec<Purge>, u64, T), Untold>,
+        in_memory: impl FnOnce(&Memory) -> Result<(Vec<Purge>, Option<u64>, T), Untold>,
     ) -> Result<(T, Ticket), Untold> {
         let Common { order, heeding, memory, .. } = &*self.common;
         let _in_order = order.lock();

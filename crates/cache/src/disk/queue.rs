@@ -47,8 +47,8 @@ pub(super) enum Work {
 #[derive(Debug)]
 pub(super) struct Ordered {
     pub(super) purges: Vec<Purge>,
-    /// How many live entries it has removed from memory.
-    pub(super) in_memory: u64,
+    /// How many live entries it has removed from memory, where they count as purged.
+    pub(super) in_memory: Option<u64>,
     /// Where the sequence of the memory store stood before.
     pub(super) since: u64,
     pub(super) ticket: Ticket,

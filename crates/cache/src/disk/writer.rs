@@ -191,9 +191,9 @@ impl Writer {
         ticket.settle(outcome);
     }
 
-    fn purge_durably(&mut self, purges: &[Purge], in_memory: u64) -> rusqlite::Result<u64> {
+    fn purge_durably(&mut self, purges: &[Purge], in_memory: Option<u64>) -> rusqlite::Result<u64> {
         if purges.is_empty() {
-            return Ok(in_memory);
+            return Ok(in_memory.unwrap_or(0));
         }
         let Self { connection, common, .. } = self;
         connection.pragma_update(None, "synchronous", "FULL")?;
@@ -202,9 +202,8 @@ impl Writer {
         let last = common.heeding.last();
         let sequence = writes::note(&transaction, purges, common.bound)?;
         // What is in one of both is not always in the other.
-        let count = writes::purge(&transaction, purges)?.max(in_memory);
-        let counts = purges.iter().any(|purge| purge.mark.counts());
-        let counted = if counts { count } else { 0 };
+        let count = writes::purge(&transaction, purges)?.max(in_memory.unwrap_or(0));
+        let counted = in_memory.map_or(0, |_| count);
         add(&common.counters.purges, counted);
         let committed = common
             .count_into(&transaction)

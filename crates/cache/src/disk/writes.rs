@@ -206,8 +206,8 @@ fn with_path_prefix(transaction: &Transaction<'_>, prefix: &str) -> rusqlite::Re
         }
         let origin = origin(&key);
         ids.extend(with_prefix(transaction, &format!("{origin}{prefix}"))?);
-        // What comes behind all paths of the host.
-        from = format!("{origin}0");
+        // What comes behind all paths of the host, or behind a key without one.
+        from = if origin == key { key + "\0" } else { format!("{origin}0") };
     }
     Ok(ids)
 }

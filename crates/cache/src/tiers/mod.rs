@@ -175,12 +175,17 @@ impl Tiers {
             return Ok((!self.memory.delete(key, fields, now)?.is_empty(), None));
         };
         let delete = |memory: &Memory| {
+            let is_unknown = memory.standing(key).is_empty();
             let deleted = memory.delete(key, fields, now)?;
             let is_removed = !deleted.is_empty();
-            // The key is held back whether or not there was an entry.
-            let variants = if is_removed { deleted } else { vec![key.digest()] };
-            let mark = |variant| Purge::of(Mark::Variant(key.text().to_owned(), variant), now);
-            Ok((variants.into_iter().map(mark).collect(), 0, is_removed))
+            let name = || key.text().to_owned();
+            // The key is held back whether or not there was an entry. Where memory has none, as where there is no room for it, nobody knows
+            // which of those on the disk it would have been.
+            let mark = if is_unknown { Mark::Key(name()) } else { Mark::Variant(name(), key.digest()) };
+            let mut marks: Vec<_> =
+                deleted.into_iter().map(|variant| Mark::Variant(name(), variant)).collect();
+            marks.extend((!is_removed).then_some(mark));
+            Ok((marks.into_iter().map(|mark| Purge::of(mark, now)).collect(), None, is_removed))
         };
         let (is_removed, ticket) = match disk {
             Ok(disk) => disk.purge(delete)?,
@@ -195,7 +200,7 @@ impl Tiers {
         let purge = |memory: &Memory| {
             let purged = memory.purge(selector, now);
             let purge = |mark| Purge { soft: selector.soft, ..Purge::of(mark, now) };
-            Ok((Mark::all(selector).into_iter().map(purge).collect(), purged, ()))
+            Ok((Mark::all(selector).into_iter().map(purge).collect(), Some(purged), ()))
         };
         let ticket = match disk {
             Ok(disk) => disk.purge(purge).map(|((), ticket)| ticket),
@@ -209,7 +214,7 @@ impl Tiers {
         let Some(disk) = self.disk() else { return self.memory.invalidate(url) };
         let invalidate = |memory: &Memory| {
             let purges = vec![Purge::of(Mark::Url(url.to_owned()), now)];
-            Ok((purges, 0, memory.invalidate(url)))
+            Ok((purges, None, memory.invalidate(url)))
         };
         disk.purge(invalidate).map_or(0, |(invalidated, _)| invalidated)
     }

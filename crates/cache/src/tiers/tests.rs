@@ -213,6 +213,57 @@ fn a_path_is_purged_on_every_host_whatever_the_order_of_their_names() {
 }
 
 #[test]
+fn a_path_is_purged_on_every_host_and_in_every_kind_of_url() {
+    let urls = [
+        "http://a.example:1/p",
+        "https://a.example/p/1",
+        "custom://host/p",
+        "urn://x",
+        "data:,//h/p",
+        "a:/p",
+    ];
+    let other_urls = ["https://a.example/q/p", "https://p/", "https://a.example/P", "urn:p"];
+    let folder = folder();
+    let process = Process::open(&folder);
+    for url in urls.iter().chain(&other_urls) {
+        let key = Key::new(url, "ns", "GET", &Names::default(), Fields::new("")).unwrap();
+        let entry = Entry {
+            key: key.text().to_owned(),
+            digest: key.digest(),
+            variant: key.digest(),
+            ..entry("/", &[], fresh())
+        };
+        process.tiers.put(entry, Some(&[b"a"]), process.tiers.sequence(), NOW).unwrap();
+    }
+    process.flush();
+    let in_memory = process.tiers.memory.purge(&prefixed("/p"), NOW);
+    assert_eq!(process.purge(&prefixed("/p")), Ok(in_memory), "the disk agrees with memory");
+    assert_eq!(process.tiers.disk_usage().unwrap().entries + in_memory, 10);
+}
+
+#[test]
+fn what_is_deleted_although_memory_has_no_room_for_it_is_deleted() {
+    let folder = folder();
+    let vary = Selecting { names: Names::new(["accept"]), loosely: false };
+    let (key, fields) = (key("/a"), Fields::new("accept:b\n"));
+    let roomy = Process::open(&folder);
+    let entry = Entry { variant: key.variant(&vary, fields).unwrap(), vary, ..entry("/a", &[], fresh()) };
+    roomy.tiers.put(entry, Some(&[&[b'x'; 1_000]]), roomy.tiers.sequence(), NOW).unwrap();
+    roomy.end();
+    let disk = Some(DiskOptions { folder: folder.path().to_owned(), max_bytes: ROOMY });
+    let bounds = Bounds { entry_bytes: 500, ..BOUNDS };
+    let narrow = Tiers::open(&Storage { bounds, disk }, "ns/name", &Arc::default());
+    assert_eq!(narrow.load(&key, NOW).unwrap().wait(), Ok(0));
+    let (_, ticket) = narrow.delete(&key, fields, NOW).unwrap();
+    ticket.unwrap().wait().unwrap();
+    narrow.end().unwrap().wait().unwrap();
+    let roomy = Process::open(&folder);
+    roomy.tiers.load(&key, NOW).unwrap().wait().unwrap();
+    assert!(matches!(roomy.tiers.get(&key, fields, NOW), Ok(Found::Nothing { .. })));
+    assert_eq!(roomy.tiers.totals().unwrap().stats().purges, 0, "what is deleted is not purged");
+}
+
+#[test]
 fn what_is_put_after_a_purge_stays_although_the_purge_is_not_written_yet() {
     let folder = folder();
     let process = Process::open(&folder);
