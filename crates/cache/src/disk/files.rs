@@ -33,27 +33,29 @@ impl Files {
     }
 
     /// Everything that belongs to the database.
-    fn of_database(&self) -> [PathBuf; 3] {
-        ["", "-wal", "-shm"].map(|ending| {
-            let mut name = self.database.as_os_str().to_owned();
-            name.push(ending);
-            name.into()
-        })
+    fn of_database(&self) -> [PathBuf; 4] {
+        ["", "-journal", "-wal", "-shm"].map(|ending| with_ending(&self.database, ending))
     }
 
-    /// Gives a damaged database another name. Returns that.
+    /// Gives a damaged database another name, which nothing has. Returns that.
     pub(super) fn set_aside(&self) -> io::Result<PathBuf> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
-        let aside = |path: &Path| {
-            let mut name = path.as_os_str().to_owned();
-            name.push(format!(".damaged-{now}"));
-            PathBuf::from(name)
-        };
-        for path in self.of_database().iter().filter(|path| path.exists()) {
-            fs::rename(path, aside(path))?;
+        let files = self.of_database();
+        let is_free = |ending: &String| files.iter().all(|path| !with_ending(path, ending).exists());
+        let mut endings = (now..).map(|number| format!(".damaged-{number}"));
+        let ending = endings.find(is_free).unwrap_or_default();
+        // The database goes first: without its log it would have what has been purged.
+        for path in files.iter().filter(|path| path.exists()) {
+            fs::rename(path, with_ending(path, &ending))?;
         }
-        Ok(aside(&self.database))
+        Ok(with_ending(&self.database, &ending))
     }
+}
+
+fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
 }
 
 /// Makes the folder where there is none, for its owner alone, and refuses one of somebody else.
@@ -90,4 +92,21 @@ pub(super) fn own(path: &Path, metadata: &fs::Metadata) -> Result<(), Fault> {
 #[cfg(not(unix))]
 pub(super) fn own(_: &Path, _: &fs::Metadata) -> Result<(), Fault> {
     Ok(())
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_set_aside_stays_whatever_is_set_aside_after_it() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let files = Files::of(folder.path(), "ns/name");
+        let aside = ["one", "two", "three"].map(|content| {
+            files.of_database().iter().for_each(|path| fs::write(path, content).unwrap());
+            files.set_aside().unwrap()
+        });
+        assert_eq!(aside.map(|path| fs::read_to_string(path).unwrap()), ["one", "two", "three"]);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 12);
+    }
 }
