@@ -41,7 +41,7 @@ export function configure(options: CacheConfiguration): void {
 
 /** The storage of a declaration: what it says, else what is configured, else what the environment says, else memory. */
 export function readStorage(path: string, value: unknown): Storage {
-  const said = [readSaid(path, value), configured, ofEnvironment()]
+  const said = [readSaid(path, value, configured.maxBytes), configured, ofEnvironment()]
   const first = <Name extends keyof Said>(name: Name) =>
     said.map((each) => each[name]).find((each) => each !== undefined)
   const maxBytes = first("maxBytes") ?? DEFAULT_MAX_BYTES
@@ -58,14 +58,15 @@ function ofEnvironment(): Said {
   return value === undefined || value === "" ? {} : readWords(VARIABLE, value, IN_WORDS)
 }
 
-function readSaid(path: string, value: unknown): Said {
+/** Where it does not say how much memory there is, that is `elsewhere`. */
+function readSaid(path: string, value: unknown, elsewhere = DEFAULT_MAX_BYTES): Said {
   if (typeof value === "string") return readWords(path, value, `${IN_WORDS} or an object`)
   const fields = check.options(path, value, ["path", "maxDiskBytes", "memory"])
   const memory = check.options(`${path}.memory`, fields.memory, ["maxBytes", "maxEntryBytes"])
   const bytes = (name: string, value: unknown, least: number, most: number) =>
     value === undefined ? undefined : check.integer(`${path}.${name}`, value, least, most)
   const maxBytes = bytes("memory.maxBytes", memory.maxBytes, 1, Number.MAX_SAFE_INTEGER)
-  const mostEntryBytes = Math.min(maxBytes ?? DEFAULT_MAX_BYTES, check.INT32_MAX)
+  const mostEntryBytes = Math.min(maxBytes ?? elsewhere, check.INT32_MAX)
   return {
     folder: readFolder(`${path}.path`, fields.path),
     maxDiskBytes: bytes("maxDiskBytes", fields.maxDiskBytes, MIB, Number.MAX_SAFE_INTEGER),

@@ -1,0 +1,21 @@
+/**
+ * A process that calls the functions whose source it is sent: `{ id, source, args }`, answered by `{ id, value }` or `{ id, error, code }`.
+ * It ends by itself when nobody is left to send anything.
+ */
+const { cache, configure } = require("@layeron/modules")
+
+const warnings = []
+process.on("warning", ({ code, message }) => warnings.push({ code, message }))
+
+const given = { cache, configure, warnings }
+
+process.on("message", async ({ id, source, args }) => {
+  try {
+    const call = new Function(`return ${source}`)()
+    const value = await call(given, ...args)
+    process.send?.({ id, value })
+  } catch (error) {
+    process.send?.({ id, error: error.stack, code: error.code })
+  }
+})
+process.send({ id: -1 })
