@@ -13,9 +13,9 @@ process.on("message", async ({ id, source, args }) => {
   try {
     const call = new Function(`return ${source}`)()
     const value = await call(given, ...args)
-    process.send?.({ id, value })
+    if (process.connected) process.send({ id, value })
   } catch (error) {
-    process.send?.({ id, error: error.stack, code: error.code })
+    if (process.connected) process.send({ id, error: error.stack, code: error.code })
   }
 })
 process.send({ id: -1 })
