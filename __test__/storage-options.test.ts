@@ -458,7 +458,7 @@ describe("a thread", () => {
 
 test("a process has what its environment says, from the beginning", async () => {
   const path = newPath()
-  const child = await Child.start({ env: { [VARIABLE]: `file:${path}` } })
+  const child = new Child({ env: { [VARIABLE]: `file:${path}` } })
   const disk = await child.run(async ({ cache }) => (await cache({ name: "shop" }).inspect()).disk)
   expect(disk).toMatchObject({ path, maxBytes: DEFAULT_DISK_BYTES, fault: null })
 })

@@ -426,7 +426,7 @@ describe("what was put is on the disk", () => {
 
   test.each(ENDS)("when the process ends %s", async (_, end) => {
     const path = newPath()
-    const child = await Child.start()
+    const child = new Child()
     await child.run(async ({ cache }, path) => {
       const shop = cache({ name: "shop", ttlSeconds: 600, storage: { path } })
       for (let n = 0; n < 500; n++) await shop.put(`https://api.example.com/${n}`, new Response(`${n}`))
@@ -443,7 +443,7 @@ describe("what was put is on the disk", () => {
 
   test("when close() has resolved, even where the process is killed at that moment", async () => {
     const path = newPath()
-    const child = await Child.start()
+    const child = new Child()
     const closed = await child
       .run(async ({ cache }, path) => {
         const shop = cache({ name: "shop", ttlSeconds: 600, storage: { path } })
@@ -462,7 +462,7 @@ describe("what was put is on the disk", () => {
 
   test("when close() has resolved of one of two declarations", async () => {
     const path = newPath()
-    const child = await Child.start()
+    const child = new Child()
     await child.run(async ({ cache }, path) => {
       const options = { name: "shop", ttlSeconds: 600, storage: { path } }
       const [one, two] = [cache(options), cache(options)]
@@ -488,7 +488,7 @@ describe("what was removed stays so, even where the process is killed at that mo
       { path: "/1", body: "1", tags: ["t1"], ttlSeconds: 600 },
       { path: "/2", body: "2", tags: ["t2"], ttlSeconds: 600 },
     ])
-    const child = await Child.start()
+    const child = new Child()
     const remove = async (
       { cache }: Given,
       path: string,
@@ -511,7 +511,7 @@ describe("what was removed stays so, even where the process is killed at that mo
 
   test("what was put just before, and may not have been written yet", async () => {
     const path = newPath()
-    const child = await Child.start()
+    const child = new Child()
     await child
       .run(async ({ cache }, path) => {
         const shop = cache({ name: "shop", storage: { path }, ttlSeconds: 600 })

@@ -1,4 +1,4 @@
-import { type ChildProcess, fork, type Serializable, spawn } from "node:child_process"
+import { type ChildProcess, type Serializable, spawn } from "node:child_process"
 import { once } from "node:events"
 import { join } from "node:path"
 import type { CacheConfiguration, CacheModule, CacheModuleOptions } from "@layeron/modules"
@@ -9,6 +9,7 @@ export interface Given {
   configure(options: CacheConfiguration): void
   /** What the process has been warned of. */
   readonly warnings: { code: string; message: string }[]
+  readonly require: NodeJS.Require
   /** Where functions leave what the next one needs. */
   shop: CacheModule
 }
@@ -21,6 +22,8 @@ export interface ChildOptions {
   readonly env?: NodeJS.ProcessEnv
   /** What the shell does before: `ulimit -f 100`, say. */
   readonly after?: string
+  /** Hears what it writes. */
+  readonly hear?: (text: string) => void
 }
 
 interface Answer {
@@ -44,27 +47,20 @@ export class Child {
   readonly #waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>()
   #calls = 0
 
-  private constructor({ cwd, env, after }: ChildOptions) {
-    const settings = { cwd, env: { ...process.env, ...env }, serialization: "advanced" } as const
-    this.#process =
-      after === undefined
-        ? fork(CHILD, { ...settings, execArgv: [], stdio: ["ignore", "inherit", "inherit", "ipc"] })
-        : spawn("sh", ["-c", `${after}; exec "$0" "$1"`, process.execPath, CHILD], {
-            ...settings,
-            stdio: ["ignore", "inherit", "inherit", "ipc"],
-          })
+  constructor({ cwd, env, after = ":", hear }: ChildOptions = {}) {
+    this.#process = spawn("sh", ["-c", `${after}; exec "$0" "$1"`, process.execPath, CHILD], {
+      cwd,
+      env: { ...process.env, ...env },
+      stdio: ["ignore", hear === undefined ? "inherit" : "pipe", "inherit", "ipc"],
+      serialization: "advanced",
+    })
     living.add(this)
-    this.#ended = once(this.#process, "exit").then(() => living.delete(this))
+    if (hear !== undefined) this.#process.stdout?.setEncoding("utf8").on("data", hear)
     this.#process.on("message", (answer: Answer) => this.#settle(answer))
-    void this.#ended.then(() => {
+    this.#ended = once(this.#process, "close").then(() => {
+      living.delete(this)
       for (const id of this.#waiting.keys()) this.#settle({ id, error: "the process has ended" })
     })
-  }
-
-  static async start(options: ChildOptions = {}): Promise<Child> {
-    const child = new Child(options)
-    await child.#answer(-1)
-    return child
   }
 
   /** Runs a function there and resolves to what it returns. */
@@ -81,7 +77,7 @@ export class Child {
     await this.#ended
   }
 
-  /** Resolves once it has ended, of whatever. */
+  /** Resolves once it has ended, of whatever, and all that it has written is heard. */
   async ended(): Promise<void> {
     await this.#ended
   }
@@ -116,7 +112,7 @@ export async function inProcess<Args extends unknown[], T>(
   call: Elsewhere<Args, T>,
   ...args: Args
 ): Promise<T> {
-  const child = await Child.start()
+  const child = new Child()
   const value = await child.run(call, ...args)
   await child.end()
   return value

@@ -7,7 +7,7 @@ const { cache, configure } = require("@layeron/modules")
 const warnings = []
 process.on("warning", ({ code, message }) => warnings.push({ code, message }))
 
-const given = { cache, configure, warnings }
+const given = { cache, configure, warnings, require }
 
 process.on("message", async ({ id, source, args }) => {
   try {
@@ -18,4 +18,3 @@ process.on("message", async ({ id, source, args }) => {
     if (process.connected) process.send({ id, error: error.stack, code: error.code })
   }
 })
-process.send({ id: -1 })
