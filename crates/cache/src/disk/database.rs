@@ -35,7 +35,7 @@ const SCHEMA: &str = "
     CREATE INDEX entries_by_deadline ON entries (deadline);
     CREATE TABLE tags (tag TEXT NOT NULL, entry INTEGER NOT NULL, PRIMARY KEY (tag, entry)) WITHOUT ROWID;
     CREATE TABLE purges (
-        sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+        sequence INTEGER PRIMARY KEY AUTOINCREMENT, total INTEGER NOT NULL,
         kind TEXT NOT NULL, name TEXT NOT NULL, digests BLOB NOT NULL, soft INTEGER NOT NULL, at INTEGER NOT NULL
     );
     CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;

@@ -66,6 +66,24 @@ impl Mark {
         marks
     }
 
+    /// That variants have changed, told in parts that are no longer than a record of purges of any length has room for.
+    pub(super) fn changed(variants: Vec<(String, Digest)>) -> Vec<Self> {
+        const MOST_BYTES: usize = 8 << 10;
+        let mut parts: Vec<Vec<_>> = Vec::new();
+        let mut bytes = MOST_BYTES;
+        for (key, variant) in variants {
+            bytes += key.len() + Digest::BYTES;
+            match parts.last_mut() {
+                Some(part) if bytes <= MOST_BYTES => part.push((key, variant)),
+                _ => {
+                    bytes = key.len() + Digest::BYTES;
+                    parts.push(vec![(key, variant)]);
+                }
+            }
+        }
+        parts.into_iter().map(Self::Changed).collect()
+    }
+
     /// As it is written: kind, name and digests.
     pub(super) fn written(&self) -> (&'static str, Cow<'_, str>, Vec<u8>) {
         fn named<'a>(kind: &'static str, name: &'a str) -> (&'static str, Cow<'a, str>, Vec<u8>) {

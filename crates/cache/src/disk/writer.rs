@@ -157,11 +157,11 @@ impl Writer {
                 _ => {}
             }
         }
-        writes::shrink(&transaction, common.bound)?;
-        marks.extend((!changed.is_empty()).then(|| Purge::of(Mark::Changed(changed), 0)));
+        let changed = Mark::changed(changed).into_iter().map(|mark| Purge::of(mark, 0));
+        marks.extend(changed);
         let last = common.heeding.last();
-        let sequence =
-            if marks.is_empty() { last } else { writes::note(&transaction, &marks, common.bound)? };
+        let sequence = writes::note(&transaction, &marks, last, common.bound)?;
+        writes::shrink(&transaction, common.bound)?;
         let counted = common.count_into(&transaction)?;
         commit(common, transaction, last, sequence)?;
         counted();
@@ -200,10 +200,11 @@ impl Writer {
         let transaction = connection.transaction_with_behavior(Immediate)?;
         common.heed(&transaction)?;
         let last = common.heeding.last();
-        let sequence = writes::note(&transaction, purges, common.bound)?;
+        let sequence = writes::note(&transaction, purges, last, common.bound)?;
         // What is in one of both is not always in the other.
         let count = writes::purge(&transaction, purges)?.max(in_memory.unwrap_or(0));
         let counted = in_memory.map_or(0, |_| count);
+        writes::shrink(&transaction, common.bound)?;
         add(&common.counters.purges, counted);
         let committed = common
             .count_into(&transaction)

@@ -15,8 +15,8 @@ use crate::stats::Totals;
 /// Purges that are remembered for processes that have not seen them yet.
 const MOST_PURGES: u64 = 4_096;
 
-/// The part of the bound that they may take, about.
-const PART_FOR_PURGES: u64 = 16;
+/// Bytes that a purge takes beside its name and digests, about.
+const REST_OF_PURGE: i64 = 32;
 
 /// A row, as far as removing it needs it.
 struct Found {
@@ -127,28 +127,43 @@ pub(super) fn shrink(transaction: &Transaction<'_>, bound: u64) -> rusqlite::Res
     Ok(())
 }
 
-/// Records purges for other processes, as many as there is room for where the database takes `bound` bytes. Returns the sequence of the last.
-pub(super) fn note(transaction: &Transaction<'_>, purges: &[Purge], bound: u64) -> rusqlite::Result<u64> {
-    let (mut longest, most) = (0, bound / PART_FOR_PURGES);
-    let insert = "INSERT INTO purges (kind, name, digests, soft, at) VALUES (?1, ?2, ?3, ?4, ?5)";
+/// Bytes that the purges take that are remembered: a share of `bound`.
+fn most_purge_bytes(bound: u64) -> u64 {
+    (bound / 32).min(8 << 20)
+}
+
+/// Records purges for other processes, `last` being the sequence of the last that is known. Returns the sequence of the last.
+pub(super) fn note(
+    transaction: &Transaction<'_>,
+    purges: &[Purge],
+    last: u64,
+    bound: u64,
+) -> rusqlite::Result<u64> {
+    let mut sequence = last;
+    let total = "SELECT total FROM purges ORDER BY sequence DESC LIMIT 1";
+    let mut total: i64 =
+        transaction.prepare_cached(total)?.query_row([], |row| row.get(0)).optional()?.unwrap_or(0);
+    let insert = "INSERT INTO purges (total, kind, name, digests, soft, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     for Purge { mark, soft, at } in purges {
         let (kind, name, digests) = mark.written();
-        longest = longest.max(name.len() + digests.len());
-        transaction.prepare_cached(insert)?.execute(params![kind, name, digests, soft, at])?;
+        total += REST_OF_PURGE + (name.len() + digests.len()) as i64;
+        transaction.prepare_cached(insert)?.execute(params![total, kind, name, digests, soft, at])?;
+        sequence = transaction.last_insert_rowid() as u64;
     }
-    let sequence = transaction.last_insert_rowid() as u64;
-    let forget = "DELETE FROM purges WHERE sequence <= ?1";
-    transaction.prepare_cached(forget)?.execute([sequence.saturating_sub(MOST_PURGES) as i64])?;
-    // Looking at all of them is spared where they could not be too many.
-    if longest as u64 * MOST_PURGES > most {
-        let forget = "DELETE FROM purges WHERE sequence <= (
-            SELECT max(sequence) FROM (
-                SELECT sequence, sum(octet_length(name) + octet_length(digests)) OVER (ORDER BY sequence DESC) AS bytes FROM purges
-            ) WHERE bytes > ?1
-        )";
-        transaction.prepare_cached(forget)?.execute([most as i64])?;
+    let first = "SELECT sequence, total FROM purges ORDER BY sequence LIMIT 1";
+    let forget = "DELETE FROM purges WHERE sequence = ?1";
+    loop {
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?));
+        let first = transaction.prepare_cached(first)?.query_row([], read).optional()?;
+        // The last one always stays, by which it can be told that others are gone.
+        let forgotten = first.filter(|(first, before)| {
+            (*first as u64) < sequence
+                && (*first as u64 <= sequence.saturating_sub(MOST_PURGES)
+                    || total - before >= most_purge_bytes(bound) as i64)
+        });
+        let Some((first, _)) = forgotten else { return Ok(sequence) };
+        transaction.prepare_cached(forget)?.execute([first])?;
     }
-    Ok(sequence)
 }
 
 /// Does what `purges` say, which are all of one kind and moment. Returns how many live entries they concerned, each counted once.
