@@ -50,7 +50,8 @@ export class Child {
   constructor({ cwd, env, after = ":", hear }: ChildOptions = {}) {
     this.#process = spawn("sh", ["-c", `${after}; exec "$0" "$1"`, process.execPath, CHILD], {
       cwd,
-      env: { ...process.env, ...env },
+      // What it is warned of is heard, and not printed.
+      env: { ...process.env, NODE_NO_WARNINGS: "1", ...env },
       stdio: ["ignore", hear === undefined ? "inherit" : "pipe", "inherit", "ipc"],
       serialization: "advanced",
     })
@@ -73,7 +74,8 @@ export class Child {
 
   /** Lets it end by itself. */
   async end(): Promise<void> {
-    this.#process.disconnect()
+    // Where this side ends the connection, the end of the process may go unnoticed.
+    this.#process.send({ end: true })
     await this.#ended
   }
 

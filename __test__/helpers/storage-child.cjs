@@ -1,6 +1,6 @@
 /**
  * A process that calls the functions whose source it is sent: `{ id, source, args }`, answered by `{ id, value }` or `{ id, error, code }`.
- * It ends by itself when nobody is left to send anything.
+ * It ends by itself when it is told that there is nothing more, `{ end: true }`, or nobody is left to send anything.
  */
 const { cache, configure } = require("@layeron/modules")
 
@@ -9,7 +9,8 @@ process.on("warning", ({ code, message }) => warnings.push({ code, message }))
 
 const given = { cache, configure, warnings, require }
 
-process.on("message", async ({ id, source, args }) => {
+process.on("message", async ({ id, source, args, end }) => {
+  if (end) return process.disconnect()
   try {
     const call = new Function(`return ${source}`)()
     const value = await call(given, ...args)

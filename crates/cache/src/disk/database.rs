@@ -141,8 +141,10 @@ pub(super) fn connect(path: &Path, usage: Use) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY)?;
-    // What is new is begun with this; the next would begin it.
-    connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    if reads::pages(&connection)?.all == 0 {
+        // What is new is begun with this; the next would begin it. Anywhere else it would write, which has to wait for others.
+        connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    }
     connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
     connection.execute_batch(
         "PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY; PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF; \

@@ -88,6 +88,9 @@ pub(super) fn make_room(transaction: &Transaction<'_>, bound: u64, kept: &Kept) 
     loop {
         let pages = reads::pages(transaction)?;
         let needed = kept.most_bytes(pages.size).div_ceil(pages.size);
+        if needed > most_entry_pages(bound, pages.size) {
+            return Ok(Room { is_enough: false, evicted });
+        }
         if pages.used() + needed <= bound / pages.size {
             return Ok(Room { is_enough: true, evicted });
         }
@@ -96,6 +99,14 @@ pub(super) fn make_room(transaction: &Transaction<'_>, bound: u64, kept: &Kept) 
         }
         evicted += 1;
     }
+}
+
+/// Pages that an entry finds where it is the only one.
+fn most_entry_pages(bound: u64, page: u64) -> u64 {
+    /// What the tables take that are empty, and the counters.
+    const EMPTY: u64 = 16;
+    // A record of purges takes more than it has in bytes.
+    ((bound - 2 * most_purge_bytes(bound)) / page).saturating_sub(EMPTY)
 }
 
 fn remove_oldest(transaction: &Transaction<'_>) -> rusqlite::Result<bool> {
