@@ -243,4 +243,29 @@ mod tests {
         let (shared, _) = Shared::open(&folder.path().join("shared")).unwrap();
         assert!(shared.file.metadata().unwrap().blocks() * 512 >= BYTES);
     }
+
+    #[test]
+    fn who_waits_for_one_that_is_killed_while_it_sets_the_database_up_does_it_in_its_place() {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("shared");
+        for is_first in [true, false] {
+            let (victim, is_alone) = Shared::open(&path).unwrap();
+            assert!(is_alone);
+            let waits = [(); 2].map(|()| {
+                let path = path.clone();
+                thread::spawn(move || {
+                    let (shared, is_alone) = Shared::open(&path).unwrap();
+                    if is_alone {
+                        shared.begin(7);
+                        shared.settle().unwrap();
+                    }
+                    shared.sequence()
+                })
+            });
+            // They most likely wait by then. Where they do not, all is well in any case.
+            thread::sleep(10 * PAUSE);
+            drop(victim);
+            assert_eq!(waits.map(|wait| wait.join().unwrap()), [7, 7], "of a file that is new: {is_first}");
+        }
+    }
 }
