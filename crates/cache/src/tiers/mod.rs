@@ -2,6 +2,8 @@
 
 #[cfg(all(test, unix, not(loom)))]
 mod faults;
+#[cfg(all(test, unix, not(loom)))]
+mod histories;
 #[cfg(all(test, not(loom)))]
 mod tests;
 

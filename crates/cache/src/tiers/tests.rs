@@ -27,9 +27,13 @@ pub(super) struct Process {
 
 impl Process {
     pub(super) fn with(folder: &TempDir, max_bytes: u64) -> Self {
+        Self::bounded(folder, BOUNDS, max_bytes)
+    }
+
+    pub(super) fn bounded(folder: &TempDir, bounds: Bounds, max_bytes: u64) -> Self {
         let disk = Some(DiskOptions { folder: folder.path().to_owned(), max_bytes });
         let counters = Arc::default();
-        let tiers = Tiers::open(&Storage { bounds: BOUNDS, disk }, "ns/name", &counters);
+        let tiers = Tiers::open(&Storage { bounds, disk }, "ns/name", &counters);
         Self { tiers, counters }
     }
 
