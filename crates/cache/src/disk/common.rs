@@ -24,7 +24,8 @@ pub(super) struct Common {
     pub(super) shared: Arc<Shared>,
     /// Bytes that the database may take.
     pub(super) bound: u64,
-    /// Held while something is done to the memory store and asked of the writer: both do it in the same order.
+    /// Held while something is done to the memory store and asked of the writer: both do it in the same order. Taken before
+    /// [`heeding`](Self::heeding).
     pub(super) order: Mutex<()>,
     pub(super) heeding: Heeding,
     /// What other processes have purged. The purges of this one are in the queue, among the puts that they concern.
@@ -77,6 +78,8 @@ impl Common {
 
     /// Tells the memory store of all purges in the database.
     pub(super) fn heed(&self, connection: &Connection) -> rusqlite::Result<()> {
+        // A put is measured in memory and on the disk by the same purges.
+        let _in_order = self.order.lock();
         let mut told = self.heeding.lock();
         let last = reads::sequence(connection)?;
         if last <= told.last() {
@@ -96,6 +99,7 @@ impl Common {
 
     /// Does what [`heed`](Self::heed) does where the database cannot be read: nothing in memory is served any longer.
     pub(super) fn heed_blindly(&self) {
+        let _in_order = self.order.lock();
         let mut told = self.heeding.lock();
         let last = self.shared.sequence();
         self.purge_memory(&Purge::of(Mark::Everything, 0));
