@@ -94,7 +94,7 @@ impl Queue {
             return;
         }
         inner.bytes += work.bytes();
-        if let Some(key) = work.key() {
+        if let Some((key, _)) = work.entry() {
             *inner.keys.entry(self.hasher.hash_one(key)).or_default() += 1;
         }
         inner.work.push_back(work);
@@ -154,7 +154,7 @@ impl Queue {
     }
 
     fn release(&self, inner: &mut Inner, work: &Work) {
-        let Some(key) = work.key() else { return };
+        let Some((key, _)) = work.entry() else { return };
         let hash = self.hasher.hash_one(key);
         if let Some(count) = inner.keys.get_mut(&hash) {
             *count -= 1;
@@ -217,10 +217,11 @@ impl Work {
         }
     }
 
-    fn key(&self) -> Option<&str> {
+    /// The key and the variant that it is about, if it is about one.
+    pub(super) fn entry(&self) -> Option<(&str, &Digest)> {
         match self {
-            Self::Put(kept, _) => Some(kept.key()),
-            Self::Retire(key, _) => Some(key),
+            Self::Put(kept, _) => Some((kept.key(), &kept.variant)),
+            Self::Retire(key, variant) => Some((key, variant)),
             _ => None,
         }
     }

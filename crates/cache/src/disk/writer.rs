@@ -129,9 +129,13 @@ impl Writer {
         common.heed(&transaction)?;
         let (mut marks, mut changed, mut evicted, mut unwritten) = (Vec::new(), Vec::new(), 0, 0);
         for work in together {
+            if let Some((key, variant)) = work.entry() {
+                // Another process may have it in memory although it is not on the disk.
+                changed.push((key.to_owned(), *variant));
+            }
             match work {
                 Work::Put(kept, since) if common.passes(kept, *since) => {
-                    changed.extend(writes::remove_variant(&transaction, &kept.variant)?);
+                    writes::remove_variant(&transaction, &kept.variant, i64::MAX)?;
                     let room = writes::make_room(&transaction, common.bound, kept)?;
                     evicted += room.evicted;
                     if room.is_enough {
@@ -142,10 +146,9 @@ impl Writer {
                 }
                 Work::Put(kept, _) => {
                     // What it was put over is out of date all the same; what another process has put since is not.
-                    let (variant, put) = (&kept.variant, kept.times.stored_at);
-                    changed.extend(writes::remove_variant_until(&transaction, variant, put)?);
+                    writes::remove_variant(&transaction, &kept.variant, kept.times.stored_at)?;
                 }
-                Work::Retire(_, variant) => changed.extend(writes::remove_variant(&transaction, variant)?),
+                Work::Retire(_, variant) => writes::remove_variant(&transaction, variant, i64::MAX)?,
                 Work::Clear => {
                     let everything = Purge::of(Mark::Everything, 0);
                     writes::purge(&transaction, slice::from_ref(&everything))?;
@@ -167,12 +170,8 @@ impl Writer {
         counted();
         common.count_evicted(evicted);
         common.count_dropped(unwritten);
-        for work in together {
-            match work {
-                Work::Put(kept, _) => common.shared.end_election(&kept.variant),
-                Work::Retire(_, variant) => common.shared.end_election(variant),
-                _ => {}
-            }
+        for (_, variant) in together.iter().filter_map(Work::entry) {
+            common.shared.end_election(variant);
         }
         Ok(())
     }

@@ -48,27 +48,16 @@ pub(super) fn insert(transaction: &Transaction<'_>, kept: &Kept) -> rusqlite::Re
     Ok(())
 }
 
-/// Removes a variant, if it is there, and tells of which key it was.
+/// Removes a variant, if it is there and was put by this moment.
 pub(super) fn remove_variant(
     transaction: &Transaction<'_>,
     variant: &Digest,
-) -> rusqlite::Result<Option<(String, Digest)>> {
-    remove_variant_until(transaction, variant, i64::MAX)
-}
-
-/// Removes a variant that was put by this moment.
-pub(super) fn remove_variant_until(
-    transaction: &Transaction<'_>,
-    variant: &Digest,
     until: i64,
-) -> rusqlite::Result<Option<(String, Digest)>> {
-    let select = "SELECT id, tags, key FROM entries WHERE variant = ?1 AND stored_at <= ?2";
-    let read = |row: &rusqlite::Row<'_>| Ok((found(row)?, row.get(2)?));
+) -> rusqlite::Result<()> {
+    let select = "SELECT id, tags FROM entries WHERE variant = ?1 AND stored_at <= ?2";
     let values = params![variant.bytes().as_slice(), until];
-    let known = transaction.prepare_cached(select)?.query_row(values, read).optional()?;
-    let Some((found, key)) = known else { return Ok(None) };
-    remove(transaction, &found)?;
-    Ok(Some((key, *variant)))
+    let known = transaction.prepare_cached(select)?.query_row(values, found).optional()?;
+    known.map_or(Ok(()), |known| remove(transaction, &known))
 }
 
 /// Removes entries whose deadline has come, at most so many. Returns how many they were.

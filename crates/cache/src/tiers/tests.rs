@@ -427,6 +427,20 @@ fn a_write_that_is_held_back_leaves_nothing_older_behind() {
 }
 
 #[test]
+fn a_put_over_what_another_process_has_in_memory_alone_is_seen_there() {
+    let folder = folder();
+    let (one, other) = (Process::open(&folder), Process::open(&folder));
+    one.put("/a", "old", &["t"], Freshness { stale_window: 60, ..fresh() });
+    // Where this comes before it is written, it is stale in memory, and held back on the disk.
+    other.purge(&Selector { soft: true, ..tagged("t") }).unwrap();
+    one.flush();
+    other.tiers.catch_up();
+    other.put("/a", "new", &[], fresh());
+    other.flush();
+    assert_eq!(one.get("/a").as_deref(), Some("new"));
+}
+
+#[test]
 fn counters_of_all_processes_are_added_up() {
     let folder = folder();
     let (one, other) = (Process::open(&folder), Process::open(&folder));
