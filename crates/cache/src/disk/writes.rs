@@ -16,7 +16,7 @@ use crate::stats::Totals;
 const MOST_PURGES: u64 = 4_096;
 
 /// Bytes that a purge takes beside its name and digests, about.
-const REST_OF_PURGE: i64 = 32;
+const REST_OF_PURGE: i64 = 40;
 
 /// A row, as far as removing it needs it.
 struct Found {

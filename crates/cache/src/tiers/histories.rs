@@ -1,15 +1,17 @@
 //! Random histories of several processes with several threads each, and what none of them may show.
 
 use std::fmt::Write as _;
+use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::thread;
+use std::time::Duration;
 
 use parking_lot::RwLock;
 
 use super::tests::{NOW, Process, ROOMY, entry, folder, fresh, key, prefixed, tagged};
 use super::{Bounds, Found, Lasting, Selector};
 use crate::disk::Ticket;
-use crate::disk::vfs::Armed;
+use crate::disk::vfs::{Armed, Failure, Operation};
 use crate::field::lines::Fields;
 use crate::policy::{Freshness, State};
 use crate::stats::count;
@@ -121,13 +123,19 @@ impl History {
         self.puts.iter().find(|put| put.version == version).expect("what is read was put")
     }
 
+    /// How many of the puts were surely counted on the disk.
+    fn written_puts(&self) -> u64 {
+        self.puts.iter().filter(|put| self.written(put).is_some()).count() as u64
+    }
+
     /// By when it was surely written, or held back for good.
     fn written(&self, put: &Put) -> Option<u64> {
         let flushes = self.flushes.iter().filter(|flush| flush.by == put.by && flush.begin > put.end);
         flushes.map(|flush| flush.end).min()
     }
 
-    fn check(&self) {
+    /// That nothing has come back that was removed, nor, unless the power has failed, what was put over.
+    fn check(&self, has_lost: bool) {
         for read in &self.reads {
             let put = self.put_of(read.version);
             for removal in &self.removals {
@@ -136,7 +144,7 @@ impl History {
                 let has_come_back = is_settled && removal.what.concerns(put) && (!is_soft || read.is_fresh);
                 assert!(!has_come_back, "{put:?} has come back after {removal:?} in {read:?}");
             }
-            let Some(written) = self.written(put) else { continue };
+            let Some(written) = self.written(put).filter(|_| !has_lost) else { continue };
             for later in self.puts.iter().filter(|later| later.key == put.key && later.since > written) {
                 let is_known = self.written(later).is_some_and(|written| written < read.begin);
                 assert!(!is_known, "{put:?} has come back after {later:?} in {read:?}");
@@ -169,6 +177,8 @@ struct Driver<'a> {
     history: History,
     /// Purges that are not waited for yet.
     waiting: Vec<(What, u64, Ticket)>,
+    /// Whether anything may fail.
+    may_fail: bool,
 }
 
 impl Driver<'_> {
@@ -179,13 +189,20 @@ impl Driver<'_> {
                 35..80 => self.read(),
                 80..90 => self.purge(),
                 90..94 => self.delete(),
-                94..98 => self.flush(),
-                98 => self.settle(),
-                _ => self.begin_anew(),
+                94..99 => self.flush(),
+                99 if !self.may_fail => self.begin_anew(),
+                _ => self.settle(),
             }
         }
         self.settle();
         self.history
+    }
+
+    /// What has come of a ticket, if it is done.
+    fn settled(&self, ticket: &Ticket) -> Option<u64> {
+        let outcome = ticket.wait_for(Duration::from_secs(60)).expect("every ticket is settled");
+        assert!(outcome.is_ok() || self.may_fail, "{outcome:?}");
+        outcome.ok()
     }
 
     fn put(&mut self) {
@@ -219,7 +236,7 @@ impl Driver<'_> {
         let look = || tiers.get(&key, Fields::new(""), NOW).unwrap();
         let mut found = look();
         if matches!(found, Found::Nothing { .. }) {
-            tiers.load(&key, NOW).unwrap().wait().unwrap();
+            tiers.load(&key, NOW).and_then(|ticket| self.settled(&ticket));
             tiers.catch_up();
             found = look();
         }
@@ -261,16 +278,18 @@ impl Driver<'_> {
         let number = self.rng.u64(0..KEYS);
         let key = key(&path(number));
         let place = self.place.read();
-        place.0.tiers.load(&key, NOW).unwrap().wait().unwrap();
+        place.0.tiers.load(&key, NOW).and_then(|ticket| self.settled(&ticket));
         let begin = self.clock.tick();
         let (_, ticket) = place.0.tiers.delete(&key, Fields::new(""), NOW).unwrap();
-        ticket.unwrap().wait().unwrap();
-        self.history.removals.push(Removal { what: What::Key(number), begin, end: self.clock.tick() });
+        if self.settled(&ticket.unwrap()).is_some() {
+            self.history.removals.push(Removal { what: What::Key(number), begin, end: self.clock.tick() });
+        }
     }
 
     fn settle(&mut self) {
-        for (what, begin, ticket) in self.waiting.drain(..) {
-            self.history.purged += ticket.wait().unwrap();
+        for (what, begin, ticket) in mem::take(&mut self.waiting) {
+            let Some(purged) = self.settled(&ticket) else { continue };
+            self.history.purged += purged;
             self.history.removals.push(Removal { what, begin, end: self.clock.tick() });
         }
     }
@@ -278,7 +297,9 @@ impl Driver<'_> {
     fn flush(&mut self) {
         let place = self.place.read();
         let begin = self.clock.tick();
-        place.0.flush();
+        if self.settled(&place.0.tiers.flush().unwrap()).is_none() {
+            return;
+        }
         self.history.flushes.push(Flush { by: (self.number, place.1), begin, end: self.clock.tick() });
     }
 
@@ -295,30 +316,46 @@ impl Driver<'_> {
     }
 }
 
-fn run(seed: u64, max_bytes: u64, steps: u32) -> (History, u64) {
-    let folder = folder();
-    let _unsynced = Armed::new(folder.path());
-    let open = || Process::bounded(&folder, BOUNDS, max_bytes);
-    let places: Vec<Place> = (0..PROCESSES).map(|_| RwLock::new((open(), 0))).collect();
-    let clock = Clock::default();
+/// Has all threads of all processes take so many steps.
+fn drive(
+    seed: u64,
+    steps: u32,
+    clock: &Clock,
+    places: &[Place],
+    open: &(dyn Fn() -> Process + Sync),
+    may_fail: bool,
+) -> History {
     let mut history = History::default();
     thread::scope(|scope| {
         let drivers: Vec<_> = (0..PROCESSES * THREADS)
             .map(|number| {
                 let driver = Driver {
                     rng: fastrand::Rng::with_seed(seed * 100 + number as u64),
-                    clock: &clock,
+                    clock,
                     place: &places[number % PROCESSES],
                     number: number % PROCESSES,
-                    open: &open,
+                    open,
                     history: History::default(),
                     waiting: Vec::new(),
+                    may_fail,
                 };
                 scope.spawn(move || driver.run(steps))
             })
             .collect();
-        drivers.into_iter().for_each(|driver| history.add(driver.join().unwrap()));
+        for driver in drivers {
+            history.add(driver.join().unwrap());
+        }
     });
+    history
+}
+
+/// A history without failures; with it how much was purged according to the file.
+fn run(seed: u64, max_bytes: u64, steps: u32) -> (History, u64) {
+    let folder = folder();
+    let _unsynced = Armed::new(folder.path());
+    let open = || Process::bounded(&folder, BOUNDS, max_bytes);
+    let places: Vec<Place> = (0..PROCESSES).map(|_| RwLock::new((open(), 0))).collect();
+    let history = drive(seed, steps, &Clock::default(), &places, &open, false);
     for place in &places {
         place.read().0.flush();
     }
@@ -350,8 +387,61 @@ fn run(seed: u64, max_bytes: u64, steps: u32) -> (History, u64) {
 fn no_history_of_several_processes_shows_what_was_removed_or_put_over() {
     for seed in 0..6 {
         let (history, purged) = run(seed, ROOMY, 300);
-        history.check();
+        history.check(false);
         assert_eq!(purged, history.purged, "purged by all processes");
         assert!(history.reads.len() > 200 && history.removals.len() > 100, "much has happened");
+    }
+}
+
+#[test]
+fn no_history_in_a_narrow_file_shows_what_was_removed_or_put_over() {
+    for seed in 100..103 {
+        let (history, purged) = run(seed, 30 * 4_096, 300);
+        history.check(false);
+        assert_eq!(purged, history.purged, "purged by all processes");
+    }
+}
+
+/// A history that fails after so many changes on the disk, and what is there then.
+fn fail(seed: u64, failure: Failure, has_lost: bool) {
+    let folder = folder();
+    let armed = Armed::new(folder.path());
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let open = || Process::bounded(&folder, BOUNDS, ROOMY);
+    let places: Vec<Place> = (0..PROCESSES).map(|_| RwLock::new((open(), 0))).collect();
+    let clock = Clock::default();
+    armed.fail(Operation::changes, rng.u64(200..2_000), failure);
+    let mut history = drive(seed, 80, &clock, &places, &open, true);
+    drop(places);
+    armed.wait_closed();
+    if has_lost {
+        armed.lose(&mut rng);
+    }
+    armed.mend();
+    let again = vec![RwLock::new((open(), 1))];
+    let mut driver = Driver {
+        rng,
+        clock: &clock,
+        place: &again[0],
+        number: 0,
+        open: &open,
+        history: History::default(),
+        waiting: Vec::new(),
+        may_fail: false,
+    };
+    for _ in 0..3 * KEYS {
+        driver.read();
+    }
+    assert!(history.written_puts() <= again[0].read().0.tiers.totals().unwrap().stats().puts || has_lost);
+    history.add(driver.history);
+    history.check(has_lost);
+    assert_eq!(again[0].read().0.fault(), None);
+}
+
+#[test]
+fn no_history_that_fails_anywhere_shows_what_was_removed_before() {
+    for seed in 0..12 {
+        fail(seed, Failure::Crash, seed % 2 == 1);
+        fail(seed, Failure::Error, false);
     }
 }
