@@ -218,6 +218,12 @@ impl Disk {
         self.common.shared.end_election(variant);
     }
 
+    /// Has whoever is alone with the database next take it for damaged.
+    #[cfg(test)]
+    pub(crate) fn note_damage(&self) {
+        self.common.shared.note_damage();
+    }
+
     /// Why nothing is read or written, where that is so.
     pub(crate) fn fault(&self) -> Option<Fault> {
         self.common.fault()

@@ -2,13 +2,14 @@
 
 use std::fmt::Write as _;
 use std::mem;
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::thread;
 use std::time::Duration;
 
 use parking_lot::RwLock;
 
-use super::tests::{NOW, Process, ROOMY, entry, folder, fresh, key, prefixed, tagged};
+use super::tests::{NOW, Process, ROOMY, entry, folder, fresh, key, names_in, prefixed, tagged};
 use super::{Bounds, Found, Lasting, Selector};
 use crate::disk::Ticket;
 use crate::disk::vfs::{Armed, Failure, Operation};
@@ -200,7 +201,7 @@ impl Driver<'_> {
 
     /// What has come of a ticket, if it is done.
     fn settled(&self, ticket: &Ticket) -> Option<u64> {
-        let outcome = ticket.wait_for(Duration::from_secs(60)).expect("every ticket is settled");
+        let outcome = ticket.wait_for(Duration::from_mins(1)).expect("every ticket is settled");
         assert!(outcome.is_ok() || self.may_fail, "{outcome:?}");
         outcome.ok()
     }
@@ -418,7 +419,7 @@ fn fail(seed: u64, failure: Failure, has_lost: bool) {
         armed.lose(&mut rng);
     }
     armed.mend();
-    let again = vec![RwLock::new((open(), 1))];
+    let again = [RwLock::new((open(), 1))];
     let mut driver = Driver {
         rng,
         clock: &clock,
@@ -444,4 +445,61 @@ fn no_history_that_fails_anywhere_shows_what_was_removed_before() {
         fail(seed, Failure::Crash, seed % 2 == 1);
         fail(seed, Failure::Error, false);
     }
+}
+
+/// Processes that come and go at the same time, each of which looks for what the one before it in its place has left.
+fn come_and_go(is_damaged: bool) {
+    const TIMES: u64 = 24;
+    const PLACES: usize = 3;
+    let folder = folder();
+    let _unsynced = Armed::new(folder.path());
+    let together = Barrier::new(PLACES);
+    let come = |place: u64| {
+        let mut rng = fastrand::Rng::with_seed(place);
+        let (left, removed) = (format!("/{place}/left"), format!("/{place}/removed"));
+        for time in 0..TIMES {
+            let process = Process::open(&folder);
+            assert_eq!(process.fault(), None, "{place}, {time}");
+            let (before, found) = (time.checked_sub(1).map(|time| body(place, time)), process.get(&left));
+            assert!(found == before || is_damaged && found.is_none(), "{place}, {time}: {found:?}");
+            assert_eq!(process.get(&removed), None, "{place}, {time}");
+            process.put(&left, &body(place, time), &[], fresh());
+            process.put(&removed, "removed", &["t"], fresh());
+            process.purge(&What::Key(0).selector()).unwrap();
+            process.purge(&tagged("t")).unwrap();
+            if is_damaged && rng.u8(0..4) == 0 {
+                process.tiers.disk().unwrap().note_damage();
+            }
+            // Now and then all go and come together.
+            let all_go = time % 3 == 2;
+            if all_go || rng.bool() {
+                process.end()
+            } else {
+                drop(process)
+            }
+            if all_go {
+                together.wait();
+            }
+        }
+    };
+    thread::scope(|scope| {
+        for place in 0..PLACES as u64 {
+            scope.spawn({
+                let come = &come;
+                move || come(place)
+            });
+        }
+    });
+    let aside = names_in(&folder).iter().any(|name| name.contains(".db.damaged-"));
+    assert_eq!(aside, is_damaged);
+}
+
+#[test]
+fn processes_that_come_and_go_at_the_same_time_find_what_was_left() {
+    come_and_go(false);
+}
+
+#[test]
+fn processes_that_come_and_go_while_files_are_set_aside_are_all_served() {
+    come_and_go(true);
 }
