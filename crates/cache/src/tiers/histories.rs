@@ -473,9 +473,9 @@ fn come_and_go(is_damaged: bool) {
             // Now and then all go and come together.
             let all_go = time % 3 == 2;
             if all_go || rng.bool() {
-                process.end()
+                process.end();
             } else {
-                drop(process)
+                drop(process);
             }
             if all_go {
                 together.wait();

@@ -400,6 +400,49 @@ fn a_purge_of_nothing_does_not_hide_the_purges_of_others() {
 }
 
 #[test]
+fn who_has_missed_more_purges_than_are_remembered_serves_nothing_from_before() {
+    let folder = folder();
+    let (one, other) = (Process::open(&folder), Process::open(&folder));
+    for path in ["/a", "/b"] {
+        one.put(path, "a", &["0"], fresh());
+    }
+    one.flush();
+    assert_eq!((other.get("/a").as_deref(), other.get("/b").as_deref()), (Some("a"), Some("a")));
+    let before = other.tiers.sequence();
+    let tags = (0..5_000).map(|tag| tag.to_string()).collect();
+    assert_eq!(one.purge(&Selector { tags, ..Selector::default() }), Ok(2));
+    assert_eq!(other.in_memory("/a"), None);
+    assert_eq!(other.put_since(before, "/c", "c", &[], fresh()), Err(NotStored::Fenced));
+    other.put("/d", "d", &["0"], fresh());
+    other.flush();
+    assert_eq!((one.get("/b"), one.get("/d").as_deref()), (None, Some("d")));
+}
+
+#[test]
+fn every_ticket_is_settled_whenever_the_process_lets_go() {
+    let folder = folder();
+    for round in 0..10 {
+        let process = Process::open(&folder);
+        let tickets: Vec<_> = (0..40)
+            .flat_map(|number| {
+                process.put(&format!("/{number}"), "a", &["t"], fresh());
+                let purge = match process.tiers.purge(&tagged("t"), NOW) {
+                    Lasting::Soon(ticket) => Some(ticket),
+                    Lasting::Now(_) => None,
+                };
+                let end = (number == 20 && round % 2 == 0).then(|| process.tiers.end()).flatten();
+                [purge, process.tiers.load(&key("/1"), NOW), process.tiers.flush(), end]
+            })
+            .flatten()
+            .collect();
+        drop(process);
+        for ticket in tickets {
+            assert!(ticket.wait_for(Duration::from_mins(1)).is_some());
+        }
+    }
+}
+
+#[test]
 fn a_write_that_waits_is_held_back_by_a_purge_of_another_process() {
     let folder = folder();
     let (one, other) = (Process::open(&folder), Process::open(&folder));
