@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: runs every table, or those that are named, and writes what they come to.
  *
- *     npm run bench -- [--quick] [--traces FOLDER] [TABLE…]
+ *     npm run bench -- [--quick] [--traces FOLDER] [--sqlite-node FILE] [TABLE…]
  */
 import { main, step } from "../scripts/run.mjs"
 import { installRivals } from "./lib/install.mjs"

@@ -7,5 +7,6 @@ export const TABLES = {
   http: () => import("./tables/http/table.mjs"),
   "hit-ratio": () => import("./tables/hit-ratio/table.mjs"),
   core: () => import("./tables/core/table.mjs"),
+  storage: () => import("./tables/storage/table.mjs"),
   elections: () => import("./tables/elections/table.mjs"),
 }

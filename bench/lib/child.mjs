@@ -7,10 +7,10 @@ const MAIN = fileURLToPath(new URL("child-main.mjs", import.meta.url))
 /** A million entries in JavaScript's heap need more room than it has by itself on a small machine. */
 const FLAGS = ["--expose-gc", "--max-old-space-size=8192"]
 
-/** Runs the default export of a module there. @returns what that resolves to */
-export function inChild(module, input) {
+/** Runs the default export of a module there, by another Node where one is named. @returns what that resolves to */
+export function inChild(module, input, { node = process.execPath } = {}) {
   return new Promise((resolve, reject) => {
-    const child = fork(MAIN, { execArgv: FLAGS, serialization: "advanced" })
+    const child = fork(MAIN, { execPath: node, execArgv: FLAGS, serialization: "advanced" })
     const stop = () => {
       child.kill("SIGTERM")
       process.exit(143)

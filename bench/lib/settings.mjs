@@ -7,7 +7,11 @@ import { ROOT } from "../../scripts/run.mjs"
 const ROUNDS = 7
 const QUICK_ROUNDS = 3
 
-const OPTIONS = { quick: { type: "boolean", default: false }, traces: { type: "string" } }
+const OPTIONS = {
+  quick: { type: "boolean", default: false },
+  traces: { type: "string" },
+  "sqlite-node": { type: "string" },
+}
 
 /** @throws Error for a table that there is not */
 export function readSettings(args, known) {
@@ -20,5 +24,6 @@ export function readSettings(args, known) {
     quick: values.quick,
     rounds: values.quick ? QUICK_ROUNDS : ROUNDS,
     traces: values.traces ?? process.env.BENCH_TRACES ?? join(ROOT, "../shared/traces"),
+    sqliteNode: values["sqlite-node"] ?? process.env.BENCH_SQLITE_NODE,
   }
 }

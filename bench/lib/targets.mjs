@@ -21,6 +21,8 @@ export const TARGETS = {
   purge: atMost(1.5, "purge of 10,000 of 1,000,000 by tag, against 10,000 of 20,000"),
   threads: atLeast(1.6, "reads per second of two threads, against one"),
   http: atLeast(0.9, "hits per second over HTTP, against the constant handler"),
+  "disk-hit": atMost(1.1, "hit in memory with a disk under it, against one without"),
+  start: atMost(1_000, "milliseconds until the first hit of a process, 1,000,000 entries on the disk"),
   lru: atLeast(0, "hit ratio, points above lru-cache's"),
   "s3-fifo": atLeast(-1, "hit ratio, points above S3-FIFO's own"),
 }

@@ -1,0 +1,16 @@
+/** Fills a folder, for processes that begin with it. */
+import { OURS, open } from "./contestants.mjs"
+import { bytesIn } from "./folders.mjs"
+import { fill } from "./world.mjs"
+
+/** @returns what the folder takes, and how long filling it took */
+export default async function fixture({ name, folder, entries, bytes }) {
+  const contestant = await open(name, { folder })
+  const began = performance.now()
+  await fill(contestant, entries, bytes)
+  const seconds = (performance.now() - began) / 1_000
+  if (name === OURS && (await contestant.held()) !== entries)
+    throw new Error("Some entries were not written.")
+  await contestant.close()
+  return { seconds, bytes: await bytesIn(folder) }
+}

@@ -1,0 +1,2 @@
+/** Bytes of a body where one call after the other is timed. */
+export const BYTES = 2_048
