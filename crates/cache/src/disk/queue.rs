@@ -68,6 +68,8 @@ pub(super) struct Queue {
 struct Inner {
     work: VecDeque<Work>,
     bytes: usize,
+    /// How much of the work somebody waits for.
+    urgent: usize,
     dropped: u64,
     /// Nothing more is taken.
     has_ended: bool,
@@ -94,6 +96,7 @@ impl Queue {
             return;
         }
         inner.bytes += work.bytes();
+        inner.urgent += usize::from(work.is_urgent());
         if let Some((key, _)) = work.entry() {
             *inner.keys.entry(self.hasher.hash_one(key)).or_default() += 1;
         }
@@ -102,7 +105,10 @@ impl Queue {
         if inner.bytes > self.most_bytes {
             self.collapse(&mut inner);
         }
-        self.news.notify_one();
+        // Whoever waits for more is left to sleep until there is enough of it: to be woken by every put costs each of them a switch.
+        if inner.work.len() == 1 || !inner.is_for_more() {
+            self.news.notify_one();
+        }
     }
 
     /// Waits for work, and takes what is to be done together: puts, with whatever else ends them.
@@ -127,6 +133,7 @@ impl Queue {
         let taken: Vec<_> = inner.work.drain(..count).collect();
         inner.bytes -= taken.iter().map(Work::bytes).sum::<usize>();
         inner.first_put = inner.first_put.saturating_sub(count);
+        inner.urgent -= taken.iter().filter(|work| work.is_urgent()).count();
         taken
     }
 
@@ -150,7 +157,8 @@ impl Queue {
         }
         inner.work.push_back(Work::Clear);
         inner.work.extend(rest);
-        (inner.bytes, inner.first_put, inner.is_to_clear) = (0, 0, true);
+        (inner.bytes, inner.first_put, inner.urgent) = (0, 0, inner.work.len());
+        inner.is_to_clear = true;
     }
 
     fn release(&self, inner: &mut Inner, work: &Work) {
@@ -194,9 +202,7 @@ impl Inner {
 
     /// Whether nobody waits for what there is, and there is not enough of it yet.
     fn is_for_more(&self) -> bool {
-        self.work.len() < MOST_TOGETHER
-            && self.bytes < MOST_TOGETHER_BYTES
-            && self.work.iter().all(|work| matches!(work, Work::Put(..) | Work::Retire(..)))
+        self.work.len() < MOST_TOGETHER && self.bytes < MOST_TOGETHER_BYTES && self.urgent == 0
     }
 }
 
@@ -207,6 +213,10 @@ impl Work {
             return;
         };
         ticket.settle(Err(Fault::new("the cache is closed")));
+    }
+
+    fn is_urgent(&self) -> bool {
+        !matches!(self, Self::Put(..) | Self::Retire(..))
     }
 
     fn bytes(&self) -> usize {
