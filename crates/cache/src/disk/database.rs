@@ -16,6 +16,9 @@ const APPLICATION: i32 = 0x4c59_4341;
 /// The version of the format that this code reads and writes.
 const FORMAT: i32 = 1;
 
+/// Kilobytes of pages that the writer keeps at hand: a transaction that changes more pages than these writes some of them twice.
+const WRITER_CACHE: i32 = 16 * 1_024;
+
 /// How long a process waits for another that is writing.
 const BUSY: Duration = Duration::from_secs(10);
 
@@ -150,8 +153,9 @@ pub(super) fn connect(path: &Path, usage: Use) -> rusqlite::Result<Connection> {
         "PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY; PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF; \
          PRAGMA journal_size_limit = 8388608;",
     )?;
-    if usage == Use::Read {
-        connection.pragma_update(None, "query_only", true)?;
+    match usage {
+        Use::Read => connection.pragma_update(None, "query_only", true)?,
+        Use::Write => connection.pragma_update(None, "cache_size", -WRITER_CACHE)?,
     }
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)

@@ -128,6 +128,7 @@ impl Writer {
         // Nobody else purges anything from here on until this is written.
         common.heed(&transaction)?;
         let (mut marks, mut changed, mut evicted, mut unwritten) = (Vec::new(), Vec::new(), 0, 0);
+        let mut pages = None;
         for work in together {
             if let Some((key, variant)) = work.entry() {
                 // Another process may have it in memory although it is not on the disk.
@@ -136,7 +137,7 @@ impl Writer {
             match work {
                 Work::Put(kept, since) if common.passes(kept, *since) => {
                     writes::remove_variant(&transaction, &kept.variant, i64::MAX)?;
-                    let room = writes::make_room(&transaction, common.bound, kept)?;
+                    let room = writes::make_room(&transaction, common.bound, kept, &mut pages)?;
                     evicted += room.evicted;
                     if room.is_enough {
                         writes::insert(&transaction, kept)?;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use rusqlite::{OptionalExtension as _, Transaction, params, params_from_iter};
 
 use super::mark::{Mark, Purge};
-use super::reads;
+use super::reads::{self, Pages};
 use super::row::{COLUMNS, Kept};
 use crate::field::origin;
 use crate::key::Digest;
@@ -71,17 +71,30 @@ pub(super) fn expire(transaction: &Transaction<'_>, now: i64, most: u32) -> rusq
     Ok(due.len())
 }
 
-/// Removes what was put first until an entry has room, and the database takes no more than `bound` bytes with it.
-pub(super) fn make_room(transaction: &Transaction<'_>, bound: u64, kept: &Kept) -> rusqlite::Result<Room> {
+/// Removes what was put first until an entry has room, and the database takes no more than `bound` bytes with it. What room there is at least is
+/// told from one entry to the next of a transaction.
+pub(super) fn make_room(
+    transaction: &Transaction<'_>,
+    bound: u64,
+    kept: &Kept,
+    known: &mut Option<Pages>,
+) -> rusqlite::Result<Room> {
     let mut evicted = 0;
     loop {
-        let pages = reads::pages(transaction)?;
+        let (pages, is_exact) = match known.take() {
+            Some(pages) => (pages, false),
+            None => (reads::pages(transaction)?, true),
+        };
         let needed = kept.most_bytes(pages.size).div_ceil(pages.size);
         if needed > most_entry_pages(bound, pages.size) {
             return Ok(Room { is_enough: false, evicted });
         }
         if pages.used() + needed <= bound / pages.size {
+            *known = Some(Pages { all: pages.all + needed, ..pages });
             return Ok(Room { is_enough: true, evicted });
+        }
+        if !is_exact {
+            continue;
         }
         if !remove_oldest(transaction)? {
             return Ok(Room { is_enough: false, evicted });
@@ -178,12 +191,17 @@ pub(super) fn purge(transaction: &Transaction<'_>, purges: &[Purge]) -> rusqlite
 
 /// Removes an entry, or makes it stale. Returns 1 if it was live.
 fn apply(transaction: &Transaction<'_>, id: i64, soft: bool, at: i64) -> rusqlite::Result<u64> {
+    if !soft {
+        // What becomes of it does not depend on what it is: that need not be read.
+        let is_live = remove_id(transaction, id)?.is_some_and(|deadline| deadline > at);
+        return Ok(is_live.into());
+    }
     let select = format!("SELECT {COLUMNS} FROM entries WHERE id = ?1");
     let kept = transaction.prepare_cached(&select)?.query_row([id], Kept::read).optional()?.flatten();
     let is_live = kept.as_ref().is_some_and(|kept| kept.times.state(at) != State::Expired);
-    match kept.filter(|_| soft) {
+    match kept {
         Some(kept) => make_stale(transaction, id, kept, at)?,
-        None => remove_id(transaction, id)?,
+        None => drop(remove_id(transaction, id)?),
     }
     Ok(is_live.into())
 }
@@ -239,7 +257,7 @@ fn with_prefix(transaction: &Transaction<'_>, prefix: &str) -> rusqlite::Result<
 fn make_stale(transaction: &Transaction<'_>, id: i64, kept: Kept, at: i64) -> rusqlite::Result<()> {
     let times = kept.times.stale_from(at);
     if times.state(at) == State::Expired {
-        return remove_id(transaction, id);
+        return remove_id(transaction, id).map(drop);
     }
     let kept = Kept { times, ..kept };
     let update = "UPDATE entries SET lifetime = ?2, deadline = ?3, checksum = ?4 WHERE id = ?1";
@@ -249,10 +267,16 @@ fn make_stale(transaction: &Transaction<'_>, id: i64, kept: Kept, at: i64) -> ru
     Ok(())
 }
 
-fn remove_id(transaction: &Transaction<'_>, id: i64) -> rusqlite::Result<()> {
-    let select = "SELECT id, tags FROM entries WHERE id = ?1";
-    let found = transaction.prepare_cached(select)?.query_row([id], found).optional()?;
-    found.map_or(Ok(()), |found| remove(transaction, &found))
+/// Removes an entry, if it is there, and tells its deadline.
+fn remove_id(transaction: &Transaction<'_>, id: i64) -> rusqlite::Result<Option<i64>> {
+    let select = "SELECT id, tags, deadline FROM entries WHERE id = ?1";
+    let read = |row: &rusqlite::Row<'_>| Ok((found(row)?, row.get(2)?));
+    let Some((found, deadline)) = transaction.prepare_cached(select)?.query_row([id], read).optional()?
+    else {
+        return Ok(None);
+    };
+    remove(transaction, &found)?;
+    Ok(Some(deadline))
 }
 
 fn remove(transaction: &Transaction<'_>, Found { id, tags }: &Found) -> rusqlite::Result<()> {
