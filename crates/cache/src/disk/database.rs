@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, OpenFlags};
 
@@ -157,6 +158,8 @@ pub(super) fn connect(path: &Path, usage: Use) -> rusqlite::Result<Connection> {
         Use::Read => connection.pragma_update(None, "query_only", true)?,
         Use::Write => connection.pragma_update(None, "cache_size", -WRITER_CACHE)?,
     }
+    // Else a statement may be compiled anew for every value, which takes longer than reading an entry.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
 }

@@ -41,7 +41,8 @@ pub(super) fn purges_after(
 pub(super) fn sequence(connection: &Connection) -> rusqlite::Result<u64> {
     // What AUTOINCREMENT has given out, be the row gone or not.
     let last = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'purges'";
-    connection.query_row(last, [], |row| row.get::<_, i64>(0)).map(|sequence| sequence as u64)
+    let sequence = connection.prepare_cached(last)?.query_row([], |row| row.get::<_, i64>(0))?;
+    Ok(sequence as u64)
 }
 
 /// Every counter; one that is no number is 0.
