@@ -1,9 +1,8 @@
 /** Fills a folder, for processes that begin with it. */
 import { OURS, open } from "./contestants.mjs"
-import { bytesIn } from "./folders.mjs"
 import { fill } from "./world.mjs"
 
-/** @returns what the folder takes, and how long filling it took */
+/** @returns how many seconds that took */
 export default async function fixture({ name, folder, entries, bytes }) {
   const contestant = await open(name, { folder })
   const began = performance.now()
@@ -12,5 +11,5 @@ export default async function fixture({ name, folder, entries, bytes }) {
   if (name === OURS && (await contestant.held()) !== entries)
     throw new Error("Some entries were not written.")
   await contestant.close()
-  return { seconds, bytes: await bytesIn(folder) }
+  return seconds
 }

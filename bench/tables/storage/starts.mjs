@@ -2,7 +2,7 @@
 import { mkdir } from "node:fs/promises"
 import { join } from "node:path"
 import { inChild } from "../../lib/child.mjs"
-import { inFolder } from "./folders.mjs"
+import { bytesIn, inFolder } from "./folders.mjs"
 import { walk } from "./world.mjs"
 
 const FIXTURE = new URL("fixture.mjs", import.meta.url)
@@ -18,7 +18,9 @@ export function startsOf(contestants, rounds) {
       const own = join(folder, String(at))
       await mkdir(own)
       const input = { name: contestant.name, folder: own, entries: contestant.entries, bytes: BYTES }
-      fixtures.push({ ...contestant, ...input, ...(await inChild(FIXTURE, input, contestant)), ms: [] })
+      const seconds = await inChild(FIXTURE, input, contestant)
+      // Some files go with the process.
+      fixtures.push({ ...contestant, ...input, seconds, bytes: await bytesIn(own), ms: [] })
     }
     const numbers = walk(Math.min(...contestants.map(({ entries }) => entries)))
     for (let round = 0; round < rounds; round++) {
