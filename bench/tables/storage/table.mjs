@@ -13,7 +13,7 @@ const CONTEST = new URL("contest.mjs", import.meta.url)
 const PURGES = new URL("purges.mjs", import.meta.url)
 
 const LONG = {
-  timing: { warmUpMs: 300, roundMs: 60 },
+  timing: { warmUpMs: 300, roundMs: 150 },
   entries: 20_000,
   purge: { removed: 10_000, held: 100_000 },
   start: { most: 1_000_000, beside: 100_000 },
