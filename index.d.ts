@@ -250,6 +250,8 @@ export interface CacheDiskInspection {
   evictions: number
   /** Puts that this process has not written, because too many waited or one was too large. They are in memory all the same. */
   droppedWrites: number
+  /** Where the file is now that was there when this process opened the folder, if it was damaged, or `null`. */
+  setAside: string | null
   /** Why nothing is read or written any longer, or `null`. Memory goes on, and purges reject. */
   fault: string | null
 }
@@ -504,7 +506,7 @@ export interface CacheModule extends AsyncDisposable {
 
   /**
    * Gives this declaration up. Entries and counters are freed when no declaration of the identity is left open. What is to be on disk is there
-   * once it resolves; it rejects with an `Error` of code `LAYERON_STORAGE_FAILED` where it cannot be.
+   * once it resolves, where the disk can be written to.
    */
   close(): Promise<void>
 }

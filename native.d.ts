@@ -42,8 +42,8 @@ export declare class BindingCache {
   purge(selector: BindingSelector, now: number): number
   /** What has come of a ticket: a number of entries, or [`PENDING`]. Throws with code `disk-fault` where it is that it could not be done. */
   settled(ticket: number): number
-  /** What is wrong with the disk, to the first who asks since it is. */
-  takeFault(): string | null
+  /** What there is to warn of about the disk, each to the first who asks. */
+  takeWarning(): string | null
   /** Removes some expired entries. Tells whether there are more. */
   sweep(now: number): boolean
   /** Whether a rule covers a request, or would cover a GET of its URL where it changes something; or what is wanted to tell. */
@@ -126,6 +126,7 @@ export interface BindingDisk {
   maxBytes: number
   evictions: number
   dropped: number
+  setAside?: string
   fault?: string
 }
 

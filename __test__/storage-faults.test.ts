@@ -129,6 +129,20 @@ test("what is prepared is found", async () => {
   expect(warnings()).toEqual([])
 })
 
+test("a file of another cache than its name says is set aside, and a new one begun", async () => {
+  const folder = newFolder()
+  const other = declared({ name: "other", storage: { path: folder } })
+  await other.close()
+  copyFileSync(fileIn(prepared), fileIn(folder))
+  const module = declared({ name: "other", storage: { path: folder } })
+  await expectWorks(module)
+  const [aside] = damagedIn(folder)
+  expect((await diskOf(module)).setAside).toBe(join(folder, aside as string))
+  expect(warnings()).toEqual([
+    [FAILED, expect.stringContaining(`set aside as ${join(folder, aside as string)}`)],
+  ])
+})
+
 describe("a file that was cut off", () => {
   // One byte is what a file has in some file systems that has none.
   test.each([0, 1])("to %i bytes is begun anew", async (length) => {
@@ -165,7 +179,11 @@ describe("a file that was cut off", () => {
         await again.close()
         expect(damagedIn(folder)).toEqual(aside)
       }
-      expect(warnings()).toEqual([])
+      const anew = [
+        FAILED,
+        expect.stringMatching(/ begins anew on disk: .*, and set aside as .*\.db\.damaged-/),
+      ]
+      expect(warnings()).toEqual([...lengths].map(() => anew))
     })
   })
 })
@@ -246,12 +264,15 @@ describe("a file of which a byte was changed", () => {
     await expectFailed(() => module.purge({ everything: true }), /malformed/)
     expect(await module.match(url("/new"))).toBeUndefined()
     await eventually(warnings, ({ length }) => length > 0)
-    await expectFailed(() => module.close(), /malformed/)
+    await module.close()
     const again = openIn(folder)
     expect(await countWhole(again)).toBe(0)
     await expectWorks(again)
     expect(damagedIn(folder)).toHaveLength(1)
-    expect(warnings()).toEqual([[FAILED, expect.stringMatching(/default\/shop .*malformed/)]])
+    expect(warnings()).toEqual([
+      [FAILED, expect.stringMatching(/default\/shop .*malformed/)],
+      [FAILED, expect.stringContaining(` set aside as ${join(folder, damagedIn(folder)[0]!)}`)],
+    ])
   })
 })
 
@@ -344,16 +365,6 @@ describe("a file that cannot be used leaves the cache in memory alone, and says 
       return []
     }
   }
-
-  test("one of another cache", async () => {
-    const folder = newFolder()
-    const other = declared({ name: "other", storage: { path: folder } })
-    await other.close()
-    const file = fileIn(folder)
-    copyFileSync(fileIn(prepared), file)
-    const module = declared({ name: "other", storage: { path: folder } })
-    await expectMemoryAlone(module, folder, /\.db: belongs to the cache default\/shop/)
-  })
 
   test("and can be used as soon as that has changed", async () => {
     const path = newPath()

@@ -193,10 +193,10 @@ impl BindingCache {
         }
     }
 
-    /// What is wrong with the disk, to the first who asks since it is.
+    /// What there is to warn of about the disk, each to the first who asks.
     #[napi]
-    pub fn take_fault(&self) -> Option<String> {
-        self.core.borrow_mut().cache.as_ref().and_then(Cache::take_fault)
+    pub fn take_warning(&self) -> Option<String> {
+        self.core.borrow_mut().cache.as_ref().and_then(Cache::take_warning)
     }
 
     /// Removes some expired entries. Tells whether there are more.

@@ -44,6 +44,7 @@ pub struct BindingDisk {
     pub max_bytes: f64,
     pub evictions: f64,
     pub dropped: f64,
+    pub set_aside: Option<String>,
     pub fault: Option<String>,
 }
 
@@ -100,13 +101,16 @@ impl From<Inspection> for BindingInspection {
 }
 
 impl From<DiskUsage> for BindingDisk {
-    fn from(DiskUsage { entries, bytes, max_bytes, evictions, dropped, fault }: DiskUsage) -> Self {
+    fn from(
+        DiskUsage { entries, bytes, max_bytes, evictions, dropped, set_aside, fault }: DiskUsage,
+    ) -> Self {
         Self {
             entries: number(entries),
             bytes: number(bytes),
             max_bytes: number(max_bytes),
             evictions: number(evictions),
             dropped: number(dropped),
+            set_aside,
             fault,
         }
     }

@@ -223,8 +223,8 @@ const DELETIONS: Record<number, "deleted" | "absent"> = {
 }
 
 function diskOf(path: string, disk: native.BindingDisk): NonNullable<CacheInspection["disk"]> {
-  const { entries, bytes, maxBytes, evictions, dropped, fault } = disk
-  return { path, entries, bytes, maxBytes, evictions, droppedWrites: dropped, fault: fault ?? null }
+  const { dropped, setAside, fault, ...seen } = disk
+  return { path, ...seen, droppedWrites: dropped, setAside: setAside ?? null, fault: fault ?? null }
 }
 
 /** A small answer comes as a string, a large one waits to be fetched. */

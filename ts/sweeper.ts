@@ -1,6 +1,6 @@
 import { clearInterval, setImmediate, setInterval } from "node:timers"
 import type { BindingCache } from "./native.js"
-import { warnOfFault } from "./warnings.js"
+import { warnOfDisk } from "./warnings.js"
 
 const INTERVAL_MS = 1_000
 
@@ -15,7 +15,7 @@ class Sweeper {
 
   /** Watches an instance until it is closed or collected. */
   watch(identity: string, cache: BindingCache): void {
-    warnOfFault(identity, cache.takeFault())
+    warnOfDisk(identity, cache.takeWarning())
     this.#watched.set(new WeakRef(cache), identity)
     this.#timer ??= setInterval(() => this.#sweep(), INTERVAL_MS).unref()
   }
@@ -28,7 +28,7 @@ class Sweeper {
       if (cache === undefined || cache.isClosed()) this.#watched.delete(reference)
       else {
         more = cache.sweep(now) || more
-        warnOfFault(identity, cache.takeFault())
+        warnOfDisk(identity, cache.takeWarning())
       }
     }
     if (more) setImmediate(() => this.#sweep()).unref()

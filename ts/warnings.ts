@@ -14,8 +14,8 @@ export function warnOfRefresh(identity: string, reason: string | undefined): voi
   })
 }
 
-/** Warns of what is wrong with the disk of an instance, if something is. The addon tells each instance's but once. */
-export function warnOfFault(identity: string, fault: string | null | undefined): void {
-  if (fault == null) return
-  process.emitWarning(`${identity} keeps nothing on disk: ${fault}`, { code: "LAYERON_STORAGE_FAILED" })
+/** Warns of what has become of the disk of an instance, if anything has. The addon tells each but once. */
+export function warnOfDisk(identity: string, warning: string | null | undefined): void {
+  if (warning == null) return
+  process.emitWarning(`${identity} ${warning}`, { code: "LAYERON_STORAGE_FAILED" })
 }

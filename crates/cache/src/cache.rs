@@ -261,11 +261,16 @@ impl Cache {
         self.instance.store.sweep(now, AT_ONCE)
     }
 
-    /// What is wrong with the disk, to the first who asks since it is.
-    pub fn take_fault(&self) -> Option<String> {
-        let Instance { store, is_fault_told, .. } = &*self.instance;
+    /// What there is to warn of about the disk, each to the first who asks.
+    pub fn take_warning(&self) -> Option<String> {
+        let Instance { store, warned, .. } = &*self.instance;
+        if let Some(path) = store.set_aside()
+            && !warned.set_aside.swap(true, SeqCst)
+        {
+            return Some(format!("begins anew on disk: what was there is damaged, and set aside as {path}"));
+        }
         let fault = store.fault()?;
-        (!is_fault_told.swap(true, SeqCst)).then(|| fault.to_string())
+        (!warned.fault.swap(true, SeqCst)).then(|| format!("keeps nothing on disk: {fault}"))
     }
 
     /// The documented counters.

@@ -21,10 +21,16 @@ pub(crate) struct Instance {
     storage: Storage,
     pub(crate) notes: Mutex<Notes>,
     pub(crate) flights: Arc<Flights>,
-    /// Whether somebody has been told what is wrong with the disk.
-    pub(crate) is_fault_told: AtomicBool,
+    pub(crate) warned: Warned,
     /// Leases held. Taken only under the registry's lock.
     leases: AtomicUsize,
+}
+
+/// What somebody has been warned of.
+#[derive(Debug, Default)]
+pub(crate) struct Warned {
+    pub(crate) set_aside: AtomicBool,
+    pub(crate) fault: AtomicBool,
 }
 
 /// The identity is open with another storage.
@@ -65,7 +71,7 @@ impl Lease {
                 storage: storage.clone(),
                 notes: Mutex::default(),
                 flights: Arc::default(),
-                is_fault_told: AtomicBool::new(false),
+                warned: Warned::default(),
                 leases: AtomicUsize::new(0),
             })
         });

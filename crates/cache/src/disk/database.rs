@@ -1,6 +1,6 @@
 //! The database file: opening it, and what stands in it. `docs/format.md` describes it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
@@ -52,22 +52,27 @@ pub(super) enum Use {
     Write,
 }
 
-/// Makes sure that there is a database of these terms, and returns the sequence of its purges. One that is damaged is set aside. For a
-/// process that is alone with it.
-pub(super) fn begin(files: &Files, identity: &str, max_bytes: u64, is_damaged: bool) -> Result<u64, Fault> {
+/// A database that has been begun or was there.
+pub(super) struct Begun {
+    /// Of its purges.
+    pub(super) sequence: u64,
+    /// Where one is now that was damaged.
+    pub(super) set_aside: Option<PathBuf>,
+}
+
+/// Makes sure that there is a database of these terms. One that is damaged is set aside. For a process that is alone with it.
+pub(super) fn begin(files: &Files, identity: &str, max_bytes: u64, is_damaged: bool) -> Result<Begun, Fault> {
     let fault = |error: std::io::Error| Fault::at(&files.database, error);
-    if is_damaged {
-        files.set_aside().map_err(fault)?;
-    }
+    let mut set_aside = is_damaged.then(|| files.set_aside()).transpose().map_err(fault)?;
     own(&files.database, &private_file(&files.database).and_then(|file| file.metadata()).map_err(fault)?)?;
-    match set_up(files, identity, max_bytes) {
-        Err(error) if is_damage(&error) => {
-            files.set_aside().map_err(fault)?;
-            private_file(&files.database).map_err(fault)?;
-            set_up(files, identity, max_bytes).map_err(|error| Fault::at(&files.database, error))
-        }
-        outcome => outcome.map_err(|error| Fault::at(&files.database, error)),
+    let mut outcome = set_up(files, identity, max_bytes);
+    if outcome.as_ref().is_err_and(is_damage) {
+        set_aside = Some(files.set_aside().map_err(fault)?);
+        private_file(&files.database).map_err(fault)?;
+        outcome = set_up(files, identity, max_bytes);
     }
+    let sequence = outcome.map_err(|error| Fault::at(&files.database, error))?;
+    Ok(Begun { sequence, set_aside })
 }
 
 /// Opens the database, or begins it where there is none.

@@ -73,6 +73,8 @@ pub struct DiskUsage {
     pub evictions: u64,
     /// Puts that were not written because too many waited.
     pub dropped: u64,
+    /// Where what was there before is now, if it was damaged when this process opened it.
+    pub set_aside: Option<String>,
     /// Why nothing is read or written, where that is so.
     pub fault: Option<String>,
 }
@@ -84,6 +86,7 @@ pub(crate) struct Disk {
     queue: Arc<Queue>,
     loads: Arc<Loads>,
     witness: Arc<Witness>,
+    set_aside: Option<String>,
 }
 
 /// By which a lookup finds out what other processes have purged, until the end.
@@ -153,9 +156,12 @@ impl Disk {
         shared: &Arc<Shared>,
         is_alone: bool,
     ) -> Result<Self, Fault> {
+        let mut set_aside = None;
         if is_alone {
-            shared.begin(database::begin(files, identity, options.max_bytes, shared.is_damaged())?);
+            let begun = database::begin(files, identity, options.max_bytes, shared.is_damaged())?;
+            shared.begin(begun.sequence);
             shared.settle()?;
+            set_aside = begun.set_aside.map(|path| path.display().to_string());
         }
         let at = |error: rusqlite::Error| Fault::at(&files.database, error);
         let connect = |usage| database::connect(&files.database, usage).map_err(at);
@@ -185,7 +191,7 @@ impl Disk {
             witness: Arc::clone(&witness),
         };
         named("writer").spawn(move || writer.run()).map_err(failed).inspect_err(|_| loads.end())?;
-        Ok(Self { common, queue, loads, witness })
+        Ok(Self { common, queue, loads, witness, set_aside })
     }
 
     /// Sees to it that the memory store knows of everything that other processes have purged. Costs one read of memory where there is nothing.
@@ -222,6 +228,11 @@ impl Disk {
     #[cfg(test)]
     pub(crate) fn note_damage(&self) {
         self.common.shared.note_damage();
+    }
+
+    /// Where what was there before is now, if it was damaged when it was opened.
+    pub(crate) fn set_aside(&self) -> Option<&str> {
+        self.set_aside.as_deref()
     }
 
     /// Why nothing is read or written, where that is so.
@@ -310,6 +321,7 @@ impl Disk {
             max_bytes: self.common.bound,
             evictions: self.common.evicted(),
             dropped: self.common.dropped() + self.queue.dropped(),
+            set_aside: self.set_aside.clone(),
             fault: fault.map(|fault| fault.to_string()),
         }
     }

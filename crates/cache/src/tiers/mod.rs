@@ -244,6 +244,11 @@ impl Tiers {
         self.disk().map(Disk::end)
     }
 
+    /// Where what the disk had before is now, if it was damaged when it was opened.
+    pub(crate) fn set_aside(&self) -> Option<&str> {
+        self.disk().and_then(Disk::set_aside)
+    }
+
     /// What is wrong with the disk.
     pub(crate) fn fault(&self) -> Option<Fault> {
         match self.disk.as_ref()? {
