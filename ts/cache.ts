@@ -78,9 +78,9 @@ class Cache implements CacheModule {
     const told = this.#dialogue.toldForMatch(given.names)
     const call = (text: string) => native.lookUp(this.#lookUp, byObject ? text : `:${text}`, given.vary, now)
     let outcome = this.#dialogue.ask<string | number>(request, told, "match() request", call)
-    if (outcome === native.WANTS_DISK) {
-      await this.#dialogue.loaded()
-      outcome = this.#dialogue.ask<string | number>(request, told, "match() request", call, true)
+    for (let attempt = 1; outcome === native.WANTS_DISK; attempt++) {
+      const asked = await this.#dialogue.loaded(attempt)
+      outcome = this.#dialogue.ask<string | number>(request, told, "match() request", call, asked)
     }
     const answer = answerOf(this.#binding, outcome)
     if (answer === undefined && byObject && outcome !== native.BYPASSED) {
@@ -110,9 +110,9 @@ class Cache implements CacheModule {
     const told = this.#dialogue.told(given.names)
     const call = (text: string) => this.#binding.delete(text, given.vary, now)
     let outcome = this.#dialogue.ask<number>(request, told, "delete() request", call)
-    if (outcome === native.WANTS_DISK) {
-      await this.#dialogue.loaded()
-      outcome = this.#dialogue.ask<number>(request, told, "delete() request", call, true)
+    for (let attempt = 1; outcome === native.WANTS_DISK; attempt++) {
+      const asked = await this.#dialogue.loaded(attempt)
+      outcome = this.#dialogue.ask<number>(request, told, "delete() request", call, asked)
     }
     await this.#dialogue.settled(native.takeNumber(), "a delete")
     if (this.#events.isHeard("delete")) {
@@ -177,9 +177,9 @@ class Cache implements CacheModule {
     const told = this.#dialogue.toldForMatch(names)
     const call = (text: string) => this.#binding.explain(text, vary, now)
     let found = this.#dialogue.ask<Explained>(request, told, "explain() request", call)
-    if (found === native.WANTS_DISK) {
-      await this.#dialogue.loaded()
-      found = this.#dialogue.ask<Explained>(request, told, "explain() request", call, true)
+    for (let attempt = 1; found === native.WANTS_DISK; attempt++) {
+      const asked = await this.#dialogue.loaded(attempt)
+      found = this.#dialogue.ask<Explained>(request, told, "explain() request", call, asked)
     }
     return explanationOf(found as native.BindingExplanation, this)
   }

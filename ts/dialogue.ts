@@ -12,6 +12,9 @@ const CONDITIONS = ["if-none-match", "range"]
 /** What a request may say on whether a stored response will do (RFC 9111, sections 5.2.1 and 5.4). */
 const DIRECTIVES = ["cache-control", "pragma"]
 
+/** How often what a call asks for is brought into memory, at most. */
+const MOST_LOADS = 8
+
 /** More names than this have been learned from responses that no longer matter. */
 const MOST_LEARNED = 64
 
@@ -88,11 +91,13 @@ export class Dialogue {
   }
 
   /**
-   * Waits until what a call has come to {@link native.WANTS_DISK} for is in memory. The caller then asks again by itself: what a call
-   * leaves has to be taken before anybody else makes one.
+   * Waits until what a call has come to {@link native.WANTS_DISK} for is in memory. The caller then asks again by itself, since what a call
+   * leaves has to be taken before anybody else makes one. Resolves to whether the disk has been `asked` then: not where something was brought,
+   * which a memory that is too small for all that is brought at a time may have lost again, unless that has happened often enough.
    */
-  async loaded(): Promise<void> {
-    await this.settled(native.takeNumber(), "what the disk has")
+  async loaded(attempt: number): Promise<boolean> {
+    const brought = await this.settled(native.takeNumber(), "what the disk has")
+    return brought === 0 || attempt >= MOST_LOADS
   }
 
   /** What comes of a ticket, where there is one. `what` names it in errors. */

@@ -74,10 +74,10 @@ class Wrapper<Rest extends unknown[]> {
     const now = Date.now()
     const call = (text: string) => native.serve(this.#binding, text, again, now)
     let outcome = this.#ask(request, call)
-    if (outcome === native.WANTS_DISK) {
-      await this.#dialogue.loaded()
+    for (let attempt = 1; outcome === native.WANTS_DISK; attempt++) {
+      const asked = await this.#dialogue.loaded(attempt)
       if (this.#dialogue.isClosed) return undefined
-      outcome = this.#ask(request, call, true)
+      outcome = this.#ask(request, call, asked)
     }
     const tell = again ? () => {} : (detail: EventDetail) => this.#surroundings.tell("match", request, detail)
     if (outcome >= 0) return this.#answer(request, rest, tell)
