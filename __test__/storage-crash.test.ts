@@ -125,7 +125,7 @@ class Lane {
   /** What a process reports until it is killed. */
   async #lines(): Promise<Line[]> {
     let text = ""
-    let left = this.#random.below(8) === 0 ? 0 : 1 + this.#random.below(400)
+    let left = this.#random.below(8) === 0 ? 0 : 1 + this.#random.below(250)
     const wait = this.#random.below(left === 0 ? 150 : 25)
     const kill = () => setTimeout(() => child.kill(), wait)
     const hear = (heard: string) => {
