@@ -42,6 +42,8 @@ export declare class BindingCache {
   purge(selector: BindingSelector, now: number): number
   /** What has come of a ticket: a number of entries, or [`PENDING`]. Throws with code `disk-fault` where it is that it could not be done. */
   settled(ticket: number): number
+  /** Waits no longer for what comes of a ticket. */
+  dropTicket(ticket: number): void
   /** What there is to warn of about the disk, each to the first who asks. */
   takeWarning(): string | null
   /** Removes some expired entries. Tells whether there are more. */

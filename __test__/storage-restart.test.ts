@@ -527,7 +527,8 @@ describe("what was removed stays so, even where the process is killed at that mo
 })
 
 test("more that is on disk is asked for at a time than memory has room for, and all of it is found", async () => {
-  const module = openIn(newPath(), { storage: { memory: { maxBytes: 20_000 } } })
+  const path = newPath()
+  const module = openIn(path, { storage: { path, memory: { maxBytes: 20_000 } } })
   const paths = Array.from({ length: 200 }, (_, n) => `/${n}`)
   for (const path of paths) await module.put(url(path), new Response(path.padEnd(1_000)))
   const found = await Promise.all(paths.map((path) => bodyOf(module, url(path))))

@@ -193,6 +193,12 @@ impl BindingCache {
         }
     }
 
+    /// Waits no longer for what comes of a ticket.
+    #[napi]
+    pub fn drop_ticket(&self, ticket: u32) {
+        self.core.borrow_mut().tickets.forget(ticket);
+    }
+
     /// What there is to warn of about the disk, each to the first who asks.
     #[napi]
     pub fn take_warning(&self) -> Option<String> {

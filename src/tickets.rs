@@ -33,13 +33,19 @@ impl Tickets {
         number
     }
 
+    /// Waits no longer for what comes of a ticket.
+    pub(crate) fn forget(&mut self, number: u32) {
+        if let Some(ticket) = self.open.remove(&number) {
+            self.numbers.remove(&ticket.address());
+        }
+    }
+
     /// What has come of a ticket, which is gone then. Where nothing has yet, the bell tells when something has.
     pub(crate) fn outcome(&mut self, number: u32) -> Option<Outcome> {
         let (bell, ticket) = (self.bell.as_ref()?, self.open.get(&number)?);
         let wake: Arc<dyn layeron_cache::Wake> = Arc::<Bell>::clone(bell);
         let outcome = ticket.outcome(Waiter { wake, number })?;
-        self.numbers.remove(&ticket.address());
-        self.open.remove(&number);
+        self.forget(number);
         Some(outcome)
     }
 }

@@ -12,8 +12,11 @@ const CONDITIONS = ["if-none-match", "range"]
 /** What a request may say on whether a stored response will do (RFC 9111, sections 5.2.1 and 5.4). */
 const DIRECTIVES = ["cache-control", "pragma"]
 
+/** How long a read waits for a disk. */
+const LOAD_PATIENCE_MS = 2_000
+
 /** How often what a call asks for is brought into memory, at most. */
-const MOST_LOADS = 8
+const MOST_LOADS = 64
 
 /** More names than this have been learned from responses that no longer matter. */
 const MOST_LEARNED = 64
@@ -96,7 +99,8 @@ export class Dialogue {
    * which a memory that is too small for all that is brought at a time may have lost again, unless that has happened often enough.
    */
   async loaded(attempt: number): Promise<boolean> {
-    const brought = await this.settled(native.takeNumber(), "what the disk has")
+    const ticket = native.takeNumber()
+    const brought = await this.#tickets.settled(this.binding, ticket, "what the disk has", LOAD_PATIENCE_MS)
     return brought === 0 || attempt >= MOST_LOADS
   }
 

@@ -15,20 +15,31 @@ export class Tickets {
     return this.#waits.ring
   }
 
-  /** Waits for what comes of a ticket. Rejects where it could not be done; `what` says what that was. */
-  settled(binding: native.BindingCache, ticket: number, what: string): Promise<number> {
+  /**
+   * Waits for what comes of a ticket, for at most `patience` milliseconds: then nothing has. Rejects where it could not be done; `what` says
+   * what that was.
+   */
+  settled(binding: native.BindingCache, ticket: number, what: string, patience?: number): Promise<number> {
     const known = this.#awaited.get(ticket)
     if (known !== undefined) return known
-    const outcome = this.#settled(binding, ticket, what).finally(() => this.#awaited.delete(ticket))
+    const settled = this.#settled(binding, ticket, what, patience)
+    const outcome = settled.finally(() => this.#awaited.delete(ticket))
     this.#awaited.set(ticket, outcome)
     return outcome
   }
 
-  async #settled(binding: native.BindingCache, ticket: number, what: string): Promise<number> {
+  async #settled(
+    binding: native.BindingCache,
+    ticket: number,
+    what: string,
+    patience?: number,
+  ): Promise<number> {
     for (;;) {
       const outcome = this.#outcome(binding, ticket, what)
       if (outcome !== native.PENDING) return outcome
-      await this.#waits.for(ticket)
+      if (await this.#waits.for(ticket, patience)) continue
+      binding.dropTicket(ticket)
+      return 0
     }
   }
 

@@ -97,7 +97,12 @@ fn set_up(files: &Files, identity: &str, max_bytes: u64) -> Result<u64, rusqlite
         transaction.execute("UPDATE meta SET value = ?1 WHERE name = 'max_bytes'", [max_bytes as i64])?;
     }
     transaction.commit()?;
-    if is_known(&connection)? { reads::sequence(&connection) } else { Ok(0) }
+    if !is_known(&connection)? {
+        return Ok(0);
+    }
+    // What every process reads first is found damaged while the file can be set aside.
+    reads::counters(&connection)?;
+    reads::sequence(&connection)
 }
 
 /// That the file has all of its pages: one that was cut off is found out before something reads behind its end.

@@ -25,6 +25,8 @@ pub(super) struct Loads {
 
 #[derive(Debug, Default)]
 struct Inner {
+    /// What was begun and had to wait for the writer.
+    again: VecDeque<Load>,
     order: VecDeque<String>,
     waiting: HashMap<String, (i64, Ticket)>,
     has_ended: bool,
@@ -51,6 +53,9 @@ impl Loads {
     pub(super) fn next(&self) -> Option<Load> {
         let mut inner = self.inner.lock();
         loop {
+            if let Some(load) = inner.again.pop_front() {
+                return Some(load);
+            }
             if let Some(key) = inner.order.pop_front() {
                 let (now, ticket) = inner.waiting.remove(&key)?;
                 return Some(Load { key, now, ticket });
@@ -60,6 +65,16 @@ impl Loads {
             }
             self.news.wait(&mut inner);
         }
+    }
+
+    /// Has one be begun anew.
+    pub(super) fn again(&self, load: Load) {
+        let mut inner = self.inner.lock();
+        if inner.has_ended {
+            return load.ticket.settle(Ok(0));
+        }
+        inner.again.push_back(load);
+        self.news.notify_one();
     }
 
     /// What is asked from now on has come to nothing.

@@ -8,6 +8,7 @@ use hashbrown::HashMap;
 use parking_lot::{Condvar, Mutex};
 
 use super::fault::Fault;
+use super::loads::Load;
 use super::mark::Purge;
 use super::row::Kept;
 use super::ticket::Ticket;
@@ -37,6 +38,8 @@ pub(super) enum Work {
     Clear,
     /// Entries that are due by this moment.
     Expire(i64),
+    /// To hand back to the reader, once all that came before is written.
+    Load(Load),
     /// All that came before.
     Flush(Ticket),
     /// The last.
@@ -209,10 +212,13 @@ impl Inner {
 impl Work {
     /// Nobody will do it.
     fn refuse(self) {
-        let (Self::Purge(Ordered { ticket, .. }) | Self::Flush(ticket) | Self::End(ticket)) = self else {
-            return;
-        };
-        ticket.settle(Err(Fault::new("the cache is closed")));
+        match self {
+            Self::Purge(Ordered { ticket, .. }) | Self::Flush(ticket) | Self::End(ticket) => {
+                ticket.settle(Err(Fault::new("the cache is closed")));
+            }
+            Self::Load(Load { ticket, .. }) => ticket.settle(Ok(0)),
+            Self::Put(..) | Self::Retire(..) | Self::Clear | Self::Expire(_) => {}
+        }
     }
 
     fn is_urgent(&self) -> bool {

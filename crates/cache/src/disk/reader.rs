@@ -5,10 +5,9 @@ use std::sync::Arc;
 use rusqlite::Connection;
 
 use super::common::Common;
-use super::loads::{Load, Loads};
+use super::loads::Loads;
 use super::queue::{Queue, Work};
 use super::reads;
-use super::ticket::Ticket;
 
 /// What the thread has.
 pub(super) struct Reader {
@@ -21,18 +20,28 @@ pub(super) struct Reader {
 impl Reader {
     /// Works until nobody is left to ask.
     pub(super) fn run(self) {
-        while let Some(Load { key, now, ticket }) = self.loads.next() {
-            let found = if self.common.fault().is_none() { self.load(&key, now) } else { Ok(0) };
-            // A disk that fails is a disk that has nothing.
-            ticket.settle(Ok(found.inspect_err(|error| drop(self.common.fail(error))).unwrap_or(0)));
+        while let Some(load) = self.loads.next() {
+            if self.common.fault().is_some() {
+                // A disk that fails is a disk that has nothing.
+                load.ticket.settle(Ok(0));
+                continue;
+            }
+            match self.load(&load.key, load.now) {
+                Ok(Some(restored)) => load.ticket.settle(Ok(restored)),
+                Ok(None) => self.queue.push(Work::Load(load)),
+                Err(error) => {
+                    self.common.fail(&error);
+                    load.ticket.settle(Ok(0));
+                }
+            }
         }
     }
 
-    fn load(&self, key: &str, now: i64) -> rusqlite::Result<u64> {
+    /// Brings what the disk has of a key into memory. `None` where that is not yet what was put last.
+    fn load(&self, key: &str, now: i64) -> rusqlite::Result<Option<u64>> {
         loop {
-            if self.queue.is_about(key) && !self.is_written() {
-                // What is on the disk is not what was put last.
-                return Ok(0);
+            if self.queue.is_about(key) {
+                return Ok(None);
             }
             self.common.heed(&self.connection)?;
             let (known, since) = self.standing();
@@ -46,20 +55,12 @@ impl Reader {
             }
             let memory = &self.common.memory;
             let live = found.into_iter().filter(|kept| kept.deadline() > now);
-            return Ok(live
-                .map(|kept| {
-                    let (entry, stored) = kept.into_entry();
-                    u64::from(memory.restore(entry, stored, since, now))
-                })
-                .sum());
+            let restored = live.map(|kept| {
+                let (entry, stored) = kept.into_entry();
+                u64::from(memory.restore(entry, stored, since, now))
+            });
+            return Ok(Some(restored.sum()));
         }
-    }
-
-    /// Has all that waits written, and tells whether it is.
-    fn is_written(&self) -> bool {
-        let written = Ticket::default();
-        self.queue.push(Work::Flush(written.clone()));
-        written.wait().is_ok()
     }
 
     /// The last purge that the memory store knows of, and the point of its own sequence after which nothing is brought back that is purged.

@@ -48,13 +48,17 @@ enum Word {
     Damaged,
 }
 
-/// Locks the file for this process alone, or, where it is not alone, as one of several.
-fn is_alone(file: &File) -> io::Result<bool> {
-    match file.try_lock() {
+/// Locks the file for this process alone, or, where it is not alone, as one of several; `None` where somebody sets the database up.
+fn is_alone(file: &File) -> io::Result<Option<bool>> {
+    let locked = |lock: Result<(), TryLockError>| match lock {
         Ok(()) => Ok(true),
-        Err(TryLockError::WouldBlock) => file.lock_shared().map(|()| false),
+        Err(TryLockError::WouldBlock) => Ok(false),
         Err(TryLockError::Error(error)) => Err(error),
+    };
+    if locked(file.try_lock())? {
+        return Ok(Some(true));
     }
+    Ok(locked(file.try_lock_shared())?.then_some(false))
 }
 
 /// The file in memory; `None` where somebody else has to begin it first.
@@ -98,7 +102,10 @@ impl Shared {
         let fault = |error: std::io::Error| Fault::at(path, error);
         let file = private_file(path).map_err(fault)?;
         for _ in 0..MOST_ATTEMPTS {
-            let is_alone = is_alone(&file).map_err(fault)?;
+            let Some(is_alone) = is_alone(&file).map_err(fault)? else {
+                thread::sleep(PAUSE);
+                continue;
+            };
             if let Some(memory) = mapped(&file, is_alone).map_err(fault)? {
                 let holder = RandomState::new().hash_one(path);
                 let shared = Self { path: path.to_owned(), file, memory, holder };

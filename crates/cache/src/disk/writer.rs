@@ -47,6 +47,10 @@ impl Writer {
                         let _ = self.write(&std::mem::take(&mut together));
                         self.purge(ordered);
                     }
+                    Work::Load(load) => {
+                        let _ = self.write(&std::mem::take(&mut together));
+                        self.loads.again(load);
+                    }
                     Work::Flush(ticket) => ticket.settle(self.flush(&std::mem::take(&mut together))),
                     Work::End(ticket) => {
                         let outcome = self.flush(&together);
