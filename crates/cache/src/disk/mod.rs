@@ -11,12 +11,14 @@ mod files;
 mod heeding;
 mod loads;
 mod mark;
+mod opening;
 mod queue;
 mod reader;
 mod reads;
 mod row;
 mod shared;
 mod ticket;
+mod unusable;
 #[cfg(all(test, unix, not(loom)))]
 pub(crate) mod vfs;
 mod writer;
@@ -24,8 +26,6 @@ mod writes;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::thread;
 
 use parking_lot::Mutex;
 use rusqlite::Connection;
@@ -34,22 +34,16 @@ pub use fault::Fault;
 pub(crate) use mark::{Mark, Purge};
 pub(crate) use row::Kept;
 pub use ticket::{Outcome, Ticket};
+pub(crate) use unusable::Unusable;
 
 use crate::field::lines::Untold;
 use crate::key::Digest;
 use crate::stats::Counters;
 use crate::store::Memory;
 use common::Common;
-use database::Use;
-use files::Files;
 use loads::Loads;
+use opening::Opening;
 use queue::{Ordered, Queue, Work};
-use reader::Reader;
-use shared::Shared;
-use writer::Writer;
-
-/// Puts that wait to be written, in bytes.
-const MOST_WAITING_BYTES: usize = 64 << 20;
 
 /// Where an instance is kept, and how much of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,106 +86,20 @@ pub(crate) struct Disk {
 /// By which a lookup finds out what other processes have purged, until the end.
 type Witness = Mutex<Option<Connection>>;
 
-/// Why there is no disk where there was to be one.
-#[derive(Debug)]
-pub(crate) struct Unusable {
-    pub(crate) fault: Fault,
-    max_bytes: u64,
-    /// Where what the others purge can be seen, if not what it is.
-    watched: Option<(Arc<Shared>, AtomicU64)>,
-}
-
-impl Unusable {
-    /// What can be seen.
-    pub(crate) fn usage(&self) -> DiskUsage {
-        let fault = Some(self.fault.to_string());
-        DiskUsage { fault, max_bytes: self.max_bytes, ..DiskUsage::default() }
-    }
-
-    /// What a purge comes to, which has to last.
-    pub(crate) fn refusal(&self) -> Ticket {
-        Ticket::settled(Err(self.fault.clone()))
-    }
-
-    /// Empties the memory store where another process has purged something since.
-    pub(crate) fn catch_up(&self, memory: &Memory) {
-        let Some((shared, seen)) = &self.watched else { return };
-        let sequence = shared.sequence();
-        if sequence != seen.load(Relaxed) {
-            memory.clear();
-            seen.store(sequence, Relaxed);
-        }
-    }
-}
-
 impl Disk {
     /// Opens the file of the instance `identity`, sets one aside that is damaged, and begins one where there is none.
     ///
     /// # Errors
-    /// [`Fault`] where the file cannot be used.
+    /// [`Unusable`] where the file cannot be used.
     pub(crate) fn open(
         options: &DiskOptions,
         identity: &str,
         memory: Arc<Memory>,
         counters: Arc<Counters>,
     ) -> Result<Self, Unusable> {
-        let files = Files::of(&options.folder, identity);
-        let max_bytes = options.max_bytes;
-        let opened = files::private_folder(&options.folder).and_then(|()| Shared::open(&files.shared));
-        let (shared, is_alone) = opened.map_err(|fault| Unusable { fault, max_bytes, watched: None })?;
-        let shared = Arc::new(shared);
-        Self::open_files(options, identity, memory, counters, &files, &shared, is_alone).map_err(|fault| {
-            shared.release();
-            let seen = AtomicU64::new(shared.sequence());
-            Unusable { fault, max_bytes, watched: Some((shared, seen)) }
-        })
-    }
-
-    fn open_files(
-        options: &DiskOptions,
-        identity: &str,
-        memory: Arc<Memory>,
-        counters: Arc<Counters>,
-        files: &Files,
-        shared: &Arc<Shared>,
-        is_alone: bool,
-    ) -> Result<Self, Fault> {
-        let mut set_aside = None;
-        if is_alone {
-            let begun = database::begin(files, identity, options.max_bytes, shared.is_damaged())?;
-            shared.begin(begun.sequence);
-            shared.settle()?;
-            set_aside = begun.set_aside.map(|path| path.display().to_string());
-        }
-        let at = |error: rusqlite::Error| Fault::at(&files.database, error);
-        let connect = |usage| database::connect(&files.database, usage).map_err(at);
-        let connection = connect(Use::Write)?;
-        database::check(&connection, identity, options.max_bytes)
-            .map_err(|fault| Fault::at(&files.database, fault))?;
-        let shared = Arc::clone(shared);
-        let common = Common::new(memory, counters, shared, options.max_bytes, &connection).map_err(at)?;
-        let (common, queue) = (Arc::new(common), Arc::new(Queue::new(MOST_WAITING_BYTES)));
-        let witness: Arc<Witness> = Arc::new(Mutex::new(Some(connect(Use::Read)?)));
-        let reader = Reader {
-            connection: connect(Use::Read)?,
-            common: Arc::clone(&common),
-            queue: Arc::clone(&queue),
-            loads: Arc::default(),
-        };
-        let loads = Arc::clone(&reader.loads);
-        let failed = |error| Fault::at(&files.database, format!("no thread: {error}"));
-        let named = |what: &str| thread::Builder::new().name(format!("layeron-{what}"));
-        let reader = named("reader").spawn(move || reader.run()).map_err(failed)?;
-        let writer = Writer {
-            connection,
-            common: Arc::clone(&common),
-            queue: Arc::clone(&queue),
-            loads: Arc::clone(&loads),
-            reader,
-            witness: Arc::clone(&witness),
-        };
-        named("writer").spawn(move || writer.run()).map_err(failed).inspect_err(|_| loads.end())?;
-        Ok(Self { common, queue, loads, witness, set_aside })
+        let unusable = |fault| Unusable::new(fault, options.max_bytes);
+        let opening = Opening::begin(options, identity).map_err(unusable)?;
+        opening.finish(memory, counters).map_err(|fault| unusable(fault).watching(opening.give_up()))
     }
 
     /// Sees to it that the memory store knows of everything that other processes have purged. Costs one read of memory where there is nothing.
