@@ -45,13 +45,13 @@ export async function bodyOf(module: CacheModule, request: CacheRequest): Promis
   return (await module.match(request))?.text()
 }
 
-type TimelessInspection = Omit<CacheInspection, "oldestEntrySeconds">
+type TimelessInspection = Omit<CacheInspection, "oldestEntrySeconds" | "disk">
 
-/** Everything that can be seen of a module from outside, but for what changes with time alone. */
+/** Everything that can be seen of a module from outside, but for what changes with time alone, and what a disk has by now. */
 export async function state(
   module: CacheModule,
 ): Promise<{ stats: CacheStats; inspection: TimelessInspection }> {
-  const { oldestEntrySeconds: _, ...inspection } = await module.inspect()
+  const { oldestEntrySeconds: _, disk: __, ...inspection } = await module.inspect()
   return { stats: await module.stats(), inspection }
 }
 
