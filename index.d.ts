@@ -250,6 +250,8 @@ export interface CacheDiskInspection {
   evictions: number
   /** Puts that this process has not written, because too many waited or one was too large. They are in memory all the same. */
   droppedWrites: number
+  /** How often this process has read an entry that was not as it was written, which is as good as none. */
+  damagedReads: number
   /** Where the file is now that was there when this process opened the folder, if it was damaged, or `null`. */
   setAside: string | null
   /** Why nothing is read or written any longer, or `null`. Memory goes on, and purges reject. */
@@ -423,8 +425,8 @@ export interface CacheModule extends AsyncDisposable {
    *
    * The response is a real `Response` and the caller's own. It says how old it is in `Age` (RFC 9111, section 5.1) and where it
    * comes from in `Cache-Status` (RFC 9211). To `If-None-Match` and `If-Modified-Since` it may be a 304, to `Range` a 206 or 416.
-   * Counts a hit or a miss; a bypass counts as neither. Costs a few microseconds, and never waits for a disk, a network or another
-   * caller's build.
+   * Counts a hit or a miss; a bypass counts as neither. Costs a few microseconds, and never waits for a network or another caller's
+   * build. What is not in memory is waited for where the instance has a disk, for two seconds at a time.
    *
    * Inside the stale window one caller, of all threads, gets a miss and is to put a new response; everyone else is served the stale
    * one, which says so (`Cache-Status: shop/api; hit; ttl=-3; detail=stale`). A caller that has not put within 30 s is replaced.

@@ -128,6 +128,7 @@ export interface BindingDisk {
   maxBytes: number
   evictions: number
   dropped: number
+  damaged: number
   setAside?: string
   fault?: string
 }

@@ -74,6 +74,7 @@ describe("a storage", () => {
       maxBytes: DEFAULT_DISK_BYTES,
       evictions: 0,
       droppedWrites: 0,
+      damagedReads: 0,
       setAside: null,
       fault: null,
     })

@@ -535,3 +535,70 @@ test("more that is on disk is asked for at a time than memory has room for, and 
   expect(found).toEqual(paths.map((path) => path.padEnd(1_000)))
   expect(await module.stats()).toEqual({ ...NO_STATS, hits: paths.length, puts: paths.length })
 })
+
+describe("of variants of which memory has lost some", () => {
+  const variant = (name: string, value: string) =>
+    new Response(`${name} ${value}`.padEnd(4_000), { headers: { vary: name } })
+  const asked = () => get("/v", { "x-a": "1", "x-b": "1" })
+
+  /** The first of two that both answer is on disk alone. */
+  async function twoVariants() {
+    const path = newPath()
+    const module = openIn(path, { storage: { path, memory: { maxBytes: 12_000 } } })
+    await module.put(asked(), variant("x-a", "1"))
+    setClock(1)
+    await module.put(asked(), variant("x-b", "1"))
+    return module
+  }
+
+  test("the one put last is found, whichever was brought back last", async () => {
+    const module = await twoVariants()
+    for (let n = 0; n < 4; n++) {
+      expect((await bodyOf(module, asked()))?.trim()).toBe("x-b 1")
+      await module.match(get("/v", { "x-a": "1", "x-b": `other ${n}` }))
+    }
+  })
+
+  test("a delete removes all that answer, and leaves the others", async () => {
+    const module = await twoVariants()
+    await module.put(get("/v", { "x-a": "2", "x-b": "2" }), variant("x-a", "2"))
+    for (let n = 0; n < 4; n++) await module.put(url(`/filler/${n}`), new Response("f".repeat(4_000)))
+    expect(await module.delete(asked())).toBe(true)
+    expect(await module.match(asked())).toBeUndefined()
+    expect(await module.delete(asked())).toBe(false)
+    expect((await bodyOf(module, get("/v", { "x-a": "2", "x-b": "3" })))?.trim()).toBe("x-a 2")
+  })
+})
+
+test("a delete acts when it is called: what is put after it stays", async () => {
+  const module = openIn(newPath())
+  await module.put(url("/a"), new Response("old"))
+  const deleted = module.delete(url("/a"))
+  await module.put(url("/a"), new Response("new"))
+  expect(await deleted).toBe(true)
+  expect(await bodyOf(module, url("/a"))).toBe("new")
+})
+
+test("a match that waits for the disk when the cache is closed is a miss", async () => {
+  const module = openIn(newPath())
+  const asked = module.match(url("/a"))
+  const closed = module.close()
+  expect(await asked).toBeUndefined()
+  await closed
+})
+
+test("what waits to be written when a process ends is written, although close() was not waited for", async () => {
+  const path = newPath()
+  await inProcess(
+    async ({ cache }, path, origin) => {
+      const shop = cache({ name: "shop", storage: { path } })
+      for (let n = 0; n < 100; n++) await shop.put(`${origin}/${n}`, new Response("a".repeat(100_000)))
+      void shop.close()
+      setImmediate(() => process.exit())
+    },
+    path,
+    ORIGIN,
+  ).catch(() => {})
+  const module = openIn(path)
+  expect((await diskOf(module)).entries).toBe(100)
+})

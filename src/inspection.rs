@@ -44,6 +44,7 @@ pub struct BindingDisk {
     pub max_bytes: f64,
     pub evictions: f64,
     pub dropped: f64,
+    pub damaged: f64,
     pub set_aside: Option<String>,
     pub fault: Option<String>,
 }
@@ -102,7 +103,7 @@ impl From<Inspection> for BindingInspection {
 
 impl From<DiskUsage> for BindingDisk {
     fn from(
-        DiskUsage { entries, bytes, max_bytes, evictions, dropped, set_aside, fault }: DiskUsage,
+        DiskUsage { entries, bytes, max_bytes, evictions, dropped, damaged, set_aside, fault }: DiskUsage,
     ) -> Self {
         Self {
             entries: number(entries),
@@ -110,6 +111,7 @@ impl From<DiskUsage> for BindingDisk {
             max_bytes: number(max_bytes),
             evictions: number(evictions),
             dropped: number(dropped),
+            damaged: number(damaged),
             set_aside,
             fault,
         }

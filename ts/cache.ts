@@ -23,6 +23,7 @@ import { Misses } from "./misses.js"
 import * as native from "./native.js"
 import { observer } from "./observability.js"
 import { type Declaration, readDeclaration } from "./options.js"
+import { fieldNamesOf } from "./request.js"
 import { StoredResponse } from "./response.js"
 import { sweeper } from "./sweeper.js"
 import { warnOfRefresh } from "./warnings.js"
@@ -80,6 +81,7 @@ class Cache implements CacheModule {
     let outcome = this.#dialogue.ask<string | number>(request, told, "match() request", call)
     for (let attempt = 1; outcome === native.WANTS_DISK; attempt++) {
       const asked = await this.#dialogue.loaded(attempt)
+      if (this.#dialogue.isClosed) return undefined
       outcome = this.#dialogue.ask<string | number>(request, told, "match() request", call, asked)
     }
     const answer = answerOf(this.#binding, outcome)
@@ -107,14 +109,13 @@ class Cache implements CacheModule {
   async delete(request: CacheRequest, options?: CacheKeyOptions): Promise<boolean> {
     const given = readKeyOptions("delete() options", options)
     const now = Date.now()
-    const told = this.#dialogue.told(given.names)
+    // What the disk has may vary by any field.
+    const all = this.#folder === undefined ? [] : fieldNamesOf(request)
+    const told = this.#dialogue.told([...given.names, ...all])
     const call = (text: string) => this.#binding.delete(text, given.vary, now)
-    let outcome = this.#dialogue.ask<number>(request, told, "delete() request", call)
-    for (let attempt = 1; outcome === native.WANTS_DISK; attempt++) {
-      const asked = await this.#dialogue.loaded(attempt)
-      outcome = this.#dialogue.ask<number>(request, told, "delete() request", call, asked)
-    }
-    await this.#dialogue.settled(native.takeNumber(), "a delete")
+    const inMemory = this.#dialogue.ask<number>(request, told, "delete() request", call)
+    const onDisk = await this.#dialogue.settled(native.takeNumber(), "a delete")
+    const outcome = onDisk > 0 ? native.REMOVED : inMemory
     if (this.#events.isHeard("delete")) {
       const subject = this.#subject(request, given, "delete() request", now)
       this.#events.emit("delete", { ...subject, outcome: DELETIONS[outcome] ?? "bypass" })
@@ -223,8 +224,15 @@ const DELETIONS: Record<number, "deleted" | "absent"> = {
 }
 
 function diskOf(path: string, disk: native.BindingDisk): NonNullable<CacheInspection["disk"]> {
-  const { dropped, setAside, fault, ...seen } = disk
-  return { path, ...seen, droppedWrites: dropped, setAside: setAside ?? null, fault: fault ?? null }
+  const { dropped, damaged, setAside, fault, ...seen } = disk
+  return {
+    path,
+    ...seen,
+    droppedWrites: dropped,
+    damagedReads: damaged,
+    setAside: setAside ?? null,
+    fault: fault ?? null,
+  }
 }
 
 /** A small answer comes as a string, a large one waits to be fetched. */

@@ -5,6 +5,7 @@ import * as native from "./native.js"
 import { bindingOptions, type Declaration, neededFields } from "./options.js"
 import { FieldNames, readRequest, requestText, serialisedText } from "./request.js"
 import { Tickets } from "./tickets.js"
+import { warnOfEnd } from "./warnings.js"
 
 /** By these every stored response may answer with less than all of it. Others are asked for where one has what they need. */
 const CONDITIONS = ["if-none-match", "range"]
@@ -16,7 +17,7 @@ const DIRECTIVES = ["cache-control", "pragma"]
 const LOAD_PATIENCE_MS = 2_000
 
 /** How often what a call asks for is brought into memory, at most. */
-const MOST_LOADS = 64
+const MOST_LOADS = 1_000
 
 /** More names than this have been learned from responses that no longer matter. */
 const MOST_LEARNED = 64
@@ -116,8 +117,9 @@ export class Dialogue {
   async close(): Promise<void> {
     if (!this.#open) return
     this.#open = false
-    // Whether it could be written is told by other means: there is nothing that the caller could do about it.
-    await this.settled(this.binding.close(), "what waits").catch(() => {})
+    // There is nothing that the caller could do about it.
+    const warn = ({ message }: Error) => warnOfEnd(this.#identity, `was closed, and ${message}`)
+    await this.settled(this.binding.close(), "what waited").catch(warn)
   }
 
   assertOpen(): void {

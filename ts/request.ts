@@ -67,6 +67,12 @@ export function methodOf(request: CacheRequest): string {
   return isRequest(request) ? request.method : "GET"
 }
 
+/** The names of all header fields of a request, as far as they can be told. */
+export function fieldNamesOf(request: CacheRequest): string[] {
+  const { headers } = request as Partial<Request>
+  return typeof headers?.keys === "function" ? [...headers.keys()] : []
+}
+
 export interface RequestLike {
   readonly method: string
   readonly url: string

@@ -14,8 +14,18 @@ export function warnOfRefresh(identity: string, reason: string | undefined): voi
   })
 }
 
+/** Whose fault has been told of. */
+const faulty = new Set<string>()
+
 /** Warns of what has become of the disk of an instance, if anything has. The addon tells each but once. */
 export function warnOfDisk(identity: string, warning: string | null | undefined): void {
   if (warning == null) return
+  faulty.add(identity)
   process.emitWarning(`${identity} ${warning}`, { code: "LAYERON_STORAGE_FAILED" })
+}
+
+/** The same of what the end of an instance has come to, unless there was a warning before. */
+export function warnOfEnd(identity: string, warning: string): void {
+  if (!faulty.delete(identity))
+    process.emitWarning(`${identity} ${warning}`, { code: "LAYERON_STORAGE_FAILED" })
 }

@@ -88,15 +88,22 @@ class Wrapper<Rest extends unknown[]> {
       case native.WAIT:
         tell({ outcome: "miss", reason: "collapsed" })
         return this.#wait(number, request)
-      case native.INSTEAD:
+      case native.INSTEAD: {
+        // Whoever is told may make calls of its own, so what this one has left is taken first.
+        const answer = native.takeAnswer(this.#dialogue.binding)
         tell({ outcome: "miss", reason: "failed" })
-        return new StoredResponse(native.takeAnswer(this.#dialogue.binding))
-      case native.FAILED:
+        return new StoredResponse(answer)
+      }
+      case native.FAILED: {
+        const text = this.#binding.takeText()
         tell({ outcome: "miss", reason: "failed" })
-        throw failures.thrown(number, this.#binding.takeText())
-      default:
+        throw failures.thrown(number, text)
+      }
+      default: {
+        const text = this.#binding.takeText()
         tell({ outcome: "miss", reason: "only-if-cached" })
-        return responseOf(504, `Gateway Timeout\ncache-status:${this.#binding.takeText()}\n`, null)
+        return responseOf(504, `Gateway Timeout\ncache-status:${text}\n`, null)
+      }
     }
   }
 

@@ -219,7 +219,8 @@ impl Cache {
         Lookup::Miss { since, elected }
     }
 
-    /// Removes the entry that [`look_up`](Self::look_up) would find. Tells whether there was one, and when it is gone for good.
+    /// Removes the entry that [`look_up`](Self::look_up) would find. Tells whether there was one in memory. Where there is a disk, a ticket tells
+    /// how many there were there, and when they are gone for good.
     ///
     /// # Errors
     /// [`Wanted`] where the request does not tell enough.
@@ -235,7 +236,7 @@ impl Cache {
             count(&counters.bypasses);
             (Deletion::Bypassed, None)
         } else if applied.admitted {
-            self.ask_disk(&key, request, now)?;
+            store.catch_up();
             let (is_removed, ticket) = store.delete(&key, request.fields, now)?;
             (if is_removed { Deletion::Removed } else { Deletion::Absent }, ticket)
         } else {
@@ -268,6 +269,9 @@ impl Cache {
             && !warned.set_aside.swap(true, SeqCst)
         {
             return Some(format!("begins anew on disk: what was there is damaged, and set aside as {path}"));
+        }
+        if store.is_damaged() && !warned.damaged.swap(true, SeqCst) {
+            return Some("has damaged entries on disk, which are as good as none".to_owned());
         }
         let fault = store.fault()?;
         (!warned.fault.swap(true, SeqCst)).then(|| format!("keeps nothing on disk: {fault}"))

@@ -30,6 +30,7 @@ pub(crate) struct Instance {
 #[derive(Debug, Default)]
 pub(crate) struct Warned {
     pub(crate) set_aside: AtomicBool,
+    pub(crate) damaged: AtomicBool,
     pub(crate) fault: AtomicBool,
 }
 
@@ -40,13 +41,18 @@ pub struct StorageConflict {
     pub open_with: Storage,
 }
 
+/// What instances that are closed have still to write.
+static ENDING: parking_lot::Mutex<Vec<Ticket>> = parking_lot::Mutex::new(Vec::new());
+
 static REGISTRY: LazyLock<parking_lot::Mutex<BTreeMap<String, Arc<Instance>>>> =
     LazyLock::new(parking_lot::Mutex::default);
 
 /// Writes what waits to be written to the disks of all instances, for no longer than `patience` in all. For a process that ends.
 pub fn flush_all(patience: Duration) {
     let until = Instant::now() + patience;
-    let flushes: Vec<_> = REGISTRY.lock().values().filter_map(|instance| instance.store.flush()).collect();
+    let mut flushes: Vec<_> =
+        REGISTRY.lock().values().filter_map(|instance| instance.store.flush()).collect();
+    flushes.append(&mut ENDING.lock());
     for flush in flushes {
         // Nobody is left to be told what has become of it.
         let _ = flush.wait_for(until.saturating_duration_since(Instant::now()));
@@ -91,7 +97,11 @@ impl Lease {
             return instance.store.flush();
         }
         registry.remove(&instance.identity);
-        instance.store.end()
+        let ending = instance.store.end();
+        let mut known = ENDING.lock();
+        known.retain(|ending| !ending.is_settled());
+        known.extend(ending.clone());
+        ending
     }
 }
 

@@ -105,6 +105,11 @@ impl Key {
         Ok(Self { text, digest: OnceCell::new() })
     }
 
+    /// The key that has this text.
+    pub(crate) fn known(text: String) -> Self {
+        Self { text, digest: OnceCell::new() }
+    }
+
     /// The key as `key()` returns it.
     pub fn text(&self) -> &str {
         &self.text

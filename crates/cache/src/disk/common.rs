@@ -34,6 +34,7 @@ pub(super) struct Common {
     counted: Mutex<Counted>,
     evicted: AtomicU64,
     dropped: AtomicU64,
+    damaged: AtomicU64,
     fault: Mutex<Option<Fault>>,
 }
 
@@ -54,7 +55,7 @@ impl Common {
         connection: &Connection,
     ) -> rusqlite::Result<Self> {
         let sequence = reads::sequence(connection)?;
-        shared.announce(sequence);
+        shared.announce(sequence, false);
         let all = Totals::of(reads::counters(connection)?);
         Ok(Self {
             memory,
@@ -67,6 +68,7 @@ impl Common {
             counted: Mutex::new(Counted { own: Totals::default(), all }),
             evicted: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
+            damaged: AtomicU64::new(0),
             fault: Mutex::default(),
         })
     }
@@ -97,12 +99,15 @@ impl Common {
         Ok(())
     }
 
-    /// Does what [`heed`](Self::heed) does where the database cannot be read: nothing in memory is served any longer.
+    /// Does what [`heed`](Self::heed) does where the database cannot be read: nothing in memory is served any longer, unless it was
+    /// puts alone.
     pub(super) fn heed_blindly(&self) {
         let _in_order = self.order.lock();
         let mut told = self.heeding.lock();
         let last = self.shared.sequence();
-        self.purge_memory(&Purge::of(Mark::Everything, 0));
+        if self.shared.purged() > told.last() {
+            self.purge_memory(&Purge::of(Mark::Everything, 0));
+        }
         told.advance(last);
     }
 
@@ -115,7 +120,7 @@ impl Common {
     fn purge_entries(&self, Purge { mark, soft, at }: &Purge) {
         let mut selector = Selector { soft: *soft, ..Selector::default() };
         match mark.clone() {
-            Mark::Key(key) => selector.key = Some(key),
+            Mark::Key(key) | Mark::Selected(key, _) => selector.key = Some(key),
             Mark::Tag(tag) => selector.tags.push(tag),
             Mark::Prefix(prefix) => selector.prefix = Some(prefix),
             Mark::Everything => selector.everything = true,
@@ -123,7 +128,6 @@ impl Common {
                 self.memory.invalidate(&url);
                 return;
             }
-            Mark::Variant(key, variant) => return self.memory.forget(&key, &variant),
             Mark::Changed(variants) => return self.memory.evict(&variants),
         }
         self.memory.purge(&selector, *at);
@@ -164,6 +168,15 @@ impl Common {
 
     pub(super) fn evicted(&self) -> u64 {
         read(&self.evicted)
+    }
+
+    /// Counts entries that were found not to be as they were written.
+    pub(super) fn count_damaged(&self, entries: u64) {
+        add(&self.damaged, entries);
+    }
+
+    pub(super) fn damaged(&self) -> u64 {
+        read(&self.damaged)
     }
 
     /// Counts puts that are not written.

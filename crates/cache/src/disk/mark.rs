@@ -19,8 +19,8 @@ pub(crate) enum Mark {
     Prefix(String),
     /// Every entry.
     Everything,
-    /// One variant of a key. Writes to the key are held back as for [`Key`](Self::Key).
-    Variant(String, Digest),
+    /// What a request with these fields selects of a key; for other processes, all variants of it.
+    Selected(String, String),
     /// Variants that are not as they were: what other processes have of them in memory is out of date. Nothing is held back.
     Changed(Vec<(String, Digest)>),
 }
@@ -47,7 +47,7 @@ impl Mark {
     pub(super) fn fence_off(&self, fence: &mut Fence) {
         fence.advance();
         match self {
-            Self::Key(key) | Self::Variant(key, _) => fence.mark(Purged::Key(key)),
+            Self::Key(key) | Self::Selected(key, _) => fence.mark(Purged::Key(key)),
             Self::Url(url) => fence.mark(Purged::Url(url)),
             Self::Tag(tag) => fence.mark(Purged::Tag(tag)),
             Self::Prefix(prefix) => fence.mark_prefix(prefix),
@@ -95,7 +95,7 @@ impl Mark {
             Self::Tag(tag) => named("tag", tag),
             Self::Prefix(prefix) => named("prefix", prefix),
             Self::Everything => named("everything", ""),
-            Self::Variant(key, variant) => ("variant", key.into(), variant.bytes().to_vec()),
+            Self::Selected(key, _) => named("selected", key),
             Self::Changed(variants) => {
                 let keys: Vec<_> = variants.iter().map(|(key, _)| key.as_str()).collect();
                 let digests = variants.iter().flat_map(|(_, variant)| *variant.bytes()).collect();
@@ -111,7 +111,7 @@ impl Mark {
             "url" => Some(Self::Url(name)),
             "tag" => Some(Self::Tag(name)),
             "prefix" => Some(Self::Prefix(name)),
-            "variant" => Digest::from_bytes(digests).map(|variant| Self::Variant(name, variant)),
+            "selected" => Some(Self::Selected(name, String::new())),
             "changed" => variants(&name, digests).map(Self::Changed),
             _ => None,
         };

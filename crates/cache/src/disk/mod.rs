@@ -67,6 +67,8 @@ pub struct DiskUsage {
     pub evictions: u64,
     /// Puts that were not written because too many waited.
     pub dropped: u64,
+    /// How often an entry was found not to be as it was written, which is as good as none.
+    pub damaged: u64,
     /// Where what was there before is now, if it was damaged when this process opened it.
     pub set_aside: Option<String>,
     /// Why nothing is read or written, where that is so.
@@ -136,6 +138,11 @@ impl Disk {
     #[cfg(test)]
     pub(crate) fn note_damage(&self) {
         self.common.shared.note_damage();
+    }
+
+    /// Whether an entry was found not to be as it was written.
+    pub(crate) fn is_damaged(&self) -> bool {
+        self.common.damaged() > 0
     }
 
     /// Where what was there before is now, if it was damaged when it was opened.
@@ -229,6 +236,7 @@ impl Disk {
             max_bytes: self.common.bound,
             evictions: self.common.evicted(),
             dropped: self.common.dropped() + self.queue.dropped(),
+            damaged: self.common.damaged(),
             set_aside: self.set_aside.clone(),
             fault: fault.map(|fault| fault.to_string()),
         }

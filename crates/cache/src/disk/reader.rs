@@ -45,7 +45,7 @@ impl Reader {
             }
             self.common.heed(&self.connection)?;
             let (known, since) = self.standing();
-            let found = reads::entries_of(&self.connection, key)?;
+            let (found, damaged) = reads::entries_of(&self.connection, key)?;
             // Nothing is put from here on until it is there.
             let _in_order = self.common.order.lock();
             let told = self.common.heeding.lock();
@@ -53,6 +53,7 @@ impl Reader {
                 // Something was purged, or put, while this was read.
                 continue;
             }
+            self.common.count_damaged(damaged);
             let memory = &self.common.memory;
             let live = found.into_iter().filter(|kept| kept.deadline() > now);
             let restored = live.map(|kept| {

@@ -8,15 +8,15 @@ use super::row::{COLUMNS, Kept};
 /// Variants of one key that are read at a time, the last put first.
 const MOST_VARIANTS: u32 = 256;
 
-/// The entries of a key, the one put first first. What is not as it was written is left out.
-pub(super) fn entries_of(connection: &Connection, key: &str) -> rusqlite::Result<Vec<Kept>> {
+/// The entries of a key, the one put first first, and how many there are that are not as they were written.
+pub(super) fn entries_of(connection: &Connection, key: &str) -> rusqlite::Result<(Vec<Kept>, u64)> {
     let query =
         format!("SELECT {COLUMNS} FROM entries WHERE key = ?1 ORDER BY id DESC LIMIT {MOST_VARIANTS}");
     let mut statement = connection.prepare_cached(&query)?;
     let rows = statement.query_map([key], Kept::read)?;
-    let mut found: Vec<Kept> = rows.filter_map(Result::transpose).collect::<rusqlite::Result<_>>()?;
-    found.reverse();
-    Ok(found)
+    let found: Vec<Option<Kept>> = rows.collect::<rusqlite::Result<_>>()?;
+    let damaged = found.iter().filter(|kept| kept.is_none()).count();
+    Ok((found.into_iter().rev().flatten().collect(), damaged as u64))
 }
 
 /// Purges after `sequence`, of which there are some, in order, each with its own sequence; `None` where not all of them are known any longer.

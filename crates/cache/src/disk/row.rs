@@ -158,7 +158,7 @@ fn vary_text(vary: &Selecting) -> String {
     format!("{}:{}", if vary.loosely { "loose" } else { "exact" }, names.join(","))
 }
 
-fn read_vary(text: &str) -> Selecting {
+pub(super) fn read_vary(text: &str) -> Selecting {
     match text.split_once(':') {
         None => Selecting::default(),
         Some((how, names)) => Selecting { names: Names::new(names.split(',')), loosely: how == "loose" },

@@ -34,7 +34,7 @@ const ELECTIONS: usize = BYTES as usize / size_of::<u64>() - HEAD_WORDS;
 const FORMAT: u64 = u64::from_le_bytes(*b"LAYERON\x01");
 
 /// How often a file is looked at again that nobody has begun.
-const MOST_ATTEMPTS: u32 = 10_000;
+const MOST_ATTEMPTS: u32 = 3_000;
 
 /// What lies between.
 const PAUSE: Duration = Duration::from_millis(1);
@@ -46,6 +46,8 @@ enum Word {
     Sequence,
     /// Not 0 once somebody has found the database damaged.
     Damaged,
+    /// The last of the sequence that was more than a put.
+    Purged,
 }
 
 /// Locks the file for this process alone, or, where it is not alone, as one of several; `None` where somebody sets the database up.
@@ -127,6 +129,7 @@ impl Shared {
     pub(super) fn begin(&self, sequence: u64) {
         (0..HEAD_WORDS + ELECTIONS).for_each(|at| self.at(at).store(0, Release));
         self.word(Word::Sequence).store(sequence, Release);
+        self.word(Word::Purged).store(sequence, Release);
         self.word(Word::Format).store(FORMAT, Release);
     }
 
@@ -149,8 +152,16 @@ impl Shared {
         self.word(Word::Sequence).load(Acquire)
     }
 
-    /// Makes a purge known, which is on the disk.
-    pub(super) fn announce(&self, sequence: u64) {
+    /// The same of what has to be known by those, too, who cannot look what it is. Puts are not.
+    pub(super) fn purged(&self) -> u64 {
+        self.word(Word::Purged).load(Acquire)
+    }
+
+    /// Makes purges known, which are on the disk.
+    pub(super) fn announce(&self, sequence: u64, is_purge: bool) {
+        if is_purge {
+            self.word(Word::Purged).fetch_max(sequence, Release);
+        }
         self.word(Word::Sequence).fetch_max(sequence, Release);
     }
 

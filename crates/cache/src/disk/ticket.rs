@@ -36,6 +36,11 @@ impl Ticket {
         Arc::as_ptr(&self.0).addr()
     }
 
+    /// Whether something has come of it.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.0.lock().outcome.is_some()
+    }
+
     /// Waits until something has come of it.
     ///
     /// # Errors

@@ -23,7 +23,7 @@ impl Unusable {
 
     /// Takes note of what the others purge from now on.
     pub(super) fn watching(self, shared: Arc<Shared>) -> Self {
-        let seen = AtomicU64::new(shared.sequence());
+        let seen = AtomicU64::new(shared.purged());
         Self { watched: Some((shared, seen)), ..self }
     }
 
@@ -41,7 +41,7 @@ impl Unusable {
     /// Empties the memory store where another process has purged something since.
     pub(crate) fn catch_up(&self, memory: &Memory) {
         let Some((shared, seen)) = &self.watched else { return };
-        let sequence = shared.sequence();
+        let sequence = shared.purged();
         if sequence != seen.load(Relaxed) {
             memory.clear();
             seen.store(sequence, Relaxed);

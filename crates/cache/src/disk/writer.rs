@@ -169,9 +169,10 @@ impl Writer {
         marks.extend(changed);
         let last = common.heeding.last();
         let sequence = writes::note(&transaction, &marks, last, common.bound)?;
-        writes::shrink(&transaction, common.bound)?;
+        evicted += writes::shrink(&transaction, common.bound)?;
         let counted = common.count_into(&transaction)?;
-        commit(common, transaction, last, sequence)?;
+        let is_purge = marks.iter().any(|purge| purge.mark == Mark::Everything);
+        commit(common, transaction, last, sequence, is_purge)?;
         counted();
         common.count_evicted(evicted);
         common.count_dropped(unwritten);
@@ -199,8 +200,14 @@ impl Writer {
         if purges.is_empty() {
             return Ok(in_memory.unwrap_or(0));
         }
+        self.connection.pragma_update(None, "synchronous", "FULL")?;
+        let outcome = self.purge_together(purges, in_memory);
+        self.connection.pragma_update(None, "synchronous", "NORMAL")?;
+        outcome
+    }
+
+    fn purge_together(&mut self, purges: &[Purge], in_memory: Option<u64>) -> rusqlite::Result<u64> {
         let Self { connection, common, .. } = self;
-        connection.pragma_update(None, "synchronous", "FULL")?;
         let transaction = connection.transaction_with_behavior(Immediate)?;
         common.heed(&transaction)?;
         let last = common.heeding.last();
@@ -208,23 +215,29 @@ impl Writer {
         // What is in one of both is not always in the other.
         let count = writes::purge(&transaction, purges)?.max(in_memory.unwrap_or(0));
         let counted = in_memory.map_or(0, |_| count);
-        writes::shrink(&transaction, common.bound)?;
+        let evicted = writes::shrink(&transaction, common.bound)?;
         add(&common.counters.purges, counted);
         let committed = common
             .count_into(&transaction)
-            .and_then(|written| commit(common, transaction, last, sequence).map(|()| written()));
+            .and_then(|written| commit(common, transaction, last, sequence, true).map(|()| written()));
         if committed.is_err() {
             // Where it is tried again, it is counted again.
             subtract(&common.counters.purges, counted);
         }
         committed?;
-        connection.pragma_update(None, "synchronous", "NORMAL")?;
+        common.count_evicted(evicted);
         Ok(count)
     }
 }
 
 /// Commits, and makes known that the sequence has come from `last` to `sequence`, where it has.
-fn commit(common: &Common, transaction: Transaction<'_>, last: u64, sequence: u64) -> rusqlite::Result<()> {
+fn commit(
+    common: &Common,
+    transaction: Transaction<'_>,
+    last: u64,
+    sequence: u64,
+    is_purge: bool,
+) -> rusqlite::Result<()> {
     if sequence == last {
         return transaction.commit();
     }
@@ -232,7 +245,7 @@ fn commit(common: &Common, transaction: Transaction<'_>, last: u64, sequence: u6
     let outcome = transaction.commit();
     common.heeding.lock().wrote(outcome.is_ok());
     if outcome.is_ok() {
-        common.shared.announce(sequence);
+        common.shared.announce(sequence, is_purge);
     }
     outcome
 }

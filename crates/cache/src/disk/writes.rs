@@ -6,9 +6,10 @@ use rusqlite::{OptionalExtension as _, Transaction, params, params_from_iter};
 
 use super::mark::{Mark, Purge};
 use super::reads::{self, Pages};
-use super::row::{COLUMNS, Kept};
+use super::row::{COLUMNS, Kept, read_vary};
+use crate::field::lines::Fields;
 use crate::field::origin;
-use crate::key::Digest;
+use crate::key::{Digest, Key};
 use crate::policy::State;
 use crate::stats::Totals;
 
@@ -118,26 +119,25 @@ fn remove_oldest(transaction: &Transaction<'_>) -> rusqlite::Result<bool> {
     Ok(oldest.is_some())
 }
 
-/// Brings a file that is beyond the bound, as after one that was wider, nearer to it.
-pub(super) fn shrink(transaction: &Transaction<'_>, bound: u64) -> rusqlite::Result<()> {
+/// Brings a file that is beyond the bound, as after one that was wider, nearer to it. Returns how many entries that has cost.
+pub(super) fn shrink(transaction: &Transaction<'_>, bound: u64) -> rusqlite::Result<u64> {
     /// Pages, and entries, that go with a transaction.
     const MOST: u64 = 256;
     let mut pages = reads::pages(transaction)?;
     let most = bound / pages.size;
     let beyond = pages.all.saturating_sub(most).min(MOST);
     if beyond == 0 {
-        return Ok(());
+        return Ok(0);
     }
-    for _ in 0..MOST {
-        if pages.used() <= most || !remove_oldest(transaction)? {
-            break;
-        }
+    let mut evicted = 0;
+    while evicted < MOST && pages.used() > most && remove_oldest(transaction)? {
+        evicted += 1;
         pages = reads::pages(transaction)?;
     }
     let mut vacuum = transaction.prepare(&format!("PRAGMA incremental_vacuum({beyond})"))?;
     let mut steps = vacuum.query([])?;
     while steps.next()?.is_some() {}
-    Ok(())
+    Ok(evicted)
 }
 
 /// Bytes that the purges take that are remembered: a share of `bound`.
@@ -182,11 +182,22 @@ pub(super) fn note(
 /// Does what `purges` say, which are all of one kind and moment. Returns how many live entries they concerned, each counted once.
 pub(super) fn purge(transaction: &Transaction<'_>, purges: &[Purge]) -> rusqlite::Result<u64> {
     let Some(&Purge { soft, at, .. }) = purges.first() else { return Ok(0) };
+    if !soft && purges.iter().any(|purge| purge.mark == Mark::Everything) {
+        return clear(transaction, at);
+    }
     let mut selected = BTreeSet::new();
     for Purge { mark, .. } in purges {
         selected.extend(ids_of(transaction, mark)?);
     }
     selected.into_iter().map(|id| apply(transaction, id, soft, at)).sum()
+}
+
+/// Removes every entry, which costs no more than counting them. Returns how many were live.
+fn clear(transaction: &Transaction<'_>, at: i64) -> rusqlite::Result<u64> {
+    let count = "SELECT count(*) FROM entries WHERE deadline > ?1";
+    let live = transaction.prepare_cached(count)?.query_row([at], |row| row.get::<_, i64>(0))?;
+    transaction.execute_batch("DELETE FROM tags; DELETE FROM entries")?;
+    Ok(live as u64)
 }
 
 /// Removes an entry, or makes it stale. Returns 1 if it was live.
@@ -219,11 +230,28 @@ fn ids_of(transaction: &Transaction<'_>, mark: &Mark) -> rusqlite::Result<Vec<i6
         Mark::Prefix(prefix) if prefix.starts_with('/') => with_path_prefix(transaction, prefix),
         Mark::Prefix(prefix) => with_prefix(transaction, prefix),
         Mark::Everything => ids("SELECT id FROM entries WHERE ?1 IS NOT NULL", &0),
-        Mark::Variant(_, variant) => {
-            ids("SELECT id FROM entries WHERE variant = ?1", &variant.bytes().as_slice())
-        }
+        Mark::Selected(key, fields) => selected(transaction, key, fields),
         Mark::Changed(_) => Ok(Vec::new()),
     }
+}
+
+/// All variants of a key that a request with these fields selects. A field that it does not speak of it does not have.
+fn selected(transaction: &Transaction<'_>, key: &str, fields: &str) -> rusqlite::Result<Vec<i64>> {
+    let select = "SELECT id, variant, vary FROM entries WHERE key = ?1";
+    let known = Key::known(key.to_owned());
+    let mut statement = transaction.prepare_cached(select)?;
+    let rows = statement.query_map([key], |row| {
+        let vary = read_vary(row.get_ref(2)?.as_str().unwrap_or_default());
+        let variant = row.get_ref(1)?.as_blob().ok().and_then(Digest::from_bytes);
+        let mut told = fields.to_owned();
+        for name in vary.names.iter().filter(|name| Fields::new(fields).known(name).is_err()) {
+            told.extend([name, "\n"]);
+        }
+        let selects =
+            known.variant(&vary, Fields::new(&told)).is_ok_and(|selected| Some(selected) == variant);
+        Ok(selects.then_some(row.get(0)?))
+    })?;
+    rows.filter_map(Result::transpose).collect()
 }
 
 /// On every host, each of which costs a step.

@@ -35,6 +35,11 @@ impl<'a> Told<'a> {
 }
 
 impl<'a> Fields<'a> {
+    /// The block as it was told.
+    pub(crate) fn text(self) -> &'a str {
+        self.0
+    }
+
     /// Reads `block`; each line is `name:value` or, for an absent field, `name`.
     pub fn new(block: &'a str) -> Self {
         Self(block)

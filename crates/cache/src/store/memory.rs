@@ -225,14 +225,9 @@ impl Memory {
         self.shelves.read().passes(since, key, tags)
     }
 
-    /// Removes the variants that [`get`](Self::get) would find, and holds writes to the key back that began before. Tells which they were.
-    pub(crate) fn delete(&self, key: &Key, fields: Fields<'_>, now: i64) -> Result<Vec<Digest>, Untold> {
+    /// Removes the variant that [`get`](Self::get) would find, and holds writes to the key back that began before. Tells whether there was one.
+    pub(crate) fn delete(&self, key: &Key, fields: Fields<'_>, now: i64) -> Result<bool, Untold> {
         self.shelves.write().delete(key, fields, now)
-    }
-
-    /// Removes one variant of a key, and holds writes to the key back that began before.
-    pub(crate) fn forget(&self, key: &str, variant: &Digest) {
-        self.shelves.write().forget(key, variant);
     }
 
     /// Removes what `selector` selects, or makes it stale, and holds writes back that began before and that it would

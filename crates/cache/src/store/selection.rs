@@ -122,7 +122,7 @@ impl Shelves {
     pub(super) fn standing(&self, key: &Key) -> Vec<(Held, Entry)> {
         let Self { slots, ordered, .. } = self;
         let mut ids = ordered.of_key(key.text(), slots);
-        ids.sort_unstable_by_key(|&id| std::cmp::Reverse(slots[id].order));
+        ids.sort_unstable_by_key(|&id| std::cmp::Reverse(slots[id].recency()));
         let held = |id: Id| Held { stored: slots[id].stored.clone(), id };
         ids.into_iter().map(|id| (held(id), entry_of(&slots[id], key))).collect()
     }

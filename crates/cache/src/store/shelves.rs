@@ -16,6 +16,9 @@ use crate::policy::{State, Stored};
 /// What a place without an entry takes: in the slab, the table and the order of eviction, which shrink only together.
 const PLACE_BYTES: u64 = 152;
 
+/// What lies between two puts in their order.
+const ORDER_STEP: u64 = 1 << 16;
+
 #[derive(Debug)]
 pub(super) struct Shelves {
     pub(super) bound: u64,
@@ -136,7 +139,7 @@ impl Shelves {
             let variant = key.variant(vary, fields);
             let variant = variant.map_err(|_| self.variants.untold_of_key(key, fields))?;
             let variant = self.lookup(Name::Variant(&variant)).filter(live);
-            found = found.into_iter().chain(variant).max_by_key(|&id| self.slots[id].order);
+            found = found.into_iter().chain(variant).max_by_key(|&id| self.slots[id].recency());
         }
         Ok(found)
     }
@@ -166,7 +169,8 @@ impl Shelves {
         if !self.fence.passes(since, &entry.key, entry.tags.iter().map(String::as_str)) {
             return Err(NotStored::Fenced);
         }
-        self.puts += 1;
+        // In steps, so that what is restored finds a place between two puts.
+        self.puts += ORDER_STEP;
         let known = self.lookup(entry.name());
         if let Some(id) = known.filter(|&id| self.footprint_renewed(id, cost) <= self.bound) {
             self.renew(id, entry, stored);
@@ -181,10 +185,23 @@ impl Shelves {
         Ok(())
     }
 
-    /// Puts what was stored before, unless there is something of the same name.
+    /// Puts what was stored before, unless there is something of the same name. It stays older than what is of the same key and was put later.
     pub(super) fn restore(&mut self, entry: Entry, stored: Stored, cost: u64, since: u64, now: i64) -> bool {
         let known = self.lookup(entry.name()).filter(|&id| self.state(id, now) != State::Expired);
-        known.is_none() && self.put(entry, stored, cost, since, now).is_ok()
+        let (key, put_at) = (Key::known(entry.key.clone()), entry.times.stored_at);
+        if known.is_some() || self.put(entry, stored, cost, since, now).is_err() {
+            return false;
+        }
+        let restored = self.puts;
+        let Self { slots, ordered, .. } = self;
+        let of_key = ordered.of_key(key.text(), slots);
+        let is_later = |id: &&Id| slots[**id].times.stored_at > put_at && slots[**id].order != restored;
+        if let Some(first) = of_key.iter().filter(is_later).map(|&id| slots[id].order).min()
+            && let Some(&own) = of_key.iter().find(|&&id| slots[id].order == restored)
+        {
+            slots[own].order = first - 1;
+        }
+        true
     }
 
     fn insert(&mut self, entry: Entry, stored: Stored, standing: Option<Standing>) {

@@ -39,6 +39,11 @@ impl Slot {
         self.stored.label().name
     }
 
+    /// By which the one put last is told from others.
+    pub(super) fn recency(&self) -> (u64, i64) {
+        (self.order, self.times.stored_at)
+    }
+
     /// The digest of the variant; the key's own where it is the only one of its kind.
     pub(super) fn variant(&self) -> Digest {
         self.varied.as_deref().map_or_else(|| Digest::of(self.key()), |varied| varied.variant)

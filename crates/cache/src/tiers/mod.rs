@@ -166,7 +166,7 @@ impl Tiers {
         }
     }
 
-    /// See [`Memory::delete`]. What is deleted does not come back once the ticket is done.
+    /// See [`Memory::delete`]. What is deleted does not come back once the ticket is done, which tells how many entries it was on the disk.
     pub(crate) fn delete(
         &self,
         key: &Key,
@@ -174,20 +174,14 @@ impl Tiers {
         now: i64,
     ) -> Result<(bool, Option<Ticket>), Untold> {
         let Some(disk) = &self.disk else {
-            return Ok((!self.memory.delete(key, fields, now)?.is_empty(), None));
+            return Ok((self.memory.delete(key, fields, now)?, None));
         };
         let delete = |memory: &Memory| {
-            let is_unknown = memory.standing(key).is_empty();
-            let deleted = memory.delete(key, fields, now)?;
-            let is_removed = !deleted.is_empty();
-            let name = || key.text().to_owned();
-            // The key is held back whether or not there was an entry. Where memory has none, as where there is no room for it, nobody knows
-            // which of those on the disk it would have been.
-            let mark = if is_unknown { Mark::Key(name()) } else { Mark::Variant(name(), key.digest()) };
-            let mut marks: Vec<_> =
-                deleted.into_iter().map(|variant| Mark::Variant(name(), variant)).collect();
-            marks.extend((!is_removed).then_some(mark));
-            Ok((marks.into_iter().map(|mark| Purge::of(mark, now)).collect(), None, is_removed))
+            let is_removed = memory.delete(key, fields, now)?;
+            // Of several that the request selects, memory need not have had the one that would have been found next.
+            while is_removed && memory.delete(key, fields, now)? {}
+            let mark = Mark::Selected(key.text().to_owned(), fields.text().to_owned());
+            Ok((vec![Purge::of(mark, now)], None, is_removed))
         };
         let (is_removed, ticket) = match disk {
             Ok(disk) => disk.purge(delete)?,
@@ -242,6 +236,11 @@ impl Tiers {
     /// Writes what waits to be written, and nothing more.
     pub(crate) fn end(&self) -> Option<Ticket> {
         self.disk().map(Disk::end)
+    }
+
+    /// Whether an entry on the disk was found not to be as it was written.
+    pub(crate) fn is_damaged(&self) -> bool {
+        self.disk().is_some_and(Disk::is_damaged)
     }
 
     /// Where what the disk had before is now, if it was damaged when it was opened.
