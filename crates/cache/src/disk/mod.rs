@@ -3,6 +3,7 @@
 //! Two threads serve it, one that writes and one that reads; no caller waits for either but by a ticket. What is wrong with the disk is
 //! never an error of a lookup: a disk that fails is one that has nothing, and says so where somebody looks.
 
+mod batch;
 mod common;
 mod database;
 mod election;

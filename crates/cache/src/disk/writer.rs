@@ -1,24 +1,22 @@
 //! The thread that writes: takes what waits together, heeds what other processes have purged, and writes in one transaction.
 
-use std::slice;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior::Immediate};
 
 use super::Witness;
+use super::batch::Batch;
 use super::common::Common;
 use super::database::checkpoint;
 use super::fault::is_passing;
 use super::loads::Loads;
-use super::mark::{Mark, Purge};
+use super::mark::Purge;
 use super::queue::{Ordered, Queue, Work};
 use super::ticket::Outcome;
 use super::writes;
 use crate::stats::{add, subtract};
-
-/// Entries that are due and go with a transaction, at most.
-const MOST_DUE: u32 = 1_000;
 
 /// How often a transaction is begun again that others have kept waiting for too long.
 const MOST_ATTEMPTS: u32 = 3;
@@ -131,51 +129,19 @@ impl Writer {
         let transaction = connection.transaction_with_behavior(Immediate)?;
         // Nobody else purges anything from here on until this is written.
         common.heed(&transaction)?;
-        let (mut marks, mut changed, mut evicted, mut unwritten) = (Vec::new(), Vec::new(), 0, 0);
-        let mut pages = None;
-        for work in together {
-            if let Some((key, variant)) = work.entry() {
-                // Another process may have it in memory although it is not on the disk.
-                changed.push((key.to_owned(), *variant));
-            }
-            match work {
-                Work::Put(kept, since) if common.passes(kept, *since) => {
-                    writes::remove_variant(&transaction, &kept.variant, i64::MAX)?;
-                    let room = writes::make_room(&transaction, common.bound, kept, &mut pages)?;
-                    evicted += room.evicted;
-                    if room.is_enough {
-                        writes::insert(&transaction, kept)?;
-                    } else {
-                        unwritten += 1;
-                    }
-                }
-                Work::Put(kept, _) => {
-                    // What it was put over is out of date all the same; what another process has put since is not.
-                    writes::remove_variant(&transaction, &kept.variant, kept.times.stored_at)?;
-                }
-                Work::Retire(_, variant) => writes::remove_variant(&transaction, variant, i64::MAX)?,
-                Work::Clear => {
-                    let everything = Purge::of(Mark::Everything, 0);
-                    writes::purge(&transaction, slice::from_ref(&everything))?;
-                    marks.push(everything);
-                }
-                Work::Expire(now) if writes::expire(&transaction, *now, MOST_DUE)? == MOST_DUE as usize => {
-                    queue.push(Work::Expire(*now));
-                }
-                _ => {}
-            }
-        }
-        let changed = Mark::changed(changed).into_iter().map(|mark| Purge::of(mark, 0));
-        marks.extend(changed);
         let last = common.heeding.last();
-        let sequence = writes::note(&transaction, &marks, last, common.bound)?;
-        evicted += writes::shrink(&transaction, common.bound)?;
+        let mut batch = Batch::new(&transaction, common);
+        together.iter().try_for_each(|work| batch.write(work))?;
+        let (sequence, is_purge) = batch.finish(last)?;
+        let Batch { evicted, unwritten, due, .. } = batch;
         let counted = common.count_into(&transaction)?;
-        let is_purge = marks.iter().any(|purge| purge.mark == Mark::Everything);
-        commit(common, transaction, last, sequence, is_purge)?;
+        commit(common, transaction, last..=sequence, is_purge)?;
         counted();
         common.count_evicted(evicted);
         common.count_dropped(unwritten);
+        if let Some(now) = due {
+            queue.push(Work::Expire(now));
+        }
         for (_, variant) in together.iter().filter_map(Work::entry) {
             common.shared.end_election(variant);
         }
@@ -219,7 +185,7 @@ impl Writer {
         add(&common.counters.purges, counted);
         let committed = common
             .count_into(&transaction)
-            .and_then(|written| commit(common, transaction, last, sequence, true).map(|()| written()));
+            .and_then(|written| commit(common, transaction, last..=sequence, true).map(|()| written()));
         if committed.is_err() {
             // Where it is tried again, it is counted again.
             subtract(&common.counters.purges, counted);
@@ -230,22 +196,22 @@ impl Writer {
     }
 }
 
-/// Commits, and makes known that the sequence has come from `last` to `sequence`, where it has.
+/// Commits, and makes known that the sequence has come from one end of these to the other, where it has.
 fn commit(
     common: &Common,
     transaction: Transaction<'_>,
-    last: u64,
-    sequence: u64,
+    sequence: RangeInclusive<u64>,
     is_purge: bool,
 ) -> rusqlite::Result<()> {
-    if sequence == last {
+    let (before, last) = sequence.into_inner();
+    if before == last {
         return transaction.commit();
     }
-    common.heeding.lock().write(last + 1..=sequence);
+    common.heeding.lock().write(before + 1..=last);
     let outcome = transaction.commit();
     common.heeding.lock().wrote(outcome.is_ok());
     if outcome.is_ok() {
-        common.shared.announce(sequence, is_purge);
+        common.shared.announce(last, is_purge);
     }
     outcome
 }
