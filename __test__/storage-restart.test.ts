@@ -560,14 +560,14 @@ describe("of variants of which memory has lost some", () => {
     }
   })
 
-  test("a delete removes all that answer, and leaves the others", async () => {
+  test("a delete removes the one that a match would have found, and leaves the others", async () => {
     const module = await twoVariants()
-    await module.put(get("/v", { "x-a": "2", "x-b": "2" }), variant("x-a", "2"))
     for (let n = 0; n < 4; n++) await module.put(url(`/filler/${n}`), new Response("f".repeat(4_000)))
+    expect(await module.delete(asked())).toBe(true)
+    expect((await bodyOf(module, asked()))?.trim()).toBe("x-a 1")
     expect(await module.delete(asked())).toBe(true)
     expect(await module.match(asked())).toBeUndefined()
     expect(await module.delete(asked())).toBe(false)
-    expect((await bodyOf(module, get("/v", { "x-a": "2", "x-b": "3" })))?.trim()).toBe("x-a 2")
   })
 })
 

@@ -69,7 +69,7 @@ export function methodOf(request: CacheRequest): string {
 
 /** The names of all header fields of a request, as far as they can be told. */
 export function fieldNamesOf(request: CacheRequest): string[] {
-  const { headers } = request as Partial<Request>
+  const headers = (request as Partial<Request> | null | undefined)?.headers
   return typeof headers?.keys === "function" ? [...headers.keys()] : []
 }
 

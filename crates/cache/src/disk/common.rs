@@ -120,7 +120,7 @@ impl Common {
     fn purge_entries(&self, Purge { mark, soft, at }: &Purge) {
         let mut selector = Selector { soft: *soft, ..Selector::default() };
         match mark.clone() {
-            Mark::Key(key) | Mark::Selected(key, _) => selector.key = Some(key),
+            Mark::Key(key) | Mark::Variant(key, _) | Mark::Selected(key, _) => selector.key = Some(key),
             Mark::Tag(tag) => selector.tags.push(tag),
             Mark::Prefix(prefix) => selector.prefix = Some(prefix),
             Mark::Everything => selector.everything = true,

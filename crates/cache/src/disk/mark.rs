@@ -19,7 +19,9 @@ pub(crate) enum Mark {
     Prefix(String),
     /// Every entry.
     Everything,
-    /// What a request with these fields selects of a key; for other processes, all variants of it.
+    /// One variant of a key; for other processes, which have the rest on the disk, all of them.
+    Variant(String, Digest),
+    /// The variant of a key that a request with these fields selects, the one put last; for other processes as above.
     Selected(String, String),
     /// Variants that are not as they were: what other processes have of them in memory is out of date. Nothing is held back.
     Changed(Vec<(String, Digest)>),
@@ -47,7 +49,7 @@ impl Mark {
     pub(super) fn fence_off(&self, fence: &mut Fence) {
         fence.advance();
         match self {
-            Self::Key(key) | Self::Selected(key, _) => fence.mark(Purged::Key(key)),
+            Self::Key(key) | Self::Variant(key, _) | Self::Selected(key, _) => fence.mark(Purged::Key(key)),
             Self::Url(url) => fence.mark(Purged::Url(url)),
             Self::Tag(tag) => fence.mark(Purged::Tag(tag)),
             Self::Prefix(prefix) => fence.mark_prefix(prefix),
@@ -95,7 +97,7 @@ impl Mark {
             Self::Tag(tag) => named("tag", tag),
             Self::Prefix(prefix) => named("prefix", prefix),
             Self::Everything => named("everything", ""),
-            Self::Selected(key, _) => named("selected", key),
+            Self::Variant(key, _) | Self::Selected(key, _) => named("selected", key),
             Self::Changed(variants) => {
                 let keys: Vec<_> = variants.iter().map(|(key, _)| key.as_str()).collect();
                 let digests = variants.iter().flat_map(|(_, variant)| *variant.bytes()).collect();

@@ -187,7 +187,7 @@ pub(super) fn purge(transaction: &Transaction<'_>, purges: &[Purge]) -> rusqlite
     }
     let mut selected = BTreeSet::new();
     for Purge { mark, .. } in purges {
-        selected.extend(ids_of(transaction, mark)?);
+        selected.extend(ids_of(transaction, mark, at)?);
     }
     selected.into_iter().map(|id| apply(transaction, id, soft, at)).sum()
 }
@@ -217,7 +217,7 @@ fn apply(transaction: &Transaction<'_>, id: i64, soft: bool, at: i64) -> rusqlit
     Ok(is_live.into())
 }
 
-fn ids_of(transaction: &Transaction<'_>, mark: &Mark) -> rusqlite::Result<Vec<i64>> {
+fn ids_of(transaction: &Transaction<'_>, mark: &Mark, at: i64) -> rusqlite::Result<Vec<i64>> {
     let ids = |query: &str, value: &dyn rusqlite::ToSql| {
         let mut statement = transaction.prepare_cached(query)?;
         let rows = statement.query_map([value], |row| row.get(0))?;
@@ -230,17 +230,26 @@ fn ids_of(transaction: &Transaction<'_>, mark: &Mark) -> rusqlite::Result<Vec<i6
         Mark::Prefix(prefix) if prefix.starts_with('/') => with_path_prefix(transaction, prefix),
         Mark::Prefix(prefix) => with_prefix(transaction, prefix),
         Mark::Everything => ids("SELECT id FROM entries WHERE ?1 IS NOT NULL", &0),
-        Mark::Selected(key, fields) => selected(transaction, key, fields),
+        Mark::Variant(_, variant) => {
+            ids("SELECT id FROM entries WHERE variant = ?1", &variant.bytes().as_slice())
+        }
+        Mark::Selected(key, fields) => Ok(selected(transaction, key, fields, at)?.into_iter().collect()),
         Mark::Changed(_) => Ok(Vec::new()),
     }
 }
 
-/// All variants of a key that a request with these fields selects. A field that it does not speak of it does not have.
-fn selected(transaction: &Transaction<'_>, key: &str, fields: &str) -> rusqlite::Result<Vec<i64>> {
-    let select = "SELECT id, variant, vary FROM entries WHERE key = ?1";
+/// The variant of a key that a request with these fields selects, of several the one put last. A field that they do not speak of the request
+/// does not have.
+fn selected(
+    transaction: &Transaction<'_>,
+    key: &str,
+    fields: &str,
+    at: i64,
+) -> rusqlite::Result<Option<i64>> {
+    let select = "SELECT id, variant, vary FROM entries WHERE key = ?1 AND deadline > ?2 ORDER BY id DESC";
     let known = Key::known(key.to_owned());
     let mut statement = transaction.prepare_cached(select)?;
-    let rows = statement.query_map([key], |row| {
+    let mut rows = statement.query_map(params![key, at], |row| {
         let vary = read_vary(row.get_ref(2)?.as_str().unwrap_or_default());
         let variant = row.get_ref(1)?.as_blob().ok().and_then(Digest::from_bytes);
         let mut told = fields.to_owned();
@@ -251,7 +260,7 @@ fn selected(transaction: &Transaction<'_>, key: &str, fields: &str) -> rusqlite:
             known.variant(&vary, Fields::new(&told)).is_ok_and(|selected| Some(selected) == variant);
         Ok(selects.then_some(row.get(0)?))
     })?;
-    rows.filter_map(Result::transpose).collect()
+    rows.find_map(Result::transpose).transpose()
 }
 
 /// On every host, each of which costs a step.

@@ -225,8 +225,8 @@ impl Memory {
         self.shelves.read().passes(since, key, tags)
     }
 
-    /// Removes the variant that [`get`](Self::get) would find, and holds writes to the key back that began before. Tells whether there was one.
-    pub(crate) fn delete(&self, key: &Key, fields: Fields<'_>, now: i64) -> Result<bool, Untold> {
+    /// Removes the variant that [`get`](Self::get) would find, and holds writes to the key back that began before. Tells which it was.
+    pub(crate) fn delete(&self, key: &Key, fields: Fields<'_>, now: i64) -> Result<Vec<Digest>, Untold> {
         self.shelves.write().delete(key, fields, now)
     }
 

@@ -9,15 +9,16 @@ use crate::key::{Digest, Key};
 use crate::policy::State;
 
 impl Shelves {
-    /// Removes what a lookup would find, and what would be validated for the request. Tells whether there was any.
-    pub(super) fn delete(&mut self, key: &Key, fields: Fields<'_>, now: i64) -> Result<bool, Untold> {
+    /// Removes what a lookup would find, and what would be validated for the request. Tells which variants they were.
+    pub(super) fn delete(&mut self, key: &Key, fields: Fields<'_>, now: i64) -> Result<Vec<Digest>, Untold> {
         let (served, held) = (self.find_served(key, fields, now)?, self.find_held(key, fields, now)?);
         self.fence.advance();
         self.fence.mark(Purged::Key(key.text()));
         let mut deleted: Vec<Id> = served.into_iter().chain(held).collect();
         deleted.dedup();
+        let variants = deleted.iter().map(|&id| self.slots[id].variant()).collect();
         self.remove_all(&deleted);
-        Ok(!deleted.is_empty())
+        Ok(variants)
     }
 
     /// Removes variants, each told by its key and its digest.

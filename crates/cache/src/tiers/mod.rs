@@ -174,14 +174,15 @@ impl Tiers {
         now: i64,
     ) -> Result<(bool, Option<Ticket>), Untold> {
         let Some(disk) = &self.disk else {
-            return Ok((self.memory.delete(key, fields, now)?, None));
+            return Ok((!self.memory.delete(key, fields, now)?.is_empty(), None));
         };
         let delete = |memory: &Memory| {
-            let is_removed = memory.delete(key, fields, now)?;
-            // Of several that the request selects, memory need not have had the one that would have been found next.
-            while is_removed && memory.delete(key, fields, now)? {}
-            let mark = Mark::Selected(key.text().to_owned(), fields.text().to_owned());
-            Ok((vec![Purge::of(mark, now)], None, is_removed))
+            let deleted = memory.delete(key, fields, now)?;
+            let is_removed = !deleted.is_empty();
+            let name = || key.text().to_owned();
+            let selected = (!is_removed).then(|| Mark::Selected(name(), fields.text().to_owned()));
+            let variants = deleted.into_iter().map(|variant| Mark::Variant(name(), variant));
+            Ok((variants.chain(selected).map(|mark| Purge::of(mark, now)).collect(), None, is_removed))
         };
         let (is_removed, ticket) = match disk {
             Ok(disk) => disk.purge(delete)?,
