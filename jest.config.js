@@ -8,10 +8,13 @@ const common = {
 
 const tests = (names) => `<rootDir>/__test__/${names}.test.ts`
 
-/** Nothing in these is about a process of their own, has callers come at the very same moment, or purges more often than a disk has patience for. */
+/** Nothing in these is about a process of its own, has callers come at the very same moment, or purges more often than a disk has patience for. */
 const ON_EVERY_STORAGE = [
   ...["cache-*", "flight-!(limits|stampede|storefront)", "events", "explain", "guide", "rule-patterns"],
-  ...["proxy-cache-*", "wrap-!(bodies|close|cold|failing*|process|refusals|request|status|threads*)"],
+  ...[
+    "proxy-cache-!(collapsing|crowds|stale|unshared)",
+    "wrap-@(edges|fences|head|hits|options|unsafe|validation)",
+  ],
 ]
 
 /** @type {import("jest").Config} */
