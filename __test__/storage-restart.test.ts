@@ -571,6 +571,20 @@ describe("of variants of which memory has lost some", () => {
   })
 })
 
+test.each<[Record<string, string>]>([[{ "x-a": "1" }], [{}]])(
+  "a delete removes from disk alone what varies by fields that the request %j does not all have",
+  async (headers) => {
+    const path = newPath()
+    const before = openIn(path)
+    await before.put(get("/v", headers), new Response("v", { headers: { vary: "x-a, x-zz" } }))
+    await before.close()
+    const module = openIn(path)
+    expect(await module.delete(get("/v", { ...headers, "x-zz": "2" }))).toBe(false)
+    expect(await module.delete(get("/v", headers))).toBe(true)
+    expect(await module.match(get("/v", headers))).toBeUndefined()
+  },
+)
+
 test("a delete acts when it is called: what is put after it stays", async () => {
   const module = openIn(newPath())
   await module.put(url("/a"), new Response("old"))

@@ -6,8 +6,8 @@ const INTERVAL_MS = 1_000
 
 /**
  * Frees expired entries of the instances that this thread has declared: once a second, in portions that hold nobody up, until none is
- * left. Looks as often whether something is wrong with their disks. The timer keeps no process alive. It runs in JavaScript because `Date.now()` decides what has expired, and a test may move
- * it; `node:timers` because the timer itself must not stand still with it.
+ * left. Looks as often whether something is wrong with their disks. The timer keeps no process alive. It runs in JavaScript because
+ * `Date.now()` decides what has expired, and a test may move it; `node:timers` because the timer itself must not stand still with it.
  */
 class Sweeper {
   readonly #watched = new Map<WeakRef<BindingCache>, string>()

@@ -254,7 +254,7 @@ fn selected(
         let variant = row.get_ref(1)?.as_blob().ok().and_then(Digest::from_bytes);
         let mut told = fields.to_owned();
         for name in vary.names.iter().filter(|name| Fields::new(fields).known(name).is_err()) {
-            told.extend([name, "\n"]);
+            told.extend(["\n", name]);
         }
         let selects =
             known.variant(&vary, Fields::new(&told)).is_ok_and(|selected| Some(selected) == variant);
