@@ -4,8 +4,8 @@
 #![allow(clippy::needless_pass_by_value)]
 
 use layeron_cache::{
-    BadPattern, Cache, Deletion, DiskOptions, Draft, Drafted, Lasting, Overrides, PutError, PutOptions,
-    Refused, Since, Storage, StorageConflict,
+    BadPattern, Cache, Deletion, Draft, Drafted, Lasting, Overrides, PutError, PutOptions, Refused, Since,
+    StorageConflict,
 };
 use std::rc::Rc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use crate::core::{Core, SharedCore, open};
 use crate::explanation::BindingExplanation;
 use crate::inspection::{BindingInspection, BindingStats, number};
 use crate::lookup;
-use crate::options::{BindingOptions, BindingSelector};
+use crate::options::{BindingOptions, BindingSelector, in_words};
 use crate::outcome::{self, ABSENT, BYPASSED, NO_TICKET, PENDING, REMOVED, STORED, wanted};
 use crate::scratch::Numbers;
 use crate::text::Text;
@@ -285,16 +285,6 @@ impl BindingCache {
 #[napi]
 pub fn flush_all(patience: u32) {
     layeron_cache::flush_all(Duration::from_millis(patience.into()));
-}
-
-fn in_words(Storage { bounds, disk }: &Storage) -> String {
-    let bounds = format!("maxBytes {}, maxEntryBytes {}", bounds.bytes, bounds.entry_bytes);
-    match disk {
-        None => format!("memory alone, {bounds}"),
-        Some(DiskOptions { folder, max_bytes }) => {
-            format!("path {}, maxDiskBytes {max_bytes}, {bounds}", folder.display())
-        }
-    }
 }
 
 /// Milliseconds since 1970, within the range of a `Date`.

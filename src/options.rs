@@ -100,3 +100,14 @@ impl From<BindingSelector> for Selector {
 fn names(list: &[String]) -> Names {
     Names::new(list.iter().map(String::as_str))
 }
+
+/// A storage, for a message.
+pub(crate) fn in_words(Storage { bounds, disk }: &Storage) -> String {
+    let bounds = format!("maxBytes {}, maxEntryBytes {}", bounds.bytes, bounds.entry_bytes);
+    match disk {
+        None => format!("memory alone, {bounds}"),
+        Some(DiskOptions { folder, max_bytes }) => {
+            format!("path {}, maxDiskBytes {max_bytes}, {bounds}", folder.display())
+        }
+    }
+}

@@ -2,7 +2,7 @@
 //!
 //! Time is passed in, in milliseconds since 1970, and read once per operation by the caller. Modules import only
 //! from those named before them: `sync` and `field`, then `key`, `pattern`, `rule` and `policy`, then `index`, `flight` and
-//! `stats`, then `store`, `disk` and `tiers`, then `instance`, `cache`, `put` and `explain`, then `reader`, `wait`, `serve`, `fill`, `failing`, `respond` and `freshen`.
+//! `stats`, then `store`, `disk` and `tiers`, then `instance`, `cache`, `inspect`, `put` and `explain`, then `reader`, `wait`, `serve`, `fill`, `failing`, `respond` and `freshen`.
 
 mod cache;
 #[cfg(test)]
@@ -15,6 +15,7 @@ mod fill;
 mod flight;
 mod freshen;
 mod index;
+mod inspect;
 mod instance;
 mod key;
 mod pattern;
@@ -30,7 +31,7 @@ mod sync;
 mod tiers;
 mod wait;
 
-pub use cache::{Cache, Deletion, Inspection, Lookup, NotedBy, Request, Wanted};
+pub use cache::{Cache, Deletion, Lookup, NotedBy, Request, Wanted};
 pub use disk::{DiskOptions, DiskUsage, Fault, Outcome, Ticket as DiskTicket};
 pub use explain::{ExplainedEntry, Explanation};
 pub use failing::Failed;
@@ -38,6 +39,7 @@ pub use field::Names;
 pub use field::lines::Fields;
 pub use fill::{Ended, Fill, Progress};
 pub use flight::{Failure, Read, Waiter, Wake};
+pub use inspect::Inspection;
 pub use instance::{StorageConflict, flush_all};
 pub use pattern::BadPattern;
 pub use policy::{Answer, Freshness, Overrides, Refused, Rejected, ResponseHead, State};

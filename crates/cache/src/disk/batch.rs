@@ -9,7 +9,7 @@ use super::mark::{Mark, Purge};
 use super::queue::Work;
 use super::reads::Pages;
 use super::row::Kept;
-use super::writes;
+use super::{purging, writes};
 use crate::key::Digest;
 
 /// Entries that are due and go with a transaction, at most.
@@ -77,7 +77,7 @@ impl<'a, 'c> Batch<'a, 'c> {
 
     fn clear(&mut self) -> rusqlite::Result<()> {
         self.is_cleared = true;
-        writes::purge(self.transaction, slice::from_ref(&Purge::of(Mark::Everything, 0))).map(drop)
+        purging::purge(self.transaction, slice::from_ref(&Purge::of(Mark::Everything, 0))).map(drop)
     }
 
     fn expire(&mut self, now: i64) -> rusqlite::Result<()> {
@@ -93,7 +93,7 @@ impl<'a, 'c> Batch<'a, 'c> {
         let cleared = self.is_cleared.then_some(Mark::Everything);
         let changed = Mark::changed(std::mem::take(&mut self.changed));
         let purges: Vec<_> = cleared.into_iter().chain(changed).map(|mark| Purge::of(mark, 0)).collect();
-        let sequence = writes::note(self.transaction, &purges, last, self.common.bound)?;
+        let sequence = purging::note(self.transaction, &purges, last, self.common.bound)?;
         self.evicted += writes::shrink(self.transaction, self.common.bound)?;
         Ok((sequence, self.is_cleared))
     }

@@ -13,6 +13,7 @@ mod heeding;
 mod loads;
 mod mark;
 mod opening;
+mod purging;
 mod queue;
 mod reader;
 mod reads;

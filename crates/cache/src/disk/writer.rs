@@ -15,7 +15,7 @@ use super::loads::Loads;
 use super::mark::Purge;
 use super::queue::{Ordered, Queue, Work};
 use super::ticket::Outcome;
-use super::writes;
+use super::{purging, writes};
 use crate::stats::{add, subtract};
 
 /// How often a transaction is begun again that others have kept waiting for too long.
@@ -177,9 +177,9 @@ impl Writer {
         let transaction = connection.transaction_with_behavior(Immediate)?;
         common.heed(&transaction)?;
         let last = common.heeding.last();
-        let sequence = writes::note(&transaction, purges, last, common.bound)?;
+        let sequence = purging::note(&transaction, purges, last, common.bound)?;
         // What is in one of both is not always in the other.
-        let count = writes::purge(&transaction, purges)?.max(in_memory.unwrap_or(0));
+        let count = purging::purge(&transaction, purges)?.max(in_memory.unwrap_or(0));
         let counted = in_memory.map_or(0, |_| count);
         let evicted = writes::shrink(&transaction, common.bound)?;
         add(&common.counters.purges, counted);

@@ -1,0 +1,208 @@
+//! The file: what outlives a process, its bound, and what can be wrong with it.
+
+use super::*;
+
+#[test]
+fn entries_tags_times_and_counters_outlive_the_process() {
+    let folder = folder();
+    let first = Process::open(&folder);
+    first.put("/a", "one", &["t", "u"], fresh());
+    first.put("/a", "two", &["t"], fresh());
+    first.put("/b", "b", &[], Freshness { lifetime: 0, ..fresh() });
+    first.end();
+    let second = Process::open(&folder);
+    assert_eq!((second.in_memory("/a"), second.get("/a")), (None, Some("two".into())));
+    assert_eq!(second.get("/b"), None, "it has expired");
+    assert_eq!(second.tiers.totals().unwrap().stats().puts, 3);
+    assert_eq!((second.purge(&tagged("u")), second.purge(&tagged("t"))), (Ok(0), Ok(1)));
+    assert_eq!(second.get("/a"), None);
+}
+
+#[test]
+fn the_file_keeps_its_bound_and_gives_up_what_was_put_first() {
+    let folder = folder();
+    let process = Process::with(&folder, 1 << 20);
+    for number in 0..300 {
+        process.put(&format!("/{number}"), &"x".repeat(10_000), &["t"], fresh());
+        process.flush();
+    }
+    let usage = process.tiers.disk_usage().unwrap();
+    assert!(usage.bytes <= 1 << 20 && usage.bytes > 900_000, "{usage:?}");
+    assert_eq!(usage.entries + usage.evictions, 300);
+    process.end();
+    assert!(std::fs::metadata(database_in(&folder)).unwrap().len() <= 1 << 20);
+    let again = Process::with(&folder, 1 << 20);
+    assert_eq!((again.get("/0"), again.get("/299").is_some()), (None, true));
+    again.end();
+    let narrower = Process::with(&folder, 1 << 19);
+    for _ in 0..4 {
+        narrower.flush();
+    }
+    assert_eq!((narrower.get("/200"), narrower.get("/299").is_some()), (None, true));
+    let now = narrower.tiers.disk_usage().unwrap();
+    assert_eq!(now.entries + now.evictions, usage.entries, "what had to go is counted");
+    narrower.end();
+    assert!(std::fs::metadata(database_in(&folder)).unwrap().len() <= 1 << 19);
+}
+
+#[test]
+fn what_is_told_to_other_processes_leaves_room_for_entries() {
+    let folder = folder();
+    let (process, other) = (Process::with(&folder, 1 << 20), Process::with(&folder, 1 << 20));
+    let long = |number: u32| format!("/{number}/{}", "long".repeat(500));
+    for _ in 0..40 {
+        for number in 0..20 {
+            process.put(&long(number), "a", &[], fresh());
+        }
+        process.flush();
+    }
+    for number in 0..20 {
+        assert!(other.get(&long(number)).is_some(), "{number}");
+    }
+    process.put(&long(0), "b", &[], fresh());
+    process.flush();
+    assert_eq!(other.get(&long(0)).as_deref(), Some("b"));
+}
+
+#[test]
+fn another_bound_is_a_fault_while_somebody_has_the_file_and_the_new_bound_afterwards() {
+    let folder = folder();
+    let one = Process::with(&folder, 1 << 20);
+    let other = Process::with(&folder, 1 << 21);
+    assert!(other.fault().is_some_and(|fault| fault.contains("maxDiskBytes 1048576")));
+    other.put("/a", "a", &["t"], fresh());
+    one.put("/b", "b", &[], fresh());
+    one.flush();
+    assert_eq!(other.in_memory("/a").as_deref(), Some("a"), "what one puts is no reason to forget anything");
+    one.purge(&tagged("t")).unwrap();
+    assert_eq!(other.in_memory("/a"), None, "what one purges the other does not serve all the same");
+    assert!(other.purge(&tagged("t")).is_err());
+    one.end();
+    let again = Process::with(&folder, 1 << 21);
+    assert_eq!(again.fault(), None);
+    again.end();
+}
+
+#[test]
+fn a_file_that_is_cut_off_is_set_aside() {
+    let folder = folder();
+    let process = Process::open(&folder);
+    for number in 0..100 {
+        process.put(&format!("/{number}"), &"x".repeat(5_000), &[], fresh());
+    }
+    process.end();
+    let file = std::fs::OpenOptions::new().write(true).open(database_in(&folder)).unwrap();
+    file.set_len(file.metadata().unwrap().len() / 2).unwrap();
+    let again = Process::open(&folder);
+    assert_eq!((again.fault(), again.get("/0"), again.get("/99")), (None, None, None));
+    assert!(names_in(&folder).iter().any(|name| name.contains(".db.damaged-")));
+}
+
+#[test]
+fn what_is_no_database_is_set_aside_and_a_new_one_begun() {
+    let folder = folder();
+    let process = Process::open(&folder);
+    process.put("/a", "a", &[], fresh());
+    process.end();
+    let database = database_in(&folder);
+    std::fs::write(&database, vec![7; 10_000]).unwrap();
+    let again = Process::open(&folder);
+    assert_eq!(again.get("/a"), None);
+    again.put("/a", "new", &[], fresh());
+    again.end();
+    assert_eq!(Process::open(&folder).get("/a"), Some("new".into()));
+    assert!(names_in(&folder).iter().any(|name| name.contains(".db.damaged-")));
+}
+
+#[test]
+fn a_format_of_another_version_is_left_alone() {
+    let folder = folder();
+    Process::open(&folder).end();
+    let connection = rusqlite::Connection::open(database_in(&folder)).unwrap();
+    connection.pragma_update(None, "user_version", 2).unwrap();
+    drop(connection);
+    assert!(Process::open(&folder).fault().is_some_and(|fault| fault.contains("unknown format")));
+    assert!(!names_in(&folder).iter().any(|name| name.contains("damaged")));
+}
+
+#[test]
+fn values_that_nobody_has_written_are_not_there_and_keep_nobody_out() {
+    let changes = [
+        ("UPDATE entries SET lifetime = 'x'", None),
+        ("UPDATE entries SET status = 70000", None),
+        ("UPDATE entries SET key = x'00', strict = 2, initial_age = 1.5", None),
+        ("UPDATE entries SET head = x'ff', tags = 1, vary = x'00'", None),
+        ("UPDATE counters SET value = 'x'", Some("a")),
+        ("UPDATE counters SET value = -1", Some("a")),
+        ("UPDATE counters SET value = 9223372036854775807", Some("a")),
+        ("UPDATE purges SET kind = 1, digests = 'x'", Some("a")),
+    ];
+    for (change, found) in changes {
+        let folder = folder();
+        let process = Process::open(&folder);
+        process.put("/a", "a", &["t"], fresh());
+        process.purge(&tagged("u")).unwrap();
+        process.end();
+        let connection = rusqlite::Connection::open(database_in(&folder)).unwrap();
+        assert!(connection.execute(change, []).unwrap() > 0, "{change}");
+        drop(connection);
+        for _ in 0..2 {
+            let process = Process::open(&folder);
+            assert_eq!(process.get("/a").as_deref(), found, "{change}");
+            process.put("/b", "b", &[], fresh());
+            assert_eq!(process.purge(&Selector { soft: true, ..tagged("v") }), Ok(0), "{change}");
+            process.tiers.totals().unwrap();
+            assert_eq!(process.fault(), None, "{change}");
+            process.end();
+        }
+    }
+}
+
+#[test]
+fn flipped_bytes_are_never_served() {
+    let folder = folder();
+    let process = Process::open(&folder);
+    for number in 0..200 {
+        process.put(&format!("/{number}"), &format!("body {number} {}", "x".repeat(500)), &["t"], fresh());
+    }
+    process.end();
+    let database = database_in(&folder);
+    let whole = std::fs::read(&database).unwrap();
+    let mut rng = fastrand::Rng::with_seed(1);
+    let (mut right, mut faults) = (0, 0);
+    for _ in 0..100 {
+        let damaged = TempDir::new().unwrap();
+        let mut bytes = whole.clone();
+        for _ in 0..10 {
+            let at = rng.usize(0..bytes.len());
+            bytes[at] ^= 1 << rng.u8(0..8);
+        }
+        std::fs::write(damaged.path().join(database.file_name().unwrap()), &bytes).unwrap();
+        let process = Process::open(&damaged);
+        faults += usize::from(process.fault().is_some());
+        for number in 0..200 {
+            let body = process.get(&format!("/{number}"));
+            right += usize::from(body.is_some());
+            assert!(body.is_none_or(|body| body == format!("body {number} {}", "x".repeat(500))));
+        }
+    }
+    assert!(
+        right > 10_000 && faults < 20,
+        "{right} of 20,000 are still there, and {faults} of 100 cannot be opened"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn files_are_for_their_owner_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let parent = folder();
+    let folder = parent.path().join("a/b");
+    let disk = Some(DiskOptions { folder: folder.clone(), max_bytes: ROOMY });
+    let _tiers = Tiers::open(&Storage { bounds: BOUNDS, disk }, "ns/name", &Arc::default());
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&folder), 0o700);
+    let files: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path()).collect();
+    assert!(files.len() >= 3, "{files:?}");
+    assert!(files.iter().all(|file| mode(file) == 0o600), "{files:?}");
+}

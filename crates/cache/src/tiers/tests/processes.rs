@@ -1,0 +1,174 @@
+//! Several processes at one file.
+
+use super::*;
+
+#[test]
+fn what_began_before_a_purge_of_another_process_is_held_back_and_what_began_after_it_is_not() {
+    let folder = folder();
+    let (one, other) = (Process::open(&folder), Process::open(&folder));
+    let before = one.tiers.sequence();
+    other.purge(&tagged("t")).unwrap();
+    one.tiers.catch_up();
+    assert!(one.put_since(before, "/a", "old", &["t"], fresh()).is_err());
+    one.put("/a", "new", &["t"], fresh());
+    one.flush();
+    assert_eq!(other.get("/a").as_deref(), Some("new"));
+}
+
+#[test]
+fn a_put_over_what_another_process_has_in_memory_is_seen_there() {
+    let folder = folder();
+    let (one, other) = (Process::open(&folder), Process::open(&folder));
+    one.put("/a", "old", &[], fresh());
+    one.flush();
+    assert_eq!(other.get("/a").as_deref(), Some("old"));
+    one.put("/a", "new", &[], fresh());
+    one.flush();
+    assert_eq!((other.in_memory("/a"), other.get("/a").as_deref()), (None, Some("new")));
+    assert_eq!(one.in_memory("/a").as_deref(), Some("new"), "it is known where it was put");
+}
+
+#[test]
+fn one_process_refreshes_and_the_other_is_served_stale_until_the_new_entry_is_there() {
+    let folder = folder();
+    let (one, other) = (Process::open(&folder), Process::open(&folder));
+    let stale = Freshness { lifetime: 0, stale_window: 60, ..fresh() };
+    one.put("/a", "old", &[], stale);
+    one.flush();
+    let Found::Nothing { .. } = other.look("/a") else { panic!("it is not in memory") };
+    other.tiers.load(&key("/a"), NOW).unwrap().wait().unwrap();
+    let Found::Elected { held, .. } = one.look("/a") else { panic!("nobody else refreshes it") };
+    assert_eq!(other.in_memory("/a").as_deref(), Some("old"));
+    one.tiers.call_off(&held);
+    let elected_later = NOW + 1_000;
+    let found = other.tiers.get(&key("/a"), Fields::new(""), elected_later).unwrap();
+    assert!(matches!(found, Found::Elected { .. }), "the other has given it up");
+    one.put("/a", "new", &[], fresh());
+    one.flush();
+    assert_eq!(other.get("/a").as_deref(), Some("new"));
+}
+
+#[test]
+fn what_one_process_has_purged_no_other_serves_from_its_memory() {
+    let folder = folder();
+    let (one, other) = (Process::open(&folder), Process::open(&folder));
+    one.put("/a", "a", &["t"], fresh());
+    one.flush();
+    assert_eq!(other.get("/a"), Some("a".into()));
+    assert_eq!(one.purge(&tagged("t")), Ok(1));
+    assert_eq!((one.in_memory("/a"), other.in_memory("/a")), (None, None));
+}
+
+#[test]
+fn a_purge_of_nothing_does_not_hide_the_purges_of_others() {
+    let folder = folder();
+    let (one, other) = (Process::open(&folder), Process::open(&folder));
+    for path in ["/a", "/b", "/c"] {
+        one.put(path, "a", &["t"], fresh());
+    }
+    one.flush();
+    assert_eq!(one.purge(&Selector::default()), Ok(0));
+    other.purge(&tagged("t")).unwrap();
+    assert_eq!(one.in_memory("/a"), None);
+}
+
+#[test]
+fn who_has_missed_more_purges_than_are_remembered_serves_nothing_from_before() {
+    let folder = folder();
+    let (one, other) = (Process::open(&folder), Process::open(&folder));
+    for path in ["/a", "/b"] {
+        one.put(path, "a", &["0"], fresh());
+    }
+    one.flush();
+    assert_eq!((other.get("/a").as_deref(), other.get("/b").as_deref()), (Some("a"), Some("a")));
+    let before = other.tiers.sequence();
+    let tags = (0..5_000).map(|tag| tag.to_string()).collect();
+    assert_eq!(one.purge(&Selector { tags, ..Selector::default() }), Ok(2));
+    assert_eq!(other.in_memory("/a"), None);
+    assert_eq!(other.put_since(before, "/c", "c", &[], fresh()), Err(NotStored::Fenced));
+    other.put("/d", "d", &["0"], fresh());
+    other.flush();
+    assert_eq!((one.get("/b"), one.get("/d").as_deref()), (None, Some("d")));
+}
+
+#[test]
+fn every_ticket_is_settled_whenever_the_process_lets_go() {
+    let folder = folder();
+    for round in 0..10 {
+        let process = Process::open(&folder);
+        let tickets: Vec<_> = (0..40)
+            .flat_map(|number| {
+                process.put(&format!("/{number}"), "a", &["t"], fresh());
+                let purge = match process.tiers.purge(&tagged("t"), NOW) {
+                    Lasting::Soon(ticket) => Some(ticket),
+                    Lasting::Now(_) => None,
+                };
+                let end = (number == 20 && round % 2 == 0).then(|| process.tiers.end()).flatten();
+                [purge, process.tiers.load(&key("/1"), NOW), process.tiers.flush(), end]
+            })
+            .flatten()
+            .collect();
+        drop(process);
+        for ticket in tickets {
+            assert!(ticket.wait_for(Duration::from_mins(1)).is_some());
+        }
+    }
+}
+
+#[test]
+fn a_write_that_waits_is_held_back_by_a_purge_of_another_process() {
+    let folder = folder();
+    let (one, other) = (Process::open(&folder), Process::open(&folder));
+    one.put("/a", "a", &["t"], fresh());
+    // Whether it was written by then or not, it is gone.
+    other.purge(&tagged("t")).unwrap();
+    one.flush();
+    assert_eq!((one.get("/a"), other.get("/a")), (None, None));
+    other.end();
+    one.end();
+    assert_eq!(Process::open(&folder).get("/a"), None);
+}
+
+#[test]
+fn a_write_that_is_held_back_leaves_nothing_older_behind() {
+    let folder = folder();
+    let (one, other) = (Process::open(&folder), Process::open(&folder));
+    one.put("/a", "old", &[], fresh());
+    one.flush();
+    assert_eq!(other.get("/a").as_deref(), Some("old"));
+    one.put("/a", "new", &["t"], fresh());
+    other.purge(&tagged("t")).unwrap();
+    one.flush();
+    assert_eq!((one.get("/a"), other.get("/a")), (None, None));
+}
+
+#[test]
+fn a_put_over_what_another_process_has_in_memory_alone_is_seen_there() {
+    let folder = folder();
+    let (one, other) = (Process::open(&folder), Process::open(&folder));
+    one.put("/a", "old", &["t"], Freshness { stale_window: 60, ..fresh() });
+    // Where this comes before it is written, it is stale in memory, and held back on the disk.
+    other.purge(&Selector { soft: true, ..tagged("t") }).unwrap();
+    one.flush();
+    other.tiers.catch_up();
+    other.put("/a", "new", &[], fresh());
+    other.flush();
+    assert_eq!(one.get("/a").as_deref(), Some("new"));
+}
+
+#[test]
+fn counters_of_all_processes_are_added_up() {
+    let folder = folder();
+    let (one, other) = (Process::open(&folder), Process::open(&folder));
+    one.put("/a", "a", &[], fresh());
+    other.put("/b", "b", &[], fresh());
+    other.put("/c", "c", &[], fresh());
+    one.flush();
+    other.flush();
+    one.flush();
+    one.put("/d", "d", &[], fresh());
+    assert_eq!(
+        (one.tiers.totals().unwrap().stats().puts, other.tiers.totals().unwrap().stats().puts),
+        (4, 3)
+    );
+}
