@@ -4,6 +4,7 @@
 //! from those named before them: `sync` and `field`, then `key`, `pattern`, `rule` and `policy`, then `index`, `flight` and
 //! `stats`, then `store`, `disk` and `tiers`, then `instance`, `cache`, `inspect`, `put` and `explain`, then `reader`, `wait`, `serve`, `fill`, `failing`, `respond` and `freshen`.
 
+mod bounded;
 mod cache;
 #[cfg(test)]
 mod differential;
