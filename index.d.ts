@@ -79,9 +79,17 @@ export interface CacheStorageOptions {
         maxBytes?: number | undefined
         /**
          * Bytes that one entry's body, headers, key and tags may take together. A larger one is not stored and evicts
-         * nothing. An integer from 1 to 2147483647, at most `maxBytes`. Default: `maxBytes`.
+         * nothing. An integer from 1 to 2147483647, at most `maxBytes`. Default: an eighth of `maxBytes`.
          */
         maxEntryBytes?: number | undefined
+        /**
+         * Bytes that bodies may take together while they are received or streamed to waiters, beside
+         * `maxBytes`. Beyond it, responses of wrapped handlers are streamed through without being stored,
+         * and a `put` of a body in several chunks stores nothing; both count as `in-flight` in
+         * {@link CacheInspection.refusedWrites}. An integer from 1 to 2^53 - 1. Default: a quarter of
+         * `maxBytes`, and at least `maxEntryBytes`.
+         */
+        maxInFlightBytes?: number | undefined
       }
     | undefined
 }
@@ -195,6 +203,10 @@ export type CacheRefusal =
   | "request-no-store"
   /** A 206. */
   | "partial-content"
+  /** `shouldStore` of the wrapped handler said so. */
+  | "should-store"
+  /** Bodies in flight took all of `maxInFlightBytes`, or the body made no progress for `refreshTimeoutMs`. Of `put` too. */
+  | "in-flight"
 
 /** What can be seen of an instance. */
 export interface CacheInspection {
@@ -344,7 +356,7 @@ export type CacheHandler<Rest extends unknown[] = []> = (
 ) => Response | Promise<Response>
 
 /** Options of `wrap`. What is given here comes before the rule, the rule before the instance, and that before the response's own word. */
-export interface CacheWrapOptions {
+export interface CacheWrapOptions<Rest extends unknown[] = []> {
   /**
    * As {@link CacheModuleOptions.ttlSeconds}. Holds for statuses that last (200, 203, 204, 300, 301, 302, 303, 307, 308, 404, 405, 410,
    * 414, 501); others are stored only where the response itself says for how long. Default: what the rule or the instance says, else the
@@ -362,18 +374,34 @@ export interface CacheWrapOptions {
   /** Names of the request headers in the key, in place of the rule's or the instance's. */
   vary?: readonly string[] | undefined
   /**
-   * Tags beside those of the rule, the instance and the response's `Cache-Tag`, or what tells them of the request that the handler was run
-   * with and of its response, whose body it leaves alone. One that throws fails the run. Default: none.
+   * Tags beside those of the rule, the instance and the response's `Cache-Tag`, or a function that returns them. It is called
+   * with the arguments of the wrapped handler and the response, whose body it may read from a `clone()` only. One that
+   * throws fails the run. Default: none.
    */
   tags?:
     | readonly string[]
-    | ((request: Request, response: Response) => readonly string[] | Promise<readonly string[]>)
+    | ((
+        request: Request,
+        response: Response,
+        ...rest: Rest
+      ) => readonly string[] | Promise<readonly string[]>)
     | undefined
-  /** Is given what goes on when the response is out, as promises that never reject. Default: nobody is told. */
-  waitUntil?: ((work: Promise<unknown>) => void) | undefined
+  /**
+   * Whether a response that may be stored is stored. Called like a `tags` function. A response that it refuses goes to its own
+   * client alone. One that throws fails the run. Default: every response is stored.
+   */
+  shouldStore?:
+    | ((request: Request, response: Response, ...rest: Rest) => boolean | Promise<boolean>)
+    | undefined
+  /**
+   * Called with a promise for work that continues after the response is returned, which never rejects, and with the arguments of
+   * the wrapped handler. Default: none.
+   */
+  waitUntil?: ((work: Promise<unknown>, request: Request, ...rest: Rest) => void) | undefined
   /**
    * Milliseconds after which a refresh in the background has failed and its request is aborted, with a reason of code
-   * `LAYERON_REFRESH_TIMEOUT`, and after which a caller no longer waits for another's run. An integer from 1 to 2147483647. Default: 30000.
+   * `LAYERON_REFRESH_TIMEOUT`; after which a caller no longer waits for another's run; and after which a body
+   * that makes no progress is neither stored nor joined by others. An integer from 1 to 2147483647. Default: 30000.
    */
   refreshTimeoutMs?: number | undefined
 }
@@ -475,8 +503,15 @@ export interface CacheModule extends AsyncDisposable {
    * - Stale inside the window: served at once, and one run in the background refreshes it. One that fails is counted, reported as an
    *   event and a warning, and tried again after a pause that grows from 1 s to 60 s.
    * - Stale otherwise: the handler is run with `If-None-Match` and `If-Modified-Since`, and may answer 304.
-   * - A handler that throws fails all who wait; for the next 200 ms to 2 s it is not run for that key again. A stale response is served instead
-   *   where `stale-if-error` allows.
+   * - Where a handler throws, one of the requests that wait runs it once more; if that throws too, all who still wait fail with it. For 200 ms to
+   *   2 s the handler is not run again for a request with the same header fields and no credentials. A stale response is served instead where
+   *   `stale-if-error` allows. A thrown `Response`, and an error with `getResponse()` or a `status` or `statusCode` from 400 to 499, is an
+   *   answer rather than a failure: the call rejects with it, unchanged, and with nothing stale in its place.
+   * - An error of the server (a status from 500) that is not stored goes to its own client; the requests that wait run the handler on their own.
+   * - A call whose `request.signal` aborts rejects with its reason. A run that no client waits for any more, and that is no refresh, is
+   *   aborted by the signal of the handler's request; once its response has begun, it is stored.
+   * - A wrapped handler that is called inside of a run of the same instance for the same key runs its handler directly, and adds its tags and
+   *   lifetimes to what is stored.
    * - What is not for all (`private`, `Set-Cookie`, …) goes to its caller alone, and for a minute nobody waits for the key.
    * - A request that changes something and succeeds removes what is stored for its URL, and for its `Location` and `Content-Location`. One
    *   whose method a rule lists is a read and removes nothing.
@@ -491,7 +526,7 @@ export interface CacheModule extends AsyncDisposable {
    */
   wrap<Rest extends unknown[] = []>(
     handler: CacheHandler<Rest>,
-    options?: CacheWrapOptions,
+    options?: CacheWrapOptions<Rest>,
   ): (request: Request, ...rest: Rest) => Promise<Response>
 
   /** Whether a rule covers a request, or would cover a GET of its URL where its method is one that changes something. */

@@ -27,6 +27,13 @@ export declare class BindingCache {
    * of body it has room for in the scratch buffer, or why there is none.
    */
   draft(request: Text, head: Text, vary?: string | undefined | null, tags?: string | undefined | null): number
+  /** Counts bytes of the body of a draft as in flight, and tells whether there is room for them. */
+  receive(draft: number, bytes: number): boolean
+  /**
+   * Forgets a draft, because the bodies in flight leave no room for the rest of it, and returns
+   * that as the reason.
+   */
+  refuseInFlight(draft: number): number
   /** Stores a draft with its body, which is copied. Returns that it is stored, or why not. */
   put(draft: number, body?: Uint8Array | undefined | null): number
   /** Forgets a draft, because its body failed. */
@@ -70,6 +77,8 @@ export declare class BindingWrapper {
   readFill(fill: number): number | null
   /** The next bytes of a body, or why there are none. */
   read(reader: number): Uint8Array | number
+  /** Whether another thread writes the body of a reader. */
+  isReaderOfOtherThread(reader: number): boolean
   /** A reader reads no more. */
   dropReader(reader: number): void
   /** Adds bytes to a fill, and tells whether to go on. */
@@ -78,6 +87,11 @@ export declare class BindingWrapper {
   progress(fill: number): number
   /** Leaves behind who holds the others up. */
   shed(fill: number): void
+  /**
+   * The body of a fill has not grown for too long: it is not stored any longer. Returns whether
+   * to go on.
+   */
+  stall(fill: number): number
   /** Ends a fill, and tells whether the response is stored. */
   finish(fill: number, hasBody: boolean, now: number): number
   /** The body of a fill has broken off. */
@@ -86,8 +100,11 @@ export declare class BindingWrapper {
   constructor(cache: BindingCache, options: BindingWrapping, ring: (arg: number) => void)
   /** What a request comes to, at the time in the scratch buffer. */
   serve(request: Text): number
-  /** The same for one whose wait was in vain. */
-  serveAgain(request: Text): number
+  /**
+   * The same for one that [`arrive`](Self::arrive) has told to come again: with that outcome and
+   * the number that belongs to it.
+   */
+  serveAgain(request: Text, outcome: number, failure: number): number
   /** The text that belongs to the last outcome. */
   takeText(): string
   /** The number of the run that refreshes what the last answer was. */
@@ -99,15 +116,24 @@ export declare class BindingWrapper {
   /** What there is to know of a run. */
   run(run: number): BindingRun
   /** Decides what becomes of the response of a run. */
-  respond(run: number, request: string, status: number, head: string, length: number | undefined | null, tags: string, now: number): number
+  respond(run: number, request: string, reply: BindingReply, now: number): number
   /** A run has come to no response. */
   fail(run: number, request: string, message: string, now: number): number
+  /** A run has come to an answer that was thrown, of this status where that is known. */
+  thrownAnswer(run: number, request: string, status: number | undefined | null, now: number): void
+  /**
+   * Ends a run whose client has gone, where no other request waits for it. Returns whether that
+   * is so. Otherwise there is news of the run when the last one has stopped waiting.
+   */
+  abandon(run: number): boolean
   /** The handler has stored the response of a run itself. Returns the head for its client. */
   storedByHandler(run: number, status: number, head: string): string
   /** Forgets a run. Who waits for it is left to itself. */
   dropRun(run: number): void
   /** What has become of a ticket. */
   arrive(ticket: number, request: string, now: number): number
+  /** Whether another thread runs the handler that a ticket waits for. */
+  isTicketOfOtherThread(ticket: number): boolean
   /** Gives a ticket up. */
   dropTicket(ticket: number): void
 }
@@ -117,6 +143,12 @@ export declare const ABSENT: number
 
 /** The same is to be done again. */
 export declare const AGAIN: number
+
+/** The same, after the failure of another's run; the number of the failure is in the scratch buffer. */
+export declare const AGAIN_AFTER_FAILURE: number
+
+/** The same, without others. */
+export declare const AGAIN_ALONE: number
 
 /** There is an answer: in the scratch buffer, or waiting to be fetched. */
 export declare const ANSWER: number
@@ -184,6 +216,7 @@ export interface BindingOptions {
   name: string
   maxBytes: number
   maxEntryBytes: number
+  maxInFlightBytes: number
   /** The folder of the disk, if there is to be one. */
   folder?: string
   maxDiskBytes: number
@@ -195,6 +228,23 @@ export interface BindingOptions {
 export interface BindingRefusals {
   reason: string
   count: number
+}
+
+/** What decides on storing the response of a run. */
+export interface BindingReply {
+  status: number
+  /** Reason phrase and field lines, a line feed behind each. */
+  head: string
+  /** Length of the body, where that is known. */
+  length?: number
+  /** Tags, one a line. */
+  tags: string
+  /** Whether it may be stored at all. */
+  mayStore: boolean
+  /** Lifetime and windows that count where the wrapper itself sets none. */
+  ttlSeconds?: number
+  staleWhileRevalidateSeconds?: number
+  staleIfErrorSeconds?: number
 }
 
 /** A rule with what it inherits. */
@@ -317,7 +367,7 @@ export declare const PASS_CHANGED: number
 /** The same, of a run that counts as failed. */
 export declare const PASS_FAILED: number
 
-/** A body has gone past and was not to be stored. */
+/** The declaration has been given up before the body came to its end. */
 export declare const PAST: number
 
 /** Why a path pattern cannot be used, or nothing where it can. */
@@ -364,6 +414,9 @@ export declare const WANTS_DISK: number
 
 /** Header fields are wanted; their names are in the scratch buffer. */
 export declare const WANTS_FIELDS: number
+
+/** A fingerprint of the request is wanted. */
+export declare const WANTS_FINGERPRINT: number
 
 /** The URL is wanted in serialised form. */
 export declare const WANTS_URL: number

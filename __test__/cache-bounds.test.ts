@@ -16,7 +16,7 @@ describe("bytes never exceed maxBytes, and what fits is readable right after its
     [100_000, 2],
     [1_000_000, 3],
   ])("in a store of %i bytes (seed %i)", async (maxBytes, seed) => {
-    const module = freshCache({ storage: { memory: { maxBytes } } })
+    const module = freshCache({ storage: { memory: { maxBytes, maxEntryBytes: maxBytes } } })
     const next = numbers(seed)
     let stored = 0
     for (let n = 0; n < 3_000; n++) {
@@ -44,7 +44,7 @@ describe("bytes never exceed maxBytes, and what fits is readable right after its
 })
 
 test("a put that fits is readable in a store whose entries are all read all the time", async () => {
-  const module = freshCache({ storage: { memory: { maxBytes: 50_000 } } })
+  const module = freshCache({ storage: { memory: { maxBytes: 50_000, maxEntryBytes: 50_000 } } })
   for (let n = 0; n < 500; n++) {
     for (let back = Math.max(0, n - 20); back < n; back++) await module.match(url(`/${back}`))
     await module.put(url(`/${n}`), new Response(`${n}`.padEnd(2_000)))
@@ -53,7 +53,7 @@ test("a put that fits is readable in a store whose entries are all read all the 
 })
 
 test("an entry of nearly all the room takes the place of all others", async () => {
-  const module = freshCache({ storage: { memory: { maxBytes: 50_000 } } })
+  const module = freshCache({ storage: { memory: { maxBytes: 50_000, maxEntryBytes: 50_000 } } })
   for (let n = 0; n < 20; n++) await module.put(url(`/${n}`), new Response("o".repeat(1_000)))
   await module.put(url("/big"), new Response("b".repeat(48_500)))
   expect((await bodyOf(module, url("/big")))?.length).toBe(48_500)
@@ -82,7 +82,7 @@ describe("room is made", () => {
   afterEach(() => jest.useRealTimers())
 
   test("of what has expired before of what has not", async () => {
-    const module = freshCache({ storage: { memory: { maxBytes: 30_000 } } })
+    const module = freshCache({ storage: { memory: { maxBytes: 30_000, maxEntryBytes: 30_000 } } })
     await module.put(url("/lasting"), new Response("l".repeat(9_000)), { ttlSeconds: 600 })
     await module.put(url("/brief"), new Response("b".repeat(9_000)), { ttlSeconds: 10 })
     setClock(10)
@@ -92,7 +92,7 @@ describe("room is made", () => {
   })
 
   test("for the new version of an entry by the old one", async () => {
-    const module = freshCache({ storage: { memory: { maxBytes: 30_000 } } })
+    const module = freshCache({ storage: { memory: { maxBytes: 30_000, maxEntryBytes: 30_000 } } })
     await module.put(url("/other"), new Response("o".repeat(9_000)))
     for (const letter of "abc") {
       await module.put(url("/a"), new Response(letter.repeat(18_000)))

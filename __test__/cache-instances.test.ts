@@ -126,7 +126,7 @@ describe("two declarations of one identity", () => {
 
   test("see a store of the same bounds, however they are written", async () => {
     const one = freshCache()
-    const same = beside(one, { storage: { memory: { maxBytes: 134_217_728, maxEntryBytes: 134_217_728 } } })
+    const same = beside(one, { storage: { memory: { maxBytes: 134_217_728, maxEntryBytes: 16_777_216 } } })
     await one.put(A, new Response("a"))
     expect(await bodyOf(same, A)).toBe("a")
   })
@@ -134,6 +134,7 @@ describe("two declarations of one identity", () => {
   test.each([
     ["maxBytes", { memory: { maxBytes: 9_000 } }],
     ["maxEntryBytes", { memory: { maxEntryBytes: 9_000 } }],
+    ["maxInFlightBytes", { memory: { maxInFlightBytes: 9_000 } }],
   ])("cannot have another %s: the second throws, and the first goes on", async (_, storage) => {
     const one = freshCache()
     await one.put(A, new Response("a"))

@@ -76,10 +76,17 @@ describe("whatever is configured, put resolves without storing, counts nothing b
   })
 
   test("every reason is in inspect() before it has been given", async () => {
-    const ofWrappedHandlers = ["authorization", "no-freshness", "partial-content", "request-no-store"]
+    const ofWrappedHandlers = [
+      "authorization",
+      "no-freshness",
+      "partial-content",
+      "request-no-store",
+      "should-store",
+    ]
     const reasons = [
       ...new Set(REFUSED.map(([reason]) => reason)),
       "expired",
+      "in-flight",
       "too-large",
       ...ofWrappedHandlers,
     ]

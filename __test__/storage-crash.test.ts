@@ -41,7 +41,7 @@ async function work({ cache, require }: Given, task: Task): Promise<void> {
   const random = new (made(task.sources.Random))(task.seed) as { below(most: number): number }
 
   const { name, path, maxDiskBytes, keys, origin } = task
-  const storage = { path, maxDiskBytes, memory: { maxBytes: 200_000 } }
+  const storage = { path, maxDiskBytes, memory: { maxBytes: 200_000, maxEntryBytes: 200_000 } }
   const open = () => cache({ name, ttlSeconds: 3_600, storage })
   const report = (line: Line) => writeSync(1, `${JSON.stringify(line)}\n`)
   let shop = open()

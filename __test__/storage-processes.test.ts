@@ -15,7 +15,7 @@ function declare(
 ): void {
   if (now !== undefined) Date.now = () => now
   const { maxDiskBytes, maxBytes } = options
-  const storage = { path, maxDiskBytes, memory: { maxBytes } }
+  const storage = { path, maxDiskBytes, memory: { maxBytes, maxEntryBytes: maxBytes } }
   given.shop = given.cache({ name: "shop", ttlSeconds: 60, staleWhileRevalidateSeconds: 300, storage })
 }
 

@@ -311,7 +311,7 @@ describe("after a restart", () => {
 })
 
 describe("what memory has no room for", () => {
-  const storage = (path: string) => ({ path, memory: { maxBytes: 20_000 } })
+  const storage = (path: string) => ({ path, memory: { maxBytes: 20_000, maxEntryBytes: 20_000 } })
   const bodyAt = (n: number) => String(n).padEnd(2_000)
 
   test("is served from the disk", async () => {
@@ -528,7 +528,7 @@ describe("what was removed stays so, even where the process is killed at that mo
 
 test("more that is on disk is asked for at a time than memory has room for, and all of it is found", async () => {
   const path = newPath()
-  const module = openIn(path, { storage: { path, memory: { maxBytes: 20_000 } } })
+  const module = openIn(path, { storage: { path, memory: { maxBytes: 20_000, maxEntryBytes: 20_000 } } })
   const paths = Array.from({ length: 60 }, (_, n) => `/${n}`)
   for (const path of paths) await module.put(url(path), new Response(path.padEnd(1_000)))
   const found = await Promise.all(paths.map((path) => bodyOf(module, url(path))))
@@ -545,7 +545,7 @@ describe("of variants of which memory has lost some", () => {
   /** The first of two that both answer is on disk alone. */
   async function twoVariants() {
     const path = newPath()
-    const module = openIn(path, { storage: { path, memory: { maxBytes: 12_000 } } })
+    const module = openIn(path, { storage: { path, memory: { maxBytes: 12_000, maxEntryBytes: 12_000 } } })
     await module.put(asked(), variant("x-a", "1"))
     setClock(1)
     await module.put(asked(), variant("x-b", "1"))

@@ -113,11 +113,11 @@ describe("tags", () => {
     ["told at once", (value) => value],
     ["promised", async (value) => value],
   ])(
-    "may be %s, of the request that the handler was run with and of its unused response",
+    "may be %s, of the request that the caller passed and of the unused response",
     async (_, give) => {
       const seen: [Request, Response][] = []
       const answers: Response[] = []
-      const { module, ask, asked } = wrapped(
+      const { module, ask } = wrapped(
         () => {
           answers.push(new Response("x", { headers: { "x-id": "7" } }))
           return answers[0] as Response
@@ -130,9 +130,10 @@ describe("tags", () => {
           },
         },
       )
-      expect(await (await ask()).text()).toBe("x")
+      const request = new Request(AT)
+      expect(await (await ask(request)).text()).toBe("x")
       expect(seen).toHaveLength(1)
-      expect(seen[0]?.[0]).toBe(asked[0])
+      expect(seen[0]?.[0]).toBe(request)
       expect(seen[0]?.[1]).toBe(answers[0])
       expect((await module.explain(AT)).entry?.tags).toEqual(["id-7"])
       await (await ask()).text()

@@ -160,7 +160,7 @@ describe("a handler that gives", () => {
       await gate.promise
       return forbidden<Response>(await give())
     }, POLICY)
-    const failed = expectFailures(made, () => new Request(AT), 1)
+    const failed = expectFailures(made, () => new Request(AT), 2)
     await calm()
     gate.resolve()
     await failed

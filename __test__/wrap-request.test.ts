@@ -1,6 +1,7 @@
 import type { CacheHandler } from "@layeron/modules"
 import { failureOf, freshCache, get, url } from "./helpers/cache"
 import { httpDate, stopTime } from "./helpers/clock"
+import { promised } from "./helpers/flight"
 import { AT, calm, end, fate, PATH, pass, TTL, type Wrapped, wrapped } from "./helpers/wrap"
 
 beforeEach(stopTime)
@@ -59,13 +60,20 @@ describe("what is run for all who want the same gets a request", () => {
     expect([response.status, await response.text()]).toEqual([200, "x"])
   })
 
-  test("which is not aborted with the client's", async () => {
+  test("which is not aborted with the client's while another request waits for the response", async () => {
     const client = new AbortController()
-    const made = wrapped(() => new Response("x"), OPTIONS)
-    const answer = made.ask(new Request(AT, { signal: client.signal }))
+    const gate = promised()
+    const made = wrapped(async () => {
+      await gate.promise
+      return new Response("x")
+    }, OPTIONS)
+    const gone = failureOf(() => made.ask(new Request(AT, { signal: client.signal })))
+    const waits = made.ask()
     client.abort()
-    expect(await (await answer).text()).toBe("x")
+    expect((await gone).name).toBe("AbortError")
     expect(only(made).signal.aborted).toBe(false)
+    gate.resolve()
+    expect(await (await waits).text()).toBe("x")
     expect((await made.module.match(AT))?.status).toBe(200)
   })
 

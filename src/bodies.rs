@@ -3,7 +3,7 @@
 // What napi-derive hands over is owned.
 #![allow(clippy::needless_pass_by_value)]
 
-use layeron_cache::{Ended, Progress, Read};
+use layeron_cache::{Ended, Progress, Read, Reader};
 use napi::bindgen_prelude::{Either, Uint8Array};
 use napi_derive::napi;
 
@@ -35,6 +35,12 @@ impl BindingWrapper {
                 Either::B(BROKEN)
             }
         }
+    }
+
+    /// Whether another thread writes the body of a reader.
+    #[napi]
+    pub fn is_reader_of_other_thread(&self, reader: u32) -> bool {
+        self.readers.get(reader as usize).is_some_and(Reader::is_of_other_thread)
     }
 
     /// A reader reads no more.
@@ -73,6 +79,16 @@ impl BindingWrapper {
         }
     }
 
+    /// The body of a fill has not grown for too long: it is not stored any longer. Returns whether
+    /// to go on.
+    #[napi]
+    pub fn stall(&mut self, fill: u32) -> i32 {
+        if let Some(fill) = self.fills.get_mut(fill as usize) {
+            fill.stall();
+        }
+        self.progress(fill)
+    }
+
     /// Ends a fill, and tells whether the response is stored.
     #[napi]
     pub fn finish(&mut self, fill: u32, has_body: bool, now: f64) -> Result<i32, Thrown> {
@@ -85,7 +101,6 @@ impl BindingWrapper {
         Ok(match cache.finish(*given, has_body, time(now)) {
             Ended::Stored => STORED,
             Ended::NotStored(why) => outcome::not_stored(why),
-            Ended::Past => PAST,
             Ended::WrongLength => WRONG_LENGTH,
         })
     }

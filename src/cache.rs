@@ -122,6 +122,23 @@ impl BindingCache {
         })
     }
 
+    /// Counts bytes of the body of a draft as in flight, and tells whether there is room for them.
+    #[napi]
+    pub fn receive(&mut self, draft: u32, bytes: u32) -> bool {
+        let core = &mut *self.core.borrow_mut();
+        let drafted = core.cache.as_ref().zip(self.drafts.get_mut(draft as usize));
+        drafted.is_none_or(|(cache, draft)| cache.receive(draft, bytes.into()))
+    }
+
+    /// Forgets a draft, because the bodies in flight leave no room for the rest of it, and returns
+    /// that as the reason.
+    #[napi]
+    pub fn refuse_in_flight(&mut self, draft: u32) -> Result<i32, Thrown> {
+        let core = &mut *self.core.borrow_mut();
+        self.drafts.try_remove(draft as usize);
+        Ok(outcome::refused(open(core.cache.as_ref())?.refuse(Refused::InFlight)))
+    }
+
     /// Stores a draft with its body, which is copied. Returns that it is stored, or why not.
     #[napi]
     pub fn put(&mut self, draft: u32, body: Option<&[u8]>) -> Result<i32, Thrown> {

@@ -1,19 +1,27 @@
 //! Text from the face, taken apart.
 
-use layeron_cache::{Fields, Names, NotedBy, Request, ResponseHead};
+use layeron_cache::{Fields, Fingerprint, Names, NotedBy, Request, ResponseHead};
 
 /// Reads `METHOD`, the field lines and, behind an empty line, the URL. `@` before the method says that the disk has been asked, `=` that
-/// a URL parser printed the URL; they can be no part of a method, and come in this order.
+/// a URL parser printed the URL, and `(…)` holds a fingerprint in hexadecimal digits; they can be no part of a method, and come
+/// in this order.
 pub(crate) fn request(text: &str) -> Request<'_> {
     let (head, url) = at_empty_line(text);
     let (method, fields) = head.split_once('\n').unwrap_or((head, ""));
     let (method, asked) = without(method, '@');
     let (method, serialised) = without(method, '=');
-    Request { method, url, serialised, fields: Fields::new(fields), asked }
+    let (method, fingerprint) = fingerprint(method);
+    Request { method, url, serialised, fields: Fields::new(fields), asked, fingerprint }
 }
 
 fn without(text: &str, mark: char) -> (&str, bool) {
     text.strip_prefix(mark).map_or((text, false), |rest| (rest, true))
+}
+
+fn fingerprint(text: &str) -> (&str, Option<Fingerprint>) {
+    let given = text.strip_prefix('(').and_then(|rest| rest.split_once(')'));
+    let read = |digits| u64::from_str_radix(digits, 16).ok().map(Fingerprint);
+    given.map_or((text, None), |(digits, method)| (method, read(digits)))
 }
 
 /// What stands before the first empty line and what behind it. A search for two line feeds would cost more than all the rest here.

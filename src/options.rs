@@ -10,6 +10,7 @@ pub struct BindingOptions {
     pub name: String,
     pub max_bytes: f64,
     pub max_entry_bytes: f64,
+    pub max_in_flight_bytes: f64,
     /// The folder of the disk, if there is to be one.
     pub folder: Option<String>,
     pub max_disk_bytes: f64,
@@ -59,7 +60,7 @@ impl BindingOptions {
         let bounds = Bounds { bytes: self.max_bytes as u64, entry_bytes: self.max_entry_bytes as u64 };
         let max_bytes = self.max_disk_bytes as u64;
         let disk = self.folder.as_ref().map(|folder| DiskOptions { folder: folder.into(), max_bytes });
-        Storage { bounds, disk }
+        Storage { bounds, in_flight_bytes: self.max_in_flight_bytes as u64, disk }
     }
 
     pub(crate) fn policy(terms: BindingTerms, rules: Vec<BindingRule>) -> Result<Policy, BadPattern> {
@@ -102,8 +103,11 @@ fn names(list: &[String]) -> Names {
 }
 
 /// A storage, for a message.
-pub(crate) fn in_words(Storage { bounds, disk }: &Storage) -> String {
-    let bounds = format!("maxBytes {}, maxEntryBytes {}", bounds.bytes, bounds.entry_bytes);
+pub(crate) fn in_words(Storage { bounds, in_flight_bytes, disk }: &Storage) -> String {
+    let bounds = format!(
+        "maxBytes {}, maxEntryBytes {}, maxInFlightBytes {in_flight_bytes}",
+        bounds.bytes, bounds.entry_bytes
+    );
     match disk {
         None => format!("memory alone, {bounds}"),
         Some(DiskOptions { folder, max_bytes }) => {

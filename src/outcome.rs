@@ -52,6 +52,10 @@ pub const WANTS_FIELDS: i32 = -4;
 #[napi]
 pub const WANTS_DISK: i32 = -8;
 
+/// A fingerprint of the request is wanted.
+#[napi]
+pub const WANTS_FINGERPRINT: i32 = -9;
+
 /// A request is answered by running the handler; the number of the run is in the scratch buffer.
 #[napi]
 pub const RUN: i32 = -10;
@@ -85,6 +89,12 @@ pub const INSTEAD: i32 = -26;
 /// The same is to be done again.
 #[napi]
 pub const AGAIN: i32 = -17;
+/// The same, after the failure of another's run; the number of the failure is in the scratch buffer.
+#[napi]
+pub const AGAIN_AFTER_FAILURE: i32 = -27;
+/// The same, without others.
+#[napi]
+pub const AGAIN_ALONE: i32 = -28;
 /// There is nothing yet.
 #[napi]
 pub const PENDING: i32 = -18;
@@ -100,7 +110,7 @@ pub const BROKEN: i32 = -21;
 /// A body is not as long as its response says.
 #[napi]
 pub const WRONG_LENGTH: i32 = -22;
-/// A body has gone past and was not to be stored.
+/// The declaration has been given up before the body came to its end.
 #[napi]
 pub const PAST: i32 = -23;
 /// A writer goes on.
@@ -132,6 +142,7 @@ pub(crate) fn wanted(wanted: &Wanted, scratch: &mut Scratch, tickets: &mut Ticke
             scratch.write_names(names);
             WANTS_FIELDS
         }
+        Wanted::Fingerprint => WANTS_FINGERPRINT,
         Wanted::Disk(ticket) => {
             scratch.write_number(tickets.insert(ticket.clone()).into());
             WANTS_DISK

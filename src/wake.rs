@@ -32,10 +32,11 @@ pub(crate) enum Kind {
     Ticket,
     Reader,
     Fill,
+    Run,
 }
 
 impl Kind {
-    const COUNT: u32 = 3;
+    const COUNT: u32 = 4;
 }
 
 impl Wake for Bell {

@@ -6,7 +6,8 @@
 use std::sync::Arc;
 
 use layeron_cache::{
-    Arrival, Failed, Fill, Overrides, Passed, Reader, Reply, Responded, Run, Served, State, Ticket, Wrapping,
+    Arrival, Attempt, Failed, Fill, Overrides, Passed, Reader, Reply, Responded, Run, Served, State, Ticket,
+    Wrapping,
 };
 use napi::bindgen_prelude::Function;
 use napi_derive::napi;
@@ -16,12 +17,12 @@ use crate::cache::{BindingCache, Thrown, time};
 use crate::convert;
 use crate::core::{SharedCore, open};
 use crate::outcome::{
-    self, AGAIN, FAILED, FILL, INSTEAD, KNOWN, PASS, PASS_CHANGED, PASS_FAILED, PENDING, READ_ALONG, RUN,
-    UNAVAILABLE, WAIT, wanted,
+    self, AGAIN, AGAIN_AFTER_FAILURE, AGAIN_ALONE, FAILED, FILL, INSTEAD, KNOWN, PASS, PASS_CHANGED,
+    PASS_FAILED, PENDING, READ_ALONG, RUN, UNAVAILABLE, WAIT, wanted,
 };
 use crate::text::Text;
 use crate::wake::{Bell, Kind};
-use crate::wrapping::{BindingRun, BindingWrapping};
+use crate::wrapping::{BindingReply, BindingRun, BindingWrapping};
 
 /// A wrapped handler.
 #[napi]
@@ -76,20 +77,26 @@ impl BindingWrapper {
     /// What a request comes to, at the time in the scratch buffer.
     #[napi]
     pub fn serve(&mut self, request: Text) -> Result<i32, Thrown> {
-        self.decide(&request, false)
+        self.decide(&request, Attempt::First)
     }
 
-    /// The same for one whose wait was in vain.
+    /// The same for one that [`arrive`](Self::arrive) has told to come again: with that outcome and
+    /// the number that belongs to it.
     #[napi]
-    pub fn serve_again(&mut self, request: Text) -> Result<i32, Thrown> {
-        self.decide(&request, true)
+    pub fn serve_again(&mut self, request: Text, outcome: i32, failure: u32) -> Result<i32, Thrown> {
+        let attempt = match outcome {
+            AGAIN_AFTER_FAILURE => Attempt::AfterFailure(failure),
+            AGAIN_ALONE => Attempt::Alone,
+            _ => Attempt::Again,
+        };
+        self.decide(&request, attempt)
     }
 
-    fn decide(&mut self, request: &str, again: bool) -> Result<i32, Thrown> {
+    fn decide(&mut self, request: &str, attempt: Attempt) -> Result<i32, Thrown> {
         let core = &mut *self.core.borrow_mut();
         let now = time(core.scratch.read_time());
         let cache = open(core.cache.as_ref())?;
-        Ok(match cache.serve(convert::request(request), &self.wrapping, again, now) {
+        Ok(match cache.serve(convert::request(request), &self.wrapping, attempt, now) {
             Ok(Served::Answer(answer, state, refresh)) => {
                 let outcome = core.write(answer, state != State::Fresh);
                 if let Some(run) = refresh {
@@ -154,15 +161,11 @@ impl BindingWrapper {
 
     /// Decides what becomes of the response of a run.
     #[napi]
-    #[allow(clippy::too_many_arguments)]
     pub fn respond(
         &mut self,
         run: u32,
         request: String,
-        status: u32,
-        head: String,
-        length: Option<f64>,
-        tags: String,
+        reply: BindingReply,
         now: f64,
     ) -> Result<i32, Thrown> {
         let core = &mut *self.core.borrow_mut();
@@ -171,10 +174,11 @@ impl BindingWrapper {
         let reply = Reply {
             request: convert::request(&request),
             wrapping: &self.wrapping,
-            head: convert::response_head(u16::try_from(status).unwrap_or(0), &head),
-            length: length.map(|length| length as u64),
-            overrides: self.overrides,
-            tags: convert::tags(&tags),
+            head: reply.head(),
+            length: reply.length.map(|length| length as u64),
+            overrides: reply.overrides(self.overrides),
+            tags: convert::tags(&reply.tags),
+            may_store: reply.may_store,
             at: time(now),
         };
         let outcome = match cache.respond(given, &reply) {
@@ -221,6 +225,34 @@ impl BindingWrapper {
         Ok(outcome)
     }
 
+    /// A run has come to an answer that was thrown, of this status where that is known.
+    #[napi]
+    pub fn thrown_answer(
+        &mut self,
+        run: u32,
+        request: String,
+        status: Option<u32>,
+        now: f64,
+    ) -> Result<(), Thrown> {
+        let core = &mut *self.core.borrow_mut();
+        let Some(mut given) = self.runs.try_remove(run as usize) else { return Err(gone()) };
+        let status = status.and_then(|status| u16::try_from(status).ok());
+        open(core.cache.as_ref())?.thrown_answer(&mut given, convert::request(&request), status, time(now));
+        Ok(())
+    }
+
+    /// Ends a run whose client has gone, where no other request waits for it. Returns whether that
+    /// is so. Otherwise there is news of the run when the last one has stopped waiting.
+    #[napi]
+    pub fn abandon(&mut self, run: u32) -> bool {
+        let leader = self.bell.waiter(Kind::Run, run);
+        let is_unneeded = self.runs.get(run as usize).is_none_or(|run| run.abandon(leader));
+        if is_unneeded {
+            self.runs.try_remove(run as usize);
+        }
+        is_unneeded
+    }
+
     /// The handler has stored the response of a run itself. Returns the head for its client.
     #[napi]
     pub fn stored_by_handler(&mut self, run: u32, status: u32, head: String) -> Result<String, Thrown> {
@@ -256,7 +288,11 @@ impl BindingWrapper {
                     core.write(answer, false)
                 }
             }
-            Ok(Arrival::Again) => AGAIN,
+            Ok(Arrival::Again(attempt)) => match attempt {
+                Attempt::AfterFailure(failure) => core.numbered(AGAIN_AFTER_FAILURE, failure.into()),
+                Attempt::Alone => AGAIN_ALONE,
+                Attempt::First | Attempt::Again => AGAIN,
+            },
             Ok(Arrival::Failed(failure)) => {
                 failure.message.clone_into(&mut self.text);
                 core.numbered(FAILED, failure.number.into())
@@ -265,6 +301,12 @@ impl BindingWrapper {
         };
         self.tickets.remove(ticket as usize);
         Ok(outcome)
+    }
+
+    /// Whether another thread runs the handler that a ticket waits for.
+    #[napi]
+    pub fn is_ticket_of_other_thread(&self, ticket: u32) -> bool {
+        self.tickets.get(ticket as usize).is_some_and(|ticket| ticket.is_of_other_thread())
     }
 
     /// Gives a ticket up.

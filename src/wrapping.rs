@@ -1,6 +1,6 @@
 //! What crosses about a wrapped handler and its runs, as objects.
 
-use layeron_cache::{Overrides, Run, Wrapping};
+use layeron_cache::{Overrides, ResponseHead, Run, Wrapping};
 use napi_derive::napi;
 
 use crate::convert;
@@ -30,6 +30,38 @@ pub struct BindingRun {
     pub since: f64,
     pub etag: Option<String>,
     pub last_modified: Option<String>,
+}
+
+/// What decides on storing the response of a run.
+#[napi(object)]
+pub struct BindingReply {
+    pub status: u32,
+    /// Reason phrase and field lines, a line feed behind each.
+    pub head: String,
+    /// Length of the body, where that is known.
+    pub length: Option<f64>,
+    /// Tags, one a line.
+    pub tags: String,
+    /// Whether it may be stored at all.
+    pub may_store: bool,
+    /// Lifetime and windows that count where the wrapper itself sets none.
+    pub ttl_seconds: Option<u32>,
+    pub stale_while_revalidate_seconds: Option<u32>,
+    pub stale_if_error_seconds: Option<u32>,
+}
+
+impl BindingReply {
+    pub(crate) fn head(&self) -> ResponseHead<'_> {
+        convert::response_head(u16::try_from(self.status).unwrap_or(0), &self.head)
+    }
+
+    pub(crate) fn overrides(&self, first: Overrides) -> Overrides {
+        Overrides {
+            ttl: first.ttl.or(self.ttl_seconds),
+            stale_while_revalidate: first.stale_while_revalidate.or(self.stale_while_revalidate_seconds),
+            stale_if_error: first.stale_if_error.or(self.stale_if_error_seconds),
+        }
+    }
 }
 
 impl BindingWrapping {

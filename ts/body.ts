@@ -4,6 +4,9 @@ import { invalid } from "./errors.js"
 /** The body has more bytes than there is room for. */
 export const TOO_LARGE = Symbol("too large")
 
+/** The bodies that are received at the same time leave no room for it. */
+export const NO_ROOM = Symbol("no room")
+
 export type Reader = ReadableStreamDefaultReader<Uint8Array>
 
 export function assertUnused(response: Response, path: string): void {
@@ -25,16 +28,25 @@ export function discard(reader: Reader | null, reason?: unknown): void {
   reader?.cancel(reason).catch(() => {})
 }
 
+/** What bounds a body that is read as a whole. */
+export interface Bounds {
+  /** Bytes that there is room for. */
+  readonly room: number
+  /** Its length by `Content-Length`. */
+  readonly expected: number | undefined
+  /** Counts bytes that are held while more are waited for. Returns whether there is room for them. */
+  receive(bytes: number): boolean
+}
+
 /**
- * The whole body, `null` where there is none, or {@link TOO_LARGE} as soon as it exceeds `room`. Rejects where it is not
- * `expected` bytes long, and with the body's own error where it fails.
+ * The whole body, `null` where there is none, {@link TOO_LARGE} as soon as it exceeds `room`, or {@link NO_ROOM} where
+ * other bodies leave none. Rejects where it is not `expected` bytes long, and with the body's own error where it fails.
  */
 export async function readAll(
   reader: Reader | null,
-  room: number,
-  expected: number | undefined,
+  { room, expected, receive }: Bounds,
   path: string,
-): Promise<Uint8Array | null | typeof TOO_LARGE> {
+): Promise<Uint8Array | null | typeof TOO_LARGE | typeof NO_ROOM> {
   if (expected !== undefined && expected > room) {
     discard(reader)
     return TOO_LARGE
@@ -48,6 +60,8 @@ export async function readAll(
     chunks.push(value)
     length += value.byteLength
     if (length > most) break
+    // A body of one chunk is in memory already, whoever holds it.
+    if (chunks.length > 1 && !receive(chunks.length === 2 ? length : value.byteLength)) return NO_ROOM
   }
   if (expected !== undefined && length !== expected) throw wrongLength(path, expected)
   if (length > room) return TOO_LARGE

@@ -13,6 +13,7 @@ import type {
   CacheWrapOptions,
   ResolvedCacheRule,
 } from "../index.js"
+import { enclosingRun } from "./active-runs.js"
 import type { Answer } from "./answer.js"
 import { type KeyArguments, NO_OPTIONS, readKeyOptions, readPutOptions, readSelector } from "./arguments.js"
 import { Dialogue } from "./dialogue.js"
@@ -76,6 +77,9 @@ class Cache implements CacheModule {
     const byObject = typeof request === "object" && request !== null && "headers" in request
     // The handler that it is to be answered by is running: what led to that has been looked up, and counted.
     if (byObject && this.#misses.isRun(request)) return undefined
+    // A background refresh would otherwise be given the response that it is to replace.
+    const key = () => this.#dialogue.key(request, given, "match() request")
+    if (enclosingRun(this.identity, key)?.isBackground) return undefined
     const told = this.#dialogue.toldForMatch(given.names)
     const call = (text: string) => native.lookUp(this.#lookUp, byObject ? text : `:${text}`, given.vary, now)
     let outcome = this.#dialogue.ask<string | number>(request, told, "match() request", call)
@@ -141,10 +145,11 @@ class Cache implements CacheModule {
 
   wrap<Rest extends unknown[]>(
     handler: CacheHandler<Rest>,
-    options?: CacheWrapOptions,
+    options?: CacheWrapOptions<Rest>,
   ): (request: Request, ...rest: Rest) => Promise<Response> {
     const tell: Surroundings["tell"] = (operation, request, detail) => this.#tell(operation, request, detail)
-    return wrap({ dialogue: this.#dialogue, misses: this.#misses, tell }, handler, options)
+    const { identity } = this
+    return wrap({ identity, dialogue: this.#dialogue, misses: this.#misses, tell }, handler, options)
   }
 
   covers(request: CacheRequest): boolean {

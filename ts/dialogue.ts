@@ -1,9 +1,10 @@
 import type { CacheRequest } from "../index.js"
 import type { KeyArguments } from "./arguments.js"
 import { failure } from "./errors.js"
+import { fingerprintOf } from "./fingerprint.js"
 import * as native from "./native.js"
 import { bindingOptions, type Declaration, neededFields } from "./options.js"
-import { FieldNames, readRequest, requestText, serialisedText } from "./request.js"
+import { FieldNames, isRequest, readRequest, requestText, serialisedUrl } from "./request.js"
 import { Tickets } from "./tickets.js"
 import { warnOfEnd } from "./warnings.js"
 
@@ -72,7 +73,7 @@ export class Dialogue {
   /**
    * Makes a call about `request`, again with what it asks for until it has all. `path` names the argument in errors. A call that would
    * look at the disk comes to {@link native.WANTS_DISK}, and what is to be waited for is the number that it leaves; but not where
-   * the disk has been `asked`.
+   * the disk has been `asked`. The `fingerprint` of the request is computed where the call asks for it and none is given.
    */
   ask<Outcome>(
     request: CacheRequest,
@@ -80,15 +81,25 @@ export class Dialogue {
     path: string,
     call: (text: string) => Outcome | number,
     asked = false,
+    fingerprint = "",
   ): Outcome {
     this.assertOpen()
     let names = told
-    let serialised = false
+    let serialised: string | undefined
+    let print = fingerprint
     for (;;) {
       const parts = readRequest(request, names, path)
-      const text = serialised ? serialisedText(parts, path) : requestText(parts)
+      const text =
+        serialised === undefined && print === ""
+          ? requestText(parts)
+          : requestText(
+              { ...parts, url: serialised ?? parts.url },
+              `${serialised === undefined ? "" : "="}${print}`,
+            )
       const outcome = call(asked ? `@${text}` : text)
-      if (outcome === native.WANTS_URL) serialised = true
+      if (outcome === native.WANTS_URL) serialised = serialisedUrl(parts.url, path)
+      else if (outcome === native.WANTS_FINGERPRINT && isRequest(request))
+        print = fingerprintOf(request as Request)
       else if (outcome === native.WANTS_FIELDS) names = this.#learn(names)
       else return outcome as Outcome
     }

@@ -1,50 +1,72 @@
+import { isUint8Array } from "node:util/types"
 import { discard, type Reader } from "./body.js"
-import { inWords } from "./errors.js"
+import { invalid, inWords } from "./errors.js"
 import * as native from "./native.js"
-import type { Waits } from "./waits.js"
+import { awaitNews, type Waits } from "./waits.js"
 
-/** How long a reader that holds others up is waited for. */
-const PATIENCE_MS = 30_000
+/** Milliseconds for which a reader that holds others up is waited for. */
+const SLOW_READER_MS = 30_000
+
+/** Bytes that are handed to the addon at a time, so that a large chunk is not held twice. */
+const PIECE_BYTES = 64 * 1024
 
 /** Who reads a body, by its number in the addon. */
 interface StreamReader {
   readonly number: number
   /** Whether the number is no longer its own. */
   isDone: boolean
+  /** Stops listening to the client's signal. */
+  forget(): void
 }
 
 const NOBODY = new Error("nobody reads the body")
 
-/** Numbers of what waits, as the addon makes them: three kinds, each with numbers of its own. */
+/** Numbers of what waits, as the addon makes them: four kinds, each with numbers of its own. */
 const NUMBER = {
-  ticket: (number: number) => number * 3,
-  reader: (number: number) => number * 3 + 1,
-  fill: (number: number) => number * 3 + 2,
+  ticket: (number: number) => number * 4,
+  reader: (number: number) => number * 4 + 1,
+  fill: (number: number) => number * 4 + 2,
+  run: (number: number) => number * 4 + 3,
 }
 
 /** The bodies of a wrapped handler on their way: written to the addon here, and read from there by this and other threads. */
 export class Fills {
   readonly #wrapper: native.BindingWrapper
   readonly #waits: Waits
+  readonly #timeoutMs: number
   /** Gives up the readers of streams that nobody will ever read. */
   readonly #unread: FinalizationRegistry<number>
 
-  constructor(wrapper: native.BindingWrapper, waits: Waits) {
+  /** @param timeoutMs milliseconds without progress after which a body is no longer stored, nor joined by others */
+  constructor(wrapper: native.BindingWrapper, waits: Waits, timeoutMs: number) {
     this.#wrapper = wrapper
     this.#waits = waits
+    this.#timeoutMs = timeoutMs
     this.#unread = new FinalizationRegistry((reader) => wrapper.dropReader(reader))
   }
 
   /** Waits for news of a ticket, for at most so many milliseconds. */
-  arrival(ticket: number, patience: number): Promise<boolean> {
-    return this.#waits.for(NUMBER.ticket(ticket), patience)
+  arrival(ticket: number, timeoutMs: number): Promise<boolean> {
+    const keepAliveMs = this.#wrapper.isTicketOfOtherThread(ticket) ? timeoutMs : undefined
+    return this.#waits.for(NUMBER.ticket(ticket), { timeoutMs, keepAliveMs })
   }
 
-  /** The stream of a body that is under way. */
-  stream(number: number): ReadableStream<Uint8Array> {
-    const reader = { number, isDone: false }
+  /** Ends the wait for news of a ticket. */
+  stopWaiting(ticket: number): void {
+    this.#waits.ring(NUMBER.ticket(ticket))
+  }
+
+  /** Calls `left` when the last request has stopped waiting for a run, until it is told to `stop`. */
+  listenToRun(run: number, left: () => void): { stop(): void } {
+    return this.#waits.listen(NUMBER.run(run), left)
+  }
+
+  /** The stream of a body that is under way. It errors with the reason of `signal` when that aborts. */
+  stream(number: number, signal: AbortSignal | undefined): ReadableStream<Uint8Array> {
+    const reader: StreamReader = { number, isDone: false, forget: () => {} }
     const stream = new ReadableStream<Uint8Array>(
       {
+        start: (controller) => this.#endWith(signal, reader, controller),
         pull: (controller) => this.#pull(reader, controller),
         cancel: () => this.#finish(reader),
       },
@@ -54,9 +76,27 @@ export class Fills {
     return stream
   }
 
+  /** The signal must not hold a stream that nobody else holds. */
+  #endWith(
+    signal: AbortSignal | undefined,
+    reader: StreamReader,
+    controller: ReadableStreamDefaultController<Uint8Array>,
+  ): void {
+    if (signal === undefined) return
+    const held = new WeakRef(controller)
+    const abort = () => {
+      if (reader.isDone) return
+      this.#finish(reader)
+      held.deref()?.error(signal.reason)
+    }
+    signal.addEventListener("abort", abort)
+    reader.forget = () => signal.removeEventListener("abort", abort)
+  }
+
   /** Gives a reader up. Its number may be another's from here on, so nothing is to be read with it any more. */
   #finish(reader: StreamReader): void {
     reader.isDone = true
+    reader.forget()
     this.#unread.unregister(reader)
     this.#wrapper.dropReader(reader.number)
     this.#waits.ring(NUMBER.reader(reader.number))
@@ -67,7 +107,10 @@ export class Fills {
       const read = this.#wrapper.read(reader.number)
       if (typeof read !== "number") return controller.enqueue(read)
       if (read === native.PENDING) {
-        await this.#waits.for(NUMBER.reader(reader.number))
+        const isRemote = this.#wrapper.isReaderOfOtherThread(reader.number)
+        await this.#waits.for(NUMBER.reader(reader.number), {
+          keepAliveMs: isRemote ? this.#timeoutMs : undefined,
+        })
         continue
       }
       const why = read === native.BROKEN ? this.#wrapper.takeText() : undefined
@@ -93,11 +136,14 @@ export class Fills {
     }
     const cancel = () => discard(reader, signal.reason)
     signal.addEventListener("abort", cancel)
-    const readers = this.#waits.listen(NUMBER.fill(fill), () => {
-      if (this.#wrapper.progress(fill) === native.STOP) controller.abort(NOBODY)
-    })
+    const stopIfUnread = (progress: number) => {
+      if (progress === native.STOP) controller.abort(NOBODY)
+    }
+    const readers = this.#waits.listen(NUMBER.fill(fill), () => stopIfUnread(this.#wrapper.progress(fill)))
+    const stall = setTimeout(() => stopIfUnread(this.#wrapper.stall(fill)), this.#timeoutMs)
+    stall?.unref?.()
     try {
-      const isWhole = reader === null || (await this.#copy(fill, reader, ring))
+      const isWhole = reader === null || (await this.#copy(fill, reader, ring, () => stall?.refresh?.()))
       signal.throwIfAborted()
       if (isWhole) return this.#end(fill, reader !== null)
       throw NOBODY
@@ -107,11 +153,18 @@ export class Fills {
       controller.abort(why)
       return why === NOBODY ? native.PAST : why
     } finally {
+      awaitNews()
+      clearTimeout(stall)
       readers.stop()
       ring()
       signal.removeEventListener("abort", cancel)
       discard(reader)
     }
+  }
+
+  /** Breaks a body off that cannot be written. */
+  breakOff(fill: number, error: unknown): void {
+    this.#wrapper.breakOff(fill, inWords(error), Date.now())
   }
 
   #end(fill: number, hasBody: boolean): number | Error {
@@ -121,17 +174,32 @@ export class Fills {
   }
 
   /** Tells whether it came to the end. */
-  async #copy(fill: number, reader: Reader, ring: () => void): Promise<boolean> {
+  async #copy(fill: number, reader: Reader, ring: () => void, progressed: () => void): Promise<boolean> {
     for (let read = await reader.read(); !read.done; read = await reader.read()) {
-      let next = this.#wrapper.append(fill, read.value, Date.now())
-      ring()
-      while (next === native.HOLD) {
-        if (!(await this.#waits.for(NUMBER.fill(fill), PATIENCE_MS))) this.#wrapper.shed(fill)
-        next = this.#wrapper.progress(fill)
+      progressed()
+      for (const piece of piecesOf(read.value)) {
+        let next = this.#wrapper.append(fill, piece, Date.now())
+        awaitNews()
+        ring()
+        while (next === native.HOLD) {
+          const isRead = await this.#waits.for(NUMBER.fill(fill), { timeoutMs: SLOW_READER_MS })
+          if (!isRead) this.#wrapper.shed(fill)
+          next = this.#wrapper.progress(fill)
+        }
+        if (next === native.STOP) return false
+        if (next === native.WRONG_LENGTH)
+          throw new TypeError("the body is longer than its Content-Length says")
       }
-      if (next === native.STOP) return false
-      if (next === native.WRONG_LENGTH) throw new TypeError("the body is longer than its Content-Length says")
     }
     return true
+  }
+}
+
+function* piecesOf(chunk: Uint8Array): Generator<Uint8Array> {
+  if (!isUint8Array(chunk)) {
+    throw invalid("LAYERON_INVALID_RESPONSE", "the response of a wrapped handler must have a body of bytes")
+  }
+  for (let start = 0; start === 0 || start < chunk.byteLength; start += PIECE_BYTES) {
+    yield chunk.subarray(start, start + PIECE_BYTES)
   }
 }

@@ -19,11 +19,14 @@ import { type ErrorCode, failure } from "./errors.js"
 export {
   ABSENT,
   AGAIN,
+  AGAIN_AFTER_FAILURE,
+  AGAIN_ALONE,
   BindingCache,
   type BindingDisk,
   type BindingExplainedEntry,
   type BindingExplanation,
   type BindingOptions,
+  type BindingReply,
   type BindingRule,
   type BindingRun,
   type BindingTerms,
@@ -54,6 +57,7 @@ export {
   WAIT,
   WANTS_DISK,
   WANTS_FIELDS,
+  WANTS_FINGERPRINT,
   WANTS_URL,
   WRONG_LENGTH,
 } from "../native.js"
@@ -158,10 +162,16 @@ export function openWrapper(
   return new BindingWrapper(binding, wrapping, ring)
 }
 
-/** Decides on a request to a wrapped handler, be it again because its wait was in vain. */
-export function serve(wrapper: BindingWrapper, text: string, again: boolean, now: number): number {
+/** Why a request to a wrapped handler is decided on again: the outcome of its wait, with its number. */
+export interface Retry {
+  readonly outcome: number
+  readonly failure: number
+}
+
+/** Decides on a request to a wrapped handler. */
+export function serve(wrapper: BindingWrapper, text: string, retry: Retry | undefined, now: number): number {
   numbers[TIME] = now
-  return again ? wrapper.serveAgain(text) : wrapper.serve(text)
+  return retry === undefined ? wrapper.serve(text) : wrapper.serveAgain(text, retry.outcome, retry.failure)
 }
 
 /** Whether the answer that the last call left is to be refreshed by the caller. */

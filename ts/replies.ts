@@ -1,37 +1,54 @@
 import type { CacheHandler } from "../index.js"
-import { discard, takeReader } from "./body.js"
+import type { ActiveRun } from "./active-runs.js"
+import { discard, type Reader } from "./body.js"
 import { inWords } from "./errors.js"
 import { failures } from "./failures.js"
 import type { Fills } from "./fill.js"
+import { fingerprintOf } from "./fingerprint.js"
 import type { ResponseHead } from "./head.js"
 import { invalidateRelated } from "./invalidation.js"
 import * as native from "./native.js"
 import { responseOf } from "./outgoing.js"
 import { StoredResponse } from "./response.js"
+import { thrownAnswer } from "./thrown-answer.js"
 import type { Surroundings } from "./wrap.js"
-import type { Wrapping } from "./wrapping.js"
+import { combined, type StoreDecision, type Wrapping } from "./wrapping.js"
 import { outcomeOf, type PutOutcome } from "./writer.js"
+
+const REQUEST = "the request of a wrapped handler"
+
+/** Statuses instead of which a stale response may be served (RFC 5861, section 4). */
+const FAILURES = [500, 502, 503, 504]
 
 export interface Context<Rest extends unknown[]> extends Surroundings {
   readonly handler: CacheHandler<Rest>
   readonly wrapping: Wrapping
   readonly binding: native.BindingWrapper
   readonly fills: Fills
+  /** The key of a request under the wrapper's options. */
+  readonly keyOf: (request: Request) => string
 }
 
 /** A run of the handler. */
 export interface Run<Rest extends unknown[]> {
   readonly number: number
   readonly facts: native.BindingRun
-  /** The client's request. */
+  /** The client's request; a GET where a HEAD has led to a run in the background. */
   readonly request: Request
+  /** What the wrapped handler was called with. */
+  readonly caller: Request
   readonly rest: Rest
   /** Whether nobody waits for the response. */
   readonly background: boolean
   /** Ends what the handler does for nobody. */
   readonly controller: AbortController
+  readonly active: ActiveRun
   /** Whether it has been decided what becomes of the response. */
   decided: boolean
+  /** Whether the client's call has ended before it was answered. */
+  clientLeft: boolean
+  /** Stops waiting for the other requests to leave. */
+  stopListening?: () => void
   /** What becomes of the body. */
   written: Promise<PutOutcome> | undefined
 }
@@ -40,8 +57,9 @@ export interface Run<Rest extends unknown[]> {
 export interface Handled {
   readonly response: Response
   readonly head: ResponseHead
-  /** One a line. */
-  readonly tags: string
+  /** The body, which nobody else can take. */
+  readonly reader: Reader | null
+  readonly decision: StoreDecision
   /** Whether the handler has stored it itself. */
   readonly stored: boolean
 }
@@ -55,99 +73,144 @@ export class Replies<Rest extends unknown[]> {
   }
 
   /** What the client gets, or `undefined` where the handler is to be run again. */
-  respond(run: Run<Rest>, { response, head, tags, stored }: Handled): Response | undefined {
+  respond(run: Run<Rest>, handled: Handled): Response | undefined {
+    try {
+      return this.#respond(run, handled)
+    } catch (error) {
+      discard(handled.reader)
+      throw error
+    }
+  }
+
+  #respond(run: Run<Rest>, handled: Handled): Response | undefined {
     const { binding, dialogue } = this.#context
-    const { status, text, vary, expected } = head
-    if (dialogue.isClosed) return this.#letGo(run, response)
+    const { head, stored } = handled
+    // The run was abandoned: its call has rejected, and nobody else waits.
+    if (run.decided) throw run.controller.signal.reason
+    if (dialogue.isClosed) return this.#letGo(run, handled)
     if (stored) {
       run.decided = true
-      return responseOf(status, binding.storedByHandler(run.number, status, text), response.body)
+      return this.#passed(run, handled, binding.storedByHandler(run.number, head.status, head.text))
     }
-    const told = dialogue.toldForServe().with(["authorization", ...vary])
-    const outcome = dialogue.ask<number>(run.request, told, "the request of a wrapped handler", (request) =>
-      binding.respond(run.number, request, status, text, expected, tags, Date.now()),
-    )
+    const told = dialogue.toldForServe().with(["authorization", ...head.vary])
+    const print = FAILURES.includes(head.status) ? fingerprintOf(run.request) : ""
+    const reply = bindingReply(run, handled)
+    const call = (request: string) => binding.respond(run.number, request, reply, Date.now())
+    const outcome = dialogue.ask<number>(run.request, told, REQUEST, call, false, print)
     run.decided = outcome !== native.AGAIN
-    return this.#outcome(outcome, run, response)
+    return this.#outcome(outcome, run, handled)
   }
 
   /** The cache has been given up: the response goes to its client as it is. */
-  #letGo(run: Run<Rest>, response: Response): Response {
+  #letGo(run: Run<Rest>, { response, reader }: Handled): Response {
     run.decided = true
     this.#context.binding.dropRun(run.number)
+    reader?.releaseLock()
     return response
   }
 
-  #outcome(outcome: number, run: Run<Rest>, response: Response): Response | undefined {
-    const { binding, dialogue, tell } = this.#context
-    if (outcome === native.FILL) return this.#fill(run, native.takeNumber(), response)
-    if (outcome === native.KNOWN) {
-      const known = new StoredResponse(native.takeAnswer(dialogue.binding))
-      this.#write(run, binding.fillOf(), response)
-      return known
-    }
-    if (outcome >= 0 || outcome === native.AGAIN) {
-      discard(takeReader(response))
-      return outcome >= 0 ? new StoredResponse(native.takeAnswer(dialogue.binding)) : undefined
-    }
-    const head = binding.takeText()
-    if (outcome === native.PASS_FAILED) {
-      discard(takeReader(response))
-      throw new Error(`the handler answered ${response.status}`)
-    }
-    if (outcome === native.PASS_CHANGED) invalidateRelated(dialogue, run.request, response)
-    const reason = native.refusal(outcome)
-    if (reason !== undefined) tell("put", run.request, { outcome: "refused", reason })
+  /** A response that goes to its client alone. */
+  #passed(run: Run<Rest>, { response, reader }: Handled, head: string): Response {
+    const { signal } = run.caller
+    reader?.releaseLock()
+    // The handler's request may have a signal of its own, which no other request needs any more.
+    signal?.addEventListener("abort", () => run.controller.abort(signal.reason), { once: true })
     return responseOf(response.status, head, response.body)
   }
 
-  #fill(run: Run<Rest>, fill: number, response: Response): Response {
-    const { binding, fills } = this.#context
+  #outcome(outcome: number, run: Run<Rest>, handled: Handled): Response | undefined {
+    const { binding, dialogue, tell } = this.#context
+    const { response, reader } = handled
+    if (outcome === native.FILL) return this.#fill(run, native.takeNumber(), handled)
+    if (outcome === native.KNOWN) {
+      const known = new StoredResponse(native.takeAnswer(dialogue.binding))
+      this.#write(run, binding.fillOf(), reader, undefined)
+      return known
+    }
+    if (outcome >= 0 || outcome === native.AGAIN) {
+      const answer = outcome >= 0 ? new StoredResponse(native.takeAnswer(dialogue.binding)) : undefined
+      discard(reader)
+      return answer
+    }
     const head = binding.takeText()
-    const reader = response.body === null || run.background ? undefined : binding.readFill(fill)
-    this.#write(run, fill, response, reader ?? undefined)
-    return responseOf(response.status, head, reader == null ? null : fills.stream(reader))
+    if (outcome === native.PASS_FAILED) throw new Error(`the handler answered ${response.status}`)
+    if (outcome === native.PASS_CHANGED) invalidateRelated(dialogue, run.request, response)
+    const reason = native.refusal(outcome)
+    if (reason !== undefined) tell("put", run.request, { outcome: "refused", reason })
+    return this.#passed(run, handled, head)
   }
 
-  #write(run: Run<Rest>, fill: number, response: Response, own?: number): void {
+  #fill(run: Run<Rest>, fill: number, { response, reader }: Handled): Response {
+    const { binding, fills } = this.#context
+    try {
+      const head = binding.takeText()
+      const isRead = reader !== null && !run.background && !run.clientLeft
+      const own = (isRead ? binding.readFill(fill) : undefined) ?? undefined
+      this.#write(run, fill, reader, own)
+      const body = own === undefined ? null : fills.stream(own, run.caller.signal)
+      return responseOf(response.status, head, body)
+    } catch (error) {
+      // Others have the head already, so that the body has to come to an end.
+      if (run.written === undefined) fills.breakOff(fill, error)
+      throw error
+    }
+  }
+
+  #write(run: Run<Rest>, fill: number, reader: Reader | null, own: number | undefined): void {
     const { fills, tell } = this.#context
-    const written = fills.write(fill, takeReader(response), run.controller, own).then((ended) => {
+    const written = fills.write(fill, reader, run.controller, own).then((ended) => {
       const put = putOutcome(ended)
       const { error: _, ...told } = put
       if (put.outcome !== "bypass") tell("put", run.request, told)
       return put
     })
     run.written = written
-    if (!run.background) this.prolong(written)
+    if (!run.background) this.prolong(run, written)
   }
 
   /** What the client gets although the handler has failed. Throws what it has thrown where that is nothing. */
-  despite(run: Run<Rest>, error: unknown): Response {
+  failed(run: Run<Rest>, error: unknown): Response {
     const { binding, dialogue } = this.#context
     if (run.decided) throw error
+    run.decided = true
     if (run.facts.uncached || dialogue.isClosed) {
       binding.dropRun(run.number)
       throw error
     }
+    const answer = thrownAnswer(error)
     const told = dialogue.toldForServe()
-    const outcome = dialogue.ask<number>(run.request, told, "the request of a wrapped handler", (request) =>
-      binding.fail(run.number, request, inWords(error), Date.now()),
-    )
+    if (answer !== undefined) {
+      const call = (request: string) =>
+        binding.thrownAnswer(run.number, request, answer.status, Date.now()) as unknown as number
+      dialogue.ask(run.request, told, REQUEST, call)
+      throw error
+    }
+    const fail = (request: string) => binding.fail(run.number, request, inWords(error), Date.now())
+    const outcome = dialogue.ask<number>(run.request, told, REQUEST, fail, false, fingerprintOf(run.request))
     if (outcome >= 0) return new StoredResponse(native.takeAnswer(dialogue.binding))
     if (outcome === native.FAILED) failures.note(native.takeNumber(), error)
     throw error
   }
 
-  /** Somebody who cannot wait is no reason not to go on. */
-  prolong(work: Promise<unknown>): void {
+  /** Tells the caller of work that goes on. A `waitUntil` that throws must not fail the request. */
+  prolong(run: Run<Rest>, work: Promise<unknown>): void {
     try {
-      this.#context.wrapping.waitUntil?.(work)
+      this.#context.wrapping.waitUntil?.(work, run.caller, ...run.rest)
     } catch (error) {
       process.emitWarning(`wrap() options.waitUntil has thrown: ${inWords(error)}`, {
         code: "LAYERON_WAIT_UNTIL",
       })
     }
   }
+}
+
+/** What decides on storing a response: its head, and what the wrapper's and nested wrappers' options say of it. */
+function bindingReply<Rest extends unknown[]>(
+  { active }: Run<Rest>,
+  { head, decision }: Handled,
+): native.BindingReply {
+  const { status, text, expected } = head
+  return { status, head: text, length: expected, ...combined(decision, active.contributions) }
 }
 
 function putOutcome(ended: number | Error): PutOutcome {

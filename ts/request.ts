@@ -37,13 +37,13 @@ export function readRequest(request: CacheRequest, names: FieldNames, path: stri
   throw notRequest(path, request)
 }
 
-/** The text in which a request crosses. */
-export function requestText({ head, url }: RequestParts): string {
-  return `${head}\n${url}`
+/** The text in which a request crosses. `marks` say what else there is to know of it. */
+export function requestText({ head, url }: RequestParts, marks = ""): string {
+  return `${marks}${head}\n${url}`
 }
 
-/** The same with the URL parsed and serialised by the platform. */
-export function serialisedText({ head, url }: RequestParts, path: string): string {
+/** A URL parsed and serialised by the platform. */
+export function serialisedUrl(url: string, path: string): string {
   const parsed = parse(url)
   if (parsed === undefined || (parsed.protocol !== "http:" && parsed.protocol !== "https:")) {
     throw invalid(
@@ -51,7 +51,7 @@ export function serialisedText({ head, url }: RequestParts, path: string): strin
       `${path} must have an absolute http: or https: URL, got ${shown(url)}`,
     )
   }
-  return `=${head}\n${parsed.href}`
+  return parsed.href
 }
 
 function parse(url: string): URL | undefined {

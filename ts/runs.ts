@@ -1,12 +1,13 @@
+import { ActiveRun, currentRun, endRun, insideRun } from "./active-runs.js"
 import { assertUnused, discard, takeReader } from "./body.js"
 import { failure, inWords } from "./errors.js"
 import type { EventDetail } from "./events.js"
-import { handlerRequest } from "./handler-request.js"
+import { asGet, handlerRequest } from "./handler-request.js"
 import { readHead } from "./head.js"
 import type { HandlerRun } from "./misses.js"
-import type * as native from "./native.js"
 import { type Context, type Handled, Replies, type Run } from "./replies.js"
-import { tagsOf } from "./wrapping.js"
+import { awaitNews } from "./waits.js"
+import { decisionOf, NO_DECISION } from "./wrapping.js"
 
 const RESPONSE = "the response of a wrapped handler"
 
@@ -32,18 +33,61 @@ export class Runs<Rest extends unknown[]> {
     // What makes a rule have a request skip the cache is told already.
     const reason = why === "bypass" ? {} : { reason: why }
     tell({ outcome: uncached ? "bypass" : "miss", ...reason })
-    return this.#attempt(run)
+    return uncached ? this.#attempt(run) : this.#whileClientWaits(run)
   }
 
   /** Runs the handler in the background, within the time for that. */
   refresh(number: number, request: Request, rest: Rest): void {
-    this.#replies.prolong(this.#refresh(this.#begin(number, asGet(request), rest, true)))
+    const run = this.#begin(number, request, rest, true)
+    this.#replies.prolong(run, this.#refresh(run))
   }
 
-  #begin(number: number, request: Request, rest: Rest, background: boolean): Run<Rest> {
+  #begin(number: number, caller: Request, rest: Rest, background: boolean): Run<Rest> {
     const facts = this.#context.binding.run(number)
     const controller = new AbortController()
-    return { number, facts, request, rest, background, controller, decided: false, written: undefined }
+    const request = background ? asGet(caller) : caller
+    const { identity, keyOf } = this.#context
+    const active = new ActiveRun(identity, background, () => keyOf(request), currentRun())
+    const begun = { number, facts, request, caller, rest, background, controller, active }
+    return { ...begun, decided: false, clientLeft: false, written: undefined }
+  }
+
+  /**
+   * Runs the handler for as long as the client or other requests wait. The call rejects as soon as
+   * its client has gone; the run goes on for the others.
+   */
+  #whileClientWaits(run: Run<Rest>): Promise<Response> {
+    const signal: AbortSignal | undefined = run.caller.signal
+    if (signal === undefined) return this.#attempt(run)
+    return new Promise((resolve, reject) => {
+      const leave = () => {
+        reject(signal.reason)
+        this.#leave(run, signal.reason)
+      }
+      if (signal.aborted) {
+        leave()
+        return
+      }
+      signal.addEventListener("abort", leave)
+      const stay = () => signal.removeEventListener("abort", leave)
+      this.#attempt(run).then(resolve, reject).finally(stay)
+    })
+  }
+
+  /** The client has gone. Where nobody else waits, the run has no purpose any more. */
+  #leave(run: Run<Rest>, reason: unknown): void {
+    run.clientLeft = true
+    if (run.decided || this.#context.dialogue.isClosed) return
+    if (this.#context.binding.abandon(run.number)) {
+      run.decided = true
+      run.controller.abort(reason)
+      return
+    }
+    const listening = this.#context.fills.listenToRun(run.number, () => {
+      listening.stop()
+      this.#leave(run, reason)
+    })
+    run.stopListening = listening.stop
   }
 
   /** Never rejects. */
@@ -51,7 +95,7 @@ export class Runs<Rest extends unknown[]> {
     const { wrapping, tell } = this.#context
     const late = failure("LAYERON_REFRESH_TIMEOUT", `it took longer than ${wrapping.refreshTimeoutMs} ms`)
     const timer = setTimeout(() => run.controller.abort(late), wrapping.refreshTimeoutMs)
-    timer.unref?.()
+    timer?.unref?.()
     const reason = await this.#refreshed(run).then(() => undefined, inWords)
     clearTimeout(timer)
     tell(
@@ -68,15 +112,29 @@ export class Runs<Rest extends unknown[]> {
     if (written?.outcome === "error") throw written.error
   }
 
+  /** Does the work of a run, inside of which calls for the same key run their handlers directly. */
+  #attempt(run: Run<Rest>): Promise<Response> {
+    if (run.facts.uncached) return this.#answered(run)
+    return insideRun(run.active, async () => {
+      try {
+        return await this.#answered(run)
+      } finally {
+        awaitNews()
+        run.stopListening?.()
+        void Promise.resolve(run.written).finally(() => endRun(run.active))
+      }
+    })
+  }
+
   /** Runs the handler, and once more where it says of the stored response what does not fit it. */
-  async #attempt(run: Run<Rest>): Promise<Response> {
+  async #answered(run: Run<Rest>): Promise<Response> {
     try {
       for (;;) {
         const answered = this.#replies.respond(run, await this.#handledInTime(run))
         if (answered !== undefined) return answered
       }
     } catch (error) {
-      return this.#replies.despite(run, error)
+      return this.#replies.failed(run, error)
     }
   }
 
@@ -100,28 +158,27 @@ export class Runs<Rest extends unknown[]> {
 
   async #handled(run: Run<Rest>, asked: Request): Promise<Handled> {
     const { misses, handler } = this.#context
-    if (run.facts.uncached) return this.#read(run, asked, await handler(asked, ...run.rest), undefined)
+    if (run.facts.uncached) return this.#read(run, await handler(asked, ...run.rest), undefined)
     const own = misses.begin(asked, run.facts.since)
     try {
-      return await this.#read(run, asked, await handler(asked, ...run.rest), own)
+      return await this.#read(run, await handler(asked, ...run.rest), own)
     } finally {
       misses.end(asked)
     }
   }
 
-  /** Reads of the handler's response what decides on storing it. */
-  async #read(
-    run: Run<Rest>,
-    asked: Request,
-    response: Response,
-    own: HandlerRun | undefined,
-  ): Promise<Handled> {
+  /** Reads of the handler's response what decides on storing it, and takes its body. */
+  async #read(run: Run<Rest>, response: Response, own: HandlerRun | undefined): Promise<Handled> {
     const head = readHead(response, run.request.method, RESPONSE)
     assertUnused(response, RESPONSE)
     const stored = own?.stored === true
-    if (own === undefined || stored) return { response, head, tags: "", stored }
     try {
-      return { response, head, tags: await tagsOf(this.#context.wrapping.tags, asked, response), stored }
+      const isDecided = own === undefined || stored
+      const decision = isDecided
+        ? NO_DECISION
+        : await decisionOf(this.#context.wrapping, run.caller, response, run.rest)
+      assertUnused(response, RESPONSE)
+      return { response, head, reader: takeReader(response), decision, stored }
     } catch (error) {
       if (response.body?.locked === false) discard(takeReader(response))
       throw error
@@ -130,22 +187,16 @@ export class Runs<Rest extends unknown[]> {
 }
 
 /** What goes on when the client has gone, or is about what is stored, gets a request of its own. */
-function requestOf<Rest extends unknown[]>(run: Run<Rest>, facts: native.BindingRun): Request {
+function requestOf<Rest extends unknown[]>(run: Run<Rest>, facts: Run<Rest>["facts"]): Request {
   const isForAll = facts.leads || facts.etag !== undefined || facts.lastModified !== undefined
   return isForAll ? handlerRequest(run.request, facts, run.controller.signal) : run.request
-}
-
-/** Who asks for the head alone is answered from what is stored for a GET, and that is what is refreshed. */
-function asGet(request: Request): Request {
-  const { method, url, headers } = request
-  return method === "HEAD" ? new Request(url, { headers }) : request
 }
 
 /** Rejects when the signal says so. What comes later is let go. */
 function inTime(handled: Promise<Handled>, signal: AbortSignal): Promise<Handled> {
   return new Promise((resolve, reject) => {
     handled.then((late) => {
-      if (signal.aborted) discard(takeReader(late.response))
+      if (signal.aborted) discard(late.reader)
       else resolve(late)
     }, reject)
     signal.addEventListener("abort", () => reject(signal.reason))

@@ -7,6 +7,11 @@ const MIB = 1024 * 1024
 const DEFAULT_MAX_BYTES = 128 * MIB
 const DEFAULT_MAX_DISK_BYTES = 1024 * MIB
 
+/** The part of the memory that one entry may take where nothing is said of that. */
+const ENTRY_SHARE = 8
+/** The same of all bodies in flight. */
+const IN_FLIGHT_SHARE = 4
+
 const VARIABLE = "LAYERON_CACHE_STORAGE"
 const IN_WORDS = '"memory", "file:<folder>"'
 
@@ -14,6 +19,8 @@ const IN_WORDS = '"memory", "file:<folder>"'
 export interface Storage {
   readonly maxBytes: number
   readonly maxEntryBytes: number
+  /** Of bodies that are received or streamed to waiters. */
+  readonly maxInFlightBytes: number
   /** The folder of the disk under the memory, absolute. */
   readonly folder: string | undefined
   readonly maxDiskBytes: number
@@ -26,6 +33,7 @@ interface Said {
   readonly maxDiskBytes?: number | undefined
   readonly maxBytes?: number | undefined
   readonly maxEntryBytes?: number | undefined
+  readonly maxInFlightBytes?: number | undefined
 }
 
 /** By which threads find what the one that has started them was configured with. */
@@ -45,9 +53,13 @@ export function readStorage(path: string, value: unknown): Storage {
   const first = <Name extends keyof Said>(name: Name) =>
     said.map((each) => each[name]).find((each) => each !== undefined)
   const maxBytes = first("maxBytes") ?? DEFAULT_MAX_BYTES
+  const defaultEntryBytes = Math.max(Math.floor(maxBytes / ENTRY_SHARE), 1)
+  const maxEntryBytes = Math.min(first("maxEntryBytes") ?? defaultEntryBytes, maxBytes, check.INT32_MAX)
+  const defaultInFlightBytes = Math.max(Math.floor(maxBytes / IN_FLIGHT_SHARE), maxEntryBytes)
   return {
     maxBytes,
-    maxEntryBytes: Math.min(first("maxEntryBytes") ?? maxBytes, maxBytes, check.INT32_MAX),
+    maxEntryBytes,
+    maxInFlightBytes: first("maxInFlightBytes") ?? defaultInFlightBytes,
     folder: first("folder") ?? undefined,
     maxDiskBytes: first("maxDiskBytes") ?? DEFAULT_MAX_DISK_BYTES,
   }
@@ -62,7 +74,11 @@ function ofEnvironment(): Said {
 function readSaid(path: string, value: unknown, elsewhere = DEFAULT_MAX_BYTES): Said {
   if (typeof value === "string") return readWords(path, value, `${IN_WORDS} or an object`)
   const fields = check.options(path, value, ["path", "maxDiskBytes", "memory"])
-  const memory = check.options(`${path}.memory`, fields.memory, ["maxBytes", "maxEntryBytes"])
+  const memory = check.options(`${path}.memory`, fields.memory, [
+    "maxBytes",
+    "maxEntryBytes",
+    "maxInFlightBytes",
+  ])
   const bytes = (name: string, value: unknown, least: number, most: number) =>
     value === undefined ? undefined : check.integer(`${path}.${name}`, value, least, most)
   const maxBytes = bytes("memory.maxBytes", memory.maxBytes, 1, Number.MAX_SAFE_INTEGER)
@@ -72,6 +88,7 @@ function readSaid(path: string, value: unknown, elsewhere = DEFAULT_MAX_BYTES): 
     maxDiskBytes: bytes("maxDiskBytes", fields.maxDiskBytes, MIB, Number.MAX_SAFE_INTEGER),
     maxBytes,
     maxEntryBytes: bytes("memory.maxEntryBytes", memory.maxEntryBytes, 1, mostEntryBytes),
+    maxInFlightBytes: bytes("memory.maxInFlightBytes", memory.maxInFlightBytes, 1, Number.MAX_SAFE_INTEGER),
   }
 }
 

@@ -2,6 +2,9 @@ import { type ErrorCode, failure } from "./errors.js"
 import * as native from "./native.js"
 import { Waits } from "./waits.js"
 
+/** A disk is worked on by another thread, which takes as long as it takes. */
+const KEEP_ALIVE_MS = 2 ** 30
+
 const FAILED: ErrorCode = "LAYERON_STORAGE_FAILED"
 
 /** What has been asked of the disk, by number. */
@@ -37,7 +40,7 @@ export class Tickets {
     for (;;) {
       const outcome = this.#outcome(binding, ticket, what)
       if (outcome !== native.PENDING) return outcome
-      if (await this.#waits.for(ticket, patience)) continue
+      if (await this.#waits.for(ticket, { timeoutMs: patience, keepAliveMs: KEEP_ALIVE_MS })) continue
       binding.dropTicket(ticket)
       return 0
     }

@@ -1,18 +1,33 @@
-import { clearInterval, setInterval } from "node:timers"
+import { clearTimeout as clearRealTimeout, setImmediate, setTimeout as setRealTimeout } from "node:timers"
 
-/** Far enough apart to cost nothing; all it does is keep the event loop alive. */
-const KEEP_ALIVE_MS = 1 << 30
+/** Waits of this thread that have no news yet. */
+let pending = 0
 
-/** Promises that other threads fulfil, by number. While there are any, the process does not end. */
+/**
+ * Keeps the process alive for one more turn of the event loop where anything waits, because a call
+ * into the addon may just have made news, which comes with the next turn.
+ */
+export function awaitNews(): void {
+  if (pending > 0) setImmediate(() => {})
+}
+
+/** How a wait ends without news, and what it does to the process meanwhile. */
+export interface WaitOptions {
+  /** Milliseconds after which there is no news. Default: no end. */
+  readonly timeoutMs?: number | undefined
+  /** Milliseconds for which the wait keeps the process alive, because another thread works on the news. Default: not at all. */
+  readonly keepAliveMs?: number | undefined
+}
+
+/** Promises that are fulfilled by number, from this thread or another one. */
 export class Waits {
   readonly #waiting = new Map<number, () => void>()
   readonly #listening = new Map<number, () => void>()
-  #keepAlive: NodeJS.Timeout | undefined
 
   /** There is news of this number. */
   readonly ring = (number: number): void => {
     const wake = this.#waiting.get(number)
-    this.#forget(number)
+    this.#waiting.delete(number)
     wake?.()
     this.#listening.get(number)?.()
   }
@@ -23,23 +38,20 @@ export class Waits {
     return { stop: () => this.#listening.delete(number) }
   }
 
-  /** Waits for news, for at most so many milliseconds. Tells whether there is any. */
-  async for(number: number, patience?: number): Promise<boolean> {
-    this.#keepAlive ??= setInterval(() => {}, KEEP_ALIVE_MS)
-    let timer: ReturnType<typeof setTimeout> | undefined
+  /** Waits for news. Resolves to whether there is any. */
+  async for(number: number, { timeoutMs, keepAliveMs }: WaitOptions): Promise<boolean> {
+    const keepAlive = keepAliveMs === undefined ? undefined : setRealTimeout(() => {}, keepAliveMs)
+    let timer: NodeJS.Timeout | undefined
+    pending += 1
     const news = await new Promise<boolean>((resolve) => {
       this.#waiting.set(number, () => resolve(true))
-      if (patience !== undefined) timer = setTimeout(resolve, patience, false)
+      if (timeoutMs !== undefined) timer = setTimeout(resolve, timeoutMs, false)
+      timer?.unref?.()
     })
+    pending -= 1
     clearTimeout(timer)
-    if (!news) this.#forget(number)
+    clearRealTimeout(keepAlive)
+    if (!news) this.#waiting.delete(number)
     return news
-  }
-
-  #forget(number: number): void {
-    this.#waiting.delete(number)
-    if (this.#waiting.size > 0) return
-    clearInterval(this.#keepAlive)
-    this.#keepAlive = undefined
   }
 }

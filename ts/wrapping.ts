@@ -1,14 +1,23 @@
-import type { CacheWrapOptions } from "../index.js"
+import type { Contribution } from "./active-runs.js"
 import { type KeyArguments, readVary } from "./arguments.js"
 import * as check from "./check.js"
+
+type TagsFunction = (
+  request: Request,
+  response: Response,
+  ...rest: unknown[]
+) => readonly string[] | Promise<readonly string[]>
+type StorePredicate = (request: Request, response: Response, ...rest: unknown[]) => unknown
+type WaitUntil = (work: Promise<unknown>, request: Request, ...rest: unknown[]) => void
 
 /** Options of `wrap`, checked. */
 export interface Wrapping extends KeyArguments {
   readonly ttlSeconds: number | undefined
   readonly staleWhileRevalidateSeconds: number | undefined
   readonly staleIfErrorSeconds: number | undefined
-  readonly tags: NonNullable<CacheWrapOptions["tags"]>
-  readonly waitUntil: CacheWrapOptions["waitUntil"]
+  readonly tags: readonly string[] | TagsFunction
+  readonly shouldStore: StorePredicate | undefined
+  readonly waitUntil: WaitUntil | undefined
   readonly refreshTimeoutMs: number
 }
 
@@ -18,6 +27,7 @@ const OPTIONS = [
   "staleIfErrorSeconds",
   "vary",
   "tags",
+  "shouldStore",
   "waitUntil",
   "refreshTimeoutMs",
 ]
@@ -36,7 +46,8 @@ export function readWrapping(path: string, given: unknown): Wrapping {
     ),
     staleIfErrorSeconds: check.seconds(`${path}.staleIfErrorSeconds`, fields.staleIfErrorSeconds),
     tags: readTags(`${path}.tags`, fields.tags),
-    waitUntil: readFunction(`${path}.waitUntil`, fields.waitUntil),
+    shouldStore: readFunction(`${path}.shouldStore`, fields.shouldStore) as StorePredicate | undefined,
+    waitUntil: readFunction(`${path}.waitUntil`, fields.waitUntil) as WaitUntil | undefined,
     refreshTimeoutMs: check.integer(`${path}.refreshTimeoutMs`, refreshTimeoutMs, 1, check.INT32_MAX),
   }
 }
@@ -47,18 +58,54 @@ export function readHandler<Handler>(path: string, value: Handler): Handler {
 }
 
 function readTags(path: string, value: unknown): Wrapping["tags"] {
-  if (typeof value === "function") return value as Wrapping["tags"]
+  if (typeof value === "function") return value as TagsFunction
   return check.optionalList(path, value, check.tag) ?? []
 }
 
-function readFunction(path: string, value: unknown): Wrapping["waitUntil"] {
+function readFunction(path: string, value: unknown): unknown {
   if (value !== undefined && typeof value !== "function") throw check.wrong(path, "a function", value)
-  return value as Wrapping["waitUntil"]
+  return value
 }
 
-/** The tags of one response, one a line. */
-export async function tagsOf(tags: Wrapping["tags"], request: Request, response: Response): Promise<string> {
-  if (typeof tags !== "function") return tags.join("\n")
-  const given = await tags(request, response)
-  return (check.optionalList("wrap() options.tags()", given, check.tag) ?? []).join("\n")
+/** What the options of a wrapper say of one response. */
+export interface StoreDecision {
+  /** Tags, one a line. */
+  readonly tags: string
+  readonly mayStore: boolean
+}
+
+/** Of a response on which nothing is to be decided. */
+export const NO_DECISION: StoreDecision = { tags: "", mayStore: true }
+
+/** Asks the functions among the options, with what the wrapped handler was called with. */
+export async function decisionOf(
+  { tags, shouldStore }: Wrapping,
+  request: Request,
+  response: Response,
+  rest: readonly unknown[],
+): Promise<StoreDecision> {
+  const given = typeof tags === "function" ? await tags(request, response, ...rest) : tags
+  const checked = given === tags ? tags : check.optionalList("wrap() options.tags()", given, check.tag)
+  const mayStore = shouldStore === undefined || Boolean(await shouldStore(request, response, ...rest))
+  return { tags: (checked ?? []).join("\n"), mayStore }
+}
+
+/** What a run and the wrapped handlers that ran inside of it have decided together. */
+export function combined(
+  own: StoreDecision,
+  inner: readonly Contribution[],
+): StoreDecision & Omit<Contribution, "tags" | "mayStore"> {
+  const all = [own, ...inner]
+  const first = (name: "ttlSeconds" | "staleWhileRevalidateSeconds" | "staleIfErrorSeconds") =>
+    inner.map((each) => each[name]).find((value) => value !== undefined)
+  return {
+    tags: all
+      .map(({ tags }) => tags)
+      .filter((tags) => tags !== "")
+      .join("\n"),
+    mayStore: all.every(({ mayStore }) => mayStore),
+    ttlSeconds: first("ttlSeconds"),
+    staleWhileRevalidateSeconds: first("staleWhileRevalidateSeconds"),
+    staleIfErrorSeconds: first("staleIfErrorSeconds"),
+  }
 }

@@ -1,6 +1,6 @@
 import type { CacheRequest } from "../index.js"
 import type { PutArguments } from "./arguments.js"
-import { assertUnused, discard, type Reader, readAll, TOO_LARGE, takeReader } from "./body.js"
+import { assertUnused, discard, NO_ROOM, type Reader, readAll, TOO_LARGE, takeReader } from "./body.js"
 import type { Dialogue } from "./dialogue.js"
 import { invalid } from "./errors.js"
 import { type ResponseHead, readHead } from "./head.js"
@@ -67,10 +67,11 @@ export class Writer {
     expected: number | undefined,
   ): Promise<PutOutcome> {
     const { binding } = this.#dialogue
-    let body: Uint8Array | null | typeof TOO_LARGE
+    let body: Awaited<ReturnType<typeof readAll>>
+    const receive = (bytes: number) => binding.receive(draft, bytes)
     if (reader !== null) this.#unfinished.register(reader, draft, reader)
     try {
-      body = await readAll(reader, room, expected, "put() response")
+      body = await readAll(reader, { room, expected, receive }, "put() response")
     } catch (error) {
       discard(reader)
       binding.abandon(draft)
@@ -79,9 +80,9 @@ export class Writer {
       if (reader !== null) this.#unfinished.unregister(reader)
     }
     this.#dialogue.assertOpen()
-    if (body !== TOO_LARGE) return outcomeOf(binding.put(draft, body))
+    if (body !== TOO_LARGE && body !== NO_ROOM) return outcomeOf(binding.put(draft, body))
     discard(reader)
-    return outcomeOf(binding.refuseTooLarge(draft))
+    return outcomeOf(body === TOO_LARGE ? binding.refuseTooLarge(draft) : binding.refuseInFlight(draft))
   }
 }
 

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::disk::Ticket;
 use crate::field::lines::{Fields, Untold};
 use crate::field::{Names, Uncanonical, canonical};
+use crate::flight::Fingerprint;
 use crate::instance::{Instance, Lease, StorageConflict};
 use crate::key::Key;
 use crate::policy::{Answer, State};
@@ -34,6 +35,8 @@ pub struct Request<'a> {
     pub fields: Fields<'a>,
     /// Whether the disk has been asked for what it has.
     pub asked: bool,
+    /// Which request it is, for a wrapped handler that has failed; see [`Wanted::Fingerprint`].
+    pub fingerprint: Option<Fingerprint>,
 }
 
 /// What a call needs to be told before it can be answered. Nothing has happened then.
@@ -45,6 +48,8 @@ pub enum Wanted {
     Fields(Names),
     /// What the disk has. The request is to come again once the ticket is done, and to say so.
     Disk(Ticket),
+    /// A hash of all header fields: the handler has just failed, perhaps for the same request.
+    Fingerprint,
 }
 
 /// Who remembers since when a miss has had its content computed.

@@ -34,23 +34,39 @@ impl Cache {
         now: i64,
     ) -> Result<Failed, Wanted> {
         if run.background {
-            self.put_off(run, message, now);
+            self.put_off(run, request, message, now);
             return Ok(Failed::Failure(None));
         }
         let answer = self.despite_failure(run.selected.as_ref(), request, now)?;
-        let failure = run.lead.take().map(|lead| lead.fail(message, now));
+        let failure = run.lead.take().map(|lead| lead.fail(message, request.fingerprint, now));
         let why = Handled::Forwarded { why: run.why.word(), status: None, stored: false, collapsed: false };
         Ok(answer.map_or(Failed::Failure(failure), |answer| Failed::Answer(answer.told(why, None))))
     }
 
+    /// The handler has thrown an answer for its own client, of `status` where that is known: it is
+    /// neither shared nor a failure. A resource that is gone is not served stale any longer; a
+    /// background run, which has no client, has failed otherwise.
+    pub fn thrown_answer(&self, run: &mut Run, request: Request<'_>, status: Option<u16>, now: i64) {
+        if matches!(status, Some(404 | 410)) {
+            if let Some(Selected { held, .. }) = run.selected.take() {
+                self.instance().store.retire(&held);
+            }
+        } else if run.background {
+            self.put_off(run, request, "the handler threw an answer", now);
+        }
+        if let Some(lead) = run.lead.take() {
+            lead.release();
+        }
+    }
+
     /// A refresh has failed: the next is put off, and the stale response stays.
-    fn put_off(&self, run: &mut Run, message: &str, now: i64) {
+    fn put_off(&self, run: &mut Run, request: Request<'_>, message: &str, now: i64) {
         let Instance { store, counters, .. } = self.instance();
         count(&counters.failed_refreshes);
         if let Some(Selected { held, .. }) = &run.selected {
             store.put_off(held, now);
         }
-        run.lead.take().map(|lead| lead.fail(message, now));
+        run.lead.take().map(|lead| lead.fail(message, request.fingerprint, now));
     }
 
     /// The stale response in the place of an error, where there is one for that; a background run has simply failed.
@@ -58,13 +74,13 @@ impl Cache {
         let (status, now) = (reply.head.status, reply.at);
         let message = format!("the handler answered {status}");
         if run.background {
-            self.put_off(run, &message, now);
+            self.put_off(run, reply.request, &message, now);
             return Ok(Some(Responded::Pass(String::new(), Passed::Failed)));
         }
         let Some(answer) = self.despite_failure(run.selected.as_ref(), reply.request, now)? else {
             return Ok(None);
         };
-        run.lead.take().map(|lead| lead.fail(&message, now));
+        run.lead.take().map(|lead| lead.fail(&message, reply.request.fingerprint, now));
         let handled = forwarded(run.why, status, false);
         Ok(Some(Responded::Answer(answer.told(handled, None))))
     }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use crate::cache::Cache;
-use crate::flight::{Landing, Lead, Waiter, Writing};
+use crate::flight::{Budget, Landing, Lead, Waiter, Writing};
 use crate::instance::Instance;
-use crate::key::{Digest, Selecting};
-use crate::policy::{Freshness, Refused, Stored, is_shareable};
+use crate::key::Digest;
+use crate::policy::{Refused, State, Stored, is_shareable};
 use crate::reader::Reader;
 use crate::respond::Reply;
 use crate::serve::Run;
@@ -16,20 +16,18 @@ use crate::store::{Entry, Held, NotStored};
 /// How far a writer may be ahead of the slowest reader of a body that is not kept, in bytes.
 const WINDOW_BYTES: u64 = 256 * 1024;
 
-/// The most that is kept for others of the body of an error, in bytes.
-const MOST_FAILURE_BYTES: u64 = 64 * 1024;
-
 /// The body and who waits for it.
 #[derive(Debug)]
 pub struct Fill {
     lead: Option<Lead>,
     key: Digest,
     body: Writing,
-    /// What it is stored as; `None` where it is not, or no longer.
-    entry: Option<Entry>,
+    /// What it is stored as.
+    entry: Entry,
     /// Bytes up to which all of it is kept.
     room: u64,
-    passing: bool,
+    /// Why it is not stored any longer, and only goes past.
+    passing: Option<Refused>,
     expected: Option<u64>,
     length: u64,
     since: u64,
@@ -56,45 +54,22 @@ pub enum Ended {
     Stored,
     /// It is not, for this reason; who reads it has got all of it.
     NotStored(NotStored),
-    /// It has gone past, as was to be expected.
-    Past,
     /// It is not as long as the response says.
     WrongLength,
 }
 
 impl Fill {
-    /// The body of an error, which is not stored and does for all that wait.
-    pub(crate) fn of_failure(lead: Lead, key: Digest, stored: Stored, expected: Option<u64>) -> Self {
-        let body = Writing::begin();
-        lead.land(Arc::new(Landing {
-            stored,
-            times: Freshness::default(),
-            vary: Selecting::default(),
-            variant: key,
-            tags: Vec::new(),
-            body: Arc::clone(body.body()),
-            stays: false,
-        }));
-        let (lead, room) = (Some(lead), MOST_FAILURE_BYTES);
-        Self {
-            lead,
-            key,
-            body,
-            entry: None,
-            room,
-            passing: false,
-            expected,
-            length: 0,
-            since: 0,
-            replaces: None,
-            background: false,
-        }
-    }
-
     /// Begins the body of a response that is stored as `entry`, up to `room` bytes, and lets those who wait read along where it may
     /// answer them. They get `head` meanwhile.
-    pub(crate) fn begin(run: &mut Run, reply: &Reply<'_>, entry: Entry, head: Stored, room: u64) -> Self {
-        let (key, body, since) = (entry.digest, Writing::begin(), run.since);
+    pub(crate) fn begin(
+        run: &mut Run,
+        reply: &Reply<'_>,
+        entry: Entry,
+        head: Stored,
+        room: u64,
+        budget: &Arc<Budget>,
+    ) -> Self {
+        let (key, body, since) = (entry.digest, Writing::begin(budget, reply.at), run.since);
         let (replaces, background) = (run.selected.take().map(|selected| selected.held), run.background);
         let lead = match run.lead.take() {
             Some(lead) if !is_shareable(&entry.times) => {
@@ -111,16 +86,15 @@ impl Fill {
                 variant: entry.variant,
                 tags: entry.tags.clone(),
                 body: Arc::clone(body.body()),
-                stays: true,
             }));
         }
         Self {
             lead,
             key,
             body,
-            entry: Some(entry),
+            entry,
             room,
-            passing: false,
+            passing: None,
             expected: reply.length,
             length: 0,
             since,
@@ -129,21 +103,42 @@ impl Fill {
         }
     }
 
-    /// Adds bytes to the body. Where they are more than the response says, it breaks off. Where they are more than there is room
-    /// for, it goes past from here.
+    /// Adds bytes to the body. Where they are more than the response says, it breaks off. Where
+    /// they are more than an entry or the bodies in flight may take, it goes past from here.
     pub fn append(&mut self, bytes: Arc<[u8]>, now: i64) {
         self.length += bytes.len() as u64;
         if self.is_too_long() {
             self.body.end(Err("the body is longer than its Content-Length".into()));
             return;
         }
-        self.body.append(bytes);
-        if self.length > self.room && !self.passing {
-            self.passing = true;
-            self.body.pass();
+        let fits_budget = self.body.append(bytes, now);
+        if self.passing.is_some() {
+            return;
+        }
+        if self.length > self.room {
+            self.pass(Refused::TooLarge);
             if let Some(lead) = self.lead.take() {
                 lead.alone(now);
             }
+        } else if !fits_budget {
+            self.pass(Refused::InFlight);
+        }
+    }
+
+    /// Has the body go past from here without being stored. No other request joins it.
+    fn pass(&mut self, why: Refused) {
+        self.passing = Some(why);
+        self.body.pass();
+        if why != Refused::TooLarge {
+            drop(self.lead.take());
+        }
+    }
+
+    /// The body has not grown for too long: it is not stored, and no other request joins it, so
+    /// that it takes no memory that others may use.
+    pub fn stall(&mut self) {
+        if self.passing.is_none() {
+            self.pass(Refused::InFlight);
         }
     }
 
@@ -154,12 +149,13 @@ impl Fill {
 
     /// What the writer is to do; `waiter` is told when it may go on.
     pub fn progress(&self, waiter: Waiter) -> Progress {
-        if !self.passing {
+        if self.passing.is_none() {
             return Progress::Go;
         }
+        let window = if self.body.is_budget_exhausted() { 0 } else { WINDOW_BYTES };
         match self.body.backlog(waiter) {
             (_, 0) => Progress::Stop,
-            (bytes, _) if bytes > WINDOW_BYTES => Progress::Wait,
+            (bytes, _) if bytes > window => Progress::Wait,
             _ => Progress::Go,
         }
     }
@@ -192,28 +188,31 @@ impl Cache {
             self.break_off(fill, "the body is not as long as its Content-Length says", now);
             return Ended::WrongLength;
         }
-        if fill.passing {
-            let ended = self.too_large(&fill);
+        if let Some(why) = fill.passing {
+            self.passed(&fill, why);
             fill.end();
-            return ended;
+            return Ended::NotStored(NotStored::Refused(why));
         }
         let Fill { lead, key, body, entry, since, .. } = fill;
         let whole = body.end(Ok(()));
-        let Some(entry) = entry else {
-            return Ended::Past;
-        };
         let Instance { store, counters, flights, .. } = self.instance();
-        let served = entry.times.state(now).is_served();
+        let state = entry.times.state(now);
+        if state == State::Expired {
+            return Ended::NotStored(NotStored::Refused(self.refuse(Refused::Expired)));
+        }
         let parts: Option<Vec<&[u8]>> =
             whole.as_deref().filter(|_| has_body).map(|parts| parts.iter().map(AsRef::as_ref).collect());
-        if let Err(why) = store.put(entry, parts.as_deref(), since, now) {
-            self.count_not_stored(why);
-            return Ended::NotStored(why);
+        match store.put(entry, parts.as_deref(), since, now) {
+            Ok(stored) => body.settle(stored),
+            Err(why) => {
+                self.count_not_stored(why);
+                return Ended::NotStored(why);
+            }
         }
         count(&counters.puts);
         match lead {
             Some(lead) => lead.complete(),
-            None if served => flights.forget(key),
+            None if state.is_served() => flights.forget(key),
             None => {}
         }
         Ended::Stored
@@ -222,8 +221,8 @@ impl Cache {
     /// The body has broken off. A refresh in the background that ends so is put off.
     pub fn break_off(&self, fill: Fill, why: &str, now: i64) {
         let Instance { store, counters, .. } = self.instance();
-        if fill.passing {
-            self.too_large(&fill);
+        if let Some(refused) = fill.passing {
+            self.passed(&fill, refused);
         } else if let Some(replaced) = fill.replaces.as_ref().filter(|_| fill.background) {
             count(&counters.failed_refreshes);
             store.put_off(replaced, now);
@@ -231,14 +230,12 @@ impl Cache {
         fill.break_off(why);
     }
 
-    /// The body has turned out too large to be stored, and is right all the same: what it was to replace is not any more.
-    fn too_large(&self, fill: &Fill) -> Ended {
-        if fill.entry.is_none() {
-            return Ended::Past;
-        }
-        if let Some(replaced) = &fill.replaces {
+    /// The body has gone past. One that is too large is right all the same: the response that it
+    /// was to replace is not any more.
+    fn passed(&self, fill: &Fill, why: Refused) {
+        self.refuse(why);
+        if let Some(replaced) = fill.replaces.as_ref().filter(|_| why == Refused::TooLarge) {
             self.instance().store.retire(replaced);
         }
-        Ended::NotStored(NotStored::Refused(self.refuse(Refused::TooLarge)))
     }
 }

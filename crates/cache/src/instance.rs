@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use crate::disk::Ticket;
-use crate::flight::{Flights, Notes};
+use crate::flight::{Budget, Flights, Notes};
 use crate::stats::Counters;
 use crate::sync::Mutex;
 use crate::tiers::{Storage, Tiers};
@@ -21,6 +21,8 @@ pub(crate) struct Instance {
     storage: Storage,
     pub(crate) notes: Mutex<Notes>,
     pub(crate) flights: Arc<Flights>,
+    /// What bodies may take while they are received or streamed to waiters.
+    pub(crate) in_flight: Arc<Budget>,
     pub(crate) warned: Warned,
     /// Leases held. Taken only under the registry's lock.
     leases: AtomicUsize,
@@ -77,6 +79,7 @@ impl Lease {
                 storage: storage.clone(),
                 notes: Mutex::default(),
                 flights: Arc::default(),
+                in_flight: Arc::new(Budget::new(storage.in_flight_bytes)),
                 warned: Warned::default(),
                 leases: AtomicUsize::new(0),
             })

@@ -5,6 +5,7 @@ use std::slice;
 use crate::cache::{Cache, Keyed, NotedBy, Request, Wanted};
 use crate::field::Names;
 use crate::field::lines::{Fields, Untold};
+use crate::flight::Reservation;
 use crate::instance::Instance;
 use crate::key::{Key, Selecting};
 use crate::policy::{
@@ -60,6 +61,7 @@ pub struct Draft {
     since: u64,
     noted_by: NotedBy,
     now: i64,
+    received: Reservation,
 }
 
 /// Why a put has no outcome.
@@ -106,7 +108,9 @@ impl Cache {
         if times.state(now) == State::Expired {
             return Ok(Drafted::Refused(self.refuse(Refused::Expired)));
         }
-        Ok(Drafted::Draft(Box::new(Draft { entry, since: began, noted_by: since.noted_by(), now })))
+        let received = Reservation::new(&self.instance().in_flight);
+        let noted_by = since.noted_by();
+        Ok(Drafted::Draft(Box::new(Draft { entry, since: began, noted_by, now, received })))
     }
 
     /// Ends the build that the put brings to its end, and tells where the sequence of purges stood when it began: with a
@@ -134,10 +138,16 @@ impl Cache {
         let Instance { store, counters, .. } = self.instance();
         let outcome = store.put(entry, body.as_ref().map(slice::from_ref), since, now);
         match outcome {
-            Ok(()) => count(&counters.puts),
+            Ok(_) => count(&counters.puts),
             Err(why) => self.count_not_stored(why),
         }
-        outcome
+        outcome.map(drop)
+    }
+
+    /// Counts bytes of the body of `draft`, received and not stored yet, as in flight. Returns
+    /// whether there is room for them.
+    pub fn receive(&self, draft: &mut Draft, bytes: u64) -> bool {
+        draft.received.try_grow(bytes)
     }
 
     pub(crate) fn count_not_stored(&self, why: NotStored) {

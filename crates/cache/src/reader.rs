@@ -1,6 +1,7 @@
 //! Somebody who reads a body that is under way.
 
 use std::sync::Arc;
+use std::thread;
 
 use crate::flight::{Body, Read, Waiter};
 
@@ -16,6 +17,11 @@ impl Reader {
     pub(crate) fn open(body: &Arc<Body>) -> Option<Self> {
         let number = body.open()?;
         Some(Self { body: Arc::clone(body), number })
+    }
+
+    /// Whether another thread writes the body.
+    pub fn is_of_other_thread(&self) -> bool {
+        self.body.thread != thread::current().id()
     }
 
     /// The next bytes. Where there are none yet, `waiter` is told of them.

@@ -5,8 +5,7 @@ use crate::failing::is_failure;
 use crate::field::{CacheStatus, Handled, RequestControl, canonical, http_date};
 use crate::fill::Fill;
 use crate::instance::Instance;
-use crate::key::Key;
-use crate::policy::{Answer, Exchange, Forwarded, Overrides, Refused, ResponseHead, Stored, decide};
+use crate::policy::{Answer, Exchange, Forwarded, Overrides, Refused, ResponseHead, decide};
 use crate::put::{entry, written};
 use crate::serve::{Run, Wrapping, as_get, is_safe};
 use crate::stats::add;
@@ -27,6 +26,8 @@ pub struct Reply<'a> {
     pub overrides: Overrides,
     /// Tags beside the configured ones.
     pub tags: Vec<String>,
+    /// Whether the caller's own predicate lets it be stored.
+    pub may_store: bool,
     /// When it came.
     pub at: i64,
 }
@@ -111,9 +112,12 @@ impl Cache {
             requested_at: run.began_at,
             responded_at: now,
         };
+        if !reply.may_store {
+            return Ok(self.turn_away(run, reply, Refused::ShouldStore));
+        }
         let decision = match decide(reply.head, reply.overrides, applied.terms, exchange) {
             Ok(decision) => decision,
-            Err(reason) => return Ok(self.turn_away(run, &key, reply, reason)),
+            Err(reason) => return Ok(self.turn_away(run, reply, reason)),
         };
         let date = reply.head.fields.value("date").is_none().then(|| http_date(now));
         let lines = [("cache-control", decision.cache_control.as_deref()), ("date", date.as_deref())];
@@ -122,7 +126,7 @@ impl Cache {
         let entry = entry(&key, vary, request.fields, response, decision.times, &lines, tags)?;
         let room = self.instance().store.room(&entry);
         if reply.length.is_some_and(|length| length > room) {
-            return Ok(self.turn_away(run, &key, reply, Refused::TooLarge));
+            return Ok(self.turn_away(run, reply, Refused::TooLarge));
         }
         let head_alone = entry.head.clone();
         let known = Answer::under_way(head_alone.clone(), entry.times, request.fields, now)?;
@@ -130,7 +134,8 @@ impl Cache {
         let handled = forwarded(run.why, reply.head.status, true);
         let status = self.cache_status(handled, Some(ttl), None);
         let head = outgoing(reply.head, decision.cache_control.as_deref(), &status);
-        let fill = Box::new(Fill::begin(run, reply, entry, head_alone, room));
+        let budget = &self.instance().in_flight;
+        let fill = Box::new(Fill::begin(run, reply, entry, head_alone, room, budget));
         Ok(if known.status() == 304 {
             Responded::Known(known.told(handled, None), fill)
         } else {
@@ -138,33 +143,21 @@ impl Cache {
         })
     }
 
-    /// What is not stored goes past, and whoever waits for it is left alone; but an error of the moment, which says nothing of
-    /// anyone, does for all that wait.
-    fn turn_away(&self, run: &mut Run, key: &Key, reply: &Reply<'_>, reason: Refused) -> Responded {
+    /// What is not stored goes to its own client, and whoever waits for it runs the handler. An
+    /// error of the server says nothing of the next response, so later requests wait for one
+    /// another as ever; after any other response they do not for a while.
+    fn turn_away(&self, run: &mut Run, reply: &Reply<'_>, reason: Refused) -> Responded {
         self.refuse(reason);
-        let ResponseHead { status, fields, .. } = reply.head;
-        let Instance { store, .. } = self.instance();
+        let status = reply.head.status;
         if let Some(Selected { held, .. }) = run.selected.take_if(|_| supersedes(status, reason)) {
-            store.retire(&held);
-        }
-        if is_failure(status) && reason == Refused::NoFreshness && fields.value("vary").is_none() {
-            return self.share_failure(run, key, reply);
+            self.instance().store.retire(&held);
         }
         if let Some(lead) = run.lead.take() {
-            lead.alone(reply.at);
+            if status >= 500 { lead.release() } else { lead.alone(reply.at) }
         }
-        self.pass(run.why, reply, Passed::Refused(reason))
-    }
-
-    fn share_failure(&self, run: &mut Run, key: &Key, reply: &Reply<'_>) -> Responded {
-        let Some(lead) = run.lead.take() else {
-            return self.pass(run.why, reply, Passed::Only);
-        };
-        let handled = forwarded(run.why, reply.head.status, false);
-        let head = outgoing(reply.head, None, &self.cache_status(handled, None, None));
-        let stored = Stored::new(reply.head.status, &written(reply.head, is_for_all, &[]));
-        let fill = Fill::of_failure(lead, key.digest(), stored, reply.length);
-        Responded::Fill(head, Box::new(fill))
+        let is_failure = is_failure(status) && reason == Refused::NoFreshness;
+        let passed = if is_failure { Passed::Only } else { Passed::Refused(reason) };
+        self.pass(run.why, reply, passed)
     }
 
     /// A request that changes something and succeeds invalidates what is stored for its URL (section 4.4). Tells whether it is one.
@@ -214,7 +207,10 @@ pub(crate) fn forwarded(why: Forwarded, status: u16, stored: bool) -> Handled {
 fn supersedes(status: u16, reason: Refused) -> bool {
     let is_lasting = matches!(status, 200..=399 | 404 | 410) && status != 304;
     is_lasting
-        && !matches!(reason, Refused::RequestNoStore | Refused::Authorization | Refused::PartialContent)
+        && !matches!(
+            reason,
+            Refused::RequestNoStore | Refused::Authorization | Refused::PartialContent | Refused::ShouldStore
+        )
 }
 
 /// The head of a response on its way to the client that it was made for.
@@ -227,10 +223,4 @@ fn outgoing(head: ResponseHead<'_>, cache_control: Option<&str>, status: &str) -
 /// Tags are between the handler and the cache.
 fn is_for_clients(name: &str) -> bool {
     name != "cache-tag"
-}
-
-/// What others may get of an error.
-fn is_for_all(name: &str) -> bool {
-    is_for_clients(name)
-        && !matches!(name, "age" | "connection" | "keep-alive" | "set-cookie" | "transfer-encoding")
 }

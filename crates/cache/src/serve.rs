@@ -6,13 +6,13 @@ use std::sync::Arc;
 use crate::cache::{Cache, Keyed, Request, Wanted};
 use crate::field::lines::{Fields, Untold};
 use crate::field::{Names, RequestControl};
-use crate::flight::{Boarding, Failure, Flight, Lead, Stage};
+use crate::flight::{Boarder, Boarding, Failure, Flight, Lead, Stage, Waiter};
 use crate::instance::Instance;
 use crate::key::Key;
 use crate::policy::{Answer, Forwarded, Freshness, Reuse, State, Stored, reuse};
 use crate::stats::{add, count};
 use crate::store::{Selected, Selection};
-use crate::wait::Ticket;
+use crate::wait::{Ticket, WhenFailed};
 
 /// What the handler is wrapped with.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +21,20 @@ pub struct Wrapping {
     pub vary: Option<Names>,
     /// How long a run is waited for, in milliseconds, before it may be taken for hung.
     pub patience: i64,
+}
+
+/// What a request has been through before it is decided on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Attempt {
+    /// Nothing. It is counted.
+    #[default]
+    First,
+    /// A wait in vain.
+    Again,
+    /// A wait for a run that failed with this number: it leads one more run or waits for that.
+    AfterFailure(u32),
+    /// A wait for a run whose response is for one client: it runs the handler on its own.
+    Alone,
 }
 
 /// What a request comes to.
@@ -68,6 +82,31 @@ struct Passage {
     is_new: bool,
     /// How long a run is waited for, in milliseconds.
     patience: i64,
+    attempt: Attempt,
+    now: i64,
+}
+
+impl Passage {
+    /// Whether the failure of another's run may be its own.
+    fn may_fail(&self) -> bool {
+        self.may_lead && !self.is_new
+    }
+
+    /// What a failure of the run that it waits for means to it.
+    fn when_failed(&self) -> WhenFailed {
+        match self.attempt {
+            _ if !self.may_fail() => WhenFailed::RunAlone,
+            Attempt::AfterFailure(_) => WhenFailed::Fail,
+            Attempt::First | Attempt::Again | Attempt::Alone => WhenFailed::LeadOnce,
+        }
+    }
+
+    fn after_failure(&self) -> Option<u32> {
+        match self.attempt {
+            Attempt::AfterFailure(number) => Some(number),
+            Attempt::First | Attempt::Again | Attempt::Alone => None,
+        }
+    }
 }
 
 impl Run {
@@ -99,6 +138,12 @@ impl Run {
         self.lead.is_some()
     }
 
+    /// Ends the run, whose client has gone, where no other request waits for it. Returns whether
+    /// that is so. Otherwise `leader` is told when the last one has stopped waiting.
+    pub fn abandon(&self, leader: Waiter) -> bool {
+        self.lead.as_ref().is_none_or(|lead| lead.abandon(leader))
+    }
+
     /// Whether nothing of it can be stored.
     pub fn is_uncached(&self) -> bool {
         matches!(self.why, Forwarded::Bypass | Forwarded::Method)
@@ -124,7 +169,7 @@ impl Cache {
         Ok(by_method || !is_safe(request.method) && rule("GET")?.is_some())
     }
 
-    /// Decides what becomes of `request` at `now`, and counts it, but not where it comes `again` because its wait was in vain.
+    /// Decides what becomes of `request` at `now`, and counts it at its first `attempt`.
     ///
     /// # Errors
     /// [`Wanted`] where the request does not tell enough.
@@ -132,9 +177,10 @@ impl Cache {
         &self,
         request: Request<'_>,
         wrapping: &Wrapping,
-        again: bool,
+        attempt: Attempt,
         now: i64,
     ) -> Result<Served, Wanted> {
+        let is_first = attempt == Attempt::First;
         let is_head = request.method.eq_ignore_ascii_case("HEAD");
         let is_get = request.method.eq_ignore_ascii_case("GET");
         let Keyed { key, vary, applied, .. } = self.keyed(as_get(request), wrapping.vary.as_ref())?;
@@ -162,21 +208,25 @@ impl Cache {
         }
         let why = match &selected {
             Some(Selected { reuse: Reuse::Validate(why), .. }) => *why,
-            Some(served) => return self.answer(&key, served, since, request, again, now),
+            Some(served) => return self.answer(&key, served, since, request, is_first, now),
             None if varies => Forwarded::VaryMiss,
             None => Forwarded::UriMiss,
         };
         let run = Run { why, since, began_at: now, lead: None, selected, is_head, is_get, background: false };
         let served = if asked.only_if_cached {
             Served::Unavailable
-        } else if is_head || asked.no_store || (run.selected.is_none() && is_about_part(fields)?) {
+        } else if is_head
+            || asked.no_store
+            || attempt == Attempt::Alone
+            || (run.selected.is_none() && is_about_part(fields)?)
+        {
             Served::Run(Box::new(run))
         } else {
             let (may_lead, is_new) = (!is_for_one()?, asked.wants_new());
-            let passage = Passage { may_lead, is_new, patience: wrapping.patience };
-            self.board(&key, run, request, passage, now)?
+            let passage = Passage { may_lead, is_new, patience: wrapping.patience, attempt, now };
+            self.board(&key, run, request, passage)?
         };
-        if !again {
+        if is_first {
             count(&counters.misses);
         }
         Ok(served)
@@ -189,7 +239,7 @@ impl Cache {
         selected: &Selected,
         since: u64,
         request: Request<'_>,
-        again: bool,
+        is_first: bool,
         now: i64,
     ) -> Result<Served, Wanted> {
         let Instance { store, counters, flights, .. } = self.instance();
@@ -201,7 +251,7 @@ impl Cache {
             }
         })?;
         let state = times.state(now);
-        if !again {
+        if is_first {
             count(&counters.hits);
             add(&counters.stale_hits, u64::from(state != State::Fresh));
         }
@@ -217,37 +267,61 @@ impl Cache {
         Ok(Served::Answer(answer, state, Some(Box::new(run))))
     }
 
-    fn board(
-        &self,
-        key: &Key,
-        run: Run,
-        request: Request<'_>,
-        passage: Passage,
-        now: i64,
-    ) -> Result<Served, Wanted> {
-        let since = run.since;
-        let joins = |flight: &Flight, stage: &Stage| match stage {
-            Stage::Running => {
-                let in_time = (now - flight.began_at).abs() < passage.patience;
-                Ok(in_time && self.is_current(flight, since, key, &[]))
-            }
-            Stage::Landed(_) if passage.is_new => Ok(false),
-            Stage::Landed(landing) => self.is_for(key, flight, landing, since, request.fields),
-            Stage::Failed(_) | Stage::Over => Ok(false),
+    fn board(&self, key: &Key, run: Run, request: Request<'_>, passage: Passage) -> Result<Served, Wanted> {
+        let boarder = Boarder {
+            since: run.since,
+            may_lead: passage.may_lead,
+            may_fail: passage.may_fail(),
+            after_failure: passage.after_failure(),
+            fingerprint: request.fingerprint,
+            now: passage.now,
         };
-        let boarding = self.instance().flights.board(key.digest(), since, passage.may_lead, now, joins)?;
+        let joins = |flight: &Flight, stage: &Stage| {
+            self.joins(flight, stage, key, request.fields, &boarder, passage)
+        };
+        let boarding = self.instance().flights.board(key.digest(), &boarder, joins)?;
         let Run { why, selected, .. } = &run;
         match boarding {
             Boarding::Lead(lead) => Ok(Served::Run(Box::new(Run { lead: Some(lead), ..run }))),
             Boarding::Alone => Ok(Served::Run(Box::new(run))),
-            Boarding::Wait(flight) => {
+            Boarding::Wait(wait) => {
                 let (why, selected) = (*why, selected.clone());
-                Ok(Served::Wait(Box::new(Ticket::new(flight, since, why, selected))))
+                let when_failed = passage.when_failed();
+                Ok(Served::Wait(Box::new(Ticket { wait, since: boarder.since, why, selected, when_failed })))
             }
-            Boarding::Fail(failure) => Ok(match self.despite_failure(selected.as_ref(), request, now)? {
-                Some(answer) => Served::Instead(answer),
-                None => Served::Failed(failure),
-            }),
+            Boarding::NeedsFingerprint => Err(Wanted::Fingerprint),
+            Boarding::Fail(failure) => {
+                Ok(match self.despite_failure(selected.as_ref(), request, passage.now)? {
+                    Some(answer) => Served::Instead(answer),
+                    None => Served::Failed(failure),
+                })
+            }
+        }
+    }
+
+    /// Whether a request may wait for a run or, once that has answered, for its body.
+    fn joins(
+        &self,
+        flight: &Flight,
+        stage: &Stage,
+        key: &Key,
+        fields: Fields<'_>,
+        boarder: &Boarder,
+        Passage { is_new, patience, now, .. }: Passage,
+    ) -> Result<bool, Untold> {
+        match stage {
+            Stage::Running => {
+                let in_time = (now - flight.began_at).abs() < patience;
+                Ok(in_time && self.is_current(flight, boarder.since, key, &[]))
+            }
+            Stage::Landed(_) if is_new => Ok(false),
+            Stage::Landed(landing) => {
+                let is_fresh = landing.times.state(now) == State::Fresh;
+                Ok(is_fresh
+                    && !landing.body.is_stalled(patience, now)
+                    && self.is_for(key, flight, landing, boarder.since, fields)?)
+            }
+            Stage::Failed(_) | Stage::Alone | Stage::Over => Ok(false),
         }
     }
 }

@@ -1,25 +1,45 @@
 //! The story of a request that waits for the run of another.
 
 use std::sync::Arc;
+use std::thread;
 
 use crate::cache::{Cache, Keyed, Request, Wanted};
 use crate::field::Handled;
 use crate::field::lines::{Fields, Untold};
-use crate::flight::{Failure, Flight, Landing, Stage, Waiter};
+use crate::flight::{Failure, Flight, Landing, Stage, Wait, Waiter};
 use crate::key::Key;
 use crate::policy::{Answer, Forwarded};
 use crate::reader::Reader;
-use crate::serve::Wrapping;
+use crate::serve::{Attempt, Wrapping};
 use crate::stats::count;
 use crate::store::Selected;
 
 /// The right to what another's run brings.
 #[derive(Debug)]
 pub struct Ticket {
-    flight: Arc<Flight>,
-    since: u64,
-    why: Forwarded,
-    selected: Option<Selected>,
+    pub(crate) wait: Wait,
+    pub(crate) since: u64,
+    pub(crate) why: Forwarded,
+    pub(crate) selected: Option<Selected>,
+    pub(crate) when_failed: WhenFailed,
+}
+
+impl Ticket {
+    /// Whether another thread runs the handler.
+    pub fn is_of_other_thread(&self) -> bool {
+        self.wait.flight().thread != thread::current().id()
+    }
+}
+
+/// What a request does where the run that it waits for fails and nothing stale answers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WhenFailed {
+    /// It leads one more run, or waits for the one who does.
+    LeadOnce,
+    /// It has done so, and fails as well.
+    Fail,
+    /// The failure says nothing of it: it runs the handler on its own.
+    RunAlone,
 }
 
 /// What a ticket has come to.
@@ -29,15 +49,19 @@ pub enum Arrival {
     Pending,
     /// An answer, whose body is under way where there is a reader.
     Answer(Answer, Option<Reader>),
-    /// Nothing for this request, which is to be served anew.
-    Again,
+    /// Nothing for this request, which is to be decided on again, at this attempt.
+    Again(Attempt),
     /// The run has failed.
     Failed(Arc<Failure>),
 }
 
-impl Ticket {
-    pub(crate) fn new(flight: Arc<Flight>, since: u64, why: Forwarded, selected: Option<Selected>) -> Self {
-        Self { flight, since, why, selected }
+impl WhenFailed {
+    fn arrival(self, failure: Arc<Failure>) -> Arrival {
+        match self {
+            Self::LeadOnce => Arrival::Again(Attempt::AfterFailure(failure.number)),
+            Self::Fail => Arrival::Failed(failure),
+            Self::RunAlone => Arrival::Again(Attempt::Alone),
+        }
     }
 }
 
@@ -54,18 +78,19 @@ impl Cache {
         waiter: Waiter,
         now: i64,
     ) -> Result<Arrival, Wanted> {
-        let Ticket { flight, since, why, selected } = ticket;
-        match flight.stage(Some(waiter)) {
+        let Ticket { wait, since, why, selected, when_failed } = ticket;
+        match wait.stage(waiter) {
             Stage::Running => Ok(Arrival::Pending),
-            Stage::Over => Ok(Arrival::Again),
+            Stage::Over => Ok(Arrival::Again(Attempt::Again)),
+            Stage::Alone => Ok(Arrival::Again(Attempt::Alone)),
             Stage::Failed(failure) => Ok(match self.despite_failure(selected.as_ref(), request, now)? {
                 Some(answer) => Arrival::Answer(answer, None),
-                None => Arrival::Failed(failure),
+                None => when_failed.arrival(failure),
             }),
             Stage::Landed(landing) => {
                 let Keyed { key, .. } = self.keyed(request, wrapping.vary.as_ref())?;
-                if !self.is_for(&key, flight, &landing, *since, request.fields)? {
-                    return Ok(Arrival::Again);
+                if !self.is_for(&key, wait.flight(), &landing, *since, request.fields)? {
+                    return Ok(Arrival::Again(Attempt::Again));
                 }
                 let arrival = read_along(&landing, *why, request.fields, now)?;
                 if let Arrival::Answer(..) = arrival {
@@ -98,14 +123,13 @@ impl Cache {
 
 /// The answer that a landing is for one who has waited, and the reader of its body.
 fn read_along(landing: &Landing, why: Forwarded, fields: Fields<'_>, now: i64) -> Result<Arrival, Wanted> {
-    let Landing { stored, times, body, stays, .. } = landing;
+    let Landing { stored, times, body, .. } = landing;
     let answer = Answer::under_way(stored.clone(), *times, fields, now)?;
     let Some(reader) = Reader::open(body) else {
-        return Ok(Arrival::Again);
+        return Ok(Arrival::Again(Attempt::Again));
     };
     let status = Some(stored.status());
-    let handled = Handled::Forwarded { why: why.word(), status, stored: *stays, collapsed: true };
-    let answer = if *stays { answer } else { answer.untimed() };
+    let handled = Handled::Forwarded { why: why.word(), status, stored: true, collapsed: true };
     let reader = (answer.status() != 304).then_some(reader);
     Ok(Arrival::Answer(answer.told(handled, None), reader))
 }

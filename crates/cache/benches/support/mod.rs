@@ -50,7 +50,14 @@ pub fn url(number: u32) -> String {
 
 /// A GET request for a URL as a URL parser prints it.
 pub fn get<'a>(url: &'a str, fields: &'a str) -> Request<'a> {
-    Request { method: "GET", url, serialised: true, fields: Fields::new(fields), asked: false }
+    Request {
+        method: "GET",
+        url,
+        serialised: true,
+        fields: Fields::new(fields),
+        asked: false,
+        fingerprint: None,
+    }
 }
 
 pub fn look_up(cache: &Cache, url: &str, fields: &str) -> Lookup {

@@ -40,6 +40,7 @@ pub(crate) use unusable::Unusable;
 
 use crate::field::lines::Untold;
 use crate::key::Digest;
+use crate::policy::Stored;
 use crate::stats::Counters;
 use crate::store::Memory;
 use common::Common;
@@ -158,14 +159,15 @@ impl Disk {
     }
 
     /// Writes by and by what `store` puts in memory.
-    pub(crate) fn put<E>(&self, store: impl FnOnce() -> Result<Kept, E>) -> Result<(), E> {
+    pub(crate) fn put<E>(&self, store: impl FnOnce() -> Result<Kept, E>) -> Result<Stored, E> {
         let _in_order = self.common.order.lock();
         let since = self.common.since();
         let kept = store()?;
+        let stored = kept.stored.clone();
         if self.common.fault().is_none() {
             self.queue.push(Work::Put(Box::new(kept), since));
         }
-        Ok(())
+        Ok(stored)
     }
 
     /// Removes by and by the variant of a key that `retire` removes from memory, if it does.

@@ -1,42 +1,63 @@
 //! A body under way: written once, read by several at their own pace.
 //!
-//! As long as it is to be stored all of it is kept. Once it is not, only what somebody has yet to read is, and the writer is to
-//! wait for them.
+//! As long as it is to be stored all of it is kept. Once it is stored, readers go on with the stored response. Where it is
+//! not stored, only what a reader has yet to read is kept, and the writer is to wait for the readers.
 
 use std::collections::VecDeque;
 use std::mem::take;
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 use std::sync::Arc;
+use std::thread::{self, ThreadId};
 
 use slab::Slab;
 
+use super::budget::{Budget, Reservation};
 use super::flight::Waiter;
+use crate::policy::Stored;
 use crate::sync::Mutex;
 
-/// The body.
-#[derive(Debug, Default)]
-pub(crate) struct Body(Mutex<Inner>);
+/// Bytes of a stored body that are read at a time.
+const PART_BYTES: usize = 64 * 1024;
 
-#[derive(Debug, Default)]
+/// The body.
+#[derive(Debug)]
+pub(crate) struct Body {
+    /// The thread that writes it.
+    pub(crate) thread: ThreadId,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug)]
 struct Inner {
     chunks: VecDeque<Arc<[u8]>>,
     /// Chunks that are no longer kept.
     gone: usize,
     /// Bytes of the chunks kept.
-    bytes: u64,
+    kept: Reservation,
     passing: bool,
+    /// The stored response, whose body has taken the place of the chunks.
+    stored: Option<Stored>,
     end: Option<Result<(), Arc<str>>>,
-    /// The number of the chunk that each reader reads next.
-    readers: Slab<usize>,
-    waiting: Vec<Waiter>,
+    readers: Slab<Position>,
     writer: Option<Waiter>,
+    /// When the body began or grew last, in milliseconds since 1970.
+    progressed_at: i64,
+}
+
+/// How far one reader has read.
+#[derive(Debug, Default)]
+struct Position {
+    /// The number of the chunk that it reads next or, once the body is stored, of the byte.
+    next: usize,
+    /// Who is told when there is more to read, while the reader waits for that.
+    waiter: Option<Waiter>,
 }
 
 /// What there is to read.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Read {
     /// The next bytes.
-    Bytes(Arc<[u8]>),
+    Bytes(Part),
     /// Nothing yet; the reader is told.
     Pending,
     /// Nothing more.
@@ -45,54 +66,114 @@ pub enum Read {
     Broken(Arc<str>),
 }
 
+/// Bytes of a body, not copied.
+#[derive(Clone, Debug)]
+pub struct Part(Source);
+
+#[derive(Clone, Debug)]
+enum Source {
+    Chunk(Arc<[u8]>),
+    Stored(Stored, Range<usize>),
+}
+
+impl Deref for Part {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match &self.0 {
+            Source::Chunk(bytes) => bytes,
+            Source::Stored(stored, range) => &stored.body().unwrap_or_default()[range.clone()],
+        }
+    }
+}
+
 impl Body {
-    /// Adds bytes, and returns how many are kept.
-    pub(crate) fn append(&self, bytes: Arc<[u8]>) -> u64 {
-        let (kept, waiting) = {
-            let mut inner = self.0.lock();
-            inner.bytes += bytes.len() as u64;
+    fn new(budget: &Arc<Budget>, now: i64) -> Self {
+        let inner = Mutex::new(Inner {
+            chunks: VecDeque::new(),
+            gone: 0,
+            kept: Reservation::new(budget),
+            passing: false,
+            stored: None,
+            end: None,
+            readers: Slab::new(),
+            writer: None,
+            progressed_at: now,
+        });
+        Self { thread: thread::current().id(), inner }
+    }
+
+    /// Adds bytes. Returns whether the budget of bytes in flight has room for them.
+    pub(crate) fn append(&self, bytes: Arc<[u8]>, now: i64) -> bool {
+        let (fits, waiting) = {
+            let mut inner = self.inner.lock();
+            let length = bytes.len() as u64;
+            let fits = inner.kept.try_grow(length);
+            if !fits {
+                inner.kept.grow(length);
+            }
+            inner.progressed_at = now;
             inner.chunks.push_back(bytes);
-            inner.drop_what_is_read();
-            (inner.bytes, take(&mut inner.waiting))
+            inner.drop_read_chunks();
+            (fits, inner.take_waiting())
         };
         waiting.iter().for_each(Waiter::wake);
-        kept
+        fits
     }
 
     /// Ends it, and returns all of it, in parts, where all of it is kept.
     pub(crate) fn end(&self, how: Result<(), Arc<str>>) -> Option<Vec<Arc<[u8]>>> {
         let (whole, waiting) = {
-            let mut inner = self.0.lock();
+            let mut inner = self.inner.lock();
             inner.end.get_or_insert(how);
-            (inner.whole(), take(&mut inner.waiting))
+            (inner.whole(), inner.take_waiting())
         };
         waiting.iter().for_each(Waiter::wake);
         whole
     }
 
-    /// Keeps from now on only what somebody has yet to read.
+    /// Keeps from now on only what a reader has yet to read.
     pub(crate) fn pass(&self) {
-        let mut inner = self.0.lock();
+        let mut inner = self.inner.lock();
         inner.passing = true;
-        inner.drop_what_is_read();
+        inner.drop_read_chunks();
+    }
+
+    /// Has the readers go on with the body of `stored`, which is this one. A small body is left as it is.
+    pub(crate) fn settle(&self, stored: Stored) {
+        let mut inner = self.inner.lock();
+        if inner.kept.bytes() > PART_BYTES as u64 {
+            inner.settle(stored);
+        }
     }
 
     /// Bytes that are kept, and how many there are to read them. `writer` is told when some have been read.
     pub(crate) fn backlog(&self, writer: Waiter) -> (u64, usize) {
-        let mut inner = self.0.lock();
+        let mut inner = self.inner.lock();
         inner.writer = Some(writer);
-        (inner.bytes, inner.readers.len())
+        (inner.kept.bytes(), inner.readers.len())
+    }
+
+    /// Whether the budget of bytes in flight has no room for any body.
+    pub(crate) fn is_budget_exhausted(&self) -> bool {
+        self.inner.lock().kept.is_exhausted()
+    }
+
+    /// Whether the body is under way and has not grown for `timeout` milliseconds.
+    pub(crate) fn is_stalled(&self, timeout: i64, now: i64) -> bool {
+        let inner = self.inner.lock();
+        inner.end.is_none() && (now - inner.progressed_at).abs() >= timeout
     }
 
     /// A new reader, from the beginning; `None` where that is no longer kept.
     pub(crate) fn open(&self) -> Option<usize> {
-        let mut inner = self.0.lock();
-        (!inner.passing).then(|| inner.readers.insert(0))
+        let mut inner = self.inner.lock();
+        (!inner.passing).then(|| inner.readers.insert(Position::default()))
     }
 
     /// What `reader` reads next. Where there is nothing yet, `waiter` is told.
     pub(crate) fn read(&self, reader: usize, waiter: Waiter) -> Read {
-        let (read, writer) = self.0.lock().read(reader, waiter);
+        let (read, writer) = self.inner.lock().read(reader, waiter);
         if let Some(writer) = writer {
             writer.wake();
         }
@@ -102,9 +183,9 @@ impl Body {
     /// The reader reads no more.
     pub(crate) fn close(&self, reader: usize) {
         let writer = {
-            let mut inner = self.0.lock();
+            let mut inner = self.inner.lock();
             inner.readers.try_remove(reader);
-            inner.drop_what_is_read();
+            inner.drop_read_chunks();
             inner.writer.take()
         };
         if let Some(writer) = writer {
@@ -112,15 +193,15 @@ impl Body {
         }
     }
 
-    /// Breaks off for those who hold the others up, where there are any: the slowest reader, while another has read all.
+    /// Closes the slowest reader where another has read everything and waits.
     pub(crate) fn shed(&self) {
-        let mut inner = self.0.lock();
+        let mut inner = self.inner.lock();
         let all = inner.gone + inner.chunks.len();
-        let waits = inner.readers.iter().any(|(_, next)| *next == all);
+        let waits = inner.readers.iter().any(|(_, reader)| reader.next == all);
         let slowest = inner.gone;
-        if waits {
-            inner.readers.retain(|_, next| *next > slowest);
-            inner.drop_what_is_read();
+        if waits && inner.stored.is_none() {
+            inner.readers.retain(|_, reader| reader.next > slowest);
+            inner.drop_read_chunks();
         }
     }
 }
@@ -130,12 +211,12 @@ impl Body {
 pub(crate) struct Writing(Arc<Body>);
 
 impl Writing {
-    /// A new body.
-    pub(crate) fn begin() -> Self {
-        Self(Arc::default())
+    /// A new body, whose bytes count against `budget`.
+    pub(crate) fn begin(budget: &Arc<Budget>, now: i64) -> Self {
+        Self(Arc::new(Body::new(budget, now)))
     }
 
-    /// The body, for who reads it.
+    /// The body, for its readers.
     pub(crate) fn body(&self) -> &Arc<Body> {
         &self.0
     }
@@ -151,38 +232,66 @@ impl Deref for Writing {
 
 impl Drop for Writing {
     fn drop(&mut self) {
-        self.0.end(Err("who wrote the body has gone".into()));
+        self.0.end(Err("the response body was aborted: its producer is gone".into()));
     }
 }
 
 impl Inner {
     fn read(&mut self, reader: usize, waiter: Waiter) -> (Read, Option<Waiter>) {
-        let Some(next) = self.readers.get_mut(reader) else {
+        let Some(position) = self.readers.get_mut(reader) else {
             return (Read::Broken("the response was read too slowly".into()), None);
         };
-        if let Some(bytes) = self.chunks.get(*next - self.gone) {
+        let next = position.next;
+        if let Some(stored) = &self.stored {
+            let end = stored.body().map_or(0, <[u8]>::len).min(next + PART_BYTES);
+            if next == end {
+                return (Read::End, None);
+            }
+            position.next = end;
+            return (Read::Bytes(Part(Source::Stored(stored.clone(), next..end))), None);
+        }
+        if let Some(bytes) = self.chunks.get(next - self.gone) {
             let bytes = Arc::clone(bytes);
-            *next += 1;
-            self.drop_what_is_read();
-            return (Read::Bytes(bytes), self.writer.take());
+            position.next += 1;
+            self.drop_read_chunks();
+            return (Read::Bytes(Part(Source::Chunk(bytes))), self.writer.take());
         }
         match &self.end {
             Some(Ok(())) => (Read::End, None),
             Some(Err(why)) => (Read::Broken(Arc::clone(why)), None),
             None => {
-                self.waiting.push(waiter);
+                position.waiter = Some(waiter);
                 (Read::Pending, None)
             }
         }
     }
 
-    fn drop_what_is_read(&mut self) {
-        let needed = self.readers.iter().map(|(_, next)| *next).min().unwrap_or(usize::MAX);
+    fn take_waiting(&mut self) -> Vec<Waiter> {
+        self.readers.iter_mut().filter_map(|(_, reader)| reader.waiter.take()).collect()
+    }
+
+    fn drop_read_chunks(&mut self) {
+        let needed = self.readers.iter().map(|(_, reader)| reader.next).min().unwrap_or(usize::MAX);
         while self.passing && self.gone < needed {
             let Some(chunk) = self.chunks.pop_front() else { break };
-            self.bytes -= chunk.len() as u64;
+            self.kept.shrink(chunk.len() as u64);
             self.gone += 1;
         }
+    }
+
+    fn settle(&mut self, stored: Stored) {
+        debug_assert!(self.gone == 0, "a stored body has been kept as a whole");
+        let chunks = take(&mut self.chunks);
+        let mut starts = vec![0];
+        starts.extend(chunks.iter().scan(0, |end, chunk| {
+            *end += chunk.len();
+            Some(*end)
+        }));
+        for (_, reader) in &mut self.readers {
+            reader.next = starts[reader.next];
+        }
+        self.kept.shrink(self.kept.bytes());
+        self.stored = Some(stored);
     }
 
     fn whole(&self) -> Option<Vec<Arc<[u8]>>> {
@@ -195,6 +304,22 @@ mod tests {
     use super::*;
     use crate::flight::Wake;
     use std::sync::atomic::{AtomicU32, Ordering};
+
+    fn body() -> (Arc<Budget>, Body) {
+        let budget = Arc::new(Budget::new(200_000));
+        let body = Body::new(&budget, 0);
+        (budget, body)
+    }
+
+    /// What a reader reads next: text, or how the body stands.
+    fn text(read: &Read) -> String {
+        match read {
+            Read::Bytes(bytes) => String::from_utf8(bytes.to_vec()).unwrap(),
+            Read::Pending => "pending".into(),
+            Read::End => "end".into(),
+            Read::Broken(why) => format!("broken: {why}"),
+        }
+    }
 
     #[derive(Debug, Default)]
     struct Bell(AtomicU32);
@@ -216,42 +341,42 @@ mod tests {
 
     #[test]
     fn readers_go_at_their_own_pace_and_are_told_of_what_comes() {
-        let (body, (rung, waiter)) = (Body::default(), bell());
+        let ((_, body), (rung, waiter)) = (body(), bell());
         let (first, second) = (body.open().unwrap(), body.open().unwrap());
-        assert_eq!(body.read(first, waiter.clone()), Read::Pending);
-        assert_eq!(body.append(bytes("ab")), 2);
+        assert_eq!(text(&body.read(first, waiter.clone())), "pending");
+        assert!(body.append(bytes("ab"), 0));
         assert_eq!(rung.0.load(Ordering::Relaxed), 1);
-        assert_eq!(body.read(first, waiter.clone()), Read::Bytes(bytes("ab")));
-        assert_eq!(body.append(bytes("c")), 3);
+        assert_eq!(text(&body.read(first, waiter.clone())), "ab");
+        assert!(body.append(bytes("c"), 0));
         assert_eq!(body.end(Ok(())), Some(vec![bytes("ab"), bytes("c")]));
-        assert_eq!(body.read(first, waiter.clone()), Read::Bytes(bytes("c")));
-        assert_eq!(body.read(first, waiter.clone()), Read::End);
-        assert_eq!(body.read(second, waiter), Read::Bytes(bytes("ab")));
+        assert_eq!(text(&body.read(first, waiter.clone())), "c");
+        assert_eq!(text(&body.read(first, waiter.clone())), "end");
+        assert_eq!(text(&body.read(second, waiter)), "ab");
     }
 
     #[test]
     fn a_body_that_passes_is_kept_for_the_slowest_reader_alone() {
-        let (body, (rung, waiter)) = (Body::default(), bell());
+        let ((_, body), (rung, waiter)) = (body(), bell());
         let (fast, slow) = (body.open().unwrap(), body.open().unwrap());
-        body.append(bytes("ab"));
+        body.append(bytes("ab"), 0);
         body.pass();
         assert_eq!(body.open(), None);
-        assert_eq!(body.read(fast, waiter.clone()), Read::Bytes(bytes("ab")));
-        assert_eq!(body.append(bytes("cd")), 4);
+        assert_eq!(text(&body.read(fast, waiter.clone())), "ab");
+        assert!(body.append(bytes("cd"), 0));
         assert_eq!(body.backlog(waiter.clone()), (4, 2));
-        assert_eq!(body.read(slow, waiter.clone()), Read::Bytes(bytes("ab")));
+        assert_eq!(text(&body.read(slow, waiter.clone())), "ab");
         assert_eq!(rung.0.load(Ordering::Relaxed), 1, "the writer hears of it");
         assert_eq!(body.backlog(waiter.clone()), (2, 2));
         assert_eq!(body.end(Err("cut".into())), None);
-        assert_eq!(body.read(fast, waiter.clone()), Read::Bytes(bytes("cd")));
-        assert_eq!(body.read(fast, waiter), Read::Broken("cut".into()));
+        assert_eq!(text(&body.read(fast, waiter.clone())), "cd");
+        assert_eq!(text(&body.read(fast, waiter)), "broken: cut");
     }
 
     #[test]
     fn who_holds_others_up_is_left_behind_and_who_is_alone_is_waited_for() {
-        let (body, (_, waiter)) = (Body::default(), bell());
+        let ((_, body), (_, waiter)) = (body(), bell());
         let (fast, slow) = (body.open().unwrap(), body.open().unwrap());
-        body.append(bytes("ab"));
+        body.append(bytes("ab"), 0);
         body.pass();
         body.shed();
         assert_eq!(body.backlog(waiter.clone()), (2, 2), "nobody waits");
@@ -259,5 +384,70 @@ mod tests {
         body.shed();
         assert_eq!(body.backlog(waiter.clone()), (0, 1));
         assert!(matches!(body.read(slow, waiter), Read::Broken(_)));
+    }
+
+    #[test]
+    fn readers_of_a_large_body_go_on_in_the_stored_response_and_the_budget_gets_its_bytes_back() {
+        let ((budget, body), (_, waiter)) = (body(), bell());
+        let (ahead, behind) = (body.open().unwrap(), body.open().unwrap());
+        let (first, second) = ("a".repeat(PART_BYTES), "b".repeat(10));
+        body.append(bytes(&first), 0);
+        body.append(bytes(&second), 0);
+        assert_eq!(text(&body.read(ahead, waiter.clone())), first);
+        body.end(Ok(()));
+        body.settle(Stored::new(200, "\n").with_body(Some(&[first.as_bytes(), second.as_bytes()])));
+        assert!(Reservation::new(&budget).try_grow(200_000), "nothing is reserved");
+        assert_eq!(text(&body.read(ahead, waiter.clone())), second);
+        assert_eq!(text(&body.read(ahead, waiter.clone())), "end");
+        assert_eq!(text(&body.read(behind, waiter.clone())), first);
+        assert_eq!(text(&body.read(behind, waiter.clone())), second);
+        let late = body.open().unwrap();
+        assert_eq!(text(&body.read(late, waiter)), first);
+    }
+
+    #[test]
+    fn readers_of_a_small_body_are_given_its_chunks_as_they_came() {
+        let ((_, body), (_, waiter)) = (body(), bell());
+        let reader = body.open().unwrap();
+        body.append(bytes("ab"), 0);
+        body.append(bytes("c"), 0);
+        body.end(Ok(()));
+        body.settle(Stored::new(200, "\n").with_body(Some(&[b"abc"])));
+        assert_eq!(text(&body.read(reader, waiter.clone())), "ab");
+        assert_eq!(text(&body.read(reader, waiter)), "c");
+    }
+
+    #[test]
+    fn bytes_beyond_the_budget_are_counted_and_reported() {
+        let ((budget, body), (_, waiter)) = (body(), bell());
+        let reader = body.open().unwrap();
+        assert!(body.append(vec![0; 150_000].into(), 0));
+        assert!(!body.append(vec![0; 60_000].into(), 0));
+        assert!(body.is_budget_exhausted());
+        body.pass();
+        body.read(reader, waiter);
+        assert!(!body.is_budget_exhausted(), "what the only reader has read is dropped");
+        drop(body);
+        assert!(Reservation::new(&budget).try_grow(200_000));
+    }
+
+    #[test]
+    fn a_body_is_stalled_once_it_has_not_grown_for_the_timeout_and_never_after_its_end() {
+        let (_, body) = body();
+        assert!(!body.is_stalled(500, 499) && body.is_stalled(500, 500));
+        body.append(bytes("a"), 400);
+        assert!(!body.is_stalled(500, 899) && body.is_stalled(500, 900));
+        body.end(Ok(()));
+        assert!(!body.is_stalled(500, 900));
+    }
+
+    #[test]
+    fn a_reader_that_leaves_while_it_waits_is_not_told_of_more() {
+        let ((_, body), (rung, waiter)) = (body(), bell());
+        let reader = body.open().unwrap();
+        body.read(reader, waiter);
+        body.close(reader);
+        body.append(bytes("a"), 0);
+        assert_eq!(rung.0.load(Ordering::Relaxed), 0);
     }
 }

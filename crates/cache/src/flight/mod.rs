@@ -7,6 +7,7 @@
 //! * **Notes** tell for a key how far back the builds go that are under way for it.
 
 mod body;
+mod budget;
 mod election;
 mod fence;
 #[allow(clippy::module_inception)]
@@ -18,12 +19,13 @@ mod pauses;
 /// How long a caller that got a miss is waited for, in milliseconds, before it may be taken for gone.
 pub(crate) const PATIENCE_MS: i64 = 30_000;
 
-pub use body::Read;
 pub(crate) use body::{Body, Writing};
+pub use body::{Part, Read};
+pub(crate) use budget::{Budget, Reservation};
 pub(crate) use election::Election;
 pub(crate) use fence::{Fence, Purged};
-pub use flight::{Failure, Waiter, Wake};
-pub(crate) use flight::{Flight, Landing, Stage};
-pub(crate) use flights::{Boarding, Flights, Lead};
+pub use flight::{Failure, Fingerprint, Waiter, Wake};
+pub(crate) use flight::{Flight, Landing, Stage, Wait};
+pub(crate) use flights::{Boarder, Boarding, Flights, Lead};
 pub(crate) use notes::Notes;
 use pauses::Pauses;

@@ -32,8 +32,6 @@ pub struct Answer {
     lifetime_ms: i64,
     handled: Handled,
     detail: Option<&'static str>,
-    /// Whether its age and what is left of its lifetime mean anything.
-    timed: bool,
     /// Whether the answer is to a HEAD, by what is stored for a GET.
     bodiless: bool,
 }
@@ -57,16 +55,7 @@ impl Answer {
     fn with_condition(stored: Stored, condition: Condition, times: Freshness, now: i64) -> Self {
         let (age_ms, lifetime_ms) = (times.age(now), times.lifetime);
         let detail = (age_ms >= lifetime_ms).then_some("stale");
-        Self {
-            stored,
-            condition,
-            age_ms,
-            lifetime_ms,
-            handled: Handled::Hit,
-            detail,
-            timed: true,
-            bodiless: false,
-        }
+        Self { stored, condition, age_ms, lifetime_ms, handled: Handled::Hit, detail, bodiless: false }
     }
 
     /// The answer that the head of `stored` is, whose body is still under way: the whole of it or, where `fields` says that the
@@ -84,12 +73,6 @@ impl Answer {
     #[must_use]
     pub fn told(self, handled: Handled, detail: Option<&'static str>) -> Self {
         Self { handled, detail: detail.or(self.detail), ..self }
-    }
-
-    /// The same answer, which was never to be stored and has neither age nor lifetime.
-    #[must_use]
-    pub fn untimed(self) -> Self {
-        Self { timed: false, detail: None, ..self }
     }
 
     /// The same answer without its body, as one to HEAD (RFC 9110, section 9.3.2).
@@ -132,13 +115,9 @@ impl Answer {
             Condition::Part(range) => self.write_part(range, out),
             Condition::Unsatisfiable => self.write_unsatisfiable(out),
         }
-        let ttl = self.timed.then(|| (self.lifetime_ms - self.age_ms).div_euclid(1000));
+        let ttl = Some((self.lifetime_ms - self.age_ms).div_euclid(1000));
         let status = CacheStatus { cache, handled: self.handled, ttl, detail: self.detail };
-        if self.timed {
-            let written = writeln!(out, "age:{}", self.age_ms / 1000);
-            debug_assert!(written.is_ok(), "a String takes all that is written to it");
-        }
-        let written = writeln!(out, "cache-status:{status}");
+        let written = write!(out, "age:{}\ncache-status:{status}\n", self.age_ms / 1000);
         debug_assert!(written.is_ok(), "a String takes all that is written to it");
     }
 

@@ -33,11 +33,15 @@ pub enum Refused {
     RequestNoStore,
     /// 206: part of a response is not a response.
     PartialContent,
+    /// The caller's own predicate says so.
+    ShouldStore,
+    /// The bodies in flight take all the memory that they may.
+    InFlight,
 }
 
 impl Refused {
     /// Every reason, in the order of their numbers.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::NoStore,
         Self::NoCache,
         Self::Private,
@@ -52,6 +56,8 @@ impl Refused {
         Self::Authorization,
         Self::RequestNoStore,
         Self::PartialContent,
+        Self::ShouldStore,
+        Self::InFlight,
     ];
 
     /// The reason's name in counts and events.
@@ -71,6 +77,8 @@ impl Refused {
             Self::Authorization => "authorization",
             Self::RequestNoStore => "request-no-store",
             Self::PartialContent => "partial-content",
+            Self::ShouldStore => "should-store",
+            Self::InFlight => "in-flight",
         }
     }
 }

@@ -32,14 +32,16 @@ pub enum Lasting {
 pub struct Storage {
     /// How much of memory.
     pub bounds: Bounds,
+    /// Bytes that bodies may take, together, while they are received or streamed to waiters.
+    pub in_flight_bytes: u64,
     /// The disk under it, if there is to be one.
     pub disk: Option<DiskOptions>,
 }
 
 impl From<Bounds> for Storage {
-    /// Memory alone.
+    /// Memory alone, with a quarter as much for bodies in flight, or one entry.
     fn from(bounds: Bounds) -> Self {
-        Self { bounds, disk: None }
+        Self { bounds, in_flight_bytes: (bounds.bytes / 4).max(bounds.entry_bytes), disk: None }
     }
 }
 
@@ -52,7 +54,11 @@ pub(crate) struct Tiers {
 
 impl Tiers {
     /// The tiers of the instance `identity`. A disk that cannot be opened leaves the instance in memory alone, and says so.
-    pub(crate) fn open(Storage { bounds, disk }: &Storage, identity: &str, counters: &Arc<Counters>) -> Self {
+    pub(crate) fn open(
+        Storage { bounds, disk, .. }: &Storage,
+        identity: &str,
+        counters: &Arc<Counters>,
+    ) -> Self {
         let memory = Arc::new(Memory::new(*bounds));
         let open = |options| Disk::open(options, identity, Arc::clone(&memory), Arc::clone(counters));
         let disk = disk.as_ref().map(open);
@@ -137,12 +143,18 @@ impl Tiers {
         body: Option<Parts<'_>>,
         since: u64,
         now: i64,
-    ) -> Result<(), NotStored> {
+    ) -> Result<Stored, NotStored> {
         self.keep(entry, |entry| self.memory.put(entry, body, since, now))
     }
 
     /// See [`Memory::replace`].
-    pub(crate) fn replace(&self, held: &Held, entry: Entry, since: u64, now: i64) -> Result<(), NotStored> {
+    pub(crate) fn replace(
+        &self,
+        held: &Held,
+        entry: Entry,
+        since: u64,
+        now: i64,
+    ) -> Result<Stored, NotStored> {
         self.keep(entry, |entry| self.memory.replace(held, entry, since, now))
     }
 
@@ -151,8 +163,8 @@ impl Tiers {
         &self,
         entry: Entry,
         store: impl FnOnce(Entry) -> Result<Stored, NotStored>,
-    ) -> Result<(), NotStored> {
-        let Some(disk) = self.disk() else { return store(entry).map(drop) };
+    ) -> Result<Stored, NotStored> {
+        let Some(disk) = self.disk() else { return store(entry) };
         let (variant, vary, times) = (entry.variant, entry.vary.clone(), entry.times);
         disk.put(|| Ok(Kept { variant, vary, times, stored: store(entry)? }))
     }

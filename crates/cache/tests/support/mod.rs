@@ -25,7 +25,14 @@ pub fn fresh_cache(bounds: Bounds) -> Cache {
 
 /// A GET request; `fields` are its field lines.
 pub fn get<'a>(url: &'a str, fields: &'a str) -> Request<'a> {
-    Request { method: "GET", url, serialised: false, fields: Fields::new(fields), asked: false }
+    Request {
+        method: "GET",
+        url,
+        serialised: false,
+        fields: Fields::new(fields),
+        asked: false,
+        fingerprint: None,
+    }
 }
 
 /// What a put carries.

@@ -199,7 +199,7 @@ fn files_are_for_their_owner_alone() {
     let parent = folder();
     let folder = parent.path().join("a/b");
     let disk = Some(DiskOptions { folder: folder.clone(), max_bytes: ROOMY });
-    let _tiers = Tiers::open(&Storage { bounds: BOUNDS, disk }, "ns/name", &Arc::default());
+    let _tiers = Tiers::open(&Storage { disk, ..BOUNDS.into() }, "ns/name", &Arc::default());
     let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&folder), 0o700);
     let files: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path()).collect();

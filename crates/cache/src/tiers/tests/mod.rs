@@ -37,7 +37,7 @@ impl Process {
     pub(super) fn bounded(folder: &TempDir, bounds: Bounds, max_bytes: u64) -> Self {
         let disk = Some(DiskOptions { folder: folder.path().to_owned(), max_bytes });
         let counters = Arc::default();
-        let tiers = Tiers::open(&Storage { bounds, disk }, "ns/name", &counters);
+        let tiers = Tiers::open(&Storage { disk, ..bounds.into() }, "ns/name", &counters);
         Self { tiers, counters }
     }
 

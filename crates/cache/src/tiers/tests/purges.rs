@@ -110,7 +110,7 @@ fn what_is_deleted_although_memory_has_no_room_for_it_is_deleted() {
     roomy.end();
     let disk = Some(DiskOptions { folder: folder.path().to_owned(), max_bytes: ROOMY });
     let bounds = Bounds { entry_bytes: 500, ..BOUNDS };
-    let narrow = Tiers::open(&Storage { bounds, disk }, "ns/name", &Arc::default());
+    let narrow = Tiers::open(&Storage { disk, ..bounds.into() }, "ns/name", &Arc::default());
     assert_eq!(narrow.load(&key, NOW).unwrap().wait(), Ok(0));
     let (_, ticket) = narrow.delete(&key, fields, NOW).unwrap();
     ticket.unwrap().wait().unwrap();

@@ -1,0 +1,65 @@
+import { AsyncLocalStorage } from "node:async_hooks"
+
+/** What a wrapped handler that runs inside of another run adds to the decision on storing. */
+export interface Contribution {
+  /** Tags, one a line. */
+  readonly tags: string
+  readonly mayStore: boolean
+  readonly ttlSeconds: number | undefined
+  readonly staleWhileRevalidateSeconds: number | undefined
+  readonly staleIfErrorSeconds: number | undefined
+}
+
+/** A run of a wrapped handler whose response may be stored. */
+export class ActiveRun {
+  readonly contributions: Contribution[] = []
+  readonly #key: () => string
+  isOver = false
+
+  /** @param key computes the key of the run; called only where another call has to be compared. */
+  constructor(
+    readonly identity: string,
+    readonly isBackground: boolean,
+    key: () => string,
+    readonly parent: ActiveRun | undefined,
+  ) {
+    this.#key = key
+  }
+
+  get key(): string {
+    return this.#key()
+  }
+}
+
+const storage = new AsyncLocalStorage<ActiveRun>()
+
+/** Runs under way. Without any, no call pays for asynchronous context. */
+let active = 0
+
+/** The run inside of which the caller is, for a new run to have as its parent. */
+export function currentRun(): ActiveRun | undefined {
+  return active === 0 ? undefined : storage.getStore()
+}
+
+/** Does the work of a run. Call {@link endRun} once all of it is done. */
+export function insideRun<T>(run: ActiveRun, work: () => T): T {
+  active += 1
+  return storage.run(run, work)
+}
+
+export function endRun(run: ActiveRun): void {
+  run.isOver = true
+  active -= 1
+  if (active === 0) storage.disable()
+}
+
+/**
+ * The run for `key` of the instance `identity` inside of which the caller is, directly or not. Work
+ * of other requests may end up in the same asynchronous context, so runs that are over do not count.
+ */
+export function enclosingRun(identity: string, key: () => string): ActiveRun | undefined {
+  for (let run = currentRun(); run !== undefined; run = run.parent) {
+    if (!run.isOver && run.identity === identity && run.key === key()) return run
+  }
+  return undefined
+}
