@@ -207,6 +207,8 @@ export type CacheRefusal =
   | "should-store"
   /** Bodies in flight took all of `maxInFlightBytes`, or the body made no progress for `refreshTimeoutMs`. Of `put` too. */
   | "in-flight"
+  /** A response that the handler made later was stored first. */
+  | "superseded"
 
 /** What can be seen of an instance. */
 export interface CacheInspection {
@@ -216,6 +218,8 @@ export interface CacheInspection {
   bytes: number
   /** The bound on `bytes`. */
   maxBytes: number
+  /** Bytes of bodies that are received or streamed to waiters, beside `bytes`; see `maxInFlightBytes`. */
+  inFlightBytes: number
   /** Different tags that entries have. */
   tags: number
   /** Seconds since the oldest entry was put, or `null` where there is none. */
@@ -542,7 +546,8 @@ export interface CacheModule extends AsyncDisposable {
   explain(request: CacheRequest, options?: CacheKeyOptions): Promise<CacheExplanation>
 
   /**
-   * Gives this declaration up. Entries and counters are freed when no declaration of the identity is left open. What is to be on disk is there
+   * Closes this declaration. Entries and counters are freed with the last declaration of the identity, in any thread, that is closed,
+   * garbage-collected or lost with its worker thread. What is to be on disk is there
    * once it resolves, where the disk can be written to.
    */
   close(): Promise<void>

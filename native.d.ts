@@ -53,22 +53,28 @@ export declare class BindingCache {
   dropTicket(ticket: number): void
   /** What there is to warn of about the disk, each to the first who asks. */
   takeWarning(): string | null
-  /** Removes some expired entries. Tells whether there are more. */
-  sweep(now: number): boolean
   /** Whether a rule covers a request, or would cover a GET of its URL where it changes something; or what is wanted to tell. */
   covers(request: string): number
   /** Removes what is stored for the URL of a request, or tells what is wanted for that. */
   invalidate(request: string, now: number): number
   /** Explains what a lookup would come to, or tells what is wanted for that. */
   explain(request: string, vary: string | undefined | null, now: number): BindingExplanation | number
-  /** Whether the declaration has been given up. */
-  isClosed(): boolean
   /** The documented counters. */
   stats(): BindingStats
   /** What can be seen of the instance. */
   inspect(now: number): BindingInspection
   /** Gives the declaration up. Every later call throws. Returns the number of the ticket to wait for, or [`NO_TICKET`]. */
   close(): number
+}
+
+/** The instances that a thread has declared, none of which it keeps. */
+export declare class BindingSweeper {
+  /** Watches nothing yet. */
+  constructor()
+  /** Sweeps the instance of a declaration from now on, until it ends. */
+  watch(cache: BindingCache): void
+  /** Removes some expired entries of each instance. */
+  sweep(now: number): BindingSwept
 }
 
 /** A wrapped handler. */
@@ -193,6 +199,7 @@ export interface BindingInspection {
   entries: number
   bytes: number
   maxBytes: number
+  inFlightBytes: number
   tags: number
   oldestMs?: number
   staleHits: number
@@ -294,12 +301,27 @@ export interface BindingStats {
   purges: number
 }
 
+/** What a sweep has come to. */
+export interface BindingSwept {
+  /** There are more expired entries. */
+  more: boolean
+  /** Instances that are still there. */
+  watched: number
+  warnings: Array<BindingWarning>
+}
+
 /** What is configured for an instance or a rule. */
 export interface BindingTerms {
   ttlSeconds?: number
   staleWhileRevalidateSeconds?: number
   vary: Array<string>
   tags: Array<string>
+}
+
+/** What there is to warn of about the storage of an instance. */
+export interface BindingWarning {
+  identity: string
+  message: string
 }
 
 /** What a handler is wrapped with. */

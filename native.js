@@ -836,6 +836,7 @@ function __napiStampBindingTarget(exportsObject, target) {
 module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __napiLoadedBindingTarget)
 module.exports = nativeBinding
 module.exports.BindingCache = nativeBinding.BindingCache
+module.exports.BindingSweeper = nativeBinding.BindingSweeper
 module.exports.BindingWrapper = nativeBinding.BindingWrapper
 module.exports.ABSENT = nativeBinding.ABSENT
 module.exports.AGAIN = nativeBinding.AGAIN

@@ -82,6 +82,7 @@ describe("whatever is configured, put resolves without storing, counts nothing b
       "partial-content",
       "request-no-store",
       "should-store",
+      "superseded",
     ]
     const reasons = [
       ...new Set(REFUSED.map(([reason]) => reason)),

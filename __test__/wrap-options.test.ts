@@ -112,35 +112,32 @@ describe("tags", () => {
   test.each<[string, <T>(value: T) => T | Promise<T>]>([
     ["told at once", (value) => value],
     ["promised", async (value) => value],
-  ])(
-    "may be %s, of the request that the caller passed and of the unused response",
-    async (_, give) => {
-      const seen: [Request, Response][] = []
-      const answers: Response[] = []
-      const { module, ask } = wrapped(
-        () => {
-          answers.push(new Response("x", { headers: { "x-id": "7" } }))
-          return answers[0] as Response
+  ])("may be %s, of the request that the caller passed and of the unused response", async (_, give) => {
+    const seen: [Request, Response][] = []
+    const answers: Response[] = []
+    const { module, ask } = wrapped(
+      () => {
+        answers.push(new Response("x", { headers: { "x-id": "7" } }))
+        return answers[0] as Response
+      },
+      {
+        ttlSeconds: 60,
+        tags: (request, response) => {
+          seen.push([request, response])
+          return give([`id-${response.headers.get("x-id")}`])
         },
-        {
-          ttlSeconds: 60,
-          tags: (request, response) => {
-            seen.push([request, response])
-            return give([`id-${response.headers.get("x-id")}`])
-          },
-        },
-      )
-      const request = new Request(AT)
-      expect(await (await ask(request)).text()).toBe("x")
-      expect(seen).toHaveLength(1)
-      expect(seen[0]?.[0]).toBe(request)
-      expect(seen[0]?.[1]).toBe(answers[0])
-      expect((await module.explain(AT)).entry?.tags).toEqual(["id-7"])
-      await (await ask()).text()
-      expect(seen).toHaveLength(1)
-      expect(await module.purge({ tags: ["id-7"] })).toEqual({ purged: 1 })
-    },
-  )
+      },
+    )
+    const request = new Request(AT)
+    expect(await (await ask(request)).text()).toBe("x")
+    expect(seen).toHaveLength(1)
+    expect(seen[0]?.[0]).toBe(request)
+    expect(seen[0]?.[1]).toBe(answers[0])
+    expect((await module.explain(AT)).entry?.tags).toEqual(["id-7"])
+    await (await ask()).text()
+    expect(seen).toHaveLength(1)
+    expect(await module.purge({ tags: ["id-7"] })).toEqual({ purged: 1 })
+  })
 
   test.each<[string, () => Promise<readonly string[]>]>([
     [

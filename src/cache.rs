@@ -222,13 +222,6 @@ impl BindingCache {
         self.core.borrow_mut().cache.as_ref().and_then(Cache::take_warning)
     }
 
-    /// Removes some expired entries. Tells whether there are more.
-    #[napi]
-    pub fn sweep(&self, now: f64) -> bool {
-        let core = &mut *self.core.borrow_mut();
-        core.cache.as_ref().is_some_and(|cache| cache.sweep(time(now)))
-    }
-
     /// Whether a rule covers a request, or would cover a GET of its URL where it changes something; or what is wanted to tell.
     #[napi]
     pub fn covers(&mut self, request: String) -> Result<i32, Thrown> {
@@ -264,13 +257,6 @@ impl BindingCache {
             Ok(explanation) => Either::A(BindingExplanation::new(explanation, time(now))),
             Err(missing) => Either::B(wanted(&missing, &mut core.scratch, &mut core.tickets)),
         })
-    }
-
-    /// Whether the declaration has been given up.
-    #[napi]
-    pub fn is_closed(&self) -> bool {
-        let core = &mut *self.core.borrow_mut();
-        core.cache.is_none()
     }
 
     /// The documented counters.

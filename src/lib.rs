@@ -12,6 +12,7 @@ mod lookup;
 mod options;
 mod outcome;
 mod scratch;
+mod sweeper;
 mod text;
 mod tickets;
 mod wake;

@@ -1,4 +1,5 @@
 import { isToken } from "./check.js"
+import { isDecoded, OF_CODED_BODY } from "./decoded.js"
 import { invalid, shown } from "./errors.js"
 
 /** The parts of a response that decide on storing it. */
@@ -24,8 +25,10 @@ export function readHead(response: Response, method: string, path: string): Resp
   let vary: string | undefined
   let length: string | undefined
   let isCoded = false
+  const withoutCoding = isDecoded(response, method)
   // Here rather than by name: each question to the platform's headers costs as much as several lines of them.
   for (const [name, value] of headers) {
+    if (withoutCoding && OF_CODED_BODY.includes(name)) continue
     if (value.includes("\n"))
       throw invalid("LAYERON_INVALID_RESPONSE", `${path} must have no line feed in ${name}`)
     text += `${name}:${value}\n`

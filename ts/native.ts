@@ -29,6 +29,7 @@ export {
   type BindingReply,
   type BindingRule,
   type BindingRun,
+  BindingSweeper,
   type BindingTerms,
   BindingWrapper,
   type BindingWrapping,

@@ -6,6 +6,7 @@ import { asGet, handlerRequest } from "./handler-request.js"
 import { readHead } from "./head.js"
 import type { HandlerRun } from "./misses.js"
 import { type Context, type Handled, Replies, type Run } from "./replies.js"
+import { thrownAnswer } from "./thrown-answer.js"
 import { awaitNews } from "./waits.js"
 import { decisionOf, NO_DECISION } from "./wrapping.js"
 
@@ -96,7 +97,7 @@ export class Runs<Rest extends unknown[]> {
     const late = failure("LAYERON_REFRESH_TIMEOUT", `it took longer than ${wrapping.refreshTimeoutMs} ms`)
     const timer = setTimeout(() => run.controller.abort(late), wrapping.refreshTimeoutMs)
     timer?.unref?.()
-    const reason = await this.#refreshed(run).then(() => undefined, inWords)
+    const reason = await this.#refreshed(run).then(() => undefined, reasonOf)
     clearTimeout(timer)
     tell(
       "refresh",
@@ -184,6 +185,12 @@ export class Runs<Rest extends unknown[]> {
       throw error
     }
   }
+}
+
+function reasonOf(thrown: unknown): string {
+  const answer = thrownAnswer(thrown)
+  if (answer === undefined) return inWords(thrown)
+  return `the handler threw an answer of status ${answer.status ?? "unknown"}`
 }
 
 /** What goes on when the client has gone, or is about what is stored, gets a request of its own. */

@@ -1,5 +1,5 @@
 import { clearInterval, setImmediate, setInterval } from "node:timers"
-import type { BindingCache } from "./native.js"
+import { type BindingCache, BindingSweeper } from "./native.js"
 import { warnOfDisk } from "./warnings.js"
 
 const INTERVAL_MS = 1_000
@@ -10,32 +10,23 @@ const INTERVAL_MS = 1_000
  * `Date.now()` decides what has expired, and a test may move it; `node:timers` because the timer itself must not stand still with it.
  */
 class Sweeper {
-  readonly #watched = new Map<WeakRef<BindingCache>, string>()
+  readonly #binding = new BindingSweeper()
   #timer: NodeJS.Timeout | undefined
 
-  /** Watches an instance until it is closed or collected. */
+  /** Watches an instance until it ends. */
   watch(identity: string, cache: BindingCache): void {
     warnOfDisk(identity, cache.takeWarning())
-    this.#watched.set(new WeakRef(cache), identity)
+    this.#binding.watch(cache)
     this.#timer ??= setInterval(() => this.#sweep(), INTERVAL_MS).unref()
   }
 
   #sweep(): void {
-    const now = Date.now()
-    let more = false
-    for (const [reference, identity] of this.#watched) {
-      const cache = reference.deref()
-      if (cache === undefined || cache.isClosed()) this.#watched.delete(reference)
-      else {
-        more = cache.sweep(now) || more
-        warnOfDisk(identity, cache.takeWarning())
-      }
-    }
+    const { more, watched, warnings } = this.#binding.sweep(Date.now())
+    for (const { identity, message } of warnings) warnOfDisk(identity, message)
     if (more) setImmediate(() => this.#sweep()).unref()
-    if (this.#watched.size === 0) {
-      clearInterval(this.#timer)
-      this.#timer = undefined
-    }
+    if (watched > 0) return
+    clearInterval(this.#timer)
+    this.#timer = undefined
   }
 }
 

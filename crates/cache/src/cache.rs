@@ -1,6 +1,7 @@
 //! The stories: look up, delete, purge. The longest, put, has a file of its own.
 
 use std::borrow::Cow;
+use std::sync::Weak;
 
 use crate::disk::Ticket;
 use crate::field::lines::{Fields, Untold};
@@ -228,11 +229,8 @@ impl Cache {
         purged
     }
 
-    /// Removes some expired entries. Tells whether there are more.
-    pub fn sweep(&self, now: i64) -> bool {
-        /// Few enough for a pause that nobody notices.
-        const AT_ONCE: usize = 1_000;
-        self.instance.store.sweep(now, AT_ONCE)
+    pub(crate) fn downgrade(&self) -> Weak<Instance> {
+        self.instance.downgrade()
     }
 
     /// Panics where an index of the store disagrees with its entries. For tests.

@@ -202,7 +202,7 @@ impl Cache {
         }
         let parts: Option<Vec<&[u8]>> =
             whole.as_deref().filter(|_| has_body).map(|parts| parts.iter().map(AsRef::as_ref).collect());
-        match store.put(entry, parts.as_deref(), since, now) {
+        match store.put_unless_superseded(entry, parts.as_deref(), since, now) {
             Ok(stored) => body.settle(stored),
             Err(why) => {
                 self.count_not_stored(why);

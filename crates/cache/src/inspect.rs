@@ -18,6 +18,8 @@ pub struct Inspection {
     pub disk: Option<DiskUsage>,
     /// The store's bounds.
     pub bounds: Bounds,
+    /// Bytes of bodies that are received or streamed to waiters.
+    pub in_flight_bytes: u64,
     /// Hits served past their freshness lifetime.
     pub stale_hits: u64,
     /// Callers elected to refresh a stale entry.
@@ -40,10 +42,10 @@ pub struct Inspection {
     pub refused: Vec<(Refused, u64)>,
 }
 
-impl Cache {
+impl Instance {
     /// What there is to warn of about the disk, each to the first who asks.
-    pub fn take_warning(&self) -> Option<String> {
-        let Instance { store, warned, .. } = self.instance();
+    pub(crate) fn take_warning(&self) -> Option<String> {
+        let Self { store, warned, .. } = self;
         if let Some(path) = store.set_aside()
             && !warned.set_aside.swap(true, SeqCst)
         {
@@ -55,6 +57,13 @@ impl Cache {
         let fault = store.fault()?;
         (!warned.fault.swap(true, SeqCst)).then(|| format!("keeps nothing on disk: {fault}"))
     }
+}
+
+impl Cache {
+    /// What there is to warn of about the disk, each to the first who asks.
+    pub fn take_warning(&self) -> Option<String> {
+        self.instance().take_warning()
+    }
 
     /// The documented counters.
     pub fn stats(&self) -> Stats {
@@ -64,7 +73,7 @@ impl Cache {
 
     /// What can be seen of the instance at `now`. Looks at every entry.
     pub fn inspect(&self, now: i64) -> Inspection {
-        let Instance { store, counters, .. } = self.instance();
+        let Instance { store, counters, in_flight, .. } = self.instance();
         let totals = store.totals().unwrap_or_else(|| counters.totals());
         let [_, stale_hits, _, _, _, _, bypasses, rest @ ..] = totals.numbers();
         let [elections, fenced, error_hits, collapsed, revalidations, failed_refreshes, invalidations] = rest;
@@ -72,6 +81,7 @@ impl Cache {
             disk: store.disk_usage(),
             usage: store.usage(now),
             bounds: store.bounds(),
+            in_flight_bytes: in_flight.used(),
             stale_hits,
             elections,
             fenced,

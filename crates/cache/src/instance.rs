@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Weak};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::disk::Ticket;
@@ -61,45 +62,51 @@ pub fn flush_all(patience: Duration) {
     }
 }
 
-/// One declaration's hold on its instance. Dropping it leaves the instance to the next declaration of its
-/// identity, so that a thread that ends takes nothing with it.
+/// One declaration's hold on its instance. The instance ends with the last lease, whether that is
+/// closed, collected or lost with its thread.
 #[derive(Debug)]
-pub(crate) struct Lease(Arc<Instance>);
+pub(crate) struct Lease {
+    instance: Arc<Instance>,
+    is_held: bool,
+}
+
+/// An instance with more entries than this is freed by a thread of its own, so that no event loop waits for that.
+const MANY_ENTRIES: u64 = 10_000;
 
 impl Lease {
     /// Takes a lease on the instance of `identity`, creating it where there is none.
     pub(crate) fn take(identity: &str, storage: &Storage) -> Result<Self, StorageConflict> {
         let mut registry = REGISTRY.lock();
-        let instance = registry.entry(identity.to_owned()).or_insert_with(|| {
-            let counters = Arc::default();
-            Arc::new(Instance {
-                identity: identity.to_owned(),
-                store: Tiers::open(storage, identity, &counters),
-                counters,
-                storage: storage.clone(),
-                notes: Mutex::default(),
-                flights: Arc::default(),
-                in_flight: Arc::new(Budget::new(storage.in_flight_bytes)),
-                warned: Warned::default(),
-                leases: AtomicUsize::new(0),
-            })
-        });
+        let instance = registry
+            .entry(identity.to_owned())
+            .or_insert_with(|| Arc::new(Instance::open(identity, storage)));
         if instance.storage != *storage {
             return Err(StorageConflict { open_with: instance.storage.clone() });
         }
         instance.leases.fetch_add(1, SeqCst);
-        Ok(Self(Arc::clone(instance)))
+        Ok(Self { instance: Arc::clone(instance), is_held: true })
     }
 
-    /// Gives the lease back and, if it was the only one, the instance with it. What waits for the disk is written by and by.
-    pub(crate) fn release(self) -> Option<Ticket> {
-        let mut registry = REGISTRY.lock();
-        let instance = Arc::clone(&self.0);
-        drop(self);
-        if instance.leases.load(SeqCst) > 0 {
-            return instance.store.flush();
+    /// Gives the lease back and, if it was the only one, the instance with it. What waits for the disk is written in the background.
+    pub(crate) fn release(mut self) -> Option<Ticket> {
+        self.give_back()
+    }
+
+    /// A reference that does not keep the instance.
+    pub(crate) fn downgrade(&self) -> Weak<Instance> {
+        Arc::downgrade(&self.instance)
+    }
+
+    fn give_back(&mut self) -> Option<Ticket> {
+        if !std::mem::replace(&mut self.is_held, false) {
+            return None;
         }
-        registry.remove(&instance.identity);
+        let removed = {
+            let mut registry = REGISTRY.lock();
+            let is_last = self.instance.leases.fetch_sub(1, SeqCst) == 1;
+            if is_last { registry.remove(&self.instance.identity) } else { None }
+        };
+        let Some(instance) = removed else { return self.instance.store.flush() };
         let ending = instance.store.end();
         let mut known = ENDING.lock();
         known.retain(|ending| !ending.is_settled());
@@ -112,12 +119,46 @@ impl Deref for Lease {
     type Target = Instance;
 
     fn deref(&self) -> &Instance {
-        &self.0
+        &self.instance
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.0.leases.fetch_sub(1, SeqCst);
+        self.give_back();
+    }
+}
+
+impl Instance {
+    fn open(identity: &str, storage: &Storage) -> Self {
+        let counters = Arc::default();
+        Self {
+            identity: identity.to_owned(),
+            store: Tiers::open(storage, identity, &counters),
+            counters,
+            storage: storage.clone(),
+            notes: Mutex::default(),
+            flights: Arc::default(),
+            in_flight: Arc::new(Budget::new(storage.in_flight_bytes)),
+            warned: Warned::default(),
+            leases: AtomicUsize::new(0),
+        }
+    }
+}
+
+impl Instance {
+    /// Whether its last lease is gone.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.leases.load(SeqCst) == 0
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        if self.store.entries() > MANY_ENTRIES {
+            let emptied = self.store.take_entries();
+            // Where no thread can be started, the closure and the entries are dropped here.
+            let _ = thread::Builder::new().spawn(move || drop(emptied));
+        }
     }
 }

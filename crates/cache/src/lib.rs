@@ -28,6 +28,7 @@ mod rule;
 mod serve;
 mod stats;
 mod store;
+mod sweep;
 mod sync;
 mod tiers;
 mod wait;
@@ -51,6 +52,7 @@ pub use rule::{Bypass, BypassCause, Policy, Rule, Terms};
 pub use serve::{Attempt, Run, Served, Wrapping};
 pub use stats::Stats;
 pub use store::{Bounds, NotStored, Selector, Usage};
+pub use sweep::{Sweeper, Swept, Warning};
 pub use tiers::{Lasting, Storage};
 pub use wait::{Arrival, Ticket};
 

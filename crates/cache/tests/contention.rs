@@ -3,7 +3,7 @@
 mod support;
 
 use fastrand::Rng;
-use layeron_cache::{Bounds, Cache, Selector, Since};
+use layeron_cache::{Bounds, Cache, Selector, Since, Sweeper};
 use support::{Content, NOW, Seen, fresh_cache, get, look_up, put};
 
 const BYTES: u64 = 60_000;
@@ -12,7 +12,7 @@ const STEPS: i64 = 20_000;
 const STEP_MS: i64 = 50;
 
 /// Any operation, on any of a few keys.
-fn step(cache: &Cache, rng: &mut Rng, now: i64) {
+fn step(cache: &Cache, sweeper: &mut Sweeper, rng: &mut Rng, now: i64) {
     let url = format!("https://a.example/{}", rng.u8(0..40));
     let fields = format!("accept:{}\nif-none-match\nrange\n", rng.u8(0..3));
     let request = get(&url, &fields);
@@ -25,7 +25,7 @@ fn step(cache: &Cache, rng: &mut Rng, now: i64) {
         4..7 => store(cache, rng, request, Since::ByKey, now),
         7 => drop(cache.delete(request, None, now)),
         8 => drop(cache.purge(&selector(rng), now)),
-        _ => drop(cache.sweep(now)),
+        _ => drop(sweeper.sweep(now)),
     }
 }
 
@@ -57,9 +57,10 @@ fn random_operations_on_few_keys_in_little_room_leave_the_store_whole() {
         for seed in 0..4 {
             let cache = &cache;
             scope.spawn(move || {
-                let mut rng = Rng::with_seed(seed);
+                let (mut rng, mut sweeper) = (Rng::with_seed(seed), Sweeper::default());
+                sweeper.watch(cache);
                 for number in 0..STEPS {
-                    step(cache, &mut rng, NOW + number * STEP_MS);
+                    step(cache, &mut sweeper, &mut rng, NOW + number * STEP_MS);
                     if number % 1_000 == 0 {
                         cache.validate();
                     }

@@ -16,9 +16,14 @@ impl Budget {
         Self { used: AtomicU64::new(0), max }
     }
 
+    /// Bytes that are reserved.
+    pub(crate) fn used(&self) -> u64 {
+        self.used.load(Relaxed)
+    }
+
     /// Whether no more bytes can be reserved.
     pub(crate) fn is_exhausted(&self) -> bool {
-        self.used.load(Relaxed) >= self.max
+        self.used() >= self.max
     }
 
     fn try_take(&self, bytes: u64) -> bool {
@@ -92,10 +97,10 @@ mod tests {
         assert_eq!((one.bytes(), other.bytes()), (6, 4));
         one.shrink(2);
         other.grow(100);
-        assert_eq!(budget.used.load(Relaxed), 108);
+        assert_eq!(budget.used(), 108);
         drop(other);
         assert!(!one.try_grow(u64::MAX), "no sum overflows");
         drop(one);
-        assert_eq!(budget.used.load(Relaxed), 0);
+        assert_eq!(budget.used(), 0);
     }
 }

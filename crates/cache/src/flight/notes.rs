@@ -114,7 +114,9 @@ impl Notes {
         let thread = thread::current().id();
         let first = Builds { thread, records: Vec::new(), ended: 0 };
         if let Some(known) = self.notes.get_mut(&key) {
-            known.iter_mut().for_each(|builds| builds.give_up_overdue(now));
+            for builds in known.iter_mut() {
+                builds.give_up_overdue(now);
+            }
             known.retain(|builds| !builds.is_over());
             let at = known.iter().position(|builds| builds.thread == thread).unwrap_or_else(|| {
                 known.push(first);
@@ -158,12 +160,12 @@ impl Notes {
             return;
         };
         let until = now + PATIENCE_MS;
-        match self.lost.last_mut().filter(|(_, last)| (until - *last).abs() < LOST_STEP_MS) {
-            Some((known, last)) => (*known, *last) = ((*known).min(since), until.max(*last)),
-            None => {
-                self.lost.retain(|(_, until)| now < *until);
-                self.lost.push((since, until));
-            }
+        let recent = self.lost.last_mut().filter(|(_, last)| (until - *last).abs() < LOST_STEP_MS);
+        if let Some((known, last)) = recent {
+            (*known, *last) = ((*known).min(since), until.max(*last));
+        } else {
+            self.lost.retain(|(_, until)| now < *until);
+            self.lost.push((since, until));
         }
     }
 }

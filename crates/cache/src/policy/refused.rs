@@ -37,11 +37,13 @@ pub enum Refused {
     ShouldStore,
     /// The bodies in flight take all the memory that they may.
     InFlight,
+    /// A response that was made later is stored already.
+    Superseded,
 }
 
 impl Refused {
     /// Every reason, in the order of their numbers.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::NoStore,
         Self::NoCache,
         Self::Private,
@@ -58,6 +60,7 @@ impl Refused {
         Self::PartialContent,
         Self::ShouldStore,
         Self::InFlight,
+        Self::Superseded,
     ];
 
     /// The reason's name in counts and events.
@@ -79,6 +82,7 @@ impl Refused {
             Self::PartialContent => "partial-content",
             Self::ShouldStore => "should-store",
             Self::InFlight => "in-flight",
+            Self::Superseded => "superseded",
         }
     }
 }

@@ -138,6 +138,28 @@ impl Memory {
         Ok(stored)
     }
 
+    /// The same for a response whose body took its time: it does not take the place of one that
+    /// was made later.
+    ///
+    /// # Errors
+    /// As for [`put`](Self::put), and [`Refused::Superseded`].
+    pub(crate) fn put_unless_superseded(
+        &self,
+        entry: Entry,
+        body: Option<Parts<'_>>,
+        since: u64,
+        now: i64,
+    ) -> Result<Stored, NotStored> {
+        let cost = self.cost(&entry, body)?;
+        let stored = entry.sealed(body);
+        let mut shelves = self.shelves.write();
+        if shelves.has_newer(&entry, now) {
+            return Err(NotStored::Refused(Refused::Superseded));
+        }
+        shelves.put(entry, stored.clone(), cost, since, now)?;
+        Ok(stored)
+    }
+
     /// Puts what was stored before as it was, unless there is something of the same name. Tells whether it did.
     pub(crate) fn restore(&self, entry: Entry, stored: Stored, since: u64, now: i64) -> bool {
         let Ok(cost) = self.cost(&entry, stored.body().as_ref().map(slice::from_ref)) else { return false };
@@ -242,6 +264,21 @@ impl Memory {
     /// Removes everything, and holds every write back that began before.
     pub(crate) fn clear(&self) {
         self.purge(&Selector { everything: true, ..Selector::default() }, i64::MIN);
+    }
+
+    /// Entries held, expired ones among them.
+    pub(crate) fn entries(&self) -> u64 {
+        self.shelves.read().usage.entries
+    }
+
+    /// Takes all entries out, to be dropped where nobody waits for that.
+    pub(crate) fn take_entries(&self) -> impl Send + use<> {
+        self.shelves.write().clear()
+    }
+
+    /// Whether an entry is to be swept at `now`.
+    pub(crate) fn is_due(&self, now: i64) -> bool {
+        self.shelves.read().is_due(now)
     }
 
     /// Removes variants, each told by its key and its digest. Holds nothing back.

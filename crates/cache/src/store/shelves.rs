@@ -185,6 +185,14 @@ impl Shelves {
         Ok(())
     }
 
+    /// Whether what `entry` would replace was made later, by a clock that was not ahead.
+    pub(super) fn has_newer(&self, entry: &Entry, now: i64) -> bool {
+        self.lookup(entry.name()).is_some_and(|id| {
+            let known = self.slots[id].times.stored_at;
+            known > entry.times.stored_at && known <= now && self.state(id, now) != State::Expired
+        })
+    }
+
     /// Puts what was stored before, unless there is something of the same name. It stays older than what is of the same key and was put later.
     pub(super) fn restore(&mut self, entry: Entry, stored: Stored, cost: u64, since: u64, now: i64) -> bool {
         let known = self.lookup(entry.name()).filter(|&id| self.state(id, now) != State::Expired);
@@ -337,7 +345,12 @@ impl Shelves {
         if self.is_vacant() {
             drop(self.clear());
         }
-        self.deadlines.due(now, &self.slots).is_some()
+        self.is_due(now)
+    }
+
+    /// Whether an entry has expired, or places are left that hold nothing.
+    pub(super) fn is_due(&self, now: i64) -> bool {
+        self.deadlines.due(now, &self.slots).is_some() || self.is_vacant()
     }
 
     /// Bytes of the entries, of one more of `cost`, and of the places that entries have left behind and it does not take.

@@ -147,6 +147,17 @@ impl Tiers {
         self.keep(entry, |entry| self.memory.put(entry, body, since, now))
     }
 
+    /// See [`Memory::put_unless_superseded`].
+    pub(crate) fn put_unless_superseded(
+        &self,
+        entry: Entry,
+        body: Option<Parts<'_>>,
+        since: u64,
+        now: i64,
+    ) -> Result<Stored, NotStored> {
+        self.keep(entry, |entry| self.memory.put_unless_superseded(entry, body, since, now))
+    }
+
     /// See [`Memory::replace`].
     pub(crate) fn replace(
         &self,
@@ -226,6 +237,11 @@ impl Tiers {
             Ok((purges, None, memory.invalidate(url)))
         };
         disk.purge(invalidate).map_or(0, |(invalidated, _)| invalidated)
+    }
+
+    /// Whether there is anything to sweep at `now`; where there is a disk, only that knows.
+    pub(crate) fn is_due(&self, now: i64) -> bool {
+        self.disk.is_some() || self.memory.is_due(now)
     }
 
     /// Removes some expired entries. Tells whether there are more in memory.
