@@ -37,6 +37,30 @@ describe("a process ends by itself", () => {
     ).toBe("old\n")
   })
 
+  test("although two callers wait for a handler that never answers", async () => {
+    expect(
+      await run(
+        `() => new Promise(() => {})`,
+        `fetch(new Request(at)).then(console.log)
+         fetch(new Request(at)).then(console.log)
+         console.log("asked")`,
+      ),
+    ).toBe("asked\n")
+  })
+
+  test("although two readers wait for more of a body that never ends", async () => {
+    expect(
+      await run(
+        OPEN,
+        `for (const response of await Promise.all([fetch(new Request(at)), fetch(new Request(at))])) {
+           const reader = response.body.getReader()
+           console.log((await reader.read()).value.length)
+           reader.read().then(console.log)
+         }`,
+      ),
+    ).toBe("1\n1\n")
+  })
+
   test("although a body never ends that its client has read a part of and cancelled", async () => {
     expect(
       await run(
