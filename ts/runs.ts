@@ -67,6 +67,8 @@ export class Runs<Rest extends unknown[]> {
       }
       if (signal.aborted) {
         leave()
+        // A request of another thread may wait already.
+        if (!run.decided) this.#attempt(run).catch(() => {})
         return
       }
       signal.addEventListener("abort", leave)

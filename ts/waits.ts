@@ -35,7 +35,11 @@ export class Waits {
   /** Calls `heard` whenever there is news, until it is told to `stop`. Keeps nothing alive. */
   listen(number: number, heard: () => void): { stop(): void } {
     this.#listening.set(number, heard)
-    return { stop: () => this.#listening.delete(number) }
+    const stop = () => {
+      // The number may be another's by now.
+      if (this.#listening.get(number) === heard) this.#listening.delete(number)
+    }
+    return { stop }
   }
 
   /** Waits for news. Resolves to whether there is any. */
