@@ -62,9 +62,9 @@ impl BindingWrapper {
 
     /// Whether the writer of a fill is to go on. It is told when it may.
     #[napi]
-    pub fn progress(&self, fill: u32) -> i32 {
+    pub fn progress(&mut self, fill: u32) -> i32 {
         let waiter = self.bell.waiter(Kind::Fill, fill);
-        match self.fills.get(fill as usize).map(|fill| fill.progress(waiter)) {
+        match self.fills.get_mut(fill as usize).map(|fill| fill.progress(waiter)) {
             Some(Progress::Go) => GO,
             Some(Progress::Wait) => HOLD,
             Some(Progress::Stop) | None => STOP,

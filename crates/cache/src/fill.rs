@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::cache::Cache;
-use crate::flight::{Budget, Landing, Lead, Waiter, Writing};
+use crate::flight::{Budget, Landing, Lead, Room, Waiter, Writing};
 use crate::instance::Instance;
 use crate::key::Digest;
 use crate::policy::{Refused, State, Stored, is_shareable};
@@ -28,6 +28,8 @@ pub struct Fill {
     room: u64,
     /// Why it is not stored any longer, and only goes past.
     passing: Option<Refused>,
+    /// Whether the bodies in flight have left no room for its last bytes.
+    lacks_room: bool,
     expected: Option<u64>,
     length: u64,
     since: u64,
@@ -95,6 +97,7 @@ impl Fill {
             entry,
             room,
             passing: None,
+            lacks_room: false,
             expected: reply.length,
             length: 0,
             since,
@@ -120,9 +123,8 @@ impl Fill {
             if let Some(lead) = self.lead.take() {
                 lead.alone(now);
             }
-        } else if !fits_budget {
-            self.pass(Refused::InFlight);
         }
+        self.lacks_room |= !fits_budget;
     }
 
     /// Has the body go past from here without being stored. No other request joins it.
@@ -147,8 +149,17 @@ impl Fill {
         Reader::open(self.body.body())
     }
 
-    /// What the writer is to do; `waiter` is told when it may go on.
-    pub fn progress(&self, waiter: Waiter) -> Progress {
+    /// What the writer is to do; `waiter` is told when it may go on. A body that is to be stored
+    /// and lacks room waits for its own readers, who are not kept waiting by that, and goes past
+    /// once they have read everything.
+    pub fn progress(&mut self, waiter: Waiter) -> Progress {
+        if self.passing.is_none() && self.lacks_room {
+            match self.body.room(waiter.clone()) {
+                Room::Found => self.lacks_room = false,
+                Room::Awaited => return Progress::Wait,
+                Room::Missing => self.pass(Refused::InFlight),
+            }
+        }
         if self.passing.is_none() {
             return Progress::Go;
         }

@@ -19,6 +19,9 @@ use crate::sync::Mutex;
 /// Bytes of a stored body that are read at a time.
 const PART_BYTES: usize = 64 * 1024;
 
+/// How many times its reservation a large body reserves in addition.
+const AHEAD: u64 = 3;
+
 /// The body.
 #[derive(Debug)]
 pub(crate) struct Body {
@@ -33,7 +36,9 @@ struct Inner {
     /// Chunks that are no longer kept.
     gone: usize,
     /// Bytes of the chunks kept.
-    kept: Reservation,
+    bytes: u64,
+    /// What is reserved for them of the budget of bytes in flight.
+    reserved: Reservation,
     passing: bool,
     /// The stored response, whose body has taken the place of the chunks.
     stored: Option<Stored>,
@@ -51,6 +56,17 @@ struct Position {
     next: usize,
     /// Who is told when there is more to read, while the reader waits for that.
     waiter: Option<Waiter>,
+}
+
+/// Whether a body that is kept has room for what it keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Room {
+    /// It has.
+    Found,
+    /// It has not, and its readers have yet to read some of it: others may leave room meanwhile.
+    Awaited,
+    /// It has not, and its readers wait for more.
+    Missing,
 }
 
 /// What there is to read.
@@ -92,7 +108,8 @@ impl Body {
         let inner = Mutex::new(Inner {
             chunks: VecDeque::new(),
             gone: 0,
-            kept: Reservation::new(budget),
+            bytes: 0,
+            reserved: Reservation::new(budget),
             passing: false,
             stored: None,
             end: None,
@@ -107,11 +124,8 @@ impl Body {
     pub(crate) fn append(&self, bytes: Arc<[u8]>, now: i64) -> bool {
         let (fits, waiting) = {
             let mut inner = self.inner.lock();
-            let length = bytes.len() as u64;
-            let fits = inner.kept.try_grow(length);
-            if !fits {
-                inner.kept.grow(length);
-            }
+            inner.bytes += bytes.len() as u64;
+            let fits = inner.reserve();
             inner.progressed_at = now;
             inner.chunks.push_back(bytes);
             inner.drop_read_chunks();
@@ -137,12 +151,13 @@ impl Body {
         let mut inner = self.inner.lock();
         inner.passing = true;
         inner.drop_read_chunks();
+        inner.release();
     }
 
     /// Has the readers go on with the body of `stored`, which is this one. A small body is left as it is.
     pub(crate) fn settle(&self, stored: Stored) {
         let mut inner = self.inner.lock();
-        if inner.kept.bytes() > PART_BYTES as u64 {
+        if inner.bytes > PART_BYTES as u64 {
             inner.settle(stored);
         }
     }
@@ -151,12 +166,27 @@ impl Body {
     pub(crate) fn backlog(&self, writer: Waiter) -> (u64, usize) {
         let mut inner = self.inner.lock();
         inner.writer = Some(writer);
-        (inner.kept.bytes(), inner.readers.len())
+        (inner.bytes, inner.readers.len())
+    }
+
+    /// Whether the bytes kept have found room in the budget after all. While they have not and a
+    /// reader has more to read, `writer` is told when it has read.
+    pub(crate) fn room(&self, writer: Waiter) -> Room {
+        let mut inner = self.inner.lock();
+        if !inner.reserved.is_exceeded() {
+            return Room::Found;
+        }
+        let all = inner.gone + inner.chunks.len();
+        if inner.readers.iter().all(|(_, reader)| reader.next == all) {
+            return Room::Missing;
+        }
+        inner.writer = Some(writer);
+        Room::Awaited
     }
 
     /// Whether the budget of bytes in flight has no room for any body.
     pub(crate) fn is_budget_exhausted(&self) -> bool {
-        self.inner.lock().kept.is_exhausted()
+        self.inner.lock().reserved.is_exhausted()
     }
 
     /// Whether the body is under way and has not grown for `timeout` milliseconds.
@@ -274,9 +304,35 @@ impl Inner {
         let needed = self.readers.iter().map(|(_, reader)| reader.next).min().unwrap_or(usize::MAX);
         while self.passing && self.gone < needed {
             let Some(chunk) = self.chunks.pop_front() else { break };
-            self.kept.shrink(chunk.len() as u64);
+            self.bytes -= chunk.len() as u64;
             self.gone += 1;
         }
+        if self.passing {
+            self.release();
+        }
+    }
+
+    /// Reserves what the chunks kept take. A large body reserves several times what it has reserved
+    /// before: where many grow together, some find room for what is to come, and the others give
+    /// way early, rather than all of them in the end. Returns whether the budget has room.
+    fn reserve(&mut self) -> bool {
+        let held = self.reserved.bytes();
+        if self.bytes <= held {
+            return true;
+        }
+        let missing = self.bytes - held;
+        let ahead =
+            if held < PART_BYTES as u64 || self.passing { missing } else { missing.max(held * AHEAD) };
+        let fits = self.reserved.try_grow(ahead) || self.reserved.try_grow(missing);
+        if !fits {
+            self.reserved.grow(missing);
+        }
+        fits
+    }
+
+    /// Gives back what is reserved beyond the chunks kept.
+    fn release(&mut self) {
+        self.reserved.shrink(self.reserved.bytes().saturating_sub(self.bytes));
     }
 
     fn settle(&mut self, stored: Stored) {
@@ -290,7 +346,8 @@ impl Inner {
         for (_, reader) in &mut self.readers {
             reader.next = starts[reader.next];
         }
-        self.kept.shrink(self.kept.bytes());
+        self.bytes = 0;
+        self.release();
         self.stored = Some(stored);
     }
 

@@ -26,6 +26,10 @@ impl Budget {
         self.used() >= self.max
     }
 
+    fn is_exceeded(&self) -> bool {
+        self.used() > self.max
+    }
+
     fn try_take(&self, bytes: u64) -> bool {
         let taken = self
             .used
@@ -70,6 +74,11 @@ impl Reservation {
         debug_assert!(bytes <= self.bytes, "no more is given back than is held");
         self.budget.used.fetch_sub(bytes, Relaxed);
         self.bytes -= bytes;
+    }
+
+    /// Whether more is held of the budget than there is, by this body or by others.
+    pub(crate) fn is_exceeded(&self) -> bool {
+        self.budget.is_exceeded()
     }
 
     /// Whether the budget has no room for anybody.

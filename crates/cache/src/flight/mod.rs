@@ -19,7 +19,7 @@ mod pauses;
 /// How long a caller that got a miss is waited for, in milliseconds, before it may be taken for gone.
 pub(crate) const PATIENCE_MS: i64 = 30_000;
 
-pub(crate) use body::{Body, Writing};
+pub(crate) use body::{Body, Room, Writing};
 pub use body::{Part, Read};
 pub(crate) use budget::{Budget, Reservation};
 pub(crate) use election::Election;
