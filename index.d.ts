@@ -346,9 +346,9 @@ export type CacheHandler<Rest extends unknown[] = []> = (
 /** Options of `wrap`. What is given here comes before the rule, the rule before the instance, and that before the response's own word. */
 export interface CacheWrapOptions {
   /**
-   * As {@link CacheModuleOptions.ttlSeconds}. Holds for statuses that last (200, 203, 204, 300, 301, 302, 303, 307, 308, 404, 405, 410,
-   * 414, 501); others are stored only where the response itself says for how long. Default: what the rule or the instance says, else the
-   * response itself; one that says nothing is not stored.
+   * As {@link CacheModuleOptions.ttlSeconds}. A configured lifetime applies to the statuses 200, 203, 204, 300, 301, 302, 303, 307, 308,
+   * 404 and 410 only, and so do configured stale windows; a response of another status is stored only if it declares or allows a lifetime
+   * itself. Default: what the rule or the instance says, else the response itself; one that says nothing is not stored.
    */
   ttlSeconds?: number | undefined
   /** As {@link CacheModuleOptions.staleWhileRevalidateSeconds}. */

@@ -63,7 +63,7 @@ pub fn decide(
         Some(seconds) => seconds,
         None => own_lifetime(&governing, targeted, head, exchange).ok_or(Refused::NoFreshness)?,
     };
-    let windows = Windows::of(overrides, terms, &governing, configured.is_some());
+    let windows = Windows::of(overrides, terms, &governing, configured.is_some(), head.status);
     let mut times = Freshness {
         stored_at: exchange.responded_at,
         initial_age: if configured.is_some() { 0 } else { corrected_age(head.fields, exchange) },
@@ -140,10 +140,10 @@ fn is_heuristic(status: u16) -> bool {
     matches!(status, 200 | 203 | 204 | 300 | 301 | 308 | 404 | 405 | 410 | 414 | 501)
 }
 
-/// Statuses for which a configured lifetime is meant: no errors of the moment, which only the response itself can declare
-/// to last.
+/// Whether a configured lifetime applies to a status. An error that one request causes, such as 405, 414 or 501, is stored
+/// only if the response itself declares or allows a lifetime.
 fn is_configurable(status: u16) -> bool {
-    is_heuristic(status) || matches!(status, 302 | 303 | 307)
+    matches!(status, 200 | 203 | 204 | 300 | 301 | 302 | 303 | 307 | 308 | 404 | 410)
 }
 
 /// Section 4.2.1, in seconds. What is to be validated each time is never fresh, but may be stored where it might be fresh.
@@ -196,15 +196,33 @@ struct Windows {
 impl Windows {
     /// A window that is configured counts; the response's own only where nothing of it forbids stale responses.
     /// `s-maxage` forbids them too (section 5.2.2.10), but not to whom the same response gives a window.
-    fn of(overrides: Overrides, terms: &Terms, governing: &CacheControl, configured: bool) -> Self {
+    fn of(
+        overrides: Overrides,
+        terms: &Terms,
+        governing: &CacheControl,
+        configured: bool,
+        status: u16,
+    ) -> Self {
         let (forbidden, validates) = (governing.revalidates(), governing.no_cache == Scope::Whole);
         let own_stale = governing.stale_while_revalidate.filter(|_| configured || !forbidden);
-        let stale = overrides.stale_while_revalidate.or(terms.stale_while_revalidate).or(own_stale);
-        let error = overrides.stale_if_error.or(governing.stale_if_error).filter(|_| !forbidden);
+        let configured_stale = overrides.stale_while_revalidate.or(terms.stale_while_revalidate);
+        let stale = window(configured_stale, own_stale, status);
+        let own_error = governing.stale_if_error;
+        let error = window(overrides.stale_if_error, own_error, status).filter(|_| !forbidden);
         Self {
             stale: stale.filter(|_| !validates).unwrap_or(0),
             error: error.filter(|_| !validates).unwrap_or(0),
             strict: forbidden || validates || governing.s_maxage.is_some(),
         }
+    }
+}
+
+/// The window of a response: the configured one before its own. A configured window does not lengthen the life of a
+/// status to which no configured lifetime applies; it only shortens the response's own window.
+fn window(configured: Option<u32>, own: Option<u32>, status: u16) -> Option<u32> {
+    match configured {
+        Some(seconds) if is_configurable(status) => Some(seconds),
+        Some(seconds) => own.map(|own| own.min(seconds)),
+        None => own,
     }
 }
