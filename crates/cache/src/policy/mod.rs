@@ -15,7 +15,7 @@ pub use answer::Answer;
 pub use freshness::{Freshness, Overrides, State};
 pub use refused::{Refused, Rejected};
 pub use reuse::{Forwarded, Reuse, reuse};
-pub use shared::{Decision, Exchange, decide, is_shareable};
+pub use shared::{Decision, Exchange, decide, is_dated, is_shareable};
 pub use storable::{Storable, storable};
 pub use stored::{Label, Parts, Stored};
 

@@ -1,7 +1,7 @@
 //! What a shared cache between a client and a handler does with a response (RFC 9111, sections 3 and 4.2): whether it stores
 //! it, and for how long.
 
-use super::freshness::{expires, own_age, written};
+use super::freshness::{expires, own_age, told_age, written};
 use super::storable::keepable;
 use super::{Directives, Freshness, Overrides, Refused, ResponseHead, State, Storable};
 use crate::field::lines::Fields;
@@ -168,8 +168,18 @@ fn heuristic_lifetime(fields: Fields<'_>, now: i64) -> Option<u32> {
     Some(((date - modified) / HEURISTIC_SHARE).clamp(0, MOST_HEURISTIC_SECONDS) as u32)
 }
 
-/// Section 4.2.3, in milliseconds. The clock of `Date` is in whole seconds, and so is its difference to ours.
+/// Whether a response says how old it is or when it was generated. One that says neither is generated when its head is
+/// available.
+pub fn is_dated(fields: Fields<'_>) -> bool {
+    fields.value("date").and_then(date_seconds).is_some() || told_age(fields).is_some()
+}
+
+/// Section 4.2.3, in milliseconds. The clock of `Date` is in whole seconds, and so is its difference to ours. The time that
+/// the handler took does not count against a response that the handler generates then and there.
 fn corrected_age(fields: Fields<'_>, Exchange { requested_at, responded_at, .. }: Exchange) -> i64 {
+    if !is_dated(fields) {
+        return 0;
+    }
     let date = fields.value("date").and_then(date_seconds);
     let apparent = date.map_or(0, |date| (responded_at.div_euclid(1000) - date).max(0) * 1000);
     let delay = (responded_at - requested_at).max(0);

@@ -5,6 +5,7 @@
 //! the same step, and no write that began before it brings it back.
 
 mod audit;
+mod clock;
 mod entry;
 mod eviction;
 mod ghosts;

@@ -2,6 +2,7 @@
 
 use std::hash::{BuildHasher as _, RandomState};
 
+use super::clock::Clock;
 use super::entry::Entry;
 use super::eviction::{Eviction, Id, Place, Standing};
 use super::memory::{Found, NotStored, Sight, Usage};
@@ -32,6 +33,7 @@ pub(super) struct Shelves {
     pub(super) eviction: Eviction,
     pub(super) fence: Fence,
     pub(super) usage: Usage,
+    pub(super) clock: Clock,
     puts: u64,
 }
 
@@ -90,6 +92,7 @@ impl Shelves {
             eviction: Eviction::new(bound),
             fence: Fence::new(),
             usage: Usage::default(),
+            clock: Clock::new(),
             puts: 0,
         }
     }
@@ -169,6 +172,7 @@ impl Shelves {
         if !self.fence.passes(since, &entry.key, entry.tags.iter().map(String::as_str)) {
             return Err(NotStored::Fenced);
         }
+        self.clock.note(entry.times.stored_at);
         // In steps, so that what is restored finds a place between two puts.
         self.puts += ORDER_STEP;
         let known = self.lookup(entry.name());
@@ -329,6 +333,7 @@ impl Shelves {
     }
 
     pub(super) fn sweep(&mut self, now: i64, most: usize) -> bool {
+        let is_searching = self.restart_ahead(now, most);
         for _ in 0..most {
             if !self.expire_one(now) {
                 break;
@@ -337,7 +342,7 @@ impl Shelves {
         if self.is_vacant() {
             drop(self.clear());
         }
-        self.deadlines.due(now, &self.slots).is_some()
+        is_searching || self.deadlines.due(now, &self.slots).is_some()
     }
 
     /// Bytes of the entries, of one more of `cost`, and of the places that entries have left behind and it does not take.
@@ -351,6 +356,7 @@ impl Shelves {
     }
 
     pub(super) fn usage(&mut self, now: i64) -> Usage {
+        while self.restart_ahead(now, usize::MAX) {}
         while self.expire_one(now) {}
         let oldest = self.slots.iter().map(|(_, slot)| slot.times.stored_at).min();
         Usage {
