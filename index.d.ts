@@ -37,6 +37,10 @@ export interface CacheRuleOptions {
   vary?: readonly string[] | undefined
   /** As {@link CacheModuleOptions.tags}; added to the instance's. */
   tags?: readonly string[] | undefined
+  /** As {@link CacheModuleOptions.cookies}. */
+  cookies?: "pass" | "ignore" | undefined
+  /** As {@link CacheModuleOptions.requestDirectives}. */
+  requestDirectives?: "honour" | "ignore" | undefined
   /** Conditions under which a request covered by the rule skips the cache. Default: none. */
   bypass?: CacheBypassOptions | undefined
 }
@@ -106,7 +110,23 @@ export interface CacheModuleOptions {
   vary?: readonly string[] | undefined
   /** Invalidation tags of every stored response: 1 to 1,024 characters, no comma, no control character. Default: none. */
   tags?: readonly string[] | undefined
-  /** Policies for routes, the first that matches applies. Default: none. */
+  /**
+   * Whether wrapped handlers get the cookies of requests. `"ignore"` removes `Cookie` before the handler runs: requests with cookies are
+   * then served and coalesced as those without. A request that a rule's `bypass` selects, or whose response is not stored because of its
+   * method, keeps its cookies. No effect on `match` and `put`. Default: `"pass"`; then, under a configured lifetime, the response to a
+   * request with cookies is stored only if it declares that it may be shared. See "What may be shared" in the documentation.
+   */
+  cookies?: "pass" | "ignore" | undefined
+  /**
+   * Whether wrapped handlers' caches act on `Cache-Control` and `Pragma` of requests (RFC 9111, sections 5.2.1 and 5.4). `"ignore"` takes
+   * from clients the means to have the handler run: `no-cache`, `no-store`, `max-age`, `min-fresh` and `max-stale` do not count then;
+   * `only-if-cached` always does. No effect on `match` and `put`. Default: `"honour"`.
+   */
+  requestDirectives?: "honour" | "ignore" | undefined
+  /**
+   * Policies for routes, the first that matches applies. An instance with rules caches, in wrapped handlers, only what a rule covers; see
+   * {@link CacheWrapOptions.ttlSeconds}. Default: none.
+   */
   rules?: readonly CacheRuleOptions[] | undefined
   /** Settings for the emission of hits, misses, writes and purges. Default: nothing is emitted. */
   observability?: ObservabilityConfig | undefined
@@ -195,6 +215,8 @@ export type CacheRefusal =
   | "request-no-store"
   /** A 206. */
   | "partial-content"
+  /** The request has cookies, the lifetime is a configured one, and the response does not declare that it may be shared. */
+  | "cookie"
 
 /** What can be seen of an instance. */
 export interface CacheInspection {
@@ -230,7 +252,7 @@ export interface CacheInspection {
   fencedWrites: number
   /** Responses not stored, by reason. Every reason is there. */
   refusedWrites: Record<CacheRefusal, number>
-  /** Calls of `match`, `put` and `delete` that a rule made skip the cache. */
+  /** Calls of `match`, `put` and `delete` that a rule made skip the cache, and such requests to wrapped handlers; of these also the ones that no rule covers. */
   bypasses: number
   /** The disk under the memory, or `null` where the instance has none. */
   disk: CacheDiskInspection | null
@@ -321,7 +343,7 @@ export interface CacheEvent {
   /**
    * Of a miss `elected` or `absent`, to a wrapped handler why it was run (`uri-miss`, `vary-miss`, `stale`, `request`), `collapsed`, `failed` or
    * `only-if-cached`; of a refresh what it failed with; of a put refused a {@link CacheRefusal}, of one fenced `purged`, of an error what the body failed
-   * with; of a bypass `header`, `cookie` or `query` and the name.
+   * with; of a bypass `header`, `cookie` or `query` and the name, or `no-rule`.
    */
   reason?: string | undefined
   /** The key; of a purge, the one that its request selects. */
@@ -348,7 +370,9 @@ export interface CacheWrapOptions {
   /**
    * As {@link CacheModuleOptions.ttlSeconds}. A configured lifetime applies to the statuses 200, 203, 204, 300, 301, 302, 303, 307, 308,
    * 404 and 410 only, and so do configured stale windows; a response of another status is stored only if it declares or allows a lifetime
-   * itself. Default: what the rule or the instance says, else the response itself; one that says nothing is not stored.
+   * itself. With a lifetime here, requests are cached that no rule of the instance covers; without, they run the handler and nothing is
+   * looked up, stored or waited for (`Cache-Status: …; fwd=bypass; detail=no-rule`). Default: what the rule or the instance says, else the
+   * response itself; one that says nothing is not stored.
    */
   ttlSeconds?: number | undefined
   /** As {@link CacheModuleOptions.staleWhileRevalidateSeconds}. */
@@ -369,6 +393,10 @@ export interface CacheWrapOptions {
     | readonly string[]
     | ((request: Request, response: Response) => readonly string[] | Promise<readonly string[]>)
     | undefined
+  /** As {@link CacheModuleOptions.cookies}. */
+  cookies?: "pass" | "ignore" | undefined
+  /** As {@link CacheModuleOptions.requestDirectives}. */
+  requestDirectives?: "honour" | "ignore" | undefined
   /** Is given what goes on when the response is out, as promises that never reject. Default: nobody is told. */
   waitUntil?: ((work: Promise<unknown>) => void) | undefined
   /**
@@ -394,6 +422,8 @@ export interface ResolvedCacheRule {
   readonly vary: readonly string[]
   /** The instance's and the rule's. */
   readonly tags: readonly string[]
+  readonly cookies: "pass" | "ignore"
+  readonly requestDirectives: "honour" | "ignore"
   readonly bypass: Readonly<Required<CacheBypassOptions>>
 }
 

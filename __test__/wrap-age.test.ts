@@ -1,6 +1,6 @@
 import type { CacheWrapOptions } from "@layeron/modules"
 import { httpDate, setClock, stopTime } from "./helpers/clock"
-import { AT, end, how, pass, type Run, wrapped } from "./helpers/wrap"
+import { end, how, pass, type Run, wrapped } from "./helpers/wrap"
 
 beforeEach(stopTime)
 afterEach(end)

@@ -63,7 +63,7 @@ export class Replies<Rest extends unknown[]> {
       run.decided = true
       return responseOf(status, binding.storedByHandler(run.number, status, text), response.body)
     }
-    const told = dialogue.toldForServe().with(["authorization", ...vary])
+    const told = dialogue.toldForServe().with(["authorization", "cookie", ...vary])
     const outcome = dialogue.ask<number>(run.request, told, "the request of a wrapped handler", (request) =>
       binding.respond(run.number, request, status, text, expected, tags, Date.now()),
     )

@@ -6,6 +6,7 @@ import { readHead } from "./head.js"
 import type { HandlerRun } from "./misses.js"
 import type * as native from "./native.js"
 import { type Context, type Handled, Replies, type Run } from "./replies.js"
+import { withoutCookies } from "./request-options.js"
 import { tagsOf } from "./wrapping.js"
 
 const RESPONSE = "the response of a wrapped handler"
@@ -132,7 +133,8 @@ export class Runs<Rest extends unknown[]> {
 /** What goes on when the client has gone, or is about what is stored, gets a request of its own. */
 function requestOf<Rest extends unknown[]>(run: Run<Rest>, facts: native.BindingRun): Request {
   const isForAll = facts.leads || facts.etag !== undefined || facts.lastModified !== undefined
-  return isForAll ? handlerRequest(run.request, facts, run.controller.signal) : run.request
+  const request = facts.withoutCookies ? withoutCookies(run.request) : run.request
+  return isForAll ? handlerRequest(request, facts, run.controller.signal) : request
 }
 
 /** Who asks for the head alone is answered from what is stored for a GET, and that is what is refreshed. */

@@ -1,9 +1,10 @@
 import type { CacheWrapOptions } from "../index.js"
 import { type KeyArguments, readVary } from "./arguments.js"
 import * as check from "./check.js"
+import { REQUEST_OPTIONS, type RequestOptions, readRequestOptions } from "./request-options.js"
 
 /** Options of `wrap`, checked. */
-export interface Wrapping extends KeyArguments {
+export interface Wrapping extends KeyArguments, RequestOptions {
   readonly ttlSeconds: number | undefined
   readonly staleWhileRevalidateSeconds: number | undefined
   readonly staleIfErrorSeconds: number | undefined
@@ -20,6 +21,7 @@ const OPTIONS = [
   "tags",
   "waitUntil",
   "refreshTimeoutMs",
+  ...REQUEST_OPTIONS,
 ]
 
 const REFRESH_TIMEOUT_MS = 30_000
@@ -29,6 +31,7 @@ export function readWrapping(path: string, given: unknown): Wrapping {
   const { refreshTimeoutMs = REFRESH_TIMEOUT_MS } = fields
   return {
     ...readVary(path, fields),
+    ...readRequestOptions(path, fields),
     ttlSeconds: check.seconds(`${path}.ttlSeconds`, fields.ttlSeconds),
     staleWhileRevalidateSeconds: check.seconds(
       `${path}.staleWhileRevalidateSeconds`,

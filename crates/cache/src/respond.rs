@@ -1,12 +1,14 @@
 //! The story of what a wrapped handler answers: whether it is stored, and who else gets it (RFC 9111, section 3).
 
 use crate::cache::{Cache, Keyed, Request, Wanted};
+use crate::cookies::cookieless;
 use crate::failing::is_failure;
-use crate::field::{CacheStatus, Handled, RequestControl, canonical, http_date};
+use crate::field::lines::Fields;
+use crate::field::{CacheStatus, Handled, canonical, http_date};
 use crate::fill::Fill;
 use crate::instance::Instance;
 use crate::key::Key;
-use crate::policy::{Answer, Exchange, Forwarded, Overrides, Refused, ResponseHead, Stored, decide};
+use crate::policy::{Answer, Forwarded, Overrides, Refused, RequestPolicy, ResponseHead, Stored, decide};
 use crate::put::{entry, written};
 use crate::serve::{Run, Wrapping, as_get, is_safe};
 use crate::stats::add;
@@ -66,6 +68,15 @@ impl Cache {
     /// # Errors
     /// [`Wanted`] where the request does not tell enough. Nothing has happened then.
     pub fn respond(&self, run: &mut Run, reply: &Reply<'_>) -> Result<Responded, Wanted> {
+        if run.without_cookies && reply.request.fields.value("cookie").is_some() {
+            let block = cookieless(reply.request.fields);
+            let request = Request { fields: Fields::new(&block), ..reply.request };
+            return self.respond_to(run, &Reply { request, ..reply.clone() });
+        }
+        self.respond_to(run, reply)
+    }
+
+    fn respond_to(&self, run: &mut Run, reply: &Reply<'_>) -> Result<Responded, Wanted> {
         let status = reply.head.status;
         if run.is_uncached() {
             let changed = self.heed_unsafe(run, reply, status)?;
@@ -94,7 +105,7 @@ impl Cache {
             Passed::Only | Passed::Failed | Passed::Changed => None,
         };
         let handled = forwarded(why, reply.head.status, false);
-        let status = self.cache_status(handled, None, refused.map(Refused::name));
+        let status = self.cache_status(handled, None, refused.map(Refused::name).or(why.detail()));
         Responded::Pass(outgoing(reply.head, None, &status), passed)
     }
 
@@ -105,12 +116,8 @@ impl Cache {
     fn fill(&self, run: &mut Run, reply: &Reply<'_>) -> Result<Responded, Wanted> {
         let &Reply { request, wrapping, at: now, .. } = reply;
         let Keyed { key, vary, applied, .. } = self.keyed(as_get(request), wrapping.vary.as_ref())?;
-        let exchange = Exchange {
-            no_store: RequestControl::of(request.fields)?.no_store,
-            authorized: !vary.contains("authorization") && request.fields.known("authorization")?.is_some(),
-            requested_at: run.began_at,
-            responded_at: now,
-        };
+        let policy = RequestPolicy::new(wrapping.request, applied.terms, vary);
+        let exchange = policy.exchange(request.fields, run.began_at, now)?;
         let decision = match decide(reply.head, reply.overrides, applied.terms, exchange) {
             Ok(decision) => decision,
             Err(reason) => return Ok(self.turn_away(run, &key, reply, reason)),
@@ -150,8 +157,10 @@ impl Cache {
         if is_failure(status) && reason == Refused::NoFreshness && fields.value("vary").is_none() {
             return self.share_failure(run, key, reply);
         }
-        if let Some(lead) = run.lead.take() {
-            lead.alone(reply.at);
+        match run.lead.take() {
+            Some(lead) if reason == Refused::Cookie => self.leave_for_cookies(lead, key, reply.at),
+            Some(lead) => lead.alone(reply.at),
+            None => {}
         }
         self.pass(run.why, reply, Passed::Refused(reason))
     }
@@ -213,8 +222,11 @@ pub(crate) fn forwarded(why: Forwarded, status: u16, stored: bool) -> Handled {
 /// and not about who asks or about the moment.
 fn supersedes(status: u16, reason: Refused) -> bool {
     let is_lasting = matches!(status, 200..=399 | 404 | 410) && status != 304;
-    is_lasting
-        && !matches!(reason, Refused::RequestNoStore | Refused::Authorization | Refused::PartialContent)
+    let is_about_client = matches!(
+        reason,
+        Refused::RequestNoStore | Refused::Authorization | Refused::Cookie | Refused::PartialContent
+    );
+    is_lasting && !is_about_client
 }
 
 /// The head of a response on its way to the client that it was made for.

@@ -55,6 +55,9 @@ impl Cache {
         now: i64,
     ) -> Result<Arrival, Wanted> {
         let Ticket { flight, since, why, selected } = ticket;
+        let cookieless = self.without_cookies(request, wrapping);
+        let fields = cookieless.as_deref().map_or(request.fields, Fields::new);
+        let request = Request { fields, ..request };
         match flight.stage(Some(waiter)) {
             Stage::Running => Ok(Arrival::Pending),
             Stage::Over => Ok(Arrival::Again),

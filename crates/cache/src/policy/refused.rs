@@ -33,11 +33,13 @@ pub enum Refused {
     RequestNoStore,
     /// 206: part of a response is not a response.
     PartialContent,
+    /// The request has cookies, the lifetime is a configured one, and the response does not say that it may be shared.
+    Cookie,
 }
 
 impl Refused {
     /// Every reason, in the order of their numbers.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::NoStore,
         Self::NoCache,
         Self::Private,
@@ -52,6 +54,7 @@ impl Refused {
         Self::Authorization,
         Self::RequestNoStore,
         Self::PartialContent,
+        Self::Cookie,
     ];
 
     /// The reason's name in counts and events.
@@ -71,6 +74,7 @@ impl Refused {
             Self::Authorization => "authorization",
             Self::RequestNoStore => "request-no-store",
             Self::PartialContent => "partial-content",
+            Self::Cookie => "cookie",
         }
     }
 }

@@ -5,7 +5,7 @@ use super::freshness::{expires, own_age, told_age, written};
 use super::storable::keepable;
 use super::{Directives, Freshness, Overrides, Refused, ResponseHead, State, Storable};
 use crate::field::lines::Fields;
-use crate::field::{CacheControl, Scope, date_seconds};
+use crate::field::{CacheControl, Scope, date_seconds, field_names};
 use crate::rule::Terms;
 
 /// How long a response with a validator is kept behind its freshness lifetime: a handler that is asked then
@@ -28,6 +28,8 @@ pub struct Exchange {
     pub no_store: bool,
     /// The request has `Authorization`, which is not in the key.
     pub authorized: bool,
+    /// The request has cookies, which are not in the key and which the handler has got, under a configured lifetime.
+    pub cookies: bool,
     /// When the handler was asked.
     pub requested_at: i64,
     /// When its response came.
@@ -57,7 +59,8 @@ pub fn decide(
 ) -> Result<Decision, Refused> {
     let configured = overrides.ttl.or(terms.ttl).filter(|_| is_configurable(head.status));
     let (governing, targeted) = governing(head.fields);
-    let permitted = permits(&governing, head, configured, exchange);
+    let permitted = permits(&governing, head, configured, exchange)
+        .and_then(|()| permits_cookies(&governing, targeted, head.fields, configured, exchange));
     let storable = keepable(head, Directives::of(head.fields), permitted)?;
     let lifetime = match configured {
         Some(seconds) => seconds,
@@ -115,6 +118,56 @@ fn permits(
     } else {
         Ok(())
     }
+}
+
+/// A configured lifetime is no statement about cookies: what answers a request with cookies is stored if the response itself
+/// says that it may be shared, or by which cookies it varies (section 4.1).
+fn permits_cookies(
+    governing: &CacheControl,
+    targeted: bool,
+    fields: Fields<'_>,
+    configured: Option<u32>,
+    exchange: Exchange,
+) -> Result<(), Refused> {
+    let varies = || field_names(fields.value("vary").unwrap_or_default()).contains("cookie");
+    if exchange.cookies
+        && configured.is_some()
+        && !declares_sharing(governing, targeted, fields, exchange)
+        && !varies()
+    {
+        return Err(Refused::Cookie);
+    }
+    Ok(())
+}
+
+/// Whether a response says itself that it may be shared: `public`, or a freshness lifetime of its own, but not a guessed one
+/// and not one of 0 s.
+fn declares_sharing(
+    governing: &CacheControl,
+    targeted: bool,
+    fields: Fields<'_>,
+    exchange: Exchange,
+) -> bool {
+    let expires = || if targeted { None } else { expires(fields, exchange.responded_at) };
+    governing.public || governing.lifetime().or_else(expires).is_some_and(|seconds| seconds > 0)
+}
+
+/// Whether a 304, or the response to a HEAD, of the fields `new` may update a stored response of `status` and the fields
+/// `stored` (section 4.3.4). One that answers credentials or cookies has to say that it is for everybody. One without
+/// `Cache-Control` means that of the stored response, unless the configuration has written it.
+pub fn may_update(
+    new: Fields<'_>,
+    (status, stored): (u16, Fields<'_>),
+    overrides: Overrides,
+    terms: &Terms,
+    exchange: Exchange,
+) -> bool {
+    let configured = overrides.ttl.or(terms.ttl).filter(|_| is_configurable(status));
+    let is_silent = ["cache-control", "cdn-cache-control"].iter().all(|name| new.value(name).is_none());
+    let fields = if is_silent && configured.is_none() { stored } else { new };
+    let (governing, targeted) = governing(fields);
+    !(exchange.authorized && !allows_authorized(&governing))
+        && permits_cookies(&governing, targeted, fields, configured, exchange).is_ok()
 }
 
 /// Statuses that answer the conditions or the range of one request (RFC 9110, sections 15.5.13 and 15.5.17).
