@@ -64,6 +64,12 @@ pub struct Selecting {
 }
 
 impl Selecting {
+    /// The fields `names` of a response's `Vary`, without those that the key of the request with `fields` has already. A field of
+    /// the key that the request lacks has no part in its text, so it has to be told apart here.
+    pub fn beside(in_key: &Names, fields: Fields<'_>, names: &Names, loosely: bool) -> Self {
+        Self { names: names.without(&in_key.those(|name| fields.value(name).is_some())), loosely }
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.names.is_empty()
