@@ -203,7 +203,7 @@ export type CacheRefusal =
   | "expired"
   /** A `Cache-Tag` that cannot be a tag. */
   | "cache-tag"
-  /** A `Vary` that is no list of field names, or longer than 4 KiB; of wrapped handlers also `*`. */
+  /** A `Vary` that is no list of field names, or longer than 4 KiB, or has more than 128 names; of wrapped handlers also `*`. */
   | "vary"
   /** Over `maxEntryBytes` or `maxBytes`, or more than 65,535 tags. */
   | "too-large"

@@ -21,7 +21,8 @@ pub enum Refused {
     Expired,
     /// A `Cache-Tag` that cannot be a tag.
     CacheTag,
-    /// A `Vary` that cannot be honoured: something in it is no field name, as `*`, or it is longer than 4 KiB.
+    /// A `Vary` that cannot be honoured: something in it is no field name, as `*`, or it is longer than 4 KiB or
+    /// has more than 128 names.
     Vary,
     /// Body, header fields, key and tags exceed the bound for one entry, or the entry exceeds the store's.
     TooLarge,

@@ -17,6 +17,7 @@ mod selection;
 mod shelves;
 mod slots;
 mod tag_list;
+mod variety;
 
 pub use entry::Entry;
 pub(crate) use memory::Found;

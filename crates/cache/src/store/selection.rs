@@ -6,6 +6,7 @@ use super::eviction::Id;
 use super::memory::NotStored;
 use super::shelves::{Name, Shelves};
 use super::slots::Slot;
+use crate::field::FieldIndex;
 use crate::field::lines::{Fields, Untold};
 use crate::key::{Digest, Key};
 use crate::policy::{Freshness, Reuse, Stored};
@@ -123,8 +124,11 @@ impl Shelves {
     pub(super) fn selectable(&self, key: &Key, fields: Fields<'_>) -> Result<Vec<(Held, Entry)>, Untold> {
         let slots = &self.slots;
         let mut ids: Vec<Id> = self.lookup(Name::Key(key.text())).into_iter().collect();
+        let fields = FieldIndex::new(fields);
         for vary in self.variants.of_key(key) {
-            ids.extend(self.lookup(Name::Variant(&key.variant(vary, fields)?)));
+            let variant = key.variant_in(vary, &fields);
+            let variant = variant.map_err(|_| self.variants.untold_of_key(key, &fields))?;
+            ids.extend(self.lookup(Name::Variant(&variant)));
         }
         ids.sort_unstable_by_key(|&id| (std::cmp::Reverse(slots[id].recency()), id));
         ids.dedup();
