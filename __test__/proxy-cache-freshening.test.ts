@@ -296,6 +296,19 @@ describe("the answer to a request with credentials", () => {
     })
   })
 
+  test.each<[string, Fields]>([
+    ["private", { "Cache-Control": "private, max-age=60" }],
+    ["no-store", { "Cache-Control": "no-store" }],
+    ["a cookie", { "Cache-Control": "max-age=60", "Set-Cookie": "a=b" }],
+    ["nothing in particular", { "Cache-Control": "max-age=60" }],
+  ])("does not remove what is stored where it is another response, with %s", async (_name, fields) => {
+    const own = dated({ fields, body: "mine" })
+    await withStored(first, 60, [own, unchanged()], async ({ proxy }) => {
+      expect((await proxy.get(AT, credentials)).text).toBe("mine")
+      expect(told(await proxy.get(AT))).toBe(`200 ${BODY} (${CONFIRMED})`)
+    })
+  })
+
   test("freshens what is stored for the same credentials where they are in the key", async () => {
     const declared = { vary: ["authorization"] }
     await withCache(

@@ -258,6 +258,16 @@ describe("a stale response", () => {
     expect(how(await ask())).toBe("fwd=stale; fwd-status=200; stored; ttl=60")
   })
 
+  test("stays where the handler answers a client with cookies by a private response", async () => {
+    const headers = { "cache-control": "private, max-age=60" }
+    const own: Run = (request) => new Response("x", request.headers.has("cookie") ? { headers } : {})
+    const { module, ask } = wrapped(own, { ...CACHED, staleIfErrorSeconds: 9 })
+    await (await ask()).text()
+    await pass(TTL)
+    expect(how(await ask(of("1")))).toBe("fwd=stale; fwd-status=200; detail=private")
+    expect(await module.inspect()).toMatchObject({ entries: 1 })
+  })
+
   test("is confirmed for a client with cookies, and not freshened for others", async () => {
     const validating: Run = ({ headers }) =>
       headers.has("if-none-match")

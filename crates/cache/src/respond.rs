@@ -8,7 +8,9 @@ use crate::field::{CacheStatus, Handled, canonical, http_date};
 use crate::fill::Fill;
 use crate::instance::Instance;
 use crate::key::Key;
-use crate::policy::{Answer, Forwarded, Overrides, Refused, RequestPolicy, ResponseHead, Stored, decide};
+use crate::policy::{
+    Answer, Forwarded, Overrides, Refused, RequestPolicy, ResponseHead, Stored, decide, may_update,
+};
 use crate::put::{entry, written};
 use crate::serve::{Run, Wrapping, as_get, is_safe};
 use crate::stats::add;
@@ -120,7 +122,14 @@ impl Cache {
         let exchange = policy.exchange(request.fields, run.began_at, now)?;
         let decision = match decide(reply.head, reply.overrides, applied.terms, exchange) {
             Ok(decision) => decision,
-            Err(reason) => return Ok(self.turn_away(run, &key, reply, reason)),
+            Err(reason) => {
+                let ResponseHead { status, fields, .. } = reply.head;
+                if !may_update(fields, (status, fields), reply.overrides, applied.terms, exchange) {
+                    // What one client gets says nothing of what is stored for everybody.
+                    run.selected = None;
+                }
+                return Ok(self.turn_away(run, &key, reply, reason));
+            }
         };
         let date = reply.head.fields.value("date").is_none().then(|| http_date(now));
         let lines = [("cache-control", decision.cache_control.as_deref()), ("date", date.as_deref())];

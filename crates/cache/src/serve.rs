@@ -46,6 +46,8 @@ pub enum Served {
 
 /// A run of the handler, from the moment on which it is decided.
 #[derive(Debug)]
+// Independent facts of one request.
+#[allow(clippy::struct_excessive_bools)]
 pub struct Run {
     pub(crate) why: Forwarded,
     /// Where the sequence of purges stood then.

@@ -40,10 +40,10 @@ mod tests {
     #[test]
     fn a_sorted_block_tells_what_a_searched_one_does() {
         let mut block = String::from("b:first\nb:second\nabsent\nempty:\nx-1 :no\n:no\n\nc: a: b \n");
-        for padding in ["", &(0..200).map(|n| format!("x-{n}: {n}\n")).collect::<String>()] {
-            block.push_str(padding);
+        for padding in [0, 200] {
+            (0..padding).for_each(|n| block.extend(["x-", &n.to_string(), ": 1\n"]));
             let (fields, index) = (Fields::new(&block), FieldIndex::new(Fields::new(&block)));
-            assert_eq!(index.sorted.is_some(), !padding.is_empty());
+            assert_eq!(index.sorted.is_some(), padding > 0);
             for name in ["b", "absent", "empty", "c", "x-1", "x-99", "x-100", "x-", "", "untold"] {
                 assert_eq!(index.told(name), fields.told(name), "{name} of {block}");
             }

@@ -152,9 +152,10 @@ fn declares_sharing(
     governing.public || governing.lifetime().or_else(expires).is_some_and(|seconds| seconds > 0)
 }
 
-/// Whether a 304, or the response to a HEAD, of the fields `new` may update a stored response of `status` and the fields
-/// `stored` (section 4.3.4). One that answers credentials or cookies has to say that it is for everybody. One without
-/// `Cache-Control` means that of the stored response, unless the configuration has written it.
+/// Whether a response of the fields `new` that is not stored itself - a 304, the response to a HEAD, or one that is refused - may
+/// update or remove a stored response of `status` and the fields `stored` (section 4.3.4). One that answers credentials or cookies
+/// has to say that it is for everybody. One without `Cache-Control` means that of the stored response, unless the configuration
+/// has written it.
 pub fn may_update(
     new: Fields<'_>,
     (status, stored): (u16, Fields<'_>),
@@ -166,7 +167,11 @@ pub fn may_update(
     let is_silent = ["cache-control", "cdn-cache-control"].iter().all(|name| new.value(name).is_none());
     let fields = if is_silent && configured.is_none() { stored } else { new };
     let (governing, targeted) = governing(fields);
-    !(exchange.authorized && !allows_authorized(&governing))
+    let is_for_client = governing.no_store || governing.private == Scope::Whole;
+    if is_for_client && (exchange.authorized || exchange.cookies) {
+        return false;
+    }
+    (!exchange.authorized || allows_authorized(&governing))
         && permits_cookies(&governing, targeted, fields, configured, exchange).is_ok()
 }
 

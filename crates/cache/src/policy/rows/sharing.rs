@@ -105,6 +105,10 @@ fn a_304_to_credentials_or_cookies_updates_what_it_might_have_been_stored_as() {
             ("9111 3.5", (None, AUTHORIZED, "cache-control: s-maxage=9", "200"), true),
             ("9111 3.5", (None, AUTHORIZED, "cache-control: must-revalidate", "200"), true),
             ("9213 2.2", (None, AUTHORIZED, "cdn-cache-control: public", "200"), true),
+            ("9111 5.2.2.7", (None, AUTHORIZED, "cache-control: private, must-revalidate", "200"), false),
+            ("9111 5.2.2.5", (None, AUTHORIZED, "cache-control: no-store, s-maxage=9", "200"), false),
+            ("9111 5.2.2.7", (some, COOKIES, "cache-control: private, max-age=9", own), false),
+            ("9111 5.2.2.7", (None, (false, false), "cache-control: private", own), true),
             ("9213 2.2", (None, AUTHORIZED, "cdn-cache-control: x | cache-control: public", "200"), false),
             // One without Cache-Control means that of the stored response, if that is the response's own.
             ("9111 3.2", (None, AUTHORIZED, "etag: \"a\"", own), true),
@@ -123,7 +127,7 @@ fn a_304_to_credentials_or_cookies_updates_what_it_might_have_been_stored_as() {
 }
 
 /// The policy of `wrap`'s options over those of a rule: cookies first, directives second.
-fn policy<'a>(wrap: [Option<bool>; 2], rule: [bool; 2], in_key: &'a Names) -> RequestPolicy<'a> {
+fn policy(wrap: [Option<bool>; 2], rule: [bool; 2], in_key: &Names) -> RequestPolicy<'_> {
     let options = RequestOptions { has_ttl: true, ignores_cookies: wrap[0], ignores_directives: wrap[1] };
     let terms = Terms { ignores_cookies: rule[0], ignores_directives: rule[1], ..Terms::default() };
     RequestPolicy::new(options, &terms, in_key)

@@ -21,7 +21,7 @@ fn put(process: &Process, set: usize, body: &str) {
 /// Whether memory has the entry of the set of this number. The fields of all sets are told.
 fn has(process: &Process, set: usize) -> bool {
     let mut fields = format!("x-{set}:1\n");
-    (0..100).filter(|other| *other != set).for_each(|other| fields.push_str(&format!("x-{other}\n")));
+    (0..100).filter(|other| *other != set).for_each(|other| fields.extend(["x-", &other.to_string(), "\n"]));
     matches!(process.tiers.get(&key("/a"), Fields::new(&fields), NOW), Ok(Found::Entry(..)))
 }
 
