@@ -508,6 +508,8 @@ export interface CacheModule extends AsyncDisposable {
    * - A handler that throws fails all who wait; for the next 200 ms to 2 s it is not run for that key again. A stale response is served instead
    *   where `stale-if-error` allows.
    * - What is not for all (`private`, `Set-Cookie`, …) goes to its caller alone, and for a minute nobody waits for the key.
+   * - Under a configured lifetime, the response to a request with cookies is stored and shared only if it declares that it may be, or
+   *   varies by `Cookie`; see {@link CacheModuleOptions.cookies}.
    * - A request that changes something and succeeds removes what is stored for its URL, and for its `Location` and `Content-Location`. One
    *   whose method a rule lists is a read and removes nothing.
    * - Every answer says in `Cache-Status` (RFC 9211) how it came about.
