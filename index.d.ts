@@ -37,6 +37,10 @@ export interface CacheRuleOptions {
   vary?: readonly string[] | undefined
   /** As {@link CacheModuleOptions.tags}; added to the instance's. */
   tags?: readonly string[] | undefined
+  /** As {@link CacheModuleOptions.cookies}. */
+  cookies?: "pass" | "ignore" | undefined
+  /** As {@link CacheModuleOptions.requestDirectives}. */
+  requestDirectives?: "honour" | "ignore" | undefined
   /** Conditions under which a request covered by the rule skips the cache. Default: none. */
   bypass?: CacheBypassOptions | undefined
 }
@@ -114,7 +118,23 @@ export interface CacheModuleOptions {
   vary?: readonly string[] | undefined
   /** Invalidation tags of every stored response: 1 to 1,024 characters, no comma, no control character. Default: none. */
   tags?: readonly string[] | undefined
-  /** Policies for routes, the first that matches applies. Default: none. */
+  /**
+   * Whether wrapped handlers get the cookies of requests. `"ignore"` removes `Cookie` before the handler runs: requests with cookies are
+   * then served and coalesced as those without. A request that a rule's `bypass` selects, or whose response is not stored because of its
+   * method, keeps its cookies. No effect on `match` and `put`. Default: `"pass"`; then, under a configured lifetime, the response to a
+   * request with cookies is stored only if it declares that it may be shared. See "What may be shared" in the documentation.
+   */
+  cookies?: "pass" | "ignore" | undefined
+  /**
+   * Whether wrapped handlers' caches act on `Cache-Control` and `Pragma` of requests (RFC 9111, sections 5.2.1 and 5.4). `"ignore"` takes
+   * from clients the means to have the handler run: `no-cache`, `no-store`, `max-age`, `min-fresh` and `max-stale` do not count then;
+   * `only-if-cached` always does. No effect on `match` and `put`. Default: `"honour"`.
+   */
+  requestDirectives?: "honour" | "ignore" | undefined
+  /**
+   * Policies for routes, the first that matches applies. An instance with rules caches, in wrapped handlers, only what a rule covers; see
+   * {@link CacheWrapOptions.ttlSeconds}. Default: none.
+   */
   rules?: readonly CacheRuleOptions[] | undefined
   /** Settings for the emission of hits, misses, writes and purges. Default: nothing is emitted. */
   observability?: ObservabilityConfig | undefined
@@ -191,7 +211,7 @@ export type CacheRefusal =
   | "expired"
   /** A `Cache-Tag` that cannot be a tag. */
   | "cache-tag"
-  /** A `Vary` that is no list of field names, or longer than 4 KiB; of wrapped handlers also `*`. */
+  /** A `Vary` that is no list of field names, or longer than 4 KiB, or has more than 128 names; of wrapped handlers also `*`. */
   | "vary"
   /** Over `maxEntryBytes` or `maxBytes`, or more than 65,535 tags. */
   | "too-large"
@@ -209,6 +229,8 @@ export type CacheRefusal =
   | "in-flight"
   /** A response that the handler made later was stored first. */
   | "superseded"
+  /** The request has cookies, the lifetime is a configured one, and the response does not declare that it may be shared. */
+  | "cookie"
 
 /** What can be seen of an instance. */
 export interface CacheInspection {
@@ -246,7 +268,7 @@ export interface CacheInspection {
   fencedWrites: number
   /** Responses not stored, by reason. Every reason is there. */
   refusedWrites: Record<CacheRefusal, number>
-  /** Calls of `match`, `put` and `delete` that a rule made skip the cache. */
+  /** Calls of `match`, `put` and `delete` that a rule made skip the cache, and such requests to wrapped handlers; of these also the ones that no rule covers. */
   bypasses: number
   /** The disk under the memory, or `null` where the instance has none. */
   disk: CacheDiskInspection | null
@@ -337,7 +359,7 @@ export interface CacheEvent {
   /**
    * Of a miss `elected` or `absent`, to a wrapped handler why it was run (`uri-miss`, `vary-miss`, `stale`, `request`), `collapsed`, `failed` or
    * `only-if-cached`; of a refresh what it failed with; of a put refused a {@link CacheRefusal}, of one fenced `purged`, of an error what the body failed
-   * with; of a bypass `header`, `cookie` or `query` and the name.
+   * with; of a bypass `header`, `cookie` or `query` and the name, or `no-rule`.
    */
   reason?: string | undefined
   /** The key; of a purge, the one that its request selects. */
@@ -362,8 +384,10 @@ export type CacheHandler<Rest extends unknown[] = []> = (
 /** Options of `wrap`. What is given here comes before the rule, the rule before the instance, and that before the response's own word. */
 export interface CacheWrapOptions<Rest extends unknown[] = []> {
   /**
-   * As {@link CacheModuleOptions.ttlSeconds}. Holds for statuses that last (200, 203, 204, 300, 301, 302, 303, 307, 308, 404, 405, 410,
-   * 414, 501); others are stored only where the response itself says for how long. Default: what the rule or the instance says, else the
+   * As {@link CacheModuleOptions.ttlSeconds}. A configured lifetime applies to the statuses 200, 203, 204, 300, 301, 302, 303, 307, 308,
+   * 404 and 410 only, and so do configured stale windows; a response of another status is stored only if it declares or allows a lifetime
+   * itself. With a lifetime here, requests are cached that no rule of the instance covers; without, they run the handler and nothing is
+   * looked up, stored or waited for (`Cache-Status: …; fwd=bypass; detail=no-rule`). Default: what the rule or the instance says, else the
    * response itself; one that says nothing is not stored.
    */
   ttlSeconds?: number | undefined
@@ -390,6 +414,10 @@ export interface CacheWrapOptions<Rest extends unknown[] = []> {
         ...rest: Rest
       ) => readonly string[] | Promise<readonly string[]>)
     | undefined
+  /** As {@link CacheModuleOptions.cookies}. */
+  cookies?: "pass" | "ignore" | undefined
+  /** As {@link CacheModuleOptions.requestDirectives}. */
+  requestDirectives?: "honour" | "ignore" | undefined
   /**
    * Whether a response that may be stored is stored. Called like a `tags` function. A response that it refuses goes to its own
    * client alone. One that throws fails the run. Default: every response is stored.
@@ -426,6 +454,8 @@ export interface ResolvedCacheRule {
   readonly vary: readonly string[]
   /** The instance's and the rule's. */
   readonly tags: readonly string[]
+  readonly cookies: "pass" | "ignore"
+  readonly requestDirectives: "honour" | "ignore"
   readonly bypass: Readonly<Required<CacheBypassOptions>>
 }
 
@@ -517,6 +547,8 @@ export interface CacheModule extends AsyncDisposable {
    * - A wrapped handler that is called inside of a run of the same instance for the same key runs its handler directly, and adds its tags and
    *   lifetimes to what is stored.
    * - What is not for all (`private`, `Set-Cookie`, …) goes to its caller alone, and for a minute nobody waits for the key.
+   * - Under a configured lifetime, the response to a request with cookies is stored and shared only if it declares that it may be, or
+   *   varies by `Cookie`; see {@link CacheModuleOptions.cookies}.
    * - A request that changes something and succeeds removes what is stored for its URL, and for its `Location` and `Content-Location`. One
    *   whose method a rule lists is a read and removes nothing.
    * - Every answer says in `Cache-Status` (RFC 9211) how it came about.

@@ -270,8 +270,10 @@ export interface BindingRun {
   leads: boolean
   /** Nothing of it can be stored. */
   uncached: boolean
-  /** Why it is made, as `Cache-Status` says it. */
+  /** Why it is made, as `Cache-Status` says it, or its `detail` where there is one. */
   why: string
+  /** The handler gets the request without its cookies. */
+  withoutCookies: boolean
   since: number
   etag?: string
   lastModified?: string
@@ -316,6 +318,10 @@ export interface BindingTerms {
   staleWhileRevalidateSeconds?: number
   vary: Array<string>
   tags: Array<string>
+  /** Whether wrapped handlers get no cookies. */
+  ignoresCookies: boolean
+  /** Whether directives of requests to wrapped handlers do not count, but for `only-if-cached`. */
+  ignoresDirectives: boolean
 }
 
 /** What there is to warn of about the storage of an instance. */
@@ -333,6 +339,10 @@ export interface BindingWrapping {
   vary?: string
   /** How long a run is waited for, in milliseconds. */
   patience: number
+  /** Whether handlers get no cookies; left out, the rule or the instance decides, as on the following. */
+  ignoresCookies?: boolean
+  /** Whether directives of requests do not count, but for `only-if-cached`. */
+  ignoresDirectives?: boolean
 }
 
 /** A body has broken off; why is the text. */

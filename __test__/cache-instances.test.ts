@@ -45,6 +45,8 @@ describe("a declaration", () => {
         staleWhileRevalidateSeconds: 30,
         vary: ["accept-language"],
         tags: ["all"],
+        cookies: "pass",
+        requestDirectives: "honour",
         bypass: { headers: [], cookies: [], query: [] },
       },
       {
@@ -55,6 +57,8 @@ describe("a declaration", () => {
         staleWhileRevalidateSeconds: 0,
         vary: ["accept"],
         tags: ["all", "posts"],
+        cookies: "pass",
+        requestDirectives: "honour",
         bypass: { headers: ["x-preview"], cookies: ["Session"], query: [] },
       },
     ])

@@ -48,6 +48,11 @@ const REFUSED: readonly (readonly [CacheRefusal, string, () => Response])[] = [
     () => withHeaders({ "content-type": "Text/Event-Stream ; charset=utf-8" }),
   ],
   ["vary", "a Vary with a space in a name", () => withHeaders({ vary: "accept language" })],
+  [
+    "vary",
+    "a Vary of more than 128 names",
+    () => withHeaders({ vary: Array.from({ length: 129 }, (_, n) => `x-${n}`).join(", ") }),
+  ],
   ["vary", "a Vary of more than 4 KiB", () => withHeaders({ vary: "a".repeat(4097) })],
   ["cache-tag", "a tag of 1,025 characters", () => withHeaders({ "cache-tag": `a,${"b".repeat(1025)}` })],
 ]
@@ -78,6 +83,7 @@ describe("whatever is configured, put resolves without storing, counts nothing b
   test("every reason is in inspect() before it has been given", async () => {
     const ofWrappedHandlers = [
       "authorization",
+      "cookie",
       "no-freshness",
       "partial-content",
       "request-no-store",

@@ -93,10 +93,23 @@ describe("a clock that steps back", () => {
   test("makes nothing younger than it was when it was put", async () => {
     const module = freshCache({ ttlSeconds: 60 })
     await module.put(get("/a"), new Response("a"))
-    setClock(-3600)
+    setClock(-5)
     expect(times(await module.match(get("/a")))).toEqual(["0", "60"])
     setClock(60)
     expect(await module.match(get("/a"))).toBeUndefined()
+  })
+
+  test("by more than 5 s makes stale what was put before, which is then refreshed in its window", async () => {
+    const module = freshCache({ ttlSeconds: 60, staleWhileRevalidateSeconds: 30 })
+    await module.put(get("/a"), new Response("a"))
+    await module.put(get("/b"), new Response("b"), { staleWhileRevalidateSeconds: 0 })
+    setClock(-36_000)
+    expect(await module.match(get("/a"))).toBeUndefined()
+    expect(times(await module.match(get("/a")))).toEqual(["60", "0"])
+    expect(await module.match(get("/b"))).toBeUndefined()
+    await module.put(get("/a"), new Response("c"))
+    expect(times(await module.match(get("/a")))).toEqual(["0", "60"])
+    expect(await module.inspect()).toMatchObject({ entries: 1, oldestEntrySeconds: 0 })
   })
 
   test("makes nothing older that is put after it, nor loses it", async () => {

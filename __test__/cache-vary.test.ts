@@ -250,6 +250,14 @@ describe("a Vary of odd names", () => {
     expect([undefined, "LAYERON_INVALID_RESPONSE"]).toContain(outcome)
   })
 
+  test("in a hundred sets of fields keeps the 16 of them that were put last", async () => {
+    const module = freshCache()
+    for (let set = 0; set < 100; set++) await put(module, `of ${set}`, `x-${set}`, { [`x-${set}`]: "1" })
+    expect(await module.inspect()).toMatchObject({ entries: 16, evictions: 84 })
+    expect(await bodyFor(module, { "x-84": "1" })).toBe("of 84")
+    expect(await bodyFor(module, { "x-83": "1" })).toBeUndefined()
+  })
+
   // In a process of its own, for where it fails it may not return.
   test.each([
     ["a capital letter outside ASCII", "\\u00c0"],

@@ -224,6 +224,42 @@ describe("CORS fields of a handler, where there is no gateway.cors", () => {
   })
 })
 
+describe("a request with cookies", () => {
+  const greet = ({ headers }: Request) => new Response(headers.get("cookie") ?? "nobody")
+  const [one, two] = [{ cookie: "session=1" }, { cookie: "session=2" }]
+
+  test("is answered by the handler each time, and its answer is not stored", async () => {
+    const given = warnings()
+    const { app, module } = shop()
+    app.get(PATH, greet)
+    for (const cookies of [one, two]) {
+      const response = await send(app, AT, cookies)
+      expect([cameBy(response), await response.text()]).toEqual([
+        "fwd=uri-miss; fwd-status=200; detail=cookie",
+        cookies.cookie,
+      ])
+    }
+    expect((await module.inspect()).refusedWrites.cookie).toBe(2)
+    expect(given).toHaveLength(1)
+    await (await send(app)).text()
+    const hit = await send(app, AT, one)
+    expect([cameBy(hit), await hit.text()]).toEqual(["hit", "nobody"])
+  })
+
+  test("is answered for everybody under a rule that ignores cookies", async () => {
+    const { app } = shop({}, { rules: [{ path: PATH, ttlSeconds: 60, cookies: "ignore" }] })
+    app.get(PATH, greet)
+    expect(await (await send(app, AT, one)).text()).toBe("nobody")
+    expect(cameBy(await send(app, AT, two))).toBe("hit")
+  })
+
+  test("has its cookies in a write that such a rule covers", async () => {
+    const { app } = shop({}, { rules: [{ path: PATH, ttlSeconds: 60, cookies: "ignore" }] })
+    app.get(PATH, greet).put(PATH, greet)
+    expect(await (await send(app, AT, { method: "PUT", ...one })).text()).toBe("session=1")
+  })
+})
+
 describe("routes that are not for all", () => {
   const refused: [string, RouteOptions, string | undefined][] = [
     ["auth of its own", { auth: "user" }, undefined],

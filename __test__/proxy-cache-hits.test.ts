@@ -10,6 +10,7 @@ import {
   lines,
   responses,
   told,
+  unchanged,
   withCache,
 } from "./helpers/proxy-cache"
 import { HOST } from "./helpers/raw-client"
@@ -100,14 +101,26 @@ describe("a fresh response", () => {
     })
   })
 
-  test("grows neither younger nor older by a clock that steps back", async () => {
+  test("grows neither younger nor older by a clock that steps back by 5 s", async () => {
     await withCache(async ({ proxy, origin }) => {
       setClock(100)
       origin.script(AT, lasting("max-age=60", { fields: { Age: "5" } }))
       await proxy.get(AT)
-      setClock(0)
+      setClock(95)
       const response = await proxy.get(AT)
       expect([response.get("age"), how(response)]).toEqual(["5", "hit; ttl=55"])
+    })
+  })
+
+  test("is validated after a clock has stepped back by more than 5 s", async () => {
+    await withCache(async ({ proxy, origin }) => {
+      setClock(100)
+      const first = lasting("max-age=60", { fields: { ETag: '"a"' }, body: "one" })
+      origin.script(AT, [first, unchanged({ ETag: '"a"' })])
+      await proxy.get(AT)
+      setClock(94.999)
+      expect(told(await proxy.get(AT))).toBe("200 one (fwd=stale; fwd-status=304; ttl=60)")
+      expect(told(await proxy.get(AT))).toBe("200 one (hit; ttl=60)")
     })
   })
 

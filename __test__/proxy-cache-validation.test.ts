@@ -158,7 +158,7 @@ describe("a 304 that confirms what is stored", () => {
         'etag: "v1"',
         `expires: ${httpDate(500)}`,
         `last-modified: ${MODIFIED}`,
-        "vary: X-A",
+        "vary: X-B",
         "via: 1.1 layeron",
         "x-added: 1",
         "x-changed: new",

@@ -1,4 +1,5 @@
-import { get, NO_STATS, refusals } from "./helpers/cache"
+import type { CacheModuleOptions, CacheWrapOptions } from "@layeron/modules"
+import { failureOf, forbidden, freshCache, get, NO_STATS, refusals } from "./helpers/cache"
 import { stopTime } from "./helpers/clock"
 import { promised } from "./helpers/flight"
 import {
@@ -198,4 +199,90 @@ test("requests at the same time that want a response made for them are answered 
   gate.resolve()
   expect(new Set(await texts(all))).toEqual(new Set([RUN]))
   expect(runs()).toBe(2)
+})
+
+describe('requestDirectives: "ignore"', () => {
+  type Where = [string, CacheWrapOptions, Partial<CacheModuleOptions>]
+  const ignored = { requestDirectives: "ignore" } as const
+  const honoured = { requestDirectives: "honour" } as const
+
+  test.each<Where>([
+    ["wrap", ignored, {}],
+    ["the rule", {}, { rules: [{ path: PATH, ...ignored }] }],
+    ["the instance", {}, ignored],
+    ["wrap before the rule", ignored, { rules: [{ path: PATH, ...honoured }] }],
+    ["the rule before the instance", {}, { ...honoured, rules: [{ path: PATH, ...ignored }] }],
+  ])("of %s has no directive of a request run the handler", async (_name, options, declared) => {
+    const made = wrapped((_, run) => new Response(`run ${run}`), { ttlSeconds: TTL, ...options }, declared)
+    await (await made.ask()).text()
+    await pass(10)
+    for (const value of ["no-cache", "max-age=0", "max-age=5", "min-fresh=55", "no-store"]) {
+      expect(how(await made.ask(asking(value)))).toBe("hit; ttl=50")
+    }
+    expect(how(await made.ask(asking("no-cache", "pragma")))).toBe("hit; ttl=50")
+    expect(made.runs()).toBe(1)
+  })
+
+  test.each<Where>([
+    ["wrap", honoured, ignored],
+    ["the rule", {}, { ...ignored, rules: [{ path: PATH, ...honoured }] }],
+  ])('is undone by the requestDirectives: "honour" of %s', async (_name, options, declared) => {
+    const made = wrapped((_, run) => new Response(`run ${run}`), { ttlSeconds: TTL, ...options }, declared)
+    await (await made.ask()).text()
+    expect(await (await made.ask(asking("no-cache"))).text()).toBe(RUN)
+  })
+
+  test("does not have max-stale get what is stale, and has the response to no-store stored", async () => {
+    const made = wrapped((_, run) => new Response(`run ${run}`), { ttlSeconds: TTL, ...ignored })
+    expect(how(await made.ask(asking("no-store")))).toBe("fwd=uri-miss; fwd-status=200; stored; ttl=60")
+    await pass(TTL)
+    expect(how(await made.ask(asking("max-stale")))).toBe("fwd=stale; fwd-status=200; stored; ttl=60")
+  })
+
+  test("has requests with no-store wait for the run of another, and freshen what a 304 confirms", async () => {
+    const headers = { etag: '"a"' }
+    const made = wrapped(
+      async ({ headers: asked }) => {
+        await calm()
+        return asked.has("if-none-match")
+          ? new Response(null, { status: 304, headers })
+          : new Response("a", { headers })
+      },
+      { ttlSeconds: TTL, ...ignored },
+    )
+    await texts(crowd(9, () => made.ask(asking("no-store"))))
+    expect(made.runs()).toBe(1)
+    await pass(TTL)
+    expect(how(await made.ask(asking("no-store")))).toBe("fwd=stale; fwd-status=304; ttl=60")
+    expect(how(await made.ask())).toBe("hit; ttl=60")
+  })
+
+  test("leaves only-if-cached as it is", async () => {
+    const made = wrapped(() => new Response("a"), { ttlSeconds: TTL, ...ignored })
+    expect((await made.ask(asking("only-if-cached, no-cache"))).status).toBe(504)
+    await (await made.ask()).text()
+    expect(how(await made.ask(asking("only-if-cached, no-cache")))).toBe("hit; ttl=60")
+    await pass(TTL)
+    expect((await made.ask(asking("only-if-cached, max-stale"))).status).toBe(504)
+  })
+
+  test("is refused in other words, by its path", async () => {
+    const requestDirectives = forbidden<"ignore">("honor")
+    const paths: [string, () => unknown][] = [
+      ["cache().requestDirectives", () => freshCache({ requestDirectives })],
+      ["cache().rules[0].requestDirectives", () => freshCache({ rules: [{ requestDirectives }] })],
+      [
+        "wrap() options.requestDirectives",
+        () => freshCache().wrap(() => new Response(), { requestDirectives }),
+      ],
+    ]
+    for (const [path, call] of paths) {
+      const error = await failureOf(call)
+      expect(error).toBeInstanceOf(TypeError)
+      expect([error.code, error.message]).toEqual([
+        "LAYERON_INVALID_OPTION",
+        expect.stringContaining(`${path} must be "honour" or "ignore"`),
+      ])
+    }
+  })
 })

@@ -132,12 +132,17 @@ describe("a refresh that", () => {
     expect(await asked(made)).toBe("new")
   })
 
-  test.each([200, 404, 501])("is answered with %d has not failed", async (status) => {
+  test.each([
+    [200, "new"],
+    [404, "new"],
+    // No configured lifetime applies to it, so what is stored stays.
+    [501, "old"],
+  ])("is answered with %d has not failed, and the next caller gets what is %s", async (status, body) => {
     const warned = warnings()
     const { events } = listen(["refresh"])
     const made = await goneStale(() => new Response("new", { status }))
     await asked(made)
-    expect(await asked(made)).toBe("new")
+    expect(await asked(made)).toBe(body)
     expect(warned).toEqual([])
     expect(events).toEqual([expect.objectContaining({ outcome: "refreshed" })])
     expect(await counts(made.module)).not.toHaveProperty("failedRefreshes")

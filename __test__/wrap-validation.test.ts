@@ -122,24 +122,20 @@ describe("a stale response that the handler says is right", () => {
     expect([response.status, how(response)]).toEqual([status, "fwd=stale; fwd-status=304; ttl=60"])
   })
 
-  test.each([
-    ['"v1"', "freshened with it", "hit; ttl=60", 2],
-    ['W/"v1"', "left as it is", "fwd=stale; fwd-status=304; ttl=60", 3],
-  ])("has every variant with the same %s %s, and no other", async (same, _, told, revalidations) => {
+  test("has no other variant freshened with it, though the strong entity tags are the same", async () => {
+    const etag = '"v1"'
     const { module, ask } = wrapped(({ headers }) => {
-      const name = headers.get("x-a")
-      const etag = name === "3" ? '"other"' : same
       if (headers.has("if-none-match")) return new Response(null, { status: 304, headers: { etag } })
-      return new Response(name, { headers: { etag, vary: "x-a" } })
+      return new Response(headers.get("x-a"), { headers: { etag, vary: "x-a" } })
     }, OPTIONS)
     const of = (name: string) => ask(get(PATH, { "x-a": name }))
-    await texts([of("1"), of("2"), of("3")])
+    await texts([of("1"), of("2")])
     await pass(TTL)
-    expect(how(await of("1"))).toBe("fwd=stale; fwd-status=304; ttl=60")
-    const other = await of("2")
-    expect([how(other), await other.text()]).toEqual([told, "2"])
-    expect(how(await of("3"))).toBe("fwd=stale; fwd-status=304; ttl=60")
-    expect(await counts(module)).toMatchObject({ puts: 3, revalidations })
+    for (const name of ["1", "2"]) {
+      const response = await of(name)
+      expect([how(response), await response.text()]).toEqual(["fwd=stale; fwd-status=304; ttl=60", name])
+    }
+    expect(await counts(module)).toMatchObject({ puts: 2, revalidations: 2 })
   })
 })
 

@@ -25,6 +25,10 @@ pub struct BindingTerms {
     pub stale_while_revalidate_seconds: Option<u32>,
     pub vary: Vec<String>,
     pub tags: Vec<String>,
+    /// Whether wrapped handlers get no cookies.
+    pub ignores_cookies: bool,
+    /// Whether directives of requests to wrapped handlers do not count, but for `only-if-cached`.
+    pub ignores_directives: bool,
 }
 
 /// A rule with what it inherits.
@@ -87,6 +91,8 @@ impl From<BindingTerms> for Terms {
             stale_while_revalidate: terms.stale_while_revalidate_seconds,
             vary: names(&terms.vary),
             tags: terms.tags,
+            ignores_cookies: terms.ignores_cookies,
+            ignores_directives: terms.ignores_directives,
         }
     }
 }

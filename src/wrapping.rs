@@ -1,6 +1,6 @@
 //! What crosses about a wrapped handler and its runs, as objects.
 
-use layeron_cache::{Overrides, ResponseHead, Run, Wrapping};
+use layeron_cache::{Overrides, RequestOptions, ResponseHead, Run, Wrapping};
 use napi_derive::napi;
 
 use crate::convert;
@@ -16,6 +16,10 @@ pub struct BindingWrapping {
     pub vary: Option<String>,
     /// How long a run is waited for, in milliseconds.
     pub patience: f64,
+    /// Whether handlers get no cookies; left out, the rule or the instance decides, as on the following.
+    pub ignores_cookies: Option<bool>,
+    /// Whether directives of requests do not count, but for `only-if-cached`.
+    pub ignores_directives: Option<bool>,
 }
 
 /// What the face has to know of a run.
@@ -25,8 +29,10 @@ pub struct BindingRun {
     pub leads: bool,
     /// Nothing of it can be stored.
     pub uncached: bool,
-    /// Why it is made, as `Cache-Status` says it.
+    /// Why it is made, as `Cache-Status` says it, or its `detail` where there is one.
     pub why: String,
+    /// The handler gets the request without its cookies.
+    pub without_cookies: bool,
     pub since: f64,
     pub etag: Option<String>,
     pub last_modified: Option<String>,
@@ -72,7 +78,12 @@ impl BindingWrapping {
             stale_while_revalidate: self.stale_while_revalidate_seconds,
             stale_if_error: self.stale_if_error_seconds,
         };
-        (Wrapping { vary, patience: self.patience as i64 }, overrides)
+        let request = RequestOptions {
+            has_ttl: self.ttl_seconds.is_some(),
+            ignores_cookies: self.ignores_cookies,
+            ignores_directives: self.ignores_directives,
+        };
+        (Wrapping { vary, patience: self.patience as i64, request }, overrides)
     }
 }
 
@@ -82,7 +93,8 @@ impl From<&Run> for BindingRun {
         Self {
             leads: run.leads(),
             uncached: run.is_uncached(),
-            why: run.why().to_owned(),
+            why: run.detail().unwrap_or(run.why()).to_owned(),
+            without_cookies: run.is_without_cookies(),
             since: number(run.since()),
             etag: etag.map(ToOwned::to_owned),
             last_modified: last_modified.map(ToOwned::to_owned),

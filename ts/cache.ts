@@ -27,7 +27,7 @@ import { type Declaration, readDeclaration } from "./options.js"
 import { fieldNamesOf } from "./request.js"
 import { StoredResponse } from "./response.js"
 import { sweeper } from "./sweeper.js"
-import { warnOfRefresh } from "./warnings.js"
+import { warnOfCookies, warnOfRefresh } from "./warnings.js"
 import { type Surroundings, wrap } from "./wrap.js"
 import { Writer } from "./writer.js"
 
@@ -200,6 +200,7 @@ class Cache implements CacheModule {
 
   #tell(operation: "match" | "put" | "refresh", request: Request, detail: EventDetail): void {
     if (operation === "refresh" && detail.outcome === "failed") warnOfRefresh(this.identity, detail.reason)
+    if (operation === "put" && detail.reason === "cookie") warnOfCookies(this.identity)
     if (this.#dialogue.isClosed || !this.#events.isHeard(operation)) return
     const subject = this.#subject(request, NO_OPTIONS, "the request of a wrapped handler", Date.now())
     this.#events.emit(operation, { ...subject, ...detail })

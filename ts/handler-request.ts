@@ -29,6 +29,28 @@ export function asGet(request: Request): Request {
   return method === "HEAD" ? derived(request, { headers, signal }) : request
 }
 
+/**
+ * The request without its cookies: the same object where it has none. A subclass may have read them
+ * when it was made, so it is made again by its own constructor where that takes a URL and an init.
+ */
+export function withoutCookies(request: Request): Request {
+  if (!request.headers.has("cookie")) return request
+  const headers = new Headers(request.headers)
+  headers.delete("cookie")
+  const { method, redirect, signal } = request
+  const init = { method, headers, signal, redirect, ...bodyOf(request) }
+  return remade(request, init) ?? new Request(request.url, init)
+}
+
+function remade(request: Request, init: RequestInit): Request | undefined {
+  try {
+    const made = new (request.constructor as typeof Request)(request.url, init)
+    return made.headers.has("cookie") || made.url !== request.url ? undefined : made
+  } catch {
+    return undefined
+  }
+}
+
 /** A method with a body is run for all only where a rule lists it. */
 function bodyOf({ method, body }: Request): RequestInit {
   return method === "GET" || body == null ? {} : ({ body, duplex: "half" } as RequestInit)

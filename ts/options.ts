@@ -1,6 +1,13 @@
 import type { CacheBypassOptions, ObservabilityConfig, ResolvedCacheRule } from "../index.js"
 import * as check from "./check.js"
 import { type BindingOptions, type BindingRule, type BindingTerms, patternError } from "./native.js"
+import {
+  bindingRequestOptions,
+  type Cookies,
+  REQUEST_OPTIONS,
+  type RequestDirectives,
+  readRequestOptions,
+} from "./request-options.js"
 import { readStorage, type Storage } from "./storage.js"
 
 /** What a declaration comes to, once checked. */
@@ -18,9 +25,11 @@ export interface Terms {
   readonly staleWhileRevalidateSeconds: number | undefined
   readonly vary: readonly string[]
   readonly tags: readonly string[]
+  readonly cookies: Cookies
+  readonly requestDirectives: RequestDirectives
 }
 
-const POLICY = ["ttlSeconds", "staleWhileRevalidateSeconds", "vary", "tags"]
+const POLICY = ["ttlSeconds", "staleWhileRevalidateSeconds", "vary", "tags", ...REQUEST_OPTIONS]
 const DECLARATION = ["name", "namespace", ...POLICY, "rules", "observability", "storage"]
 const RULE = ["name", "path", "methods", ...POLICY, "bypass"]
 
@@ -34,6 +43,8 @@ export function readDeclaration(given: unknown): Declaration {
     staleWhileRevalidateSeconds: undefined,
     vary: [],
     tags: [],
+    cookies: "pass",
+    requestDirectives: "honour",
   })
   const rules = check.optionalList(`${path}.rules`, fields.rules, (_, rule) => rule) ?? []
   return {
@@ -58,6 +69,7 @@ function readNamespace(path: string, value: unknown): string {
 function readTerms(path: string, fields: check.Fields, inherited: Terms): Terms {
   const vary = check.optionalList(`${path}.vary`, fields.vary, check.headerName)
   const tags = check.optionalList(`${path}.tags`, fields.tags, check.tag)
+  const request = readRequestOptions(path, fields)
   return {
     ttlSeconds: check.seconds(`${path}.ttlSeconds`, fields.ttlSeconds) ?? inherited.ttlSeconds,
     staleWhileRevalidateSeconds:
@@ -65,6 +77,8 @@ function readTerms(path: string, fields: check.Fields, inherited: Terms): Terms 
       inherited.staleWhileRevalidateSeconds,
     vary: Object.freeze(vary ?? inherited.vary),
     tags: Object.freeze([...new Set([...inherited.tags, ...(tags ?? [])])]),
+    cookies: request.cookies ?? inherited.cookies,
+    requestDirectives: request.requestDirectives ?? inherited.requestDirectives,
   }
 }
 
@@ -151,12 +165,16 @@ export function bindingOptions({ namespace, name, terms, rules, storage }: Decla
   }
 }
 
-function bindingTerms({ ttlSeconds, staleWhileRevalidateSeconds, vary, tags }: Terms): BindingTerms {
+function bindingTerms(terms: Terms): BindingTerms {
+  const { ttlSeconds, staleWhileRevalidateSeconds, vary, tags } = terms
+  const { ignoresCookies = false, ignoresDirectives = false } = bindingRequestOptions(terms)
   return {
     ttlSeconds,
     staleWhileRevalidateSeconds,
     vary: [...vary],
     tags: [...tags],
+    ignoresCookies,
+    ignoresDirectives,
   }
 }
 

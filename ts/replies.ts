@@ -92,7 +92,7 @@ export class Replies<Rest extends unknown[]> {
       run.decided = true
       return this.#passed(run, handled, binding.storedByHandler(run.number, head.status, head.text))
     }
-    const told = dialogue.toldForServe().with(["authorization", ...head.vary])
+    const told = dialogue.toldForServe().with(["authorization", "cookie", ...head.vary])
     const print = FAILURES.includes(head.status) ? fingerprintOf(run.request) : ""
     const reply = bindingReply(run, handled)
     const call = (request: string) => binding.respond(run.number, request, reply, Date.now())

@@ -2,7 +2,7 @@ import { ActiveRun, currentRun, endRun, insideRun } from "./active-runs.js"
 import { assertUnused, discard, takeReader } from "./body.js"
 import { failure, inWords } from "./errors.js"
 import type { EventDetail } from "./events.js"
-import { asGet, handlerRequest } from "./handler-request.js"
+import { asGet, handlerRequest, withoutCookies } from "./handler-request.js"
 import { readHead } from "./head.js"
 import type { HandlerRun } from "./misses.js"
 import { type Context, type Handled, Replies, type Run } from "./replies.js"
@@ -198,7 +198,8 @@ function reasonOf(thrown: unknown): string {
 /** What goes on when the client has gone, or is about what is stored, gets a request of its own. */
 function requestOf<Rest extends unknown[]>(run: Run<Rest>, facts: Run<Rest>["facts"]): Request {
   const isForAll = facts.leads || facts.etag !== undefined || facts.lastModified !== undefined
-  return isForAll ? handlerRequest(run.request, facts, run.controller.signal) : run.request
+  const request = facts.withoutCookies ? withoutCookies(run.request) : run.request
+  return isForAll ? handlerRequest(request, facts, run.controller.signal) : request
 }
 
 /** Rejects when the signal says so. What comes later is let go. */

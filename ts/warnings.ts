@@ -29,3 +29,18 @@ export function warnOfEnd(identity: string, warning: string): void {
   if (!faulty.delete(identity))
     process.emitWarning(`${identity} ${warning}`, { code: "LAYERON_STORAGE_FAILED" })
 }
+
+const warnedOfCookies = new Set<string>()
+
+/** Warns once of an instance that a response to a request with cookies is not stored, and tells what can be done about it. */
+export function warnOfCookies(identity: string): void {
+  if (warnedOfCookies.has(identity)) return
+  warnedOfCookies.add(identity)
+  process.emitWarning(
+    `${identity} has not stored the response to a request with cookies: a configured lifetime does not say whether responses ` +
+      'depend on cookies. Put "cookie" into vary if they do; name the cookies in the bypass of a rule if some responses do; ' +
+      'set cookies: "ignore" if none does, which removes the header before the handler runs; or have the response say that ' +
+      "it may be shared, by Cache-Control: public, s-maxage or max-age",
+    { code: "LAYERON_COOKIE" },
+  )
+}

@@ -9,6 +9,7 @@ import type { Misses } from "./misses.js"
 import * as native from "./native.js"
 import { responseOf } from "./outgoing.js"
 import { isRequest } from "./request.js"
+import { bindingRequestOptions } from "./request-options.js"
 import { StoredResponse } from "./response.js"
 import { Runs } from "./runs.js"
 import { Waits } from "./waits.js"
@@ -211,5 +212,12 @@ class Wrapper<Rest extends unknown[]> {
 
 function bindingWrapping(wrapping: Wrapping): native.BindingWrapping {
   const { vary, ttlSeconds, staleWhileRevalidateSeconds, staleIfErrorSeconds, refreshTimeoutMs } = wrapping
-  return { vary, ttlSeconds, staleWhileRevalidateSeconds, staleIfErrorSeconds, patience: refreshTimeoutMs }
+  return {
+    vary,
+    ttlSeconds,
+    staleWhileRevalidateSeconds,
+    staleIfErrorSeconds,
+    patience: refreshTimeoutMs,
+    ...bindingRequestOptions(wrapping),
+  }
 }

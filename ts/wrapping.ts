@@ -1,6 +1,7 @@
 import type { Contribution } from "./active-runs.js"
 import { type KeyArguments, readVary } from "./arguments.js"
 import * as check from "./check.js"
+import { REQUEST_OPTIONS, type RequestOptions, readRequestOptions } from "./request-options.js"
 
 type TagsFunction = (
   request: Request,
@@ -11,7 +12,7 @@ type StorePredicate = (request: Request, response: Response, ...rest: unknown[])
 type WaitUntil = (work: Promise<unknown>, request: Request, ...rest: unknown[]) => void
 
 /** Options of `wrap`, checked. */
-export interface Wrapping extends KeyArguments {
+export interface Wrapping extends KeyArguments, RequestOptions {
   readonly ttlSeconds: number | undefined
   readonly staleWhileRevalidateSeconds: number | undefined
   readonly staleIfErrorSeconds: number | undefined
@@ -30,6 +31,7 @@ const OPTIONS = [
   "shouldStore",
   "waitUntil",
   "refreshTimeoutMs",
+  ...REQUEST_OPTIONS,
 ]
 
 const REFRESH_TIMEOUT_MS = 30_000
@@ -39,6 +41,7 @@ export function readWrapping(path: string, given: unknown): Wrapping {
   const { refreshTimeoutMs = REFRESH_TIMEOUT_MS } = fields
   return {
     ...readVary(path, fields),
+    ...readRequestOptions(path, fields),
     ttlSeconds: check.seconds(`${path}.ttlSeconds`, fields.ttlSeconds),
     staleWhileRevalidateSeconds: check.seconds(
       `${path}.staleWhileRevalidateSeconds`,

@@ -36,6 +36,7 @@ fuzz_target!(|text: &str| {
     let exchange = Exchange {
         no_store: asked.no_store,
         authorized: request.value("authorization").is_some(),
+        cookies: request.value("cookie").is_some(),
         requested_at: NOW - delay,
         responded_at: NOW,
     };
@@ -43,6 +44,8 @@ fuzz_target!(|text: &str| {
     match decide(head, Overrides::default(), &terms, exchange) {
         Ok(decision) => {
             may_be_stored(head, exchange);
+            let is_configured = decision.cache_control.is_some();
+            assert!(!exchange.cookies || !is_configured || may_be_shared(response));
             if ttl.is_some() {
                 assert!(decision.cache_control.is_none() || decision.times.initial_age == 0);
             }
@@ -74,6 +77,13 @@ fn may_be_stored(head: ResponseHead<'_>, exchange: Exchange) {
     assert_ne!(governing.private, Scope::Whole);
     let is_allowed = governing.public || governing.must_revalidate || governing.s_maxage.is_some();
     assert!(!exchange.authorized || is_allowed);
+}
+
+/// Whether a response says something that may let it be stored although its request has cookies.
+fn may_be_shared(response: Fields<'_>) -> bool {
+    ["cache-control", "cdn-cache-control", "expires", "vary"]
+        .iter()
+        .any(|name| response.value(name).is_some())
 }
 
 fn is_reused(times: &Freshness, request: Fields<'_>, now: i64) {

@@ -39,6 +39,8 @@ export interface GatewayConfig {
    *   answer is said anew for each request, by {@link GatewayConfig.cors}.
    * - Not stored, and sent untouched: a 401, a response with `WWW-Authenticate`, and where there is no {@link GatewayConfig.cors} one
    *   that sets `Access-Control-*` itself.
+   * - Not stored under a rule's or an instance's `ttlSeconds`: the response to a request with cookies, unless it declares that it may be
+   *   shared or a rule has `cookies: "ignore"`.
    * - Not run through a cache: a route that is not public (see {@link GatewayConfig.defaultAuth}), or that has an option `use` which is not
    *   an empty array, since a stored response would get around what they ask for; and HEAD routes. HEAD of a GET route is cached.
    *

@@ -127,6 +127,10 @@ impl Cache {
         &self.instance
     }
 
+    pub(crate) fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
     /// The key of `request`, with `vary` in place of the configured selecting fields.
     ///
     /// # Errors

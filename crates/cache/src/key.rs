@@ -9,8 +9,8 @@ use std::cell::OnceCell;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest as _, Sha256};
 
-use crate::field::lines::{Fields, Untold};
-use crate::field::{Names, normal};
+use crate::field::lines::{Fields, Told, Untold};
+use crate::field::{FieldIndex, Names, normal};
 
 /// What `encodeURIComponent` leaves as it is, so that keys read the same on both sides.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
@@ -64,6 +64,12 @@ pub struct Selecting {
 }
 
 impl Selecting {
+    /// The fields `names` of a response's `Vary`, without those that the key of the request with `fields` has already. A field of
+    /// the key that the request lacks has no part in its text, so it has to be told apart here.
+    pub fn beside(in_key: &Names, fields: Fields<'_>, names: &Names, loosely: bool) -> Self {
+        Self { names: names.without(&in_key.those(|name| fields.value(name).is_some())), loosely }
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.names.is_empty()
@@ -131,13 +137,25 @@ impl Key {
     /// # Errors
     /// [`Untold`] where `fields` does not speak of a field in `vary`.
     pub fn variant(&self, vary: &Selecting, fields: Fields<'_>) -> Result<Digest, Untold> {
+        self.variant_in(vary, &FieldIndex::new(fields))
+    }
+
+    /// The same for a request whose fields are looked up for several variants.
+    ///
+    /// # Errors
+    /// As for [`variant`](Self::variant).
+    pub fn variant_in(&self, vary: &Selecting, fields: &FieldIndex<'_>) -> Result<Digest, Untold> {
         if vary.is_empty() {
             return Ok(self.digest());
         }
         let mut hash = Sha256::new_with_prefix(self.digest().0);
         for name in vary.names.iter() {
             hash.update(name);
-            if let Some(value) = selecting(name, &vary.names, fields)? {
+            let told = fields.told(name);
+            if told == Told::Untold {
+                return Err(Untold(vary.names.clone()));
+            }
+            if let Some(value) = told.value() {
                 let value = if vary.loosely { normal(name, value) } else { value.into() };
                 hash.update("=");
                 utf8_percent_encode(&value, ENCODED).for_each(|piece| hash.update(piece));

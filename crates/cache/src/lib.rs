@@ -2,10 +2,11 @@
 //!
 //! Time is passed in, in milliseconds since 1970, and read once per operation by the caller. Modules import only
 //! from those named before them: `sync` and `field`, then `key`, `pattern`, `rule` and `policy`, then `index`, `flight` and
-//! `stats`, then `store`, `disk` and `tiers`, then `instance`, `cache`, `inspect`, `put` and `explain`, then `reader`, `wait`, `serve`, `fill`, `failing`, `respond` and `freshen`.
+//! `stats`, then `store`, `disk` and `tiers`, then `instance`, `cache`, `inspect`, `put` and `explain`, then `reader`, `wait`, `serve`, `cookies`, `fill`, `failing`, `respond` and `freshen`.
 
 mod bounded;
 mod cache;
+mod cookies;
 #[cfg(test)]
 mod differential;
 mod disk;
@@ -44,7 +45,7 @@ pub use flight::{Failure, Fingerprint, Part, Read, Waiter, Wake};
 pub use inspect::Inspection;
 pub use instance::{StorageConflict, flush_all};
 pub use pattern::BadPattern;
-pub use policy::{Answer, Freshness, Overrides, Refused, Rejected, ResponseHead, State};
+pub use policy::{Answer, Freshness, Overrides, Refused, Rejected, RequestOptions, ResponseHead, State};
 pub use put::{Draft, Drafted, PutError, PutOptions, Since};
 pub use reader::Reader;
 pub use respond::{Passed, Reply, Responded};

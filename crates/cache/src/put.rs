@@ -185,9 +185,7 @@ pub(crate) fn entry(
     lines: &[(&str, Option<&str>)],
     [given, configured]: [&[String]; 2],
 ) -> Result<Entry, Untold> {
-    // A configured field that the request lacks has no part in the key, so it has to be told apart here.
-    let names = storable.vary.without(&in_key.those(|name| fields.value(name).is_some()));
-    let vary = Selecting { names, loosely };
+    let vary = Selecting::beside(in_key, fields, &storable.vary, loosely);
     Ok(Entry {
         digest: key.digest(),
         variant: key.variant(&vary, fields)?,

@@ -1,11 +1,16 @@
 //! The story of what a wrapped handler answers: whether it is stored, and who else gets it (RFC 9111, section 3).
 
 use crate::cache::{Cache, Keyed, Request, Wanted};
+use crate::cookies::cookieless;
 use crate::failing::is_failure;
-use crate::field::{CacheStatus, Handled, RequestControl, canonical, http_date};
+use crate::field::lines::Fields;
+use crate::field::{CacheStatus, Handled, canonical, http_date};
 use crate::fill::Fill;
 use crate::instance::Instance;
-use crate::policy::{Answer, Exchange, Forwarded, Overrides, Refused, ResponseHead, decide};
+use crate::key::Key;
+use crate::policy::{
+    Answer, Forwarded, Overrides, Refused, RequestOptions, RequestPolicy, ResponseHead, decide, may_update,
+};
 use crate::put::{entry, written};
 use crate::serve::{Run, Wrapping, as_get, is_safe};
 use crate::stats::add;
@@ -67,6 +72,15 @@ impl Cache {
     /// # Errors
     /// [`Wanted`] where the request does not tell enough. Nothing has happened then.
     pub fn respond(&self, run: &mut Run, reply: &Reply<'_>) -> Result<Responded, Wanted> {
+        if run.without_cookies && reply.request.fields.value("cookie").is_some() {
+            let block = cookieless(reply.request.fields);
+            let request = Request { fields: Fields::new(&block), ..reply.request };
+            return self.respond_to(run, &Reply { request, ..reply.clone() });
+        }
+        self.respond_to(run, reply)
+    }
+
+    fn respond_to(&self, run: &mut Run, reply: &Reply<'_>) -> Result<Responded, Wanted> {
         let status = reply.head.status;
         if run.is_uncached() {
             let changed = self.heed_unsafe(run, reply, status)?;
@@ -95,7 +109,7 @@ impl Cache {
             Passed::Only | Passed::Failed | Passed::Changed => None,
         };
         let handled = forwarded(why, reply.head.status, false);
-        let status = self.cache_status(handled, None, refused.map(Refused::name));
+        let status = self.cache_status(handled, None, refused.map(Refused::name).or(why.detail()));
         Responded::Pass(outgoing(reply.head, None, &status), passed)
     }
 
@@ -106,18 +120,24 @@ impl Cache {
     fn fill(&self, run: &mut Run, reply: &Reply<'_>) -> Result<Responded, Wanted> {
         let &Reply { request, wrapping, at: now, .. } = reply;
         let Keyed { key, vary, applied, .. } = self.keyed(as_get(request), wrapping.vary.as_ref())?;
-        let exchange = Exchange {
-            no_store: RequestControl::of(request.fields)?.no_store,
-            authorized: !vary.contains("authorization") && request.fields.known("authorization")?.is_some(),
-            requested_at: run.began_at,
-            responded_at: now,
-        };
         if !reply.may_store {
-            return Ok(self.turn_away(run, reply, Refused::ShouldStore));
+            return Ok(self.turn_away(run, &key, reply, Refused::ShouldStore));
         }
+        // A wrapped handler inside of the run may have set a lifetime.
+        let has_ttl = wrapping.request.has_ttl || reply.overrides.ttl.is_some();
+        let options = RequestOptions { has_ttl, ..wrapping.request };
+        let policy = RequestPolicy::new(options, applied.terms, vary);
+        let exchange = policy.exchange(request.fields, run.began_at, now)?;
         let decision = match decide(reply.head, reply.overrides, applied.terms, exchange) {
             Ok(decision) => decision,
-            Err(reason) => return Ok(self.turn_away(run, reply, reason)),
+            Err(reason) => {
+                let ResponseHead { status, fields, .. } = reply.head;
+                if !may_update(fields, (status, fields), reply.overrides, applied.terms, exchange) {
+                    // What one client gets says nothing of what is stored for everybody.
+                    run.selected = None;
+                }
+                return Ok(self.turn_away(run, &key, reply, reason));
+            }
         };
         let date = reply.head.fields.value("date").is_none().then(|| http_date(now));
         let lines = [("cache-control", decision.cache_control.as_deref()), ("date", date.as_deref())];
@@ -126,7 +146,7 @@ impl Cache {
         let entry = entry(&key, vary, request.fields, response, decision.times, &lines, tags)?;
         let room = self.instance().store.room(&entry);
         if reply.length.is_some_and(|length| length > room) {
-            return Ok(self.turn_away(run, reply, Refused::TooLarge));
+            return Ok(self.turn_away(run, &key, reply, Refused::TooLarge));
         }
         let head_alone = entry.head.clone();
         let known = Answer::under_way(head_alone.clone(), entry.times, request.fields, now)?;
@@ -146,14 +166,17 @@ impl Cache {
     /// What is not stored goes to its own client, and whoever waits for it runs the handler. An
     /// error of the server says nothing of the next response, so later requests wait for one
     /// another as ever; after any other response they do not for a while.
-    fn turn_away(&self, run: &mut Run, reply: &Reply<'_>, reason: Refused) -> Responded {
+    fn turn_away(&self, run: &mut Run, key: &Key, reply: &Reply<'_>, reason: Refused) -> Responded {
         self.refuse(reason);
         let status = reply.head.status;
         if let Some(Selected { held, .. }) = run.selected.take_if(|_| supersedes(status, reason)) {
             self.instance().store.retire(&held);
         }
-        if let Some(lead) = run.lead.take() {
-            if status >= 500 { lead.release() } else { lead.alone(reply.at) }
+        match run.lead.take() {
+            Some(lead) if reason == Refused::Cookie => self.leave_for_cookies(lead, key, reply.at),
+            Some(lead) if status >= 500 => lead.release(),
+            Some(lead) => lead.alone(reply.at),
+            None => {}
         }
         let is_failure = is_failure(status) && reason == Refused::NoFreshness;
         let passed = if is_failure { Passed::Only } else { Passed::Refused(reason) };
@@ -206,11 +229,15 @@ pub(crate) fn forwarded(why: Forwarded, status: u16, stored: bool) -> Handled {
 /// and not about who asks or about the moment.
 fn supersedes(status: u16, reason: Refused) -> bool {
     let is_lasting = matches!(status, 200..=399 | 404 | 410) && status != 304;
-    is_lasting
-        && !matches!(
-            reason,
-            Refused::RequestNoStore | Refused::Authorization | Refused::PartialContent | Refused::ShouldStore
-        )
+    let is_about_client = matches!(
+        reason,
+        Refused::RequestNoStore
+            | Refused::Authorization
+            | Refused::Cookie
+            | Refused::PartialContent
+            | Refused::ShouldStore
+    );
+    is_lasting && !is_about_client
 }
 
 /// The head of a response on its way to the client that it was made for.

@@ -15,6 +15,10 @@ pub struct Terms {
     pub vary: Names,
     /// Tags of every response stored under these terms.
     pub tags: Vec<String>,
+    /// Whether wrapped handlers get no cookies.
+    pub ignores_cookies: bool,
+    /// Whether directives of requests to wrapped handlers do not count, but for `only-if-cached`.
+    pub ignores_directives: bool,
 }
 
 /// Names whose presence in a request makes it skip the cache.
@@ -63,6 +67,7 @@ impl Rule {
 pub struct Policy {
     terms: Terms,
     rules: Vec<Rule>,
+    may_ignore_cookies: bool,
 }
 
 /// What a policy says of one request.
@@ -72,6 +77,8 @@ pub struct Applied<'a> {
     pub terms: &'a Terms,
     /// The position of the rule that applies, if one does.
     pub rule: Option<usize>,
+    /// Whether a rule covers the request, or there are no rules.
+    pub covered: bool,
     /// Whether responses to the method are stored at all: GET and HEAD, and what a rule that applies lists.
     pub admitted: bool,
     /// Why the request skips the cache, if it does.
@@ -92,7 +99,13 @@ pub enum BypassCause<'a> {
 impl Policy {
     /// A policy of `terms` and, before them, `rules`.
     pub fn new(terms: Terms, rules: Vec<Rule>) -> Self {
-        Self { terms, rules }
+        let may_ignore_cookies = terms.ignores_cookies || rules.iter().any(|rule| rule.terms.ignores_cookies);
+        Self { terms, rules, may_ignore_cookies }
+    }
+
+    /// Whether any of its terms ignores cookies.
+    pub fn may_ignore_cookies(&self) -> bool {
+        self.may_ignore_cookies
     }
 
     /// Finds what applies to a request for the canonical `url`.
@@ -100,9 +113,15 @@ impl Policy {
         match self.covering(method, url) {
             Some((at, rule)) => {
                 let bypass = rule.bypass.cause(url, fields);
-                Applied { terms: &rule.terms, rule: Some(at), admitted: true, bypass }
+                Applied { terms: &rule.terms, rule: Some(at), covered: true, admitted: true, bypass }
             }
-            None => Applied { terms: &self.terms, rule: None, admitted: is_read(method), bypass: None },
+            None => Applied {
+                terms: &self.terms,
+                rule: None,
+                covered: self.rules.is_empty(),
+                admitted: is_read(method),
+                bypass: None,
+            },
         }
     }
 

@@ -4,12 +4,14 @@
 use std::sync::Arc;
 
 use crate::cache::{Cache, Keyed, Request, Wanted};
+use crate::field::Names;
 use crate::field::lines::{Fields, Untold};
-use crate::field::{Names, RequestControl};
 use crate::flight::{Boarder, Boarding, Failure, Flight, Lead, Stage, Waiter};
 use crate::instance::Instance;
 use crate::key::Key;
-use crate::policy::{Answer, Forwarded, Freshness, Reuse, State, Stored, reuse};
+use crate::policy::{
+    Answer, Forwarded, Freshness, RequestOptions, RequestPolicy, Reuse, State, Stored, reuse,
+};
 use crate::stats::{add, count};
 use crate::store::{Selected, Selection};
 use crate::wait::{Ticket, WhenFailed};
@@ -21,6 +23,8 @@ pub struct Wrapping {
     pub vary: Option<Names>,
     /// How long a run is waited for, in milliseconds, before it may be taken for hung.
     pub patience: i64,
+    /// How requests are treated.
+    pub request: RequestOptions,
 }
 
 /// What a request has been through before it is decided on.
@@ -56,6 +60,8 @@ pub enum Served {
 
 /// A run of the handler, from the moment on which it is decided.
 #[derive(Debug)]
+// Independent facts of one request.
+#[allow(clippy::struct_excessive_bools)]
 pub struct Run {
     pub(crate) why: Forwarded,
     /// Where the sequence of purges stood then.
@@ -71,6 +77,8 @@ pub struct Run {
     pub(crate) is_get: bool,
     /// Whether nobody waits for its response, because the stale one has been served.
     pub(crate) background: bool,
+    /// Whether the handler gets the request without its cookies.
+    pub(crate) without_cookies: bool,
 }
 
 /// On what terms a request takes part in the run of another.
@@ -120,6 +128,7 @@ impl Run {
             is_head: false,
             is_get: false,
             background: false,
+            without_cookies: false,
         }
     }
 
@@ -144,9 +153,19 @@ impl Run {
         self.lead.as_ref().is_none_or(|lead| lead.abandon(leader))
     }
 
+    /// What that word leaves out, if anything.
+    pub fn detail(&self) -> Option<&'static str> {
+        self.why.detail()
+    }
+
+    /// Whether the handler gets the request without its cookies.
+    pub fn is_without_cookies(&self) -> bool {
+        self.without_cookies
+    }
+
     /// Whether nothing of it can be stored.
     pub fn is_uncached(&self) -> bool {
-        matches!(self.why, Forwarded::Bypass | Forwarded::Method)
+        matches!(self.why, Forwarded::Bypass | Forwarded::Uncovered | Forwarded::Method)
     }
 
     /// The validators of the stored response, for `If-None-Match` and `If-Modified-Since` (section 4.3.1).
@@ -183,6 +202,9 @@ impl Cache {
         let is_first = attempt == Attempt::First;
         let is_head = request.method.eq_ignore_ascii_case("HEAD");
         let is_get = request.method.eq_ignore_ascii_case("GET");
+        let cookieless = self.without_cookies(as_get(request), wrapping);
+        let fields = cookieless.as_deref().map_or(request.fields, Fields::new);
+        let request = Request { fields, ..request };
         let Keyed { key, vary, applied, .. } = self.keyed(as_get(request), wrapping.vary.as_ref())?;
         let Instance { store, counters, .. } = self.instance();
         if applied.bypass.is_some() {
@@ -192,9 +214,13 @@ impl Cache {
         if !applied.admitted {
             return Ok(Served::Run(Box::new(Run::uncached(Forwarded::Method))));
         }
-        let (fields, asked) = (request.fields, RequestControl::of(request.fields)?);
-        let is_for_one =
-            || Ok::<_, Untold>(!vary.contains("authorization") && fields.known("authorization")?.is_some());
+        if !applied.covered && !wrapping.request.has_ttl {
+            count(&counters.bypasses);
+            return Ok(Served::Run(Box::new(Run::uncached(Forwarded::Uncovered))));
+        }
+        let policy = RequestPolicy::new(wrapping.request, applied.terms, vary);
+        let asked = policy.control(fields)?;
+        let is_for_one = || policy.is_authorized(fields);
         // Nobody is elected whose run can bring nothing that is stored.
         let judge = |times: &_| match reuse(times, asked, now) {
             Reuse::ServeAndRefresh if asked.no_store || is_for_one()? => Ok(Reuse::Serve),
@@ -208,17 +234,24 @@ impl Cache {
         }
         let why = match &selected {
             Some(Selected { reuse: Reuse::Validate(why), .. }) => *why,
-            Some(served) => return self.answer(&key, served, since, request, is_first, now),
+            Some(served) => {
+                let served = self.answer(&key, served, since, request, is_first, now)?;
+                return Ok(served.refreshing_under(policy));
+            }
             None if varies => Forwarded::VaryMiss,
             None => Forwarded::UriMiss,
         };
-        let run = Run { why, since, began_at: now, lead: None, selected, is_head, is_get, background: false };
+        let without_cookies = policy.ignores_cookies();
+        let (lead, background) = (None, false);
+        let run =
+            Run { why, since, began_at: now, lead, selected, is_head, is_get, background, without_cookies };
         let served = if asked.only_if_cached {
             Served::Unavailable
         } else if is_head
             || asked.no_store
             || attempt == Attempt::Alone
             || (run.selected.is_none() && is_about_part(fields)?)
+            || self.passes_for_cookies(&key, policy, fields, now)?
         {
             Served::Run(Box::new(run))
         } else {
@@ -263,7 +296,10 @@ impl Cache {
         let (why, selected) = (Forwarded::Stale, Some(selected.clone()));
         // A HEAD refreshes the whole.
         let is_get = as_get(request).method.eq_ignore_ascii_case("GET");
-        let run = Run { why, since, began_at: now, lead, selected, is_head: false, is_get, background: true };
+        let (background, without_cookies) = (true, false);
+        let is_head = false;
+        let run =
+            Run { why, since, began_at: now, lead, selected, is_head, is_get, background, without_cookies };
         Ok(Served::Answer(answer, state, Some(Box::new(run))))
     }
 

@@ -79,6 +79,9 @@ impl Cache {
         now: i64,
     ) -> Result<Arrival, Wanted> {
         let Ticket { wait, since, why, selected, when_failed } = ticket;
+        let cookieless = self.without_cookies(request, wrapping);
+        let fields = cookieless.as_deref().map_or(request.fields, Fields::new);
+        let request = Request { fields, ..request };
         match wait.stage(waiter) {
             Stage::Running => Ok(Arrival::Pending),
             Stage::Over => Ok(Arrival::Again(Attempt::Again)),

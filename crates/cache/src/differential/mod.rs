@@ -215,6 +215,7 @@ fn ours(exchange: &Exchange) -> Ours {
     let asked = |fields| RequestControl::of(fields).expect("a request tells enough");
     let course = policy::Exchange {
         no_store: asked(request).no_store,
+        cookies: false,
         authorized: request.value("authorization").is_some(),
         requested_at: NOW - exchange.delay * 1000,
         responded_at: NOW,
@@ -253,6 +254,7 @@ fn validators(
         lead: None,
         selected: Some(selected),
         background: false,
+        without_cookies: false,
     };
     let (tag, date) = run.validators();
     (tag.map(ToOwned::to_owned), date.map(ToOwned::to_owned))

@@ -8,6 +8,7 @@ use super::common::Common;
 use super::loads::Loads;
 use super::queue::{Queue, Work};
 use super::reads;
+use crate::policy::State;
 
 /// What the thread has.
 pub(super) struct Reader {
@@ -55,7 +56,7 @@ impl Reader {
             }
             self.common.count_damaged(damaged);
             let memory = &self.common.memory;
-            let live = found.into_iter().filter(|kept| kept.deadline() > now);
+            let live = found.into_iter().filter(|kept| kept.times.state(now) != State::Expired);
             let restored = live.map(|kept| {
                 let (entry, stored) = kept.into_entry();
                 u64::from(memory.restore(entry, stored, since, now))

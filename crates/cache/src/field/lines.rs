@@ -77,6 +77,14 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// What each line says, with the name of its field, in order.
+    pub(super) fn lines(self) -> impl Iterator<Item = (&'a str, Told<'a>)> {
+        self.0.lines().map(|line| match line.split_once(':') {
+            Some((name, value)) => (name, Told::Value(trim(value))),
+            None => (line, Told::Absent),
+        })
+    }
+
     /// Every field that has a value, in order, repeated lines apart.
     pub fn iter(self) -> impl Iterator<Item = (&'a str, &'a str)> {
         self.0.lines().filter_map(|line| line.split_once(':')).map(|(name, value)| (name, trim(value)))

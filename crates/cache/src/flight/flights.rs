@@ -133,6 +133,17 @@ impl Flights {
         self.0.lock().remembered.remove(&key);
     }
 
+    /// Remembers that the response to a request for `key` was for that request alone.
+    pub(crate) fn remember_alone(&self, key: Digest, now: i64) {
+        self.0.lock().remember_alone(key, now);
+    }
+
+    /// Whether that is remembered.
+    pub(crate) fn is_alone(&self, key: Digest, now: i64) -> bool {
+        let table = self.0.lock();
+        matches!(table.remembered.get(&key), Some(Remembered::Alone { at }) if is_within(*at, ALONE_MS, now))
+    }
+
     fn leave(&self, key: Digest, flight: &Arc<Flight>, remembered: impl FnOnce(&mut Table)) {
         let mut table = self.0.lock();
         remembered(&mut table);

@@ -15,4 +15,4 @@ pub(crate) use deadlines::{Deadlines, Expiring};
 pub(crate) use ordered::{Keyed, Ordered};
 pub(crate) use table::Table;
 pub(crate) use tags::{Link, MOST_TAGS, Tagged, Tags};
-pub(crate) use variants::Variants;
+pub(crate) use variants::{MAX_SETS, Variants};

@@ -7,6 +7,10 @@ use crate::field::lines::Fields;
 use crate::field::{date_seconds, delta_seconds, members};
 use crate::rule::Terms;
 
+/// The largest difference, in milliseconds, by which an entry may be newer than the clock and still count as new. Clocks are
+/// corrected in small steps; a larger difference means that the clock was ahead when the response was stored.
+const MAX_CLOCK_STEP_MS: i64 = 5_000;
+
 /// Freshness lifetime where nobody says anything.
 const DEFAULT_TTL_SECONDS: u32 = 60;
 
@@ -96,9 +100,24 @@ impl Freshness {
         (times, own.is_none().then(|| written(ttl, window)))
     }
 
-    /// Age at `now`; a clock that steps back makes nothing younger than it was when put.
+    /// Age at `now`, in milliseconds. A clock that steps back makes nothing younger than it was when put. The true age of
+    /// an entry [from the future](Self::is_from_future) is unknown: it counts as stale from now on.
     pub fn age(&self, now: i64) -> i64 {
+        if self.is_from_future(now) {
+            return self.initial_age.max(self.lifetime);
+        }
         self.initial_age + (now - self.stored_at).max(0)
+    }
+
+    /// Whether the entry was stored more than 5 s after `now`, by a clock that was ahead and has been corrected since.
+    pub fn is_from_future(&self, now: i64) -> bool {
+        self.stored_at.saturating_sub(now) > MAX_CLOCK_STEP_MS
+    }
+
+    /// The same times counted from `now` on, for an entry [from the future](Self::is_from_future).
+    #[must_use]
+    pub fn restarted(self, now: i64) -> Self {
+        Self { stored_at: now, initial_age: self.age(now), ..self }
     }
 
     /// How the entry stands at `now`.
@@ -118,7 +137,8 @@ impl Freshness {
     /// The same times with the freshness lifetime ended at `now`; the stale window goes on from where it is.
     #[must_use]
     pub fn stale_from(self, now: i64) -> Self {
-        Self { lifetime: self.lifetime.min(self.age(now)), ..self }
+        let times = if self.is_from_future(now) { self.restarted(now) } else { self };
+        Self { lifetime: times.lifetime.min(times.age(now)), ..times }
     }
 
     /// The first moment at which the entry is expired, by a clock that does not step back.
@@ -160,7 +180,12 @@ pub(super) fn expires(fields: Fields<'_>, now: i64) -> Option<u32> {
 /// `Age` (section 5.1) of a response that came through another cache; of several the first, and more than can be told is
 /// as much as can be.
 pub(super) fn own_age(fields: Fields<'_>) -> u32 {
-    fields.value("age").and_then(|age| members(age).next()).and_then(delta_seconds).unwrap_or(0)
+    told_age(fields).unwrap_or(0)
+}
+
+/// The same; `None` where the response has no valid `Age`.
+pub(super) fn told_age(fields: Fields<'_>) -> Option<u32> {
+    fields.value("age").and_then(|age| members(age).next()).and_then(delta_seconds)
 }
 
 #[cfg(test)]
@@ -253,8 +278,8 @@ mod tests {
             stale_window: 1,
             ..Freshness::default()
         };
-        assert_eq!(times.state(NOW - 99_999), State::Fresh);
-        assert_eq!(times.age(NOW - 99_999), 0);
+        assert_eq!(times.state(NOW - 5_000), State::Fresh);
+        assert_eq!(times.age(NOW - 5_000), 0);
         assert_eq!(times.state(NOW + 999), State::Fresh);
         assert_eq!(times.state(NOW + 1000), State::Stale);
         assert_eq!(times.state(NOW + 1999), State::Stale);

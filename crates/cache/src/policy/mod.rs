@@ -4,6 +4,7 @@ mod answer;
 mod condition;
 mod freshness;
 mod refused;
+mod request;
 mod reuse;
 #[cfg(test)]
 mod rows;
@@ -14,8 +15,9 @@ mod stored;
 pub use answer::Answer;
 pub use freshness::{Freshness, Overrides, State};
 pub use refused::{Refused, Rejected};
+pub use request::{RequestOptions, RequestPolicy};
 pub use reuse::{Forwarded, Reuse, reuse};
-pub use shared::{Decision, Exchange, decide, is_shareable};
+pub use shared::{Decision, Exchange, decide, is_dated, is_shareable, may_update};
 pub use storable::{Storable, storable};
 pub use stored::{Label, Parts, Stored};
 

@@ -21,7 +21,8 @@ pub enum Refused {
     Expired,
     /// A `Cache-Tag` that cannot be a tag.
     CacheTag,
-    /// A `Vary` that cannot be honoured: something in it is no field name, as `*`, or it is longer than 4 KiB.
+    /// A `Vary` that cannot be honoured: something in it is no field name, as `*`, or it is longer than 4 KiB or
+    /// has more than 128 names.
     Vary,
     /// Body, header fields, key and tags exceed the bound for one entry, or the entry exceeds the store's.
     TooLarge,
@@ -39,11 +40,13 @@ pub enum Refused {
     InFlight,
     /// A response that was made later is stored already.
     Superseded,
+    /// The request has cookies, the lifetime is a configured one, and the response does not say that it may be shared.
+    Cookie,
 }
 
 impl Refused {
     /// Every reason, in the order of their numbers.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::NoStore,
         Self::NoCache,
         Self::Private,
@@ -61,6 +64,7 @@ impl Refused {
         Self::ShouldStore,
         Self::InFlight,
         Self::Superseded,
+        Self::Cookie,
     ];
 
     /// The reason's name in counts and events.
@@ -83,6 +87,7 @@ impl Refused {
             Self::ShouldStore => "should-store",
             Self::InFlight => "in-flight",
             Self::Superseded => "superseded",
+            Self::Cookie => "cookie",
         }
     }
 }

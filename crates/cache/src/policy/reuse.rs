@@ -8,6 +8,8 @@ use crate::field::RequestControl;
 pub enum Forwarded {
     /// A rule makes the request skip the cache.
     Bypass,
+    /// The instance has rules, and none covers the request.
+    Uncovered,
     /// Responses to the method are not stored.
     Method,
     /// Nothing is stored for the key.
@@ -24,13 +26,18 @@ impl Forwarded {
     /// Its word in `Cache-Status`.
     pub fn word(self) -> &'static str {
         match self {
-            Self::Bypass => "bypass",
+            Self::Bypass | Self::Uncovered => "bypass",
             Self::Method => "method",
             Self::UriMiss => "uri-miss",
             Self::VaryMiss => "vary-miss",
             Self::Stale => "stale",
             Self::Request => "request",
         }
+    }
+
+    /// What its word leaves out, for `detail` in `Cache-Status`.
+    pub fn detail(self) -> Option<&'static str> {
+        (self == Self::Uncovered).then_some("no-rule")
     }
 }
 

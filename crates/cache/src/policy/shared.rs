@@ -1,11 +1,11 @@
 //! What a shared cache between a client and a handler does with a response (RFC 9111, sections 3 and 4.2): whether it stores
 //! it, and for how long.
 
-use super::freshness::{expires, own_age, written};
+use super::freshness::{expires, own_age, told_age, written};
 use super::storable::keepable;
 use super::{Directives, Freshness, Overrides, Refused, ResponseHead, State, Storable};
 use crate::field::lines::Fields;
-use crate::field::{CacheControl, Scope, date_seconds};
+use crate::field::{CacheControl, Scope, date_seconds, field_names};
 use crate::rule::Terms;
 
 /// How long a response with a validator is kept behind its freshness lifetime: a handler that is asked then
@@ -28,6 +28,8 @@ pub struct Exchange {
     pub no_store: bool,
     /// The request has `Authorization`, which is not in the key.
     pub authorized: bool,
+    /// The request has cookies, which are not in the key and which the handler has got, under a configured lifetime.
+    pub cookies: bool,
     /// When the handler was asked.
     pub requested_at: i64,
     /// When its response came.
@@ -57,13 +59,14 @@ pub fn decide(
 ) -> Result<Decision, Refused> {
     let configured = overrides.ttl.or(terms.ttl).filter(|_| is_configurable(head.status));
     let (governing, targeted) = governing(head.fields);
-    let permitted = permits(&governing, head, configured, exchange);
+    let permitted = permits(&governing, head, configured, exchange)
+        .and_then(|()| permits_cookies(&governing, targeted, head.fields, configured, exchange));
     let storable = keepable(head, Directives::of(head.fields), permitted)?;
     let lifetime = match configured {
         Some(seconds) => seconds,
         None => own_lifetime(&governing, targeted, head, exchange).ok_or(Refused::NoFreshness)?,
     };
-    let windows = Windows::of(overrides, terms, &governing, configured.is_some());
+    let windows = Windows::of(overrides, terms, &governing, configured.is_some(), head.status);
     let mut times = Freshness {
         stored_at: exchange.responded_at,
         initial_age: if configured.is_some() { 0 } else { corrected_age(head.fields, exchange) },
@@ -117,6 +120,61 @@ fn permits(
     }
 }
 
+/// A configured lifetime is no statement about cookies: what answers a request with cookies is stored if the response itself
+/// says that it may be shared, or by which cookies it varies (section 4.1).
+fn permits_cookies(
+    governing: &CacheControl,
+    targeted: bool,
+    fields: Fields<'_>,
+    configured: Option<u32>,
+    exchange: Exchange,
+) -> Result<(), Refused> {
+    let varies = || field_names(fields.value("vary").unwrap_or_default()).contains("cookie");
+    if exchange.cookies
+        && configured.is_some()
+        && !declares_sharing(governing, targeted, fields, exchange)
+        && !varies()
+    {
+        return Err(Refused::Cookie);
+    }
+    Ok(())
+}
+
+/// Whether a response says itself that it may be shared: `public`, or a freshness lifetime of its own, but not a guessed one
+/// and not one of 0 s.
+fn declares_sharing(
+    governing: &CacheControl,
+    targeted: bool,
+    fields: Fields<'_>,
+    exchange: Exchange,
+) -> bool {
+    let expires = || if targeted { None } else { expires(fields, exchange.responded_at) };
+    governing.public || governing.lifetime().or_else(expires).is_some_and(|seconds| seconds > 0)
+}
+
+/// Whether a response of the fields `new` that is not stored itself - a 304, the response to a HEAD, or one that is refused - may
+/// update or remove a stored response of `status` and the fields `stored` (section 4.3.4). One that answers credentials or cookies
+/// has to say that it is for everybody. One without `Cache-Control` means that of the stored response, unless the configuration
+/// has written it.
+pub fn may_update(
+    new: Fields<'_>,
+    (status, stored): (u16, Fields<'_>),
+    overrides: Overrides,
+    terms: &Terms,
+    exchange: Exchange,
+) -> bool {
+    let configured = overrides.ttl.or(terms.ttl).filter(|_| is_configurable(status));
+    let is_silent = ["cache-control", "cdn-cache-control"].iter().all(|name| new.value(name).is_none());
+    let fields = if is_silent && configured.is_none() { stored } else { new };
+    let (governing, targeted) = governing(fields);
+    let is_for_client = governing.no_store || governing.private == Scope::Whole;
+    if is_for_client && (exchange.authorized || exchange.cookies) {
+        return false;
+    }
+    (!exchange.authorized || allows_authorized(&governing))
+        && permits_cookies(&governing, targeted, fields, configured, exchange).is_ok()
+}
+
 /// Statuses that answer the conditions or the range of one request (RFC 9110, sections 15.5.13 and 15.5.17).
 fn is_about_request(status: u16) -> bool {
     matches!(status, 412 | 416)
@@ -140,10 +198,10 @@ fn is_heuristic(status: u16) -> bool {
     matches!(status, 200 | 203 | 204 | 300 | 301 | 308 | 404 | 405 | 410 | 414 | 501)
 }
 
-/// Statuses for which a configured lifetime is meant: no errors of the moment, which only the response itself can declare
-/// to last.
+/// Whether a configured lifetime applies to a status. An error that one request causes, such as 405, 414 or 501, is stored
+/// only if the response itself declares or allows a lifetime.
 fn is_configurable(status: u16) -> bool {
-    is_heuristic(status) || matches!(status, 302 | 303 | 307)
+    matches!(status, 200 | 203 | 204 | 300 | 301 | 302 | 303 | 307 | 308 | 404 | 410)
 }
 
 /// Section 4.2.1, in seconds. What is to be validated each time is never fresh, but may be stored where it might be fresh.
@@ -168,8 +226,18 @@ fn heuristic_lifetime(fields: Fields<'_>, now: i64) -> Option<u32> {
     Some(((date - modified) / HEURISTIC_SHARE).clamp(0, MOST_HEURISTIC_SECONDS) as u32)
 }
 
-/// Section 4.2.3, in milliseconds. The clock of `Date` is in whole seconds, and so is its difference to ours.
+/// Whether a response says how old it is or when it was generated. One that says neither is generated when its head is
+/// available.
+pub fn is_dated(fields: Fields<'_>) -> bool {
+    fields.value("date").and_then(date_seconds).is_some() || told_age(fields).is_some()
+}
+
+/// Section 4.2.3, in milliseconds. The clock of `Date` is in whole seconds, and so is its difference to ours. The time that
+/// the handler took does not count against a response that the handler generates then and there.
 fn corrected_age(fields: Fields<'_>, Exchange { requested_at, responded_at, .. }: Exchange) -> i64 {
+    if !is_dated(fields) {
+        return 0;
+    }
     let date = fields.value("date").and_then(date_seconds);
     let apparent = date.map_or(0, |date| (responded_at.div_euclid(1000) - date).max(0) * 1000);
     let delay = (responded_at - requested_at).max(0);
@@ -196,15 +264,33 @@ struct Windows {
 impl Windows {
     /// A window that is configured counts; the response's own only where nothing of it forbids stale responses.
     /// `s-maxage` forbids them too (section 5.2.2.10), but not to whom the same response gives a window.
-    fn of(overrides: Overrides, terms: &Terms, governing: &CacheControl, configured: bool) -> Self {
+    fn of(
+        overrides: Overrides,
+        terms: &Terms,
+        governing: &CacheControl,
+        configured: bool,
+        status: u16,
+    ) -> Self {
         let (forbidden, validates) = (governing.revalidates(), governing.no_cache == Scope::Whole);
         let own_stale = governing.stale_while_revalidate.filter(|_| configured || !forbidden);
-        let stale = overrides.stale_while_revalidate.or(terms.stale_while_revalidate).or(own_stale);
-        let error = overrides.stale_if_error.or(governing.stale_if_error).filter(|_| !forbidden);
+        let configured_stale = overrides.stale_while_revalidate.or(terms.stale_while_revalidate);
+        let stale = window(configured_stale, own_stale, status);
+        let own_error = governing.stale_if_error;
+        let error = window(overrides.stale_if_error, own_error, status).filter(|_| !forbidden);
         Self {
             stale: stale.filter(|_| !validates).unwrap_or(0),
             error: error.filter(|_| !validates).unwrap_or(0),
             strict: forbidden || validates || governing.s_maxage.is_some(),
         }
+    }
+}
+
+/// The window of a response: the configured one before its own. A configured window does not lengthen the life of a
+/// status to which no configured lifetime applies; it only shortens the response's own window.
+fn window(configured: Option<u32>, own: Option<u32>, status: u16) -> Option<u32> {
+    match configured {
+        Some(seconds) if is_configurable(status) => Some(seconds),
+        Some(seconds) => own.map(|own| own.min(seconds)),
+        None => own,
     }
 }

@@ -27,6 +27,9 @@ impl Storable {
 /// Its names are asked for where a request does not tell them, and there has to be room for the question.
 const MOST_VARY_BYTES: usize = 4096;
 
+/// Names in one `Vary`. Each lookup of the key looks at all of them.
+const MAX_VARY_NAMES: usize = 128;
+
 /// Decides whether a response that is put is stored. `admitted` says that responses of the request's method are.
 ///
 /// # Errors
@@ -79,7 +82,8 @@ fn is_vary_any(fields: Fields<'_>) -> bool {
 fn vary(fields: Fields<'_>) -> Result<Names, Refused> {
     let vary = fields.value("vary").unwrap_or_default();
     let names = field_names(vary);
-    let honoured = names.are_tokens() && !names.contains("*") && vary.len() <= MOST_VARY_BYTES;
+    let is_short = vary.len() <= MOST_VARY_BYTES && names.iter().count() <= MAX_VARY_NAMES;
+    let honoured = names.are_tokens() && !names.contains("*") && is_short;
     if honoured { Ok(names) } else { Err(Refused::Vary) }
 }
 

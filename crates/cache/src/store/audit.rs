@@ -5,6 +5,8 @@ use hashbrown::{HashMap, HashSet};
 use super::eviction::Id;
 use super::shelves::Shelves;
 use super::slots::Varied;
+use super::variety::MAX_VARIANTS;
+use crate::index::MAX_SETS;
 use crate::key::{Digest, Selecting};
 
 impl Shelves {
@@ -52,6 +54,13 @@ impl Shelves {
                 *counted.entry((*key, vary)).or_default() += 1;
             }
         }
+        let mut of_keys: HashMap<Digest, (usize, usize)> = HashMap::new();
+        for (&(key, _), &entries) in &counted {
+            let (sets, variants) = of_keys.entry(key).or_default();
+            (*sets, *variants) = (*sets + 1, *variants + entries);
+        }
+        let is_bounded = |&(sets, variants): &(usize, usize)| sets <= MAX_SETS && variants <= MAX_VARIANTS;
+        assert!(of_keys.values().all(is_bounded), "variants of a key");
         let known: HashMap<(Digest, &Selecting), usize> =
             self.variants.iter().map(|(digest, vary, entries)| ((digest, vary), entries)).collect();
         assert_eq!(known, counted, "variants");

@@ -213,9 +213,10 @@ impl Memory {
         self.shelves.write().retire(held)
     }
 
-    /// The entries of a key, the one put last first, each as it would be put anew but for its body.
-    pub(crate) fn standing(&self, key: &Key) -> Vec<(Held, Entry)> {
-        self.shelves.read().standing(key)
+    /// The entries of `key` that a request with `fields` selects, the one put last first, each as it would be put anew but for
+    /// its body.
+    pub(crate) fn selectable(&self, key: &Key, fields: Fields<'_>) -> Result<Vec<(Held, Entry)>, Untold> {
+        self.shelves.read().selectable(key, fields)
     }
 
     /// Puts `entry`, with the body that is there, in the place of the one that is `held`, on the terms of [`put`](Self::put).

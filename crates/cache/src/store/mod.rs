@@ -5,6 +5,7 @@
 //! the same step, and no write that began before it brings it back.
 
 mod audit;
+mod clock;
 mod entry;
 mod eviction;
 mod ghosts;
@@ -16,6 +17,7 @@ mod selection;
 mod shelves;
 mod slots;
 mod tag_list;
+mod variety;
 
 pub use entry::Entry;
 pub(crate) use memory::Found;

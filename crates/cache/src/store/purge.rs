@@ -39,8 +39,7 @@ impl Shelves {
     pub(super) fn purge(&mut self, selector: &Selector, now: i64) -> (u64, Option<Self>) {
         self.fence_off(selector);
         if selector.everything && !selector.soft {
-            let live = self.slots.len() - self.deadlines.count_due(now, &self.slots);
-            return (live as u64, Some(self.clear()));
+            return (self.live(now) as u64, Some(self.clear()));
         }
         let selected = self.selected(selector);
         let purged = selected.iter().filter(|&&id| self.state(id, now) != State::Expired).count();
@@ -52,6 +51,15 @@ impl Shelves {
             self.remove_all(&selected);
         }
         (purged as u64, self.is_vacant().then(|| self.clear()))
+    }
+
+    /// How many entries have not expired.
+    fn live(&self, now: i64) -> usize {
+        if self.may_be_ahead(now) {
+            // Deadlines tell nothing of entries from the future.
+            return self.slots.iter().filter(|&(id, _)| self.state(id, now) != State::Expired).count();
+        }
+        self.slots.len() - self.deadlines.count_due(now, &self.slots)
     }
 
     fn fence_off(&mut self, selector: &Selector) {

@@ -4,8 +4,9 @@
 use super::entry::Entry;
 use super::eviction::Id;
 use super::memory::NotStored;
-use super::shelves::Shelves;
+use super::shelves::{Name, Shelves};
 use super::slots::Slot;
+use crate::field::FieldIndex;
 use crate::field::lines::{Fields, Untold};
 use crate::key::{Digest, Key};
 use crate::policy::{Freshness, Reuse, Stored};
@@ -118,16 +119,24 @@ impl Shelves {
         Some(variant)
     }
 
-    /// Entries of the key that have this text, each as it would be put anew but for its body, the one put last first.
-    pub(super) fn standing(&self, key: &Key) -> Vec<(Held, Entry)> {
-        let Self { slots, ordered, .. } = self;
-        let mut ids = ordered.of_key(key.text(), slots);
-        ids.sort_unstable_by_key(|&id| std::cmp::Reverse(slots[id].recency()));
+    /// The entries of `key` that a request with `fields` selects, expired or not, each as it would be put anew but for its body,
+    /// the one put last first. Costs a lookup for each set of selecting fields, however many variants the key has.
+    pub(super) fn selectable(&self, key: &Key, fields: Fields<'_>) -> Result<Vec<(Held, Entry)>, Untold> {
+        let slots = &self.slots;
+        let mut ids: Vec<Id> = self.lookup(Name::Key(key.text())).into_iter().collect();
+        let fields = FieldIndex::new(fields);
+        for vary in self.variants.of_key(key) {
+            let variant = key.variant_in(vary, &fields);
+            let variant = variant.map_err(|_| self.variants.untold_of_key(key, &fields))?;
+            ids.extend(self.lookup(Name::Variant(&variant)));
+        }
+        ids.sort_unstable_by_key(|&id| (std::cmp::Reverse(slots[id].recency()), id));
+        ids.dedup();
         let held = |id: Id| Held { stored: slots[id].stored.clone(), id };
-        ids.into_iter().map(|id| (held(id), entry_of(&slots[id], key))).collect()
+        Ok(ids.into_iter().map(|id| (held(id), entry_of(&slots[id], key))).collect())
     }
 
-    /// Puts `entry`, whose response is `stored`, in the place of the one that is `held`.
+    /// Puts `entry`, whose response is `stored`, in the place of the one that is `held`, which may be another variant.
     pub(super) fn replace(
         &mut self,
         held: &Held,
@@ -136,8 +145,13 @@ impl Shelves {
         since: u64,
         now: i64,
     ) -> Result<(), NotStored> {
-        if self.still(held).is_none() {
+        let passes = self.passes(since, &entry.key, entry.tags.iter().map(String::as_str));
+        let Some(slot) = self.still(held).filter(|_| passes) else {
             return Err(NotStored::Fenced);
+        };
+        if slot.variant() != entry.variant {
+            // Under its new name it would not take the place of the old one.
+            self.remove(held.id);
         }
         self.put(entry, stored, cost, since, now)
     }

@@ -2,11 +2,13 @@
 
 use std::hash::{BuildHasher as _, RandomState};
 
+use super::clock::Clock;
 use super::entry::Entry;
 use super::eviction::{Eviction, Id, Place, Standing};
 use super::memory::{Found, NotStored, Sight, Usage};
 use super::selection::Held;
 use super::slots::{Slot, Slots, Varied};
+use crate::field::FieldIndex;
 use crate::field::lines::{Fields, Untold};
 use crate::flight::{Election, Fence, PATIENCE_MS};
 use crate::index::{Deadlines, Link, Ordered, Table, Tags, Variants};
@@ -32,6 +34,7 @@ pub(super) struct Shelves {
     pub(super) eviction: Eviction,
     pub(super) fence: Fence,
     pub(super) usage: Usage,
+    pub(super) clock: Clock,
     puts: u64,
 }
 
@@ -71,7 +74,7 @@ impl Slot {
 }
 
 impl Entry {
-    fn name(&self) -> Name<'_> {
+    pub(super) fn name(&self) -> Name<'_> {
         if self.vary.is_empty() { Name::Key(&self.key) } else { Name::Variant(&self.variant) }
     }
 }
@@ -90,6 +93,7 @@ impl Shelves {
             eviction: Eviction::new(bound),
             fence: Fence::new(),
             usage: Usage::default(),
+            clock: Clock::new(),
             puts: 0,
         }
     }
@@ -135,9 +139,14 @@ impl Shelves {
         live: impl Fn(&Id) -> bool + Copy,
     ) -> Result<Option<Id>, Untold> {
         let mut found = self.lookup(Name::Key(key.text())).filter(live);
-        for vary in self.variants.of_key(key) {
-            let variant = key.variant(vary, fields);
-            let variant = variant.map_err(|_| self.variants.untold_of_key(key, fields))?;
+        let mut sets = self.variants.of_key(key).peekable();
+        if sets.peek().is_none() {
+            return Ok(found);
+        }
+        let fields = FieldIndex::new(fields);
+        for vary in sets {
+            let variant = key.variant_in(vary, &fields);
+            let variant = variant.map_err(|_| self.variants.untold_of_key(key, &fields))?;
             let variant = self.lookup(Name::Variant(&variant)).filter(live);
             found = found.into_iter().chain(variant).max_by_key(|&id| self.slots[id].recency());
         }
@@ -169,6 +178,8 @@ impl Shelves {
         if !self.fence.passes(since, &entry.key, entry.tags.iter().map(String::as_str)) {
             return Err(NotStored::Fenced);
         }
+        self.make_room_for_variant(&entry);
+        self.clock.note(entry.times.stored_at);
         // In steps, so that what is restored finds a place between two puts.
         self.puts += ORDER_STEP;
         let known = self.lookup(entry.name());
@@ -197,7 +208,10 @@ impl Shelves {
     pub(super) fn restore(&mut self, entry: Entry, stored: Stored, cost: u64, since: u64, now: i64) -> bool {
         let known = self.lookup(entry.name()).filter(|&id| self.state(id, now) != State::Expired);
         let (key, put_at) = (Key::known(entry.key.clone()), entry.times.stored_at);
-        if known.is_some() || self.put(entry, stored, cost, since, now).is_err() {
+        if known.is_some()
+            || !self.has_room_for_variant(&entry)
+            || self.put(entry, stored, cost, since, now).is_err()
+        {
             return false;
         }
         let restored = self.puts;
@@ -217,7 +231,7 @@ impl Shelves {
         let Entry { digest, variant, vary, tags, times, .. } = entry;
         let varied = (!vary.is_empty()).then(|| Box::new(Varied { variant, key: digest, vary }));
         if let Some(Varied { key, vary, .. }) = varied.as_deref() {
-            self.variants.insert(*key, vary);
+            self.variants.insert(*key, vary, times.stored_at);
         }
         let Self { slots, ordered, deadlines, eviction, by_name, hasher, usage, .. } = self;
         let id = slots.insert(Slot {
@@ -260,7 +274,7 @@ impl Shelves {
         }
         let slot = &mut slots[id];
         if let Some(Varied { key, vary, .. }) = slot.varied.as_deref_mut() {
-            variants.insert(*key, &entry.vary);
+            variants.insert(*key, &entry.vary, entry.times.stored_at);
             variants.remove(*key, vary);
             *vary = entry.vary;
         }
@@ -337,6 +351,7 @@ impl Shelves {
     }
 
     pub(super) fn sweep(&mut self, now: i64, most: usize) -> bool {
+        let is_searching = self.restart_ahead(now, most);
         for _ in 0..most {
             if !self.expire_one(now) {
                 break;
@@ -345,12 +360,12 @@ impl Shelves {
         if self.is_vacant() {
             drop(self.clear());
         }
-        self.is_due(now)
+        is_searching || self.is_due(now)
     }
 
-    /// Whether an entry has expired, or places are left that hold nothing.
+    /// Whether an entry has expired or may be from the future, or places are left that hold nothing.
     pub(super) fn is_due(&self, now: i64) -> bool {
-        self.deadlines.due(now, &self.slots).is_some() || self.is_vacant()
+        self.deadlines.due(now, &self.slots).is_some() || self.is_vacant() || self.may_be_ahead(now)
     }
 
     /// Bytes of the entries, of one more of `cost`, and of the places that entries have left behind and it does not take.
@@ -364,6 +379,7 @@ impl Shelves {
     }
 
     pub(super) fn usage(&mut self, now: i64) -> Usage {
+        while self.restart_ahead(now, usize::MAX) {}
         while self.expire_one(now) {}
         let oldest = self.slots.iter().map(|(_, slot)| slot.times.stored_at).min();
         Usage {

@@ -158,15 +158,15 @@ impl Tiers {
         self.keep(entry, |entry| self.memory.put_unless_superseded(entry, body, since, now))
     }
 
-    /// See [`Memory::replace`].
-    pub(crate) fn replace(
-        &self,
-        held: &Held,
-        entry: Entry,
-        since: u64,
-        now: i64,
-    ) -> Result<Stored, NotStored> {
-        self.keep(entry, |entry| self.memory.replace(held, entry, since, now))
+    /// See [`Memory::replace`]. One that becomes another variant leaves nothing on the disk under its old name.
+    pub(crate) fn replace(&self, held: &Held, entry: Entry, since: u64, now: i64) -> Result<(), NotStored> {
+        let old = self.disk().and_then(|disk| Some((disk, self.memory.variant(held)?)));
+        let renamed = old.filter(|(_, variant)| *variant != entry.variant);
+        self.keep(entry, |entry| self.memory.replace(held, entry, since, now))?;
+        if let Some((disk, variant)) = renamed {
+            disk.retire(held.stored.label().name, || Some(variant));
+        }
+        Ok(())
     }
 
     /// Writes what `store` stores to the disk as well, by and by.

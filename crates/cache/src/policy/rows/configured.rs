@@ -1,8 +1,8 @@
 //! A freshness lifetime that is configured: for which responses it counts before their own, and which it cannot make storable.
 
 use super::{decide_with, hold};
-use crate::policy::Overrides;
 use crate::policy::Refused::{self, *};
+use crate::policy::{Decision, Overrides};
 use crate::rule::Terms;
 
 const AUTHORIZED: &str = "authorization: Basic YTpi";
@@ -43,6 +43,48 @@ fn a_configured_lifetime_counts_before_the_responses_own_but_for_errors_of_the_m
             ),
         ],
         by_configuration,
+    );
+}
+
+#[test]
+fn a_configured_lifetime_applies_to_eleven_statuses_only() {
+    const APPLIES: [u16; 11] = [200, 203, 204, 300, 301, 302, 303, 307, 308, 404, 410];
+    let lifetime = |status: u16, fields: &str| {
+        by_configuration((90, "", &format!("{status}{fields}"))).map(|(lifetime, ..)| lifetime)
+    };
+    for status in (200..=599).filter(|status| ![206, 304, 412, 416].contains(status)) {
+        let applies = APPLIES.contains(&status);
+        let expected = if applies { Ok(90) } else { Err(NoFreshness) };
+        assert_eq!(lifetime(status, ""), expected, "{status}");
+        let expected = if applies { 90 } else { 5 };
+        assert_eq!(lifetime(status, " | cache-control: max-age=5"), Ok(expected), "{status}");
+    }
+    for status in [405, 414, 501] {
+        let guessed = lifetime(status, " | last-modified: {-1000}");
+        assert_eq!(guessed, Ok(100), "RFC 9110, section 15.1, allows heuristic freshness for {status}");
+    }
+}
+
+#[test]
+fn configured_windows_do_not_lengthen_the_life_of_other_statuses() {
+    type Windows = (Option<u32>, Option<u32>);
+    let windows = |(response, (stale, error)): (&str, Windows)| {
+        let terms = Terms { ttl: Some(90), stale_while_revalidate: stale, ..Terms::default() };
+        let overrides = Overrides { stale_if_error: error, ..Overrides::default() };
+        decide_with(overrides, &terms, "", response, 0)
+            .map(|Decision { times, .. }| (times.stale_window, times.error_window))
+    };
+    let own = "503 | cache-control: max-age=5, stale-while-revalidate=6, stale-if-error=7";
+    hold(
+        &[
+            ("5861 3 (ours)", ("200", (Some(30), Some(40))), Ok((30, 40))),
+            ("5861 3 (ours)", ("503 | cache-control: max-age=5", (Some(30), Some(40))), Ok((0, 0))),
+            ("5861 3 (ours)", ("405 | last-modified: {-1000}", (Some(30), Some(40))), Ok((0, 0))),
+            ("5861 3", (own, (None, None)), Ok((6, 7))),
+            ("5861 3 (ours)", (own, (Some(30), Some(40))), Ok((6, 7))),
+            ("5861 3 (ours)", (own, (Some(1), Some(0))), Ok((1, 0))),
+        ],
+        windows,
     );
 }
 

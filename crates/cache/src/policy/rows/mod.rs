@@ -12,6 +12,7 @@ mod lifetime;
 mod puts;
 mod reuse;
 mod selection;
+mod sharing;
 mod storing;
 mod targeted;
 mod windows;
@@ -95,6 +96,7 @@ fn decide_with(
     let exchange = Exchange {
         no_store: RequestControl::of(fields).expect("the request tells enough").no_store,
         authorized: fields.value("authorization").is_some(),
+        cookies: fields.value("cookie").is_some(),
         requested_at: NOW - delay * 1000,
         responded_at: NOW,
     };

@@ -56,7 +56,9 @@ fn a_response_is_served_while_it_is_fresh_and_in_its_window() {
             ("5861 3", ("", WINDOW, 60), ServeAndRefresh),
             ("5861 3", ("", WINDOW, 89), ServeAndRefresh),
             ("5861 3", ("", WINDOW, 90), Validate(Stale)),
-            ("9111 4.2", ("", MINUTE, -30), Serve),
+            ("9111 4.2 (ours)", ("", MINUTE, -5), Serve),
+            ("9111 4.2 (ours)", ("", MINUTE, -6), Validate(Stale)),
+            ("5861 3 (ours)", ("", WINDOW, -6), ServeAndRefresh),
         ],
         reused,
     );

@@ -19,6 +19,22 @@ fn entries_tags_times_and_counters_outlive_the_process() {
 }
 
 #[test]
+fn entries_stored_by_a_clock_that_was_ahead_are_stale_when_they_are_restored() {
+    const TEN_HOURS: i64 = 36_000_000;
+    let folder = folder();
+    let ahead = |window| Freshness { stored_at: NOW + TEN_HOURS, stale_window: window, ..fresh() };
+    let first = Process::open(&folder);
+    first.put("/plain", "a", &[], ahead(0));
+    first.put("/window", "b", &[], ahead(30));
+    first.end();
+    let second = Process::open(&folder);
+    let load = |path| second.tiers.load(&key(path), NOW).unwrap().wait();
+    assert_eq!((load("/plain"), load("/window")), (Ok(0), Ok(1)));
+    assert!(matches!(second.look("/window"), Found::Elected { .. }));
+    assert_eq!(second.in_memory("/window"), Some("b".into()));
+}
+
+#[test]
 fn the_file_keeps_its_bound_and_gives_up_what_was_put_first() {
     let folder = folder();
     let process = Process::with(&folder, 1 << 20);

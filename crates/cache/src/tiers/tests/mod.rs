@@ -3,6 +3,7 @@
 mod files;
 mod processes;
 mod purges;
+mod variants;
 
 use std::sync::{Arc, mpsc};
 use std::thread;

@@ -1,0 +1,52 @@
+//! A block of field lines in which fields are looked up by name, many at a time.
+
+use super::lines::{Fields, Told};
+
+/// Bytes up to which a block is searched from its beginning for each name.
+const MAX_SEARCHED_BYTES: usize = 1_024;
+
+/// A block whose lines are sorted once if there are many of them, so that looking up all of its fields costs n log n and not n
+/// squared.
+#[derive(Debug)]
+pub struct FieldIndex<'a> {
+    fields: Fields<'a>,
+    /// By name; the first line of a name comes first.
+    sorted: Option<Vec<(&'a str, Told<'a>)>>,
+}
+
+impl<'a> FieldIndex<'a> {
+    /// The index of `fields`.
+    pub fn new(fields: Fields<'a>) -> Self {
+        let sorted = (fields.text().len() > MAX_SEARCHED_BYTES).then(|| {
+            let mut lines: Vec<_> = fields.lines().collect();
+            lines.sort_by_key(|&(name, _)| name);
+            lines
+        });
+        Self { fields, sorted }
+    }
+
+    /// What the block says of the field `name` (lower case), as [`Fields::told`] does.
+    pub fn told(&self, name: &str) -> Told<'a> {
+        let Some(sorted) = &self.sorted else { return self.fields.told(name) };
+        let first = sorted.partition_point(|&(known, _)| known < name);
+        sorted.get(first).filter(|(known, _)| *known == name).map_or(Told::Untold, |&(_, told)| told)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sorted_block_tells_what_a_searched_one_does() {
+        let mut block = String::from("b:first\nb:second\nabsent\nempty:\nx-1 :no\n:no\n\nc: a: b \n");
+        for padding in [0, 200] {
+            (0..padding).for_each(|n| block.extend(["x-", &n.to_string(), ": 1\n"]));
+            let (fields, index) = (Fields::new(&block), FieldIndex::new(Fields::new(&block)));
+            assert_eq!(index.sorted.is_some(), padding > 0);
+            for name in ["b", "absent", "empty", "c", "x-1", "x-99", "x-100", "x-", "", "untold"] {
+                assert_eq!(index.told(name), fields.told(name), "{name} of {block}");
+            }
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! What of a request to a wrapped handler decides on storing and reusing responses: its credentials, cookies and directives.
+
+use super::Exchange;
+use crate::field::lines::{Fields, Untold};
+use crate::field::{Names, RequestControl, field_names};
+use crate::rule::Terms;
+
+/// Options of `wrap` that come before those of the rule or the instance.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RequestOptions {
+    /// Whether a lifetime is given, so that `wrap` also caches requests that no rule covers.
+    pub has_ttl: bool,
+    /// Whether handlers get no cookies.
+    pub ignores_cookies: Option<bool>,
+    /// Whether directives of requests do not count, but for `only-if-cached`.
+    pub ignores_directives: Option<bool>,
+}
+
+/// How requests are treated under one set of terms.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestPolicy<'a> {
+    /// Selecting header fields that are in the key.
+    in_key: &'a Names,
+    /// Whether a lifetime is configured.
+    has_ttl: bool,
+    ignores_cookies: bool,
+    ignores_directives: bool,
+}
+
+impl<'a> RequestPolicy<'a> {
+    /// The policy of `options` over `terms`, for keys with the header fields `in_key`.
+    pub fn new(options: RequestOptions, terms: &Terms, in_key: &'a Names) -> Self {
+        Self {
+            in_key,
+            has_ttl: options.has_ttl || terms.ttl.is_some(),
+            ignores_cookies: options.ignores_cookies.unwrap_or(terms.ignores_cookies),
+            ignores_directives: options.ignores_directives.unwrap_or(terms.ignores_directives),
+        }
+    }
+
+    /// Whether handlers get no cookies.
+    pub fn ignores_cookies(self) -> bool {
+        self.ignores_cookies
+    }
+
+    /// The directives of the request that count.
+    ///
+    /// # Errors
+    /// [`Untold`] where `fields` does not speak of `Cache-Control` or, without it, of `Pragma`.
+    pub fn control(self, fields: Fields<'_>) -> Result<RequestControl, Untold> {
+        let asked = RequestControl::of(fields)?;
+        let only_if_cached = asked.only_if_cached;
+        let ignored = RequestControl { only_if_cached, ..RequestControl::default() };
+        Ok(if self.ignores_directives { ignored } else { asked })
+    }
+
+    /// Whether the request has credentials that are not in the key (RFC 9111, section 3.5).
+    ///
+    /// # Errors
+    /// [`Untold`] where `fields` does not speak of `Authorization`.
+    pub fn is_authorized(self, fields: Fields<'_>) -> Result<bool, Untold> {
+        Ok(!self.in_key.contains("authorization") && fields.known("authorization")?.is_some())
+    }
+
+    /// Whether cookies of a request can keep a response from being stored: a configured lifetime says nothing of them.
+    pub fn minds_cookies(self) -> bool {
+        self.has_ttl && !self.ignores_cookies && !self.in_key.contains("cookie")
+    }
+
+    /// Whether the request has cookies that can keep its response from being stored.
+    ///
+    /// # Errors
+    /// [`Untold`] where they matter and `fields` does not speak of `Cookie`.
+    pub fn has_cookies(self, fields: Fields<'_>) -> Result<bool, Untold> {
+        Ok(self.minds_cookies() && fields.known("cookie")?.is_some_and(|value| !value.is_empty()))
+    }
+
+    /// Whether a refresh of the response with the fields `stored` is made without the cookies of the request that happens to
+    /// lead to it. What is stored was made without cookies, or does not depend on them, unless it varies by them.
+    pub fn refreshes_without_cookies(self, stored: Fields<'_>) -> bool {
+        let varies = || field_names(stored.value("vary").unwrap_or_default()).contains("cookie");
+        self.ignores_cookies || self.minds_cookies() && !varies()
+    }
+
+    /// What the request and the course of the exchange say on storing the response.
+    ///
+    /// # Errors
+    /// [`Untold`] where `fields` does not speak of a field that decides.
+    pub fn exchange(
+        self,
+        fields: Fields<'_>,
+        requested_at: i64,
+        responded_at: i64,
+    ) -> Result<Exchange, Untold> {
+        Ok(Exchange {
+            no_store: self.control(fields)?.no_store,
+            authorized: self.is_authorized(fields)?,
+            cookies: self.has_cookies(fields)?,
+            requested_at,
+            responded_at,
+        })
+    }
+}
