@@ -4,7 +4,7 @@ use std::slice;
 
 use crate::cache::{Cache, Keyed, Wanted};
 use crate::field::lines::Fields;
-use crate::field::{EntityTag, RequestControl, date_seconds, http_date};
+use crate::field::{EntityTag, Names, RequestControl, date_seconds, http_date};
 use crate::instance::Instance;
 use crate::policy::{Answer, Decision, Exchange, Freshness, Refused, ResponseHead, Stored, decide};
 use crate::put::written;
@@ -118,14 +118,14 @@ fn updated(
     exchange: Exchange,
 ) -> Result<Entry, Refused> {
     let reason = stored.head().split_once('\n').map_or("", |(reason, _)| reason);
-    let new: Vec<&str> = reply.head.fields.iter().map(|(name, _)| name).collect();
-    let kept = |name: &str| KEPT.contains(&name) || name != "date" && !new.contains(&name);
+    let new = Names::new(reply.head.fields.iter().map(|(name, _)| name));
+    let kept = |name: &str| KEPT.contains(&name) || name != "date" && !new.contains(name);
     let old = ResponseHead { status: stored.status(), reason, fields: stored.fields() };
     let mut merged = written(old, kept, &[]);
     for (name, value) in reply.head.fields.iter().filter(|(name, _)| !KEPT.contains(name)) {
         merged.extend([name, ":", value, "\n"]);
     }
-    if !new.contains(&"date") {
+    if !new.contains("date") {
         // An answer without a date is of the moment at which it comes (RFC 9110, section 6.6.1).
         merged.extend(["date:", &http_date(exchange.responded_at), "\n"]);
     }

@@ -176,7 +176,8 @@ pub(crate) fn entry(
     [given, configured]: [&[String]; 2],
 ) -> Result<Entry, Untold> {
     // A configured field that the request lacks has no part in the key, so it has to be told apart here.
-    let names = storable.vary.without(&in_key.those(|name| fields.value(name).is_some()));
+    let present = fields.each(in_key).filter(|(_, told)| told.value().is_some()).map(|(name, _)| name);
+    let names = storable.vary.without(&Names::new(present));
     let vary = Selecting { names, loosely };
     Ok(Entry {
         digest: key.digest(),
