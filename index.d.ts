@@ -274,7 +274,7 @@ export interface CacheExplanation {
   /** The rule that applies, and why. */
   rule: { name: string; because: string } | null
   /** What makes the request skip the cache. */
-  bypass: { by: "header" | "cookie" | "query"; name: string } | null
+  bypass: { by: "header" | "cookie" | "query" | "path"; name: string } | null
   /** The entry that answers the request. */
   entry: {
     stale: boolean

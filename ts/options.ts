@@ -87,8 +87,10 @@ function readPattern(path: string, value: unknown): string | undefined {
   const pattern = check.text(path, value, 2048)
   if (!pattern.startsWith("/") && pattern !== "*")
     throw check.wrong(path, "a path pattern that begins with '/'", value)
-  const problem = patternError(pattern)
-  if (problem != null) throw check.wrong(path, `a path pattern whose expressions compile (${problem})`, value)
+  // A lone surrogate becomes another character on its way into the addon.
+  const problem = /\p{Surrogate}/u.test(pattern) ? "it has half a character" : patternError(pattern)
+  if (problem != null)
+    throw check.wrong(path, `a path pattern that all of Hono's routers match alike (${problem})`, value)
   return pattern
 }
 

@@ -264,11 +264,10 @@ mod tests {
     fn a_semicolon_separates_after_a_directive_that_keeps_a_response_out() {
         let read = |value: &str| CacheControl::parse(value);
         assert_eq!(read("no-store; max-age=0"), read("no-store, max-age=0"));
-        assert_eq!(read("private;max-age=60 ; public"), CacheControl {
-            private: Scope::Whole,
-            max_age: Some(0),
-            ..CacheControl::default()
-        });
+        assert_eq!(
+            read("private;max-age=60 ; public"),
+            CacheControl { private: Scope::Whole, max_age: Some(0), ..CacheControl::default() }
+        );
         assert_eq!(read("NO-CACHE ;foo"), read("no-cache"));
         assert_eq!(read("no-store;private;no-cache;max-age=1"), read("no-store,private,no-cache,max-age=1"));
         assert_eq!(read("private=\"x;y\"; no-store"), read("private=\"x;y\", no-store"));

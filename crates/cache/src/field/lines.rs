@@ -82,9 +82,10 @@ impl<'a> Fields<'a> {
         /// Up to so many names, a search for each costs less than a table.
         const FEW: usize = 8;
         let table = (names.len() > FEW).then(|| self.table(names));
-        names.iter().enumerate().map(move |(at, name)| {
-            (name, table.as_ref().map_or_else(|| self.told(name), |table| table[at]))
-        })
+        names
+            .iter()
+            .enumerate()
+            .map(move |(at, name)| (name, table.as_ref().map_or_else(|| self.told(name), |table| table[at])))
     }
 
     /// What the block says of each of `names`; the first line of each decides.

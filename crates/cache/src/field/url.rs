@@ -187,7 +187,8 @@ fn encodes_reserved_ascii(high: Option<u8>, low: Option<u8>) -> bool {
 }
 
 fn with_sorted_query(before: &str, query: &str) -> String {
-    let mut parameters: Vec<_> = query.split('&').filter(|pair| !pair.is_empty()).map(Parameter::of).collect();
+    let mut parameters: Vec<_> =
+        query.split('&').filter(|pair| !pair.is_empty()).map(Parameter::of).collect();
     if parameters.is_empty() {
         return before.to_owned();
     }
@@ -317,14 +318,35 @@ mod tests {
     #[test]
     fn queries_with_one_canonical_form_decode_to_the_same_bytes() {
         const PIECES: [&str; 22] = [
-            "a", "b", "=", "=", "&", "&", "+", "~", "'", "%", "%4", "%41", "%e9", "%E9", "%E8", "%FF", "%C3",
-            "%A9", "%c3%a9", "%EF%BF%BD", "%26", "%3D",
+            "a",
+            "b",
+            "=",
+            "=",
+            "&",
+            "&",
+            "+",
+            "~",
+            "'",
+            "%",
+            "%4",
+            "%41",
+            "%e9",
+            "%E9",
+            "%E8",
+            "%FF",
+            "%C3",
+            "%A9",
+            "%c3%a9",
+            "%EF%BF%BD",
+            "%26",
+            "%3D",
         ];
         let mut random = fastrand::Rng::with_seed(15);
         let mut forms = std::collections::HashMap::new();
         let mut shared = 0;
         for _ in 0..200_000 {
-            let query: String = (0..random.usize(1..6)).map(|_| PIECES[random.usize(..PIECES.len())]).collect();
+            let query: String =
+                (0..random.usize(1..6)).map(|_| PIECES[random.usize(..PIECES.len())]).collect();
             let url = format!("https://x.y/?{query}");
             let form = canonical(&url, true).unwrap().into_owned();
             let decoded = decoded_bytes(&url);

@@ -221,9 +221,16 @@ mod tests {
                 .map(|storable| storable.tags)
         };
         let on_the_wire = |text: &str| text.bytes().map(char::from).collect::<String>();
-        assert_eq!(tags(&on_the_wire("caf\u{e9}, \u{1f44d}")), Ok(vec!["caf\u{e9}".into(), "\u{1f44d}".into()]));
+        assert_eq!(
+            tags(&on_the_wire("caf\u{e9}, \u{1f44d}")),
+            Ok(vec!["caf\u{e9}".into(), "\u{1f44d}".into()])
+        );
         assert_eq!(tags("caf\u{e9}"), Ok(vec!["caf\u{e9}".into()]));
-        assert_eq!(tags("\u{e9}, \u{c3}\u{a9}"), Ok(vec!["\u{e9}".into(), "\u{e9}".into()]), "each by itself");
+        assert_eq!(
+            tags("\u{e9}, \u{c3}\u{a9}"),
+            Ok(vec!["\u{e9}".into(), "\u{e9}".into()]),
+            "each by itself"
+        );
         assert_eq!(tags("\u{c3}\u{a9}\u{e9}"), Ok(vec!["\u{c3}\u{a9}\u{e9}".into()]));
         assert_eq!(tags("\u{20ac}\u{e9}"), Ok(vec!["\u{20ac}\u{e9}".into()]));
         assert_eq!(tags(&on_the_wire("\u{80}")), Err(Refused::CacheTag), "a control character");
