@@ -139,6 +139,28 @@ test.each([
   expect(error.message).toMatch(/^cache\(\)\.rules\[1\]\.path must be a path pattern /)
 })
 
+test.each([
+  "/:a{((a?){50}){50}}",
+  "/:a{(((a{11}){10}){10})}",
+  "/:a{a{1001}}",
+  "/:a{(a{0}){1001}}",
+  `/:a{[${Array.from({ length: 1001 }, (_, n) => String.fromCharCode(0x4e00 + 2 * n)).join("")}]}`,
+  `/:a{${"(".repeat(20)}a${")".repeat(20)}}`,
+  "/:a{a{400}}/:b{a{400}}/:c{a{400}}",
+  "/:a?".repeat(17),
+])("a rule for %.40s, which would be large when it is compiled, is refused", async (path) => {
+  const error = await failureOf(() => freshCache({ rules: [{ path }] }))
+  expect(error).toMatchObject({ name: "TypeError", code: "LAYERON_INVALID_OPTION" })
+})
+
+test("the expressions of all rules of a declaration share what they may cost", async () => {
+  const rules = Array.from({ length: 21 }, (_, n) => ({ path: `/${n}/:a{a{1000}}` }))
+  expect(freshCache({ rules: rules.slice(1) }).rules).toHaveLength(20)
+  const error = await failureOf(() => freshCache({ rules }))
+  expect(error).toMatchObject({ name: "TypeError", code: "LAYERON_INVALID_OPTION" })
+  expect(error.message).toContain("cache().rules[20].path")
+})
+
 test("a path that Hono's two routers route differently skips the cache", async () => {
   const module = freshCache({ rules: [{ path: "/a/*/c" }, { path: "/*" }] })
   const explanation = await module.explain("https://a.example/a//c")

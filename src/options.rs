@@ -1,6 +1,9 @@
 //! Options of a declaration, checked and resolved by the face.
 
-use layeron_cache::{BadPattern, Bounds, Bypass, DiskOptions, Names, Policy, Rule, Selector, Storage, Terms};
+use layeron_cache::{
+    BadPattern, Bounds, Bypass, DiskOptions, Names, Policy, Rule, Selector, Storage, Terms, check_pattern,
+};
+use napi::bindgen_prelude::Either;
 use napi_derive::napi;
 
 /// A declaration.
@@ -47,11 +50,15 @@ pub struct BindingSelector {
     pub soft: bool,
 }
 
-/// Why a path pattern cannot be used, or nothing where it can.
+/// Why a path pattern cannot be used, or what is left of the budget that the patterns of a declaration share.
 #[napi]
 #[allow(clippy::needless_pass_by_value)]
-pub fn pattern_error(path: String) -> Option<String> {
-    Rule::new(Some(&path), Vec::new(), Terms::default(), Bypass::default()).err().map(|BadPattern(why)| why)
+pub fn pattern_error(path: String, budget: u32) -> Either<String, u32> {
+    let mut left = budget as usize;
+    match check_pattern(&path, &mut left) {
+        Ok(()) => Either::B(left as u32),
+        Err(BadPattern(why)) => Either::A(why),
+    }
 }
 
 impl BindingOptions {

@@ -17,6 +17,15 @@ pub(crate) use path::RoutePath;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadPattern(pub String);
 
+/// Checks a path pattern. `budget` is what the expressions of this and further patterns may cost together: as many characters, classes
+/// and ranges, each counted as often as it is repeated. The expressions of one pattern may cost 1,000.
+///
+/// # Errors
+/// [`BadPattern`] where the pattern cannot be matched as Hono's routers match it, or costs too much.
+pub fn check_pattern(text: &str, budget: &mut usize) -> Result<(), BadPattern> {
+    Pattern::within(text, budget).map(|_| ())
+}
+
 /// A Hono path pattern, parsed.
 #[derive(Clone, Debug)]
 pub(crate) struct Pattern {
@@ -85,7 +94,12 @@ impl Pattern {
     /// [`BadPattern`] where Hono refuses the pattern, where its routers differ about it, or where its expressions are not in the
     /// subset that is matched here as JavaScript matches it. The work is bounded by the length of the pattern and a constant.
     pub(crate) fn new(text: &str) -> Result<Self, BadPattern> {
-        let parsed = parse::pattern(text)?;
+        Self::within(text, &mut { usize::MAX })
+    }
+
+    /// The same for one of several patterns, whose expressions share a `budget`.
+    fn within(text: &str, budget: &mut usize) -> Result<Self, BadPattern> {
+        let parsed = parse::pattern(text, budget)?;
         Ok(Self { text: text.into(), variants: parsed.variants.into(), second_router: parsed.second_router })
     }
 

@@ -17,7 +17,8 @@ pub(super) struct Parsed {
     pub(super) second_router: bool,
 }
 
-pub(super) fn pattern(text: &str) -> Result<Parsed, BadPattern> {
+/// Reads a pattern, and takes what its expressions cost from `shared`.
+pub(super) fn pattern(text: &str, shared: &mut usize) -> Result<Parsed, BadPattern> {
     if text.chars().count() > MAX_CHARACTERS {
         return refused(format!("it has more than {MAX_CHARACTERS} characters"));
     }
@@ -26,10 +27,12 @@ pub(super) fn pattern(text: &str) -> Result<Parsed, BadPattern> {
         return refused("it does not begin with '/'");
     }
     let mut parsed = Parsed { variants: Vec::new(), second_router: false };
-    let mut budget = Expression::MAX_COST;
+    let most = Expression::MAX_COST.min(*shared);
+    let mut budget = most;
     for segments in with_options(segments(text)?)? {
         parsed.add(&segments, &mut budget)?;
     }
+    *shared -= most - budget;
     Ok(parsed)
 }
 
@@ -174,7 +177,9 @@ fn add_literal(
     }
     match segment.strip_suffix('*') {
         Some("") if is_last && matches!(variant.segments.last(), Some(Segment::Wildcard)) => {
-            return refused("it ends with '/*/*', of which only one router takes the last part to match nothing");
+            return refused(
+                "it ends with '/*/*', of which only one router takes the last part to match nothing",
+            );
         }
         Some("") if is_last => variant.end = End::Anything,
         Some("") => variant.segments.push(Segment::Wildcard),
@@ -193,6 +198,22 @@ fn has_mark(segment: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn pattern(text: &str) -> Result<Parsed, BadPattern> {
+        super::pattern(text, &mut { usize::MAX })
+    }
+
+    #[test]
+    fn patterns_share_what_their_expressions_may_cost() {
+        let mut budget = 1_500;
+        assert!(super::pattern("/:a{x{600}}/:b{y{300}}", &mut budget).is_ok());
+        assert_eq!(budget, 600);
+        assert!(super::pattern("/:a{x{601}}", &mut budget).is_err());
+        assert!(super::pattern("/a/:b/*", &mut budget).is_ok());
+        assert!(super::pattern("/:a{x{600}}", &mut budget).is_ok());
+        assert_eq!(budget, 0);
+        assert!(super::pattern("/:a{x}", &mut budget).is_err());
+    }
 
     #[test]
     fn what_the_routers_match_differently_is_refused() {
