@@ -230,7 +230,8 @@ export interface BindingSelecting {
 export interface BindingSelector {
   key?: string
   tags: Array<string>
-  prefix?: string
+  /** Beginnings of keys, written as keys are. */
+  prefixes: Array<string>
   everything: boolean
   soft: boolean
 }

@@ -45,7 +45,8 @@ pub struct BindingRule {
 pub struct BindingSelector {
     pub key: Option<String>,
     pub tags: Vec<String>,
-    pub prefix: Option<String>,
+    /// Beginnings of keys, written as keys are.
+    pub prefixes: Vec<String>,
     pub everything: bool,
     pub soft: bool,
 }
@@ -99,8 +100,8 @@ impl From<BindingTerms> for Terms {
 
 impl From<BindingSelector> for Selector {
     fn from(selector: BindingSelector) -> Self {
-        let BindingSelector { key, tags, prefix, everything, soft } = selector;
-        Self { key, tags, prefix, everything, soft }
+        let BindingSelector { key, tags, prefixes, everything, soft } = selector;
+        Self { key, tags, prefixes, everything, soft }
     }
 }
 
