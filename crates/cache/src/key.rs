@@ -211,8 +211,8 @@ mod tests {
 
     #[test]
     fn secrets_are_in_keys_by_their_hash_alone() {
-        let key = |vary: &str, fields: &str| key("https://x.y/", &[vary], fields);
         const HASH: &str = "~ungWv48Bz-pBQUDeXa4iI7ADYaOWF3qctBD_YfIAFa0";
+        let key = |vary: &str, fields: &str| key("https://x.y/", &[vary], fields);
         for name in ["Authorization", "Cookie", "Proxy-Authorization"] {
             let lower = name.to_ascii_lowercase();
             assert_eq!(key(name, &format!("{lower}: abc \n")), format!("https://x.y/#ns;GET;{lower}={HASH}"));
@@ -227,8 +227,8 @@ mod tests {
     fn many_selecting_fields_give_the_key_that_each_of_them_alone_adds_to() {
         let names: Vec<String> = (10..40).map(|number| format!("x-{number}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let lines: String = names.iter().rev().map(|name| format!("{name}:{name}\n")).collect();
-        let parts: String = names.iter().map(|name| format!(";{name}={name}")).collect();
+        let lines = names.iter().rev().flat_map(|name| [name, ":", name, "\n"]).collect::<String>();
+        let parts = names.iter().flat_map(|name| [";", name, "=", name]).collect::<String>();
         assert_eq!(key("https://x.y/", &names, &lines), format!("https://x.y/#ns;GET{parts}"));
         let vary = Names::new(names.iter().copied());
         let asked = Key::new("https://x.y/", "ns", "GET", &vary, Fields::new("x-10:1\n"));

@@ -526,8 +526,9 @@ mod tests {
     fn expressions_that_are_in_use_no_more_are_forgotten_a_constant_number_of_times() {
         let mut compiled = Compiled::default();
         let mut in_use = Vec::new();
+        let regex = Regex::new("a").unwrap();
         for number in 0..2_000 {
-            let regex = Arc::new(Regex::new("a").unwrap());
+            let regex = Arc::new(regex.clone());
             compiled.remember(number.to_string(), &regex);
             if number % 4 == 0 {
                 in_use.push(regex);

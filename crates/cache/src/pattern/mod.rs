@@ -114,11 +114,8 @@ impl Pattern {
     }
 
     fn matches_text(&self, path: &str) -> Match {
-        let matches = self.variants.iter().map(|variant| variant.matches(path));
-        match matches.max().unwrap_or(Match::No) {
-            Match::Ambiguous if self.second_router => Match::Yes,
-            matched => matched,
-        }
+        let matched = self.variants.iter().map(|variant| variant.matches(path)).max().unwrap_or(Match::No);
+        if matched == Match::Ambiguous && self.second_router { Match::Yes } else { matched }
     }
 }
 
