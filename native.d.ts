@@ -321,7 +321,10 @@ export declare const PASS_FAILED: number
 /** A body has gone past and was not to be stored. */
 export declare const PAST: number
 
-/** Why a path pattern cannot be used, or what is left of the budget that the patterns of a declaration share. */
+/**
+ * Why a path pattern cannot be used, or what is left of the budget that the patterns of a
+ * declaration share.
+ */
 export declare function patternError(path: string, budget: number): string | number
 
 /** There is nothing yet. */

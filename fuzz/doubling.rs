@@ -1,8 +1,10 @@
-//! Checks that the work of every parser grows no faster than its input: for input twice as long, it may take a little more than twice the
-//! steps, where a loop inside a loop takes four times as many.
+//! Checks that the work of every parser grows no faster than its input: for input twice as long, it
+//! may take a little more than twice the steps, where a loop inside a loop takes four times as
+//! many.
 //!
-//! A step is a comparison in instrumented code, which is all but the standard library's own: the compiler calls a function for
-//! each, as it does for libFuzzer, and here it counts. Counts are the same in every run and on every machine.
+//! A step is a comparison in instrumented code, which is all but the standard library's own: the
+//! compiler calls a function for each, as it does for libFuzzer, and here it counts. Counts are the
+//! same in every run and on every machine.
 
 mod steps;
 

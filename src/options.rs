@@ -51,7 +51,8 @@ pub struct BindingSelector {
     pub soft: bool,
 }
 
-/// Why a path pattern cannot be used, or what is left of the budget that the patterns of a declaration share.
+/// Why a path pattern cannot be used, or what is left of the budget that the patterns of a
+/// declaration share.
 #[napi]
 #[allow(clippy::needless_pass_by_value)]
 pub fn pattern_error(path: String, budget: u32) -> Either<String, u32> {

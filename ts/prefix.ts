@@ -7,9 +7,10 @@ const SCHEMES = ["https://", "http://"]
 const DEFAULT_PORTS: Record<string, string> = { "https://": "443", "http://": "80" }
 
 /**
- * How keys begin that `given` is a prefix of: normalised as a URL is, with the host in lower case, without a default port,
- * percent-encoded, with escapes in upper case and query parameters in order. Keys keep the escapes of their request's path, so a
- * prefix with lower-case ones selects these, too. Throws where no key of the namespace can begin so.
+ * How keys begin that `given` is a prefix of: normalised as a URL is, with the host in lower case,
+ * without a default port, percent-encoded, with escapes in upper case and query parameters in
+ * order. Keys keep the escapes of their request's path, so a prefix with lower-case ones selects
+ * these, too. Throws where no key of the namespace can begin so.
  */
 export function keyPrefixes(path: string, given: string, namespace: string): readonly string[] {
   const text = given.replace(/[\t\n\r]/g, "").trimStart()

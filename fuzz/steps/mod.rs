@@ -1,4 +1,5 @@
-//! Counts comparisons in instrumented code. Code whose name begins with `__sanitizer_` is not instrumented itself.
+//! Counts comparisons in instrumented code. Code whose name begins with `__sanitizer_` is not
+//! instrumented itself.
 
 use std::ptr::{read_volatile, write_volatile};
 

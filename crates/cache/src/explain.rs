@@ -21,7 +21,8 @@ pub struct Explanation<'a> {
     pub rule: Option<usize>,
     /// Why the request skips the cache, if it does.
     pub bypass: Option<BypassCause<'a>>,
-    /// The selecting header fields of the key, with the request's values as the key has them: secrets by their hash.
+    /// The selecting header fields of the key, with the request's values as the key has them:
+    /// secrets by their hash.
     pub vary: Vec<(String, Option<String>)>,
     /// The entry that answers, if there is one.
     pub entry: Option<ExplainedEntry>,

@@ -1,8 +1,8 @@
 //! The key: `<url>#<namespace>;<METHOD>[;<header>=<value>…]`, and its SHA-256.
 //!
-//! A request's own fragment is dropped, so everything behind `#` is written here alone; every part there is
-//! percent-encoded, so no value can imitate a separator. No request can spell another's key. Credentials and cookies are in
-//! a key by their SHA-256 alone.
+//! A request's own fragment is dropped, so everything behind `#` is written here alone; every part
+//! there is percent-encoded, so no value can imitate a separator. No request can spell another's
+//! key. Credentials and cookies are in a key by their SHA-256 alone.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -173,8 +173,9 @@ fn selecting<'a, 'n>(
 /// Request fields whose values are secrets.
 const SECRET: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
 
-/// The value of a request field as keys and explanations show it: that of a field with a secret is replaced by `~` and the base64url
-/// of its SHA-256. Such a field never shows its own value, so no value can be taken for the hash of another one.
+/// The value of a request field as keys and explanations show it: that of a field with a secret is
+/// replaced by `~` and the base64url of its SHA-256. Such a field never shows its own value, so no
+/// value can be taken for the hash of another one.
 pub(crate) fn shown<'a>(name: &str, value: &'a str) -> Cow<'a, str> {
     if !SECRET.contains(&name) {
         return value.into();

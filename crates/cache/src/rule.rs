@@ -147,8 +147,11 @@ fn is_read(method: &str) -> bool {
 
 impl Bypass {
     fn cause(&self, url: &str, fields: Fields<'_>) -> Option<BypassCause<'_>> {
-        let header = || self.headers.iter().find(|name| fields.value(name).is_some());
-        header().map(BypassCause::Header).or_else(|| self.cookie(fields)).or_else(|| self.parameter(url))
+        let header = || fields.each(&self.headers).find(|(_, told)| told.value().is_some());
+        header()
+            .map(|(name, _)| BypassCause::Header(name))
+            .or_else(|| self.cookie(fields))
+            .or_else(|| self.parameter(url))
     }
 
     fn cookie(&self, fields: Fields<'_>) -> Option<BypassCause<'_>> {

@@ -89,8 +89,9 @@ pub(super) fn directives(value: &str) -> impl Iterator<Item = (String, Option<Co
     })
 }
 
-/// The directives in one list member. The grammar has one, but origins do write `no-store; max-age=0`: after a directive that keeps
-/// a response out of the cache, a semicolon separates as a comma does.
+/// The directives in one list member. The grammar has one, but origins do write
+/// `no-store; max-age=0`: after a directive that keeps a response out of the cache, a semicolon
+/// separates as a comma does.
 fn at_semicolons(member: &str) -> impl Iterator<Item = &str> {
     let mut semicolons = unquoted(member, b';');
     let mut next = Some(0);
@@ -118,9 +119,9 @@ impl CacheControl {
         reader.finish()
     }
 
-    /// Reads a targeted field, which is a dictionary of structured fields (RFC 9213, section 2.1); `None` where it is none
-    /// or empty, and then the field does not count. Values of the wrong type are passed over. What follows a semicolon is a parameter
-    /// there, and none is known.
+    /// Reads a targeted field, which is a dictionary of structured fields (RFC 9213, section 2.1);
+    /// `None` where it is none or empty, and then the field does not count. Values of the wrong
+    /// type are passed over. What follows a semicolon is a parameter there, and none is known.
     pub fn parse_targeted(value: &str) -> Option<Self> {
         let members: Dictionary = Parser::new(value).parse().ok()?;
         let mut reader = Reader::default();

@@ -77,7 +77,8 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// What the block says of each of `names`, in their order. Reads the block once if the names are many.
+    /// What the block says of each of `names`, in their order. Reads the block once if the names
+    /// are many.
     pub fn each<'n>(self, names: &'n Names) -> impl Iterator<Item = (&'n str, Told<'a>)> {
         /// Up to so many names, a search for each costs less than a table.
         const FEW: usize = 8;

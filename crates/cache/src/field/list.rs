@@ -1,7 +1,8 @@
 //! Comma-separated lists (RFC 9110, section 5.6.1) and lists of field names.
 
-/// The members of a comma-separated list, empty ones left out. Commas inside quoted strings do not separate. A quote that is never
-/// closed opens nothing, and neither does any quote after it. Reads each byte at most twice.
+/// The members of a comma-separated list, empty ones left out. Commas inside quoted strings do not
+/// separate. A quote that is never closed opens nothing, and neither does any quote after it. Reads
+/// each byte at most twice.
 pub fn members(value: &str) -> impl Iterator<Item = &str> {
     let mut commas = unquoted(value, b',');
     let mut next = Some(0);

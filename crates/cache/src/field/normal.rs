@@ -4,10 +4,11 @@ use std::borrow::Cow;
 
 use super::list::members;
 
-/// The value of the request field `name` (lower case) in the one form of all values that mean the same. Only the fields of content
-/// negotiation (RFC 9110, section 12.5) have a known grammar: they lose empty list members, the white space around commas and
-/// semicolons and, except in `Accept`, upper case. The order of members stays, because it matters to some handlers. Every other value, and
-/// one with a quoted string, stays as it is.
+/// The value of the request field `name` (lower case) in the one form of all values that mean the
+/// same. Only the fields of content negotiation (RFC 9110, section 12.5) have a known grammar: they
+/// lose empty list members, the white space around commas and semicolons and, except in `Accept`,
+/// upper case. The order of members stays, because it matters to some handlers. Every other value,
+/// and one with a quoted string, stays as it is.
 pub fn normal<'a>(name: &str, value: &'a str) -> Cow<'a, str> {
     let ignores_case = matches!(name, "accept-charset" | "accept-encoding" | "accept-language");
     if value.contains('"') || !(ignores_case || name == "accept") {

@@ -14,8 +14,9 @@ use percent_encoding::percent_decode_str;
 pub struct Uncanonical;
 
 /// `url` without its fragment and with its query parameters sorted by name, as
-/// `u.hash = ""; u.searchParams.sort(); u.href` has it, except for parameters that do not decode as UTF-8: the platform would
-/// replace their bytes by U+FFFD, so that different queries became one. Such a parameter keeps its text and sorts by it.
+/// `u.hash = ""; u.searchParams.sort(); u.href` has it, except for parameters that do not decode as
+/// UTF-8: the platform would replace their bytes by U+FFFD, so that different queries became one.
+/// Such a parameter keeps its text and sorts by it.
 /// `serialised` says that `url` is what a URL parser printed.
 ///
 /// # Errors
@@ -49,8 +50,8 @@ pub fn origin(url: &str) -> &str {
     url[host..].find('/').map_or(url, |at| &url[..host + at])
 }
 
-/// The names of the query parameters of a canonical URL, as a handler reads them from `searchParams`: bytes that are no UTF-8 decode to
-/// U+FFFD.
+/// The names of the query parameters of a canonical URL, as a handler reads them from
+/// `searchParams`: bytes that are no UTF-8 decode to U+FFFD.
 pub fn query_names(url: &str) -> impl Iterator<Item = Cow<'_, str>> {
     let query = url.split_once('?').map_or("", |(_, query)| query);
     form_urlencoded::parse(query.as_bytes()).map(|(name, _)| name)
@@ -192,7 +193,8 @@ fn with_sorted_query(before: &str, query: &str) -> String {
     if parameters.is_empty() {
         return before.to_owned();
     }
-    // Sorted by UTF-16 code unit, parameters of one name in their order (URL standard, section 6.2).
+    // Sorted by UTF-16 code unit, parameters of one name in their order (URL standard, section
+    // 6.2).
     parameters.sort_by(|a, b| a.name().encode_utf16().cmp(b.name().encode_utf16()));
     let mut url = String::with_capacity(before.len() + 1 + query.len());
     url.push_str(before);

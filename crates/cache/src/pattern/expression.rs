@@ -1,4 +1,5 @@
-//! Expressions of path parameters: the subset of JavaScript's regular expressions that Hono's routers and Rust's `regex` match alike.
+//! Expressions of path parameters: the subset of JavaScript's regular expressions that Hono's
+//! routers and Rust's `regex` match alike.
 
 use std::fmt::Write as _;
 use std::iter::Peekable;
@@ -30,7 +31,8 @@ impl PartialEq for Expression {
 impl Eq for Expression {}
 
 impl Expression {
-    /// Characters, classes and ranges that the expressions of a pattern may have, each counted as often as it is repeated.
+    /// Characters, classes and ranges that the expressions of a pattern may have, each counted as
+    /// often as it is repeated.
     pub(super) const MAX_COST: usize = 1_000;
 
     /// Reads and compiles an expression, and takes what it costs from `budget`.
@@ -62,7 +64,8 @@ impl Expression {
     }
 }
 
-/// A character for each UTF-16 code unit. Surrogates become characters that no text of code units has otherwise.
+/// A character for each UTF-16 code unit. Surrogates become characters that no text of code units
+/// has otherwise.
 fn code_unit(unit: u16) -> char {
     const SURROGATES_FROM: u32 = 0x10_0000;
     let unit = u32::from(unit);
@@ -71,7 +74,8 @@ fn code_unit(unit: u16) -> char {
         .unwrap_or(char::REPLACEMENT_CHARACTER)
 }
 
-/// Whether Hono's first router refuses the expression because of a group that it does not rewrite, or takes it for something else.
+/// Whether Hono's first router refuses the expression because of a group that it does not rewrite,
+/// or takes it for something else.
 fn is_beyond_first_router(text: &str) -> bool {
     if text == "." {
         return true;
@@ -395,7 +399,8 @@ impl Facts {
     }
 }
 
-/// The class that a letter behind a backslash names, as JavaScript has it, and whether the slash is in it.
+/// The class that a letter behind a backslash names, as JavaScript has it, and whether the slash is
+/// in it.
 fn named_class(letter: char) -> Option<(&'static str, bool)> {
     Some(match letter {
         'd' => ("[0-9]", false),

@@ -1,7 +1,8 @@
 //! Hono path patterns: which paths a route pattern matches.
 //!
-//! Hono has two routers and takes the second one for applications with routes that the first does not support. A pattern is accepted
-//! only if both match the same paths. Where they differ about single paths, such a path is [`Match::Ambiguous`].
+//! Hono has two routers and takes the second one for applications with routes that the first does
+//! not support. A pattern is accepted only if both match the same paths. Where they differ about
+//! single paths, such a path is [`Match::Ambiguous`].
 
 mod expression;
 mod parse;
@@ -17,8 +18,9 @@ pub(crate) use path::RoutePath;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadPattern(pub String);
 
-/// Checks a path pattern. `budget` is what the expressions of this and further patterns may cost together: as many characters, classes
-/// and ranges, each counted as often as it is repeated. The expressions of one pattern may cost 1,000.
+/// Checks a path pattern. `budget` is what the expressions of this and further patterns may cost
+/// together: as many characters, classes and ranges, each counted as often as it is repeated. The
+/// expressions of one pattern may cost 1,000.
 ///
 /// # Errors
 /// [`BadPattern`] where the pattern cannot be matched as Hono's routers match it, or costs too much.
@@ -32,7 +34,8 @@ pub(crate) struct Pattern {
     text: Arc<str>,
     /// One for each combination of optional parameters.
     variants: Arc<[Variant]>,
-    /// Whether only Hono's second router supports the pattern, so that it decides where the two differ.
+    /// Whether only Hono's second router supports the pattern, so that it decides where the two
+    /// differ.
     second_router: bool,
 }
 
@@ -80,8 +83,8 @@ enum End {
     Expression(Labelled),
 }
 
-/// An expression and the parameter as it is written. Hono's second router takes a segment that is the parameter's own text
-/// for a match.
+/// An expression and the parameter as it is written. Hono's second router takes a segment that is
+/// the parameter's own text for a match.
 #[derive(Debug, PartialEq, Eq)]
 struct Labelled {
     expression: Expression,
@@ -120,7 +123,8 @@ impl Pattern {
 }
 
 impl Variant {
-    /// Whether the variant matches a path, which begins with a slash; ambiguous where only Hono's second router matches it.
+    /// Whether the variant matches a path, which begins with a slash; ambiguous where only Hono's
+    /// second router matches it.
     fn matches(&self, path: &str) -> Match {
         let mut rest = path.strip_prefix('/');
         let mut matched = Match::Yes;

@@ -63,8 +63,9 @@ fn segments(pattern: &str) -> Result<Vec<&str>, BadPattern> {
     }
 }
 
-/// The segments of each combination of optional parameters that Hono knows: of a pattern that ends with one, everything before each
-/// of them, and everything up to it. A `?` elsewhere is part of a name.
+/// The segments of each combination of optional parameters that Hono knows: of a pattern that ends
+/// with one, everything before each of them, and everything up to it. A `?` elsewhere is part of a
+/// name.
 fn with_options(segments: Vec<&str>) -> Result<Vec<Vec<&str>>, BadPattern> {
     let is_optional = |segment: &str| segment.starts_with(':') && segment.ends_with('?');
     if !segments.last().is_some_and(|last| is_optional(last)) {

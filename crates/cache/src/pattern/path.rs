@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::str;
 
-/// A path with its escapes decoded as Hono's `getPath` decodes them: each run of escapes that is UTF-8, except for reserved
-/// characters and the percent sign, whose escapes stay.
+/// A path with its escapes decoded as Hono's `getPath` decodes them: each run of escapes that is
+/// UTF-8, except for reserved characters and the percent sign, whose escapes stay.
 #[derive(Debug)]
 pub(crate) struct RoutePath<'a> {
     text: Cow<'a, str>,
@@ -112,7 +112,8 @@ fn with_escaped_percents(path: &str) -> String {
     escaped
 }
 
-/// What becomes of a decoded path that is parsed as a URL's path and decoded again; `None` where a parser would take dot segments out.
+/// What becomes of a decoded path that is parsed as a URL's path and decoded again; `None` where a
+/// parser would take dot segments out.
 fn read_again(path: &str, escapes_caret: bool) -> Option<String> {
     let is_dots = |segment: &str| {
         let dots = segment.to_ascii_lowercase().replace("%2e", ".");

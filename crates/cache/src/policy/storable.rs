@@ -146,8 +146,8 @@ fn cache_tags(fields: Fields<'_>) -> Result<Vec<String>, Refused> {
         .collect()
 }
 
-/// The tag that the bytes of a field value spell. The platform's `Headers` hands over one character for each byte: bytes that are UTF-8
-/// are decoded, and all others are Latin-1 already.
+/// The tag that the bytes of a field value spell. The platform's `Headers` hands over one character
+/// for each byte: bytes that are UTF-8 are decoded, and all others are Latin-1 already.
 fn decoded(tag: &str) -> String {
     let bytes: Option<Vec<u8>> = tag.chars().map(|character| u8::try_from(character).ok()).collect();
     bytes.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_else(|| tag.to_owned())
