@@ -345,11 +345,11 @@ function routes(router: RegExpRouter<string> | TrieRouter<string>, pattern: stri
   return (path: string) => router.match("GET", path)[0].length > 0
 }
 
-test("rules cover the paths of 10,000 random patterns that Hono routes, and no other", async () => {
+test("rules cover the paths of 5,000 random patterns that Hono routes, and no other", async () => {
   const random = new Random(Number(process.env.TEST_SEED ?? 9))
   const { getPath } = new Hono()
   const seen = { refused: 0, covered: 0, uncovered: 0, ambiguous: 0, unsupported: 0 }
-  for (let n = 0; n < 10_000; n++) {
+  for (let n = 0; n < 5_000; n++) {
     const pattern = randomPattern(random)
     let module: ReturnType<typeof cache>
     try {
@@ -376,7 +376,7 @@ test("rules cover the paths of 10,000 random patterns that Hono routes, and no o
   }
   expect(seen.refused).toBeGreaterThan(500)
   expect(seen.unsupported).toBeGreaterThan(100)
-  expect(seen.covered).toBeGreaterThan(5_000)
-  expect(seen.uncovered).toBeGreaterThan(5_000)
+  expect(seen.covered).toBeGreaterThan(2_500)
+  expect(seen.uncovered).toBeGreaterThan(2_500)
   expect(seen.ambiguous).toBeGreaterThan(10)
 }, 120_000)
