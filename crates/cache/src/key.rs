@@ -97,13 +97,8 @@ impl Key {
         let mut text = String::with_capacity(url.len() + namespace.len() + method.len() + 64);
         text.extend([url, "#", namespace, ";"]);
         text.extend(utf8_percent_encode(&upper_case(method), ENCODED));
-        for (name, value) in selecting(vary, fields) {
-            if let Some(value) = value? {
-                text.push(';');
-                text.extend(utf8_percent_encode(name, ENCODED));
-                text.push('=');
-                text.extend(utf8_percent_encode(&shown(name, value), ENCODED));
-            }
+        if !vary.is_empty() {
+            write_selecting(vary, fields, &mut text)?;
         }
         Ok(Self { text, digest: OnceCell::new() })
     }
@@ -159,6 +154,19 @@ fn upper_case(method: &str) -> Cow<'_, str> {
     }
 }
 
+/// Writes the part of a key that the selecting fields make.
+fn write_selecting(vary: &Names, fields: Fields<'_>, text: &mut String) -> Result<(), Untold> {
+    for (name, value) in selecting(vary, fields) {
+        if let Some(value) = value? {
+            text.push(';');
+            text.extend(utf8_percent_encode(name, ENCODED));
+            text.push('=');
+            text.extend(utf8_percent_encode(&shown(name, value), ENCODED));
+        }
+    }
+    Ok(())
+}
+
 /// The values of the selecting fields. Where one is missing, all of `vary` is asked for at once.
 fn selecting<'a, 'n>(
     vary: &'n Names,
@@ -170,14 +178,11 @@ fn selecting<'a, 'n>(
     })
 }
 
-/// Request fields whose values are secrets.
-const SECRET: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
-
 /// The value of a request field as keys and explanations show it: that of a field with a secret is
 /// replaced by `~` and the base64url of its SHA-256. Such a field never shows its own value, so no
 /// value can be taken for the hash of another one.
 pub(crate) fn shown<'a>(name: &str, value: &'a str) -> Cow<'a, str> {
-    if !SECRET.contains(&name) {
+    if !matches!(name, "authorization" | "cookie" | "proxy-authorization") {
         return value.into();
     }
     let mut hidden = String::from("~");

@@ -82,11 +82,11 @@ impl<'a> Fields<'a> {
     pub fn each<'n>(self, names: &'n Names) -> impl Iterator<Item = (&'n str, Told<'a>)> {
         /// Up to so many names, a search for each costs less than a table.
         const FEW: usize = 8;
-        let table = (names.len() > FEW).then(|| self.table(names));
-        names
-            .iter()
-            .enumerate()
-            .map(move |(at, name)| (name, table.as_ref().map_or_else(|| self.told(name), |table| table[at])))
+        let table = if names.len() > FEW { self.table(names) } else { Vec::new() };
+        names.iter().enumerate().map(move |(at, name)| {
+            let told = table.get(at).copied();
+            (name, told.unwrap_or_else(|| self.told(name)))
+        })
     }
 
     /// What the block says of each of `names`; the first line of each decides.
