@@ -24,7 +24,14 @@ export interface CacheRuleOptions {
   /**
    * Hono path pattern: `/api/posts/:id`, `/api/docs/*`, `/api/posts/:id{[0-9]+}`; it begins with `/` or is `*`, and has up to 2,048
    * characters. Default: every path.
-   * An expression in braces is one of Rust's `regex` crate: no look-around, no back-references.
+   *
+   * The rule covers the paths that Hono routes to the pattern, decoded as Hono decodes them. A
+   * pattern that Hono's routers match differently is a `TypeError`: `*` or `:` within a segment,
+   * `|` outside a group, an expression that may match a slash and is not last. The few paths about
+   * which they differ skip the cache. An expression in braces is a JavaScript one without anchors,
+   * look-around, back-references and named groups, with ASCII punctuation and `\d \D \w \W \s \S`
+   * as its only escapes. Expressions may have 1,000 characters and classes in a pattern and 20,000
+   * in a declaration, each counted as often as it is repeated.
    */
   path?: string | undefined
   /** Methods covered, at least one. Default: `["GET", "HEAD"]`. A method other than these can be put only under a rule that lists it. */
@@ -114,7 +121,11 @@ export interface CacheModuleOptions {
    * Default: the response's own `stale-while-revalidate`, else 0.
    */
   staleWhileRevalidateSeconds?: number | undefined
-  /** Names of the request headers that are part of the key. Default: none. */
+  /**
+   * Names of the request headers that are part of the key. Default: none. Values of
+   * `authorization`, `proxy-authorization` and `cookie` are in the key as `~` and the base64url of
+   * their SHA-256.
+   */
   vary?: readonly string[] | undefined
   /** Invalidation tags of every stored response: 1 to 1,024 characters, no comma, no control character. Default: none. */
   tags?: readonly string[] | undefined
@@ -157,7 +168,10 @@ export interface CachePutOptions extends CacheKeyOptions {
   ttlSeconds?: number | undefined
   /** As {@link CacheModuleOptions.staleWhileRevalidateSeconds}. */
   staleWhileRevalidateSeconds?: number | undefined
-  /** Tags beside those of the rule, the instance and the response's `Cache-Tag`. */
+  /**
+   * Tags beside those of the rule, the instance and the response's `Cache-Tag`, whose bytes are
+   * read as UTF-8, and as Latin-1 if they are not UTF-8.
+   */
   tags?: readonly string[] | undefined
 }
 
@@ -171,8 +185,11 @@ export interface CachePurgeSelector {
   /** Entries that have one of these tags. An empty list selects nothing. */
   tags?: readonly string[] | undefined
   /**
-   * Entries whose key begins so, letter by letter, e.g. `https://api.example.com/api/`: spelled as keys are, that is with the host in
-   * lower case and no default port. One that begins with `/` means that path on every host. 1 to 65,536 characters.
+   * Entries whose key begins so, e.g. `https://api.example.com/api/`. One that begins with `/`
+   * means that path on every host. 1 to 65,536 characters. It is normalised as keys are: host in
+   * lower case, no default port, percent-encoded with escapes in upper case, query parameters in
+   * order. It may end anywhere, within a host or an escape, too; `https://a.exam` includes
+   * `https://a.example/`. One with which no key can begin, such as `api/`, is a `TypeError`.
    */
   prefix?: string | undefined
   /** Every entry of the instance. */
@@ -307,12 +324,16 @@ export interface CacheExplanation {
   url: string
   method: string
   namespace: string
-  /** The headers in the key with the request's values, `null` where it lacks one. */
+  /** The headers in the key with the values that the key has of them, `null` where the request lacks one. */
   vary: Record<string, string | null>
   /** The rule that applies, and why. */
   rule: { name: string; because: string } | null
-  /** What makes the request skip the cache. */
-  bypass: { by: "header" | "cookie" | "query"; name: string } | null
+  /**
+   * What makes the request skip the cache: a header, cookie or query parameter of its rule, or a
+   * `path` about which Hono's routers differ;
+   * `name` is then the pattern.
+   */
+  bypass: { by: "header" | "cookie" | "query" | "path"; name: string } | null
   /** The entry that answers the request. */
   entry: {
     stale: boolean
@@ -359,7 +380,7 @@ export interface CacheEvent {
   /**
    * Of a miss `elected` or `absent`, to a wrapped handler why it was run (`uri-miss`, `vary-miss`, `stale`, `request`), `collapsed`, `failed` or
    * `only-if-cached`; of a refresh what it failed with; of a put refused a {@link CacheRefusal}, of one fenced `purged`, of an error what the body failed
-   * with; of a bypass `header`, `cookie` or `query` and the name, or `no-rule`.
+   * with; of a bypass `header`, `cookie` or `query` and the name, `path` and the pattern, or `no-rule`.
    */
   reason?: string | undefined
   /** The key; of a purge, the one that its request selects. */
@@ -477,8 +498,11 @@ export interface CacheModule extends AsyncDisposable {
   readonly rules: readonly ResolvedCacheRule[]
 
   /**
-   * The key of a request: its URL without fragment and with sorted query parameters, then `#`, the namespace, the method and
-   * the selected headers with their values. Parts are percent-encoded: `https://a.example/?x=1#shop;GET;accept-language=de`.
+   * The key of a request: its URL without fragment and with sorted query parameters, then `#`, the
+   * namespace, the method and the selected headers with their values. Parts are percent-encoded:
+   * `https://a.example/?x=1#shop;GET;accept-language=de`. A query parameter that is not UTF-8 keeps
+   * its escapes. Values of `authorization`, `proxy-authorization` and `cookie` are replaced by `~`
+   * and the base64url of their SHA-256.
    */
   key(request: CacheRequest, options?: CacheKeyOptions): string
 

@@ -289,7 +289,8 @@ export interface BindingSelecting {
 export interface BindingSelector {
   key?: string
   tags: Array<string>
-  prefix?: string
+  /** Beginnings of keys, written as keys are. */
+  prefixes: Array<string>
   everything: boolean
   soft: boolean
 }
@@ -402,8 +403,11 @@ export declare const PASS_FAILED: number
 /** The declaration has been given up before the body came to its end. */
 export declare const PAST: number
 
-/** Why a path pattern cannot be used, or nothing where it can. */
-export declare function patternError(path: string): string | null
+/**
+ * Why a path pattern cannot be used, or what is left of the budget that the patterns of a
+ * declaration share.
+ */
+export declare function patternError(path: string, budget: number): string | number
 
 /** There is nothing yet. */
 export declare const PENDING: number

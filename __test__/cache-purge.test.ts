@@ -1,5 +1,5 @@
 import type { CacheModule, CachePurgeSelector } from "@layeron/modules"
-import { bodyOf, freshCache, get, NO_STATS, url } from "./helpers/cache"
+import { bodyOf, failureOf, freshCache, get, NO_STATS, url } from "./helpers/cache"
 import { setClock, stopClock } from "./helpers/clock"
 
 const PATHS = ["/api/products", "/api/products/1", "/api/products/2", "/api/posts/1"]
@@ -79,7 +79,6 @@ describe("purge removes just what its selector says:", () => {
     ["a prefix that ends inside a segment", { prefix: url("/api/p") }, []],
     ["a prefix that is a whole key", { prefix: `${url(first)}#default;GET` }, [products, second, post]],
     ["a prefix of another host", { prefix: "https://other.example/" }, PATHS],
-    ["a prefix that no key begins with", { prefix: "api.example.com/api" }, PATHS],
     ["a path prefix", { prefix: "/api/products/" }, [products, post]],
     ["a path prefix that is in the middle of paths", { prefix: "/products" }, PATHS],
     ["everything", { everything: true }, []],
@@ -129,6 +128,89 @@ describe("a path prefix", () => {
     const module = await filled()
     expect(await module.purge({ prefix: "/" })).toEqual({ purged: 4 })
   })
+})
+
+describe("a prefix is normalised as keys are", () => {
+  const CAFE = "https://a.example/caf%C3%A9/1"
+  test.each<[prefix: string, purged: string[], kept?: string[]]>([
+    ["https://A.example:443/caf\u00e9/", [CAFE], ["http://a.example/caf%C3%A9/1"]],
+    ["HTTPS://a.EXAMPLE/caf%c3%a9/", [CAFE]],
+    ["https://a.example:0443/caf\u00e9/", [CAFE]],
+    ["/caf\u00e9/", [CAFE, "http://b.example/caf%C3%A9/"], ["https://a.example/x/caf%C3%A9/"]],
+    ["/caf%c3%a9/", [CAFE, "https://a.example/caf%c3%a9/2"]],
+    ["/caf%C3", [CAFE, "https://a.example/caf%C3%AA"], ["https://a.example/caf%C4%80"]],
+    ["/caf%c", [CAFE, "https://a.example/caf%c4"]],
+    ["https://a.exam", ["https://a.example/", "https://a.exam/"], ["https://b.exam/"]],
+    ["https://A.Exam", ["https://a.example/"]],
+    ["https://a.example", ["https://a.example/", "https://a.example.com/", "https://a.example:8443/"]],
+    ["https://a.example:443", ["https://a.example/x", "https://a.example:4430/"], ["https://a.example.com/"]],
+    ["https://a.example:8", ["https://a.example:8080/"], ["https://a.example/"]],
+    ["https://b\u00fccher.example/", ["https://xn--bcher-kva.example/1"]],
+    ["https://B\u00dcCHER.exam", ["https://xn--bcher-kva.example/1"]],
+    ["http://[0:0::1]:80/", ["http://[::1]/x"]],
+    ["http://127.0", ["http://127.0.0.1/"]],
+    ["http", ["http://a.example/", "https://a.example/"]],
+    ["https://a.example/x/../y/", ["https://a.example/y/1"], ["https://a.example/x/"]],
+    ["https://a.example/.", ["https://a.example/.well-known/a"], ["https://a.example/a"]],
+    ["https://a.example\\x\\", ["https://a.example/x/1"]],
+    ["https://a.example/a b", ["https://a.example/a%20b"]],
+    [" https://a.example/\n", ["https://a.example/"]],
+    ["https://user@A.example/", ["https://user@a.example/"], ["https://a.example/"]],
+    ["https://a.example/?", ["https://a.example/?a=1"], ["https://a.example/"]],
+    ["https://a.example/?b=~&a=\u00e9", ["https://a.example/?a=%C3%A9&b=%7E1"], ["https://a.example/?a=1"]],
+    ["https://a.example/?page", ["https://a.example/?page=1", "https://a.example/?pages=1"]],
+    ["https://a.example/?a=1&b", ["https://a.example/?a=1&b=2"], ["https://a.example/?a=1"]],
+    [
+      "https://a.example/?q=%e9",
+      ["https://a.example/?q=%E9", "https://a.example/?q=%e9x"],
+      ["https://a.example/?q=%E8"],
+    ],
+    ["https://a.example/?q=%c3", ["https://a.example/?q=%C3%A9"]],
+    ["https://a.example/?q=%C", ["https://a.example/?q=%C3%A9"]],
+    ["https://a.example/?b=1&a=2#", ["https://a.example/?a=2&b=1"], ["https://a.example/?a=2&b=11"]],
+    ["https://a.example/x#default;GET", ["https://a.example/x"], ["https://a.example/x?a=1"]],
+  ])("%s", async (prefix, purged, kept = []) => {
+    const module = freshCache()
+    for (const at of [...purged, ...kept]) await module.put(at, new Response(at))
+    expect(await module.purge({ prefix })).toEqual({ purged: purged.length })
+    expect(await left(module, [...purged, ...kept])).toEqual(kept)
+  })
+
+  test("and holds back what began before the purge, however it is spelled", async () => {
+    const module = freshCache()
+    for (const at of [CAFE, "https://a.example/caf%c3%a9/2"]) {
+      expect(await module.match(at)).toBeUndefined()
+      await module.purge({ prefix: "https://A.example:443/caf%c3%a9/" })
+      await module.put(at, new Response(at))
+      expect(await module.match(at)).toBeUndefined()
+    }
+    expect((await module.inspect()).fencedWrites).toBe(2)
+  })
+})
+
+test.each([
+  "api/",
+  "api.example.com/api",
+  "ftp://a.example/",
+  "ftp",
+  "https:a",
+  "https:/a",
+  "https:///a",
+  "\\a",
+  "?a=1",
+  "#default",
+  "https://a b/",
+  "https://a.example:99999/",
+  "https://a.example:65536",
+  "https://a.example/x#section",
+  "/x#default;GET#",
+  " ",
+])("a prefix of %j, with which no key can begin, is refused", async (prefix) => {
+  const module = await filled()
+  const error = await failureOf(() => module.purge({ everything: true, prefix }))
+  expect(error).toMatchObject({ name: "TypeError", code: "LAYERON_INVALID_OPTION" })
+  expect(error.message).toMatch(/^purge\(\) selector\.prefix must be the beginning of a key, or of a path /)
+  expect((await module.inspect()).entries).toBe(4)
 })
 
 describe("variants by the response's own Vary", () => {

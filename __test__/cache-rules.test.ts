@@ -94,6 +94,17 @@ describe("tags", () => {
     expect(await module.purge({ tags: ["of-instance"] })).toEqual({ purged: 1 })
   })
 
+  test.each([
+    ["as UTF-8", Buffer.from("\u00e9").toString("latin1")],
+    ["as Latin-1", "\u00e9"],
+    ["as UTF-8 beside Latin-1", `${Buffer.from("\u00e9").toString("latin1")}, \u00e8`],
+  ])("decode %s where Cache-Tag has them so", async (_, value) => {
+    const module = freshCache()
+    await module.put(url("/"), new Response("a", { headers: { "cache-tag": value } }))
+    expect((await module.explain(url("/"))).entry?.tags).toContain("\u00e9")
+    expect(await module.purge({ tags: ["\u00e9"] })).toEqual({ purged: 1 })
+  })
+
   test("in several Cache-Tag lines all count, and none is served", async () => {
     const module = freshCache()
     const headers = new Headers({ "x-kept": "1" })

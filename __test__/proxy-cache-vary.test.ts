@@ -77,12 +77,17 @@ describe("two requests are for one variant", () => {
     ["whatever the case of the field's name", "x-a", { "X-A": "1" }, { "x-A": "1" }],
     ["whatever the white space around the value", "X-A", { "X-A": "1" }, { "X-A": " \t1  " }],
     ["be the field on several lines or one", "X-A", { "X-A": ["1", "2"] }, { "X-A": "1, 2" }],
-    ["whatever the white space around commas", "X-A", { "X-A": "1,2" }, { "X-A": "1 ,\t2" }],
     [
       "whatever the white space between languages",
       "Accept-Language",
       { "Accept-Language": "de,en;q=0.5" },
       { "Accept-Language": "de , en; q=0.5" },
+    ],
+    [
+      "whatever the empty members between languages",
+      "Accept-Language",
+      { "Accept-Language": "de,,en," },
+      { "Accept-Language": "de, en" },
     ],
     [
       "whatever the case of languages",
@@ -141,6 +146,16 @@ describe("two requests are for a variant each", () => {
     ],
     ["where white space within a quoted string does", "X-A", { "X-A": '"1,2"' }, { "X-A": '"1, 2"' }],
     ["where one value is the other with a comma", "X-A", { "X-A": "1,2" }, { "X-A": "12" }],
+    ["where white space around commas differs", "X-A", { "X-A": "1,2" }, { "X-A": "1 ,\t2" }],
+    ["where one value has an empty member", "X-A", { "X-A": "1,2" }, { "X-A": "1,,2" }],
+    ["where one cookie has an empty member", "Cookie", { Cookie: "a,,c" }, { Cookie: "a,c" }],
+    ["where the case of a cookie differs", "Cookie", { Cookie: "a=B" }, { Cookie: "a=b" }],
+    [
+      "where white space within a coding differs",
+      "Accept-Encoding",
+      { "Accept-Encoding": "g zip" },
+      { "Accept-Encoding": "gzip" },
+    ],
     ["where a cookie differs", "Cookie", { Cookie: "a=1; b=2" }, { Cookie: "a=1; b=3" }],
   ])("%s", (_name, vary, first, second) => expectOne(false, vary, first, second))
 

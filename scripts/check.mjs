@@ -1,7 +1,7 @@
 /** `npm run check`: format, lints, types, generated files, dependencies. One that fails does not keep the others from running. */
 import { checkCrates } from "./check-crates.mjs"
 import { checkAddonFiles, checkLockFiles } from "./check-files.mjs"
-import { cargoFuzz, fuzzAll } from "./fuzz-targets.mjs"
+import { cargoFuzz, checkDoubling, fuzzAll } from "./fuzz-targets.mjs"
 import { checkPlatformPackages } from "./platform-packages.mjs"
 import { capture, captureNode, main, step } from "./run.mjs"
 import { setUp, TSC } from "./setup.mjs"
@@ -22,6 +22,7 @@ await main(async () => {
     await cargoFuzz("build")
     return fuzzAll(2)
   })
+  await check("steps of parsers", checkDoubling)
   await check("Biome", () => captureNode("@biomejs/biome/bin/biome", ["check", "--error-on-warnings"]))
   for (const project of [".", "packages/core", "tsconfig.test.json"]) {
     await check(`types of ${project}`, () => captureNode(TSC, ["-p", project, "--noEmit"]))

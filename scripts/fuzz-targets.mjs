@@ -54,6 +54,12 @@ export async function fuzzOn(target, seconds) {
   return [await built(target), [...options(target, seconds), corpus, seeds(target)]]
 }
 
+/** Checks that no parser takes more than twice the steps, and a little, for input twice as long. */
+export async function checkDoubling() {
+  const { stdout } = await capture(await built("doubling"), [])
+  return stdout.trim()
+}
+
 /** Runs all targets, as many at a time as there are processors. */
 export async function fuzzAll(seconds) {
   const left = fuzzTargets()

@@ -75,6 +75,7 @@ fn bypass(cause: BypassCause<'_>) -> (String, String) {
         BypassCause::Header(name) => ("header", name),
         BypassCause::Cookie(name) => ("cookie", name),
         BypassCause::Query(name) => ("query", name),
+        BypassCause::Path(pattern) => ("path", pattern),
     };
     (kind.to_owned(), name.to_owned())
 }

@@ -1,6 +1,9 @@
 //! Options of a declaration, checked and resolved by the face.
 
-use layeron_cache::{BadPattern, Bounds, Bypass, DiskOptions, Names, Policy, Rule, Selector, Storage, Terms};
+use layeron_cache::{
+    BadPattern, Bounds, Bypass, DiskOptions, Names, Policy, Rule, Selector, Storage, Terms, check_pattern,
+};
+use napi::bindgen_prelude::Either;
 use napi_derive::napi;
 
 /// A declaration.
@@ -47,16 +50,22 @@ pub struct BindingRule {
 pub struct BindingSelector {
     pub key: Option<String>,
     pub tags: Vec<String>,
-    pub prefix: Option<String>,
+    /// Beginnings of keys, written as keys are.
+    pub prefixes: Vec<String>,
     pub everything: bool,
     pub soft: bool,
 }
 
-/// Why a path pattern cannot be used, or nothing where it can.
+/// Why a path pattern cannot be used, or what is left of the budget that the patterns of a
+/// declaration share.
 #[napi]
 #[allow(clippy::needless_pass_by_value)]
-pub fn pattern_error(path: String) -> Option<String> {
-    Rule::new(Some(&path), Vec::new(), Terms::default(), Bypass::default()).err().map(|BadPattern(why)| why)
+pub fn pattern_error(path: String, budget: u32) -> Either<String, u32> {
+    let mut left = budget as usize;
+    match check_pattern(&path, &mut left) {
+        Ok(()) => Either::B(left as u32),
+        Err(BadPattern(why)) => Either::A(why),
+    }
 }
 
 impl BindingOptions {
@@ -99,8 +108,8 @@ impl From<BindingTerms> for Terms {
 
 impl From<BindingSelector> for Selector {
     fn from(selector: BindingSelector) -> Self {
-        let BindingSelector { key, tags, prefix, everything, soft } = selector;
-        Self { key, tags, prefix, everything, soft }
+        let BindingSelector { key, tags, prefixes, everything, soft } = selector;
+        Self { key, tags, prefixes, everything, soft }
     }
 }
 

@@ -1,6 +1,7 @@
 import type { CacheRequest } from "../index.js"
 import * as check from "./check.js"
 import { invalid, shown } from "./errors.js"
+import { keyPrefixes } from "./prefix.js"
 
 /** Options of `key`, `match` and `delete`, as they cross into the addon. */
 export interface KeyArguments {
@@ -22,6 +23,8 @@ export interface Selection {
   readonly request: CacheRequest | undefined
   readonly tags: readonly string[]
   readonly prefix: string | undefined
+  /** The prefix as keys are written. */
+  readonly prefixes: readonly string[]
   readonly everything: boolean
   readonly soft: boolean
 }
@@ -61,7 +64,7 @@ export function readVary(path: string, fields: check.Fields): KeyArguments {
   return names === undefined ? NO_OPTIONS : { vary: names.join("\n"), names }
 }
 
-export function readSelector(path: string, given: unknown): Selection {
+export function readSelector(path: string, given: unknown, namespace: string): Selection {
   const fields = check.object(path, given)
   const unknown = Object.keys(fields).find((name) => !SELECTOR.includes(name))
   if (unknown !== undefined) {
@@ -79,10 +82,12 @@ export function readSelector(path: string, given: unknown): Selection {
       `${path} must have one of ${SELECTORS.join(", ")}, got ${shown(given)} without any`,
     )
   }
+  const begins = prefix === undefined ? undefined : check.text(`${path}.prefix`, prefix, 65_536)
   return {
     request: request as CacheRequest | undefined,
     tags: check.optionalList(`${path}.tags`, tags, check.tag) ?? [],
-    prefix: prefix === undefined ? undefined : check.text(`${path}.prefix`, prefix, 65_536),
+    prefix: begins,
+    prefixes: begins === undefined ? [] : keyPrefixes(`${path}.prefix`, begins, namespace),
     everything,
     soft,
   }

@@ -128,17 +128,19 @@ class Cache implements CacheModule {
   }
 
   async purge(selector: CachePurgeSelector): Promise<{ purged: number }> {
-    const { request, tags, prefix, everything, soft } = readSelector("purge() selector", selector)
+    const selection = readSelector("purge() selector", selector, this.namespace)
+    const { request, tags, prefix, prefixes, everything, soft } = selection
     const now = Date.now()
     const key =
       request === undefined ? undefined : this.#dialogue.key(request, NO_OPTIONS, "purge() selector.request")
     this.#dialogue.assertOpen()
-    const outcome = this.#binding.purge({ key, tags: [...tags], prefix, everything, soft }, now)
+    const selected = { key, tags: [...tags], prefixes: [...prefixes], everything, soft }
+    const outcome = this.#binding.purge(selected, now)
     const isKnown = outcome !== native.PENDING
     const purged = isKnown ? outcome : await this.#dialogue.settled(native.takeNumber(), "a purge")
     if (this.#events.isHeard("purge")) {
-      const selected = { tags, prefix, everything }
-      this.#events.emit("purge", { outcome: soft ? "softened" : "purged", purged, key, selected })
+      const outcome = soft ? "softened" : "purged"
+      this.#events.emit("purge", { outcome, purged, key, selected: { tags, prefix, everything } })
     }
     return { purged }
   }

@@ -60,6 +60,9 @@ function sentence(outcome: CacheExplanation["outcome"], facts: Facts, identity: 
   const { method, url, rule, bypass, entry } = facts
   const subject = `${method} ${url}`
   const under = rule === null ? "" : ` under rule ${rule.name}`
+  if (bypass?.by === "path") {
+    return `${subject} skips ${identity} because Hono's routers do not agree whether ${bypass.name} matches its path.`
+  }
   if (outcome === "bypass") {
     return `${subject} skips ${identity}${under} because it carries the ${bypass?.by} ${bypass?.name}.`
   }

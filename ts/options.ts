@@ -29,6 +29,9 @@ export interface Terms {
   readonly requestDirectives: RequestDirectives
 }
 
+/** What the expressions in all patterns of a declaration may cost: characters and classes, counted as often as they are repeated. */
+const PATTERN_BUDGET = 20_000
+
 const POLICY = ["ttlSeconds", "staleWhileRevalidateSeconds", "vary", "tags", ...REQUEST_OPTIONS]
 const DECLARATION = ["name", "namespace", ...POLICY, "rules", "observability", "storage"]
 const RULE = ["name", "path", "methods", ...POLICY, "bypass"]
@@ -47,12 +50,15 @@ export function readDeclaration(given: unknown): Declaration {
     requestDirectives: "honour",
   })
   const rules = check.optionalList(`${path}.rules`, fields.rules, (_, rule) => rule) ?? []
+  const budget = { left: PATTERN_BUDGET }
   return {
     name,
     namespace,
     terms,
     rules: Object.freeze(
-      rules.map((rule, index) => readRule(`${path}.rules[${index}]`, rule, `rule-${index + 1}`, terms)),
+      rules.map((rule, index) =>
+        readRule(`${path}.rules[${index}]`, rule, `rule-${index + 1}`, terms, budget),
+      ),
     ),
     observability: readObservability(`${path}.observability`, fields.observability),
     storage: readStorage(`${path}.storage`, fields.storage),
@@ -82,27 +88,38 @@ function readTerms(path: string, fields: check.Fields, inherited: Terms): Terms 
   }
 }
 
-function readRule(path: string, given: unknown, defaultName: string, inherited: Terms): ResolvedCacheRule {
+function readRule(
+  path: string,
+  given: unknown,
+  defaultName: string,
+  inherited: Terms,
+  budget: { left: number },
+): ResolvedCacheRule {
   const fields = check.options(path, check.object(path, given), RULE)
   const methods = check.optionalList(`${path}.methods`, fields.methods, check.method) ?? ["GET", "HEAD"]
   if (methods.length === 0)
     throw check.wrong(`${path}.methods`, "a list of at least one method", fields.methods)
   return Object.freeze({
     name: fields.name === undefined ? defaultName : check.text(`${path}.name`, fields.name, 128),
-    path: readPattern(`${path}.path`, fields.path),
+    path: readPattern(`${path}.path`, fields.path, budget),
     methods: Object.freeze(methods),
     ...readTerms(path, fields, inherited),
     bypass: readBypass(`${path}.bypass`, fields.bypass),
   })
 }
 
-function readPattern(path: string, value: unknown): string | undefined {
+function readPattern(path: string, value: unknown, budget: { left: number }): string | undefined {
   if (value === undefined) return undefined
   const pattern = check.text(path, value, 2048)
   if (!pattern.startsWith("/") && pattern !== "*")
     throw check.wrong(path, "a path pattern that begins with '/'", value)
-  const problem = patternError(pattern)
-  if (problem != null) throw check.wrong(path, `a path pattern whose expressions compile (${problem})`, value)
+  // A lone surrogate becomes another character on its way into the addon.
+  const checked = /\p{Surrogate}/u.test(pattern)
+    ? "it has half a character"
+    : patternError(pattern, budget.left)
+  if (typeof checked === "string")
+    throw check.wrong(path, `a path pattern that all of Hono's routers match alike (${checked})`, value)
+  budget.left = checked
   return pattern
 }
 

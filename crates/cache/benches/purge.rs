@@ -13,8 +13,8 @@ fn purges(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("purge");
     let prefix = "https://api.example.com/purged/";
     let by_tag = Selector { tags: vec!["purged".to_owned()], ..Selector::default() };
-    let by_prefix = Selector { prefix: Some(prefix.to_owned()), ..Selector::default() };
-    let by_path = Selector { prefix: Some("/purged/".to_owned()), ..Selector::default() };
+    let by_prefix = Selector { prefixes: vec![prefix.to_owned()], ..Selector::default() };
+    let by_path = Selector { prefixes: vec!["/purged/".to_owned()], ..Selector::default() };
     for beside in [REMOVED, 100 * REMOVED] {
         let cache = filled(beside, BODY);
         for (name, selector) in [("tag", &by_tag), ("prefix", &by_prefix), ("path on every host", &by_path)] {

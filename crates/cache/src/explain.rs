@@ -2,6 +2,7 @@
 
 use crate::cache::{Cache, Keyed, Request, Wanted};
 use crate::field::Names;
+use crate::key::shown;
 use crate::policy::{Freshness, State};
 use crate::rule::BypassCause;
 
@@ -20,7 +21,8 @@ pub struct Explanation<'a> {
     pub rule: Option<usize>,
     /// Why the request skips the cache, if it does.
     pub bypass: Option<BypassCause<'a>>,
-    /// The selecting header fields of the key, with the request's values.
+    /// The selecting header fields of the key, with the request's values as the key has them:
+    /// secrets by their hash.
     pub vary: Vec<(String, Option<String>)>,
     /// The entry that answers, if there is one.
     pub entry: Option<ExplainedEntry>,
@@ -57,7 +59,7 @@ impl Cache {
         if seen.is_none() && applied.admitted {
             self.ask_disk(&key, request, now)?;
         }
-        let value = |name: &str| request.fields.value(name).map(ToOwned::to_owned);
+        let value = |name: &str| request.fields.value(name).map(|value| shown(name, value).into_owned());
         Ok(Explanation {
             url: url.into_owned(),
             method: request.method.to_ascii_uppercase(),

@@ -187,14 +187,14 @@ impl Renewal<'_> {
 
     /// The head of the stored response with the fields of the reply in the place of its own.
     fn merged(&self, stored: &Stored) -> String {
-        let new: Vec<&str> = self.reply.head.fields.iter().map(|(name, _)| name).collect();
-        let kept = |name: &str| KEPT.contains(&name) || name != "date" && !new.contains(&name);
+        let new = Names::new(self.reply.head.fields.iter().map(|(name, _)| name));
+        let kept = |name: &str| KEPT.contains(&name) || name != "date" && !new.contains(name);
         let old = ResponseHead { status: stored.status(), reason: "", fields: stored.fields() };
         let mut merged = written(old, kept, &[]);
         for (name, value) in self.reply.head.fields.iter().filter(|(name, _)| !KEPT.contains(name)) {
             merged.extend([name, ":", value, "\n"]);
         }
-        if !new.contains(&"date") {
+        if !new.contains("date") {
             // An answer without a date is of the moment at which it comes (RFC 9110, section 6.6.1).
             merged.extend(["date:", &http_date(self.reply.at), "\n"]);
         }

@@ -1,11 +1,14 @@
 //! The key: `<url>#<namespace>;<METHOD>[;<header>=<value>…]`, and its SHA-256.
 //!
-//! A request's own fragment is dropped, so everything behind `#` is written here alone; every part there is
-//! percent-encoded, so no value can imitate a separator. No request can spell another's key.
+//! A request's own fragment is dropped, so everything behind `#` is written here alone; every part
+//! there is percent-encoded, so no value can imitate a separator. No request can spell another's
+//! key. Credentials and cookies are in a key by their SHA-256 alone.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest as _, Sha256};
 
@@ -67,7 +70,8 @@ impl Selecting {
     /// The fields `names` of a response's `Vary`, without those that the key of the request with `fields` has already. A field of
     /// the key that the request lacks has no part in its text, so it has to be told apart here.
     pub fn beside(in_key: &Names, fields: Fields<'_>, names: &Names, loosely: bool) -> Self {
-        Self { names: names.without(&in_key.those(|name| fields.value(name).is_some())), loosely }
+        let fields = FieldIndex::new(fields);
+        Self { names: names.without(&in_key.those(|name| fields.told(name).value().is_some())), loosely }
     }
 
     /// Whether there are none.
@@ -100,13 +104,8 @@ impl Key {
         let mut text = String::with_capacity(url.len() + namespace.len() + method.len() + 64);
         text.extend([url, "#", namespace, ";"]);
         text.extend(utf8_percent_encode(&upper_case(method), ENCODED));
-        for name in vary.iter() {
-            if let Some(value) = selecting(name, vary, fields)? {
-                text.push(';');
-                text.extend(utf8_percent_encode(name, ENCODED));
-                text.push('=');
-                text.extend(utf8_percent_encode(value, ENCODED));
-            }
+        if !vary.is_empty() {
+            write_selecting(vary, fields, &mut text)?;
         }
         Ok(Self { text, digest: OnceCell::new() })
     }
@@ -149,13 +148,9 @@ impl Key {
             return Ok(self.digest());
         }
         let mut hash = Sha256::new_with_prefix(self.digest().0);
-        for name in vary.names.iter() {
+        for (name, value) in selecting(&vary.names, fields) {
             hash.update(name);
-            let told = fields.told(name);
-            if told == Told::Untold {
-                return Err(Untold(vary.names.clone()));
-            }
-            if let Some(value) = told.value() {
+            if let Some(value) = value? {
                 let value = if vary.loosely { normal(name, value) } else { value.into() };
                 hash.update("=");
                 utf8_percent_encode(&value, ENCODED).for_each(|piece| hash.update(piece));
@@ -174,9 +169,40 @@ fn upper_case(method: &str) -> Cow<'_, str> {
     }
 }
 
-/// The value of a selecting field. Where it is untold, all of `vary` is asked for at once.
-fn selecting<'a>(name: &str, vary: &Names, fields: Fields<'a>) -> Result<Option<&'a str>, Untold> {
-    fields.known(name).map_err(|_| Untold(vary.clone()))
+/// Writes the part of a key that the selecting fields make.
+fn write_selecting(vary: &Names, fields: Fields<'_>, text: &mut String) -> Result<(), Untold> {
+    for (name, value) in selecting(vary, &FieldIndex::new(fields)) {
+        if let Some(value) = value? {
+            text.push(';');
+            text.extend(utf8_percent_encode(name, ENCODED));
+            text.push('=');
+            text.extend(utf8_percent_encode(&shown(name, value), ENCODED));
+        }
+    }
+    Ok(())
+}
+
+/// The values of the selecting fields. Where one is missing, all of `vary` is asked for at once.
+fn selecting<'a, 'n>(
+    vary: &'n Names,
+    fields: &FieldIndex<'a>,
+) -> impl Iterator<Item = (&'n str, Result<Option<&'a str>, Untold>)> {
+    fields.each(vary).map(|(name, told)| {
+        let value = if told == Told::Untold { Err(Untold(vary.clone())) } else { Ok(told.value()) };
+        (name, value)
+    })
+}
+
+/// The value of a request field as keys and explanations show it: that of a field with a secret is
+/// replaced by `~` and the base64url of its SHA-256. Such a field never shows its own value, so no
+/// value can be taken for the hash of another one.
+pub(crate) fn shown<'a>(name: &str, value: &'a str) -> Cow<'a, str> {
+    if !matches!(name, "authorization" | "cookie" | "proxy-authorization") {
+        return value.into();
+    }
+    let mut hidden = String::from("~");
+    BASE64_URL_SAFE_NO_PAD.encode_string(Sha256::digest(value), &mut hidden);
+    hidden.into()
 }
 
 #[cfg(test)]
@@ -202,6 +228,32 @@ mod tests {
     fn an_absent_and_an_empty_field_give_different_keys() {
         assert_eq!(key("https://x.y/", &["a"], "a\n"), "https://x.y/#ns;GET");
         assert_eq!(key("https://x.y/", &["a"], "a:\n"), "https://x.y/#ns;GET;a=");
+    }
+
+    #[test]
+    fn secrets_are_in_keys_by_their_hash_alone() {
+        const HASH: &str = "~ungWv48Bz-pBQUDeXa4iI7ADYaOWF3qctBD_YfIAFa0";
+        let key = |vary: &str, fields: &str| key("https://x.y/", &[vary], fields);
+        for name in ["Authorization", "Cookie", "Proxy-Authorization"] {
+            let lower = name.to_ascii_lowercase();
+            assert_eq!(key(name, &format!("{lower}: abc \n")), format!("https://x.y/#ns;GET;{lower}={HASH}"));
+            assert_ne!(key(name, &format!("{lower}:{HASH}\n")), key(name, &format!("{lower}:abc\n")));
+            assert_eq!(key(name, &format!("{lower}\n")), "https://x.y/#ns;GET");
+            assert_ne!(key(name, &format!("{lower}:\n")), "https://x.y/#ns;GET");
+        }
+        assert_eq!(key("x-a", &format!("x-a:{HASH}\n")), format!("https://x.y/#ns;GET;x-a={HASH}"));
+    }
+
+    #[test]
+    fn many_selecting_fields_give_the_key_that_each_of_them_alone_adds_to() {
+        let names: Vec<String> = (10..40).map(|number| format!("x-{number}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let lines = names.iter().rev().flat_map(|name| [name, ":", name, "\n"]).collect::<String>();
+        let parts = names.iter().flat_map(|name| [";", name, "=", name]).collect::<String>();
+        assert_eq!(key("https://x.y/", &names, &lines), format!("https://x.y/#ns;GET{parts}"));
+        let vary = Names::new(names.iter().copied());
+        let asked = Key::new("https://x.y/", "ns", "GET", &vary, Fields::new("x-10:1\n"));
+        assert_eq!(asked.unwrap_err(), Untold(vary));
     }
 
     #[test]

@@ -44,7 +44,7 @@ pub use fill::{Ended, Fill, Progress};
 pub use flight::{Failure, Fingerprint, Part, Read, Waiter, Wake};
 pub use inspect::Inspection;
 pub use instance::{StorageConflict, flush_all};
-pub use pattern::BadPattern;
+pub use pattern::{BadPattern, check_pattern};
 pub use policy::{Answer, Freshness, Overrides, Refused, Rejected, RequestOptions, ResponseHead, State};
 pub use put::{Draft, Drafted, PutError, PutOptions, Since};
 pub use reader::Reader;

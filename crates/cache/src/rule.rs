@@ -1,8 +1,8 @@
 //! Route rules: path patterns, methods and bypass conditions, and the policy that applies to a request.
 
 use crate::field::lines::Fields;
-use crate::field::{Names, cookie_names, path, query_names};
-use crate::pattern::{BadPattern, Pattern, decoded_path};
+use crate::field::{FieldIndex, Names, cookie_names, path, query_names};
+use crate::pattern::{BadPattern, Match, Pattern, RoutePath};
 
 /// What is configured for a request: by a rule, or by the instance where no rule applies.
 #[derive(Clone, Debug, Default)]
@@ -45,7 +45,7 @@ impl Rule {
     /// A rule for requests whose path matches `pattern` (any path without one) by one of `methods`.
     ///
     /// # Errors
-    /// [`BadPattern`] where `pattern` holds a regular expression that does not compile.
+    /// [`BadPattern`] where `pattern` cannot be matched as Hono's routers match it.
     pub fn new(
         pattern: Option<&str>,
         methods: Vec<String>,
@@ -56,9 +56,11 @@ impl Rule {
         Ok(Self { pattern, methods, terms, bypass })
     }
 
-    fn covers(&self, method: &str, path: &str) -> bool {
-        self.methods.iter().any(|known| known.eq_ignore_ascii_case(method))
-            && self.pattern.as_ref().is_none_or(|pattern| pattern.matches(path))
+    fn covers(&self, method: &str, path: &RoutePath<'_>) -> Match {
+        if !self.methods.iter().any(|known| known.eq_ignore_ascii_case(method)) {
+            return Match::No;
+        }
+        self.pattern.as_ref().map_or(Match::Yes, |pattern| pattern.matches(path))
     }
 }
 
@@ -94,6 +96,8 @@ pub enum BypassCause<'a> {
     Cookie(&'a str),
     /// A query parameter.
     Query(&'a str),
+    /// A path of which it depends on the other routes whether Hono routes it by this pattern.
+    Path(&'a str),
 }
 
 impl Policy {
@@ -110,28 +114,49 @@ impl Policy {
 
     /// Finds what applies to a request for the canonical `url`.
     pub fn apply(&self, method: &str, url: &str, fields: Fields<'_>) -> Applied<'_> {
+        let uncovered = |bypass| Applied {
+            terms: &self.terms,
+            rule: None,
+            covered: self.rules.is_empty(),
+            admitted: is_read(method),
+            bypass,
+        };
         match self.covering(method, url) {
-            Some((at, rule)) => {
+            Covering::Rule(at, rule) => {
                 let bypass = rule.bypass.cause(url, fields);
                 Applied { terms: &rule.terms, rule: Some(at), covered: true, admitted: true, bypass }
             }
-            None => Applied {
-                terms: &self.terms,
-                rule: None,
-                covered: self.rules.is_empty(),
-                admitted: is_read(method),
-                bypass: None,
-            },
+            Covering::Nothing => uncovered(None),
+            Covering::Ambiguous(pattern) => uncovered(Some(BypassCause::Path(pattern))),
         }
     }
 
-    fn covering(&self, method: &str, url: &str) -> Option<(usize, &Rule)> {
+    fn covering(&self, method: &str, url: &str) -> Covering<'_> {
         if self.rules.is_empty() {
-            return None;
+            return Covering::Nothing;
         }
-        let path = decoded_path(path(url));
-        self.rules.iter().enumerate().find(|(_, rule)| rule.covers(method, &path))
+        let path = RoutePath::of(path(url));
+        for (at, rule) in self.rules.iter().enumerate() {
+            match rule.covers(method, &path) {
+                Match::Yes => return Covering::Rule(at, rule),
+                Match::No => {}
+                Match::Ambiguous => {
+                    return Covering::Ambiguous(rule.pattern.as_ref().map_or("", Pattern::text));
+                }
+            }
+        }
+        Covering::Nothing
     }
+}
+
+/// What a policy's rules say of a request.
+enum Covering<'a> {
+    /// The first rule that covers it, and its position.
+    Rule(usize, &'a Rule),
+    /// No rule covers it.
+    Nothing,
+    /// It depends on the application's routes whether the rule with this pattern covers it.
+    Ambiguous(&'a str),
 }
 
 fn is_read(method: &str) -> bool {
@@ -140,8 +165,12 @@ fn is_read(method: &str) -> bool {
 
 impl Bypass {
     fn cause(&self, url: &str, fields: Fields<'_>) -> Option<BypassCause<'_>> {
-        let header = || self.headers.iter().find(|name| fields.value(name).is_some());
-        header().map(BypassCause::Header).or_else(|| self.cookie(fields)).or_else(|| self.parameter(url))
+        let index = FieldIndex::new(fields);
+        let header = || index.each(&self.headers).find(|(_, told)| told.value().is_some());
+        header()
+            .map(|(name, _)| BypassCause::Header(name))
+            .or_else(|| self.cookie(fields))
+            .or_else(|| self.parameter(url))
     }
 
     fn cookie(&self, fields: Fields<'_>) -> Option<BypassCause<'_>> {
@@ -175,6 +204,22 @@ mod tests {
         assert_eq!(ttl("GET", "https://x.y/a"), Some(2));
         assert_eq!(ttl("post", "https://x.y/a"), Some(1));
         assert_eq!(ttl("PUT", "https://x.y/a"), Some(9));
+    }
+
+    #[test]
+    fn a_path_that_routers_route_differently_skips_the_cache() {
+        let rule = |pattern| {
+            let terms = Terms { ttl: Some(1), ..Terms::default() };
+            Rule::new(Some(pattern), vec!["GET".into()], terms, Bypass::default()).unwrap()
+        };
+        let policy = Policy::new(Terms::default(), vec![rule("/a/*/c"), rule("/*")]);
+        let applied = |url: &str| {
+            let Applied { rule, bypass, .. } = policy.apply("GET", url, Fields::new(""));
+            (rule, bypass)
+        };
+        assert_eq!(applied("https://x.y/a/b/c"), (Some(0), None));
+        assert_eq!(applied("https://x.y/a//c"), (None, Some(BypassCause::Path("/a/*/c"))));
+        assert_eq!(applied("https://x.y/a//d"), (Some(1), None));
     }
 
     #[test]

@@ -75,7 +75,7 @@ fn an_entry_ahead_of_the_clock_without_a_window_is_neither_counted_nor_kept() {
     let everything = Selector { everything: true, ..Selector::default() };
     assert_eq!(purge(&stored_ahead(3, 0), &everything, NOW), 0);
     assert_eq!(purge(&stored_ahead(3, 30), &everything, NOW), 3);
-    let prefix = Selector { prefix: Some(URL.to_owned()), ..Selector::default() };
+    let prefix = Selector { prefixes: vec![URL.to_owned()], ..Selector::default() };
     assert_eq!(purge(&stored_ahead(3, 0), &prefix, NOW), 0);
     let cache = stored_ahead(3, 0);
     assert_eq!(cache.inspect(NOW).usage.entries, 0);
@@ -85,7 +85,7 @@ fn an_entry_ahead_of_the_clock_without_a_window_is_neither_counted_nor_kept() {
 #[test]
 fn a_soft_purge_of_entries_ahead_of_the_clock_begins_their_stale_window() {
     let cache = stored_ahead(1, 30);
-    let soft = Selector { prefix: Some(URL.to_owned()), soft: true, ..Selector::default() };
+    let soft = Selector { prefixes: vec![URL.to_owned()], soft: true, ..Selector::default() };
     assert_eq!(purge(&cache, &soft, NOW), 1);
     assert!(matches!(seen(&cache, NOW + 29_999), Seen::Elected(_)));
     assert!(matches!(seen(&cache, NOW + 30_000), Seen::Miss(_)));

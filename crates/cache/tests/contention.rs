@@ -45,7 +45,7 @@ fn selector(rng: &mut Rng) -> Selector {
     match rng.u8(0..20) {
         0 => selector.everything = true,
         1..10 => selector.tags.push("a".into()),
-        _ => selector.prefix = Some(format!("/{}", rng.u8(1..4))),
+        _ => selector.prefixes.push(format!("/{}", rng.u8(1..4))),
     }
     selector
 }

@@ -105,7 +105,7 @@ fn a_key_keeps_about_4096_variants_and_those_put_last_are_among_them() {
         assert_eq!(found(&cache, "cookie", value).0, Some(format!("cookie {value}")));
     }
     assert_eq!(found(&cache, "cookie", 0).0, None);
-    let selector = Selector { prefix: Some(URL.to_owned()), ..Selector::default() };
+    let selector = Selector { prefixes: vec![URL.to_owned()], ..Selector::default() };
     assert_eq!(purge(&cache, &selector, NOW), entries);
 }
 

@@ -122,7 +122,7 @@ impl Common {
         match mark.clone() {
             Mark::Key(key) | Mark::Variant(key, _) | Mark::Selected(key, _) => selector.key = Some(key),
             Mark::Tag(tag) => selector.tags.push(tag),
-            Mark::Prefix(prefix) => selector.prefix = Some(prefix),
+            Mark::Prefix(prefix) => selector.prefixes.push(prefix),
             Mark::Everything => selector.everything = true,
             Mark::Url(url) => {
                 self.memory.invalidate(&url);

@@ -60,10 +60,10 @@ impl Mark {
 
     /// What a selector selects, one by one.
     pub(crate) fn all(selector: &Selector) -> Vec<Self> {
-        let Selector { key, tags, prefix, everything, .. } = selector;
+        let Selector { key, tags, prefixes, everything, .. } = selector;
         let mut marks: Vec<_> = key.iter().cloned().map(Self::Key).collect();
         marks.extend(tags.iter().cloned().map(Self::Tag));
-        marks.extend(prefix.iter().cloned().map(Self::Prefix));
+        marks.extend(prefixes.iter().cloned().map(Self::Prefix));
         marks.extend(everything.then_some(Self::Everything));
         marks
     }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use sfv::{BareItem, Dictionary, Item, ListEntry, Parser};
 
-use super::list::{Names, field_names, members};
+use super::list::{Names, members, unquoted};
 
 /// How far a directive that may name fields reaches.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,17 +23,29 @@ impl Scope {
     pub fn names(&self, name: &str) -> bool {
         matches!(self, Scope::Fields(names) if names.contains(name))
     }
+}
 
-    fn widen(&mut self, argument: Option<&str>) {
+/// A directive that may name fields, while a field value is read: it may come several times.
+#[derive(Default)]
+struct ScopeReader {
+    whole: bool,
+    names: Vec<String>,
+}
+
+impl ScopeReader {
+    fn add(&mut self, argument: Option<&str>) {
+        let known = self.names.len();
+        self.names.extend(members(argument.unwrap_or_default()).map(ToOwned::to_owned));
         // An argument that names nothing leaves nothing out.
-        let argument = argument.filter(|list| members(list).next().is_some());
-        *self = match (argument, std::mem::take(self)) {
-            (None, _) | (_, Scope::Whole) => Scope::Whole,
-            (Some(list), Scope::Nothing) => Scope::Fields(field_names(list)),
-            (Some(list), Scope::Fields(known)) => {
-                Scope::Fields(Names::new(known.iter().chain(members(list))))
-            }
-        };
+        self.whole |= self.names.len() == known;
+    }
+
+    fn finish(self) -> Scope {
+        match self {
+            Self { whole: true, .. } => Scope::Whole,
+            Self { names, .. } if names.is_empty() => Scope::Nothing,
+            Self { names, .. } => Scope::Fields(Names::new(names.iter().map(String::as_str))),
+        }
     }
 }
 
@@ -69,35 +81,76 @@ pub struct CacheControl {
 
 /// The directives of a `Cache-Control` field value: names in lower case, arguments without their quotes.
 pub(super) fn directives(value: &str) -> impl Iterator<Item = (String, Option<Cow<'_, str>>)> {
-    members(value).map(|member| match member.split_once('=') {
+    members(value).flat_map(at_semicolons).map(|directive| match directive.split_once('=') {
         Some((name, argument)) => {
             (name.trim_end().to_ascii_lowercase(), Some(unquote(argument.trim_start())))
         }
-        None => (member.to_ascii_lowercase(), None),
+        None => (directive.to_ascii_lowercase(), None),
     })
+}
+
+/// The directives in one list member. The grammar has one, but origins do write
+/// `no-store; max-age=0`: after a directive that keeps a response out of the cache, a semicolon
+/// separates as a comma does.
+fn at_semicolons(member: &str) -> impl Iterator<Item = &str> {
+    let mut semicolons = unquoted(member, b';');
+    let mut next = Some(0);
+    std::iter::from_fn(move || {
+        let start = next?;
+        let end = semicolons.next().filter(|&at| keeps_out(&member[start..at]));
+        next = end.map(|at| at + 1);
+        Some(member[start..end.unwrap_or(member.len())].trim_matches([' ', '\t']))
+    })
+    .filter(|directive| !directive.is_empty())
+}
+
+fn keeps_out(directive: &str) -> bool {
+    let name = directive.split_once('=').map_or(directive, |(name, _)| name).trim_matches([' ', '\t']);
+    ["no-cache", "no-store", "private"].iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
 impl CacheControl {
     /// Reads a field value. Unknown directives are passed over; of a repeated one the first counts.
     pub fn parse(value: &str) -> Self {
-        let mut read = Self::default();
+        let mut reader = Reader::default();
         for (name, argument) in directives(value) {
-            read.directive(&name, argument.as_deref());
+            reader.directive(&name, argument.as_deref());
         }
-        read
+        reader.finish()
     }
 
-    /// Reads a targeted field, which is a dictionary of structured fields (RFC 9213, section 2.1); `None` where it is none
-    /// or empty, and then the field does not count. Values of the wrong type are passed over.
+    /// Reads a targeted field, which is a dictionary of structured fields (RFC 9213, section 2.1);
+    /// `None` where it is none or empty, and then the field does not count. Values of the wrong
+    /// type are passed over. What follows a semicolon is a parameter there, and none is known.
     pub fn parse_targeted(value: &str) -> Option<Self> {
         let members: Dictionary = Parser::new(value).parse().ok()?;
-        let mut read = Self::default();
+        let mut reader = Reader::default();
         for (name, member) in &members {
-            read.member(name.as_str(), member);
+            reader.member(name.as_str(), member);
         }
-        (!members.is_empty()).then_some(read)
+        (!members.is_empty()).then(|| reader.finish())
     }
 
+    /// The freshness lifetime for a shared cache: `s-maxage` before `max-age`.
+    pub fn lifetime(&self) -> Option<u32> {
+        self.s_maxage.or(self.max_age)
+    }
+
+    /// Whether nothing stale may be served by a shared cache.
+    pub fn revalidates(&self) -> bool {
+        self.must_revalidate || self.proxy_revalidate
+    }
+}
+
+/// Collects the directives of one field value.
+#[derive(Default)]
+struct Reader {
+    read: CacheControl,
+    no_cache: ScopeReader,
+    private: ScopeReader,
+}
+
+impl Reader {
     fn member(&mut self, name: &str, member: &ListEntry) {
         let ListEntry::Item(Item { bare_item, .. }) = member else { return };
         match (name, bare_item) {
@@ -112,30 +165,26 @@ impl CacheControl {
     }
 
     fn directive(&mut self, name: &str, argument: Option<&str>) {
+        let Self { read, no_cache, private } = self;
         match name {
-            "no-store" => self.no_store = true,
-            "no-cache" => self.no_cache.widen(argument),
-            "private" => self.private.widen(argument),
-            "must-revalidate" => self.must_revalidate = true,
-            "proxy-revalidate" => self.proxy_revalidate = true,
-            "must-understand" => self.must_understand = true,
-            "public" => self.public = true,
-            "max-age" => seconds(&mut self.max_age, argument),
-            "s-maxage" => seconds(&mut self.s_maxage, argument),
-            "stale-while-revalidate" => seconds(&mut self.stale_while_revalidate, argument),
-            "stale-if-error" => seconds(&mut self.stale_if_error, argument),
+            "no-store" => read.no_store = true,
+            "no-cache" => no_cache.add(argument),
+            "private" => private.add(argument),
+            "must-revalidate" => read.must_revalidate = true,
+            "proxy-revalidate" => read.proxy_revalidate = true,
+            "must-understand" => read.must_understand = true,
+            "public" => read.public = true,
+            "max-age" => seconds(&mut read.max_age, argument),
+            "s-maxage" => seconds(&mut read.s_maxage, argument),
+            "stale-while-revalidate" => seconds(&mut read.stale_while_revalidate, argument),
+            "stale-if-error" => seconds(&mut read.stale_if_error, argument),
             _ => {}
         }
     }
 
-    /// The freshness lifetime for a shared cache: `s-maxage` before `max-age`.
-    pub fn lifetime(&self) -> Option<u32> {
-        self.s_maxage.or(self.max_age)
-    }
-
-    /// Whether nothing stale may be served by a shared cache.
-    pub fn revalidates(&self) -> bool {
-        self.must_revalidate || self.proxy_revalidate
+    fn finish(self) -> CacheControl {
+        let Self { read, no_cache, private } = self;
+        CacheControl { no_cache: no_cache.finish(), private: private.finish(), ..read }
     }
 }
 
@@ -210,5 +259,48 @@ mod tests {
         assert!(private("private=\"x-a, Set-Cookie\"").names("set-cookie"));
         assert_eq!(private("private=\"x\", private"), Scope::Whole);
         assert_eq!(private("x=\"private\""), Scope::Nothing);
+    }
+
+    #[test]
+    fn a_semicolon_separates_after_a_directive_that_keeps_a_response_out() {
+        let read = |value: &str| CacheControl::parse(value);
+        assert_eq!(read("no-store; max-age=0"), read("no-store, max-age=0"));
+        assert_eq!(
+            read("private;max-age=60 ; public"),
+            CacheControl { private: Scope::Whole, max_age: Some(0), ..CacheControl::default() }
+        );
+        assert_eq!(read("NO-CACHE ;foo"), read("no-cache"));
+        assert_eq!(read("no-store;private;no-cache;max-age=1"), read("no-store,private,no-cache,max-age=1"));
+        assert_eq!(read("private=\"x;y\"; no-store"), read("private=\"x;y\", no-store"));
+        assert_eq!(read("private=\"x; no-store"), read("private=\"x, no-store"));
+        assert_eq!(read("private=x;no-store"), read("private=x, no-store"));
+        assert_eq!(read("no-store;"), read("no-store"));
+        assert_eq!(read(";no-store"), CacheControl::default());
+    }
+
+    #[test]
+    fn a_semicolon_separates_after_no_other_directive_and_not_in_a_string() {
+        assert_eq!(CacheControl::parse("max-age=60; no-store").max_age, Some(0));
+        assert!(!CacheControl::parse("max-age=60; no-store").no_store);
+        assert!(!CacheControl::parse("public; no-store").no_store);
+        assert!(!CacheControl::parse("x=\"no-store; private\"").no_store);
+        assert!(!CacheControl::parse("no-stores; no-store").no_store);
+    }
+
+    #[test]
+    fn what_follows_a_semicolon_in_a_targeted_field_is_a_parameter() {
+        let read = |value: &str| CacheControl::parse_targeted(value).unwrap();
+        assert_eq!(read("no-store; max-age=0"), read("no-store"));
+        assert_eq!(read("private; max-age=60"), read("private"));
+        assert_eq!(read("no-cache;foo, max-age=5"), read("no-cache, max-age=5"));
+    }
+
+    #[test]
+    fn a_directive_that_names_fields_many_times_names_all_of_them() {
+        let value: Vec<String> = (0..3_000).map(|number| format!("private=\"x-{number}\"")).collect();
+        let Scope::Fields(names) = CacheControl::parse(&value.join(", ")).private else {
+            panic!("each names a field");
+        };
+        assert_eq!(names.iter().count(), 3_000);
     }
 }

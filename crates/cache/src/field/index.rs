@@ -1,6 +1,7 @@
 //! A block of field lines in which fields are looked up by name, many at a time.
 
 use super::lines::{Fields, Told};
+use super::list::Names;
 
 /// Bytes up to which a block is searched from its beginning for each name.
 const MAX_SEARCHED_BYTES: usize = 1_024;
@@ -30,6 +31,11 @@ impl<'a> FieldIndex<'a> {
         let Some(sorted) = &self.sorted else { return self.fields.told(name) };
         let first = sorted.partition_point(|&(known, _)| known < name);
         sorted.get(first).filter(|(known, _)| *known == name).map_or(Told::Untold, |&(_, told)| told)
+    }
+
+    /// What the block says of each of `names`, in their order.
+    pub fn each<'n>(&self, names: &'n Names) -> impl Iterator<Item = (&'n str, Told<'a>)> {
+        names.iter().map(|name| (name, self.told(name)))
     }
 }
 

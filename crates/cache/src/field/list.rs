@@ -1,30 +1,57 @@
 //! Comma-separated lists (RFC 9110, section 5.6.1) and lists of field names.
 
-/// The members of a comma-separated list, empty ones left out. Commas inside quoted strings do not separate.
+/// The members of a comma-separated list, empty ones left out. Commas inside quoted strings do not
+/// separate. A quote that is never closed opens nothing, and neither does any quote after it. Reads
+/// each byte at most twice.
 pub fn members(value: &str) -> impl Iterator<Item = &str> {
-    let mut rest = Some(value);
+    let mut commas = unquoted(value, b',');
+    let mut next = Some(0);
     std::iter::from_fn(move || {
-        let text = rest?;
-        let end = unquoted_comma(text);
-        rest = end.map(|at| &text[at + 1..]);
-        Some(text[..end.unwrap_or(text.len())].trim_matches([' ', '\t']))
+        let start = next?;
+        let comma = commas.next();
+        next = comma.map(|at| at + 1);
+        Some(value[start..comma.unwrap_or(value.len())].trim_matches([' ', '\t']))
     })
     .filter(|member| !member.is_empty())
 }
 
-/// The first comma outside quotes. A quote that is never closed is none.
-fn unquoted_comma(text: &str) -> Option<usize> {
-    let (mut quoted, mut escaped) = (false, false);
-    for (at, byte) in text.bytes().enumerate() {
+/// The positions of `separator` (ASCII, no quote, no backslash) outside quoted strings.
+pub(super) fn unquoted(value: &str, separator: u8) -> impl Iterator<Item = usize> {
+    let unclosed = unclosed_quote(value.bytes());
+    separators(value.bytes(), separator, unclosed)
+}
+
+/// The position of the quote that opens a quoted string and is never closed.
+fn unclosed_quote(bytes: impl Iterator<Item = u8>) -> Option<usize> {
+    let (mut open, mut escaped) = (None, false);
+    for (at, byte) in bytes.enumerate() {
         match byte {
             _ if escaped => escaped = false,
-            b'\\' if quoted => escaped = true,
-            b'"' => quoted = !quoted,
-            b',' if !quoted => return Some(at),
+            b'\\' if open.is_some() => escaped = true,
+            b'"' => open = if open.is_some() { None } else { Some(at) },
             _ => {}
         }
     }
-    if quoted { text.find(',') } else { None }
+    open
+}
+
+/// The positions of `separator` outside quoted strings, where quotes from `unclosed` on are none.
+fn separators(
+    bytes: impl Iterator<Item = u8>,
+    separator: u8,
+    unclosed: Option<usize>,
+) -> impl Iterator<Item = usize> {
+    let (mut quoted, mut escaped) = (false, false);
+    bytes.enumerate().filter_map(move |(at, byte)| {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' if unclosed.is_none_or(|open| at < open) => quoted = !quoted,
+            _ if byte == separator && !quoted => return Some(at),
+            _ => {}
+        }
+        None
+    })
 }
 
 /// A set of field names: lower case, sorted, each once.
@@ -99,6 +126,24 @@ mod tests {
         assert_eq!(list, [r#"a="x,\",y""#, "b"]);
         let unclosed: Vec<_> = members(r#"private="x, no-store"#).collect();
         assert_eq!(unclosed, [r#"private="x"#, "no-store"]);
+    }
+
+    #[test]
+    fn an_unclosed_quote_does_not_open_the_closed_strings_before_it() {
+        let list: Vec<_> = members(r#"a="x,y", b="z, no-store, c=\"d,e\""#).collect();
+        assert_eq!(list, [r#"a="x,y""#, r#"b="z"#, "no-store", r#"c=\"d"#, r#"e\""#]);
+    }
+
+    #[test]
+    fn a_list_is_read_twice_however_many_quotes_are_unclosed_or_escaped() {
+        for piece in ["\"", "\\\"", "\\\",", "a=\"b,", "\"\",", ",", "\\\\\",\""] {
+            let value = format!("\"{}", piece.repeat(5_000));
+            let mut steps = 0;
+            let unclosed = unclosed_quote(value.bytes().inspect(|_| steps += 1));
+            let found = separators(value.bytes().inspect(|_| steps += 1), b',', unclosed).count();
+            assert_eq!(steps, 2 * value.len(), "{piece}");
+            assert!(members(&value).count() <= found + 1, "{piece}");
+        }
     }
 
     #[test]

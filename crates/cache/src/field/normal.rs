@@ -4,27 +4,32 @@ use std::borrow::Cow;
 
 use super::list::members;
 
-/// The value of the request field `name` (lower case) in the one form of all that mean the same: without white space around the
-/// commas of a list, for the fields of content negotiation without any, and in lower case where they know no case. The order stays,
-/// because there are handlers to which it matters. A value with a quoted string is kept as it is.
+/// The value of the request field `name` (lower case) in the one form of all values that mean the
+/// same. Only the fields of content negotiation (RFC 9110, section 12.5) have a known grammar: they
+/// lose empty list members, the white space around commas and semicolons and, except in `Accept`,
+/// upper case. The order of members stays, because it matters to some handlers. Every other value,
+/// and one with a quoted string, stays as it is.
 pub fn normal<'a>(name: &str, value: &'a str) -> Cow<'a, str> {
-    let caseless = matches!(name, "accept-charset" | "accept-encoding" | "accept-language");
-    let negotiates = caseless || name == "accept";
-    if value.contains('"') || !(negotiates || value.contains(',')) {
+    let ignores_case = matches!(name, "accept-charset" | "accept-encoding" | "accept-language");
+    if value.contains('"') || !(ignores_case || name == "accept") {
         return value.into();
     }
-    let mut written = String::with_capacity(value.len());
+    let mut normal = String::with_capacity(value.len());
     for member in members(value) {
-        if !written.is_empty() {
-            written.push(',');
+        if !normal.is_empty() {
+            normal.push(',');
         }
-        let kept = |character: &char| !negotiates || !matches!(character, ' ' | '\t');
-        written.extend(member.chars().filter(kept));
+        for (at, part) in member.split(';').enumerate() {
+            if at > 0 {
+                normal.push(';');
+            }
+            normal.push_str(part.trim_matches([' ', '\t']));
+        }
     }
-    if caseless {
-        written.make_ascii_lowercase();
+    if ignores_case {
+        normal.make_ascii_lowercase();
     }
-    written.into()
+    normal.into()
 }
 
 #[cfg(test)]
@@ -36,7 +41,23 @@ mod tests {
         assert_eq!(normal("accept-language", "EN-us , de; q=0.5,,"), "en-us,de;q=0.5");
         assert_eq!(normal("accept", "Text/HTML, a/b ; q=1"), "Text/HTML,a/b;q=1");
         assert_eq!(normal("accept", "a/b;p=\" , \""), "a/b;p=\" , \"");
-        assert_eq!(normal("user-agent", "A b , c"), "A b,c");
         assert_eq!(normal("accept-language", "de, en"), "de,en");
+    }
+
+    #[test]
+    fn white_space_inside_a_name_or_a_parameter_stays() {
+        assert_eq!(normal("accept-encoding", "g zip"), "g zip");
+        assert_eq!(normal("accept-encoding", "gzip br, br"), "gzip br,br");
+        assert_eq!(normal("accept", "a/b;p = 1 ; q=1"), "a/b;p = 1;q=1");
+        assert_eq!(normal("accept-language", "e\tn"), "e\tn");
+    }
+
+    #[test]
+    fn a_field_whose_grammar_is_not_known_stays_as_it_is() {
+        for name in ["cookie", "user-agent", "x-list", "accept-ch", "authorization", "te"] {
+            for value in ["a,,c", "a,c", "1,2", "1,,2", "A b , c", "a; b", ""] {
+                assert_eq!(normal(name, value), value, "{name}");
+            }
+        }
     }
 }

@@ -6,12 +6,18 @@
 
 use std::borrow::Cow;
 
+use form_urlencoded::byte_serialize;
+use percent_encoding::percent_decode_str;
+
 /// The URL is not visibly in serialised form: let the platform parse and serialise it first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Uncanonical;
 
 /// `url` without its fragment and with its query parameters sorted by name, as
-/// `u.hash = ""; u.searchParams.sort(); u.href` has it. `serialised` says that `url` is what a URL parser printed.
+/// `u.hash = ""; u.searchParams.sort(); u.href` has it, except for parameters that do not decode as
+/// UTF-8: the platform would replace their bytes by U+FFFD, so that different queries became one.
+/// Such a parameter keeps its text and sorts by it.
+/// `serialised` says that `url` is what a URL parser printed.
 ///
 /// # Errors
 /// [`Uncanonical`] where `serialised` is false and `url` may not be what the platform would print.
@@ -44,7 +50,8 @@ pub fn origin(url: &str) -> &str {
     url[host..].find('/').map_or(url, |at| &url[..host + at])
 }
 
-/// The decoded names of the query parameters of a canonical URL.
+/// The names of the query parameters of a canonical URL, as a handler reads them from
+/// `searchParams`: bytes that are no UTF-8 decode to U+FFFD.
 pub fn query_names(url: &str) -> impl Iterator<Item = Cow<'_, str>> {
     let query = url.split_once('?').map_or("", |(_, query)| query);
     form_urlencoded::parse(query.as_bytes()).map(|(name, _)| name)
@@ -181,17 +188,69 @@ fn encodes_reserved_ascii(high: Option<u8>, low: Option<u8>) -> bool {
 }
 
 fn with_sorted_query(before: &str, query: &str) -> String {
-    let mut pairs: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
-    if pairs.is_empty() {
+    let mut parameters: Vec<_> =
+        query.split('&').filter(|pair| !pair.is_empty()).map(Parameter::of).collect();
+    if parameters.is_empty() {
         return before.to_owned();
     }
-    // Sorted by UTF-16 code unit, pairs of one name in their order (URL standard, section 6.2).
-    pairs.sort_by(|(a, _), (b, _)| a.encode_utf16().cmp(b.encode_utf16()));
+    // Sorted by UTF-16 code unit, parameters of one name in their order (URL standard, section
+    // 6.2).
+    parameters.sort_by(|a, b| a.name().encode_utf16().cmp(b.name().encode_utf16()));
     let mut url = String::with_capacity(before.len() + 1 + query.len());
     url.push_str(before);
-    url.push('?');
-    let start = url.len();
-    form_urlencoded::Serializer::for_suffix(url, start).extend_pairs(pairs).finish()
+    let mut separator = '?';
+    for parameter in &parameters {
+        url.push(separator);
+        separator = '&';
+        parameter.write(&mut url);
+    }
+    url
+}
+
+/// A query parameter.
+enum Parameter<'a> {
+    /// One that decodes as UTF-8.
+    Decoded { name: Cow<'a, str>, value: Cow<'a, str> },
+    /// One that does not, as it is written: its name, and all of it.
+    Raw { name: &'a str, pair: &'a str },
+}
+
+impl<'a> Parameter<'a> {
+    /// Reads what stands between two `&`.
+    fn of(pair: &'a str) -> Self {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        match (form_decoded(name), form_decoded(value)) {
+            (Some(name), Some(value)) => Self::Decoded { name, value },
+            _ => Self::Raw { name, pair },
+        }
+    }
+
+    fn name(&self) -> &str {
+        match self {
+            Self::Decoded { name, .. } => name,
+            Self::Raw { name, .. } => name,
+        }
+    }
+
+    fn write(&self, url: &mut String) {
+        match self {
+            Self::Decoded { name, value } => {
+                url.extend(byte_serialize(name.as_bytes()));
+                url.push('=');
+                url.extend(byte_serialize(value.as_bytes()));
+            }
+            Self::Raw { pair, .. } => url.push_str(pair),
+        }
+    }
+}
+
+/// `text` decoded as a form encodes it; `None` where that is no UTF-8.
+fn form_decoded(text: &str) -> Option<Cow<'_, str>> {
+    if !text.contains(['+', '%']) {
+        return Some(text.into());
+    }
+    let decoded = percent_decode_str(&text.replace('+', " ")).decode_utf8().ok()?.into_owned();
+    Some(decoded.into())
 }
 
 #[cfg(test)]
@@ -221,6 +280,85 @@ mod tests {
             sorted("https://x.y/?%EF%BF%BD=1&%F0%90%80%80=2"),
             "https://x.y/?%F0%90%80%80=2&%EF%BF%BD=1"
         );
+    }
+
+    #[test]
+    fn a_parameter_that_is_no_utf_8_keeps_its_escapes_and_sorts_by_them() {
+        for (query, expected) in [
+            ("q=%E9", "q=%E9"),
+            ("q=%e9", "q=%e9"),
+            ("q=%E8", "q=%E8"),
+            ("%E9", "%E9"),
+            ("b=%7E&a=%7e%ff&%61=%7e", "a=%7e%ff&a=%7E&b=%7E"),
+            ("b&%E9=1&a=%C3%A9", "%E9=1&a=%C3%A9&b="),
+            ("x=%EF%BF%BD", "x=%EF%BF%BD"),
+            ("x=%ED%A0%80", "x=%ED%A0%80"),
+            ("x=%C3", "x=%C3"),
+            ("x=a+%FF+~", "x=a+%FF+~"),
+            ("x=%zz", "x=%25zz"),
+            ("&&x=%FF&", "x=%FF"),
+        ] {
+            let url = format!("https://x.y/?{query}");
+            assert_eq!(canonical(&url, false).as_deref(), Ok(&*format!("https://x.y/?{expected}")));
+        }
+    }
+
+    /// Name and value of each parameter of `url` in bytes, sorted.
+    fn decoded_bytes(url: &str) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let query = url.split_once('?').map_or("", |(_, query)| query);
+        let bytes = |text: &str| percent_decode_str(&text.replace('+', " ")).collect::<Vec<u8>>();
+        let mut pairs: Vec<_> = query
+            .split('&')
+            .filter(|pair| !pair.is_empty())
+            .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+            .map(|(name, value)| (bytes(name), bytes(value)))
+            .collect();
+        pairs.sort();
+        pairs
+    }
+
+    #[test]
+    fn queries_with_one_canonical_form_decode_to_the_same_bytes() {
+        const PIECES: [&str; 22] = [
+            "a",
+            "b",
+            "=",
+            "=",
+            "&",
+            "&",
+            "+",
+            "~",
+            "'",
+            "%",
+            "%4",
+            "%41",
+            "%e9",
+            "%E9",
+            "%E8",
+            "%FF",
+            "%C3",
+            "%A9",
+            "%c3%a9",
+            "%EF%BF%BD",
+            "%26",
+            "%3D",
+        ];
+        let mut random = fastrand::Rng::with_seed(15);
+        let mut forms = std::collections::HashMap::new();
+        let mut shared = 0;
+        for _ in 0..200_000 {
+            let query: String =
+                (0..random.usize(1..6)).map(|_| PIECES[random.usize(..PIECES.len())]).collect();
+            let url = format!("https://x.y/?{query}");
+            let form = canonical(&url, true).unwrap().into_owned();
+            let decoded = decoded_bytes(&url);
+            assert_eq!(decoded_bytes(&form), decoded, "{url} and its form {form}");
+            assert_eq!(canonical(&form, true).as_deref(), Ok(&*form), "the form of {url} is its own");
+            let known = forms.entry(form).or_insert_with(|| decoded.clone());
+            assert_eq!(*known, decoded, "{url}");
+            shared += usize::from(*known == decoded);
+        }
+        assert!(shared > forms.len(), "some queries share a form");
     }
 
     #[test]

@@ -146,8 +146,15 @@ fn cache_tags(fields: Fields<'_>) -> Result<Vec<String>, Refused> {
         .split(',')
         .map(|tag| tag.trim_matches([' ', '\t']))
         .filter(|tag| !tag.is_empty())
-        .map(|tag| if is_tag(tag) { Ok(tag.to_owned()) } else { Err(Refused::CacheTag) })
+        .map(|tag| Some(decoded(tag)).filter(|tag| is_tag(tag)).ok_or(Refused::CacheTag))
         .collect()
+}
+
+/// The tag that the bytes of a field value spell. The platform's `Headers` hands over one character
+/// for each byte: bytes that are UTF-8 are decoded, and all others are Latin-1 already.
+fn decoded(tag: &str) -> String {
+    let bytes: Option<Vec<u8>> = tag.chars().map(|character| u8::try_from(character).ok()).collect();
+    bytes.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_else(|| tag.to_owned())
 }
 
 fn is_tag(tag: &str) -> bool {
@@ -207,5 +214,33 @@ mod tests {
         }
         assert!(storable.keeps("cache-control") && storable.keeps("content-type"));
         assert_eq!(storable.tags, ["a", "b"]);
+    }
+
+    #[test]
+    fn tags_decode_as_utf_8_and_as_latin_1_where_they_are_none() {
+        let tags = |value: &str| {
+            let fields = format!("cache-tag:{value}\n");
+            storable(true, ResponseHead { status: 200, reason: "", fields: Fields::new(&fields) })
+                .unwrap()
+                .map(|storable| storable.tags)
+        };
+        let on_the_wire = |text: &str| text.bytes().map(char::from).collect::<String>();
+        assert_eq!(
+            tags(&on_the_wire("caf\u{e9}, \u{1f44d}")),
+            Ok(vec!["caf\u{e9}".into(), "\u{1f44d}".into()])
+        );
+        assert_eq!(tags("caf\u{e9}"), Ok(vec!["caf\u{e9}".into()]));
+        assert_eq!(
+            tags("\u{e9}, \u{c3}\u{a9}"),
+            Ok(vec!["\u{e9}".into(), "\u{e9}".into()]),
+            "each by itself"
+        );
+        assert_eq!(tags("\u{c3}\u{a9}\u{e9}"), Ok(vec!["\u{c3}\u{a9}\u{e9}".into()]));
+        assert_eq!(tags("\u{20ac}\u{e9}"), Ok(vec!["\u{20ac}\u{e9}".into()]));
+        assert_eq!(tags(&on_the_wire("\u{80}")), Err(Refused::CacheTag), "a control character");
+        assert_eq!(tags("\u{80}"), Err(Refused::CacheTag), "a control character of Latin-1");
+        let long = "\u{e9}".repeat(1_024);
+        assert_eq!(tags(&on_the_wire(&long)), Ok(vec![long.clone()]), "characters count, not bytes");
+        assert_eq!(tags(&on_the_wire(&format!("{long}x"))), Err(Refused::CacheTag));
     }
 }

@@ -71,8 +71,8 @@ fn every_purge() -> Vec<fn(&Memory)> {
     vec![
         |store| purge(store, Selector { tags: vec!["t".into()], ..Selector::default() }),
         |store| purge(store, Selector { key: Some(key().into_text()), ..Selector::default() }),
-        |store| purge(store, Selector { prefix: Some("https://a.".into()), ..Selector::default() }),
-        |store| purge(store, Selector { prefix: Some("/p".into()), ..Selector::default() }),
+        |store| purge(store, Selector { prefixes: vec!["https://a.".into()], ..Selector::default() }),
+        |store| purge(store, Selector { prefixes: vec!["/p".into()], ..Selector::default() }),
         |store| purge(store, Selector { everything: true, ..Selector::default() }),
         |store| purge(store, Selector { tags: vec!["t".into()], soft: true, ..Selector::default() }),
         |store| drop(store.delete(&key(), Fields::new(""), NOW)),

@@ -28,8 +28,9 @@ pub struct Selector {
     pub key: Option<String>,
     /// Every entry that has one of these tags.
     pub tags: Vec<String>,
-    /// Every entry whose key begins so; beginning with `/`, that path on every host.
-    pub prefix: Option<String>,
+    /// Every entry whose key begins with one of these; one that begins with `/` means that path on
+    /// every host. Written as keys are.
+    pub prefixes: Vec<String>,
     /// Every entry.
     pub everything: bool,
     /// Makes entries stale instead of removing them.

@@ -63,7 +63,7 @@ impl Shelves {
     }
 
     fn fence_off(&mut self, selector: &Selector) {
-        let Selector { key, tags, prefix, everything, .. } = selector;
+        let Selector { key, tags, prefixes, everything, .. } = selector;
         self.fence.advance();
         if let Some(key) = key {
             self.fence.mark(Purged::Key(key));
@@ -71,7 +71,7 @@ impl Shelves {
         for tag in tags {
             self.fence.mark(Purged::Tag(tag));
         }
-        if let Some(prefix) = prefix {
+        for prefix in prefixes {
             self.fence.mark_prefix(prefix);
         }
         if *everything {
@@ -87,7 +87,7 @@ impl Shelves {
         }
         let mut selected: Vec<Id> = selector.tags.iter().flat_map(|tag| tags.entries(tag, slots)).collect();
         selected.extend(selector.key.iter().flat_map(|key| ordered.of_key(key, slots)));
-        selected.extend(selector.prefix.iter().flat_map(|prefix| ordered.with_prefix(prefix, slots)));
+        selected.extend(selector.prefixes.iter().flat_map(|prefix| ordered.with_prefix(prefix, slots)));
         selected.sort_unstable();
         selected.dedup();
         selected

@@ -233,7 +233,7 @@ impl<'a> Driver<'a> {
         let mut selector = Selector { soft, ..Selector::default() };
         while selector.tags.is_empty()
             && selector.key.is_none()
-            && selector.prefix.is_none()
+            && selector.prefixes.is_empty()
             && !selector.everything
         {
             if self.rng.bool() {
@@ -249,7 +249,7 @@ impl<'a> Driver<'a> {
                 } else {
                     format!("https://{}", self.host)
                 };
-                selector.prefix = Some(format!("{host}{path}"));
+                selector.prefixes.push(format!("{host}{path}"));
             }
             selector.everything = self.alone && self.rng.u8(0..30) == 0;
         }
@@ -286,7 +286,7 @@ impl Purged {
                 selector.everything
                     || selector.key.as_ref() == Some(&entry.key)
                     || selector.tags.iter().any(|tag| entry.tags.contains(tag))
-                    || selector.prefix.as_ref().is_some_and(|prefix| begins(&entry.key, prefix))
+                    || selector.prefixes.iter().any(|prefix| begins(&entry.key, prefix))
             }
         }
     }

@@ -26,6 +26,18 @@ fn what_a_caller_may_not_put_is_an_error_and_what_the_response_forbids_is_not() 
             ("9111 5.2.2.4", "200 | cache-control: no-cache | etag: \"a\"", refused(Refused::NoCache)),
             ("9111 5.2.2.7", "200 | cache-control: private, max-age=60", refused(Refused::Private)),
             ("9111 5.2.2.7", "200 | cache-control: private=\"x\", max-age=60", STORED),
+            ("9111 5.2.2.5 (ours)", "200 | cache-control: no-store; max-age=0", refused(Refused::NoStore)),
+            ("9111 5.2.2.4 (ours)", "200 | cache-control: no-cache;foo", refused(Refused::NoCache)),
+            ("9111 5.2.2.7 (ours)", "200 | cache-control: private; max-age=60", refused(Refused::Private)),
+            ("9111 5.2.2.7 (ours)", "200 | cache-control: public, PRIVATE ;x", refused(Refused::Private)),
+            (
+                "9111 5.2.2.7 (ours)",
+                "200 | cache-control: private=\"x\"; no-store",
+                refused(Refused::NoStore),
+            ),
+            ("9111 5.2", "200 | cache-control: x=\"no-store; private\"", STORED),
+            ("9111 5.2", "200 | cache-control: x-no-store; private", STORED),
+            ("9213 2.1", "200 | cdn-cache-control: private; max-age=60", refused(Refused::Private)),
             ("9213 2.2", "200 | cdn-cache-control: no-store", refused(Refused::NoStore)),
             (
                 "9213 2.2 (ours)",

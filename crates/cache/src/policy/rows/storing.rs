@@ -50,6 +50,25 @@ fn a_final_status_is_stored_where_the_response_says_how_long() {
 }
 
 #[test]
+fn a_semicolon_after_a_refusing_directive_does_not_hide_it() {
+    hold(
+        &[
+            ("9111 5.2.2.5 (ours)", ("", "200 | cache-control: no-store; max-age=60"), Err(NoStore)),
+            ("9111 5.2.2.5 (ours)", ("", "200 | cache-control: max-age=60, no-store;"), Err(NoStore)),
+            ("9111 5.2.2.7 (ours)", ("", "200 | cache-control: private; max-age=60"), Err(Private)),
+            ("9111 5.2.2.7 (ours)", ("", "200 | cache-control: private;x;y, max-age=60"), Err(Private)),
+            (
+                "9111 5.2.1.5 (ours)",
+                ("cache-control: no-store; x", "200 | cache-control: max-age=60"),
+                Err(RequestNoStore),
+            ),
+            ("9111 5.2", ("", "200 | cache-control: max-age=60, x; no-store"), STORED),
+        ],
+        verdict,
+    );
+}
+
+#[test]
 fn freshness_is_guessed_for_statuses_that_are_cacheable_by_themselves_and_where_public_allows_it() {
     hold(
         &[

@@ -121,7 +121,7 @@ pub(super) fn tagged(tag: &str) -> Selector {
 }
 
 pub(super) fn prefixed(prefix: &str) -> Selector {
-    Selector { prefix: Some(prefix.to_owned()), ..Selector::default() }
+    Selector { prefixes: vec![prefix.to_owned()], ..Selector::default() }
 }
 
 pub(super) fn key(path: &str) -> Key {

@@ -1,0 +1,185 @@
+import { wrong } from "./check.js"
+
+/** Stands for what may follow a prefix, so that a parser does not take its last part for a whole one. No hexadecimal digit. */
+const MORE = "x"
+
+const SCHEMES = ["https://", "http://"]
+const DEFAULT_PORTS: Record<string, string> = { "https://": "443", "http://": "80" }
+
+/**
+ * How keys begin that `given` is a prefix of: normalised as a URL is, with the host in lower case,
+ * without a default port, percent-encoded, with escapes in upper case and query parameters in
+ * order. Keys keep the escapes of their request's path, so a prefix with lower-case ones selects
+ * these, too. Throws where no key of the namespace can begin so.
+ */
+export function keyPrefixes(path: string, given: string, namespace: string): readonly string[] {
+  const text = given.replace(/[\t\n\r]/g, "").trimStart()
+  const [url, behind] = cut(text, text.indexOf("#"))
+  if (behind !== "" && (!mayBegin(behind, `#${namespace};`) || behind.includes("#", 1))) {
+    throw noKey(path, given, `no key has '${behind}' behind its URL`)
+  }
+  const spelled = spellings(url, behind !== "")
+  if (spelled === undefined) {
+    throw noKey(path, given, "a key begins with an http: or https: URL, and a path with '/'")
+  }
+  return spelled.map((spelling) => spelling + behind)
+}
+
+function noKey(path: string, given: string, why: string): TypeError {
+  return wrong(path, `the beginning of a key, or of a path (${why})`, given)
+}
+
+/** Whether a text that begins with one of both can begin with the other. */
+function mayBegin(one: string, other: string): boolean {
+  return one.startsWith(other) || other.startsWith(one)
+}
+
+function cut(text: string, at: number): [string, string] {
+  return at < 0 ? [text, ""] : [text.slice(0, at), text.slice(at)]
+}
+
+/** `isWhole` says that the URL ends with the prefix. */
+function spellings(url: string, isWhole: boolean): string[] | undefined {
+  if (url.startsWith("/")) return targets(url, isWhole)
+  const scheme = SCHEMES.find((known) => url.toLowerCase().startsWith(known))
+  if (scheme === undefined) {
+    const lower = url.toLowerCase()
+    const isBeginning = lower !== "" && !isWhole && SCHEMES.some((known) => known.startsWith(lower))
+    return isBeginning ? [lower] : undefined
+  }
+  const rest = url.slice(scheme.length)
+  const end = rest.search(/[/?\\]/)
+  if (end < 0 && !isWhole) return authorities(scheme, rest)
+  const [authority, target] = cut(rest, end)
+  const origin = authority === "" ? undefined : originOf(`${scheme}${authority}`)
+  return origin === undefined ? undefined : targets(target, isWhole).map((spelling) => origin + spelling)
+}
+
+/** Scheme, user, host and port as a URL has them; `undefined` where there is no such URL. */
+function originOf(text: string): string | undefined {
+  try {
+    return new URL(`${text}/`).href.slice(0, -1)
+  } catch {
+    return undefined
+  }
+}
+
+/** An authority behind which a prefix ends, perhaps within the host or the port. */
+function authorities(scheme: string, authority: string): string[] | undefined {
+  if (authority === "") return [scheme]
+  const at = authority.lastIndexOf("@")
+  if (at >= 0) {
+    const user = originOf(`${scheme}${authority.slice(0, at)}@h`)?.slice(0, -1)
+    const hosts = user === undefined ? undefined : authorities(scheme, authority.slice(at + 1))
+    return hosts?.map((host) => user + host.slice(scheme.length))
+  }
+  const port = /:(\d*)$/.exec(authority)
+  if (port !== null && !/^\[[^\]]*$/.test(authority)) {
+    return ports(scheme, authority.slice(0, port.index), port[1] ?? "")
+  }
+  const host = authority.startsWith("[") ? partialAddress(authority) : partialName(authority)
+  return host === undefined ? undefined : [scheme + host]
+}
+
+function ports(scheme: string, host: string, digits: string): string[] | undefined {
+  const origin = originOf(scheme + host)
+  if (origin === undefined) return undefined
+  const port = digits.replace(/^0+(?=\d)/, "")
+  if (Number(port) > 65_535) return undefined
+  const begun = `${origin}:${port}`
+  // With the default port, it is also the whole authority of keys that do not show it.
+  return port === DEFAULT_PORTS[scheme] ? [`${origin}/`, begun] : [begun]
+}
+
+function partialAddress(host: string): string | undefined {
+  if (host.endsWith("]")) return originOf(`http://${host}`)?.slice("http://".length)
+  return /^\[[0-9a-f:.]*$/i.test(host) ? host.toLowerCase() : undefined
+}
+
+/** A host name that may end within a label. One that is no ASCII is whole: part of it encodes to something else. */
+function partialName(host: string): string | undefined {
+  const [labels, last] = cut(host, host.lastIndexOf(".") + 1)
+  const isAscii = (text: string) => /^[!$&-.0-;=A-Z_a-z~]*$/.test(text)
+  if (isAscii(host)) return host.toLowerCase()
+  if (!isAscii(last)) return originOf(`http://${host}`)?.slice("http://".length)
+  const whole = originOf(`http://${labels}a`)?.slice("http://".length, -1)
+  return whole === undefined ? undefined : whole + last.toLowerCase()
+}
+
+/** Path and query, from the path's slash on. */
+function targets(target: string, isWhole: boolean): string[] {
+  const [path, query] = cut(target, target.indexOf("?"))
+  const paths = pathSpellings(path, isWhole || query !== "")
+  if (query === "") return paths
+  const queries = querySpellings(query.slice(1), isWhole)
+  return paths.flatMap((spelling) => queries.map((written) => spelling + written))
+}
+
+function pathSpellings(path: string, isWhole: boolean): string[] {
+  const more = isWhole ? "" : MORE
+  const { pathname } = new URL(`http://a${path === "" && !isWhole ? "/" : path}${more}`)
+  const written = pathname.slice(0, pathname.length - more.length)
+  const upper = written.replace(/%[0-9a-f]{1,2}/gi, (found) => found.toUpperCase())
+  return upper === written ? [written] : [upper, written]
+}
+
+/** A query with its question mark. */
+function querySpellings(query: string, isWhole: boolean): string[] {
+  const pairs = new URL(`http://a/?${query}${MORE}`).search.slice(1, -MORE.length).split("&")
+  const last = isWhole ? "" : (pairs.pop() ?? "")
+  const whole = pairs.filter((pair) => pair !== "").map(parameter)
+  const greatest = sorted(whole).at(-1)?.name ?? ""
+  const partial = parameter(last)
+  const isBegun = !last.includes("=") && greatest.startsWith(partial.name)
+  if (last !== "" && partial.name < greatest && !isBegun) return [written([...whole, partial])]
+  const before = whole.length === 0 ? (isWhole ? "" : "?") : written(whole) + (isWhole ? "" : "&")
+  return begun(last).map((spelling) => before + spelling)
+}
+
+interface Parameter {
+  readonly name: string
+  readonly text: string
+}
+
+function sorted(parameters: readonly Parameter[]): Parameter[] {
+  return [...parameters].sort((a, b) => (a.name < b.name ? -1 : Number(a.name > b.name)))
+}
+
+function written(parameters: readonly Parameter[]): string {
+  return `?${sorted(parameters)
+    .map(({ text }) => text)
+    .join("&")}`
+}
+
+/** A query parameter as keys have it: one that is no UTF-8 keeps its text. */
+function parameter(pair: string): Parameter {
+  const [rawName, rawValue] = cut(pair, pair.indexOf("="))
+  const [name, value] = [decoded(rawName), decoded(rawValue.slice(1))]
+  if (name === undefined || value === undefined) return { name: rawName, text: pair }
+  return { name, text: new URLSearchParams([[name, value]]).toString() }
+}
+
+/** How a parameter may be written that begins so: it may end within an escape, or within the escapes of a character. */
+function begun(pair: string): string[] {
+  const ends = /(?:%[0-9a-f]{2}){0,3}(?:%[0-9a-f]?)?$/i.exec(pair)?.[0] ?? ""
+  const spelled = new Set<string>()
+  for (let kept = pair.length - ends.length; kept <= pair.length; kept++) {
+    const [body, end] = cut(pair, kept)
+    if (!/^(?:%[0-9a-f]{2})*(?:%[0-9a-f]?)?$/i.test(end) || /%[0-9a-f]?$/i.test(body)) continue
+    spelled.add(begunAt(body) + end.toUpperCase())
+  }
+  return [...spelled.add(pair)]
+}
+
+function begunAt(pair: string): string {
+  const { text } = parameter(pair)
+  return pair.includes("=") || text === pair ? text : text.slice(0, -1)
+}
+
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text.replaceAll("+", " ").replace(/%(?![0-9a-f]{2})/gi, "%25"))
+  } catch {
+    return undefined
+  }
+}
