@@ -52,7 +52,10 @@ export interface ObservabilityConfig {
   sampling?: { success?: number | undefined; error?: number | undefined } | undefined
   /** Attributes whose values are replaced by `[redacted]` before they are emitted. Default: none. */
   redaction?: { fields?: readonly string[] | undefined } | undefined
-  /** Where lines of JSON go; a function gets each without a line feed. Default: nowhere. */
+  /**
+   * Where lines of JSON go; a function gets each without a line feed. One that throws, rejects or fails as a stream does fails no call
+   * and is warned of once in the process. Default: nowhere.
+   */
   sink?: "stdout" | "stderr" | ((line: string) => unknown) | { write(text: string): unknown } | undefined
 }
 
@@ -447,8 +450,12 @@ export interface CacheModule extends AsyncDisposable {
    * cache knows which miss that was. For strings and URLs it goes by the key: each put ends one of the builds under way for it, all
    * count as the oldest, and one that has been under way for 30 s may be given up when another begins.
    *
-   * Rejects with a `TypeError` for a 206, for `Vary: *`, for a used body and for a body that is not as long as
-   * `Content-Length` says, and with the body's own error where the body fails. Nothing is stored then.
+   * A response of another library will do where it has the members of a `Response` and its body is a `ReadableStream` or a `Readable`
+   * of Node.
+   *
+   * Rejects with a `TypeError` for a 206, for `Vary: *`, for a used body, for one of another kind, for a status, reason phrase or header
+   * that no response can have, and for a body that is not as long as `Content-Length` says; and with the body's own error, whatever
+   * value that is, where the body fails. Nothing is stored then.
    */
   put(request: CacheRequest, response: Response, options?: CachePutOptions): Promise<void>
 

@@ -1,5 +1,5 @@
 import { discard, type Reader } from "./body.js"
-import { inWords } from "./errors.js"
+import { inWords, messageOf } from "./errors.js"
 import * as native from "./native.js"
 import type { Waits } from "./waits.js"
 
@@ -103,7 +103,7 @@ export class Fills {
       throw NOBODY
     } catch (error) {
       const why = error instanceof Error ? error : new Error(inWords(error))
-      this.#wrapper.breakOff(fill, why.message, Date.now())
+      this.#wrapper.breakOff(fill, messageOf(why), Date.now())
       controller.abort(why)
       return why === NOBODY ? native.PAST : why
     } finally {

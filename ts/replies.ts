@@ -3,6 +3,7 @@ import { discard, takeReader } from "./body.js"
 import { inWords } from "./errors.js"
 import { failures } from "./failures.js"
 import type { Fills } from "./fill.js"
+import { harmlessly } from "./harmless.js"
 import type { ResponseHead } from "./head.js"
 import { invalidateRelated } from "./invalidation.js"
 import * as native from "./native.js"
@@ -140,13 +141,14 @@ export class Replies<Rest extends unknown[]> {
 
   /** Somebody who cannot wait is no reason not to go on. */
   prolong(work: Promise<unknown>): void {
-    try {
-      this.#context.wrapping.waitUntil?.(work)
-    } catch (error) {
-      process.emitWarning(`wrap() options.waitUntil has thrown: ${inWords(error)}`, {
-        code: "LAYERON_WAIT_UNTIL",
-      })
-    }
+    harmlessly(
+      () => this.#context.wrapping.waitUntil?.(work),
+      (error) => {
+        process.emitWarning(`wrap() options.waitUntil has thrown: ${inWords(error)}`, {
+          code: "LAYERON_WAIT_UNTIL",
+        })
+      },
+    )
   }
 }
 
