@@ -835,6 +835,7 @@ function __napiStampBindingTarget(exportsObject, target) {
 // linked import resolves to `undefined`.
 module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __napiLoadedBindingTarget)
 module.exports = nativeBinding
+module.exports.BindingAnswer = nativeBinding.BindingAnswer
 module.exports.BindingCache = nativeBinding.BindingCache
 module.exports.BindingWrapper = nativeBinding.BindingWrapper
 module.exports.ABSENT = nativeBinding.ABSENT
