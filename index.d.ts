@@ -405,6 +405,7 @@ export interface ResolvedCacheRule {
  *
  * Every call that is given bad input throws, or rejects with, a `TypeError` that names the option and what is allowed
  * and has a `code`: `LAYERON_INVALID_OPTION`, `LAYERON_INVALID_REQUEST` or `LAYERON_INVALID_RESPONSE`. Nothing has changed then.
+ * Options are what the given object itself has; what it inherits is not read.
  * After {@link CacheModule.close}, every call but `close()` throws or rejects with an `Error` of code `LAYERON_CLOSED`.
  */
 export interface CacheModule extends AsyncDisposable {

@@ -73,7 +73,7 @@ class Cache implements CacheModule {
     const given = readKeyOptions("match() options", options)
     const now = Date.now()
     // The addon is told, and says, the rest.
-    const byObject = typeof request === "object" && request !== null && "headers" in request
+    const byObject = typeof request === "object" && request !== null && !(request instanceof URL)
     // The handler that it is to be answered by is running: what led to that has been looked up, and counted.
     if (byObject && this.#misses.isRun(request)) return undefined
     const told = this.#dialogue.toldForMatch(given.names)

@@ -1,5 +1,6 @@
 import { Writable } from "node:stream"
 import type { CacheEvent, ObservabilityConfig } from "../index.js"
+import { own } from "./check.js"
 import { inWords } from "./errors.js"
 import { harmlessly } from "./harmless.js"
 
@@ -51,13 +52,14 @@ function attributesOf({ namespace, name }: CacheEvent): Attributes {
 }
 
 function detailsOf(event: CacheEvent): Attributes {
-  const { operation, outcome, reason, key } = event
+  const { operation, outcome } = event
+  const { reason, key } = own(event, ["reason", "key"])
   return {
     ...attributesOf(event),
     operation,
     outcome,
-    ...(reason === undefined ? {} : { reason }),
-    ...(key === undefined ? {} : { key }),
+    ...(reason === undefined ? {} : { reason: reason as string }),
+    ...(key === undefined ? {} : { key: key as string }),
   }
 }
 
