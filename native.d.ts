@@ -83,6 +83,15 @@ export declare class BindingCache {
   close(): number
 }
 
+/** Calls a function once a second until it is stopped or collected. Keeps no event loop alive. */
+export declare class BindingTicker {
+  constructor(tick: () => void)
+  /** Makes one more call as soon as the event loop comes round to it. */
+  soon(): void
+  /** Makes no more calls. */
+  stop(): void
+}
+
 /** A wrapped handler. */
 export declare class BindingWrapper {
   /** The number of a new reader of a fill, or that there can be none. */

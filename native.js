@@ -837,6 +837,7 @@ module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __n
 module.exports = nativeBinding
 module.exports.BindingAnswer = nativeBinding.BindingAnswer
 module.exports.BindingCache = nativeBinding.BindingCache
+module.exports.BindingTicker = nativeBinding.BindingTicker
 module.exports.BindingWrapper = nativeBinding.BindingWrapper
 module.exports.ABSENT = nativeBinding.ABSENT
 module.exports.AGAIN = nativeBinding.AGAIN

@@ -14,6 +14,7 @@ mod options;
 mod outcome;
 mod scratch;
 mod text;
+mod ticker;
 mod tickets;
 mod wake;
 mod wrapper;

@@ -28,6 +28,7 @@ export {
   type BindingRule,
   type BindingRun,
   type BindingTerms,
+  BindingTicker,
   BindingWrapper,
   type BindingWrapping,
   BROKEN,

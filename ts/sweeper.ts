@@ -1,23 +1,21 @@
-import { clearInterval, setImmediate, setInterval } from "node:timers"
-import type { BindingCache } from "./native.js"
+import { type BindingCache, BindingTicker } from "./native.js"
 import { warnOfDisk } from "./warnings.js"
-
-const INTERVAL_MS = 1_000
 
 /**
  * Frees expired entries of the instances that this thread has declared: once a second, in portions that hold nobody up, until none is
- * left. Looks as often whether something is wrong with their disks. The timer keeps no process alive. It runs in JavaScript because
- * `Date.now()` decides what has expired, and a test may move it; `node:timers` because the timer itself must not stand still with it.
+ * left. Looks as often whether something is wrong with their disks. It runs in JavaScript because `Date.now()` decides what has expired,
+ * and a test may move it; the addon calls it, and no timer, because a test may replace those, and one that was set meanwhile is lost. Keeps no
+ * process alive.
  */
 class Sweeper {
   readonly #watched = new Map<WeakRef<BindingCache>, string>()
-  #timer: NodeJS.Timeout | undefined
+  #ticker: BindingTicker | undefined
 
   /** Watches an instance until it is closed or collected. */
   watch(identity: string, cache: BindingCache): void {
     warnOfDisk(identity, cache.takeWarning())
     this.#watched.set(new WeakRef(cache), identity)
-    this.#timer ??= setInterval(() => this.#sweep(), INTERVAL_MS).unref()
+    this.#ticker ??= new BindingTicker(() => this.#sweep())
   }
 
   #sweep(): void {
@@ -31,10 +29,10 @@ class Sweeper {
         warnOfDisk(identity, cache.takeWarning())
       }
     }
-    if (more) setImmediate(() => this.#sweep()).unref()
+    if (more) this.#ticker?.soon()
     if (this.#watched.size === 0) {
-      clearInterval(this.#timer)
-      this.#timer = undefined
+      this.#ticker?.stop()
+      this.#ticker = undefined
     }
   }
 }

@@ -1,4 +1,4 @@
-import { clearInterval, setInterval } from "node:timers"
+import { clearInterval, setInterval } from "./timers.js"
 
 /** Far enough apart to cost nothing; all it does is keep the event loop alive. */
 const KEEP_ALIVE_MS = 1 << 30
