@@ -89,6 +89,9 @@ export interface CacheStorageOptions {
     | undefined
 }
 
+/** A storage in one word: memory alone, or a folder of a disk under it. */
+export type CacheStorageName = "memory" | `file:${string}`
+
 /** Options of {@link cache}. */
 export interface CacheModuleOptions {
   /** Stable name of the instance: 1 to 128 of letters, digits, `.`, `_`, `-`. */
@@ -117,7 +120,7 @@ export interface CacheModuleOptions {
    * Where entries live: options, or one of `"memory"` and `"file:<folder>"`. What is left out comes from {@link configure}, else from
    * `LAYERON_CACHE_STORAGE` in the environment, which has one of these two words. One identity has one storage. Default: 128 MiB of memory.
    */
-  storage?: CacheStorageOptions | string | undefined
+  storage?: CacheStorageOptions | CacheStorageName | undefined
 }
 
 /** Options of `key`, `match` and `delete`. */
@@ -340,9 +343,11 @@ export interface CacheEvent {
  *
  * The request is not always the caller's own object. What is run for all who want the same has no conditions and no range of one
  * client, has `If-None-Match` and `If-Modified-Since` of what is stored, and a signal of its own.
+ *
+ * `Incoming` is the class of the requests: `Request`, or one that extends it, such as `NextRequest`.
  */
-export type CacheHandler<Rest extends unknown[] = []> = (
-  request: Request,
+export type CacheHandler<Rest extends unknown[] = [], Incoming extends Request = Request> = (
+  request: Incoming,
   ...rest: Rest
 ) => Response | Promise<Response>
 
@@ -400,6 +405,14 @@ export interface ResolvedCacheRule {
   readonly bypass: Readonly<Required<CacheBypassOptions>>
 }
 
+/** The key of `Symbol.asyncDispose`, where the compiler's `lib` knows it: it is in `esnext.disposable`, and not every project has that. */
+type AsyncDisposeKey<Symbols> = Symbols extends { readonly asyncDispose: infer Key extends symbol }
+  ? Key
+  : never
+
+/** What `await using` calls at the end of its block; as `AsyncDisposable`, for every `lib`. */
+type Disposed = { [Key in AsyncDisposeKey<SymbolConstructor>]: () => Promise<void> }
+
 /**
  * A cache instance.
  *
@@ -408,7 +421,7 @@ export interface ResolvedCacheRule {
  * Options are what the given object itself has; what it inherits is not read.
  * After {@link CacheModule.close}, every call but `close()` throws or rejects with an `Error` of code `LAYERON_CLOSED`.
  */
-export interface CacheModule extends AsyncDisposable {
+export interface CacheModule extends Disposed {
   /** What the module is, for `app.use()`. */
   readonly kind: "cache"
   readonly name: string
@@ -497,10 +510,10 @@ export interface CacheModule extends AsyncDisposable {
    * @throws TypeError with code `LAYERON_INVALID_OPTION` for an option that is not allowed. The wrapped handler rejects with what the handler
    *   throws; a caller of another thread that has waited for it gets an `Error` of code `LAYERON_HANDLER_FAILED`.
    */
-  wrap<Rest extends unknown[] = []>(
-    handler: CacheHandler<Rest>,
+  wrap<Rest extends unknown[] = [], Incoming extends Request = Request>(
+    handler: CacheHandler<Rest, Incoming>,
     options?: CacheWrapOptions,
-  ): (request: Request, ...rest: Rest) => Promise<Response>
+  ): (request: Incoming, ...rest: Rest) => Promise<Response>
 
   /** Whether a rule covers a request, or would cover a GET of its URL where its method is one that changes something. */
   covers(request: CacheRequest): boolean
@@ -524,7 +537,7 @@ export interface CacheModule extends AsyncDisposable {
 /** Options of {@link configure}. */
 export interface CacheConfiguration {
   /** What instances have that do not say otherwise. */
-  storage?: CacheStorageOptions | string | undefined
+  storage?: CacheStorageOptions | CacheStorageName | undefined
 }
 
 /**

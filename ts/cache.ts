@@ -139,12 +139,13 @@ class Cache implements CacheModule {
     return { purged }
   }
 
-  wrap<Rest extends unknown[]>(
-    handler: CacheHandler<Rest>,
+  wrap<Rest extends unknown[], Incoming extends Request>(
+    handler: CacheHandler<Rest, Incoming>,
     options?: CacheWrapOptions,
-  ): (request: Request, ...rest: Rest) => Promise<Response> {
+  ): (request: Incoming, ...rest: Rest) => Promise<Response> {
     const tell: Surroundings["tell"] = (operation, request, detail) => this.#tell(operation, request, detail)
-    return wrap({ dialogue: this.#dialogue, misses: this.#misses, tell }, handler, options)
+    const surroundings = { dialogue: this.#dialogue, misses: this.#misses, tell }
+    return wrap(surroundings, handler as unknown as CacheHandler<Rest>, options)
   }
 
   covers(request: CacheRequest): boolean {
