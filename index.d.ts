@@ -63,7 +63,10 @@ export interface ObservabilityConfig {
   sampling?: { success?: number | undefined; error?: number | undefined } | undefined
   /** Attributes whose values are replaced by `[redacted]` before they are emitted. Default: none. */
   redaction?: { fields?: readonly string[] | undefined } | undefined
-  /** Where lines of JSON go; a function gets each without a line feed. Default: nowhere. */
+  /**
+   * Where lines of JSON go; a function gets each without a line feed. One that throws, rejects or fails as a stream does fails no call
+   * and is warned of once in the process. Default: nowhere.
+   */
   sink?: "stdout" | "stderr" | ((line: string) => unknown) | { write(text: string): unknown } | undefined
 }
 
@@ -104,6 +107,9 @@ export interface CacheStorageOptions {
       }
     | undefined
 }
+
+/** A storage in one word: memory alone, or a folder of a disk under it. */
+export type CacheStorageName = "memory" | `file:${string}`
 
 /** Options of {@link cache}. */
 export interface CacheModuleOptions {
@@ -153,7 +159,7 @@ export interface CacheModuleOptions {
    * Where entries live: options, or one of `"memory"` and `"file:<folder>"`. What is left out comes from {@link configure}, else from
    * `LAYERON_CACHE_STORAGE` in the environment, which has one of these two words. One identity has one storage. Default: 128 MiB of memory.
    */
-  storage?: CacheStorageOptions | string | undefined
+  storage?: CacheStorageOptions | CacheStorageName | undefined
 }
 
 /** Options of `key`, `match` and `delete`. */
@@ -396,14 +402,16 @@ export interface CacheEvent {
  *
  * The request is not always the caller's own object. What is run for all who want the same has no conditions and no range of one
  * client, has `If-None-Match` and `If-Modified-Since` of what is stored, and a signal of its own.
+ *
+ * `Incoming` is the class of the requests: `Request`, or one that extends it, such as `NextRequest`.
  */
-export type CacheHandler<Rest extends unknown[] = []> = (
-  request: Request,
+export type CacheHandler<Rest extends unknown[] = [], Incoming extends Request = Request> = (
+  request: Incoming,
   ...rest: Rest
 ) => Response | Promise<Response>
 
 /** Options of `wrap`. What is given here comes before the rule, the rule before the instance, and that before the response's own word. */
-export interface CacheWrapOptions<Rest extends unknown[] = []> {
+export interface CacheWrapOptions<Rest extends unknown[] = [], Incoming extends Request = Request> {
   /**
    * As {@link CacheModuleOptions.ttlSeconds}. A configured lifetime applies to the statuses 200, 203, 204, 300, 301, 302, 303, 307, 308,
    * 404 and 410 only, and so do configured stale windows; a response of another status is stored only if it declares or allows a lifetime
@@ -430,7 +438,7 @@ export interface CacheWrapOptions<Rest extends unknown[] = []> {
   tags?:
     | readonly string[]
     | ((
-        request: Request,
+        request: Incoming,
         response: Response,
         ...rest: Rest
       ) => readonly string[] | Promise<readonly string[]>)
@@ -444,13 +452,13 @@ export interface CacheWrapOptions<Rest extends unknown[] = []> {
    * client alone. One that throws fails the run. Default: every response is stored.
    */
   shouldStore?:
-    | ((request: Request, response: Response, ...rest: Rest) => boolean | Promise<boolean>)
+    | ((request: Incoming, response: Response, ...rest: Rest) => boolean | Promise<boolean>)
     | undefined
   /**
    * Called with a promise for work that continues after the response is returned, which never rejects, and with the arguments of
    * the wrapped handler. Default: none.
    */
-  waitUntil?: ((work: Promise<unknown>, request: Request, ...rest: Rest) => void) | undefined
+  waitUntil?: ((work: Promise<unknown>, request: Incoming, ...rest: Rest) => void) | undefined
   /**
    * Milliseconds after which a refresh in the background has failed and its request is aborted, with a reason of code
    * `LAYERON_REFRESH_TIMEOUT`; after which a caller no longer waits for another's run; and after which a body
@@ -480,14 +488,23 @@ export interface ResolvedCacheRule {
   readonly bypass: Readonly<Required<CacheBypassOptions>>
 }
 
+/** The key of `Symbol.asyncDispose`, where the compiler's `lib` knows it: it is in `esnext.disposable`, and not every project has that. */
+type AsyncDisposeKey<Symbols> = Symbols extends { readonly asyncDispose: infer Key extends symbol }
+  ? Key
+  : never
+
+/** What `await using` calls at the end of its block; as `AsyncDisposable`, for every `lib`. */
+type Disposed = { [Key in AsyncDisposeKey<SymbolConstructor>]: () => Promise<void> }
+
 /**
  * A cache instance.
  *
  * Every call that is given bad input throws, or rejects with, a `TypeError` that names the option and what is allowed
  * and has a `code`: `LAYERON_INVALID_OPTION`, `LAYERON_INVALID_REQUEST` or `LAYERON_INVALID_RESPONSE`. Nothing has changed then.
+ * Options are what the given object itself has; what it inherits is not read.
  * After {@link CacheModule.close}, every call but `close()` throws or rejects with an `Error` of code `LAYERON_CLOSED`.
  */
-export interface CacheModule extends AsyncDisposable {
+export interface CacheModule extends Disposed {
   /** What the module is, for `app.use()`. */
   readonly kind: "cache"
   readonly name: string
@@ -533,8 +550,12 @@ export interface CacheModule extends AsyncDisposable {
    * cache knows which miss that was. For strings and URLs it goes by the key: each put ends one of the builds under way for it, all
    * count as the oldest, and one that has been under way for 30 s may be given up when another begins.
    *
-   * Rejects with a `TypeError` for a 206, for `Vary: *`, for a used body and for a body that is not as long as
-   * `Content-Length` says, and with the body's own error where the body fails. Nothing is stored then.
+   * A response of another library will do where it has the members of a `Response` and its body is a `ReadableStream` or a `Readable`
+   * of Node.
+   *
+   * Rejects with a `TypeError` for a 206, for `Vary: *`, for a used body, for one of another kind, for a status, reason phrase or header
+   * that no response can have, and for a body that is not as long as `Content-Length` says; and with the body's own error, whatever
+   * value that is, where the body fails. Nothing is stored then.
    */
   put(request: CacheRequest, response: Response, options?: CachePutOptions): Promise<void>
 
@@ -584,10 +605,10 @@ export interface CacheModule extends AsyncDisposable {
    * @throws TypeError with code `LAYERON_INVALID_OPTION` for an option that is not allowed. The wrapped handler rejects with what the handler
    *   throws; a caller of another thread that has waited for it gets an `Error` of code `LAYERON_HANDLER_FAILED`.
    */
-  wrap<Rest extends unknown[] = []>(
-    handler: CacheHandler<Rest>,
-    options?: CacheWrapOptions<Rest>,
-  ): (request: Request, ...rest: Rest) => Promise<Response>
+  wrap<Rest extends unknown[] = [], Incoming extends Request = Request>(
+    handler: CacheHandler<Rest, Incoming>,
+    options?: CacheWrapOptions<Rest, Incoming>,
+  ): (request: Incoming, ...rest: Rest) => Promise<Response>
 
   /** Whether a rule covers a request, or would cover a GET of its URL where its method is one that changes something. */
   covers(request: CacheRequest): boolean
@@ -612,7 +633,7 @@ export interface CacheModule extends AsyncDisposable {
 /** Options of {@link configure}. */
 export interface CacheConfiguration {
   /** What instances have that do not say otherwise. */
-  storage?: CacheStorageOptions | string | undefined
+  storage?: CacheStorageOptions | CacheStorageName | undefined
 }
 
 /**

@@ -9,6 +9,25 @@
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
+/** A handle to an answer. Holds the stored response, whether or not the store still has it, until it is released or collected. */
+export declare class BindingAnswer {
+  /** Reason phrase and field lines, each ended by a line feed; also after the release. */
+  head(): string
+  /** Fills `target` with the bytes of the body from `from` on. Returns how many there were: 0 at the end and after the release. */
+  copy(target: Uint8Array, from: number): number
+  /**
+   * The body as a string, decoded as UTF-8 with replacements.
+   *
+   * # Errors
+   * Where it is longer than a string may be.
+   */
+  text(): string
+  /** Another handle to the same answer, to be released by itself. */
+  another(): BindingAnswer
+  /** Lets the stored response go. The head stays. */
+  release(): void
+}
+
 /** A declaration of an instance. */
 export declare class BindingCache {
   /**
@@ -20,8 +39,8 @@ export declare class BindingCache {
   key(request: string, vary?: string | undefined | null): string | number
   /** The lookup, a function of its own: see [`lookup`](crate::lookup). */
   lookUpFunction(): (request: string, vary?: string) => string | number
-  /** Copies head and body of the answer that waits to where they have just the room. */
-  fetch(head: Uint8Array, body: Uint8Array): boolean
+  /** The answer that waits, if one does. */
+  takeAnswer(): BindingAnswer | null
   /**
    * Decides on a put from the response's head, with the numbers in the scratch buffer. Returns the draft's number, with the bytes
    * of body it has room for in the scratch buffer, or why there is none.
@@ -75,6 +94,15 @@ export declare class BindingSweeper {
   watch(cache: BindingCache): void
   /** Removes some expired entries of each instance. */
   sweep(now: number): BindingSwept
+}
+
+/** Calls a function once a second until it is stopped or collected. Keeps no event loop alive. */
+export declare class BindingTicker {
+  constructor(tick: () => void)
+  /** Makes one more call as soon as the event loop comes round to it. */
+  soon(): void
+  /** Makes no more calls. */
+  stop(): void
 }
 
 /** A wrapped handler. */
@@ -156,7 +184,7 @@ export declare const AGAIN_AFTER_FAILURE: number
 /** The same, without others. */
 export declare const AGAIN_ALONE: number
 
-/** There is an answer: in the scratch buffer, or waiting to be fetched. */
+/** There is an answer: in the scratch buffer, or waiting to be taken. */
 export declare const ANSWER: number
 
 /** What can be seen of the disk. */

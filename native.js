@@ -835,8 +835,10 @@ function __napiStampBindingTarget(exportsObject, target) {
 // linked import resolves to `undefined`.
 module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __napiLoadedBindingTarget)
 module.exports = nativeBinding
+module.exports.BindingAnswer = nativeBinding.BindingAnswer
 module.exports.BindingCache = nativeBinding.BindingCache
 module.exports.BindingSweeper = nativeBinding.BindingSweeper
+module.exports.BindingTicker = nativeBinding.BindingTicker
 module.exports.BindingWrapper = nativeBinding.BindingWrapper
 module.exports.ABSENT = nativeBinding.ABSENT
 module.exports.AGAIN = nativeBinding.AGAIN

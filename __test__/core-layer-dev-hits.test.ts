@@ -1,8 +1,11 @@
 import { type Layer, startLayerDev, temporaryProject } from "./helpers/layer-dev"
+import { RawClient } from "./helpers/raw-client"
 
 const APP = `
 import { backend } from "@layeron/core"
 import { cache } from "@layeron/modules"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
 
 const app = backend()
 const pages = cache({ name: "pages", ttlSeconds: 60 })
@@ -15,6 +18,7 @@ const PAGES = {
   bytes: () => new Response(BYTES, { headers: { "content-type": "application/octet-stream" } }),
   untyped: () => new Response(BYTES),
   large: () => new Response("é".repeat(150_000), { headers: { "content-type": "text/plain", "content-length": "300000" } }),
+  unsized: () => new Response(Uint8Array.from({ length: 8 * 2 ** 20 }, (_, at) => at >> 8), { headers: { etag: '"v1"' } }),
   empty: () => new Response("", { headers: { "content-type": "text/plain" } }),
   none: () => new Response(null, { status: 204, headers: { "x-a": "1" } }),
   missing: () => Response.json({ error: "gone" }, { status: 404 }),
@@ -28,6 +32,13 @@ for (const [name, page] of Object.entries(PAGES)) {
     return page()
   })
 }
+
+setFlagsFromString("--expose-gc")
+const collect = runInNewContext("gc")
+app.get("/held", () => {
+  collect()
+  return process.memoryUsage().arrayBuffers
+})
 
 /** What a handler does to the cached response before it returns it. */
 const HANDLED = {
@@ -147,5 +158,52 @@ describe("what layer dev writes of a stored response", () => {
 
   test("leaves the connection for the next request", async () => {
     for (let request = 0; request < 5; request++) expect(await (await get("/plain")).text()).toBe("plain")
+  })
+})
+
+describe("a large stored response", () => {
+  const WHOLE = Buffer.from(Uint8Array.from({ length: 8 * 2 ** 20 }, (_, at) => at >> 8))
+  const port = () => Number(new URL(layer.url).port)
+  const request = (...fields: string[]) =>
+    `GET /unsized HTTP/1.1\r\n${["Host: localhost", ...fields].join("\r\n")}\r\n\r\n`
+
+  test("is written whole and with its length, and so is the next on the connection", async () => {
+    await hitOf("/unsized")
+    const client = await RawClient.connect(port())
+    for (let round = 0; round < 2; round++) {
+      const hit = await client.send(request()).response()
+      expect([hit.status, hit.get("content-length"), hit.isComplete]).toEqual([
+        200,
+        String(WHOLE.length),
+        true,
+      ])
+      expect(hit.body.equals(WHOLE)).toBe(true)
+    }
+    client.close()
+  })
+
+  test("is written as the range that was asked for, and as a head alone", async () => {
+    await hitOf("/unsized")
+    const client = await RawClient.connect(port())
+    const part = await client.send(request("Range: bytes=1000-2000999")).response()
+    expect([part.status, part.get("content-length")]).toEqual([206, "2000000"])
+    expect(part.body.equals(WHOLE.subarray(1_000, 2_001_000))).toBe(true)
+    const known = await client.send(request('If-None-Match: "v1"')).response()
+    expect([known.status, known.text]).toEqual([304, ""])
+    client.close()
+  })
+
+  test("is not held for 30 clients that do not read it", async () => {
+    await hitOf("/unsized")
+    const held = async () => (await get("/held")).json() as Promise<number>
+    const before = await held()
+    const clients = []
+    for (let at = 0; at < 30; at++) clients.push(await RawClient.connect(port()))
+    for (const client of clients) expect((await client.send(request()).head()).status).toBe(200)
+    for (const client of clients) client.socket.pause()
+    // Each has a piece in its socket and one behind that; 30 whole responses would be 240 MiB.
+    expect((await held()) - before).toBeLessThan(30 * 4 * 65_536)
+    for (const client of clients) client.close()
+    expect(await (await get("/plain")).text()).toBe("plain")
   })
 })

@@ -107,3 +107,27 @@ test("the storefront refuses what it does not know and purges nothing for it", a
   const after = (await call("/internal/cache/stats")).body
   expect(after).toEqual({ ...(before as object), misses: (before as { misses: number }).misses + 1 })
 })
+
+describe("a product that the storefront returned", () => {
+  const productOf = ({ body }: Answer) => (body as { product: Record<string, unknown> }).product
+
+  test("is accepted as a change with its unchanged id", async () => {
+    const product = productOf(await call("/api/products/9"))
+    const changed = { ...product, price: 77 }
+    const written = await call("/api/products/9", post(JSON.stringify(changed)))
+    expect([written.status, written.body]).toEqual([200, { ok: true }])
+    expect(productOf(await call("/api/products/9"))).toEqual(changed)
+  })
+
+  test.each([
+    ["another id", 10],
+    ["the id as a string", "9"],
+    ["null as its id", null],
+  ])("is refused with %s, and nothing changes", async (_, id) => {
+    const product = productOf(await call("/api/products/9"))
+    const refused = await call("/api/products/9", post(JSON.stringify({ ...product, price: 1, id })))
+    const error = "id cannot be changed: leave it out, or send 9"
+    expect([refused.status, refused.body]).toEqual([400, { error }])
+    expect(productOf(await call("/api/products/9"))).toEqual(product)
+  })
+})

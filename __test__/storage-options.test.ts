@@ -35,11 +35,11 @@ const inFolder = (path: string) => ({ maxBytes: DEFAULT_BYTES, path, maxDiskByte
 
 /** Each place where a storage can be told in words. */
 const PLACES: readonly (readonly [place: string, say: (said: string) => Said])[] = [
-  ["the options", (said) => said],
+  ["the options", (said) => forbidden(said)],
   [
     "configure()",
     (said) => {
-      configure({ storage: said })
+      configure({ storage: forbidden(said) })
       return undefined
     },
   ],

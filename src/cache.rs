@@ -15,6 +15,7 @@ use napi::bindgen_prelude::{Either, Function, Uint8Array, Unknown};
 use napi_derive::napi;
 use slab::Slab;
 
+use crate::answer::BindingAnswer;
 use crate::convert;
 use crate::core::{Core, SharedCore, open};
 use crate::explanation::BindingExplanation;
@@ -80,14 +81,11 @@ impl BindingCache {
         Rc::clone(&self.core)
     }
 
-    /// Copies head and body of the answer that waits to where they have just the room.
+    /// The answer that waits, if one does.
     #[napi]
-    pub fn fetch(&mut self, mut head: Uint8Array, mut body: Uint8Array) -> bool {
+    pub fn take_answer(&mut self) -> Option<BindingAnswer> {
         let core = &mut *self.core.borrow_mut();
-        // SAFETY: the face has just made both buffers and shows them to nobody before this call returns.
-        #[allow(unsafe_code)]
-        let (head, body) = unsafe { (head.as_mut(), body.as_mut()) };
-        core.waiting.take().is_some_and(|answer| core.scratch.copy_answer(&answer, head, body))
+        core.waiting.take().map(|answer| BindingAnswer::new(answer, core.scratch.head().to_owned()))
     }
 
     /// Decides on a put from the response's head, with the numbers in the scratch buffer. Returns the draft's number, with the bytes

@@ -1,4 +1,4 @@
-//! What the calls of a declaration share: the cache, the buffer, and the answer that waits to be fetched.
+//! What the calls of a declaration share: the cache, the buffer, and the answer that waits to be taken.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -16,7 +16,7 @@ pub(crate) type SharedCore = Rc<RefCell<Core>>;
 pub(crate) struct Core {
     pub(crate) cache: Option<Cache>,
     pub(crate) scratch: Scratch,
-    /// An answer too big to cross by itself, until it is fetched.
+    /// An answer too big to cross by itself, until it is taken.
     pub(crate) waiting: Option<Answer>,
     pub(crate) tickets: Tickets,
 }

@@ -2,6 +2,7 @@
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod answer;
 mod bodies;
 mod cache;
 mod convert;
@@ -14,6 +15,7 @@ mod outcome;
 mod scratch;
 mod sweeper;
 mod text;
+mod ticker;
 mod tickets;
 mod wake;
 mod wrapper;

@@ -6,7 +6,7 @@ use napi_derive::napi;
 use crate::scratch::Scratch;
 use crate::tickets::Tickets;
 
-/// There is an answer: in the scratch buffer, or waiting to be fetched.
+/// There is an answer: in the scratch buffer, or waiting to be taken.
 #[napi]
 pub const ANSWER: i32 = 1;
 /// A lookup found no entry.

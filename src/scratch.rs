@@ -15,12 +15,12 @@ const WORDS_BYTES: usize = 16;
 const NUMBERS: usize = 5;
 const NO_BODY: u32 = u32::MAX;
 
-/// An answer up to this size is one string; a larger one fills a buffer.
+/// An answer up to this size is one string; of a larger one JavaScript takes a handle.
 const MOST_WHOLE_BYTES: usize = 32 * 1024;
 
 /// Flag: the answer is stale.
 const STALE: u32 = 1;
-/// Flag: the answer is not here but waits to be fetched.
+/// Flag: the answer is not here but waits to be taken.
 const WAITS: u32 = 8;
 /// Flag: the caller is to refresh what it has been answered with.
 const REFRESH: u32 = 4;
@@ -95,9 +95,9 @@ impl Scratch {
         }
     }
 
-    /// Copies the head written last, and the body of its answer, to where they have just the room.
-    pub(crate) fn copy_answer(&self, answer: &Answer, head: &mut [u8], body: &mut [u8]) -> bool {
-        copy_pair(self.head.as_bytes(), &[], head) && copy_pair(answer.body().unwrap_or_default(), &[], body)
+    /// The head of the answer written or composed last.
+    pub(crate) fn head(&self) -> &str {
+        &self.head
     }
 
     /// Writes a list of field names, a line feed behind each.

@@ -1,19 +1,25 @@
-/** An answer from the store, the caller's own. */
+import { Chunks, copied } from "./chunks.js"
+import type { BindingAnswer } from "./native.js"
+
+/** An answer from the store, for one response. Its body is read once: by `text`, `bytes` or `raw`. */
 export interface Answer {
   readonly status: number
   readonly stale: boolean
-  /** Whether the response has a body, and be it empty. */
-  readonly hasBody: boolean
+  /** Bytes of the body, or `undefined` where there is none, not even an empty one. */
+  readonly bodyBytes: number | undefined
   /** Reason phrase and field lines, a line feed behind each. */
   head(): string
   /** The body, decoded as UTF-8 with replacements and without a byte order mark. */
   text(): string
-  /** The body for whoever only reads it: a string is of one character for each byte. */
-  raw(): string | Uint8Array
-  /** The body in a buffer of its own. One that is not to be asked for again may be `last`. */
-  bytes(last: boolean): Uint8Array<ArrayBuffer>
+  /** The body in a buffer of its own. */
+  bytes(): Uint8Array<ArrayBuffer>
+  /** The body for whoever only passes it on: a string of one character for each byte, or in pieces where it is large. */
+  raw(): string | Chunks
+  /** The same answer for another response. */
+  another(): Answer
 }
 
+const NOT_ASCII = /[\x80-\xff]/
 const BYTE_ORDER_MARK = "\ufeff"
 
 /**
@@ -24,22 +30,19 @@ export class SmallAnswer implements Answer {
   constructor(
     readonly status: number,
     readonly stale: boolean,
-    readonly hasBody: boolean,
+    readonly bodyBytes: number | undefined,
     private readonly all: string,
     private readonly headLength: number,
     private readonly ascii: boolean,
   ) {}
 
   head(): string {
-    return Buffer.from(this.all.slice(0, this.headLength), "latin1").toString("utf8")
+    const bytes = this.all.slice(0, this.headLength)
+    return NOT_ASCII.test(bytes) ? Buffer.from(bytes, "latin1").toString("utf8") : bytes
   }
 
   text(): string {
-    return this.ascii ? this.raw() : decode(Buffer.from(this.raw(), "latin1"))
-  }
-
-  raw(): string {
-    return this.all.slice(this.headLength)
+    return this.ascii ? this.raw() : withoutMark(Buffer.from(this.raw(), "latin1").toString("utf8"))
   }
 
   bytes(): Uint8Array<ArrayBuffer> {
@@ -47,36 +50,53 @@ export class SmallAnswer implements Answer {
     bytes.write(this.raw(), "latin1")
     return new Uint8Array(bytes.buffer as ArrayBuffer)
   }
+
+  raw(): string {
+    return this.all.slice(this.headLength)
+  }
+
+  another(): Answer {
+    return this
+  }
 }
 
-/** A large answer: its body fills a buffer. */
+/**
+ * A large answer: a handle to the stored response, from which nothing but the head is copied until the body is read. The handle is
+ * let go then, or when it is collected.
+ */
 export class LargeAnswer implements Answer {
   constructor(
     readonly status: number,
     readonly stale: boolean,
-    readonly hasBody: boolean,
-    private readonly headText: string,
-    private readonly body: Buffer,
+    readonly bodyBytes: number | undefined,
+    private readonly handle: BindingAnswer,
   ) {}
 
   head(): string {
-    return this.headText
+    return this.handle.head()
   }
 
   text(): string {
-    return decode(this.body)
+    const text = withoutMark(this.handle.text())
+    this.handle.release()
+    return text
   }
 
-  raw(): Uint8Array {
-    return this.body
+  bytes(): Uint8Array<ArrayBuffer> {
+    const bytes = copied(this.handle, 0, this.bodyBytes ?? 0)
+    this.handle.release()
+    return bytes
   }
 
-  bytes(last: boolean): Uint8Array<ArrayBuffer> {
-    return last ? new Uint8Array(this.body.buffer as ArrayBuffer) : new Uint8Array(this.body)
+  raw(): Chunks {
+    return new Chunks(this.handle, this.bodyBytes ?? 0)
+  }
+
+  another(): Answer {
+    return new LargeAnswer(this.status, this.stale, this.bodyBytes, this.handle.another())
   }
 }
 
-function decode(bytes: Buffer): string {
-  const text = bytes.toString("utf8")
+function withoutMark(text: string): string {
   return text.startsWith(BYTE_ORDER_MARK) ? text.slice(1) : text
 }

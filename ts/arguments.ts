@@ -65,14 +65,15 @@ export function readVary(path: string, fields: check.Fields): KeyArguments {
 }
 
 export function readSelector(path: string, given: unknown, namespace: string): Selection {
-  const fields = check.object(path, given)
-  const unknown = Object.keys(fields).find((name) => !SELECTOR.includes(name))
+  const object = check.object(path, given)
+  const unknown = Object.keys(object).find((name) => !SELECTOR.includes(name))
   if (unknown !== undefined) {
     throw invalid(
       "LAYERON_INVALID_OPTION",
       `${path}.${unknown} selects nothing; known are ${SELECTOR.join(", ")}`,
     )
   }
+  const fields = check.own(object, SELECTOR)
   const { request, tags, prefix } = fields
   const everything = check.flag(`${path}.everything`, fields.everything)
   const soft = check.flag(`${path}.soft`, fields.soft)

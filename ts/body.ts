@@ -1,5 +1,7 @@
+import { Readable } from "node:stream"
 import { isUint8Array } from "node:util/types"
-import { invalid } from "./errors.js"
+import { invalid, shown } from "./errors.js"
+import { harmlessly } from "./harmless.js"
 
 /** The body has more bytes than there is room for. */
 export const TOO_LARGE = Symbol("too large")
@@ -7,10 +9,27 @@ export const TOO_LARGE = Symbol("too large")
 /** The bodies that are received at the same time leave no room for it. */
 export const NO_ROOM = Symbol("no room")
 
-export type Reader = ReadableStreamDefaultReader<Uint8Array>
+/** The part of a reader of a stream by which a body is read. */
+export interface Reader {
+  read(): ReturnType<ReadableStreamDefaultReader<Uint8Array>["read"]>
+  cancel(reason?: unknown): unknown
+  /** Lets another reader take the body, of which nothing has been read. */
+  releaseLock(): void
+}
 
+/** Streams of Node whose reader has been taken. They say so themselves only once something was read. */
+const taken = new WeakSet<Readable>()
+
+/** The platform's streams, and those of Node that responses of other libraries have. */
+type Body = ReadableStream<Uint8Array> | Readable
+
+/**
+ * Checks that the body of a response can be read: that it is a `ReadableStream` or a `Readable` of Node, or that there is none, and that
+ * nobody has read any of it.
+ */
 export function assertUnused(response: Response, path: string): void {
-  if (response.bodyUsed || response.body?.locked) {
+  const body = bodyOf(response, path)
+  if (response.bodyUsed || (body !== null && isTaken(body))) {
     throw invalid(
       "LAYERON_INVALID_RESPONSE",
       `${path} must have an unused body; clone a response that is also returned`,
@@ -20,12 +39,45 @@ export function assertUnused(response: Response, path: string): void {
 
 /** Takes the body of a response, so that nobody else can, or `null` where it has none. */
 export function takeReader(response: Response): Reader | null {
-  return response.body?.getReader() ?? null
+  const body = bodyOf(response, "the response")
+  if (body === null) return null
+  return isStream(body) ? body.getReader() : nodeReader(body)
+}
+
+function bodyOf(response: Response, path: string): Body | null {
+  const body: unknown = response.body ?? null
+  if (body === null || isStream(body) || body instanceof Readable) return body
+  throw invalid(
+    "LAYERON_INVALID_RESPONSE",
+    `${path} must have a ReadableStream or a Readable of Node as its body, got ${shown(body)}`,
+  )
+}
+
+function isTaken(body: Body): boolean {
+  return isStream(body) ? body.locked : taken.has(body) || Readable.isDisturbed(body)
+}
+
+function isStream(body: unknown): body is ReadableStream<Uint8Array> {
+  return typeof (body as Partial<ReadableStream> | null)?.getReader === "function"
+}
+
+function nodeReader(body: Readable): Reader {
+  taken.add(body)
+  const chunks = body[Symbol.asyncIterator]()
+  return {
+    // A result of an iterator that has ended is one of a reader as well.
+    read: () => chunks.next() as ReturnType<Reader["read"]>,
+    cancel: () => body.destroy(),
+    releaseLock: () => void taken.delete(body),
+  }
 }
 
 /** Lets the rest of a body go. What its source says of that no longer matters to anyone. */
 export function discard(reader: Reader | null, reason?: unknown): void {
-  reader?.cancel(reason).catch(() => {})
+  harmlessly(
+    () => reader?.cancel(reason),
+    () => {},
+  )
 }
 
 /** What bounds a body that is read as a whole. */
@@ -54,8 +106,8 @@ export async function readAll(
   const most = Math.min(room, expected ?? room)
   const chunks: Uint8Array[] = []
   let length = 0
-  for (let read = await reader?.read(); read?.done === false; read = await reader?.read()) {
-    const { value } = read
+  for (let read = await reader?.read(); reader !== null && !read?.done; read = await reader.read()) {
+    const value = read?.value
     if (!isUint8Array(value)) throw invalid("LAYERON_INVALID_RESPONSE", `${path} must have a body of bytes`)
     chunks.push(value)
     length += value.byteLength

@@ -74,7 +74,7 @@ class Cache implements CacheModule {
     const given = readKeyOptions("match() options", options)
     const now = Date.now()
     // The addon is told, and says, the rest.
-    const byObject = typeof request === "object" && request !== null && "headers" in request
+    const byObject = typeof request === "object" && request !== null && !(request instanceof URL)
     // The handler that it is to be answered by is running: what led to that has been looked up, and counted.
     if (byObject && this.#misses.isRun(request)) return undefined
     // A background refresh would otherwise be given the response that it is to replace.
@@ -145,13 +145,18 @@ class Cache implements CacheModule {
     return { purged }
   }
 
-  wrap<Rest extends unknown[]>(
-    handler: CacheHandler<Rest>,
-    options?: CacheWrapOptions<Rest>,
-  ): (request: Request, ...rest: Rest) => Promise<Response> {
+  wrap<Rest extends unknown[], Incoming extends Request>(
+    handler: CacheHandler<Rest, Incoming>,
+    options?: CacheWrapOptions<Rest, Incoming>,
+  ): (request: Incoming, ...rest: Rest) => Promise<Response> {
     const tell: Surroundings["tell"] = (operation, request, detail) => this.#tell(operation, request, detail)
     const { identity } = this
-    return wrap({ identity, dialogue: this.#dialogue, misses: this.#misses, tell }, handler, options)
+    const surroundings = { identity, dialogue: this.#dialogue, misses: this.#misses, tell }
+    return wrap(
+      surroundings,
+      handler as unknown as CacheHandler<Rest>,
+      options as unknown as CacheWrapOptions<Rest>,
+    )
   }
 
   covers(request: CacheRequest): boolean {

@@ -7,7 +7,8 @@ const IDENTIFIER = /^[A-Za-z0-9._-]{1,128}$/
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
 const NOT_IN_TAG = /[\u0000-\u001f\u007f-\u009f,]/
 
-export type Fields = Record<string, unknown>
+/** Options as their object itself has them. Without a prototype: what is not given is `undefined`. */
+export type Fields = Readonly<Record<string, unknown>>
 
 /** The error for an option at `path` that is not what is `allowed`. */
 export function wrong(
@@ -21,18 +22,30 @@ export function wrong(
 
 /** An options object, whose unknown names are warned of. Omitted options are an empty object. */
 export function options(path: string, value: unknown, known: readonly string[]): Fields {
-  if (value === undefined) return {}
-  const fields = object(path, value)
-  for (const name of Object.keys(fields)) {
+  if (value === undefined) return own({}, [])
+  const given = object(path, value)
+  for (const name of Object.keys(given)) {
     if (!known.includes(name)) warnOnce(`${path}.${name}`, known)
   }
-  return fields
+  return own(given, known)
 }
 
-export function object(path: string, value: unknown): Fields {
+export function object(path: string, value: unknown): object {
   if (typeof value !== "object" || value === null || Array.isArray(value))
     throw wrong(path, "an object", value)
-  return value as Fields
+  return value
+}
+
+/**
+ * The properties that an object itself has, each read once. What it inherits is no option: somebody who gets to set
+ * `Object.prototype.everything` would empty the cache with the next purge.
+ */
+export function own(given: object, names: readonly string[]): Fields {
+  const fields: Record<string, unknown> = Object.create(null)
+  for (const name of names) {
+    if (Object.hasOwn(given, name)) fields[name] = (given as Fields)[name]
+  }
+  return fields
 }
 
 const warned = new Set<string>()

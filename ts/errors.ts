@@ -37,3 +37,13 @@ export function inWords(thrown: unknown): string {
     return "something that cannot be shown"
   }
 }
+
+/** The message of an error, which an application may have replaced by anything. */
+export function messageOf(error: Error): string {
+  try {
+    const { message } = error
+    return typeof message === "string" ? message : inWords(message)
+  } catch {
+    return "something that cannot be shown"
+  }
+}

@@ -1,6 +1,6 @@
 import { isUint8Array } from "node:util/types"
 import { discard, type Reader } from "./body.js"
-import { invalid, inWords } from "./errors.js"
+import { invalid, inWords, messageOf } from "./errors.js"
 import * as native from "./native.js"
 import { awaitNews, type Waits } from "./waits.js"
 
@@ -149,7 +149,7 @@ export class Fills {
       throw NOBODY
     } catch (error) {
       const why = error instanceof Error ? error : new Error(inWords(error))
-      this.#wrapper.breakOff(fill, why.message, Date.now())
+      this.#wrapper.breakOff(fill, messageOf(why), Date.now())
       controller.abort(why)
       return why === NOBODY ? native.PAST : why
     } finally {

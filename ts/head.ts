@@ -1,6 +1,9 @@
 import { isToken } from "./check.js"
 import { isDecoded, OF_CODED_BODY } from "./decoded.js"
-import { invalid, shown } from "./errors.js"
+import { invalid, inWords, shown } from "./errors.js"
+
+/** A reason phrase (RFC 9112, section 4). */
+const REASON = /^[\t\x20-\x7e\x80-\xff]*$/
 
 /** The parts of a response that decide on storing it. */
 export interface ResponseHead {
@@ -17,9 +20,18 @@ export interface ResponseHead {
 export function readHead(response: Response, method: string, path: string): ResponseHead {
   if (!isResponse(response))
     throw invalid("LAYERON_INVALID_RESPONSE", `${path} must be a Response, got ${shown(response)}`)
-  const { status, statusText, headers } = response
-  if (statusText.includes("\n")) {
-    throw invalid("LAYERON_INVALID_RESPONSE", `${path} must have no line feed in its statusText`)
+  const { status, statusText } = response
+  if (!isStatus(status)) {
+    throw invalid(
+      "LAYERON_INVALID_RESPONSE",
+      `${path} must have an integer from 100 to 999 as its status, got ${shown(status)}`,
+    )
+  }
+  if (!REASON.test(statusText)) {
+    throw invalid(
+      "LAYERON_INVALID_RESPONSE",
+      `${path} must have a statusText of Latin-1 without control characters, got ${shown(statusText)}`,
+    )
   }
   let text = `${statusText}\n`
   let vary: string | undefined
@@ -27,10 +39,8 @@ export function readHead(response: Response, method: string, path: string): Resp
   let isCoded = false
   const withoutCoding = isDecoded(response, method)
   // Here rather than by name: each question to the platform's headers costs as much as several lines of them.
-  for (const [name, value] of headers) {
+  for (const [name, value] of platformHeaders(response.headers, path)) {
     if (withoutCoding && OF_CODED_BODY.includes(name)) continue
-    if (value.includes("\n"))
-      throw invalid("LAYERON_INVALID_RESPONSE", `${path} must have no line feed in ${name}`)
     text += `${name}:${value}\n`
     if (name === "vary") vary = value
     else if (name === "content-length") length = value
@@ -52,6 +62,21 @@ function isResponse(value: unknown): value is Response {
     typeof headers?.get === "function" &&
     typeof headers[Symbol.iterator] === "function"
   )
+}
+
+/** What a response can have as its status. 0 is that of a network error, `Response.error()`. */
+function isStatus(status: number): boolean {
+  return status === 0 || (Number.isInteger(status) && status >= 100 && status <= 999)
+}
+
+/** Header fields as the platform keeps them: names in lower case, no character that a field cannot have, one line each. */
+function platformHeaders(headers: Headers, path: string): Headers {
+  if (Object.getPrototypeOf(headers) === Headers.prototype) return headers
+  try {
+    return new Headers([...headers])
+  } catch (error) {
+    throw invalid("LAYERON_INVALID_RESPONSE", `${path} must have valid headers: ${inWords(error)}`)
+  }
 }
 
 /** Field names alone: a `Vary` with anything else in it is refused, and nothing has to be told for it. */

@@ -21,6 +21,7 @@ export {
   AGAIN,
   AGAIN_AFTER_FAILURE,
   AGAIN_ALONE,
+  type BindingAnswer,
   BindingCache,
   type BindingDisk,
   type BindingExplainedEntry,
@@ -31,6 +32,7 @@ export {
   type BindingRun,
   BindingSweeper,
   type BindingTerms,
+  BindingTicker,
   BindingWrapper,
   type BindingWrapping,
   BROKEN,
@@ -97,7 +99,7 @@ const ASCII = 2
 const REFRESH = 4
 const WAITS = 8
 
-/** Up to here one copy more is cheaper than a second call. */
+/** Up to here one copy more is cheaper than a handle. */
 const SCRATCH_BYTES = 32 * 1024
 
 const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES)
@@ -187,16 +189,15 @@ export function takeAnswer(binding: BindingCache, all?: string): Answer {
   const bodyLength = words.getUint32(8, true)
   const flags = words.getUint32(12, true)
   const stale = (flags & STALE) !== 0
-  const hasBody = bodyLength !== NO_BODY
-  const length = hasBody ? bodyLength : 0
+  const bodyBytes = bodyLength === NO_BODY ? undefined : bodyLength
   if ((flags & WAITS) !== 0) {
-    const head = Buffer.allocUnsafe(headLength)
-    const body = Buffer.allocUnsafeSlow(length)
-    binding.fetch(head, body)
-    return new LargeAnswer(status, stale, hasBody, head.toString("utf8"), body)
+    const handle = binding.takeAnswer()
+    if (handle === null) throw new Error("the answer that waits was taken before")
+    return new LargeAnswer(status, stale, bodyBytes, handle)
   }
-  const whole = all ?? scratch.toString("latin1", WORDS_BYTES, WORDS_BYTES + headLength + length)
-  return new SmallAnswer(status, stale, hasBody, whole, headLength, (flags & ASCII) !== 0)
+  const end = WORDS_BYTES + headLength + (bodyBytes ?? 0)
+  const whole = all ?? scratch.toString("latin1", WORDS_BYTES, end)
+  return new SmallAnswer(status, stale, bodyBytes, whole, headLength, (flags & ASCII) !== 0)
 }
 
 /** The field names that the last call reported as wanted. */

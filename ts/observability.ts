@@ -1,4 +1,8 @@
+import { Writable } from "node:stream"
 import type { CacheEvent, ObservabilityConfig } from "../index.js"
+import { own } from "./check.js"
+import { inWords } from "./errors.js"
+import { harmlessly } from "./harmless.js"
 
 type Attributes = Record<string, string | number>
 
@@ -25,8 +29,10 @@ export function observer(config: ObservabilityConfig): (event: CacheEvent) => vo
     const measured = measure(event)
     if (measured === undefined || Math.random() >= (measured.failed ? error : success)) return
     // A metric that cannot be delivered is no reason for a cache to fail.
-    if (telemetry !== undefined) harmlessly(() => count(telemetry, measured, redact(attributesOf(event))))
-    harmlessly(() => write?.(line(measured, redact(detailsOf(event)))))
+    if (telemetry !== undefined) {
+      harmlessly(() => count(telemetry, measured, redact(attributesOf(event))), complain)
+    }
+    harmlessly(() => write?.(line(measured, redact(detailsOf(event)))), complain)
   }
 }
 
@@ -46,13 +52,14 @@ function attributesOf({ namespace, name }: CacheEvent): Attributes {
 }
 
 function detailsOf(event: CacheEvent): Attributes {
-  const { operation, outcome, reason, key } = event
+  const { operation, outcome } = event
+  const { reason, key } = own(event, ["reason", "key"])
   return {
     ...attributesOf(event),
     operation,
     outcome,
-    ...(reason === undefined ? {} : { reason }),
-    ...(key === undefined ? {} : { key }),
+    ...(reason === undefined ? {} : { reason: reason as string }),
+    ...(key === undefined ? {} : { key: key as string }),
   }
 }
 
@@ -69,12 +76,20 @@ function line({ metric, value }: Measurement, details: Attributes): string {
   return JSON.stringify({ time: new Date(Date.now()).toISOString(), metric, value, ...details })
 }
 
-function lineWriter(sink: ObservabilityConfig["sink"]): ((line: string) => void) | undefined {
+function lineWriter(sink: ObservabilityConfig["sink"]): ((line: string) => unknown) | undefined {
   if (sink === undefined || typeof sink === "function") return sink
-  const stream = sink === "stdout" ? process.stdout : sink === "stderr" ? process.stderr : sink
-  return (text) => {
-    stream.write(`${text}\n`)
-  }
+  const target = sink === "stdout" ? process.stdout : sink === "stderr" ? process.stderr : sink
+  if (target instanceof Writable) return (text) => writeTo(target, `${text}\n`)
+  return (text) => target.write(`${text}\n`)
+}
+
+/** Writes to a stream of Node. One that fails tells so by an event, which ends the process where nobody listens. */
+function writeTo(stream: Writable, text: string): void {
+  stream.write(text, (error) => {
+    if (error == null) return
+    if (stream.listenerCount("error") === 0) stream.once("error", () => {})
+    complain(error)
+  })
 }
 
 interface Meter {
@@ -105,27 +120,17 @@ function openTelemetry(): Telemetry | undefined {
   try {
     return require("@opentelemetry/api")
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "MODULE_NOT_FOUND") complain(error)
+    if ((error as NodeJS.ErrnoException | null | undefined)?.code !== "MODULE_NOT_FOUND") complain(error)
     return undefined
   }
 }
 
 let complained = false
 
-/** A sink may be an async function as well. */
-function harmlessly(deliver: () => unknown): void {
-  try {
-    const delivered = deliver()
-    if (delivered instanceof Promise) delivered.catch(complain)
-  } catch (error) {
-    complain(error)
-  }
-}
-
 function complain(error: unknown): void {
   if (complained) return
   complained = true
-  process.emitWarning(`a metric of the cache could not be delivered: ${error}`, {
+  process.emitWarning(`a metric of the cache could not be delivered: ${inWords(error)}`, {
     code: "LAYERON_OBSERVABILITY",
   })
 }

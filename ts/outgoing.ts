@@ -15,7 +15,15 @@ export function responseOf(status: number, head: string, body: Body): Response {
   return isUsual ? response : withStatus(response, status)
 }
 
-/** The platform makes no response with a status that is no HTTP status today, but there are origins that do. */
+/**
+ * The platform makes no response with a status that is no HTTP status today, but there are origins that do. A clone has it
+ * too.
+ */
 function withStatus(response: Response, status: number): Response {
-  return Object.defineProperties(response, { status: { value: status }, ok: { value: false } })
+  const clone = () => withStatus(PlatformResponse.prototype.clone.call(response), status)
+  return Object.defineProperties(response, {
+    status: { value: status },
+    ok: { value: false },
+    clone: { value: clone },
+  })
 }

@@ -5,6 +5,7 @@ import { inWords } from "./errors.js"
 import { failures } from "./failures.js"
 import type { Fills } from "./fill.js"
 import { fingerprintOf } from "./fingerprint.js"
+import { harmlessly } from "./harmless.js"
 import type { ResponseHead } from "./head.js"
 import { invalidateRelated } from "./invalidation.js"
 import * as native from "./native.js"
@@ -192,15 +193,16 @@ export class Replies<Rest extends unknown[]> {
     throw error
   }
 
-  /** Tells the caller of work that goes on. A `waitUntil` that throws must not fail the request. */
+  /** Tells the caller of work that goes on. A `waitUntil` that throws or rejects must not fail the request. */
   prolong(run: Run<Rest>, work: Promise<unknown>): void {
-    try {
-      this.#context.wrapping.waitUntil?.(work, run.caller, ...run.rest)
-    } catch (error) {
-      process.emitWarning(`wrap() options.waitUntil has thrown: ${inWords(error)}`, {
-        code: "LAYERON_WAIT_UNTIL",
-      })
-    }
+    harmlessly(
+      () => this.#context.wrapping.waitUntil?.(work, run.caller, ...run.rest),
+      (error) => {
+        process.emitWarning(`wrap() options.waitUntil has thrown: ${inWords(error)}`, {
+          code: "LAYERON_WAIT_UNTIL",
+        })
+      },
+    )
   }
 }
 

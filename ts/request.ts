@@ -2,6 +2,8 @@ import type { CacheRequest } from "../index.js"
 import { isToken } from "./check.js"
 import { invalid, shown } from "./errors.js"
 
+const NOT_IN_VALUE = /[\0\r\n]/
+
 /** Names of request fields, and the lines that say that a request has none of them. */
 export class FieldNames {
   readonly list: readonly string[]
@@ -70,13 +72,13 @@ export function methodOf(request: CacheRequest): string {
 /** The names of all header fields of a request, as far as they can be told. */
 export function fieldNamesOf(request: CacheRequest): string[] {
   const headers = (request as Partial<Request> | null | undefined)?.headers
-  return typeof headers?.keys === "function" ? [...headers.keys()] : []
+  return typeof headers?.keys === "function" ? [...headers.keys()].filter(isToken) : []
 }
 
 export interface RequestLike {
   readonly method: string
   readonly url: string
-  readonly headers: { get(name: string): string | null }
+  readonly headers: { get(name: string): string | null | undefined }
 }
 
 /** Requests of another realm or of the undici package are as good as the platform's. */
@@ -90,9 +92,13 @@ function fieldLines(headers: RequestLike["headers"], names: FieldNames, path: st
   let lines = ""
   for (const name of names.list) {
     const value = headers.get(name)
-    if (value === null) lines += `${name}\n`
-    else if (value.includes("\n"))
-      throw invalid("LAYERON_INVALID_REQUEST", `${path} must have no line feed in ${name}`)
+    // An object that is no platform's request may have a `Map` as its headers, which has `undefined` for what it lacks.
+    if (value == null) lines += `${name}\n`
+    else if (typeof value !== "string" || NOT_IN_VALUE.test(value))
+      throw invalid(
+        "LAYERON_INVALID_REQUEST",
+        `${path} must have a string without line feeds, returns and nulls in ${name}, got ${shown(value)}`,
+      )
     else lines += `${name}:${value}\n`
   }
   return lines

@@ -1,7 +1,9 @@
 import { Readable } from "node:stream"
-import { ReadableStream } from "node:stream/web"
+import type { ReadableStream } from "node:stream/web"
+import { type InspectOptions, inspect } from "node:util"
 import type { Answer } from "./answer.js"
-import { fieldsOf, StoredHeaders } from "./headers.js"
+import { fieldsOf, headersOf } from "./headers.js"
+import { streamOf, streamOfChunks } from "./streams.js"
 import { takeWhole, type Whole } from "./whole.js"
 
 /**
@@ -24,8 +26,6 @@ export const PlatformResponse = platformResponse()
 interface State {
   readonly answer: Answer
   headers: Headers | undefined
-  /** Whether the body's bytes belong to a clone as well. */
-  shared: boolean
   /** Whether the body has been read other than by its stream. */
   used: boolean
   /** The stream of the body, once it has been asked for. */
@@ -41,7 +41,7 @@ export class StoredResponse implements Response {
   readonly #state: State
 
   constructor(answer: Answer) {
-    this.#state = { answer, headers: undefined, shared: false, used: false, stream: undefined }
+    this.#state = { answer, headers: undefined, used: false, stream: undefined }
   }
 
   get type(): Response["type"] {
@@ -71,13 +71,13 @@ export class StoredResponse implements Response {
 
   get headers(): Headers {
     const state = this.#state
-    state.headers ??= new StoredHeaders(state.answer.head())
+    state.headers ??= headersOf(state.answer.head())
     return state.headers
   }
 
   get body(): Response["body"] {
     const state = this.#state
-    if (state.answer.hasBody) state.stream ??= this.#makeStream()
+    if (state.answer.bodyBytes !== undefined) state.stream ??= this.#makeStream()
     return (state.stream ?? null) as Response["body"]
   }
 
@@ -96,7 +96,7 @@ export class StoredResponse implements Response {
 
   async arrayBuffer(): Promise<ArrayBuffer> {
     if (this.#state.stream !== undefined) return this.#streamed().arrayBuffer()
-    return this.#use().bytes(!this.#state.shared).buffer
+    return this.#use().bytes().buffer
   }
 
   async bytes(): Promise<Uint8Array<ArrayBuffer>> {
@@ -104,7 +104,10 @@ export class StoredResponse implements Response {
   }
 
   async blob(): Promise<Blob> {
-    return this.#streamed().blob()
+    if (this.#state.stream !== undefined) return this.#streamed().blob()
+    const bytes = this.#use().bytes()
+    const { type } = await new PlatformResponse(null, this.#typeField()).blob()
+    return new Blob([bytes], { type })
   }
 
   async formData(): Promise<FormData> {
@@ -115,61 +118,67 @@ export class StoredResponse implements Response {
     const state = this.#state
     if (this.bodyUsed || state.stream?.locked)
       throw new TypeError("Response.clone: Body has already been consumed.")
-    if (state.stream === undefined) {
-      state.shared = true
-      const clone = new StoredResponse(state.answer)
-      clone.#state.shared = true
-      clone.#state.headers = state.headers && new Headers(state.headers)
-      return clone
-    }
-    const [own, other] = state.stream.tee()
-    state.stream = own
-    return new PlatformResponse(other as ConstructorParameters<typeof Response>[0], this)
+    const clone = new StoredResponse(state.stream === undefined ? state.answer.another() : state.answer)
+    clone.#state.headers = state.headers && new Headers(state.headers)
+    if (state.stream !== undefined) [state.stream, clone.#state.stream] = state.stream.tee()
+    return clone
   }
 
   [takeWhole](): Whole | undefined {
-    const { answer, stream, used } = this.#state
+    const { answer, headers, stream, used } = this.#state
     if (used || stream !== undefined) return undefined
     return {
       status: this.status,
-      fields: fieldsOf(this.headers),
-      body: answer.hasBody ? this.#use().raw() : null,
+      fields: headers === undefined ? fieldsOf(answer.head()) : [...headers].flat(),
+      body: answer.bodyBytes === undefined ? null : this.#use().raw(),
     }
+  }
+
+  /** As the platform shows a response, which reads it from the inside. Neither makes the stream nor uses the body. */
+  [inspect.custom](depth: number, options: InspectOptions): string {
+    if (depth < 0) return "[Response]"
+    const { status, statusText, headers, bodyUsed, ok, redirected, type, url } = this
+    const body = this.#shownBody()
+    const shown = { status, statusText, headers, body, bodyUsed, ok, redirected, type, url }
+    return `Response ${inspect(shown, options)}`
+  }
+
+  #shownBody(): unknown {
+    const { answer, stream } = this.#state
+    if (stream !== undefined) return stream
+    const { bodyBytes } = answer
+    return bodyBytes === undefined ? null : { [inspect.custom]: () => `[${bodyBytes} bytes]` }
   }
 
   /** The answer, whose body is read now. */
   #use(): Answer {
     const state = this.#state
     if (state.used) throw new TypeError("Body is unusable: Body has already been read")
-    state.used = state.answer.hasBody
+    state.used = state.answer.bodyBytes !== undefined
     return state.answer
   }
 
   #makeStream(): ReadableStream<Uint8Array> {
-    const { answer, shared, used } = this.#state
-    const stream = streamOf(used ? undefined : answer.bytes(!shared))
-    // The stream of a body that has been read is locked.
-    if (used) void stream.getReader().read()
-    return stream
+    const { answer, used } = this.#state
+    if (used) {
+      // The stream of a body that has been read is locked.
+      const stream = streamOf(undefined)
+      void stream.getReader().read()
+      return stream
+    }
+    const raw = answer.raw()
+    return typeof raw === "string" ? streamOf(answer.bytes()) : streamOfChunks(raw)
   }
 
   /** A response of the platform with the same body, and with the one field that says how to read it. */
   #streamed(): Response {
+    return new PlatformResponse(this.body, this.#typeField())
+  }
+
+  #typeField(): ResponseInit {
     const type = this.headers.get("content-type")
-    const init = type === null ? {} : { headers: { "content-type": type } }
-    return new PlatformResponse(this.body, init)
+    return type === null ? {} : { headers: { "content-type": type } }
   }
 }
 
 Object.setPrototypeOf(StoredResponse.prototype, PlatformResponse.prototype)
-
-/** Not the platform's own way, a response, which takes half as long again. */
-function streamOf(bytes: Uint8Array | undefined): ReadableStream<Uint8Array> {
-  return new ReadableStream({
-    type: "bytes",
-    start(controller) {
-      if (bytes !== undefined && bytes.byteLength > 0) controller.enqueue(bytes)
-      controller.close()
-    },
-  })
-}

@@ -98,6 +98,7 @@ export class Runs<Rest extends unknown[]> {
     const { wrapping, tell } = this.#context
     const late = failure("LAYERON_REFRESH_TIMEOUT", `it took longer than ${wrapping.refreshTimeoutMs} ms`)
     const timer = setTimeout(() => run.controller.abort(late), wrapping.refreshTimeoutMs)
+    // A test may have replaced it by a function that returns nothing.
     timer?.unref?.()
     const reason = await this.#refreshed(run).then(() => undefined, reasonOf)
     clearTimeout(timer)

@@ -26,20 +26,30 @@ export interface Storage {
   readonly maxDiskBytes: number
 }
 
-/** What was said of a storage in one place. What was not said there is asked for in the next. */
+/** What was said of a storage in one place. What was not said there, and is `undefined`, is asked for in the next. */
 interface Said {
   /** The folder, or `null` for memory alone. */
-  readonly folder?: string | null | undefined
-  readonly maxDiskBytes?: number | undefined
-  readonly maxBytes?: number | undefined
-  readonly maxEntryBytes?: number | undefined
-  readonly maxInFlightBytes?: number | undefined
+  readonly folder: string | null | undefined
+  readonly maxDiskBytes: number | undefined
+  readonly maxBytes: number | undefined
+  readonly maxEntryBytes: number | undefined
+  readonly maxInFlightBytes: number | undefined
+}
+
+const NOTHING: Said = {
+  folder: undefined,
+  maxDiskBytes: undefined,
+  maxBytes: undefined,
+  maxEntryBytes: undefined,
+  maxInFlightBytes: undefined,
 }
 
 /** By which threads find what the one that has started them was configured with. */
 const CONFIGURED = "@layeron/modules configure"
 
-let configured: Said = isMainThread ? {} : ((getEnvironmentData(CONFIGURED) as Said | undefined) ?? {})
+let configured: Said = isMainThread
+  ? NOTHING
+  : ((getEnvironmentData(CONFIGURED) as Said | undefined) ?? NOTHING)
 
 export function configure(options: CacheConfiguration): void {
   const fields = check.options("configure()", check.object("configure()", options), ["storage"])
@@ -67,7 +77,7 @@ export function readStorage(path: string, value: unknown): Storage {
 
 function ofEnvironment(): Said {
   const value = process.env[VARIABLE]
-  return value === undefined || value === "" ? {} : readWords(VARIABLE, value, IN_WORDS)
+  return value === undefined || value === "" ? NOTHING : readWords(VARIABLE, value, IN_WORDS)
 }
 
 /** Where it does not say how much memory there is, that is `elsewhere`. */
@@ -94,10 +104,10 @@ function readSaid(path: string, value: unknown, elsewhere = DEFAULT_MAX_BYTES): 
 
 /** A storage in one string. */
 function readWords(path: string, value: string, allowed: string): Said {
-  if (value === "memory") return { folder: null }
+  if (value === "memory") return { ...NOTHING, folder: null }
   const folder = value.startsWith("file:") ? value.slice("file:".length) : ""
   if (folder === "") throw check.wrong(path, allowed, value)
-  return { folder: readFolder(path, folder) }
+  return { ...NOTHING, folder: readFolder(path, folder) }
 }
 
 function readFolder(path: string, value: unknown): string | undefined {

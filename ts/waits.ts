@@ -1,4 +1,4 @@
-import { clearTimeout as clearRealTimeout, setImmediate, setTimeout as setRealTimeout } from "node:timers"
+import { clearTimeout as clearRealTimeout, setImmediate, setTimeout as setRealTimeout } from "./timers.js"
 
 /** Waits of this thread that have no news yet. */
 let pending = 0

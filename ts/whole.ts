@@ -1,10 +1,12 @@
+import type { Chunks } from "./chunks.js"
+
 /** A response as a server writes it that makes no use of streams. */
 export interface Whole {
   readonly status: number
   /** Names and values in turn. */
   readonly fields: string[]
-  /** A string is of one character for each byte. */
-  readonly body: string | Uint8Array | null
+  /** A string of one character for each byte, or the body in pieces where it is large. */
+  readonly body: string | Chunks | null
 }
 
 /**

@@ -2,7 +2,7 @@ import type { CacheRequest } from "../index.js"
 import type { PutArguments } from "./arguments.js"
 import { assertUnused, discard, NO_ROOM, type Reader, readAll, TOO_LARGE, takeReader } from "./body.js"
 import type { Dialogue } from "./dialogue.js"
-import { invalid } from "./errors.js"
+import { invalid, inWords } from "./errors.js"
 import { type ResponseHead, readHead } from "./head.js"
 import type { Misses } from "./misses.js"
 import * as native from "./native.js"
@@ -21,12 +21,12 @@ export class Writer {
   readonly #dialogue: Dialogue
   readonly #misses: Misses
   /** Frees the drafts of bodies that nobody will ever finish. */
-  readonly #unfinished: FinalizationRegistry<number>
+  readonly #unfinished: FinalizationRegistry<Draft>
 
   constructor(dialogue: Dialogue, misses: Misses) {
     this.#dialogue = dialogue
     this.#misses = misses
-    this.#unfinished = new FinalizationRegistry((draft) => dialogue.binding.abandon(draft))
+    this.#unfinished = new FinalizationRegistry((draft) => draft.release())
   }
 
   async put(
@@ -37,11 +37,8 @@ export class Writer {
   ): Promise<PutOutcome> {
     const head = readHead(response, methodOf(request), "put() response")
     assertUnused(response, "put() response")
-    const draft = this.#draft(request, head, given, now)
-    const done =
-      draft < 0
-        ? turnAway(draft, response)
-        : await this.#store(draft, native.takeNumber(), takeReader(response), head.expected)
+    const outcome = this.#draft(request, head, given, now)
+    const done = outcome < 0 ? turnAway(outcome, response) : await this.#fill(outcome, response, head)
     // What is put for the same object next may come of the same miss, unless this was what the miss has led to.
     if (isRequest(request) && done.outcome === "stored") this.#misses.forget(request)
     return done
@@ -60,29 +57,79 @@ export class Writer {
     )
   }
 
+  /** Holds a draft while its body is read. Whatever fails, it is given up here. */
+  async #fill(number: number, response: Response, { expected }: ResponseHead): Promise<PutOutcome> {
+    const room = native.takeNumber()
+    const draft = new Draft(this.#dialogue.binding, number)
+    try {
+      return await this.#store(draft, takeReader(response), room, expected)
+    } finally {
+      draft.release()
+    }
+  }
+
   async #store(
-    draft: number,
-    room: number,
+    draft: Draft,
     reader: Reader | null,
+    room: number,
     expected: number | undefined,
   ): Promise<PutOutcome> {
-    const { binding } = this.#dialogue
     let body: Awaited<ReturnType<typeof readAll>>
-    const receive = (bytes: number) => binding.receive(draft, bytes)
-    if (reader !== null) this.#unfinished.register(reader, draft, reader)
+    const receive = (bytes: number) => draft.receive(bytes)
+    if (reader !== null) this.#unfinished.register(reader, draft, draft)
     try {
       body = await readAll(reader, { room, expected, receive }, "put() response")
     } catch (error) {
       discard(reader)
-      binding.abandon(draft)
-      return { outcome: "error", reason: String(error), error }
+      return { outcome: "error", reason: inWords(error), error }
     } finally {
-      if (reader !== null) this.#unfinished.unregister(reader)
+      this.#unfinished.unregister(draft)
     }
     this.#dialogue.assertOpen()
-    if (body !== TOO_LARGE && body !== NO_ROOM) return outcomeOf(binding.put(draft, body))
+    if (body !== TOO_LARGE && body !== NO_ROOM) return outcomeOf(draft.store(body))
     discard(reader)
-    return outcomeOf(body === TOO_LARGE ? binding.refuseTooLarge(draft) : binding.refuseInFlight(draft))
+    return outcomeOf(body === TOO_LARGE ? draft.refuseTooLarge() : draft.refuseInFlight())
+  }
+}
+
+/** A response that the addon has decided to store, and that waits for its body. Its number is another's once it is stored or given up. */
+class Draft {
+  readonly #binding: native.BindingCache
+  readonly #number: number
+  #isHeld = true
+
+  constructor(binding: native.BindingCache, number: number) {
+    this.#binding = binding
+    this.#number = number
+  }
+
+  /** Counts bytes of the body that are held while more are waited for. Returns whether there is room for them. */
+  receive(bytes: number): boolean {
+    return this.#binding.receive(this.#number, bytes)
+  }
+
+  store(body: Uint8Array | null): number {
+    this.#isHeld = false
+    return this.#binding.put(this.#number, body)
+  }
+
+  /** Gives it up because its body does not fit. */
+  refuseTooLarge(): number {
+    this.#isHeld = false
+    return this.#binding.refuseTooLarge(this.#number)
+  }
+
+  /** Gives it up because the bodies in flight leave no room for its body. */
+  refuseInFlight(): number {
+    this.#isHeld = false
+    return this.#binding.refuseInFlight(this.#number)
+  }
+
+  /** Gives it up, unless it is stored or refused. */
+  release(): void {
+    if (!this.#isHeld) return
+    this.#isHeld = false
+    this.#binding.abandon(this.#number)
   }
 }
 

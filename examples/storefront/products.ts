@@ -34,15 +34,11 @@ export async function findProduct(id: string | undefined): Promise<Product> {
   return product
 }
 
-/** Changes the fields that the input has. @throws UnknownProduct, InvalidChange */
+/** Changes the fields that the input has; the product's own `id` may be among them. @throws UnknownProduct, InvalidChange */
 export async function updateProduct(id: string | undefined, input: unknown): Promise<void> {
-  const change = readChange(input)
-  const { changes } = update.run(
-    change.name ?? null,
-    change.price ?? null,
-    change.description ?? null,
-    readId(id),
-  )
+  const own = readId(id)
+  const change = readChange(own, input)
+  const { changes } = update.run(change.name ?? null, change.price ?? null, change.description ?? null, own)
   if (changes === 0) throw new UnknownProduct(`No product has the id ${id}`)
 }
 
@@ -53,19 +49,22 @@ function readId(id: string | undefined): number {
   return Number(id)
 }
 
-function readChange(input: unknown): Partial<Product> {
+function readChange(id: number, input: unknown): Partial<Product> {
   if (typeof input !== "object" || input === null || Array.isArray(input)) {
     throw new InvalidChange("The body must be a JSON object")
   }
-  for (const [field, value] of Object.entries(input)) assertField(field, value)
-  return input
+  const fields = Object.entries(input)
+  for (const [field, value] of fields) assertField(id, field, value)
+  return Object.fromEntries(fields)
 }
 
-function assertField(field: string, value: unknown): void {
+function assertField(id: number, field: string, value: unknown): void {
   if (field === "name" || field === "description") {
     if (typeof value !== "string") throw new InvalidChange(`${field} must be a string`)
   } else if (field === "price") {
     if (!Number.isFinite(value)) throw new InvalidChange("price must be a number")
+  } else if (field === "id") {
+    if (value !== id) throw new InvalidChange(`id cannot be changed: leave it out, or send ${id}`)
   } else {
     throw new InvalidChange(`A product has no field ${field} to change`)
   }

@@ -59,5 +59,11 @@ export function failed(request: Request, error: unknown): Response {
 }
 
 export function report(request: Request, error: unknown): void {
-  console.error(`${request.method} ${new URL(request.url).pathname} failed:`, error)
+  const what = `${request.method} ${new URL(request.url).pathname} failed:`
+  try {
+    console.error(what, error)
+  } catch {
+    // Whoever threw it may have made it so that looking at it throws.
+    console.error(what, "something that cannot be shown")
+  }
 }

@@ -1,5 +1,6 @@
 import type { BackendModule, Route, RouteHandler } from "../index.js"
 import { type Perform, respond } from "./answer.js"
+import { own } from "./check.js"
 import { Failures } from "./failures.js"
 import type { GatewaySettings } from "./gateway-options.js"
 import { released } from "./hold.js"
@@ -90,7 +91,7 @@ export class Caching {
 
   /** The option by which something has a say on a request before it is answered. Here that is left to the handler, which a hit skips. */
   #obstacle({ options }: Route): "auth" | "use" | undefined {
-    const { auth, use } = options
+    const { auth, use } = own(options, ["auth", "use"])
     if ((auth ?? this.#defaultAuth) !== "public") return "auth"
     const isEmpty = use === undefined || (Array.isArray(use) && use.length === 0)
     return isEmpty ? undefined : "use"

@@ -6,6 +6,18 @@ export function isObject(value: unknown): value is Unchecked {
   return typeof value === "object" && value !== null && !Array.isArray(value)
 }
 
+/**
+ * The properties that an options object itself has. What it inherits is no option. Without a prototype: what is not given is
+ * `undefined`.
+ */
+export function own(given: object, names: readonly string[]): Unchecked {
+  const options: Record<string, unknown> = Object.create(null)
+  for (const name of names) {
+    if (Object.hasOwn(given, name)) options[name] = (given as Unchecked)[name]
+  }
+  return options
+}
+
 /** A flag that may be left out. `name` is that of the option, in messages. */
 export function flag(name: string, value: unknown): boolean {
   if (value === undefined || typeof value === "boolean") return value === true

@@ -9,12 +9,18 @@ Serves the default export of the entry, and again whenever the entry or a file i
 Without an entry: app.ts, app.js, app.mjs, src/app.ts, src/app.js, index.ts or index.js.
 
 Options:
-  -h, --help      Show this help
-  -v, --version   Show the version
+  --allowed-host <name>   Answer for this host name as well; may be repeated
+  -h, --help              Show this help
+  -v, --version           Show the version
 
 Environment:
-  PORT            Port to listen on, 0 for a free one (default: 8787)
-  HOST            Host to listen on (default: 127.0.0.1)
+  PORT                    Port to listen on, 0 for a free one (default: 8787)
+  HOST                    Host to listen on (default: 127.0.0.1)
+  LAYERON_ALLOWED_HOSTS   Host names to answer for as well, separated by commas
+
+Requests for a host name that is neither localhost, one of its subdomains, HOST nor allowed are refused
+with 403, so that no other site can read the answers by pointing its name here. IP addresses are always
+allowed. A name with a dot in front stands for its subdomains as well: --allowed-host .shop.test
 `
 
 export async function main(args: string[]): Promise<void> {
@@ -30,13 +36,17 @@ async function runCommand(args: string[]): Promise<void> {
   const { values, positionals } = parseArgs({
     args,
     allowPositionals: true,
-    options: { help: { type: "boolean", short: "h" }, version: { type: "boolean", short: "v" } },
+    options: {
+      "allowed-host": { type: "string", multiple: true, default: [] },
+      help: { type: "boolean", short: "h" },
+      version: { type: "boolean", short: "v" },
+    },
   })
   const [command, entry, ...extra] = positionals
   if (values.help) process.stdout.write(HELP)
   else if (values.version) process.stdout.write(`${version()}\n`)
   else if (command !== "dev" || extra.length > 0) throw new Error(`${complaint(command, extra)}\n\n${HELP}`)
-  else await dev(entry)
+  else await dev(entry, values["allowed-host"])
 }
 
 function complaint(command: string | undefined, extra: string[]): string {

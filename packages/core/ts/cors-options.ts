@@ -1,4 +1,4 @@
-import { flag, isFieldName, isObject, list } from "./check.js"
+import { flag, isFieldName, isObject, list, own } from "./check.js"
 import { invalidOption } from "./errors.js"
 
 /** Who may read the backend's answers from a page of another origin, after the check. */
@@ -13,6 +13,7 @@ export interface CorsSettings {
   readonly maxAgeSeconds: number | undefined
 }
 
+const OPTIONS = ["origins", "methods", "requestHeaders", "responseHeaders", "credentials", "maxAgeSeconds"]
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 /** Those that a page may use without asking. */
 const SAFELISTED_METHODS = ["GET", "HEAD", "POST"]
@@ -22,10 +23,11 @@ const INT32_MAX = 2_147_483_647
 export function readCors(name: string, value: unknown): CorsSettings | undefined {
   if (value === undefined) return undefined
   if (!isObject(value)) throw invalidOption(name, "an object")
-  const { methods, requestHeaders, responseHeaders, maxAgeSeconds } = value
-  const credentials = flag(`${name}.credentials`, value.credentials)
+  const options = own(value, OPTIONS)
+  const { methods, requestHeaders, responseHeaders, maxAgeSeconds } = options
+  const credentials = flag(`${name}.credentials`, options.credentials)
   return {
-    origins: readOrigins(`${name}.origins`, value.origins, credentials),
+    origins: readOrigins(`${name}.origins`, options.origins, credentials),
     methods:
       list(`${name}.methods`, methods, METHODS.join(", "), (method) => METHODS.includes(method)) ??
       SAFELISTED_METHODS,

@@ -2,14 +2,16 @@ import { once } from "node:events"
 import { type AddressInfo, createServer } from "node:net"
 import { join } from "node:path"
 import { type Address, explainListenError, readAddress } from "./address.js"
+import { ALLOWED_HOSTS, assertName, readAllowedHosts } from "./allowed-hosts.js"
 import { findEntry } from "./entry.js"
 
 /**
  * `layer dev`: turns this process into `tsx watch`, which runs serve.js with the entry and runs it again whenever one of
  * the loaded files changes.
  */
-export async function dev(given: string | undefined): Promise<void> {
+export async function dev(given: string | undefined, allowedHosts: readonly string[]): Promise<void> {
   const entry = findEntry(given)
+  allow(allowedHosts)
   const port = await freePort(readAddress(process.env))
   // The port stays the same across restarts, also when it was taken at random.
   process.env.PORT = String(port)
@@ -23,6 +25,13 @@ export async function dev(given: string | undefined): Promise<void> {
     entry,
   )
   await import("tsx/cli" as string)
+}
+
+/** Adds host names to those that the environment allows, by which the server learns of them. @throws RangeError */
+function allow(hosts: readonly string[]): void {
+  for (const name of hosts) assertName("--allowed-host", name)
+  process.env[ALLOWED_HOSTS] = [process.env[ALLOWED_HOSTS] ?? "", ...hosts].join(",")
+  readAllowedHosts(process.env)
 }
 
 /** The port to use. @throws Error when nobody can listen there: better said now than by every restart. */

@@ -1,4 +1,4 @@
-import { flag, isFieldName, type Unchecked } from "./check.js"
+import { flag, isFieldName, own, type Unchecked } from "./check.js"
 import { type CorsSettings, readCors } from "./cors-options.js"
 import { invalidOption } from "./errors.js"
 
@@ -10,12 +10,15 @@ export interface GatewaySettings {
   readonly responseRequestIdHeader: string
 }
 
+const OPTIONS = ["cache", "cors", "defaultAuth", "responseRequestIdHeader"]
 const POLICIES = ["public", "user", "service", "admin"]
 
 /** Reads what is told of the gateway: `undefined` where it does nothing, and then no more of it is looked at. */
 export function readGatewaySettings(gateway: Unchecked | undefined): GatewaySettings | undefined {
-  if (gateway === undefined || !flag("backend().gateway.cache", gateway.cache)) return undefined
-  const { cors, defaultAuth = "public", responseRequestIdHeader = "x-layeron-request-id" } = gateway
+  if (gateway === undefined) return undefined
+  const options = own(gateway, OPTIONS)
+  if (!flag("backend().gateway.cache", options.cache)) return undefined
+  const { cors, defaultAuth = "public", responseRequestIdHeader = "x-layeron-request-id" } = options
   if (!POLICIES.includes(defaultAuth as string)) {
     throw invalidOption("backend().gateway.defaultAuth", `one of ${POLICIES.join(", ")}`)
   }

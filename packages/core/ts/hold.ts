@@ -1,3 +1,5 @@
+import { isStored } from "./whole.js"
+
 /** By this a cache stores nothing and lets nobody wait (RFC 9111, section 5.2.2.5), and the response is known again behind it. */
 const HELD_BACK = "no-store, layeron-held-back"
 
@@ -17,6 +19,8 @@ export function heldBack(response: Response): Response {
 
 /** What has come out of a cache, as the handler has made it. */
 export function released(response: Response): Response {
+  // What is stored was never held back; and to look at its headers is to make them.
+  if (isStored(response)) return response
   const { headers } = response
   if (headers.get("cache-control") !== HELD_BACK) return response
   headers.delete("cache-control")

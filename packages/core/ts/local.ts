@@ -1,4 +1,4 @@
-/** How `layer dev` serves an app: under its base path, for whatever host the request names. */
+/** How `layer dev` serves an app: under its base path, for every host that is allowed there, also where the app is for another. */
 export interface LocalService {
   readonly basePath: string
   readonly fetch: (request: Request) => Promise<Response>

@@ -1,5 +1,5 @@
 import type { BackendModule, BackendOptions } from "../index.js"
-import { isObject, type Unchecked } from "./check.js"
+import { isObject, own, type Unchecked } from "./check.js"
 import { type Endpoint, readEndpoint } from "./endpoint.js"
 import { invalidOption } from "./errors.js"
 import { type GatewaySettings, readGatewaySettings } from "./gateway-options.js"
@@ -11,12 +11,13 @@ export interface Settings extends BackendOptions {
   readonly caching: GatewaySettings | undefined
 }
 
-const known = new Set(["project", "name", "endpoint", "gateway"])
+const KNOWN = ["project", "name", "endpoint", "gateway"]
 const warned = new Set<string>()
 
-export function readOptions(options: unknown = {}): Settings {
-  if (!isObject(options)) throw invalidOption("backend() options", "an object")
-  warnOfUnknown(options)
+export function readOptions(given: unknown = {}): Settings {
+  if (!isObject(given)) throw invalidOption("backend() options", "an object")
+  warnOfUnknown(given)
+  const options = own(given, KNOWN)
   const { project, name, endpoint } = options
   const gateway = readGateway(options.gateway)
   return {
@@ -49,7 +50,7 @@ function readGateway(value: unknown): Unchecked | undefined {
 
 function warnOfUnknown(options: Unchecked): void {
   for (const name of Object.keys(options)) {
-    if (known.has(name) || warned.has(name)) continue
+    if (KNOWN.includes(name) || warned.has(name)) continue
     warned.add(name)
     process.emitWarning(`backend() has no option named "${name}"; it is ignored`, {
       code: "LAYERON_UNKNOWN_OPTION",

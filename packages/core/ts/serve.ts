@@ -1,10 +1,12 @@
 import { once } from "node:events"
-import type { ServerResponse } from "node:http"
-import { createAdaptorServer } from "@hono/node-server"
+import { createServer, type RequestListener, type ServerResponse } from "node:http"
+import { getRequestListener } from "@hono/node-server"
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response"
 import { type Address, explainListenError, originOf, readAddress } from "./address.js"
+import { type AllowedHosts, readAllowedHosts } from "./allowed-hosts.js"
 import { failed } from "./answer.js"
 import { EntryError, loadEntry, shortName } from "./entry.js"
+import { guarded } from "./guard.js"
 import type { LocalService } from "./local.js"
 import { platformRequest } from "./request.js"
 import { writeWhole } from "./whole.js"
@@ -14,20 +16,22 @@ async function main(entry: string): Promise<void> {
   stopWithWatcher()
   try {
     const service = await loadEntry(entry)
-    await listen(service, readAddress(process.env))
+    await listen(service, readAddress(process.env), readAllowedHosts(process.env))
   } catch (error) {
     giveUp(entry, error)
   }
 }
 
-async function listen(service: LocalService, address: Address): Promise<void> {
-  const server = createAdaptorServer({
-    fetch: async (request, { outgoing }) => {
+async function listen(service: LocalService, address: Address, hosts: AllowedHosts): Promise<void> {
+  const listener = getRequestListener(
+    async (request, { outgoing }) => {
       const response = await answerFrom(service, platformRequest(request))
       return writeWhole(response, outgoing as ServerResponse) ? RESPONSE_ALREADY_SENT : response
     },
-    overrideGlobalObjects: false,
-  })
+    { overrideGlobalObjects: false },
+  )
+  // A missing Host is refused with the others that are wrong.
+  const server = createServer({ requireHostHeader: false }, guarded(hosts, listener as RequestListener))
   server.listen(address.port, address.host)
   try {
     await once(server, "listening")

@@ -4,11 +4,23 @@ import type { ServerResponse } from "node:http"
 interface Whole {
   readonly status: number
   readonly fields: string[]
-  readonly body: string | Uint8Array | null
+  readonly body: string | Chunks | null
+}
+
+/** A large body, each piece of which is copied when it is asked for. */
+interface Chunks {
+  readonly length: number
+  next(): Uint8Array | undefined
+  end(): void
 }
 
 /** By which a response takes itself as a whole, if it can and is still unread. See `@layeron/modules`. */
 const takeWhole = Symbol.for("@layeron/modules.takeWhole")
+
+/** Whether a response comes from the store of a cache. */
+export function isStored(response: Response): boolean {
+  return takeWhole in response
+}
 
 const DEFAULT_TYPE = "text/plain; charset=UTF-8"
 
@@ -19,12 +31,27 @@ export function writeWhole(response: Response, outgoing: ServerResponse): boolea
   const { status, fields, body } = whole
   outgoing.writeHead(status, body === null ? fields : describing(fields, body))
   if (body === null) outgoing.end()
-  else outgoing.end(body, "latin1")
+  else if (typeof body === "string") outgoing.end(body, "latin1")
+  else writeChunks(body, outgoing)
   return true
 }
 
+/** Writes no faster than the client reads, so that one that is slow holds a piece or two and not the whole. */
+function writeChunks(chunks: Chunks, outgoing: ServerResponse): void {
+  const write = () => {
+    for (let chunk = chunks.next(); chunk !== undefined; chunk = chunks.next()) {
+      if (!outgoing.write(chunk)) return
+    }
+    outgoing.end()
+  }
+  if (outgoing.destroyed) chunks.end()
+  outgoing.once("close", () => chunks.end())
+  outgoing.on("drain", write)
+  write()
+}
+
 /** The fields of a response with this body: with its length, and with a type, as the server's adapter has it. */
-function describing(fields: string[], body: string | Uint8Array): string[] {
+function describing(fields: string[], body: string | Chunks): string[] {
   const described: string[] = []
   let isTyped = false
   for (let at = 0; at < fields.length; at += 2) {
