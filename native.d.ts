@@ -136,7 +136,11 @@ export declare class BindingWrapper {
   storedByHandler(run: number, status: number, head: string): string
   /** Forgets a run. Who waits for it is left to itself. */
   dropRun(run: number): void
-  /** What has become of a ticket. */
+  /**
+   * What has become of a ticket, whose number is the caller's until
+   * [`drop_ticket`](Self::drop_ticket): freed here, it would be another request's by the time the
+   * caller drops it.
+   */
   arrive(ticket: number, request: string, now: number): number
   /** Whether another thread runs the handler that a ticket waits for. */
   isTicketOfOtherThread(ticket: number): boolean
