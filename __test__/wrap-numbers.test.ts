@@ -1,8 +1,9 @@
-import { get } from "./helpers/cache"
+import { get, url } from "./helpers/cache"
 import { stopTime } from "./helpers/clock"
 import { promised } from "./helpers/flight"
 import { handFed } from "./helpers/streams"
-import { end, fate, POLICY, wrapped } from "./helpers/wrap"
+import { calm, end, fate, POLICY, read, readerOf, wrapped } from "./helpers/wrap"
+import { collectGarbage } from "./helpers/wrap-garbage"
 
 beforeEach(stopTime)
 afterEach(end)
@@ -23,4 +24,21 @@ test("a caller that joins a body ends no wait that begins in the same turn", asy
   const text = (response: Response) => response.text()
   expect(await fate(leads, text)).toBe("answered")
   expect(await fate(waits, text)).toBe("answered")
+})
+
+test("a client that aborts after its response was collected ends no body of another", async () => {
+  const bodies = [handFed(), handFed()]
+  let run = 0
+  const { ask } = wrapped(() => new Response(bodies[run++]?.stream), POLICY)
+  const client = new AbortController()
+  const request = new Request(url("/one"), { signal: client.signal })
+  await (async () => void (await ask(request)))()
+  await collectGarbage()
+  const reader = readerOf(await ask(get("/other")))
+  bodies[1]?.give("first")
+  expect(await read(reader)).toBe("first")
+  client.abort()
+  await calm()
+  bodies[1]?.give("second")
+  expect(await read(reader)).toBe("second")
 })

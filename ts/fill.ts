@@ -35,14 +35,14 @@ export class Fills {
   readonly #waits: Waits
   readonly #timeoutMs: number
   /** Gives up the readers of streams that nobody will ever read. */
-  readonly #unread: FinalizationRegistry<number>
+  readonly #unread: FinalizationRegistry<StreamReader>
 
   /** @param timeoutMs milliseconds without progress after which a body is no longer stored, nor joined by others */
   constructor(wrapper: native.BindingWrapper, waits: Waits, timeoutMs: number) {
     this.#wrapper = wrapper
     this.#waits = waits
     this.#timeoutMs = timeoutMs
-    this.#unread = new FinalizationRegistry((reader) => wrapper.dropReader(reader))
+    this.#unread = new FinalizationRegistry((reader) => this.#finish(reader))
   }
 
   /** Waits for news of a ticket, for at most so many milliseconds. */
@@ -72,7 +72,7 @@ export class Fills {
       },
       { highWaterMark: 0 },
     )
-    this.#unread.register(stream, number, reader)
+    this.#unread.register(stream, reader, reader)
     return stream
   }
 
