@@ -91,6 +91,8 @@ export declare class BindingWrapper {
   append(fill: number, bytes: Uint8Array, now: number): number
   /** Whether the writer of a fill is to go on. It is told when it may. */
   progress(fill: number): number
+  /** Whether readers on other threads have yet to read some of a fill. */
+  isFillReadByOtherThread(fill: number): boolean
   /** Leaves behind who holds the others up. */
   shed(fill: number): void
   /**

@@ -71,6 +71,12 @@ impl BindingWrapper {
         }
     }
 
+    /// Whether readers on other threads have yet to read some of a fill.
+    #[napi]
+    pub fn is_fill_read_by_other_thread(&self, fill: u32) -> bool {
+        self.fills.get(fill as usize).is_some_and(|fill| fill.is_read_by_other_thread())
+    }
+
     /// Leaves behind who holds the others up.
     #[napi]
     pub fn shed(&self, fill: u32) {

@@ -99,12 +99,14 @@ export class Fills {
     reader.forget()
     this.#unread.unregister(reader)
     this.#wrapper.dropReader(reader.number)
+    awaitNews()
     this.#waits.ring(NUMBER.reader(reader.number))
   }
 
   async #pull(reader: StreamReader, controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
     while (!reader.isDone) {
       const read = this.#wrapper.read(reader.number)
+      awaitNews()
       if (typeof read !== "number") return controller.enqueue(read)
       if (read === native.PENDING) {
         const isRemote = this.#wrapper.isReaderOfOtherThread(reader.number)
@@ -181,8 +183,12 @@ export class Fills {
         let next = this.#wrapper.append(fill, piece, Date.now())
         awaitNews()
         ring()
+        let isRead = true
         while (next === native.HOLD) {
-          const isRead = await this.#waits.for(NUMBER.fill(fill), { timeoutMs: SLOW_READER_MS })
+          // Once no reader has read for so long, no thread stays for their sake.
+          const isAwaitedElsewhere = isRead && this.#wrapper.isFillReadByOtherThread(fill)
+          const keepAliveMs = isAwaitedElsewhere ? SLOW_READER_MS : undefined
+          isRead = await this.#waits.for(NUMBER.fill(fill), { timeoutMs: SLOW_READER_MS, keepAliveMs })
           if (!isRead) this.#wrapper.shed(fill)
           next = this.#wrapper.progress(fill)
         }

@@ -171,6 +171,11 @@ impl Fill {
         }
     }
 
+    /// Whether readers on other threads have yet to read some of it.
+    pub fn is_read_by_other_thread(&self) -> bool {
+        self.body.is_read_by_other_thread()
+    }
+
     /// Leaves behind who holds others up.
     pub fn shed(&self) {
         self.body.shed();

@@ -50,8 +50,10 @@ struct Inner {
 }
 
 /// How far one reader has read.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Position {
+    /// The thread that reads.
+    thread: ThreadId,
     /// The number of the chunk that it reads next or, once the body is stored, of the byte.
     next: usize,
     /// Who is told when there is more to read, while the reader waits for that.
@@ -201,7 +203,7 @@ impl Body {
     /// A new reader, from the beginning; `None` where that is no longer kept.
     pub(crate) fn open(&self) -> Option<usize> {
         let mut inner = self.inner.lock();
-        (!inner.passing).then(|| inner.readers.insert(Position::default()))
+        (!inner.passing).then(|| inner.readers.insert(Position::first()))
     }
 
     /// What `reader` reads next. Where there is nothing yet, `waiter` is told.
@@ -224,6 +226,13 @@ impl Body {
         if let Some(writer) = writer {
             writer.wake();
         }
+    }
+
+    /// Whether readers on other threads have yet to read some of it.
+    pub(crate) fn is_read_by_other_thread(&self) -> bool {
+        let inner = self.inner.lock();
+        let all = inner.gone + inner.chunks.len();
+        inner.active().any(|reader| reader.next < all && reader.thread != self.thread)
     }
 
     /// Leaves the slowest readers behind where another has read everything and waits.
@@ -268,6 +277,13 @@ impl Deref for Writing {
 impl Drop for Writing {
     fn drop(&mut self) {
         self.0.end(Err("the response body was aborted: its producer is gone".into()));
+    }
+}
+
+impl Position {
+    /// The beginning, for a reader of this thread.
+    fn first() -> Self {
+        Self { thread: thread::current().id(), next: 0, waiter: None, is_shed: false }
     }
 }
 
