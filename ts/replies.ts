@@ -105,13 +105,24 @@ export class Replies<Rest extends unknown[]> {
   #letGo(run: Run<Rest>, { response, reader }: Handled): Response {
     run.decided = true
     this.#context.binding.dropRun(run.number)
-    reader?.releaseLock()
+    if (run.clientLeft) this.#stop(run, reader)
+    else reader?.releaseLock()
     return response
+  }
+
+  /** Ends the body of a response that nobody gets, because its client has gone. */
+  #stop({ caller, controller }: Run<Rest>, reader: Reader | null): void {
+    controller.abort(caller.signal.reason)
+    discard(reader, caller.signal.reason)
   }
 
   /** A response that goes to its client alone. */
   #passed(run: Run<Rest>, { response, reader }: Handled, head: string): Response {
     const { signal } = run.caller
+    if (run.clientLeft) {
+      this.#stop(run, reader)
+      return responseOf(response.status, head, null)
+    }
     reader?.releaseLock()
     // The handler's request may have a signal of its own, which no other request needs any more.
     signal?.addEventListener("abort", () => run.controller.abort(signal.reason), { once: true })
