@@ -188,6 +188,17 @@ export class Replies<Rest extends unknown[]> {
       binding.dropRun(run.number)
       throw error
     }
+    try {
+      return this.#instead(run, error)
+    } finally {
+      // Where that has thrown before it came to the run, others would wait for it.
+      binding.dropRun(run.number)
+    }
+  }
+
+  /** What the client gets in the place of what the handler has thrown. Throws it where that is nothing. */
+  #instead(run: Run<Rest>, error: unknown): Response {
+    const { binding, dialogue } = this.#context
     const answer = thrownAnswer(error)
     const told = dialogue.toldForServe()
     if (answer !== undefined) {
