@@ -100,6 +100,11 @@ export declare class BindingWrapper {
    * to go on.
    */
   stall(fill: number): number
+  /**
+   * The refresh that a fill is for has taken too long. Returns whether its body goes on for
+   * clients that read it; its writer is told then when they have left.
+   */
+  timeOut(fill: number, now: number): boolean
   /** Ends a fill, and tells whether the response is stored. */
   finish(fill: number, hasBody: boolean, now: number): number
   /** The body of a fill has broken off. */

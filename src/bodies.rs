@@ -95,6 +95,18 @@ impl BindingWrapper {
         self.progress(fill)
     }
 
+    /// The refresh that a fill is for has taken too long. Returns whether its body goes on for
+    /// clients that read it; its writer is told then when they have left.
+    #[napi]
+    pub fn time_out(&mut self, fill: u32, now: f64) -> bool {
+        let is_read = {
+            let core = &*self.core.borrow();
+            let given = core.cache.as_ref().zip(self.fills.get_mut(fill as usize));
+            given.is_some_and(|(cache, fill)| cache.time_out(fill, time(now)))
+        };
+        is_read && self.progress(fill) != STOP
+    }
+
     /// Ends a fill, and tells whether the response is stored.
     #[napi]
     pub fn finish(&mut self, fill: u32, has_body: bool, now: f64) -> Result<i32, Thrown> {

@@ -164,6 +164,11 @@ export class Fills {
     }
   }
 
+  /** Whether a body whose refresh has taken too long goes on for clients that read it. */
+  timeOut(fill: number): boolean {
+    return this.#wrapper.timeOut(fill, Date.now())
+  }
+
   /** Breaks a body off that cannot be written. */
   breakOff(fill: number, error: unknown): void {
     this.#wrapper.breakOff(fill, inWords(error), Date.now())

@@ -49,6 +49,8 @@ export interface Run<Rest extends unknown[]> {
   clientLeft: boolean
   /** Stops waiting for the other requests to leave. */
   stopListening?: () => void
+  /** Whether its body, which is under way, goes on for clients that read it when the run times out. */
+  outlives?: (() => boolean) | undefined
   /** What becomes of the body. */
   written: Promise<PutOutcome> | undefined
 }
@@ -169,7 +171,9 @@ export class Replies<Rest extends unknown[]> {
 
   #write(run: Run<Rest>, fill: number, reader: Reader | null, own: number | undefined): void {
     const { fills, tell } = this.#context
+    run.outlives = () => fills.timeOut(fill)
     const written = fills.write(fill, reader, run.controller, own).then((ended) => {
+      run.outlives = undefined
       const put = putOutcome(ended)
       const { error: _, ...told } = put
       if (put.outcome !== "bypass") tell("put", run.request, told)

@@ -97,9 +97,14 @@ export class Runs<Rest extends unknown[]> {
   async #refresh(run: Run<Rest>): Promise<void> {
     const { wrapping, tell } = this.#context
     const late = failure("LAYERON_REFRESH_TIMEOUT", `it took longer than ${wrapping.refreshTimeoutMs} ms`)
-    const timer = setTimeout(() => run.controller.abort(late), wrapping.refreshTimeoutMs)
+    let timer: NodeJS.Timeout | undefined
+    const timeout = new Promise<never>((_, reject) => {
+      const expire = () => (run.outlives?.() ? reject(late) : run.controller.abort(late))
+      timer = setTimeout(expire, wrapping.refreshTimeoutMs)
+    })
     timer?.unref?.()
-    const reason = await this.#refreshed(run).then(() => undefined, reasonOf)
+    const refreshed = Promise.race([this.#refreshed(run), timeout])
+    const reason = await refreshed.then(() => undefined, reasonOf)
     clearTimeout(timer)
     tell(
       "refresh",

@@ -174,6 +174,11 @@ impl Body {
         (inner.bytes, inner.active().count())
     }
 
+    /// How many there are to read it.
+    pub(crate) fn readers(&self) -> usize {
+        self.inner.lock().active().count()
+    }
+
     /// Whether the bytes kept have found room in the budget after all. While they have not and a
     /// reader has more to read, `writer` is told when it has read.
     pub(crate) fn room(&self, writer: Waiter) -> Room {
