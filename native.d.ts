@@ -119,6 +119,8 @@ export declare class BindingWrapper {
   append(fill: number, bytes: Uint8Array, now: number): number
   /** Whether the writer of a fill is to go on. It is told when it may. */
   progress(fill: number): number
+  /** Whether readers on other threads have yet to read some of a fill. */
+  isFillReadByOtherThread(fill: number): boolean
   /** Leaves behind who holds the others up. */
   shed(fill: number): void
   /**
@@ -126,6 +128,11 @@ export declare class BindingWrapper {
    * to go on.
    */
   stall(fill: number): number
+  /**
+   * The refresh that a fill is for has taken too long. Returns whether its body goes on for
+   * clients that read it; its writer is told then when they have left.
+   */
+  timeOut(fill: number, now: number): boolean
   /** Ends a fill, and tells whether the response is stored. */
   finish(fill: number, hasBody: boolean, now: number): number
   /** The body of a fill has broken off. */
@@ -164,7 +171,11 @@ export declare class BindingWrapper {
   storedByHandler(run: number, status: number, head: string): string
   /** Forgets a run. Who waits for it is left to itself. */
   dropRun(run: number): void
-  /** What has become of a ticket. */
+  /**
+   * What has become of a ticket, whose number is the caller's until
+   * [`drop_ticket`](Self::drop_ticket): freed here, it would be another request's by the time the
+   * caller drops it.
+   */
   arrive(ticket: number, request: string, now: number): number
   /** Whether another thread runs the handler that a ticket waits for. */
   isTicketOfOtherThread(ticket: number): boolean

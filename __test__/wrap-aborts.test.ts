@@ -1,7 +1,7 @@
 import { failureOf, get } from "./helpers/cache"
 import { stopTime } from "./helpers/clock"
 import { promised } from "./helpers/flight"
-import { handFed } from "./helpers/streams"
+import { endless, handFed } from "./helpers/streams"
 import {
   AT,
   calm,
@@ -186,6 +186,27 @@ describe("a body under way", () => {
     client.abort()
     expect(asked[0]?.signal.aborted).toBe(true)
   })
+})
+
+test.each<[string, ResponseInit]>([
+  ["is private", { headers: { "cache-control": "private" } }],
+  ["is an error", { status: 500 }],
+])("a response that %s is aborted where its client has left it to others", async (_, init) => {
+  const [gate, body] = [promised(), endless(1)]
+  const { ask, asked } = wrapped(async (_, run) => {
+    if (run > 1) return new Response("own")
+    await gate.promise
+    return new Response(body.stream, init)
+  }, POLICY)
+  const { clients, calls } = abortable(1, ask)
+  const waiting = ask()
+  await calm()
+  clients[0]?.abort()
+  await Promise.all(calls)
+  expect(asked[0]?.signal.aborted).toBe(false)
+  gate.resolve()
+  expect(await (await waiting).text()).toBe("own")
+  expect([asked[0]?.signal.aborted, body.cancelled()]).toEqual([true, true])
 })
 
 test("a client that leaves a POST that is not cached leaves the handler to finish it, and its URL is invalidated", async () => {

@@ -13,6 +13,7 @@ import {
   PATH,
   POLICY,
   pass,
+  TTL,
   tally,
   texts,
   theEnd,
@@ -163,4 +164,32 @@ describe("a run that takes longer than refreshTimeoutMs", () => {
     await calm()
     expect(made.runs()).toBe(2)
   })
+})
+
+test("a waiter for which nothing stale is stored runs on its own when those it waits for are served stale", async () => {
+  const gates = [promised(), promised()]
+  const { ask, runs } = wrapped(
+    async ({ headers }, run) => {
+      await gates[run - 2]?.promise
+      const status = run === 1 ? 200 : 503
+      const language = headers.get("accept-language")
+      return new Response(`${language} ${run}`, { status, headers: { vary: "accept-language" } })
+    },
+    { ttlSeconds: TTL, staleIfErrorSeconds: TTL },
+  )
+  const language = (value: string, other = "") => get(PATH, { "accept-language": value, other })
+  await (await ask(language("de"))).text()
+  await pass(TTL)
+  const [first, waits] = [ask(language("de")), ask(language("en"))]
+  await calm()
+  gates[0]?.resolve()
+  expect(await (await first).text()).toBe("de 1")
+  const second = ask(language("de", "another"))
+  await calm()
+  gates[1]?.resolve()
+  expect(await (await second).text()).toBe("de 1")
+  const own = await waits
+  expect([own.status, await own.text()]).toEqual([503, "en 4"])
+  expect([(await ask(language("en"))).status, runs()]).toEqual([503, 5])
+  expect([await (await ask(language("de"))).text(), runs()]).toEqual(["de 1", 5])
 })

@@ -269,3 +269,14 @@ test("a leader that fails while a waiter has aborted leaves that waiter rejected
   expect(made.runs()).toBe(1)
   expect(await fate(Promise.resolve(1))).toBe(1)
 })
+
+test("a failure for a request whose headers cannot be listed leaves no run that others wait for", async () => {
+  const { ask, runs } = wrapped((_, run) => {
+    if (run === 1) throw new Error("down")
+    return new Response("answered")
+  }, POLICY)
+  const unlisted = { method: "GET", url: AT, headers: { get: () => null } } as unknown as Request
+  await failureOf(() => ask(unlisted))
+  expect(await fate(ask(), (response) => response.text())).toBe("answered")
+  expect(runs()).toBe(2)
+})

@@ -53,6 +53,23 @@ describe("a route under the gateway whose handler is wrapped by the same instanc
     expect(await bodyOf(module, AT)).toBeUndefined()
     expect(await refusals(module)).toEqual({ "should-store": 1 })
   })
+
+  test("stores the response of a second run although the inner one refuses that of the first", async () => {
+    const module = freshCache({ rules: [{ path: "/*", ttlSeconds: TTL }] })
+    const answers = [
+      new Response("old", { headers: { etag: '"1"' } }),
+      new Response(null, { status: 304, headers: { etag: '"2"' } }),
+      new Response("new", { headers: { etag: '"2"' } }),
+    ]
+    const inner = wrappedIn(module, (_, run) => answers[run - 1] as Response, {
+      shouldStore: (_, { status }) => status !== 304,
+    })
+    const outer = wrappedIn(module, inner.ask)
+    await (await outer.ask()).text()
+    await pass(TTL)
+    expect(await (await outer.ask()).text()).toBe("new")
+    expect([inner.runs(), await bodyOf(module, AT)]).toEqual([3, "new"])
+  })
 })
 
 describe("a wrapped handler inside of a run", () => {

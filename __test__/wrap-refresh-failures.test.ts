@@ -4,7 +4,20 @@ import { stopTime } from "./helpers/clock"
 import { deafen, listen } from "./helpers/events"
 import { promised } from "./helpers/flight"
 import { chunked, handFed } from "./helpers/streams"
-import { AT, calm, counts, end, fate, pass, type Run, warnings } from "./helpers/wrap"
+import {
+  AT,
+  calm,
+  counts,
+  end,
+  fate,
+  how,
+  pass,
+  type Run,
+  read,
+  readerOf,
+  warnings,
+  wrapped,
+} from "./helpers/wrap"
 import { asked, down, goneStale } from "./helpers/wrap-stale"
 
 beforeEach(stopTime)
@@ -170,4 +183,48 @@ test("a refresh that fails is warned of once a minute", async () => {
   await asked(made)
   expect(made.runs()).toBe(4)
   expect(warned).toHaveLength(2)
+})
+
+test("a refresh that times out has failed, and leaves its body to the clients that read it", async () => {
+  const body = handFed()
+  const options = { ...TIMEOUT, ttlSeconds: 1, staleWhileRevalidateSeconds: 1 }
+  const { ask, asked, module } = wrapped((_, run) => new Response(run === 1 ? "old" : body.stream), options)
+  await (await ask()).text()
+  await pass(1.8)
+  expect(await (await ask()).text()).toBe("old")
+  await pass(0.3)
+  const warned = warnings()
+  const response = await ask()
+  const reader = readerOf(response)
+  expect(how(response)).toMatch(/collapsed/)
+  body.give("ne")
+  expect(await read(reader)).toBe("ne")
+  await pass(0.2)
+  expect(warned.map(([, code]) => code)).toEqual(["LAYERON_REFRESH_FAILED"])
+  expect([asked[1]?.signal.aborted, asked.length]).toEqual([false, 2])
+  expect(await counts(module)).toMatchObject({ failedRefreshes: 1 })
+  body.give("w")
+  expect(await read(reader)).toBe("w")
+  body.end()
+  expect(await read(reader)).toBeUndefined()
+  expect(await bodyOf(module, AT)).toBeUndefined()
+})
+
+test("the body of a refresh that timed out is aborted once no client reads it any longer", async () => {
+  const body = handFed()
+  const options = { ...TIMEOUT, ttlSeconds: 1, staleWhileRevalidateSeconds: 1 }
+  const { ask, asked } = wrapped((_, run) => new Response(run === 1 ? "old" : body.stream), options)
+  await (await ask()).text()
+  await pass(1.8)
+  await (await ask()).text()
+  await pass(0.3)
+  warnings()
+  const reader = readerOf(await ask())
+  body.give("ne")
+  await read(reader)
+  await pass(0.2)
+  expect(asked[1]?.signal.aborted).toBe(false)
+  await reader.cancel()
+  await calm()
+  expect(asked[1]?.signal.aborted).toBe(true)
 })

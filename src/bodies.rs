@@ -71,6 +71,12 @@ impl BindingWrapper {
         }
     }
 
+    /// Whether readers on other threads have yet to read some of a fill.
+    #[napi]
+    pub fn is_fill_read_by_other_thread(&self, fill: u32) -> bool {
+        self.fills.get(fill as usize).is_some_and(|fill| fill.is_read_by_other_thread())
+    }
+
     /// Leaves behind who holds the others up.
     #[napi]
     pub fn shed(&self, fill: u32) {
@@ -87,6 +93,18 @@ impl BindingWrapper {
             fill.stall();
         }
         self.progress(fill)
+    }
+
+    /// The refresh that a fill is for has taken too long. Returns whether its body goes on for
+    /// clients that read it; its writer is told then when they have left.
+    #[napi]
+    pub fn time_out(&mut self, fill: u32, now: f64) -> bool {
+        let is_read = {
+            let core = &*self.core.borrow();
+            let given = core.cache.as_ref().zip(self.fills.get_mut(fill as usize));
+            given.is_some_and(|(cache, fill)| cache.time_out(fill, time(now)))
+        };
+        is_read && self.progress(fill) != STOP
     }
 
     /// Ends a fill, and tells whether the response is stored.

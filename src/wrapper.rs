@@ -268,7 +268,9 @@ impl BindingWrapper {
         self.runs.try_remove(run as usize);
     }
 
-    /// What has become of a ticket.
+    /// What has become of a ticket, whose number is the caller's until
+    /// [`drop_ticket`](Self::drop_ticket): freed here, it would be another request's by the time the
+    /// caller drops it.
     #[napi]
     pub fn arrive(&mut self, ticket: u32, request: String, now: f64) -> Result<i32, Thrown> {
         let core = &mut *self.core.borrow_mut();
@@ -299,7 +301,6 @@ impl BindingWrapper {
             }
             Err(missing) => return Ok(wanted(&missing, &mut core.scratch, &mut core.tickets)),
         };
-        self.tickets.remove(ticket as usize);
         Ok(outcome)
     }
 

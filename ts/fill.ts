@@ -35,14 +35,14 @@ export class Fills {
   readonly #waits: Waits
   readonly #timeoutMs: number
   /** Gives up the readers of streams that nobody will ever read. */
-  readonly #unread: FinalizationRegistry<number>
+  readonly #unread: FinalizationRegistry<StreamReader>
 
   /** @param timeoutMs milliseconds without progress after which a body is no longer stored, nor joined by others */
   constructor(wrapper: native.BindingWrapper, waits: Waits, timeoutMs: number) {
     this.#wrapper = wrapper
     this.#waits = waits
     this.#timeoutMs = timeoutMs
-    this.#unread = new FinalizationRegistry((reader) => wrapper.dropReader(reader))
+    this.#unread = new FinalizationRegistry((reader) => this.#finish(reader))
   }
 
   /** Waits for news of a ticket, for at most so many milliseconds. */
@@ -72,7 +72,7 @@ export class Fills {
       },
       { highWaterMark: 0 },
     )
-    this.#unread.register(stream, number, reader)
+    this.#unread.register(stream, reader, reader)
     return stream
   }
 
@@ -99,12 +99,14 @@ export class Fills {
     reader.forget()
     this.#unread.unregister(reader)
     this.#wrapper.dropReader(reader.number)
+    awaitNews()
     this.#waits.ring(NUMBER.reader(reader.number))
   }
 
   async #pull(reader: StreamReader, controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
     while (!reader.isDone) {
       const read = this.#wrapper.read(reader.number)
+      awaitNews()
       if (typeof read !== "number") return controller.enqueue(read)
       if (read === native.PENDING) {
         const isRemote = this.#wrapper.isReaderOfOtherThread(reader.number)
@@ -162,6 +164,11 @@ export class Fills {
     }
   }
 
+  /** Whether a body whose refresh has taken too long goes on for clients that read it. */
+  timeOut(fill: number): boolean {
+    return this.#wrapper.timeOut(fill, Date.now())
+  }
+
   /** Breaks a body off that cannot be written. */
   breakOff(fill: number, error: unknown): void {
     this.#wrapper.breakOff(fill, inWords(error), Date.now())
@@ -181,8 +188,12 @@ export class Fills {
         let next = this.#wrapper.append(fill, piece, Date.now())
         awaitNews()
         ring()
+        let isRead = true
         while (next === native.HOLD) {
-          const isRead = await this.#waits.for(NUMBER.fill(fill), { timeoutMs: SLOW_READER_MS })
+          // Once no reader has read for so long, no thread stays for their sake.
+          const isAwaitedElsewhere = isRead && this.#wrapper.isFillReadByOtherThread(fill)
+          const keepAliveMs = isAwaitedElsewhere ? SLOW_READER_MS : undefined
+          isRead = await this.#waits.for(NUMBER.fill(fill), { timeoutMs: SLOW_READER_MS, keepAliveMs })
           if (!isRead) this.#wrapper.shed(fill)
           next = this.#wrapper.progress(fill)
         }

@@ -50,6 +50,8 @@ export interface Run<Rest extends unknown[]> {
   clientLeft: boolean
   /** Stops waiting for the other requests to leave. */
   stopListening?: () => void
+  /** Whether its body, which is under way, goes on for clients that read it when the run times out. */
+  outlives?: (() => boolean) | undefined
   /** What becomes of the body. */
   written: Promise<PutOutcome> | undefined
 }
@@ -106,13 +108,24 @@ export class Replies<Rest extends unknown[]> {
   #letGo(run: Run<Rest>, { response, reader }: Handled): Response {
     run.decided = true
     this.#context.binding.dropRun(run.number)
-    reader?.releaseLock()
+    if (run.clientLeft) this.#stop(run, reader)
+    else reader?.releaseLock()
     return response
+  }
+
+  /** Ends the body of a response that nobody gets, because its client has gone. */
+  #stop({ caller, controller }: Run<Rest>, reader: Reader | null): void {
+    controller.abort(caller.signal.reason)
+    discard(reader, caller.signal.reason)
   }
 
   /** A response that goes to its client alone. */
   #passed(run: Run<Rest>, { response, reader }: Handled, head: string): Response {
     const { signal } = run.caller
+    if (run.clientLeft) {
+      this.#stop(run, reader)
+      return responseOf(response.status, head, null)
+    }
     reader?.releaseLock()
     // The handler's request may have a signal of its own, which no other request needs any more.
     signal?.addEventListener("abort", () => run.controller.abort(signal.reason), { once: true })
@@ -159,7 +172,9 @@ export class Replies<Rest extends unknown[]> {
 
   #write(run: Run<Rest>, fill: number, reader: Reader | null, own: number | undefined): void {
     const { fills, tell } = this.#context
+    run.outlives = () => fills.timeOut(fill)
     const written = fills.write(fill, reader, run.controller, own).then((ended) => {
+      run.outlives = undefined
       const put = putOutcome(ended)
       const { error: _, ...told } = put
       if (put.outcome !== "bypass") tell("put", run.request, told)
@@ -178,6 +193,17 @@ export class Replies<Rest extends unknown[]> {
       binding.dropRun(run.number)
       throw error
     }
+    try {
+      return this.#instead(run, error)
+    } finally {
+      // Where that has thrown before it came to the run, others would wait for it.
+      binding.dropRun(run.number)
+    }
+  }
+
+  /** What the client gets in the place of what the handler has thrown. Throws it where that is nothing. */
+  #instead(run: Run<Rest>, error: unknown): Response {
+    const { binding, dialogue } = this.#context
     const answer = thrownAnswer(error)
     const told = dialogue.toldForServe()
     if (answer !== undefined) {

@@ -97,10 +97,15 @@ export class Runs<Rest extends unknown[]> {
   async #refresh(run: Run<Rest>): Promise<void> {
     const { wrapping, tell } = this.#context
     const late = failure("LAYERON_REFRESH_TIMEOUT", `it took longer than ${wrapping.refreshTimeoutMs} ms`)
-    const timer = setTimeout(() => run.controller.abort(late), wrapping.refreshTimeoutMs)
-    // A test may have replaced it by a function that returns nothing.
+    let timer: NodeJS.Timeout | undefined
+    const timeout = new Promise<never>((_, reject) => {
+      const expire = () => (run.outlives?.() ? reject(late) : run.controller.abort(late))
+      timer = setTimeout(expire, wrapping.refreshTimeoutMs)
+    })
+    // A test may have replaced setTimeout by a function that returns nothing.
     timer?.unref?.()
-    const reason = await this.#refreshed(run).then(() => undefined, reasonOf)
+    const refreshed = Promise.race([this.#refreshed(run), timeout])
+    const reason = await refreshed.then(() => undefined, reasonOf)
     clearTimeout(timer)
     tell(
       "refresh",
@@ -134,6 +139,8 @@ export class Runs<Rest extends unknown[]> {
   async #answered(run: Run<Rest>): Promise<Response> {
     try {
       for (;;) {
+        // What nested handlers have decided on the response of another run does not hold for this one.
+        run.active.contributions.length = 0
         const answered = this.#replies.respond(run, await this.#handledInTime(run))
         if (answered !== undefined) return answered
       }

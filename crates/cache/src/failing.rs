@@ -61,26 +61,31 @@ impl Cache {
 
     /// A refresh has failed: the next is put off, and the stale response stays.
     fn put_off(&self, run: &mut Run, request: Request<'_>, message: &str, now: i64) {
+        self.count_failed_refresh(run, now);
+        run.lead.take().map(|lead| lead.fail(message, request.fingerprint, now));
+    }
+
+    fn count_failed_refresh(&self, run: &Run, now: i64) {
         let Instance { store, counters, .. } = self.instance();
         count(&counters.failed_refreshes);
         if let Some(Selected { held, .. }) = &run.selected {
             store.put_off(held, now);
         }
-        run.lead.take().map(|lead| lead.fail(message, request.fingerprint, now));
     }
 
     /// The stale response in the place of an error, where there is one for that; a background run has simply failed.
     pub(crate) fn heed_failure(&self, run: &mut Run, reply: &Reply<'_>) -> Result<Option<Responded>, Wanted> {
         let (status, now) = (reply.head.status, reply.at);
-        let message = format!("the handler answered {status}");
+        let fingerprint = reply.request.fingerprint;
         if run.background {
-            self.put_off(run, reply.request, &message, now);
+            self.count_failed_refresh(run, now);
+            run.lead.take().map(|lead| lead.answer_error(status, fingerprint, now));
             return Ok(Some(Responded::Pass(String::new(), Passed::Failed)));
         }
         let Some(answer) = self.despite_failure(run.selected.as_ref(), reply.request, now)? else {
             return Ok(None);
         };
-        run.lead.take().map(|lead| lead.fail(&message, reply.request.fingerprint, now));
+        run.lead.take().map(|lead| lead.answer_error(status, fingerprint, now));
         let handled = forwarded(run.why, status, false);
         Ok(Some(Responded::Answer(answer.told(handled, None))))
     }

@@ -171,6 +171,11 @@ impl Fill {
         }
     }
 
+    /// Whether readers on other threads have yet to read some of it.
+    pub fn is_read_by_other_thread(&self) -> bool {
+        self.body.is_read_by_other_thread()
+    }
+
     /// Leaves behind who holds others up.
     pub fn shed(&self) {
         self.body.shed();
@@ -231,14 +236,33 @@ impl Cache {
 
     /// The body has broken off. A refresh in the background that ends so is put off.
     pub fn break_off(&self, fill: Fill, why: &str, now: i64) {
-        let Instance { store, counters, .. } = self.instance();
         if let Some(refused) = fill.passing {
             self.passed(&fill, refused);
-        } else if let Some(replaced) = fill.replaces.as_ref().filter(|_| fill.background) {
+        } else {
+            self.put_off_replaced(&fill, now);
+        }
+        fill.break_off(why);
+    }
+
+    /// The refresh that the body is for has taken too long. Where clients read it, it goes past
+    /// from here, for them alone, and the refresh has failed. Returns whether that is so.
+    pub fn time_out(&self, fill: &mut Fill, now: i64) -> bool {
+        if fill.body.readers() == 0 {
+            return false;
+        }
+        if fill.passing.is_none() {
+            self.put_off_replaced(fill, now);
+            fill.pass(Refused::InFlight);
+        }
+        true
+    }
+
+    fn put_off_replaced(&self, fill: &Fill, now: i64) {
+        let Instance { store, counters, .. } = self.instance();
+        if let Some(replaced) = fill.replaces.as_ref().filter(|_| fill.background) {
             count(&counters.failed_refreshes);
             store.put_off(replaced, now);
         }
-        fill.break_off(why);
     }
 
     /// The body has gone past. One that is too large is right all the same: the response that it

@@ -309,6 +309,7 @@ impl Cache {
             may_lead: passage.may_lead,
             may_fail: passage.may_fail(),
             after_failure: passage.after_failure(),
+            has_stale: run.selected.as_ref().is_some_and(|known| known.times.outlives_errors(passage.now)),
             fingerprint: request.fingerprint,
             now: passage.now,
         };

@@ -58,6 +58,7 @@ pub enum Arrival {
 impl WhenFailed {
     fn arrival(self, failure: Arc<Failure>) -> Arrival {
         match self {
+            _ if failure.is_answer => Arrival::Again(Attempt::Alone),
             Self::LeadOnce => Arrival::Again(Attempt::AfterFailure(failure.number)),
             Self::Fail => Arrival::Failed(failure),
             Self::RunAlone => Arrival::Again(Attempt::Alone),

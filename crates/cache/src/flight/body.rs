@@ -50,12 +50,17 @@ struct Inner {
 }
 
 /// How far one reader has read.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Position {
+    /// The thread that reads.
+    thread: ThreadId,
     /// The number of the chunk that it reads next or, once the body is stored, of the byte.
     next: usize,
     /// Who is told when there is more to read, while the reader waits for that.
     waiter: Option<Waiter>,
+    /// Whether it is left behind. It keeps its place until it leaves, so that no other reader gets
+    /// the number that it still reads with.
+    is_shed: bool,
 }
 
 /// Whether a body that is kept has room for what it keeps.
@@ -166,7 +171,12 @@ impl Body {
     pub(crate) fn backlog(&self, writer: Waiter) -> (u64, usize) {
         let mut inner = self.inner.lock();
         inner.writer = Some(writer);
-        (inner.bytes, inner.readers.len())
+        (inner.bytes, inner.active().count())
+    }
+
+    /// How many there are to read it.
+    pub(crate) fn readers(&self) -> usize {
+        self.inner.lock().active().count()
     }
 
     /// Whether the bytes kept have found room in the budget after all. While they have not and a
@@ -177,7 +187,7 @@ impl Body {
             return Room::Found;
         }
         let all = inner.gone + inner.chunks.len();
-        if inner.readers.iter().all(|(_, reader)| reader.next == all) {
+        if inner.active().all(|reader| reader.next == all) {
             return Room::Missing;
         }
         inner.writer = Some(writer);
@@ -198,7 +208,7 @@ impl Body {
     /// A new reader, from the beginning; `None` where that is no longer kept.
     pub(crate) fn open(&self) -> Option<usize> {
         let mut inner = self.inner.lock();
-        (!inner.passing).then(|| inner.readers.insert(Position::default()))
+        (!inner.passing).then(|| inner.readers.insert(Position::first()))
     }
 
     /// What `reader` reads next. Where there is nothing yet, `waiter` is told.
@@ -223,14 +233,23 @@ impl Body {
         }
     }
 
-    /// Closes the slowest reader where another has read everything and waits.
+    /// Whether readers on other threads have yet to read some of it.
+    pub(crate) fn is_read_by_other_thread(&self) -> bool {
+        let inner = self.inner.lock();
+        let all = inner.gone + inner.chunks.len();
+        inner.active().any(|reader| reader.next < all && reader.thread != self.thread)
+    }
+
+    /// Leaves the slowest readers behind where another has read everything and waits.
     pub(crate) fn shed(&self) {
         let mut inner = self.inner.lock();
         let all = inner.gone + inner.chunks.len();
-        let waits = inner.readers.iter().any(|(_, reader)| reader.next == all);
+        let waits = inner.active().any(|reader| reader.next == all);
         let slowest = inner.gone;
         if waits && inner.stored.is_none() {
-            inner.readers.retain(|_, reader| reader.next > slowest);
+            for (_, reader) in &mut inner.readers {
+                reader.is_shed |= reader.next <= slowest;
+            }
             inner.drop_read_chunks();
         }
     }
@@ -266,9 +285,16 @@ impl Drop for Writing {
     }
 }
 
+impl Position {
+    /// The beginning, for a reader of this thread.
+    fn first() -> Self {
+        Self { thread: thread::current().id(), next: 0, waiter: None, is_shed: false }
+    }
+}
+
 impl Inner {
     fn read(&mut self, reader: usize, waiter: Waiter) -> (Read, Option<Waiter>) {
-        let Some(position) = self.readers.get_mut(reader) else {
+        let Some(position) = self.readers.get_mut(reader).filter(|position| !position.is_shed) else {
             return (Read::Broken("the response was read too slowly".into()), None);
         };
         let next = position.next;
@@ -296,12 +322,17 @@ impl Inner {
         }
     }
 
+    /// The readers that are not left behind.
+    fn active(&self) -> impl Iterator<Item = &Position> {
+        self.readers.iter().map(|(_, reader)| reader).filter(|reader| !reader.is_shed)
+    }
+
     fn take_waiting(&mut self) -> Vec<Waiter> {
         self.readers.iter_mut().filter_map(|(_, reader)| reader.waiter.take()).collect()
     }
 
     fn drop_read_chunks(&mut self) {
-        let needed = self.readers.iter().map(|(_, reader)| reader.next).min().unwrap_or(usize::MAX);
+        let needed = self.active().map(|reader| reader.next).min().unwrap_or(usize::MAX);
         while self.passing && self.gone < needed {
             let Some(chunk) = self.chunks.pop_front() else { break };
             self.bytes -= chunk.len() as u64;
@@ -441,6 +472,25 @@ mod tests {
         body.shed();
         assert_eq!(body.backlog(waiter.clone()), (0, 1));
         assert!(matches!(body.read(slow, waiter), Read::Broken(_)));
+    }
+
+    #[test]
+    fn a_reader_that_is_left_behind_reads_nothing_of_who_comes_later_and_takes_no_place_with_it() {
+        let ((_, body), (_, waiter)) = (body(), bell());
+        let [fast, slow, between] = [(); 3].map(|()| body.open().unwrap());
+        body.append(bytes("a"), 0);
+        body.append(bytes("b"), 0);
+        for reader in [fast, fast, between] {
+            body.read(reader, waiter.clone());
+        }
+        body.shed();
+        let late = body.open().unwrap();
+        let broken = "broken: the response was read too slowly";
+        assert_eq!(text(&body.read(slow, waiter.clone())), broken);
+        assert_eq!(text(&body.read(late, waiter.clone())), "a");
+        body.close(slow);
+        assert_eq!(text(&body.read(late, waiter.clone())), "b");
+        assert_eq!(text(&body.read(late, waiter)), "pending");
     }
 
     #[test]

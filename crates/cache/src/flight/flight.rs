@@ -54,6 +54,9 @@ pub struct Failure {
     pub message: String,
     /// Which request the handler was run for, where another one may be told from it.
     pub(crate) fingerprint: Option<Fingerprint>,
+    /// Whether the handler has answered with an error of the server, in whose place others may be
+    /// served something stale, and which is no failure of theirs where nothing is.
+    pub(crate) is_answer: bool,
     pub(crate) at: i64,
 }
 

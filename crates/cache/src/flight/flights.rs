@@ -68,6 +68,8 @@ pub(crate) struct Boarder {
     pub(crate) may_fail: bool,
     /// The failure after which it leads one more run, and which is not its answer.
     pub(crate) after_failure: Option<u32>,
+    /// Whether there is something stale to serve it in the place of an error.
+    pub(crate) has_stale: bool,
     /// Which request it is, if known.
     pub(crate) fingerprint: Option<Fingerprint>,
     pub(crate) now: i64,
@@ -170,7 +172,9 @@ impl Table {
     fn failure(&self, key: Digest, boarder: &Boarder) -> Option<Boarding> {
         let Some(Remembered::Failed { times, failures }) = self.remembered.get(&key) else { return None };
         let pause = PAUSES.after(*times);
-        let mut recent = failures.iter().filter(|failure| is_within(failure.at, pause, boarder.now));
+        let mut recent = failures.iter().filter(|failure| {
+            is_within(failure.at, pause, boarder.now) && (boarder.has_stale || !failure.is_answer)
+        });
         if let Some(known) = boarder.after_failure {
             let later = recent.rfind(|failure| failure.number > known);
             return later.map(|failure| Boarding::Fail(Arc::clone(failure)));
@@ -243,9 +247,29 @@ impl Lead {
 
     /// The handler has failed for the request with this fingerprint.
     pub(crate) fn fail(self, message: &str, fingerprint: Option<Fingerprint>, now: i64) -> Arc<Failure> {
+        self.fail_with(message.to_owned(), false, fingerprint, now)
+    }
+
+    /// The handler has answered the request with this fingerprint with an error of the server.
+    pub(crate) fn answer_error(
+        self,
+        status: u16,
+        fingerprint: Option<Fingerprint>,
+        now: i64,
+    ) -> Arc<Failure> {
+        self.fail_with(format!("the handler answered {status}"), true, fingerprint, now)
+    }
+
+    fn fail_with(
+        self,
+        message: String,
+        is_answer: bool,
+        fingerprint: Option<Fingerprint>,
+        now: i64,
+    ) -> Arc<Failure> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let failure = Arc::new(Failure { number, message: message.to_owned(), fingerprint, at: now });
+        let failure = Arc::new(Failure { number, message, fingerprint, is_answer, at: now });
         let kept = Arc::clone(&failure);
         let remember = |table: &mut Table| table.remember_failure(self.key, kept, self.repeats);
         self.flights.leave(self.key, &self.flight, remember);
@@ -284,6 +308,7 @@ mod tests {
         may_lead: true,
         may_fail: true,
         after_failure: None,
+        has_stale: false,
         fingerprint: Some(Fingerprint(1)),
         now: 0,
     };
@@ -360,6 +385,15 @@ mod tests {
         assert!(matches!(board(&flights, 1, at(200)), Boarding::Lead(_)), "the pause is over");
         let may_not_fail = Boarder { may_fail: false, ..at(199) };
         assert!(matches!(board(&flights, 1, may_not_fail), Boarding::Lead(_)));
+    }
+
+    #[test]
+    fn an_error_that_was_answered_leaves_alone_only_a_handler_in_whose_place_something_stale_is_served() {
+        let flights = Arc::<Flights>::default();
+        lead(&flights, 1, at(0)).answer_error(503, Some(Fingerprint(1)), 0);
+        let has_stale = Boarder { has_stale: true, ..at(199) };
+        assert!(matches!(board(&flights, 1, has_stale), Boarding::Fail(_)));
+        assert!(matches!(board(&flights, 1, at(199)), Boarding::Lead(_)));
     }
 
     #[test]
