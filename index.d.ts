@@ -248,7 +248,10 @@ export type CacheRefusal =
   | "partial-content"
   /** `shouldStore` of the wrapped handler said so. */
   | "should-store"
-  /** Bodies in flight took all of `maxInFlightBytes`, or the body made no progress for `refreshTimeoutMs`. Of `put` too. */
+  /**
+   * Bodies in flight took all of `maxInFlightBytes`, the body made no progress for `refreshTimeoutMs`, or a refresh took longer.
+   * Of `put` too.
+   */
   | "in-flight"
   /** A response that the handler made later was stored first. */
   | "superseded"
@@ -461,7 +464,7 @@ export interface CacheWrapOptions<Rest extends unknown[] = [], Incoming extends 
   waitUntil?: ((work: Promise<unknown>, request: Incoming, ...rest: Rest) => void) | undefined
   /**
    * Milliseconds after which a refresh in the background has failed and its request is aborted, with a reason of code
-   * `LAYERON_REFRESH_TIMEOUT`; after which a caller no longer waits for another's run; and after which a body
+   * `LAYERON_REFRESH_TIMEOUT` (a body that clients read already goes on for them, and is not stored); after which a caller no longer waits for another's run; and after which a body
    * that makes no progress is neither stored nor joined by others. An integer from 1 to 2147483647. Default: 30000.
    */
   refreshTimeoutMs?: number | undefined

@@ -236,3 +236,15 @@ test("waiters of requests that cannot be joined are released as well", async () 
   expect(runs()).toBe(1)
   expect(get(PATH).signal.aborted).toBe(false)
 })
+
+test("a signal that cannot be listened to counts as none", async () => {
+  const { promise, resolve } = promised<Response>()
+  const { ask, runs } = wrapped(() => promise, POLICY)
+  const odd = () => Object.defineProperty(new Request(AT), "signal", { value: { aborted: false } })
+  const calls = [ask(odd()), ask(odd()), ask()]
+  await calm()
+  resolve(new Response("built"))
+  const texts = (await Promise.all(calls)).map((response) => response.text())
+  expect(await Promise.all(texts)).toEqual(["built", "built", "built"])
+  expect(runs()).toBe(1)
+})

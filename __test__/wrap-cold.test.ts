@@ -13,8 +13,10 @@ import {
   how,
   PATH,
   POLICY,
+  pass,
   read,
   readerOf,
+  TTL,
   tally,
   texts,
   wrapped,
@@ -72,6 +74,53 @@ describe("100 concurrent requests of a cold key", () => {
     expect(await texts(all)).toEqual(languages)
     expect(runs()).toBe(2)
     expect(await counts(module)).toEqual({ misses: CALLERS, puts: 2, collapsed: CALLERS - 2 })
+  })
+
+  test("in 20 languages make all other runs at once when the first response varies by them", async () => {
+    const gates = Array.from({ length: 20 }, () => promised())
+    const { module, ask, runs } = wrapped(async (request, run) => {
+      await gates[run - 1]?.promise
+      return new Response(request.headers.get("accept-language"), { headers: { vary: "accept-language" } })
+    }, POLICY)
+    const languages = Array.from({ length: CALLERS }, (_, caller) => `l-${caller % 20}`)
+    const all = crowd(CALLERS, (caller) => ask(get(PATH, { "accept-language": `${languages[caller]}` })))
+    await calm()
+    expect(runs()).toBe(1)
+    gates[0]?.resolve()
+    await calm()
+    expect(runs()).toBe(20)
+    for (const gate of gates) gate.resolve()
+    expect(await texts(all)).toEqual(languages)
+    expect(await counts(module)).toEqual({ misses: CALLERS, puts: 20, collapsed: CALLERS - 20 })
+  })
+
+  test("in 20 languages make all other runs at once while the first body is under way", async () => {
+    const { stream } = handFed()
+    const { ask, runs } = wrapped((_, run) => {
+      const headers = { vary: "accept-language" }
+      return run === 1 ? new Response(stream, { headers }) : new Promise<Response>(() => {})
+    }, POLICY)
+    crowd(20, (caller) =>
+      ask(get(PATH, { "accept-language": `l-${caller}` })).catch(() => undefined as never),
+    )
+    await calm()
+    expect(runs()).toBe(20)
+  })
+
+  test("of another language do not wait for the refresh of a stale response", async () => {
+    const { ask, runs } = wrapped((request, run) => {
+      const language = request.headers.get("accept-language")
+      const response = new Response(language, { headers: { vary: "accept-language" } })
+      return run === 2 ? new Promise<Response>(() => {}) : response
+    }, POLICY)
+    await (await ask(get(PATH, { "accept-language": "de" }))).text()
+    await pass(TTL)
+    const stale = await ask(get(PATH, { "accept-language": "de" }))
+    expect(await stale.text()).toBe("de")
+    await calm()
+    const all = crowd(CALLERS, () => ask(get(PATH, { "accept-language": "en" })))
+    expect(tally(await texts(all))).toEqual({ en: CALLERS })
+    expect(runs()).toBe(3)
   })
 
   test("of as many keys make as many runs, of which none waits for another", async () => {

@@ -170,18 +170,22 @@ test("a waiter for which nothing stale is stored runs on its own when those it w
   const gates = [promised(), promised()]
   const { ask, runs } = wrapped(
     async ({ headers }, run) => {
-      await gates[run - 2]?.promise
-      const status = run === 1 ? 200 : 503
+      await gates[run - 3]?.promise
+      const status = run <= 2 ? 200 : 503
       const language = headers.get("accept-language")
-      return new Response(`${language} ${run}`, { status, headers: { vary: "accept-language" } })
+      const vary = run === 2 ? "accept" : "accept-language"
+      return new Response(`${language} ${run}`, { status, headers: { vary } })
     },
     { ttlSeconds: TTL, staleIfErrorSeconds: TTL },
   )
   const language = (value: string, other = "") => get(PATH, { "accept-language": value, other })
   await (await ask(language("de"))).text()
+  // Requests for other languages share runs as long as the last response varies by another field.
+  await (await ask(get(PATH, { "accept-language": "fr", accept: "text/html" }))).text()
   await pass(TTL)
   const [first, waits] = [ask(language("de")), ask(language("en"))]
   await calm()
+  expect(runs()).toBe(3)
   gates[0]?.resolve()
   expect(await (await first).text()).toBe("de 1")
   const second = ask(language("de", "another"))
@@ -189,7 +193,7 @@ test("a waiter for which nothing stale is stored runs on its own when those it w
   gates[1]?.resolve()
   expect(await (await second).text()).toBe("de 1")
   const own = await waits
-  expect([own.status, await own.text()]).toEqual([503, "en 4"])
-  expect([(await ask(language("en"))).status, runs()]).toEqual([503, 5])
-  expect([await (await ask(language("de"))).text(), runs()]).toEqual(["de 1", 5])
+  expect([own.status, await own.text()]).toEqual([503, "en 5"])
+  expect([(await ask(language("en"))).status, runs()]).toEqual([503, 6])
+  expect([await (await ask(language("de"))).text(), runs()]).toEqual(["de 1", 6])
 })

@@ -123,6 +123,26 @@ describe("where the leader fails,", () => {
     expect(made.runs()).toBe(2)
   })
 
+  test("a waiter gets neither the error nor its message where the request that failed had a cookie", async () => {
+    const gate = promised()
+    const made = wrapped(async ({ headers }) => {
+      await gate.promise
+      throw new Error(`no ${headers.get("cookie")}`)
+    }, POLICY)
+    const failed = ["u=1", "u=2", "u=3", "u=4"].map((cookie) =>
+      failureOf(() => made.ask(get(PATH, { cookie }))),
+    )
+    await calm()
+    gate.resolve()
+    const hidden = "the handler has failed for another caller"
+    expect(tally((await Promise.all(failed)).map(({ message }) => message))).toEqual({
+      "no u=1": 1,
+      "no u=2": 1,
+      [hidden]: 2,
+    })
+    expect(made.runs()).toBe(2)
+  })
+
   test("a waiter that may not lead runs the handler on its own", async () => {
     const gate = promised()
     const made = wrapped(async ({ headers }, run) => {

@@ -13,11 +13,14 @@ class Failures {
     if (this.#thrown.size > MOST && oldest !== undefined) this.#thrown.delete(oldest)
   }
 
-  /** What is thrown for a failure. Of one of another thread only the message is known. */
+  /**
+   * What is thrown for a failure. Of one of another thread only the message is known, and of one for
+   * a request with credentials not even that.
+   */
   thrown(number: number, message: string): unknown {
-    return this.#thrown.has(number)
-      ? this.#thrown.get(number)
-      : failure("LAYERON_HANDLER_FAILED", `the handler has failed for another caller: ${message}`)
+    if (this.#thrown.has(number)) return this.#thrown.get(number)
+    const details = message === "" ? "" : `: ${message}`
+    return failure("LAYERON_HANDLER_FAILED", `the handler has failed for another caller${details}`)
   }
 }
 

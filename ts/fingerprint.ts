@@ -9,7 +9,12 @@ const CREDENTIALS = ["authorization", "cookie", "proxy-authorization"]
  * failure of another request, so its fingerprint equals no other.
  */
 export function fingerprintOf({ headers }: Request): string {
-  return `(${CREDENTIALS.some((name) => headers.has(name)) ? randomBytes(8).toString("hex") : hashOf(headers)})`
+  return `(${hasCredentials(headers) ? randomBytes(8).toString("hex") : hashOf(headers)})`
+}
+
+/** Whether what a handler makes of a request may be for its client alone. */
+export function hasCredentials(headers: Headers): boolean {
+  return CREDENTIALS.some((name) => headers.has(name))
 }
 
 function hashOf(headers: Headers): string {

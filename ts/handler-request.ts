@@ -67,8 +67,9 @@ function derived(request: Request, init: RequestInit): Request {
   const members = MEMBERS.map((name) => [name, made[name]] as const)
   Object.setPrototypeOf(made, Object.getPrototypeOf(request))
   for (const key of Reflect.ownKeys(request)) {
+    const isTaken = Object.hasOwn(made, key) || (MEMBERS as readonly PropertyKey[]).includes(key)
     const descriptor = Object.getOwnPropertyDescriptor(request, key)
-    if (descriptor !== undefined && !Object.hasOwn(made, key)) Object.defineProperty(made, key, descriptor)
+    if (descriptor !== undefined && !isTaken) Object.defineProperty(made, key, descriptor)
   }
   for (const [name, value] of members) {
     if (!has(made, name, value)) Object.defineProperty(made, name, { value, configurable: true })

@@ -4,12 +4,13 @@ import { discard, type Reader } from "./body.js"
 import { inWords } from "./errors.js"
 import { failures } from "./failures.js"
 import type { Fills } from "./fill.js"
-import { fingerprintOf } from "./fingerprint.js"
+import { fingerprintOf, hasCredentials } from "./fingerprint.js"
 import { harmlessly } from "./harmless.js"
 import type { ResponseHead } from "./head.js"
 import { invalidateRelated } from "./invalidation.js"
 import * as native from "./native.js"
 import { responseOf } from "./outgoing.js"
+import { signalOf } from "./request.js"
 import { StoredResponse } from "./response.js"
 import { thrownAnswer } from "./thrown-answer.js"
 import type { Surroundings } from "./wrap.js"
@@ -121,7 +122,7 @@ export class Replies<Rest extends unknown[]> {
 
   /** A response that goes to its client alone. */
   #passed(run: Run<Rest>, { response, reader }: Handled, head: string): Response {
-    const { signal } = run.caller
+    const signal = signalOf(run.caller)
     if (run.clientLeft) {
       this.#stop(run, reader)
       return responseOf(response.status, head, null)
@@ -161,7 +162,7 @@ export class Replies<Rest extends unknown[]> {
       const isRead = reader !== null && !run.background && !run.clientLeft
       const own = (isRead ? binding.readFill(fill) : undefined) ?? undefined
       this.#write(run, fill, reader, own)
-      const body = own === undefined ? null : fills.stream(own, run.caller.signal)
+      const body = own === undefined ? null : fills.stream(own, signalOf(run.caller))
       return responseOf(response.status, head, body)
     } catch (error) {
       // Others have the head already, so that the body has to come to an end.
@@ -212,10 +213,13 @@ export class Replies<Rest extends unknown[]> {
       dialogue.ask(run.request, told, REQUEST, call)
       throw error
     }
-    const fail = (request: string) => binding.fail(run.number, request, inWords(error), Date.now())
+    // An error may quote the request, so no other client sees one of a request with credentials.
+    const isPrivate = hasCredentials(run.request.headers)
+    const message = isPrivate ? "" : inWords(error)
+    const fail = (request: string) => binding.fail(run.number, request, message, Date.now())
     const outcome = dialogue.ask<number>(run.request, told, REQUEST, fail, false, fingerprintOf(run.request))
     if (outcome >= 0) return new StoredResponse(native.takeAnswer(dialogue.binding))
-    if (outcome === native.FAILED) failures.note(native.takeNumber(), error)
+    if (outcome === native.FAILED && !isPrivate) failures.note(native.takeNumber(), error)
     throw error
   }
 

@@ -88,6 +88,11 @@ export function isRequest(value: unknown): value is RequestLike {
   return typeof method === "string" && typeof url === "string" && typeof headers?.get === "function"
 }
 
+/** The signal of a request, if it can be listened to. An object that is no platform's request may have any value there. */
+export function signalOf({ signal }: { readonly signal?: AbortSignal }): AbortSignal | undefined {
+  return typeof signal?.addEventListener === "function" ? signal : undefined
+}
+
 function fieldLines(headers: RequestLike["headers"], names: FieldNames, path: string): string {
   let lines = ""
   for (const name of names.list) {

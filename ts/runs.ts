@@ -6,6 +6,7 @@ import { asGet, handlerRequest, withoutCookies } from "./handler-request.js"
 import { readHead } from "./head.js"
 import type { HandlerRun } from "./misses.js"
 import { type Context, type Handled, Replies, type Run } from "./replies.js"
+import { signalOf } from "./request.js"
 import { thrownAnswer } from "./thrown-answer.js"
 import { awaitNews } from "./waits.js"
 import { decisionOf, NO_DECISION } from "./wrapping.js"
@@ -58,7 +59,7 @@ export class Runs<Rest extends unknown[]> {
    * its client has gone; the run goes on for the others.
    */
   #whileClientWaits(run: Run<Rest>): Promise<Response> {
-    const signal: AbortSignal | undefined = run.caller.signal
+    const signal = signalOf(run.caller)
     if (signal === undefined) return this.#attempt(run)
     return new Promise((resolve, reject) => {
       const leave = () => {

@@ -8,7 +8,7 @@ import { Fills } from "./fill.js"
 import type { Misses } from "./misses.js"
 import * as native from "./native.js"
 import { responseOf } from "./outgoing.js"
-import { isRequest } from "./request.js"
+import { isRequest, signalOf } from "./request.js"
 import { bindingRequestOptions } from "./request-options.js"
 import { StoredResponse } from "./response.js"
 import { Runs } from "./runs.js"
@@ -162,7 +162,7 @@ class Wrapper<Rest extends unknown[]> {
 
   /** Waits for the run of another, but no longer than a run may take or the client waits. */
   async #wait(ticket: number, request: Request): Promise<Response | Retry> {
-    const signal: AbortSignal | undefined = request.signal
+    const signal = signalOf(request)
     const stop = () => this.#fills.stopWaiting(ticket)
     signal?.addEventListener("abort", stop)
     try {

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use crate::cache::{Cache, Keyed, Request, Wanted};
 use crate::field::Names;
 use crate::field::lines::{Fields, Untold};
-use crate::flight::{Boarder, Boarding, Failure, Flight, Lead, Stage, Waiter};
+use crate::flight::{Boarder, Boarding, Expected, Failure, Flight, Landing, Lead, Stage, Waiter};
 use crate::instance::Instance;
-use crate::key::Key;
+use crate::key::{Key, Selecting};
 use crate::policy::{
     Answer, Forwarded, Freshness, RequestOptions, RequestPolicy, Reuse, State, Stored, reuse,
 };
@@ -227,7 +227,7 @@ impl Cache {
             reuse => Ok(reuse),
         };
         store.catch_up();
-        let Selection { since, selected, varies } =
+        let Selection { since, selected, vary } =
             store.select(&key, fields, now, wrapping.patience, judge)?;
         if selected.is_none() {
             self.ask_disk(&key, request, now)?;
@@ -235,10 +235,10 @@ impl Cache {
         let why = match &selected {
             Some(Selected { reuse: Reuse::Validate(why), .. }) => *why,
             Some(served) => {
-                let served = self.answer(&key, served, since, request, is_first, now)?;
+                let served = self.answer(&key, served, (since, vary), request, is_first, now)?;
                 return Ok(served.refreshing_under(policy));
             }
-            None if varies => Forwarded::VaryMiss,
+            None if vary.is_some() => Forwarded::VaryMiss,
             None => Forwarded::UriMiss,
         };
         let without_cookies = policy.ignores_cookies();
@@ -257,7 +257,7 @@ impl Cache {
         } else {
             let (may_lead, is_new) = (!is_for_one()?, asked.wants_new());
             let passage = Passage { may_lead, is_new, patience: wrapping.patience, attempt, now };
-            self.board(&key, run, request, passage)?
+            self.board(&key, run, vary.as_ref(), request, passage)?
         };
         if is_first {
             count(&counters.misses);
@@ -270,14 +270,16 @@ impl Cache {
         &self,
         key: &Key,
         selected: &Selected,
-        since: u64,
+        (since, vary): (u64, Option<Selecting>),
         request: Request<'_>,
         is_first: bool,
         now: i64,
     ) -> Result<Served, Wanted> {
         let Instance { store, counters, flights, .. } = self.instance();
         let Selected { held, times, elected, .. } = selected;
-        let answer = answer_to(request, &held.stored, *times, now).inspect_err(|_| {
+        let decided = answer_to(request, &held.stored, *times, now)
+            .and_then(|answer| Ok((answer, expected(key, vary.as_ref(), request.fields)?)));
+        let (answer, expected) = decided.inspect_err(|_| {
             // Who has to tell more first comes again, and is elected then.
             if *elected {
                 store.call_off(held);
@@ -292,7 +294,7 @@ impl Cache {
             return Ok(Served::Answer(answer, state, None));
         }
         count(&counters.elections);
-        let lead = Some(flights.lead(key.digest(), since, now));
+        let lead = Some(flights.lead(key.digest(), since, now, expected));
         let (why, selected) = (Forwarded::Stale, Some(selected.clone()));
         // A HEAD refreshes the whole.
         let is_get = as_get(request).method.eq_ignore_ascii_case("GET");
@@ -303,7 +305,15 @@ impl Cache {
         Ok(Served::Answer(answer, state, Some(Box::new(run))))
     }
 
-    fn board(&self, key: &Key, run: Run, request: Request<'_>, passage: Passage) -> Result<Served, Wanted> {
+    /// `vary` is that of the variant of the key that was stored last.
+    fn board(
+        &self,
+        key: &Key,
+        run: Run,
+        vary: Option<&Selecting>,
+        request: Request<'_>,
+        passage: Passage,
+    ) -> Result<Served, Wanted> {
         let boarder = Boarder {
             since: run.since,
             may_lead: passage.may_lead,
@@ -316,7 +326,10 @@ impl Cache {
         let joins = |flight: &Flight, stage: &Stage| {
             self.joins(flight, stage, key, request.fields, &boarder, passage)
         };
-        let boarding = self.instance().flights.board(key.digest(), &boarder, joins)?;
+        let expects = |landing: Option<&Landing>| {
+            expected(key, landing.map(|landing| &landing.vary).or(vary), request.fields)
+        };
+        let boarding = self.instance().flights.board(key.digest(), &boarder, joins, expects)?;
         let Run { why, selected, .. } = &run;
         match boarding {
             Boarding::Lead(lead) => Ok(Served::Run(Box::new(Run { lead: Some(lead), ..run }))),
@@ -349,7 +362,9 @@ impl Cache {
         match stage {
             Stage::Running => {
                 let in_time = (now - flight.began_at).abs() < patience;
-                Ok(in_time && self.is_current(flight, boarder.since, key, &[]))
+                Ok(in_time
+                    && self.is_current(flight, boarder.since, key, &[])
+                    && is_expected_for(flight, key, fields)?)
             }
             Stage::Landed(_) if is_new => Ok(false),
             Stage::Landed(landing) => {
@@ -361,6 +376,20 @@ impl Cache {
             Stage::Failed(_) | Stage::Alone | Stage::Over => Ok(false),
         }
     }
+}
+
+/// The variant that a run for a request with `fields` is expected to bring, if its response has the
+/// `vary` of an earlier one. Where the response varies by something else, the expectation has only
+/// kept requests from sharing a run.
+fn expected(key: &Key, vary: Option<&Selecting>, fields: Fields<'_>) -> Result<Option<Expected>, Untold> {
+    let Some(vary) = vary.filter(|vary| !vary.is_empty()) else { return Ok(None) };
+    Ok(Some(Expected { variant: key.variant(vary, fields)?, vary: vary.clone() }))
+}
+
+/// Whether a run is expected to bring the variant that a request with `fields` selects.
+fn is_expected_for(flight: &Flight, key: &Key, fields: Fields<'_>) -> Result<bool, Untold> {
+    let Some(Expected { vary, variant }) = &flight.expected else { return Ok(true) };
+    Ok(key.variant(vary, fields)? == *variant)
 }
 
 /// Whether a request has conditions or a range that the handler has to evaluate, so that its response is for none but its client.

@@ -80,6 +80,13 @@ pub(crate) enum Stage {
     Over,
 }
 
+/// The variant that a response is expected to be, by the `Vary` of an earlier one for the same key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Expected {
+    pub(crate) vary: Selecting,
+    pub(crate) variant: Digest,
+}
+
 /// A run.
 #[derive(Debug)]
 pub(crate) struct Flight {
@@ -88,6 +95,8 @@ pub(crate) struct Flight {
     pub(crate) began_at: i64,
     /// The thread that runs the handler.
     pub(crate) thread: ThreadId,
+    /// Requests for other variants do not wait for the run. `None` if no `Vary` is known yet.
+    pub(crate) expected: Option<Expected>,
     inner: Mutex<Inner>,
 }
 
@@ -101,9 +110,10 @@ struct Inner {
 }
 
 impl Flight {
-    pub(super) fn new(since: u64, began_at: i64) -> Self {
+    pub(super) fn new(since: u64, began_at: i64, expected: Option<Expected>) -> Self {
         let inner = Inner { stage: Stage::Running, waiting: Slab::new(), leader: None };
-        Self { since, began_at, thread: thread::current().id(), inner: Mutex::new(inner) }
+        let thread = thread::current().id();
+        Self { since, began_at, thread, expected, inner: Mutex::new(inner) }
     }
 
     /// How far it is.

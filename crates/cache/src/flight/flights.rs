@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use hashbrown::HashMap;
 
-use super::flight::{Failure, Fingerprint, Flight, Landing, Stage, Wait};
+use super::flight::{Expected, Failure, Fingerprint, Flight, Landing, Stage, Wait};
 use super::pauses::Pauses;
 use crate::bounded::Bounded;
 use crate::field::lines::Untold;
@@ -91,12 +91,15 @@ pub(crate) enum Boarding {
 }
 
 impl Flights {
-    /// Decides for a request for `key`. `joins` tells of a run under way whether it will do.
+    /// Decides for a request for `key`. `joins` tells of a run under way whether it will do, and
+    /// `expects` which variant a run for the request is expected to bring, given a response of
+    /// another run for the key.
     pub(crate) fn board(
         self: &Arc<Self>,
         key: Digest,
         boarder: &Boarder,
         joins: impl Fn(&Flight, &Stage) -> Result<bool, Untold>,
+        expects: impl Fn(Option<&Landing>) -> Result<Option<Expected>, Untold>,
     ) -> Result<Boarding, Untold> {
         let mut table = self.0.lock();
         if table.is_for_one_alone(key, boarder.now) {
@@ -115,17 +118,25 @@ impl Flights {
         {
             return Ok(boarding);
         }
+        let expected = expects(table.latest_landing(key).as_deref())?;
+        let flight = Flight::new(boarder.since, boarder.now, expected);
         let repeats = boarder.after_failure.is_some();
-        Ok(Boarding::Lead(self.begin(&mut table, key, boarder.since, boarder.now, repeats)))
+        Ok(Boarding::Lead(self.begin(&mut table, key, flight, repeats)))
     }
 
     /// The right to a run that nobody's wish has led to, and that others may wait for all the same.
-    pub(crate) fn lead(self: &Arc<Self>, key: Digest, since: u64, now: i64) -> Lead {
-        self.begin(&mut self.0.lock(), key, since, now, false)
+    pub(crate) fn lead(
+        self: &Arc<Self>,
+        key: Digest,
+        since: u64,
+        now: i64,
+        expected: Option<Expected>,
+    ) -> Lead {
+        self.begin(&mut self.0.lock(), key, Flight::new(since, now, expected), false)
     }
 
-    fn begin(self: &Arc<Self>, table: &mut Table, key: Digest, since: u64, now: i64, repeats: bool) -> Lead {
-        let flight = Arc::new(Flight::new(since, now));
+    fn begin(self: &Arc<Self>, table: &mut Table, key: Digest, flight: Flight, repeats: bool) -> Lead {
+        let flight = Arc::new(flight);
         table.running.entry(key).or_default().push(Arc::clone(&flight));
         Lead { flights: Arc::clone(self), key, flight, repeats }
     }
@@ -161,6 +172,15 @@ impl Table {
                 self.running.remove(&key);
             }
         }
+    }
+
+    /// The response, whose body is under way, of the run for the key that began last of those.
+    fn latest_landing(&self, key: Digest) -> Option<Arc<Landing>> {
+        let landing = |flight: &Arc<Flight>| match flight.stage() {
+            Stage::Landed(landing) => Some(landing),
+            _ => None,
+        };
+        self.running.get(&key)?.iter().rev().find_map(landing)
     }
 
     fn is_for_one_alone(&self, key: Digest, now: i64) -> bool {
@@ -318,7 +338,8 @@ mod tests {
     }
 
     fn board(flights: &Arc<Flights>, number: usize, boarder: Boarder) -> Boarding {
-        flights.board(key(number), &boarder, |_, stage| Ok(matches!(stage, Stage::Running))).unwrap()
+        let joins = |_: &Flight, stage: &Stage| Ok(matches!(stage, Stage::Running));
+        flights.board(key(number), &boarder, joins, |_| Ok(None)).unwrap()
     }
 
     fn at(now: i64) -> Boarder {

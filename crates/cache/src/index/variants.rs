@@ -73,6 +73,12 @@ impl Variants {
         kinds.into_iter().flatten().map(|known| &known.vary)
     }
 
+    /// The set that selects the entry of `key` that was stored last.
+    pub(crate) fn latest(&self, key: &Key) -> Option<&Selecting> {
+        let kinds = if self.0.is_empty() { None } else { self.0.get(&key.digest()) };
+        kinds.into_iter().flatten().max_by_key(|known| known.latest).map(|known| &known.vary)
+    }
+
     /// What `fields` has yet to tell so that the variants of `key` are told apart, or as much of it as one question has
     /// room for: each answer brings the rest nearer.
     pub(crate) fn untold_of_key(&self, key: &Key, fields: &FieldIndex<'_>) -> Untold {

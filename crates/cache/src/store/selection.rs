@@ -8,7 +8,7 @@ use super::shelves::{Name, Shelves};
 use super::slots::Slot;
 use crate::field::FieldIndex;
 use crate::field::lines::{Fields, Untold};
-use crate::key::{Digest, Key};
+use crate::key::{Digest, Key, Selecting};
 use crate::policy::{Freshness, Reuse, Stored};
 
 /// What a request selects.
@@ -18,8 +18,9 @@ pub(crate) struct Selection {
     pub(crate) since: u64,
     /// The entry.
     pub(crate) selected: Option<Selected>,
-    /// Whether the key has variants, be they selected or not.
-    pub(crate) varies: bool,
+    /// The fields that select the variant of the key that was stored last, where the handler is
+    /// run. `None` if the key has no variants.
+    pub(crate) vary: Option<Selecting>,
 }
 
 /// An entry as somebody has seen it. What is done to it later is done if it is still the same, and else to none.
@@ -37,6 +38,13 @@ pub(crate) struct Selected {
     pub(crate) reuse: Reuse,
     /// Whether the caller is the one to refresh it.
     pub(crate) elected: bool,
+}
+
+impl Selected {
+    /// Whether it answers the request, and nothing else is to be done.
+    fn is_served(&self) -> bool {
+        !self.elected && !matches!(self.reuse, Reuse::Validate(_))
+    }
 }
 
 impl Held {
@@ -64,8 +72,9 @@ impl Shelves {
     ) -> Result<Selection, Untold> {
         let found = self.find_held(key, fields, now)?;
         let selected = found.map(|id| self.judged(id, now, patience, judge)).transpose()?;
-        let varies = self.variants.of_key(key).next().is_some();
-        Ok(Selection { since: self.fence.sequence(), selected, varies })
+        let is_served = selected.as_ref().is_some_and(Selected::is_served);
+        let vary = if is_served { None } else { self.variants.latest(key).cloned() };
+        Ok(Selection { since: self.fence.sequence(), selected, vary })
     }
 
     fn judged(
