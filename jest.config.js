@@ -11,7 +11,7 @@ const tests = (names) => `<rootDir>/__test__/${names}.test.ts`
 /** Nothing in these is about a process of its own, has callers come at the very same moment, or purges more often than a disk has patience for. */
 const ON_EVERY_STORAGE = [
   ...[
-    "cache-!(sweep)",
+    "cache-!(lifetime|sweep)",
     "flight-!(limits|stampede|storefront)",
     "events",
     "explain",
