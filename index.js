@@ -1,4 +1,4 @@
 const { cache } = require("./dist/cache.js")
-const { configure } = require("./dist/storage.js")
+const { configure } = require("./dist/options/storage.js")
 
 module.exports = { cache, configure }

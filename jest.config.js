@@ -8,26 +8,21 @@ const common = {
 
 const tests = (names) => `<rootDir>/__test__/${names}.test.ts`
 
-/** Nothing in these is about a process of its own, has callers come at the very same moment, or purges more often than a disk has patience for. */
+/**
+ * Tests that run on memory and with a disk below it. The others are about a process of their own, have
+ * callers come at the very same moment, or purge more often than a disk has patience for.
+ */
 const ON_EVERY_STORAGE = [
-  ...[
-    "cache-!(lifetime|sweep)",
-    "flight-!(limits|stampede|storefront)",
-    "events",
-    "explain",
-    "guide",
-    "rule-patterns",
-  ],
-  ...[
-    "proxy-cache-!(collapsing|crowds|stale|unshared)",
-    "wrap-@(edges|fences|head|hits|options|unsafe|validation)",
-  ],
+  "api/!(hit-path|lifetime|observability|observability-sinks|options-own|sweep|timers-replaced)",
+  "concurrency/!(limits|process|stampede|storefront)",
+  "http/!(collapsing|crowds|stale|transport-*|unshared)",
+  "wrap/@(edges|fences|head|hits|options|unsafe|validation)",
 ]
 
 /** @type {import("jest").Config} */
 module.exports = {
   projects: [
-    { ...common, displayName: "memory", testMatch: [tests("*")] },
+    { ...common, displayName: "memory", testMatch: [tests("*/*")] },
     {
       ...common,
       displayName: "disk",

@@ -1,6 +1,7 @@
 /** `npm run check`: format, lints, types, generated files, dependencies. One that fails does not keep the others from running. */
 import { checkCrates } from "./check-crates.mjs"
 import { checkAddonFiles, checkLockFiles } from "./check-files.mjs"
+import { checkImports } from "./check-imports.mjs"
 import { cargoFuzz, checkDoubling, fuzzAll } from "./fuzz-targets.mjs"
 import { checkPlatformPackages } from "./platform-packages.mjs"
 import { capture, captureNode, main, step } from "./run.mjs"
@@ -27,6 +28,7 @@ await main(async () => {
   for (const project of [".", "packages/core", "tsconfig.test.json"]) {
     await check(`types of ${project}`, () => captureNode(TSC, ["-p", project, "--noEmit"]))
   }
+  await check("import order", checkImports)
   await check("generated files of the addon", checkAddonFiles)
   await check("generated packages of the platforms", checkPlatformPackages)
   await check("lock files", checkLockFiles)

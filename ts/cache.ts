@@ -13,23 +13,30 @@ import type {
   CacheWrapOptions,
   ResolvedCacheRule,
 } from "../index.js"
-import { enclosingRun } from "./active-runs.js"
-import type { Answer } from "./answer.js"
-import { type KeyArguments, NO_OPTIONS, readKeyOptions, readPutOptions, readSelector } from "./arguments.js"
-import { Dialogue } from "./dialogue.js"
-import { type EventDetail, Events } from "./events.js"
-import { flushAtExit } from "./exit.js"
-import { explanationOf } from "./explain.js"
-import { Misses } from "./misses.js"
-import * as native from "./native.js"
-import { observer } from "./observability.js"
-import { type Declaration, readDeclaration } from "./options.js"
-import { fieldNamesOf } from "./request.js"
-import { StoredResponse } from "./response.js"
-import { sweeper } from "./sweeper.js"
+import { Dialogue } from "./client.js"
+import { fieldNamesOf } from "./http/request.js"
+import * as native from "./native/addon.js"
+import type { Answer } from "./native/answer.js"
+import { flushAtExit } from "./native/exit.js"
+import { sweeper } from "./native/sweeper.js"
+import { type EventDetail, Events } from "./observability/events.js"
+import { explanationOf } from "./observability/explain.js"
+import { observer } from "./observability/metrics.js"
+import {
+  type KeyArguments,
+  NO_OPTIONS,
+  readKeyOptions,
+  readPutOptions,
+  readSelector,
+} from "./options/arguments.js"
+import { type Declaration, readDeclaration } from "./options/options.js"
+import { Misses } from "./put/build-tracker.js"
+import { Writer } from "./put/writer.js"
+import { StoredResponse } from "./response/response.js"
 import { warnOfCookies, warnOfRefresh } from "./warnings.js"
-import { type Surroundings, wrap } from "./wrap.js"
-import { Writer } from "./writer.js"
+import { enclosingRun } from "./wrap/active-runs.js"
+import type { Surroundings } from "./wrap/context.js"
+import { wrap } from "./wrap/wrap.js"
 
 export function cache(options: CacheModuleOptions): CacheModule {
   return new Cache(readDeclaration(options))

@@ -1,5 +1,5 @@
 /** How many calls wait for a disk, in this thread. */
-const { Tickets } = require("../../dist/tickets.js")
+const { Tickets } = require("../../dist/native/tickets.js")
 
 let waiting = 0
 

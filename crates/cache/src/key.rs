@@ -12,8 +12,8 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest as _, Sha256};
 
-use crate::field::lines::{Fields, Told, Untold};
-use crate::field::{FieldIndex, Names, normal};
+use crate::http::lines::{Fields, Told, Untold};
+use crate::http::{FieldIndex, Names, normal};
 
 /// What `encodeURIComponent` leaves as it is, so that keys read the same on both sides.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC

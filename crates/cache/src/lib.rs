@@ -1,65 +1,66 @@
 //! The core of the Layeron response cache: keys, policy, store and indexes, without any JavaScript.
 //!
-//! Time is passed in, in milliseconds since 1970, and read once per operation by the caller. Modules import only
-//! from those named before them: `sync` and `field`, then `key`, `pattern`, `rule` and `policy`, then `index`, `flight` and
-//! `stats`, then `store`, `disk` and `tiers`, then `instance`, `cache`, `inspect`, `put` and `explain`, then `reader`, `wait`, `serve`, `cookies`, `fill`, `failing`, `respond` and `freshen`.
+//! Time is passed in, in milliseconds since 1970, and read once per operation by the caller. Each row of modules imports
+//! only from rows above it:
+//!
+//! * `sync`, `bounded`, `backoff`, `lease`: locks, a bounded map, pauses, who refreshes an entry;
+//! * `http`: syntax of header fields, URLs and path patterns;
+//! * `key`: cache keys and their variants;
+//! * `policy`: pure decisions on a request and a response;
+//! * `stats`: counters;
+//! * `response`: stored responses and answers made of them;
+//! * `invalidation`: what was purged since when;
+//! * `memory`: the memory store and its indexes;
+//! * `coalescing`: requests that share one run of a handler, builds under way;
+//! * `tier`: the memory store and what lies under it;
+//! * `cache`: the operations, and `cache::proxy` for wrapped handlers.
 
+mod backoff;
 mod bounded;
 mod cache;
-mod cookies;
-#[cfg(test)]
-mod differential;
-mod disk;
-mod explain;
-mod failing;
-mod field;
-mod fill;
-mod flight;
-mod freshen;
-mod index;
-mod inspect;
-mod instance;
+mod coalescing;
+mod http;
+mod invalidation;
 mod key;
-mod pattern;
+mod lease;
+mod memory;
 mod policy;
-mod put;
-mod reader;
-mod respond;
-mod rule;
-mod serve;
+mod response;
 mod stats;
-mod store;
-mod sweep;
 mod sync;
-mod tiers;
-mod wait;
+mod tier;
 
+pub use cache::explain::{ExplainedEntry, Explanation};
+pub use cache::inspect::Inspection;
+pub use cache::instance::{StorageConflict, flush_all};
+pub use cache::proxy::body::{Ended, Fill, Progress};
+pub use cache::proxy::lookup::{Run, Served};
+pub use cache::proxy::outcome::{Passed, Responded};
+pub use cache::proxy::reader::Reader;
+pub use cache::proxy::reply::Reply;
+pub use cache::proxy::stale_if_error::Failed;
+pub use cache::proxy::wait::{Arrival, Attempt, Ticket};
+pub use cache::proxy::wrapping::Wrapping;
+pub use cache::put::{Draft, Drafted, PutError, PutOptions, Since};
+pub use cache::sweep::{Sweeper, Swept, Warning};
 pub use cache::{Cache, Deletion, Lookup, NotedBy, Request, Wanted};
-pub use disk::{DiskOptions, DiskUsage, Fault, Outcome, Ticket as DiskTicket};
-pub use explain::{ExplainedEntry, Explanation};
-pub use failing::Failed;
-pub use field::Names;
-pub use field::lines::Fields;
-pub use fill::{Ended, Fill, Progress};
-pub use flight::{Failure, Fingerprint, Part, Read, Waiter, Wake};
-pub use inspect::Inspection;
-pub use instance::{StorageConflict, flush_all};
-pub use pattern::{BadPattern, check_pattern};
-pub use policy::{Answer, Freshness, Overrides, Refused, Rejected, RequestOptions, ResponseHead, State};
-pub use put::{Draft, Drafted, PutError, PutOptions, Since};
-pub use reader::Reader;
-pub use respond::{Passed, Reply, Responded};
-pub use rule::{Bypass, BypassCause, Policy, Rule, Terms};
-pub use serve::{Attempt, Run, Served, Wrapping};
+pub use coalescing::{Failure, Fingerprint, Part, Read, Waiter, Wake};
+pub use http::Names;
+pub use http::lines::Fields;
+pub use http::pattern::{BadPattern, check_pattern};
+pub use invalidation::Selector;
+pub use memory::{Bounds, NotStored, Usage};
+pub use policy::rules::{Bypass, BypassCause, Policy, Rule, Terms};
+pub use policy::{Freshness, Overrides, Refused, Rejected, RequestOptions, ResponseHead, State};
+pub use response::Answer;
 pub use stats::Stats;
-pub use store::{Bounds, NotStored, Selector, Usage};
-pub use sweep::{Sweeper, Swept, Warning};
-pub use tiers::{Lasting, Storage};
-pub use wait::{Arrival, Ticket};
+pub use tier::sqlite::{DiskOptions, DiskUsage, Fault, Outcome, Ticket as DiskTicket};
+pub use tier::{Lasting, Storage};
 
 /// What the fuzz targets reach.
 #[cfg(fuzzing)]
 pub mod fuzzing {
-    pub use crate::field::*;
+    pub use crate::http::*;
     pub use crate::policy::*;
+    pub use crate::response::*;
 }

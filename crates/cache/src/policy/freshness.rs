@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 
 use super::Directives;
-use crate::field::lines::Fields;
-use crate::field::{date_seconds, delta_seconds, members};
-use crate::rule::Terms;
+use crate::http::lines::Fields;
+use crate::http::{date_seconds, delta_seconds, members};
+use crate::policy::rules::Terms;
 
 /// The largest difference, in milliseconds, by which an entry may be newer than the clock and still count as new. Clocks are
 /// corrected in small steps; a larger difference means that the clock was ahead when the response was stored.

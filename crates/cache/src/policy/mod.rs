@@ -1,28 +1,26 @@
 //! Pure decisions from (request, response, now). Nothing here keeps or changes anything.
 
-mod answer;
-mod condition;
+#[cfg(test)]
+mod differential;
 mod freshness;
 mod refused;
 mod request;
 mod reuse;
 #[cfg(test)]
 mod rows;
+pub(crate) mod rules;
 mod shared;
 mod storable;
-mod stored;
 
-pub use answer::Answer;
 pub use freshness::{Freshness, Overrides, State};
 pub use refused::{Refused, Rejected};
 pub use request::{RequestOptions, RequestPolicy};
 pub use reuse::{Forwarded, Reuse, reuse};
 pub use shared::{Decision, Exchange, decide, is_dated, is_shareable, may_update};
 pub use storable::{Storable, storable};
-pub use stored::{Label, Parts, Stored};
 
-use crate::field::CacheControl;
-use crate::field::lines::Fields;
+use crate::http::CacheControl;
+use crate::http::lines::Fields;
 
 /// The head of a response on its way into the store.
 #[derive(Clone, Copy, Debug)]

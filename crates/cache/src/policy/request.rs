@@ -1,9 +1,9 @@
 //! What of a request to a wrapped handler decides on storing and reusing responses: its credentials, cookies and directives.
 
 use super::Exchange;
-use crate::field::lines::{Fields, Untold};
-use crate::field::{Names, RequestControl, field_names};
-use crate::rule::Terms;
+use crate::http::lines::{Fields, Untold};
+use crate::http::{Names, RequestControl, field_names};
+use crate::policy::rules::Terms;
 
 /// Options of `wrap` that come before those of the rule or the instance.
 #[derive(Clone, Copy, Debug, Default)]

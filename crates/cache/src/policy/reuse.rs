@@ -1,7 +1,7 @@
 //! Whether a stored response answers a request as it is (RFC 9111, section 4).
 
 use super::{Freshness, State};
-use crate::field::RequestControl;
+use crate::http::RequestControl;
 
 /// Why a request goes on to the handler, in the words of RFC 9211, section 2.2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,9 +4,9 @@
 use super::freshness::{expires, own_age, told_age, written};
 use super::storable::keepable;
 use super::{Directives, Freshness, Overrides, Refused, ResponseHead, State, Storable};
-use crate::field::lines::Fields;
-use crate::field::{CacheControl, Scope, date_seconds, field_names};
-use crate::rule::Terms;
+use crate::http::lines::Fields;
+use crate::http::{CacheControl, Scope, date_seconds, field_names};
+use crate::policy::rules::Terms;
 
 /// How long a response with a validator is kept behind its freshness lifetime: a handler that is asked then
 /// need not send it again.

@@ -1,8 +1,8 @@
 //! Whether a response is stored, and what its stored header fields are: the one predicate.
 
 use super::{Directives, Refused, Rejected, ResponseHead};
-use crate::field::lines::Fields;
-use crate::field::{CacheControl, Names, Scope, field_names, members};
+use crate::http::lines::Fields;
+use crate::http::{CacheControl, Names, Scope, field_names, members};
 
 /// What the response's head says about storing it.
 #[derive(Debug)]

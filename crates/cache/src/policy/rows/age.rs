@@ -1,8 +1,8 @@
 //! How old a response is (RFC 9111, section 4.2.3). In seconds.
 
 use super::{NOW, decide_after, decide_with, hold};
+use crate::policy::rules::Terms;
 use crate::policy::{Overrides, State};
-use crate::rule::Terms;
 
 /// The age, a number of seconds after a response that took a number of seconds to come.
 fn age((response, delay, later): (&str, i64, i64)) -> i64 {

@@ -1,8 +1,9 @@
 //! What an answer from the store says in its head (RFC 9110, section 15; RFC 9111, section 5.1).
 
 use super::{NOW, hold, request_block, response_block};
-use crate::field::lines::Fields;
-use crate::policy::{Answer, Freshness, Stored};
+use crate::http::lines::Fields;
+use crate::policy::Freshness;
+use crate::response::{Answer, Stored};
 
 const RESPONSE: &str = "200 | cache-control: max-age=60 | content-encoding: gzip | content-length: 10 \
                         | content-location: /b | content-type: text/plain | date: {0} | etag: \"a\" | expires: {60} \

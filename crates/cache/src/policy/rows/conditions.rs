@@ -1,10 +1,10 @@
 //! What the conditions of a request make of a stored response (RFC 9110, section 13; RFC 9111, section 4.3.2).
 
 use super::{head, hold, request_block, response_block};
-use crate::field::ByteRange;
-use crate::field::lines::Fields;
-use crate::policy::Stored;
-use crate::policy::condition::Condition::{self, NotModified, Part, Unsatisfiable, Whole};
+use crate::http::ByteRange;
+use crate::http::lines::Fields;
+use crate::response::Stored;
+use crate::response::condition::Condition::{self, NotModified, Part, Unsatisfiable, Whole};
 
 /// The condition for a stored body of ten bytes.
 fn condition((method, request, response): (&str, &str, &str)) -> Condition {

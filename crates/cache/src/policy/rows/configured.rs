@@ -2,8 +2,8 @@
 
 use super::{decide_with, hold};
 use crate::policy::Refused::{self, *};
+use crate::policy::rules::Terms;
 use crate::policy::{Decision, Overrides};
-use crate::rule::Terms;
 
 const AUTHORIZED: &str = "authorization: Basic YTpi";
 

@@ -20,9 +20,9 @@ mod windows;
 use std::fmt::Debug;
 
 use super::{Decision, Exchange, Overrides, Refused, ResponseHead, decide};
-use crate::field::lines::Fields;
-use crate::field::{RequestControl, http_date};
-use crate::rule::Terms;
+use crate::http::lines::Fields;
+use crate::http::{RequestControl, http_date};
+use crate::policy::rules::Terms;
 
 /// Sun, 06 Nov 1994 08:49:37 GMT, in milliseconds: when the response comes.
 const NOW: i64 = 784_111_777_000;

@@ -1,8 +1,8 @@
 //! What a caller stores by itself: privacy beats configuration, and what nobody calls fresh is so for a minute.
 
 use super::{NOW, head, hold, response_block};
+use crate::policy::rules::Terms;
 use crate::policy::{Directives, Freshness, Overrides, Refused, Rejected, storable};
-use crate::rule::Terms;
 
 fn verdict(response: &str) -> Result<Option<Refused>, Rejected> {
     storable(true, head(&response_block(response))).map(Result::err)

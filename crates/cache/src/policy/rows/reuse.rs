@@ -1,8 +1,8 @@
 //! Whether a stored response answers a request as it is (RFC 9111, sections 4 and 5.2.1).
 
 use super::{NOW, decide_after, hold, request_block};
-use crate::field::RequestControl;
-use crate::field::lines::Fields;
+use crate::http::RequestControl;
+use crate::http::lines::Fields;
 use crate::policy::Forwarded::{Request, Stale};
 use crate::policy::Reuse::{self, Serve, ServeAndRefresh, Validate};
 use crate::policy::reuse;

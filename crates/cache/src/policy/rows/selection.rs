@@ -1,8 +1,8 @@
 //! Which requests a stored response with `Vary` answers (RFC 9111, section 4.1).
 
 use super::{block, decide_after, hold};
-use crate::field::Names;
-use crate::field::lines::Fields;
+use crate::http::Names;
+use crate::http::lines::Fields;
 use crate::key::{Key, Selecting};
 
 /// Whether a response that varies as `vary` says, to a request with the first fields, answers one with the second.

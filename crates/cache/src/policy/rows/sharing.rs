@@ -1,11 +1,11 @@
 //! What a request keeps from everybody else: cookies, credentials and directives (RFC 9111, sections 3.5, 4.3.4 and 5.2.1).
 
 use super::{NOW, block, decide_with, hold, request_block, response_block};
-use crate::field::lines::{Fields, Untold};
-use crate::field::{Names, RequestControl};
+use crate::http::lines::{Fields, Untold};
+use crate::http::{Names, RequestControl};
 use crate::policy::Refused::{self, *};
+use crate::policy::rules::Terms;
 use crate::policy::{Exchange, Overrides, RequestOptions, RequestPolicy, may_update};
-use crate::rule::Terms;
 
 const COOKIE: &str = "cookie: a=1";
 const STORED: Result<(), Refused> = Ok(());

@@ -1,8 +1,8 @@
 //! How long a response is served stale (RFC 5861), and what forbids it (RFC 9111, section 4.2.4). In seconds.
 
 use super::{NOW, decide_after, decide_with, hold};
+use crate::policy::rules::Terms;
 use crate::policy::{Decision, Freshness, Overrides, State};
-use crate::rule::Terms;
 
 /// The windows for refreshes and for errors, and whether `max-stale` counts for nothing.
 fn windows(decision: &Decision) -> (u32, u32, bool) {

@@ -1,0 +1,242 @@
+import type { CacheModuleOptions, CachePutOptions } from "@layeron/modules"
+import { beside, bodyOf, found, freshCache, get, NO_STATS, refusals, url } from "../helpers/cache"
+import { expectTimes, httpDate, START, setClock, staleMatch, stopClock } from "../helpers/clock"
+
+beforeEach(stopClock)
+afterEach(() => jest.useRealTimers())
+
+interface Case {
+  readonly own?: Record<string, string>
+  readonly options?: Partial<CacheModuleOptions>
+  readonly call?: CachePutOptions
+}
+
+async function stored({ own = {}, options = {}, call = {} }: Case) {
+  const module = freshCache(options)
+  await module.put(get("/a"), new Response("a", { headers: own }), call)
+  return module
+}
+
+const OWN = {
+  "cdn-cache-control": "max-age=40",
+  "cache-control": "max-age=20, s-maxage=30",
+  expires: httpDate(10),
+}
+const RULES = [{ path: "/a", ttlSeconds: 6 }]
+
+describe("the lifetime is that of", () => {
+  test.each<[string, number, Case]>([
+    [
+      "the call before the rule",
+      5,
+      { own: OWN, options: { ttlSeconds: 7, rules: RULES }, call: { ttlSeconds: 5 } },
+    ],
+    ["the rule before the instance", 6, { own: OWN, options: { ttlSeconds: 7, rules: [{ ttlSeconds: 6 }] } }],
+    [
+      "the instance where the rule has none",
+      7,
+      { own: OWN, options: { ttlSeconds: 7, rules: [{ path: "/a" }] } },
+    ],
+    ["the instance before the response", 7, { own: OWN, options: { ttlSeconds: 7 } }],
+    ["CDN-Cache-Control before Cache-Control", 40, { own: OWN }],
+    ["s-maxage before max-age", 30, { own: { ...OWN, "cdn-cache-control": "public" } }],
+    ["max-age before Expires", 20, { own: { "cache-control": "max-age=20", expires: httpDate(10) } }],
+    ["Expires before the default", 10, { own: { expires: httpDate(10) } }],
+    ["Expires, counted from the response's Date", 25, { own: { expires: httpDate(5), date: httpDate(-20) } }],
+    ["the default of 60 seconds where nothing is said", 60, {}],
+    ["the default where Cache-Control has no lifetime", 60, { own: { "cache-control": "public" } }],
+    ["s-maxage where it is written in capitals and quoted", 9, { own: { "cache-control": 'S-MaxAge="9"' } }],
+    ["the first of two max-age", 3, { own: { "cache-control": "max-age=3, max-age=9" } }],
+    ["max-age less the Age that came along", 40, { own: { "cache-control": "max-age=60", age: "20" } }],
+    ["the instance, whatever Age came along", 7, { own: { age: "20" }, options: { ttlSeconds: 7 } }],
+  ])("%s", async (_, ttl, given) => {
+    const module = await stored(given)
+    await expectTimes(module, get("/a"), { ttl })
+  })
+
+  test("2^31 - 1 seconds at most, and to the second", async () => {
+    await expectTimes(await stored({ call: { ttlSeconds: 2_147_483_647 } }), get("/a"), {
+      ttl: 2_147_483_647,
+    })
+  })
+})
+
+describe("the stale window is that of", () => {
+  const own = { "cache-control": "max-age=10, stale-while-revalidate=4" }
+
+  test.each<[string, number, Case]>([
+    [
+      "the call before the rule",
+      1,
+      {
+        own,
+        options: { staleWhileRevalidateSeconds: 3, rules: [{ staleWhileRevalidateSeconds: 2 }] },
+        call: { staleWhileRevalidateSeconds: 1 },
+      },
+    ],
+    [
+      "the rule before the instance",
+      2,
+      { own, options: { staleWhileRevalidateSeconds: 3, rules: [{ staleWhileRevalidateSeconds: 2 }] } },
+    ],
+    [
+      "the instance where the rule has none",
+      3,
+      { own, options: { staleWhileRevalidateSeconds: 3, rules: [{}] } },
+    ],
+    ["the response where nothing is configured", 4, { own }],
+    ["the call's 0 before a longer one", 0, { own, call: { staleWhileRevalidateSeconds: 0 } }],
+    ["nobody, so none, where nothing is said", 0, { own: { "cache-control": "max-age=10" } }],
+    [
+      "nobody, so none, where the response must be revalidated",
+      0,
+      { own: { "cache-control": `${own["cache-control"]}, must-revalidate` } },
+    ],
+  ])("%s", async (_, window, given) => {
+    await expectTimes(await stored(given), get("/a"), { ttl: 10, window })
+  })
+
+  test("a lifetime of 0 has its window at once", async () => {
+    const module = await stored({ call: { ttlSeconds: 0, staleWhileRevalidateSeconds: 5 } })
+    await expectTimes(module, get("/a"), { ttl: 0, window: 5 })
+  })
+})
+
+test("every hit in the stale window is counted as a stale one beside the hits", async () => {
+  const module = await stored({ call: { ttlSeconds: 10, staleWhileRevalidateSeconds: 10 } })
+  await found(module, get("/a"))
+  expect((await module.inspect()).staleHits).toBe(0)
+  setClock(15)
+  await module.match(get("/a"))
+  const { staleHits } = await module.inspect()
+  const { hits } = await module.stats()
+  expect(await bodyOf(module, get("/a"))).toBe("a")
+  expect((await module.inspect()).staleHits).toBe(staleHits + 1)
+  expect((await module.stats()).hits).toBe(hits + 1)
+})
+
+test("a put in the stale window makes the entry fresh again", async () => {
+  const module = await stored({ call: { ttlSeconds: 10, staleWhileRevalidateSeconds: 10 } })
+  setClock(15)
+  expect(await (await staleMatch(module, get("/a")))?.text()).toBe("a")
+  await module.put(get("/a"), new Response("b"), { ttlSeconds: 10 })
+  setClock(24.999)
+  expect(await bodyOf(module, get("/a"))).toBe("b")
+  setClock(25)
+  expect(await module.match(get("/a"))).toBeUndefined()
+})
+
+describe("a lifetime of 0 without a window stores nothing and counts nothing", () => {
+  test.each<[string, Case]>([
+    ["from the call", { call: { ttlSeconds: 0 } }],
+    ["from the instance", { options: { ttlSeconds: 0 } }],
+    ["from max-age", { own: { "cache-control": "max-age=0" } }],
+    ["from a max-age that is no number", { own: { "cache-control": "max-age=soon" } }],
+    ["from an Expires that is no date", { own: { expires: "0" } }],
+    ["from an Expires in the past", { own: { expires: httpDate(-1) } }],
+    ["from an Age that is as high", { own: { "cache-control": "max-age=60", age: "60" } }],
+  ])("%s", async (_, given) => {
+    const module = await stored(given)
+    expect(await refusals(module)).toEqual({ expired: 1 })
+    expect(await module.stats()).toEqual(NO_STATS)
+    expect(await module.match(get("/a"))).toBeUndefined()
+  })
+})
+
+describe("the Cache-Control of the stored response is", () => {
+  test.each<[string, string | null, Case]>([
+    [
+      "made from lifetime and window of the instance",
+      "public, max-age=60, stale-while-revalidate=30",
+      { options: { ttlSeconds: 60, staleWhileRevalidateSeconds: 30 } },
+    ],
+    ["made without a window where there is none", "public, max-age=5", { call: { ttlSeconds: 5 } }],
+    [
+      "made from the call in place of the response's own",
+      "public, max-age=5",
+      { own: { "cache-control": "max-age=9, must-revalidate" }, call: { ttlSeconds: 5 } },
+    ],
+    ["made from the rule", "public, max-age=6", { options: { rules: RULES } }],
+    ["made from the default", "public, max-age=60", {}],
+    [
+      "the response's own where that decides",
+      "Max-Age=9 , X=1",
+      { own: { "cache-control": "Max-Age=9 , X=1" } },
+    ],
+    [
+      "the response's own where CDN-Cache-Control decides",
+      "max-age=2",
+      { own: { "cdn-cache-control": "max-age=9", "cache-control": "max-age=2" } },
+    ],
+    ["still not there where Expires decides", null, { own: { expires: httpDate(9) } }],
+  ])("%s", async (_, expected, given) => {
+    const response = await found(await stored(given), get("/a"))
+    expect(response.headers.get("cache-control")).toBe(expected)
+  })
+})
+
+describe("methods", () => {
+  const head = new Request(url("/a"), { method: "HEAD" })
+
+  test("GET and HEAD are separate entries", async () => {
+    const module = await stored({})
+    expect(await module.match(head)).toBeUndefined()
+    await module.put(head, new Response(null, { headers: { "x-of": "head" } }))
+    expect((await found(module, head)).headers.get("x-of")).toBe("head")
+    expect((await found(module, get("/a"))).headers.get("x-of")).toBeNull()
+    expect(await module.delete(head)).toBe(true)
+    expect(await bodyOf(module, get("/a"))).toBe("a")
+  })
+
+  test("a rule that lists another method lets it be put and matched, beside GET", async () => {
+    const module = freshCache({ rules: [{ path: "/search", methods: ["post"], ttlSeconds: 5 }] })
+    const search = new Request(url("/search"), { method: "POST", body: "q=1" })
+    await module.put(search, new Response("found"))
+    expect(await bodyOf(module, search)).toBe("found")
+    expect(await bodyOf(module, get("/search"))).toBeUndefined()
+    expect(search.bodyUsed).toBe(false)
+    setClock(5)
+    expect(await module.match(search)).toBeUndefined()
+  })
+
+  test("a rule for another path does not let it", async () => {
+    const module = freshCache({ rules: [{ path: "/search", methods: ["POST"] }] })
+    const other = new Request(url("/other"), { method: "POST" })
+    await expect(module.put(other, new Response("a"))).rejects.toThrow(TypeError)
+  })
+
+  test("match and delete of a method that no rule covers find nothing, not even what another declaration put", async () => {
+    const rules = [{ methods: ["POST"] }]
+    const module = freshCache({ rules })
+    const search = new Request(url("/search"), { method: "POST" })
+    await module.put(search, new Response("found"))
+    const without = beside(module)
+    expect(await without.match(search)).toBeUndefined()
+    expect(await without.delete(search)).toBe(false)
+    expect(await bodyOf(module, search)).toBe("found")
+  })
+
+  test("match of a method that was never put is a miss, and delete of it is a delete that found nothing", async () => {
+    const module = await stored({})
+    const request = new Request(url("/a"), { method: "DELETE" })
+    expect(await module.match(request)).toBeUndefined()
+    expect(await module.delete(request)).toBe(false)
+    expect(await module.stats()).toEqual({ ...NO_STATS, misses: 1, puts: 1, deletes: 1 })
+  })
+})
+
+test("the time is that of the call, not of the body's end", async () => {
+  const module = freshCache({ ttlSeconds: 10 })
+  let end = () => {}
+  const stream = new ReadableStream<Uint8Array>({
+    start(controller) {
+      end = () => controller.close()
+    },
+  })
+  const put = module.put(get("/slow"), new Response(stream))
+  setClock(8)
+  end()
+  await put
+  expect((await found(module, get("/slow"))).headers.get("age")).toBe("8")
+  expect(Date.now()).toBe(START + 8000)
+})

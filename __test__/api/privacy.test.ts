@@ -1,0 +1,162 @@
+import type { CacheRefusal } from "@layeron/modules"
+import { bodyOf, found, freshCache, NO_STATS, refusals, url } from "../helpers/cache"
+
+const A = url("/a")
+
+function withStatus(status: number): Response {
+  return Object.defineProperty(new Response(null), "status", { value: status })
+}
+
+function withHeaders(headers: Record<string, string>): Response {
+  return new Response("private matter", { headers })
+}
+
+const REFUSED: readonly (readonly [CacheRefusal, string, () => Response])[] = [
+  ...(["no-store", "no-cache", "private"] as const).flatMap((directive) =>
+    [directive, `max-age=60, ${directive.toUpperCase()}`, `${directive},public`].map(
+      (value) => [directive, value, () => withHeaders({ "cache-control": value })] as const,
+    ),
+  ),
+  ["private", 'private=""', () => withHeaders({ "cache-control": 'private=""' })],
+  ["no-cache", 'no-cache=""', () => withHeaders({ "cache-control": 'no-cache=""' })],
+  ["private", 'private="x-a", private', () => withHeaders({ "cache-control": 'private="x-a", private' })],
+  ["no-store", "CDN-Cache-Control: no-store", () => withHeaders({ "cdn-cache-control": "no-store" })],
+  ["private", "CDN-Cache-Control: private", () => withHeaders({ "cdn-cache-control": "private" })],
+  ["set-cookie", "Set-Cookie", () => withHeaders({ "set-cookie": "a=b" })],
+  [
+    "set-cookie",
+    "Set-Cookie beside private for another field",
+    () => withHeaders({ "set-cookie": "a=b", "cache-control": "private=x-a" }),
+  ],
+  [
+    "set-cookie",
+    "Set-Cookie that only no-cache names",
+    () => withHeaders({ "set-cookie": "a=b", "cache-control": "no-cache=Set-Cookie" }),
+  ],
+  [
+    "no-store",
+    "private=Set-Cookie, no-store",
+    () => withHeaders({ "cache-control": "private=Set-Cookie, no-store" }),
+  ],
+  ["status", "a 304", () => new Response(null, { status: 304 })],
+  ["status", "a 103", () => withStatus(103)],
+  ["status", "a network error", () => Response.error()],
+  ["event-stream", "text/event-stream", () => withHeaders({ "content-type": "text/event-stream" })],
+  [
+    "event-stream",
+    "text/event-stream with a parameter, in capitals",
+    () => withHeaders({ "content-type": "Text/Event-Stream ; charset=utf-8" }),
+  ],
+  ["vary", "a Vary with a space in a name", () => withHeaders({ vary: "accept language" })],
+  [
+    "vary",
+    "a Vary of more than 128 names",
+    () => withHeaders({ vary: Array.from({ length: 129 }, (_, n) => `x-${n}`).join(", ") }),
+  ],
+  ["vary", "a Vary of more than 4 KiB", () => withHeaders({ vary: "a".repeat(4097) })],
+  ["cache-tag", "a tag of 1,025 characters", () => withHeaders({ "cache-tag": `a,${"b".repeat(1025)}` })],
+]
+
+describe("whatever is configured, put resolves without storing, counts nothing but the reason", () => {
+  test.each(REFUSED)("%s for %s", async (reason, _, make) => {
+    const module = freshCache({
+      ttlSeconds: 60,
+      staleWhileRevalidateSeconds: 60,
+      rules: [{ ttlSeconds: 60 }],
+    })
+    expect(await module.put(A, make(), { ttlSeconds: 60 })).toBeUndefined()
+    expect(await module.stats()).toEqual(NO_STATS)
+    expect(await refusals(module)).toEqual({ [reason]: 1 })
+    expect((await module.inspect()).entries).toBe(0)
+    expect(await module.match(A)).toBeUndefined()
+  })
+
+  test("and the entry that was there is still served", async () => {
+    const module = freshCache()
+    await module.put(A, new Response("public matter"))
+    const oneOfEach = new Map(REFUSED.map(([reason, , make]) => [reason, make] as const).reverse())
+    for (const make of oneOfEach.values()) await module.put(A, make())
+    expect(await bodyOf(module, A)).toBe("public matter")
+    expect((await module.stats()).puts).toBe(1)
+  })
+
+  test("every reason is in inspect() before it has been given", async () => {
+    const ofWrappedHandlers = [
+      "authorization",
+      "cookie",
+      "no-freshness",
+      "partial-content",
+      "request-no-store",
+      "should-store",
+      "superseded",
+    ]
+    const reasons = [
+      ...new Set(REFUSED.map(([reason]) => reason)),
+      "expired",
+      "in-flight",
+      "too-large",
+      ...ofWrappedHandlers,
+    ]
+    const { refusedWrites } = await freshCache().inspect()
+    expect(Object.keys(refusedWrites).sort()).toEqual(reasons.sort())
+    expect(new Set(Object.values(refusedWrites))).toEqual(new Set([0]))
+  })
+
+  test("the body of a response that is not stored is taken and let go", async () => {
+    const module = freshCache()
+    const response = withHeaders({ "cache-control": "no-store" })
+    const put = module.put(A, response)
+    expect(response.bodyUsed).toBe(true)
+    expect(response.body?.locked).toBe(true)
+    await put
+  })
+})
+
+describe("what may be stored although it looks private:", () => {
+  test.each([
+    ["a quoted word", { "cache-control": 'x="no-store, private, no-cache"' }],
+    ["a directive that only begins so", { "cache-control": "private-ish, no-stored" }],
+    ["no-cache in Pragma", { pragma: "no-cache" }],
+    [
+      "an event stream in the parameter of another type",
+      { "content-type": "text/plain; a=text/event-stream" },
+    ],
+    ["an empty Cache-Tag", { "cache-tag": " , " }],
+  ])("%s", async (_, headers) => {
+    const module = freshCache()
+    await module.put(A, new Response("stored", { headers }))
+    expect(await bodyOf(module, A)).toBe("stored")
+  })
+
+  test.each([
+    ["private=Set-Cookie", "set-cookie"],
+    ['Private="SET-COOKIE"', "set-cookie"],
+    ['max-age=9, private="x-user, set-cookie"', "set-cookie"],
+    ['private="x-user"', "x-user"],
+    ['no-cache="x-user"', "x-user"],
+  ])("a response with %s is stored without %s", async (directives, name) => {
+    const module = freshCache()
+    const headers = { "cache-control": directives, [name]: "a=b", "x-kept": "1" }
+    await module.put(A, new Response("stored", { headers }))
+    const response = await found(module, A)
+    expect(response.headers.has(name)).toBe(false)
+    expect(response.headers.getSetCookie()).toEqual([])
+    expect(response.headers.get("x-kept")).toBe("1")
+    expect(await response.text()).toBe("stored")
+  })
+
+  test("several Set-Cookie lines are all taken out", async () => {
+    const module = freshCache()
+    const headers = new Headers({ "cache-control": "private=set-cookie" })
+    headers.append("set-cookie", "a=1")
+    headers.append("set-cookie", "b=2")
+    await module.put(A, new Response("stored", { headers }))
+    expect((await found(module, A)).headers.getSetCookie()).toEqual([])
+  })
+
+  test.each([200, 203, 301, 404, 410, 500, 503])("a %i", async (status) => {
+    const module = freshCache()
+    await module.put(A, new Response("stored", { status }))
+    expect((await found(module, A)).status).toBe(status)
+  })
+})

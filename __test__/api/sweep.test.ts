@@ -1,0 +1,51 @@
+import { setTimeout as pause } from "node:timers/promises"
+import type { CacheModule } from "@layeron/modules"
+import { freshCache, get, url } from "../helpers/cache"
+
+const ENTRIES = 5_000
+const NOW = Date.UTC(2024, 0, 1)
+
+let now = NOW
+beforeEach(() => {
+  now = NOW
+  jest.spyOn(Date, "now").mockImplementation(() => now)
+})
+afterEach(() => jest.restoreAllMocks())
+
+async function filled(ttlSeconds: number): Promise<CacheModule> {
+  const module = freshCache({ ttlSeconds })
+  for (let n = 0; n < ENTRIES; n++) await module.put(url(`/${n}`), new Response("a"))
+  return module
+}
+
+/**
+ * How many entries are held, seen by a clock by which none has expired: neither `match` nor anything else that a caller may ask
+ * removes entries then.
+ */
+async function held(module: CacheModule): Promise<number> {
+  const clock = now
+  now = NOW
+  let count = 0
+  for (let n = 0; n < ENTRIES; n++) if ((await module.match(get(`/${n}`))) !== undefined) count++
+  now = clock
+  return count
+}
+
+test("expired entries leave without being asked for, every one of them within seconds", async () => {
+  const module = await filled(1)
+  expect(await held(module)).toBe(ENTRIES)
+  now = NOW + 1_000
+  const deadline = performance.now() + 10_000
+  while ((await held(module)) > 0 && performance.now() < deadline) await pause(50)
+  expect(await held(module)).toBe(0)
+  expect(await module.inspect()).toMatchObject({ entries: 0, bytes: 0, expirations: ENTRIES })
+})
+
+test("entries that have not expired stay", async () => {
+  const [lasting, passing] = [await filled(2), await filled(1)]
+  now = NOW + 1_999
+  const deadline = performance.now() + 10_000
+  while ((await held(passing)) > 0 && performance.now() < deadline) await pause(50)
+  expect(await held(passing)).toBe(0)
+  expect(await held(lasting)).toBe(ENTRIES)
+})

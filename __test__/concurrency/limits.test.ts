@@ -1,0 +1,134 @@
+import type { CacheModule } from "@layeron/modules"
+import { beside, bodyOf, freshCache, get, url } from "../helpers/cache"
+import { setClock, stopDate } from "../helpers/clock"
+import { AT, expectHeldBack, flights, promised, REQUESTS } from "../helpers/flight"
+
+const TAGGED = { tags: ["t"] }
+/** More than the record of purges keeps. */
+const MANY = 20_000
+/** More than the builds by string that note is kept of. */
+const MANY_BUILDS = 100_000
+
+type Removes = (module: CacheModule, n: number) => Promise<unknown>
+
+describe("where the record of purges no longer reaches back to the miss", () => {
+  test.each(REQUESTS)("a build is held back though nothing of it was purged, with %s", async (_, request) => {
+    const module = freshCache()
+    const asked = request()
+    await module.match(asked)
+    for (let n = 0; n < MANY; n++) await module.purge({ tags: [`other-${n}`] })
+    await expectHeldBack(module, asked, TAGGED)
+  })
+
+  const LONG = url(`/p/${"1".repeat(5_000)}`)
+  const purgeOther: Removes = (module, n) => module.purge({ prefix: `/q/${n}` })
+
+  test.each<[string, Removes, Removes]>([
+    ["tag", (module) => module.purge(TAGGED), (module, n) => module.purge({ tags: [`other-${n}`] })],
+    ["request", (module) => module.purge({ request: LONG }), (module, n) => module.delete(url(`/q/${n}`))],
+    ["key, by delete", (module) => module.delete(LONG), (module, n) => module.delete(url(`/q/${n}`))],
+    ["prefix", (module) => module.purge({ prefix: url("/p/") }), purgeOther],
+    ["path's prefix", (module) => module.purge({ prefix: "/p/" }), purgeOther],
+    ["prefix of 5,000 characters", (module) => module.purge({ prefix: LONG.slice(0, -1) }), purgeOther],
+    ["prefix in everything", (module) => module.purge({ everything: true }), purgeOther],
+  ])("the purge of a build's %s is not forgotten", async (_, first, other) => {
+    const module = freshCache()
+    const request = new Request(LONG)
+    await module.match(request)
+    await first(module, 0)
+    for (let n = 0; n < MANY; n++) await other(module, n)
+    await expectHeldBack(module, request, TAGGED)
+  })
+
+  test("one tag purged again and again holds back no build without it", async () => {
+    const module = freshCache()
+    const request = get("/p/1")
+    await module.match(request)
+    for (let n = 0; n < MANY; n++) await module.purge({ tags: ["other"] })
+    await module.put(request, new Response("built"), TAGGED)
+    expect(await bodyOf(module, AT)).toBe("built")
+  })
+})
+
+describe("a build by string is held back by a purge", () => {
+  beforeEach(stopDate)
+  afterEach(() => jest.useRealTimers())
+
+  async function begun(): Promise<CacheModule> {
+    const module = freshCache({ ttlSeconds: 600 })
+    await module.match(AT)
+    return module
+  }
+
+  async function expectNothingStored(module: CacheModule): Promise<void> {
+    await module.put(AT, new Response("too late"), TAGGED)
+    expect(await flights(module)).toMatchObject({ puts: 0, fencedWrites: 1 })
+  }
+
+  test("however long it takes", async () => {
+    const module = await begun()
+    await module.purge(TAGGED)
+    setClock(3_600)
+    await expectNothingStored(module)
+  })
+
+  test.each([
+    ["at once", 0],
+    ["29 s later", 29],
+  ])("beside more builds than are kept note of, when it ends %s", async (_, seconds) => {
+    const module = await begun()
+    for (let n = 0; n < MANY_BUILDS; n++) await module.match(url(`/q/${n}`))
+    await module.purge(TAGGED)
+    setClock(seconds)
+    await expectNothingStored(module)
+  })
+
+  test("though a second build of its key began 29 s after it", async () => {
+    const module = await begun()
+    await module.purge(TAGGED)
+    setClock(29)
+    await module.match(AT)
+    await expectNothingStored(module)
+  })
+})
+
+test("a build that began before its instance was closed and declared anew is held back by a purge", async () => {
+  const closed = freshCache()
+  const request = get("/p/1")
+  for (let n = 0; n < 3; n++) await closed.purge({ tags: ["other"] })
+  await closed.match(request)
+  const module = beside(closed)
+  await Promise.all([closed.close(), module.close()])
+
+  const anew = beside(closed)
+  await anew.purge(TAGGED)
+  await anew.put(request, new Response("too late"), TAGGED)
+  expect(await flights(anew)).toMatchObject({ puts: 0, fencedWrites: 1 })
+})
+
+test("a put without a miss is held back by a purge between its call and the end of its body", async () => {
+  const module = freshCache()
+  const { promise, resolve } = promised()
+  const body = new ReadableStream({
+    async pull(controller) {
+      await promise
+      controller.enqueue(Buffer.from("too late"))
+      controller.close()
+    },
+  })
+  const put = module.put(AT, new Response(body), TAGGED)
+  await module.purge(TAGGED)
+  resolve()
+  await put
+  expect(await flights(module)).toMatchObject({ puts: 0, fencedWrites: 1 })
+})
+
+test("two builds that share a Request object are both held back by a purge", async () => {
+  const module = freshCache()
+  const request = get("/p/1")
+  await module.match(request)
+  await module.match(request)
+  await module.purge(TAGGED)
+  for (const body of ["a", "b"]) await module.put(request, new Response(body), TAGGED)
+  expect(await flights(module)).toMatchObject({ puts: 0, fencedWrites: 2 })
+})

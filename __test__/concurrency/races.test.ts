@@ -1,0 +1,277 @@
+import type { CacheModule, CacheModuleOptions } from "@layeron/modules"
+import { beside, bodyOf, freshCache, get, NO_STATS, url } from "../helpers/cache"
+import { stopDate } from "../helpers/clock"
+import {
+  AT,
+  carryOut,
+  expectHeldBack,
+  flights,
+  goneStale,
+  POLICY,
+  REMOVALS,
+  REQUESTS,
+  type Removal,
+} from "../helpers/flight"
+import { handFed, settled } from "../helpers/streams"
+
+const TAGGED = { tags: ["t"] }
+
+const RACES = REMOVALS.flatMap(([how, removal]) =>
+  REQUESTS.map(([form, request]) => ({ how, removal, form, request })),
+)
+
+describe("a build is not stored where, after the miss that led to it, there was", () => {
+  test.each(RACES)("$how, with $form", async ({ removal, request }) => {
+    const module = freshCache()
+    const asked = request()
+    expect(await module.match(asked)).toBeUndefined()
+    await carryOut(module, removal)
+    await expectHeldBack(module, asked, TAGGED)
+    expect(await module.stats()).toMatchObject({ puts: 1, misses: 2 })
+  })
+
+  test.each(RACES)(
+    "$how of a present entry, with $form that got its miss before that was put",
+    async (race) => {
+      const module = freshCache()
+      const asked = race.request()
+      expect(await module.match(asked)).toBeUndefined()
+      await built(beside(module), "first")
+      await carryOut(module, race.removal)
+      await expectHeldBack(module, asked, TAGGED)
+    },
+  )
+
+  test.each(RACES)("$how during an election, with $form", async ({ removal, request }) => {
+    stopDate()
+    const module = await goneStale(request())
+    const asked = request()
+    expect(await module.match(asked)).toBeUndefined()
+    await carryOut(module, removal)
+    await expectHeldBack(module, asked, TAGGED)
+    expect(await flights(module)).toMatchObject({ puts: 2, elections: 1 })
+    jest.useRealTimers()
+  })
+
+  test.each(REMOVALS)("%s while the body of its put was still coming", async (_, removal) => {
+    const module = freshCache()
+    const request = get("/p/1")
+    await module.match(request)
+    const { stream, give, end } = handFed()
+    const put = module.put(request, new Response(stream), TAGGED)
+    give("half")
+    await settled()
+    await carryOut(module, removal)
+    end()
+    await put
+    expect(await flights(module)).toMatchObject({ puts: 0, fencedWrites: 1 })
+    expect(await bodyOf(module, AT)).toBeUndefined()
+  })
+
+  test.each(REMOVALS)("%s by another declaration, over a match and a put by two more", async (_, removal) => {
+    const module = freshCache()
+    const request = get("/p/1")
+    await beside(module).match(request)
+    await carryOut(beside(module), removal)
+    await expectHeldBack(module, request, TAGGED)
+  })
+})
+
+describe("a purge of a tag that the response has only", () => {
+  const tags = ["named-late"]
+  const rules = [{ path: "/p/:id", tags }]
+
+  test.each<[string, Partial<CacheModuleOptions>, { tags: string[] } | undefined, ResponseInit]>([
+    ["by the call of put", {}, { tags }, {}],
+    ["by its Cache-Tag", {}, undefined, { headers: { "cache-tag": "other, named-late" } }],
+    ["by its rule", { rules }, undefined, {}],
+    ["by its instance", { tags }, undefined, {}],
+  ])("%s holds it back", async (_, declared, options, init) => {
+    const module = freshCache(declared)
+    const request = get("/p/1")
+    await module.match(request)
+    await module.purge({ tags })
+    await module.put(request, new Response("too late", init), options)
+    expect(await flights(module)).toMatchObject({ puts: 0, fencedWrites: 1 })
+    await module.match(request)
+    await module.put(request, new Response("in time", init), options)
+    expect(await bodyOf(module, request)).toBe("in time")
+  })
+})
+
+describe("of two builders of one key with a purge between their misses,", () => {
+  async function builders(form: () => Request | string) {
+    const module = freshCache()
+    const [old, young] = [form(), form()]
+    await module.match(old)
+    await module.purge({ tags: ["t"] })
+    await module.match(young)
+    const put = (builder: "old" | "young") =>
+      module.put(builder === "old" ? old : young, new Response(builder), TAGGED)
+    return { module, put }
+  }
+
+  test.each<["old" | "young", "old" | "young"]>([
+    ["old", "young"],
+    ["young", "old"],
+  ])("told apart by their Request, the older alone is held back when %s puts before %s", async (...order) => {
+    const { module, put } = await builders(() => get("/p/1"))
+    for (const builder of order) await put(builder)
+    expect(await bodyOf(module, AT)).toBe("young")
+    expect(await flights(module)).toMatchObject({ puts: 1, fencedWrites: 1 })
+  })
+
+  test("both are held back where they asked by string, and the build after them is stored", async () => {
+    const { module, put } = await builders(() => AT)
+    await put("young")
+    await put("old")
+    expect(await flights(module)).toMatchObject({ puts: 0, fencedWrites: 2 })
+    await expectStored(module)
+  })
+
+  async function expectStored(module: CacheModule): Promise<void> {
+    expect(await module.match(AT)).toBeUndefined()
+    await module.put(AT, new Response("in time"), TAGGED)
+    expect(await bodyOf(module, AT)).toBe("in time")
+  }
+})
+
+describe("a build is stored", () => {
+  const OTHERS: [string, Removal][] = [
+    ["another tag", { purge: { tags: ["t2", "T", "p"] } }],
+    ["no tags", { purge: { tags: [] } }],
+    ["another prefix", { purge: { prefix: url("/p/12") } }],
+    ["a prefix of another host", { purge: { prefix: "https://api.example.com.test/" } }],
+    ["another path's prefix", { purge: { prefix: "/1" } }],
+    ["another request", { purge: { request: url("/p/2") } }],
+    ["the request by HEAD", { purge: { request: new Request(AT, { method: "HEAD" }) } }],
+    ["another key, by delete", { delete: url("/p/1?q") }],
+  ]
+
+  test.each(
+    OTHERS.flatMap(([what, removal]) =>
+      REQUESTS.map(([form, request]) => ({ what, removal, form, request })),
+    ),
+  )("after a purge of $what, with $form", async ({ removal, request }) => {
+    const module = freshCache()
+    const asked = request()
+    await module.match(asked)
+    await carryOut(module, removal)
+    await module.put(asked, new Response("built"), TAGGED)
+    expect(await bodyOf(module, AT)).toBe("built")
+    expect(await flights(module)).toMatchObject({ puts: 1, fencedWrites: 0 })
+  })
+
+  test.each(REMOVALS)("after %s in another namespace", async (_, removal) => {
+    const module = freshCache()
+    const request = get("/p/1")
+    await module.match(request)
+    await carryOut(freshCache({ name: module.name, namespace: "other" }), removal)
+    await module.put(request, new Response("built"), TAGGED)
+    expect(await bodyOf(module, AT)).toBe("built")
+  })
+
+  test.each(RACES)("after $how that came before its miss, with $form", async ({ removal, request }) => {
+    const module = freshCache()
+    await carryOut(module, removal)
+    const asked = request()
+    await module.match(asked)
+    await module.put(asked, new Response("built"), TAGGED)
+    expect(await bodyOf(module, AT)).toBe("built")
+  })
+
+  test.each(RACES)("after $how without any miss before it, with $form", async ({ removal, request }) => {
+    const module = freshCache()
+    await carryOut(module, removal)
+    await module.put(request(), new Response("warm"), TAGGED)
+    expect(await bodyOf(module, AT)).toBe("warm")
+    expect(await flights(module)).toMatchObject({ puts: 1, fencedWrites: 0 })
+  })
+
+  test.each(REQUESTS)(
+    "beside other builds of its key that overwrite each other, with %s",
+    async (_, request) => {
+      const module = freshCache()
+      const asked = Array.from({ length: 3 }, request)
+      for (const one of asked) await module.match(one)
+      for (const [index, one] of asked.entries()) {
+        await module.put(one, new Response(`built ${index}`), TAGGED)
+        expect(await bodyOf(module, AT)).toBe(`built ${index}`)
+      }
+      expect(await module.stats()).toEqual({ ...NO_STATS, misses: 3, puts: 3, hits: 3 })
+      expect(await flights(module)).toMatchObject({ fencedWrites: 0 })
+    },
+  )
+})
+
+describe("a build is still held back by a purge where, before that,", () => {
+  const failing = () => new Response(new ReadableStream({ pull: (feed) => feed.error(new Error("broken")) }))
+
+  test.each<[string, () => Response]>([
+    ["was rejected for its status", () => new Response("part", { status: 206 })],
+    ["failed with its body", failing],
+  ])("a first put of it %s", async (_, bad) => {
+    const module = freshCache()
+    const request = get("/p/1")
+    await module.match(request)
+    await expect(module.put(request, bad(), TAGGED)).rejects.toThrow()
+    await module.purge(TAGGED)
+    await expectHeldBack(module, request, TAGGED)
+  })
+
+  test("its key was put without a miss, as long as the build is known by its Request", async () => {
+    const module = freshCache()
+    const asked = get("/p/1")
+    await module.match(asked)
+    await module.put(AT, new Response("warm"), TAGGED)
+    await module.purge(TAGGED)
+    await expectHeldBack(module, asked, TAGGED)
+  })
+})
+
+describe("a soft purge during a build", () => {
+  beforeEach(stopDate)
+  afterEach(() => jest.useRealTimers())
+
+  test.each(REMOVALS.filter(([, removal]) => "purge" in removal))(
+    "holds the build back and leaves the entry stale, its next caller elected and stored: %s",
+    async (_, removal) => {
+      const module = freshCache(POLICY)
+      const [early, next] = [get("/p/1"), get("/p/1")]
+      await module.match(early)
+      await built(module, "old")
+      await carryOut(module, softly(removal))
+      await module.put(early, new Response("too late"), TAGGED)
+
+      expect(await flights(module)).toMatchObject({ puts: 1, fencedWrites: 1 })
+      expect(await module.match(next)).toBeUndefined()
+      expect(await bodyOf(module, AT)).toBe("old")
+      await module.put(next, new Response("new"), TAGGED)
+      expect(await bodyOf(module, AT)).toBe("new")
+      expect(await flights(module)).toMatchObject({ puts: 2, fencedWrites: 1, elections: 1 })
+    },
+  )
+
+  test("that refreshes the entry holds it back, and the caller elected after the purge is stored", async () => {
+    const module = await goneStale()
+    const [early, next] = [get("/p/1"), get("/p/1")]
+    expect(await module.match(early)).toBeUndefined()
+    await module.purge({ ...TAGGED, soft: true })
+    expect(await module.match(next)).toBeUndefined()
+    await module.put(next, new Response("new"), TAGGED)
+    await module.put(early, new Response("too late"), TAGGED)
+    expect(await bodyOf(module, AT)).toBe("new")
+    expect(await flights(module)).toMatchObject({ puts: 2, fencedWrites: 1, elections: 2 })
+  })
+})
+
+/** Another build of the same key, from its miss to its put. */
+async function built(module: CacheModule, body: string): Promise<void> {
+  const request = get("/p/1")
+  await module.match(request)
+  await module.put(request, new Response(body), TAGGED)
+}
+
+function softly(removal: Removal): Removal {
+  return "purge" in removal ? { purge: { ...removal.purge, soft: true } } : removal
+}

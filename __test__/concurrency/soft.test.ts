@@ -1,0 +1,200 @@
+import type { CacheModule, CachePurgeSelector } from "@layeron/modules"
+import { bodyOf, failureOf, forbidden, freshCache, get, state, url } from "../helpers/cache"
+import { setClock, stopDate } from "../helpers/clock"
+import { AT, flights, POLICY, TTL, WINDOW } from "../helpers/flight"
+
+beforeEach(stopDate)
+afterEach(() => jest.useRealTimers())
+
+const PATHS = ["/p/1", "/p/2", "/q"]
+
+/** An entry a path; those of two are tagged `t`. */
+async function filled(paths: readonly string[] = PATHS): Promise<CacheModule> {
+  const module = freshCache(POLICY)
+  for (const path of paths)
+    await module.put(url(path), new Response("old"), { tags: path === "/q" ? [] : ["t"] })
+  return module
+}
+
+const SELECTIONS: [string, CachePurgeSelector, string[]][] = [
+  ["request", { request: AT }, ["/p/1"]],
+  ["tags", { tags: ["t"] }, ["/p/1", "/p/2"]],
+  ["prefix", { prefix: url("/p") }, ["/p/1", "/p/2"]],
+  ["path prefix", { prefix: "/q" }, ["/q"]],
+  ["everything", { everything: true }, PATHS],
+  ["several selectors, each entry counted once", { tags: ["t"], request: AT, prefix: "/q" }, PATHS],
+  ["no tags", { tags: [] }, []],
+]
+
+describe("a soft purge by", () => {
+  test.each(SELECTIONS)(
+    "%s counts and makes stale what it selects, and leaves the rest fresh",
+    async (_, selector, expected) => {
+      const module = await filled()
+      setClock(10)
+      expect(await module.purge({ ...selector, soft: true })).toEqual({ purged: expected.length })
+      expect(await module.inspect()).toMatchObject({ entries: PATHS.length })
+      expect(await module.stats()).toMatchObject({ purges: expected.length, deletes: 0 })
+
+      const elected = await missing(module)
+      expect(elected).toEqual(expected)
+      expect(await missing(module)).toEqual([])
+      expect(await flights(module)).toMatchObject({
+        elections: expected.length,
+        staleHits: expected.length,
+        misses: expected.length,
+      })
+    },
+  )
+
+  test.each(SELECTIONS)("%s, with soft: false, removes what it selects", async (_, selector, expected) => {
+    const module = await filled()
+    expect(await module.purge({ ...selector, soft: false })).toEqual({ purged: expected.length })
+    expect(await missing(module)).toEqual(expected)
+    expect(await missing(module)).toEqual(expected)
+    expect(await flights(module)).toMatchObject({ elections: 0, staleHits: 0 })
+  })
+
+  async function missing(module: CacheModule): Promise<string[]> {
+    const bodies = await Promise.all(PATHS.map((path) => bodyOf(module, url(path))))
+    return PATHS.filter((_, index) => bodies[index] === undefined)
+  }
+})
+
+async function softly(module: CacheModule): Promise<number> {
+  return (await module.purge({ request: AT, soft: true })).purged
+}
+
+/** Whether a caller who is not elected is served the entry that is stale until `seconds`, to the millisecond. */
+async function expectStaleUntil(module: CacheModule, seconds: number): Promise<void> {
+  setClock(seconds - 0.001)
+  await module.match(AT)
+  expect(await bodyOf(module, AT)).toBe("old")
+  setClock(seconds)
+  const { misses } = await module.stats()
+  expect(await module.match(AT)).toBeUndefined()
+  expect(await module.match(AT)).toBeUndefined()
+  expect(await module.stats()).toMatchObject({ misses: misses + 2 })
+  expect(await module.inspect()).toMatchObject({ entries: 0, expirations: 1 })
+}
+
+describe("an entry softly purged", () => {
+  test("while fresh says so from the purge on", async () => {
+    const module = await filled(["/p/1"])
+    setClock(10)
+    await softly(module)
+    expect(await module.match(AT)).toBeUndefined()
+    for (const [seconds, ttl] of [
+      [10, 0],
+      [10.001, -1],
+      [11, -1],
+      [11.001, -2],
+      [39, -29],
+    ] as const) {
+      setClock(seconds)
+      const response = await module.match(AT)
+      expect(await response?.text()).toBe("old")
+      expect(response?.headers.get("cache-status")).toBe(`${module.identity}; hit; ttl=${ttl}; detail=stale`)
+    }
+  })
+
+  test("while fresh is served for the whole stale window from the purge on", async () => {
+    const module = await filled(["/p/1"])
+    setClock(10.123)
+    expect(await softly(module)).toBe(1)
+    await expectStaleUntil(module, 10.123 + WINDOW)
+  })
+
+  test("in the moment of its put is served for the whole stale window from there", async () => {
+    const module = await filled(["/p/1"])
+    expect(await softly(module)).toBe(1)
+    await expectStaleUntil(module, WINDOW)
+  })
+
+  test.each([TTL, TTL + 100, TTL + WINDOW - 1])(
+    "while stale, %d s after its put, ends when it would have",
+    async (at) => {
+      const module = await filled(["/p/1"])
+      setClock(at)
+      expect(await softly(module)).toBe(1)
+      await expectStaleUntil(module, TTL + WINDOW)
+    },
+  )
+
+  test("twice ends when it would have after the first time, and counts both times", async () => {
+    const module = await filled(["/p/1"])
+    setClock(10)
+    expect(await softly(module)).toBe(1)
+    setClock(50)
+    expect(await softly(module)).toBe(1)
+    expect(await module.stats()).toMatchObject({ purges: 2 })
+    await expectStaleUntil(module, 10 + WINDOW)
+  })
+
+  test("after its stale window is not there to be counted", async () => {
+    const module = await filled(["/p/1"])
+    setClock(TTL + WINDOW)
+    expect(await softly(module)).toBe(0)
+    expect(await module.stats()).toMatchObject({ purges: 0 })
+  })
+
+  test("without a stale window is removed, and counted", async () => {
+    const module = freshCache({ ttlSeconds: TTL })
+    await module.put(AT, new Response("old"))
+    expect(await softly(module)).toBe(1)
+    expect(await module.inspect()).toMatchObject({ entries: 0, bytes: 0 })
+    expect(await module.match(AT)).toBeUndefined()
+    expect(await module.match(AT)).toBeUndefined()
+    expect(await flights(module)).toMatchObject({ misses: 2, elections: 0, staleHits: 0 })
+  })
+
+  test("and refreshed is fresh for its whole lifetime", async () => {
+    const module = await filled(["/p/1"])
+    setClock(10)
+    await softly(module)
+    await module.match(AT)
+    await module.put(AT, new Response("new"))
+    setClock(10 + TTL - 0.001)
+    expect((await module.match(AT))?.headers.get("cache-status")).toBe(`${module.identity}; hit; ttl=0`)
+    expect(await flights(module)).toMatchObject({ elections: 1, staleHits: 0 })
+  })
+
+  test("and then removed by a hard purge is a miss for everyone", async () => {
+    const module = await filled(["/p/1"])
+    await softly(module)
+    expect(await module.purge({ request: AT })).toEqual({ purged: 1 })
+    expect(await module.match(AT)).toBeUndefined()
+    expect(await module.match(AT)).toBeUndefined()
+    expect(await flights(module)).toMatchObject({ elections: 0 })
+  })
+
+  test("has all its variants elected for one by one", async () => {
+    const module = freshCache(POLICY)
+    const requests = ["1", "2"].map((a) => get("/p/1", { "x-a": a }))
+    for (const request of requests)
+      await module.put(request, new Response("old", { headers: { vary: "x-a" } }))
+    expect(await softly(module)).toBe(2)
+    for (const request of requests) {
+      expect(await module.match(request)).toBeUndefined()
+      expect(await bodyOf(module, request)).toBe("old")
+    }
+  })
+})
+
+test.each<[string, object]>([
+  ["soft alone", { soft: true }],
+  ["soft: false alone", { soft: false }],
+  ["soft beside everything: false", { soft: true, everything: false }],
+  ["a soft that is a string", { soft: "yes", everything: true }],
+  ["a soft that is null", { soft: null, everything: true }],
+])("a purge with %s is refused and changes nothing", async (_, selector) => {
+  const module = await filled(["/p/1"])
+  const before = await state(module)
+  const error = await failureOf(() => module.purge(forbidden(selector)))
+  expect(error).toBeInstanceOf(TypeError)
+  expect(error).toMatchObject({
+    code: "LAYERON_INVALID_OPTION",
+    message: expect.stringMatching(/^purge\(\) selector/),
+  })
+  expect(await state(module)).toEqual(before)
+})

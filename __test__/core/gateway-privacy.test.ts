@@ -1,0 +1,360 @@
+import { backend, type RouteOptions } from "@layeron/core"
+import { bodyOf, found, get, NO_STATS } from "../helpers/cache"
+import { setClock, stopDate } from "../helpers/clock"
+import { promised } from "../helpers/flight"
+import { A, AT, access, B, cameBy, PATH, send, shop, warnings } from "../helpers/gateway"
+import { settled } from "../helpers/streams"
+
+afterEach(() => {
+  jest.restoreAllMocks()
+  jest.useRealTimers()
+})
+
+const CORS = { origins: [A, B] }
+
+/** Everything that a response says to one client, and one field that it says to all. */
+const PERSONAL = {
+  "access-control-allow-origin": A,
+  "access-control-allow-credentials": "true",
+  "access-control-expose-headers": "x-own",
+  "timing-allow-origin": A,
+  "authentication-info": 'nextnonce="1"',
+  "proxy-authentication-info": 'nextnonce="2"',
+  authorization: "Bearer 1",
+  "x-layeron-request-id": "7",
+  vary: "accept",
+  "x-own": "1",
+}
+
+/** The fields of a response that are the handler's. */
+function own(response: Response): Record<string, string> {
+  const names = Object.keys(PERSONAL)
+  return Object.fromEntries([...response.headers].filter(([name]) => names.includes(name)))
+}
+
+describe("what a response says to one client", () => {
+  test("is neither stored nor sent to the next, nor to the one who made it be", async () => {
+    const { app, module } = shop({ cors: { origins: [B] } })
+    app.get(PATH, () => new Response("body", { headers: PERSONAL }))
+    const shared = { vary: "accept, Origin", "x-own": "1" }
+    const first = await send(app, AT, { origin: A })
+    expect([cameBy(first), own(first)]).toEqual(["fwd=uri-miss; fwd-status=200; stored", shared])
+    expect(await first.text()).toBe("body")
+    const second = await send(app, AT, { origin: B })
+    expect([cameBy(second), own(second)]).toEqual(["hit", { ...shared, "access-control-allow-origin": B }])
+    expect(own(await found(module, get(AT)))).toEqual({ vary: "accept", "x-own": "1" })
+  })
+
+  test("is not what a refresh in the background brings", async () => {
+    stopDate()
+    const rules = [{ path: PATH, ttlSeconds: 10, staleWhileRevalidateSeconds: 100 }]
+    const { app, module } = shop({ cors: CORS }, { rules })
+    let runs = 0
+    app.get(PATH, () => new Response(`run ${++runs}`, { headers: PERSONAL }))
+    await (await send(app)).text()
+    setClock(11)
+    await (await send(app, AT, { origin: A })).text()
+    await settled()
+    const refreshed = await found(module, get(AT))
+    expect([await refreshed.text(), own(refreshed)]).toEqual(["run 2", { vary: "accept", "x-own": "1" }])
+  })
+
+  test("does not get into what is stored by way of a 304", async () => {
+    stopDate()
+    const { app, module } = shop({ cors: CORS }, { rules: [{ path: PATH, ttlSeconds: 10 }] })
+    app.get(PATH, ({ headers }) => {
+      const etag = '"1"'
+      if (headers.has("if-none-match")) {
+        return new Response(null, { status: 304, headers: { ...PERSONAL, etag, "x-own": "2" } })
+      }
+      return new Response("body", { headers: { etag, vary: "accept", "x-own": "1" } })
+    })
+    await (await send(app)).text()
+    setClock(11)
+    const validated = await send(app, AT, { origin: B })
+    expect([cameBy(validated), await validated.text()]).toEqual(["fwd=stale; fwd-status=304", "body"])
+    expect(own(await found(module, get(AT)))).toEqual({ vary: "accept", "x-own": "2" })
+  })
+
+  test("includes the request's id under the name that is configured, and no other", async () => {
+    const { app, module } = shop({ responseRequestIdHeader: "X-Trace" })
+    app.get(PATH, () => new Response("", { headers: { "x-trace": "1", "x-layeron-request-id": "2" } }))
+    await (await send(app)).text()
+    const { headers } = await found(module, get(AT))
+    expect([headers.get("x-trace"), headers.get("x-layeron-request-id")]).toEqual([null, "2"])
+  })
+
+  test("is taken out of what is stored and not out of the handler's response", async () => {
+    const { app } = shop()
+    const answered = new Response(null, { status: 204, headers: { authorization: "a" } })
+    app.get(PATH, () => answered)
+    expect((await send(app)).headers.has("authorization")).toBe(false)
+    expect(answered.headers.get("authorization")).toBe("a")
+  })
+
+  test.each(["POST", "PUT"])("is left to the one client of a %s, which is not stored", async (method) => {
+    const { app, module } = shop({}, { rules: [{ path: PATH, methods: ["GET", "POST"], ttlSeconds: 60 }] })
+    const respond = () => new Response("body", { headers: PERSONAL })
+    app.post(PATH, respond).put(PATH, respond)
+    const response = await send(app, AT, { method })
+    expect(Object.fromEntries(response.headers)).toEqual({
+      ...PERSONAL,
+      "cache-status": expect.any(String),
+      "content-type": "text/plain;charset=UTF-8",
+    })
+    expect(await response.text()).toBe("body")
+    expect((await module.inspect()).entries).toBe(0)
+  })
+
+  test.each(["GET", "POST"])("is left to a %s that no rule covers", async (method) => {
+    const { app } = shop()
+    const answered = new Response(null, { headers: PERSONAL })
+    app.get("/other", () => answered).post("/other", () => answered)
+    expect(await send(app, "/other", { method })).toBe(answered)
+    expect(own(answered)).toEqual(PERSONAL)
+  })
+})
+
+describe("a request for credentials", () => {
+  test.each<[string, number, Record<string, string>]>([
+    ["a 401", 401, {}],
+    ["a response with WWW-Authenticate", 200, { "www-authenticate": "Basic" }],
+  ])(
+    "%s is sent untouched and not stored, whatever it says of its lifetime",
+    async (_name, status, extra) => {
+      const { app, module } = shop({ cors: CORS })
+      const orders = { "cache-control": "public, max-age=60", "cdn-cache-control": "max-age=600" }
+      app.get(
+        PATH,
+        () => new Response("who?", { status, headers: { ...orders, ...extra, authorization: "a" } }),
+      )
+      for (let time = 0; time < 2; time++) {
+        const response = await send(app)
+        expect([cameBy(response), response.status]).toEqual([
+          `fwd=uri-miss; fwd-status=${status}; detail=no-store`,
+          status,
+        ])
+        expect(Object.fromEntries(response.headers)).toEqual({
+          ...orders,
+          ...extra,
+          authorization: "a",
+          "cache-status": expect.any(String),
+          "content-type": "text/plain;charset=UTF-8",
+          vary: "Origin",
+        })
+        expect(await response.text()).toBe("who?")
+      }
+      expect((await module.inspect()).entries).toBe(0)
+    },
+  )
+
+  test("one without orders to caches has none when it is sent", async () => {
+    const { app } = shop()
+    app.get(PATH, () => new Response("who?", { status: 401 }))
+    expect((await send(app)).headers.has("cache-control")).toBe(false)
+  })
+})
+
+describe("CORS fields of a handler, where there is no gateway.cors", () => {
+  /** Answers the request's origin with its own name, as handlers do. */
+  const answerOrigin = ({ headers }: Request) =>
+    new Response(headers.get("origin"), {
+      headers: {
+        "access-control-allow-origin": headers.get("origin") ?? "none",
+        "cache-control": "max-age=5",
+      },
+    })
+
+  test("keep the response from being stored, and reach their client", async () => {
+    warnings()
+    const { app, module } = shop()
+    app.get(PATH, answerOrigin)
+    for (const origin of [A, B]) {
+      const response = await send(app, AT, { origin })
+      expect(cameBy(response)).toBe("fwd=uri-miss; fwd-status=200; detail=no-store")
+      expect(access(response)).toEqual({ "access-control-allow-origin": origin })
+      expect(response.headers.get("cache-control")).toBe("max-age=5")
+      expect(await response.text()).toBe(origin)
+    }
+    expect(await module.stats()).toEqual({ ...NO_STATS, misses: 2 })
+  })
+
+  test("reach each of several clients at a time as its own", async () => {
+    warnings()
+    const { app } = shop()
+    const { promise, resolve } = promised()
+    app.get(PATH, async (request) => {
+      await promise
+      return answerOrigin(request)
+    })
+    const sent = [A, B, A].map((origin) => send(app, AT, { origin }))
+    await settled()
+    resolve()
+    const responses = await Promise.all(sent)
+    expect(responses.map((response) => access(response)["access-control-allow-origin"])).toEqual([A, B, A])
+    expect(await Promise.all(responses.map((response) => response.text()))).toEqual([A, B, A])
+  })
+
+  test("are warned of once, by the route and the option", async () => {
+    const given = warnings()
+    const { app } = shop()
+    app.get(PATH, answerOrigin).get("/items/2/plain", answerOrigin)
+    for (const path of [AT, "/items/2", "/items/2/plain"]) await send(app, path, { origin: A })
+    expect(given).toEqual([
+      "GET /items/:id is not cached, because it sets access-control-* itself; declare who may read it as backend().gateway.cors",
+    ])
+  })
+
+  test("of a refresh in the background leave the stale response as it is sent", async () => {
+    warnings()
+    stopDate()
+    const rules = [{ path: PATH, ttlSeconds: 10, staleWhileRevalidateSeconds: 100 }]
+    const { app, module } = shop({}, { rules })
+    let runs = 0
+    app.get(PATH, (request) => (++runs === 1 ? new Response("good") : answerOrigin(request)))
+    await (await send(app)).text()
+    setClock(11)
+    const stale = await send(app, AT, { origin: A })
+    expect([cameBy(stale), access(stale)]).toEqual(["hit; detail=stale", {}])
+    expect(stale.headers.get("cache-control")).toBe("public, max-age=10, stale-while-revalidate=100")
+    expect(await stale.text()).toBe("good")
+    await settled()
+    expect(runs).toBe(2)
+    expect(await bodyOf(module, get(AT))).not.toBe(A)
+  })
+})
+
+describe("a request with cookies", () => {
+  const greet = ({ headers }: Request) => new Response(headers.get("cookie") ?? "nobody")
+  const [one, two] = [{ cookie: "session=1" }, { cookie: "session=2" }]
+
+  test("is answered by the handler each time, and its answer is not stored", async () => {
+    const given = warnings()
+    const { app, module } = shop()
+    app.get(PATH, greet)
+    for (const cookies of [one, two]) {
+      const response = await send(app, AT, cookies)
+      expect([cameBy(response), await response.text()]).toEqual([
+        "fwd=uri-miss; fwd-status=200; detail=cookie",
+        cookies.cookie,
+      ])
+    }
+    expect((await module.inspect()).refusedWrites.cookie).toBe(2)
+    expect(given).toHaveLength(1)
+    await (await send(app)).text()
+    const hit = await send(app, AT, one)
+    expect([cameBy(hit), await hit.text()]).toEqual(["hit", "nobody"])
+  })
+
+  test("is answered for everybody under a rule that ignores cookies", async () => {
+    const { app } = shop({}, { rules: [{ path: PATH, ttlSeconds: 60, cookies: "ignore" }] })
+    app.get(PATH, greet)
+    expect(await (await send(app, AT, one)).text()).toBe("nobody")
+    expect(cameBy(await send(app, AT, two))).toBe("hit")
+  })
+
+  test("has its cookies in a write that such a rule covers", async () => {
+    const { app } = shop({}, { rules: [{ path: PATH, ttlSeconds: 60, cookies: "ignore" }] })
+    app.get(PATH, greet).put(PATH, greet)
+    expect(await (await send(app, AT, { method: "PUT", ...one })).text()).toBe("session=1")
+  })
+})
+
+describe("routes that are not for all", () => {
+  const refused: [string, RouteOptions, string | undefined][] = [
+    ["auth of its own", { auth: "user" }, undefined],
+    ["auth of an unknown kind", { auth: ["public"] }, undefined],
+    ["auth by default", {}, "service"],
+    ["a use", { use: [() => {}] }, undefined],
+    ["a use of another form", { auth: "public", use: "limit" }, undefined],
+  ]
+
+  test.each(refused)(
+    "a route with %s is run for each request, past the cache",
+    async (_name, options, auth) => {
+      const given = warnings()
+      const { app, module } = shop({ defaultAuth: auth as never })
+      let runs = 0
+      app.get(PATH, options, () => new Response(`run ${++runs}`, { headers: { authorization: "a" } }))
+      for (const run of ["run 1", "run 2"]) {
+        const response = await send(app)
+        expect([cameBy(response), response.headers.get("authorization")]).toEqual([undefined, "a"])
+        expect(await response.text()).toBe(run)
+      }
+      expect(await module.stats()).toEqual(NO_STATS)
+      expect(given).toEqual([
+        expect.stringMatching(
+          /^GET \/items\/:id is not cached, because of its (auth|use), which a stored response would get around$/,
+        ),
+      ])
+    },
+  )
+
+  test("HEAD of such a route is not answered from what its handler has stored", async () => {
+    warnings()
+    const { app, module } = shop()
+    app.get(PATH, { auth: "user" }, () => new Response("no", { status: 403 }))
+    await module.put(get(AT), new Response("stored", { headers: { "x-secret": "1" } }))
+    const head = await send(app, AT, { method: "HEAD" })
+    expect([head.status, head.headers.get("x-secret")]).toEqual([403, null])
+  })
+
+  test("nor is a write to it, though a rule lists its method", async () => {
+    const { app, module } = shop({}, { rules: [{ path: PATH, methods: ["POST"], ttlSeconds: 60 }] })
+    app.post(PATH, { auth: "user" }, () => new Response("no", { status: 403 }))
+    const request = new Request(get(AT), { method: "POST" })
+    await module.put(request, new Response("stored"))
+    expect((await app.fetch(request)).status).toBe(403)
+  })
+
+  test.each<[string, RouteOptions, string]>([
+    ["public by its own word", { auth: "public" }, "user"],
+    ["without middleware in its list", { use: [] }, "public"],
+  ])("a route %s is cached", async (_name, options, auth) => {
+    const given = warnings()
+    const { app } = shop({ defaultAuth: auth as never })
+    app.get(PATH, options, () => "a")
+    await (await send(app)).text()
+    expect(cameBy(await send(app))).toBe("hit")
+    expect(given).toEqual([])
+  })
+
+  test("no one is warned of a route that no rule covers", async () => {
+    const given = warnings()
+    const { app } = shop()
+    app.get("/other", { auth: "user" }, () => "a")
+    await send(app, "/other")
+    expect(given).toEqual([])
+  })
+})
+
+test("without gateway.cache, a used cache and the other options change no answer", async () => {
+  const gateway = { cors: CORS, defaultAuth: "user", responseRequestIdHeader: "x-own" } as const
+  const { module } = shop()
+  const wrap = jest.spyOn(module, "wrap")
+  const covers = jest.spyOn(module, "covers")
+  const answered = new Response("body", { headers: PERSONAL })
+  const [plain, configured] = [backend(), backend({ gateway }).use(module)].map((app) =>
+    app.get(PATH, () => answered).routeOptions("/own", () => "own"),
+  ) as [ReturnType<typeof backend>, ReturnType<typeof backend>]
+  expect(await send(configured, AT, { origin: A })).toBe(answered)
+  const asked: [string, Record<string, string>][] = [
+    [AT, { method: "HEAD" }],
+    [AT, { method: "PUT" }],
+    [AT, { method: "OPTIONS", "access-control-request-method": "GET" }],
+    ["/own", { method: "OPTIONS" }],
+    ["/none", {}],
+  ]
+  for (const [path, headers] of asked) {
+    const [expected, response] = await Promise.all(
+      [plain, configured].map((app) => send(app, path, { origin: A, ...headers })),
+    )
+    expect([response?.status, [...response!.headers], await response?.text()]).toEqual([
+      expected?.status,
+      [...expected!.headers],
+      await expected?.text(),
+    ])
+  }
+  expect(wrap).not.toHaveBeenCalled()
+  expect(covers).not.toHaveBeenCalled()
+})

@@ -1,0 +1,221 @@
+import { stopDate } from "../helpers/clock"
+import {
+  AT,
+  asked,
+  behind,
+  type CacheStage,
+  conditions,
+  crowd,
+  dated,
+  heard,
+  lasting,
+  responses,
+  told,
+  tolds,
+  unchanged,
+  waiting,
+  withCache,
+  withStored,
+} from "../helpers/proxy-cache"
+import { type Answer, gate } from "../helpers/scripted-origin"
+import { tally } from "../helpers/wrap"
+
+beforeEach(stopDate)
+afterEach(() => jest.useRealTimers())
+
+const CLIENTS = 100
+const STORED = "fwd=uri-miss; fwd-status=200; stored; ttl=60"
+const COLLAPSED = "fwd=uri-miss; fwd-status=200; stored; collapsed; ttl=60"
+const reset: Answer = ({ reset }) => reset()
+
+describe("100 clients at a time, of what is not stored,", () => {
+  test("make one request to the origin, and each gets the whole", async () => {
+    await withCache(async (stage) => {
+      const isReady = gate()
+      stage.origin.script(AT, behind(isReady, lasting("max-age=60", { body: "text" })))
+      const clients = await waiting(stage, CLIENTS)
+      isReady.open()
+      const others = CLIENTS - 1
+      expect(await tolds(clients)).toEqual({
+        [`200 text (${STORED})`]: 1,
+        [`200 text (${COLLAPSED})`]: others,
+      })
+      expect(told(await stage.proxy.get(AT))).toBe("200 text (hit; ttl=60)")
+      expect([asked(stage.origin), await stage.module.stats()]).toMatchObject([
+        1,
+        { misses: CLIENTS, puts: 1 },
+      ])
+    })
+  })
+
+  test("of as many targets make as many requests, of which none waits for another", async () => {
+    await withCache(async ({ proxy, origin }) => {
+      const isReady = gate()
+      const targets = Array.from({ length: CLIENTS }, (_, n) => `/a?${n}`)
+      for (const target of targets) origin.script(target, behind(isReady, dated({ body: target })))
+      const clients = await crowd(proxy, CLIENTS, (n) => ({ target: targets[n] as string }))
+      for (const target of targets) await origin.arrival(target)
+      isReady.open()
+      expect((await responses(clients)).map(({ text }) => text)).toEqual(targets)
+    })
+  })
+
+  test("in two languages make two requests, where it turns out to vary by them", async () => {
+    await withCache(async (stage) => {
+      const gates = [gate(), gate()]
+      const answer: Answer = (turn) => {
+        const language = turn.request.get("accept-language") as string
+        const fields = { Vary: "Accept-Language" }
+        return behind(
+          gates[asked(stage.origin) - 1]!,
+          lasting("max-age=60", { fields, body: language }),
+        )(turn)
+      }
+      stage.origin.script(AT, [answer, answer])
+      const language = (n: number) => (n % 2 === 0 ? "de" : "en")
+      const fields = (n: number) => ({ "Accept-Language": language(n) })
+      const clients = await waiting(stage, CLIENTS, (n) => ({ target: AT, fields: fields(n) }))
+      gates[0]?.open()
+      await stage.origin.arrival(AT, 2)
+      gates[1]?.open()
+      const got = await responses(clients)
+      expect(got.map(({ text }) => text)).toEqual(got.map((_, n) => language(n)))
+      expect(asked(stage.origin)).toBe(2)
+    })
+  })
+})
+
+describe("100 clients at a time, of what is stale,", () => {
+  const first = lasting("max-age=60", { fields: { ETag: '"v1"' }, body: "old" })
+
+  test.each<[string, Answer, string, string]>([
+    ["confirmed", unchanged(), "200 old (fwd=stale; fwd-status=304; ttl=60)", "200 old (hit; ttl=60)"],
+    [
+      "replaced",
+      lasting("max-age=60", { body: "new" }),
+      "200 new (fwd=stale; fwd-status=200; stored; ttl=60)",
+      "200 new (fwd=stale; fwd-status=200; stored; collapsed; ttl=60)",
+    ],
+  ])("make one request to the origin by which it is %s", async (_name, answer, led, waited) => {
+    const isReady = gate()
+    await withStored(first, 60, [behind(isReady, answer)], async (stage) => {
+      const clients = await waiting(stage, CLIENTS, undefined, "stale")
+      isReady.open()
+      expect(await tolds(clients)).toEqual({ [led]: 1, [waited]: CLIENTS - 1 })
+      expect(conditions(stage.origin)).toEqual([{}, { "if-none-match": '"v1"' }])
+    })
+  })
+})
+
+describe("while the origin holds the rest of a body,", () => {
+  const HEAD = "HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 6\r\n\r\n"
+
+  /** An origin that sends the head and half of the body, and what else once the gate is open. */
+  function halved(rest: Answer): { answer: Answer; open: () => void } {
+    const isHeld = gate()
+    const answer: Answer = async (turn) => {
+      await turn.write(`${HEAD}one`)
+      await behind(isHeld, rest)(turn)
+    }
+    return { answer, open: isHeld.open }
+  }
+
+  /** Who has asked at the same time, or after them, with the head and the first bytes in hand. */
+  async function begun(stage: CacheStage, answer: Answer) {
+    stage.origin.script(AT, answer)
+    const clients = await crowd(stage.proxy, 5)
+    const heads = []
+    for (const client of clients) heads.push(await client.head())
+    const late = await stage.proxy.connect()
+    heads.push(await late.send({ target: AT }).head())
+    clients.push(late)
+    for (const client of clients) expect(await client.bytes(3)).toBe("one")
+    expect([heads.map(({ status }) => status), asked(stage.origin)]).toEqual([Array(6).fill(200), 1])
+    return clients
+  }
+
+  test("all have its head and the first of it, whether they waited or came later", async () => {
+    await withCache(async (stage) => {
+      const { answer, open } = halved("two")
+      const clients = await begun(stage, answer)
+      open()
+      for (const client of clients) expect(await client.bytes(3)).toBe("two")
+      expect(told(await stage.proxy.get(AT))).toBe("200 onetwo (hit; ttl=60)")
+      expect(asked(stage.origin)).toBe(1)
+    })
+  })
+
+  test.each([1, 5, 6])("%d of 6 clients that leave spoil nothing", async (count) => {
+    await withCache(async (stage) => {
+      const { answer, open } = halved("two")
+      const clients = await begun(stage, answer)
+      const put = heard(stage.module, "put")
+      for (const client of clients.slice(0, count)) {
+        client.close()
+        await client.closed
+      }
+      open()
+      for (const client of clients.slice(count)) expect(await client.bytes(3)).toBe("two")
+      expect(await put).toEqual(["stored"])
+      expect(told(await stage.proxy.get(AT))).toBe("200 onetwo (hit; ttl=60)")
+      expect(asked(stage.origin)).toBe(1)
+    })
+  })
+
+  test("and then breaks off, all are broken off, and the next client has the origin asked", async () => {
+    await withCache(async (stage) => {
+      const { answer, open } = halved(reset)
+      const clients = await begun(stage, answer)
+      open()
+      for (const client of clients) expect(await client.remainder()).toBe("")
+      stage.origin.script(AT, lasting("max-age=60", { body: "whole" }))
+      expect(told(await stage.proxy.get(AT))).toBe(`200 whole (${STORED})`)
+      expect(asked(stage.origin)).toBe(2)
+    })
+  })
+
+  test("who wants nothing that was there before has the origin asked", async () => {
+    await withCache(async (stage) => {
+      const { answer, open } = halved("two")
+      const clients = await begun(stage, answer)
+      stage.origin.script(AT, lasting("no-store", { body: "new" }))
+      expect((await stage.proxy.get(AT, { "Cache-Control": "no-cache" })).text).toBe("new")
+      open()
+      for (const client of clients) expect(await client.bytes(3)).toBe("two")
+      expect(asked(stage.origin)).toBe(2)
+    })
+  })
+})
+
+test("of the clients the first and some that wait leave before there is an answer, and the others get it", async () => {
+  await withCache(async (stage) => {
+    const isReady = gate()
+    stage.origin.script(AT, behind(isReady, lasting("max-age=60", { body: "text" })))
+    const first = (await stage.proxy.connect()).send({ target: AT })
+    await stage.origin.arrival(AT)
+    const seen = heard(stage.module, "match", 9)
+    const others = await crowd(stage.proxy, 9)
+    expect(tally(await seen)).toEqual({ "miss collapsed": 9 })
+    for (const client of [first, ...others.splice(0, 3)]) {
+      client.close()
+      await client.closed
+    }
+    isReady.open()
+    expect(await tolds(others)).toEqual({ [`200 text (${COLLAPSED})`]: 6 })
+    expect([asked(stage.origin), stage.proxy.reports]).toEqual([1, []])
+  })
+})
+
+test("a client that does not read keeps no other from the whole", async () => {
+  await withCache(async (stage) => {
+    const isReady = gate()
+    const body = "0123456789".repeat(800_000)
+    stage.origin.script(AT, behind(isReady, lasting("max-age=60", { body })))
+    const [idle, ...others] = await waiting(stage, 4)
+    isReady.open()
+    const got = await responses(others)
+    expect(got.map(({ text }) => text === body)).toEqual([true, true, true])
+    expect((await idle?.response())?.text === body).toBe(true)
+    expect(asked(stage.origin)).toBe(1)
+  })
+})

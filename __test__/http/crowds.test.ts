@@ -1,0 +1,146 @@
+import { setClock, stopDate } from "../helpers/clock"
+
+import {
+  AT,
+  asked,
+  behind,
+  crowd,
+  dated,
+  lasting,
+  responses,
+  type Steps,
+  told,
+  tolds,
+  waiting,
+  withCache,
+  withStored,
+} from "../helpers/proxy-cache"
+import { type Answer, gate } from "../helpers/scripted-origin"
+import { tally } from "../helpers/wrap"
+
+beforeEach(stopDate)
+afterEach(() => jest.useRealTimers())
+
+const CLIENTS = 100
+const reset: Answer = ({ reset }) => reset()
+const down = dated({ status: 503, body: "down" })
+const mine = (client: number) => ({ target: AT, fields: { "X-Client": `${client}` } })
+
+describe("100 clients at a time of an origin that fails", () => {
+  test("with a 503 wait for one request and then make one each, and so do the next 100", async () => {
+    await withCache(async (stage) => {
+      for (const round of [1, 2]) {
+        const isReady = gate()
+        stage.origin.script(AT, [behind(isReady, down), ...Array(CLIENTS - 1).fill(down)])
+        const clients = await waiting(stage, CLIENTS)
+        isReady.open()
+        const got = await responses(clients)
+        expect(tally(got.map(({ status, text }) => `${status} ${text}`))).toEqual({ "503 down": CLIENTS })
+        expect(asked(stage.origin)).toBe(round * CLIENTS)
+      }
+    })
+  })
+
+  test("with a 503 are told of no age and no lifetime by it", async () => {
+    await withCache(async (stage) => {
+      const isReady = gate()
+      stage.origin.script(AT, [behind(isReady, down), ...Array(9).fill(down)])
+      const clients = await waiting(stage, 10)
+      isReady.open()
+      const got = await responses(clients)
+      expect(tally(got.map(told))).toEqual({ "503 down (fwd=uri-miss; fwd-status=503)": 10 })
+      expect(tally(got.map((response) => response.get("age") ?? "0"))).toEqual({ 0: 10 })
+    })
+  })
+
+  test("by a reset make two requests, those of the next 200 ms none, and those after that two", async () => {
+    await withCache(async (stage) => {
+      const { proxy, origin } = stage
+      const statuses = async (clients: Parameters<typeof responses>[0]) =>
+        tally((await responses(clients)).map(({ status }) => status))
+      const isReady = [gate(), gate()]
+      origin.script(
+        AT,
+        isReady.flatMap((ready) => [behind(ready, reset), reset]),
+      )
+      const first = await waiting(stage, CLIENTS)
+      isReady[0]?.open()
+      expect([await statuses(first), asked(origin)]).toEqual([{ 502: CLIENTS }, 2])
+      setClock(0.199)
+      expect([await statuses(await crowd(proxy, CLIENTS)), asked(origin)]).toEqual([{ 502: CLIENTS }, 2])
+      setClock(0.2)
+      const last = await waiting(stage, CLIENTS)
+      isReady[1]?.open()
+      expect([await statuses(last), asked(origin)]).toEqual([{ 502: CLIENTS }, 4])
+      expect(proxy.reports).toHaveLength(3 * CLIENTS)
+    })
+  })
+
+  test.each<[string, Answer, string]>([
+    ["with a 503", down, "200 old (fwd=stale; fwd-status=503; ttl=-1; detail=stale-if-error)"],
+    ["by a reset", reset, "200 old (fwd=stale; ttl=-1; detail=stale-if-error)"],
+  ])("%s get what is stale, for one request", async (_name, failure, led) => {
+    const isReady = gate()
+    const first = lasting("max-age=60, stale-if-error=30", { body: "old" })
+    await withStored(first, 61, [behind(isReady, failure)], async (stage) => {
+      const clients = await waiting(stage, CLIENTS, undefined, "stale")
+      isReady.open()
+      expect(await tolds(clients)).toEqual({
+        [led]: 1,
+        "200 old (hit; ttl=-1; detail=stale-if-error)": CLIENTS - 1,
+      })
+      expect([asked(stage.origin), stage.proxy.reports]).toEqual([2, []])
+    })
+  })
+
+  test("for each of them in another way make a request each", async () => {
+    await withCache(async (stage) => {
+      const isReady = gate()
+      const varying = (turn: Parameters<Steps>[0]) =>
+        dated({ status: 503, fields: { Vary: "X-Client" }, body: turn.request.get("x-client") ?? "" })(turn)
+      stage.origin.script(AT, [behind(isReady, varying), ...Array(4).fill(varying)])
+      const clients = await waiting(stage, 5, mine)
+      isReady.open()
+      expect((await responses(clients)).map(({ text }) => text)).toEqual(["0", "1", "2", "3", "4"])
+      expect(asked(stage.origin)).toBe(5)
+    })
+  })
+})
+
+describe("10 clients at a time of a body over maxEntryBytes", () => {
+  const small = { declared: { storage: { memory: { maxBytes: 1_000_000, maxEntryBytes: 10_000 } } } }
+  const body = "0123456789".repeat(50_000)
+  const HEAD = "HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\n"
+
+  test("each get it by a request of their own where it says so", async () => {
+    await withCache(async (stage) => {
+      const isReady = gate()
+      const text = `${HEAD}Content-Length: ${body.length}\r\n\r\n${body}`
+      stage.origin.script(AT, [behind(isReady, text), ...Array(9).fill(text)])
+      const clients = await waiting(stage, 10)
+      isReady.open()
+      const got = await responses(clients)
+      expect(got.map(({ text, isComplete }) => text === body && isComplete)).toEqual(Array(10).fill(true))
+      expect([asked(stage.origin), (await stage.module.inspect()).entries]).toEqual([10, 0])
+    }, small)
+  })
+
+  test("all get it by one request where it does not, and they have begun to read", async () => {
+    await withCache(async (stage) => {
+      const [isReady, isRead] = [gate(), gate()]
+      const inHalves: Answer = async ({ write, end }) => {
+        await write(`${HEAD}\r\n${body.slice(0, 9)}`)
+        await isRead.opened
+        end(body.slice(9))
+      }
+      stage.origin.script(AT, behind(isReady, inHalves))
+      const clients = await waiting(stage, 10)
+      isReady.open()
+      const heads = await Promise.all(clients.map((client) => client.head()))
+      isRead.open()
+      const got = await Promise.all(clients.map((client, n) => client.rest(heads[n] as (typeof heads)[0])))
+      expect(got.map(({ text, isComplete }) => text === body && isComplete)).toEqual(Array(10).fill(true))
+      expect([asked(stage.origin), (await stage.module.inspect()).entries]).toEqual([1, 0])
+    }, small)
+  })
+})

@@ -1,0 +1,233 @@
+import { setClock, stopDate } from "../helpers/clock"
+
+import {
+  AT,
+  type CacheStage,
+  conditions,
+  heard,
+  how,
+  lasting,
+  lines,
+  told,
+  unchanged,
+  withCache,
+  withStored,
+} from "../helpers/proxy-cache"
+import { answer, gate } from "../helpers/scripted-origin"
+
+beforeEach(stopDate)
+afterEach(() => jest.useRealTimers())
+
+type Fields = Record<string, string | string[]>
+
+const VALIDATION = { "if-none-match": '"v1"' }
+
+/** The stage so many seconds after a response with an entity tag. */
+function later(seconds: number, control: string, use: (stage: CacheStage) => Promise<void>): Promise<void> {
+  return withStored(lasting(control, { fields: { ETag: '"v1"' }, body: "stored" }), seconds, [], use)
+}
+
+/** Expects a request to be answered from the store alone. */
+async function expectHit({ proxy, origin }: CacheStage, fields: Fields, expected: string): Promise<void> {
+  expect(told(await proxy.get(AT, fields))).toBe(`200 stored (${expected})`)
+  expect(conditions(origin)).toEqual([{}])
+}
+
+/** Expects a request to be answered after the origin has been asked whether what is stored is right. */
+async function expectValidated({ proxy, origin }: CacheStage, fields: Fields, why: string): Promise<void> {
+  origin.script(AT, unchanged())
+  expect(told(await proxy.get(AT, fields))).toBe(`200 stored (fwd=${why}; fwd-status=304; ttl=60)`)
+  expect(conditions(origin)).toEqual([{}, VALIDATION])
+}
+
+const control = (value: string | string[]): Fields => ({ "Cache-Control": value })
+
+describe("what is fresh, 10 s old and fresh for 50 s more,", () => {
+  test.each<[string, Fields]>([
+    ["no directive", {}],
+    ["max-age of its age", control("max-age=10")],
+    ["a longer max-age in quotes", control('max-age="60"')],
+    ["min-fresh of what is left", control("min-fresh=50")],
+    ["max-stale", control("max-stale")],
+    ["only-if-cached", control("only-if-cached")],
+    ["no-store", control("no-store")],
+    ["no-transform and what is unknown", control('no-transform, foo, bar="no-cache"')],
+    ["Pragma with what is unknown", { Pragma: "no-cachet" }],
+    ["Pragma that Cache-Control overrules", { Pragma: "no-cache", ...control("max-stale") }],
+  ])("answers a request with %s", async (_name, fields) => {
+    await later(10, "max-age=60", (stage) => expectHit(stage, fields, "hit; ttl=50"))
+  })
+
+  test.each<[string, Fields]>([
+    ["no-cache", control("no-cache")],
+    ["no-cache in any case, on a second line", control(["max-stale", "No-Cache"])],
+    ["Pragma: no-cache", { Pragma: "no-cache" }],
+    ["Pragma: no-cache among others", { Pragma: 'foo="1", No-Cache' }],
+    ["max-age below its age", control("max-age=9")],
+    ["max-age=0", control("max-age=0")],
+    ["max-age that is no number", control("max-age=soon")],
+    ["the first max-age of two below its age", control("max-age=9, max-age=60")],
+    ["min-fresh above what is left", control("min-fresh=51")],
+    ["no-cache, be it with max-stale", control("no-cache, max-stale")],
+  ])("is validated for a request with %s", async (_name, fields) => {
+    await later(10, "max-age=60", (stage) => expectValidated(stage, fields, "request"))
+  })
+
+  test.each(["no-cache", "max-age=0"])(
+    "is replaced where a request with %s brings another",
+    async (directive) => {
+      await later(10, "max-age=60", async ({ proxy, origin }) => {
+        origin.script(AT, lasting("max-age=60", { body: "new" }))
+        const expected = "200 new (fwd=request; fwd-status=200; stored; ttl=60)"
+        expect(told(await proxy.get(AT, control(directive)))).toBe(expected)
+        expect(told(await proxy.get(AT))).toBe("200 new (hit; ttl=60)")
+      })
+    },
+  )
+
+  test("answers a HEAD by the same directives", async () => {
+    await later(10, "max-age=60", async ({ proxy, origin }) => {
+      const head = (value: string) => proxy.send({ method: "HEAD", target: AT, fields: control(value) })
+      expect(how(await head("max-age=10"))).toBe("hit; ttl=50")
+      origin.script(AT, lasting("max-age=60", { fields: { ETag: '"v1"', "Content-Length": "6" } }))
+      expect(how(await head("max-age=9"))).toBe("fwd=request; fwd-status=200")
+      expect(origin.requests(AT).map(({ method }) => method)).toEqual(["GET", "HEAD"])
+    })
+  })
+})
+
+describe("what is stale by 10 s", () => {
+  const OVER = "hit; ttl=-10; detail=stale"
+
+  test.each<[string, string]>([
+    ["max-stale", "max-age=60"],
+    ["max-stale=10", "max-age=60"],
+    ["max-stale=10, max-age=70", "max-age=60"],
+    ['max-stale="99"', "max-age=60"],
+    ["only-if-cached, max-stale", "max-age=60"],
+  ])("answers a request with %s", async (asked, response) => {
+    await later(70, response, (stage) => expectHit(stage, control(asked), OVER))
+  })
+
+  test.each<[string, string]>([
+    ["no-transform", "max-age=60"],
+    ["max-stale=9", "max-age=60"],
+    ["max-stale=soon", "max-age=60"],
+    ["max-stale, min-fresh=1", "max-age=60"],
+    ["max-stale, no-cache", "max-age=60"],
+    ["max-stale", "max-age=60, must-revalidate"],
+    ["max-stale", "max-age=60, proxy-revalidate"],
+  ])("is validated for a request with %s of a response with %s", async (asked, response) => {
+    await later(70, response, (stage) => expectValidated(stage, control(asked), "stale"))
+  })
+
+  test("is validated for a request with max-stale where the response has s-maxage, or no-cache", async () => {
+    await later(70, "s-maxage=60", (stage) => expectValidated(stage, control("max-stale"), "stale"))
+    setClock(0)
+    await later(0, "no-cache", async ({ proxy, origin }) => {
+      origin.script(AT, unchanged())
+      const expected = "200 stored (fwd=stale; fwd-status=304; ttl=0; detail=stale)"
+      expect(told(await proxy.get(AT, control("max-stale")))).toBe(expected)
+      expect(conditions(origin)).toEqual([{}, VALIDATION])
+    })
+  })
+
+  test("is taken by a request with max-stale though it has no validator", async () => {
+    await withCache(async ({ proxy, origin }) => {
+      origin.script(AT, lasting("max-age=60", { body: "stored" }))
+      await proxy.get(AT)
+      setClock(70)
+      expect(told(await proxy.get(AT, control("max-stale=10")))).toBe(`200 stored (${OVER})`)
+      origin.script(AT, lasting("max-age=60", { body: "new" }))
+      expect((await proxy.get(AT, control("max-stale=9"))).text).toBe("new")
+      expect(conditions(origin)).toEqual([{}, {}])
+    })
+  })
+
+  test("is not served within its stale window to a request with max-age below its age, or no-cache", async () => {
+    for (const asked of ["max-age=69", "no-cache", "min-fresh=1"]) {
+      setClock(0)
+      await later(70, "max-age=60, stale-while-revalidate=60", (stage) =>
+        expectValidated(stage, control(asked), "stale"),
+      )
+    }
+  })
+})
+
+describe("only-if-cached", () => {
+  test("brings a 504 where nothing is stored, and the origin is not asked", async () => {
+    await withCache(async ({ proxy, origin, module }) => {
+      for (const method of ["GET", "HEAD"]) {
+        const client = await proxy.connect()
+        const fields = control("only-if-cached")
+        const response = await client.send({ method, target: AT, fields }).response(method)
+        expect([response.head.start, response.text]).toEqual(["HTTP/1.1 504 Gateway Timeout", ""])
+        expect(response.get("cache-status")).toBe(`${module.identity}; detail=only-if-cached`)
+        origin.script("/b", lasting("no-store", { body: "next" }))
+        expect((await client.send({ target: "/b" }).response()).text).toBe("next")
+      }
+      expect([origin.requests(AT), proxy.reports]).toEqual([[], []])
+    })
+  })
+
+  test.each<[string, number, string, string]>([
+    ["what is stored is stale", 60, "max-age=60", "only-if-cached"],
+    ["what is stored is fresh and the request says no-cache", 10, "max-age=60", "only-if-cached, no-cache"],
+    ["what is stored is too old", 10, "max-age=60", "only-if-cached, max-age=9"],
+    ["what is stored is to be validated each time", 0, "no-cache", "only-if-cached"],
+  ])("brings a 504 where %s", async (_name, seconds, response, asked) => {
+    await later(seconds, response, async ({ proxy, origin }) => {
+      const got = await proxy.get(AT, control(asked))
+      expect([got.status, how(got), conditions(origin)]).toEqual([504, "detail=only-if-cached", [{}]])
+    })
+  })
+
+  test("brings what is stale within its stale window, and has it refreshed", async () => {
+    await later(60, "max-age=60, stale-while-revalidate=60", async ({ proxy, origin, module }) => {
+      origin.script(AT, unchanged())
+      const refreshed = heard(module, "refresh")
+      const expected = "200 stored (hit; ttl=0; detail=stale)"
+      expect(told(await proxy.get(AT, control("only-if-cached")))).toBe(expected)
+      expect([await refreshed, conditions(origin)]).toEqual([["refreshed"], [{}, VALIDATION]])
+    })
+  })
+
+  test("does not wait for what the origin is answering to another", async () => {
+    await withCache(async ({ proxy, origin }) => {
+      const isAsked = gate()
+      origin.script(AT, async ({ write }) => {
+        await isAsked.opened
+        await write(answer({ fields: control("max-age=60"), body: "stored" }))
+      })
+      const client = (await proxy.connect()).send({ target: AT })
+      await origin.arrival(AT)
+      expect((await proxy.get(AT, control("only-if-cached"))).status).toBe(504)
+      isAsked.open()
+      expect((await client.response()).text).toBe("stored")
+      expect(told(await proxy.get(AT, control("only-if-cached")))).toBe("200 stored (hit; ttl=60)")
+      expect(conditions(origin)).toEqual([{}])
+    })
+  })
+
+  test("keeps no write from the origin", async () => {
+    await withCache(async ({ proxy, origin }) => {
+      origin.script(AT, lasting("no-store", { body: "written" }))
+      const request = { method: "POST", target: AT, fields: control("only-if-cached") }
+      expect(told(await proxy.send(request))).toBe("200 written (fwd=method; fwd-status=200)")
+    })
+  })
+})
+
+test("directives of a request reach the origin as they came", async () => {
+  await later(10, "max-age=60", async ({ proxy, origin }) => {
+    origin.script(AT, lasting("max-age=60"))
+    const fields = { "Cache-Control": ["no-cache", 'x="a, b"'], Pragma: "no-cache" }
+    const response = await proxy.get(AT, fields)
+    expect(lines(response)).toContain("cache-control: max-age=60")
+    const request = origin.requests(AT).at(-1)
+    expect([request?.get("cache-control"), request?.get("pragma")]).toEqual([
+      'no-cache, x="a, b"',
+      "no-cache",
+    ])
+  })
+})

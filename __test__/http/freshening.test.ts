@@ -1,0 +1,389 @@
+import { httpDate, setClock, stopDate } from "../helpers/clock"
+
+import {
+  AT,
+  conditions,
+  dated,
+  heard,
+  how,
+  lasting,
+  told,
+  unchanged,
+  withCache,
+  withStored,
+} from "../helpers/proxy-cache"
+import type { Answer, AnswerParts } from "../helpers/scripted-origin"
+
+beforeEach(stopDate)
+afterEach(() => jest.useRealTimers())
+
+type Fields = NonNullable<AnswerParts["fields"]>
+
+const MODIFIED = httpDate(-1_000)
+const STORED = { ETag: '"v1"', "Last-Modified": MODIFIED }
+const VALIDATION = { "if-none-match": '"v1"', "if-modified-since": MODIFIED }
+const BODY = "stored"
+
+const first = lasting("max-age=60", { fields: STORED, body: BODY })
+const next = lasting("max-age=60", { fields: { ETag: '"v2"', "Last-Modified": httpDate(-9) }, body: "new" })
+const CONFIRMED = "fwd=stale; fwd-status=304; ttl=60"
+const REPLACED = "fwd=stale; fwd-status=200; stored; ttl=60"
+
+describe("while what is stored is validated, its client's own conditions are kept from the origin, and answered:", () => {
+  test.each<[string, Record<string, string>, Answer, string]>([
+    ["the tag of what is confirmed", { "If-None-Match": '"v1"' }, unchanged(), `304  (${CONFIRMED})`],
+    ["another tag", { "If-None-Match": '"v0"' }, unchanged(), `200 ${BODY} (${CONFIRMED})`],
+    ["the date of what is confirmed", { "If-Modified-Since": MODIFIED }, unchanged(), `304  (${CONFIRMED})`],
+    ["an earlier date", { "If-Modified-Since": httpDate(-9_000) }, unchanged(), `200 ${BODY} (${CONFIRMED})`],
+    ["a range of what is confirmed", { Range: "bytes=0-1" }, unchanged(), `206 st (${CONFIRMED})`],
+    [
+      "a range with another If-Range",
+      { Range: "bytes=0-1", "If-Range": '"v0"' },
+      unchanged(),
+      `200 ${BODY} (${CONFIRMED})`,
+    ],
+    ["the tag of what is new", { "If-None-Match": '"v2"' }, next, `304  (${REPLACED})`],
+    ["the tag of what is replaced", { "If-None-Match": '"v1"' }, next, `200 new (${REPLACED})`],
+    ["the date of what is replaced", { "If-Modified-Since": MODIFIED }, next, `200 new (${REPLACED})`],
+    [
+      "a range of what is replaced",
+      { Range: "bytes=0-1", "If-Range": '"v1"' },
+      next,
+      `200 new (${REPLACED})`,
+    ],
+  ])("%s", async (_name, fields, answer, expected) => {
+    await withStored(first, 60, [answer], async ({ proxy, origin }) => {
+      expect(told(await proxy.get(AT, fields))).toBe(expected)
+      const text = answer === next ? "new" : BODY
+      expect(told(await proxy.get(AT))).toBe(`200 ${text} (hit; ttl=60)`)
+      expect(conditions(origin)).toEqual([{}, VALIDATION])
+    })
+  })
+})
+
+describe("a client's conditions where nothing is stored", () => {
+  test.each([
+    ['"v1"', `304  (fwd=uri-miss; fwd-status=200; stored; ttl=60)`],
+    ['"v0"', `200 ${BODY} (fwd=uri-miss; fwd-status=200; stored; ttl=60)`],
+  ])("are kept from the origin, whose whole answer is stored, and answered: %s", async (tag, expected) => {
+    await withCache(async ({ proxy, origin }) => {
+      origin.script(AT, first)
+      const fields = { "If-None-Match": tag, "If-Modified-Since": httpDate(-9_000) }
+      expect(told(await proxy.get(AT, fields))).toBe(expected)
+      expect(told(await proxy.get(AT))).toBe(`200 ${BODY} (hit; ttl=60)`)
+      expect(conditions(origin)).toEqual([{}])
+    })
+  })
+
+  test("pass to the origin where its answer is for one alone, and so does its 304", async () => {
+    await withCache(async ({ proxy, origin }) => {
+      const mine = lasting("private", { fields: { ETag: '"v1"' }, body: "mine" })
+      origin.script(AT, [mine, unchanged({ ETag: '"v1"', "Cache-Control": "private" })])
+      await proxy.get(AT)
+      const expected = "304  (fwd=uri-miss; fwd-status=304; detail=status)"
+      expect(told(await proxy.get(AT, { "If-None-Match": '"v1"' }))).toBe(expected)
+      expect(conditions(origin)).toEqual([{}, { "if-none-match": '"v1"' }])
+    })
+  })
+
+  test("pass to the origin with credentials", async () => {
+    await withCache(async ({ proxy, origin }) => {
+      origin.script(AT, unchanged({ ETag: '"v1"' }))
+      const fields = { Authorization: "Basic dTpw", "If-None-Match": '"v1"', "If-Modified-Since": MODIFIED }
+      expect((await proxy.get(AT, fields)).status).toBe(304)
+      expect(conditions(origin)).toEqual([VALIDATION])
+    })
+  })
+
+  test("that no cache evaluates pass to the origin, and what comes of them answers nobody else", async () => {
+    await withCache(async ({ proxy, origin }) => {
+      origin.script(AT, [lasting("max-age=60", { status: 412, body: "failed" }), first])
+      const fields = { "If-Match": '"v0"', "If-Unmodified-Since": MODIFIED }
+      expect((await proxy.get(AT, fields)).status).toBe(412)
+      expect((await proxy.get(AT)).text).toBe(BODY)
+      expect(conditions(origin)).toEqual([{ "if-match": '"v0"', "if-unmodified-since": MODIFIED }, {}])
+    })
+  })
+})
+
+describe("a 304 for one of two stale responses that its request selects", () => {
+  /** Expects what the 304 for the second, with this tag, says of the first. Each varies by a field of its own. */
+  async function expectSecond(tags: [string, string], confirmed: Fields, isFresh: boolean): Promise<void> {
+    await withCache(async ({ proxy, origin }) => {
+      const variants = tags.map((tag, n) =>
+        lasting("max-age=60", { fields: { ETag: tag, Vary: n === 0 ? "X-A" : "X-B" }, body: `of ${n}` }),
+      )
+      origin.script(AT, [...variants, unchanged({ ...confirmed, "X-New": "1" }), unchanged()])
+      await proxy.get(AT, { "X-A": "1", "X-B": "0" })
+      await proxy.get(AT, { "X-A": "0", "X-B": "1" })
+      setClock(60)
+      expect(told(await proxy.get(AT, { "X-A": "1", "X-B": "1" }))).toBe(`200 of 1 (${CONFIRMED})`)
+      const first = await proxy.get(AT, { "X-A": "1", "X-B": "0" })
+      expect(told(first)).toBe(`200 of 0 (${isFresh ? "hit; ttl=60" : CONFIRMED})`)
+      expect(first.get("x-new")).toBe(isFresh ? "1" : undefined)
+      const asked = tags.toReversed().slice(0, isFresh ? 1 : 2)
+      expect(conditions(origin)).toEqual([{}, {}, ...asked.map((tag) => ({ "if-none-match": tag }))])
+    })
+  }
+
+  test("freshens both where its tag is a strong one of both", () =>
+    expectSecond(['"v"', '"v"'], { ETag: '"v"' }, true))
+
+  test.each<[string, [string, string], Fields]>([
+    ["the tag is weak", ['W/"v"', 'W/"v"'], { ETag: 'W/"v"' }],
+    ["it confirms a strong tag by a weak one", ['"v"', '"v"'], { ETag: 'W/"v"' }],
+    ["it has no tag", ['"v"', '"v"'], {}],
+    ["the other has another tag", ['"w"', '"v"'], { ETag: '"v"' }],
+  ])("freshens the one alone where %s", (_name, tags, confirmed) => expectSecond(tags, confirmed, false))
+})
+
+describe("a 304 leaves alone what its request does not select", () => {
+  test("though the other variant has the same strong tag: origins keep their own CORS fields", async () => {
+    await withCache(async ({ proxy, origin }) => {
+      const cors = (name: string) => ({
+        ETag: '"v"',
+        Vary: "Origin",
+        "Access-Control-Allow-Origin": name,
+      })
+      const [a, b] = ["https://a.example", "https://b.example"] as const
+      const responses = [a, b].map((name) => lasting("max-age=60", { fields: cors(name), body: BODY }))
+      origin.script(AT, [...responses, unchanged(cors(a)), unchanged(cors(b))])
+      for (const name of [a, b]) await proxy.get(AT, { Origin: name })
+      setClock(60)
+      for (const [name, expected] of [
+        [a, CONFIRMED],
+        [b, CONFIRMED],
+        [a, "hit; ttl=60"],
+        [b, "hit; ttl=60"],
+      ] as const) {
+        const response = await proxy.get(AT, { Origin: name })
+        expect([told(response), response.all("access-control-allow-origin")]).toEqual([
+          `200 ${BODY} (${expected})`,
+          [name],
+        ])
+      }
+    })
+  })
+})
+
+describe("a Vary in a 304", () => {
+  const german = { "Accept-Language": "de" }
+  const english = { "Accept-Language": "en" }
+  const plain = lasting("max-age=60", { fields: { ETag: '"v"' }, body: "de" })
+  const other = lasting("max-age=60", { fields: { ETag: '"w"', Vary: "Accept-Language" }, body: "en" })
+
+  test("has the response answer requests alone that are as the one that was answered", async () => {
+    const confirmed = unchanged({ ETag: '"v"', Vary: "Accept-Language" })
+    await withStored(plain, 60, [confirmed, other], async ({ proxy, module }) => {
+      expect(told(await proxy.get(AT, german))).toBe(`200 de (${CONFIRMED})`)
+      expect(told(await proxy.get(AT, english))).toBe(
+        "200 en (fwd=vary-miss; fwd-status=200; stored; ttl=60)",
+      )
+      expect(told(await proxy.get(AT, german))).toBe("200 de (hit; ttl=60)")
+      expect(told(await proxy.get(AT, english))).toBe("200 en (hit; ttl=60)")
+      expect((await module.inspect()).entries).toBe(2)
+    })
+  })
+
+  test("that names less than the stored one has it answer more requests", async () => {
+    const first = lasting("max-age=60", { fields: { ETag: '"v"', Vary: "X-A, X-B" }, body: BODY })
+    await withCache(async ({ proxy, origin, module }) => {
+      origin.script(AT, [first, unchanged({ ETag: '"v"', Vary: "X-A" })])
+      await proxy.get(AT, { "X-A": "1", "X-B": "1" })
+      setClock(60)
+      expect(told(await proxy.get(AT, { "X-A": "1", "X-B": "1" }))).toBe(`200 ${BODY} (${CONFIRMED})`)
+      expect(told(await proxy.get(AT, { "X-A": "1", "X-B": "2" }))).toBe(`200 ${BODY} (hit; ttl=60)`)
+      expect((await module.inspect()).entries).toBe(1)
+    })
+  })
+
+  test("of any field removes the response, which answers this one request", async () => {
+    const confirmed = unchanged({ ETag: '"v"', Vary: "accept, *" })
+    await withStored(plain, 60, [confirmed, other], async ({ proxy, module }) => {
+      const answered = await proxy.get(AT)
+      expect([answered.status, answered.text]).toEqual([200, "de"])
+      expect((await module.inspect()).entries).toBe(0)
+      expect(told(await proxy.get(AT))).toBe("200 en (fwd=uri-miss; fwd-status=200; stored; ttl=60)")
+    })
+  })
+
+  test("that is in the response to a HEAD takes effect as well", async () => {
+    const fields = { ETag: '"v"', Vary: "Accept-Language", "Content-Length": "2" }
+    const head = lasting("max-age=60", { fields })
+    await withStored(plain, 60, [head, other], async ({ proxy }) => {
+      await proxy.send({ method: "HEAD", target: AT, fields: german })
+      expect(told(await proxy.get(AT, german))).toBe("200 de (hit; ttl=60)")
+      expect(told(await proxy.get(AT, english))).toBe(
+        "200 en (fwd=vary-miss; fwd-status=200; stored; ttl=60)",
+      )
+    })
+  })
+
+  test("that is brought by a refresh in the background takes effect as well", async () => {
+    const stale = lasting("max-age=60, stale-while-revalidate=60", { fields: { ETag: '"v"' }, body: "de" })
+    const confirmed = unchanged({ ETag: '"v"', Vary: "Accept-Language", "Cache-Control": "max-age=60" })
+    await withStored(stale, 60, [confirmed, other], async (stage) => {
+      const refreshed = heard(stage.module, "refresh")
+      expect(told(await stage.proxy.get(AT, german))).toBe("200 de (hit; ttl=0; detail=stale)")
+      expect(await refreshed).toEqual(["refreshed"])
+      expect(told(await stage.proxy.get(AT, german))).toBe("200 de (hit; ttl=60)")
+      expect(told(await stage.proxy.get(AT, english))).toBe(
+        "200 en (fwd=vary-miss; fwd-status=200; stored; ttl=60)",
+      )
+    })
+  })
+})
+
+describe("the answer to a request with credentials", () => {
+  const credentials = { Authorization: "Basic dTpw" }
+  const mine = { ETag: '"v1"', "X-User": "u" }
+
+  test("is served from what is stored, and freshens nothing, where it is a 304", async () => {
+    await withStored(first, 60, [unchanged(mine), unchanged()], async ({ proxy }) => {
+      const answered = await proxy.get(AT, credentials)
+      expect([answered.status, answered.text, answered.get("x-user")]).toEqual([200, BODY, undefined])
+      const next = await proxy.get(AT)
+      expect([told(next), next.get("x-user")]).toEqual([`200 ${BODY} (${CONFIRMED})`, undefined])
+    })
+  })
+
+  test.each(["public, max-age=60", "s-maxage=60", "must-revalidate, max-age=60"])(
+    "freshens what is stored where it is a 304 with %s, which section 3.5 allows to store",
+    async (control) => {
+      const confirmed = unchanged({ ...mine, "Cache-Control": control })
+      await withStored(first, 60, [confirmed], async ({ proxy, origin }) => {
+        await proxy.get(AT, credentials)
+        expect(how(await proxy.get(AT))).toBe("hit; ttl=60")
+        expect(origin.requests(AT)).toHaveLength(2)
+      })
+    },
+  )
+
+  test("freshens where the 304 says nothing and the stored response has said that it is public", async () => {
+    const shared = lasting("public, max-age=60", { fields: STORED, body: BODY })
+    await withStored(shared, 60, [unchanged({ ETag: '"v1"' })], async ({ proxy }) => {
+      await proxy.get(AT, credentials)
+      expect(told(await proxy.get(AT))).toBe(`200 ${BODY} (hit; ttl=60)`)
+    })
+  })
+
+  test("does not count as public because a configured lifetime has written so", async () => {
+    const declared = { ttlSeconds: 60 }
+    const tagged = dated({ fields: { ETag: '"v1"' }, body: BODY })
+    await withStored(
+      tagged,
+      60,
+      [unchanged(mine), unchanged()],
+      async ({ proxy }) => {
+        await proxy.get(AT, credentials)
+        const next = await proxy.get(AT)
+        expect([told(next), next.get("x-user")]).toEqual([`200 ${BODY} (${CONFIRMED})`, undefined])
+      },
+      { declared },
+    )
+  })
+
+  test.each<[string, Fields]>([
+    ["the same validators", { ...STORED, "Content-Length": String(BODY.length), ...mine }],
+    ["another entity tag", { ETag: '"v2"', "Content-Length": "9", "X-User": "u" }],
+  ])("neither freshens nor removes what is stored where it answers a HEAD with %s", async (_name, fields) => {
+    const head = lasting("max-age=60", { fields })
+    await withStored(first, 60, [head, unchanged()], async ({ proxy, origin }) => {
+      await proxy.send({ method: "HEAD", target: AT, fields: credentials })
+      const next = await proxy.get(AT)
+      expect([told(next), next.get("x-user")]).toEqual([`200 ${BODY} (${CONFIRMED})`, undefined])
+      expect(origin.requests(AT).map(({ method }) => method)).toEqual(["GET", "HEAD", "GET"])
+    })
+  })
+
+  test.each<[string, Fields]>([
+    ["private", { "Cache-Control": "private, max-age=60" }],
+    ["no-store", { "Cache-Control": "no-store" }],
+    ["a cookie", { "Cache-Control": "max-age=60", "Set-Cookie": "a=b" }],
+    ["nothing in particular", { "Cache-Control": "max-age=60" }],
+  ])("does not remove what is stored where it is another response, with %s", async (_name, fields) => {
+    const own = dated({ fields, body: "mine" })
+    await withStored(first, 60, [own, unchanged()], async ({ proxy }) => {
+      expect((await proxy.get(AT, credentials)).text).toBe("mine")
+      expect(told(await proxy.get(AT))).toBe(`200 ${BODY} (${CONFIRMED})`)
+    })
+  })
+
+  test("freshens what is stored for the same credentials where they are in the key", async () => {
+    const declared = { vary: ["authorization"] }
+    await withCache(
+      async ({ proxy, origin }) => {
+        origin.script(AT, [first, unchanged(mine)])
+        await proxy.get(AT, credentials)
+        setClock(60)
+        await proxy.get(AT, credentials)
+        const next = await proxy.get(AT, credentials)
+        expect([told(next), next.get("x-user")]).toEqual([`200 ${BODY} (hit; ttl=60)`, "u"])
+      },
+      { declared },
+    )
+  })
+})
+
+describe("the answer to a HEAD for what is stale", () => {
+  const SAME = { ...STORED, "Content-Length": String(BODY.length), "X-New": "1" }
+
+  test.each<[string, Fields]>([
+    ["its validators and length", SAME],
+    ["its entity tag alone", { ETag: '"v1"', "X-New": "1" }],
+    ["its entity tag as a weak one", { ...SAME, ETag: 'W/"v1"' }],
+    ["its last modification alone", { "Last-Modified": MODIFIED, "X-New": "1" }],
+  ])("freshens it where it has %s", async (_name, fields) => {
+    await withStored(
+      first,
+      60,
+      [lasting("max-age=30", { fields: { "Content-Length": "6", ...fields } })],
+      async ({ proxy, origin }) => {
+        const head = await proxy.send({ method: "HEAD", target: AT })
+        expect([head.status, how(head)]).toEqual([200, "fwd=stale; fwd-status=200"])
+        const response = await proxy.get(AT)
+        expect(told(response)).toBe(`200 ${BODY} (hit; ttl=30)`)
+        expect([response.get("x-new"), response.get("etag"), response.get("date")]).toEqual([
+          "1",
+          '"v1"',
+          httpDate(60),
+        ])
+        expect(origin.requests(AT).map(({ method }) => method)).toEqual(["GET", "HEAD"])
+        expect(conditions(origin)).toEqual([{}, {}])
+      },
+    )
+  })
+
+  test.each<[string, Fields]>([
+    ["another entity tag", { ...SAME, ETag: '"v2"' }],
+    ["another length", { ...SAME, "Content-Length": "7" }],
+    ["another last modification", { "Last-Modified": httpDate(-9), "Content-Length": "6" }],
+  ])("takes it away where it has %s", async (_name, fields) => {
+    await withStored(first, 60, [lasting("max-age=60", { fields }), next], async ({ proxy, origin }) => {
+      await proxy.send({ method: "HEAD", target: AT })
+      expect(told(await proxy.get(AT))).toBe("200 new (fwd=uri-miss; fwd-status=200; stored; ttl=60)")
+      expect(conditions(origin)).toEqual([{}, {}, {}])
+    })
+  })
+
+  test.each<[string, AnswerParts]>([
+    ["has no validator", { fields: { "Content-Length": "6" } }],
+    ["is an error", { status: 500, fields: SAME }],
+    ["is a 404", { status: 404, fields: { "Content-Length": "9" } }],
+  ])("leaves it as it is where it %s", async (_name, parts) => {
+    await withStored(first, 60, [dated(parts), unchanged()], async ({ proxy, origin }) => {
+      expect((await proxy.send({ method: "HEAD", target: AT })).status).toBe(parts.status ?? 200)
+      expect(told(await proxy.get(AT))).toBe(`200 ${BODY} (${CONFIRMED})`)
+      expect(conditions(origin)).toEqual([{}, {}, VALIDATION])
+    })
+  })
+
+  test("is made by the origin, under the client's own conditions", async () => {
+    await withStored(first, 60, [unchanged({ ETag: '"v1"' })], async ({ proxy, origin }) => {
+      const fields = { "If-None-Match": '"v1"' }
+      const head = await proxy.send({ method: "HEAD", target: AT, fields })
+      expect([head.status, how(head)]).toEqual([304, "fwd=stale; fwd-status=304"])
+      expect(conditions(origin)).toEqual([{}, { "if-none-match": '"v1"' }])
+    })
+  })
+})

@@ -1,0 +1,227 @@
+import { httpDate, setClock, stopDate } from "../helpers/clock"
+
+import {
+  AT,
+  asked,
+  crowd,
+  dated,
+  how,
+  lasting,
+  lines,
+  responses,
+  told,
+  unchanged,
+  withCache,
+} from "../helpers/proxy-cache"
+import { HOST } from "../helpers/raw-client"
+import { answer } from "../helpers/scripted-origin"
+import { tally } from "../helpers/wrap"
+
+beforeEach(stopDate)
+afterEach(() => jest.useRealTimers())
+
+const EVERY_BYTE = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte)).toString("latin1")
+const CLIENTS = 100
+
+/** A body in one chunk, with a trailer. */
+function chunked(body: string): string {
+  const chunk = body === "" ? "" : `${body.length.toString(16)}\r\n${body}\r\n`
+  return `${chunk}0\r\nX-Trailer: 1\r\n\r\n`
+}
+
+describe("a fresh response", () => {
+  test("is served with all its fields, its Date and its age, byte for byte, and the origin is not asked", async () => {
+    await withCache(async ({ proxy, origin, module }) => {
+      const fields = {
+        "Cache-Control": "max-age=60",
+        "Content-Type": "application/octet-stream",
+        ETag: '"v1"',
+        "X-Bytes": "caf\xe9",
+        "X-Repeated": ["1", "2, 3"],
+        "X-Empty": "",
+      }
+      origin.script(AT, dated({ reason: "Quite Fine", fields, body: EVERY_BYTE }))
+      const first = await proxy.get(AT)
+      setClock(7)
+      const second = await proxy.get(AT)
+      const common = [
+        "cache-control: max-age=60",
+        "content-length: 256",
+        "content-type: application/octet-stream",
+        `date: ${httpDate(0)}`,
+        'etag: "v1"',
+        "via: 1.1 layeron",
+        "x-bytes: caf\xe9",
+        "x-empty: ",
+        "x-repeated: 1, 2, 3",
+      ]
+      const told = `cache-status: ${module.identity}; `
+      expect(lines(first)).toEqual([`${told}fwd=uri-miss; fwd-status=200; stored; ttl=60`, ...common].sort())
+      expect(lines(second)).toEqual(["age: 7", `${told}hit; ttl=53`, ...common].sort())
+      expect([first.head.start, second.head.start]).toEqual(Array(2).fill("HTTP/1.1 200 Quite Fine"))
+      expect([first.text, second.text]).toEqual([EVERY_BYTE, EVERY_BYTE])
+      expect(asked(origin)).toBe(1)
+    })
+  })
+
+  test.each([
+    [0, "0", "hit; ttl=60"],
+    [0.999, "0", "hit; ttl=59"],
+    [1, "1", "hit; ttl=59"],
+    [59.999, "59", "hit; ttl=0"],
+  ])("is at %d s of the age %s", async (seconds, age, expected) => {
+    await withCache(async ({ proxy, origin }) => {
+      origin.script(AT, lasting("max-age=60"))
+      await proxy.get(AT)
+      setClock(seconds)
+      const response = await proxy.get(AT)
+      expect([response.get("age"), how(response)]).toEqual([age, expected])
+    })
+  })
+
+  test("is served until its lifetime ends, and then the origin is asked", async () => {
+    await withCache(async ({ proxy, origin }) => {
+      origin.script(AT, [lasting("max-age=60", { body: "one" }), lasting("max-age=60", { body: "two" })])
+      const texts: string[] = []
+      for (const seconds of [0, 59.999, 60, 119.999]) {
+        setClock(seconds)
+        texts.push((await proxy.get(AT)).text)
+      }
+      expect([texts, asked(origin)]).toEqual([["one", "one", "two", "two"], 2])
+    })
+  })
+
+  test("that came without a Date has that of when it came", async () => {
+    await withCache(async ({ proxy, origin }) => {
+      origin.script(AT, answer({ fields: { "Cache-Control": "max-age=60" } }))
+      await proxy.get(AT)
+      setClock(7)
+      const response = await proxy.get(AT)
+      expect([response.all("date"), response.get("age")]).toEqual([[httpDate(0)], "7"])
+    })
+  })
+
+  test("grows neither younger nor older by a clock that steps back by 5 s", async () => {
+    await withCache(async ({ proxy, origin }) => {
+      setClock(100)
+      origin.script(AT, lasting("max-age=60", { fields: { Age: "5" } }))
+      await proxy.get(AT)
+      setClock(95)
+      const response = await proxy.get(AT)
+      expect([response.get("age"), how(response)]).toEqual(["5", "hit; ttl=55"])
+    })
+  })
+
+  test("is validated after a clock has stepped back by more than 5 s", async () => {
+    await withCache(async ({ proxy, origin }) => {
+      setClock(100)
+      const first = lasting("max-age=60", { fields: { ETag: '"a"' }, body: "one" })
+      origin.script(AT, [first, unchanged({ ETag: '"a"' })])
+      await proxy.get(AT)
+      setClock(94.999)
+      expect(told(await proxy.get(AT))).toBe("200 one (fwd=stale; fwd-status=304; ttl=60)")
+      expect(told(await proxy.get(AT))).toBe("200 one (hit; ttl=60)")
+    })
+  })
+
+  test.each([
+    ["with a length", (body: string) => ({ body })],
+    ["in chunks", (body: string) => ({ fields: { "Transfer-Encoding": "chunked" }, body: chunked(body) })],
+  ])("that came %s, empty, small or large, is served byte for byte", async (_how, parts) => {
+    for (const body of ["", "small", EVERY_BYTE.repeat(8_192)]) {
+      await withCache(async ({ proxy, origin }) => {
+        origin.script(AT, lasting("max-age=60", parts(body)))
+        const [first, again] = [await proxy.get(AT), await proxy.get(AT)]
+        expect([first.text === body, again.text === body, again.isComplete]).toEqual([true, true, true])
+        expect([how(again), again.get("x-trailer"), asked(origin)]).toEqual(["hit; ttl=60", undefined, 1])
+      })
+    }
+  })
+
+  test.each([
+    ["whatever the order of its query", "/a?b=2&a=1", "/a?a=1&b=2", {}],
+    ["whatever the case of its host", "/a", "/a", { Host: HOST.toUpperCase() }],
+    ["with the default port said", "/a", "/a", { Host: `${HOST}:80` }],
+    ["asked for in absolute form", "/a", `http://${HOST}/a`, { Host: "elsewhere.example" }],
+  ])("is found %s", async (_name, first, second, fields) => {
+    await withCache(async ({ proxy, origin }) => {
+      origin.script(first, lasting("max-age=60", { body: "one" }))
+      await proxy.get(first)
+      expect(told(await proxy.get(second, fields))).toBe("200 one (hit; ttl=60)")
+      expect(origin.requests()).toHaveLength(1)
+    })
+  })
+
+  test.each([
+    ["another host", "/a", { Host: "other.example" }],
+    ["another port", "/a", { Host: `${HOST}:8080` }],
+    ["another query", "/a?x", {}],
+    ["another case of the path", "/A", {}],
+    ["another coding of the path", "/%61", {}],
+  ])("does not answer a request for %s", async (_name, target, fields) => {
+    await withCache(async ({ proxy, origin }) => {
+      origin.script("/a", lasting("max-age=60", { body: "one" }))
+      await proxy.get("/a")
+      origin.script(target, lasting("max-age=60", { body: "two" }))
+      expect((await proxy.get(target, fields)).text).toBe("two")
+      expect(origin.requests()).toHaveLength(2)
+    })
+  })
+
+  test("answers 100 clients at a time, and each of 20 requests on one connection in turn", async () => {
+    await withCache(async ({ proxy, origin }) => {
+      const body = EVERY_BYTE.repeat(400)
+      origin.script(AT, lasting("max-age=60", { body })).script("/b", lasting("max-age=60", { body: "b" }))
+      await proxy.get(AT)
+      await proxy.get("/b")
+      const got = await responses(await crowd(proxy, CLIENTS))
+      expect(tally(got.map((response) => `${response.text === body} ${how(response)}`))).toEqual({
+        "true hit; ttl=60": CLIENTS,
+      })
+      const client = await proxy.connect()
+      for (let n = 0; n < 20; n++) client.send({ target: n % 2 === 0 ? "/b" : AT })
+      const inTurn: boolean[] = []
+      for (let n = 0; n < 20; n++) inTurn.push((await client.response()).text === (n % 2 === 0 ? "b" : body))
+      expect([inTurn, origin.requests().length]).toEqual([Array(20).fill(true), 2])
+    })
+  })
+})
+
+describe("HEAD", () => {
+  test.each([
+    ["with a length", { body: "stored" }],
+    ["in chunks", { fields: { "Transfer-Encoding": "chunked" }, body: chunked("stored") }],
+  ])("is answered from what came to a GET %s, length included, and has no body", async (_name, parts) => {
+    await withCache(async ({ proxy, origin }) => {
+      origin.script(AT, lasting("max-age=60", parts))
+      await proxy.get(AT)
+      setClock(3)
+      const client = await proxy.connect()
+      const head = await client.send({ method: "HEAD", target: AT }).response("HEAD")
+      expect([head.status, head.get("content-length"), head.get("age"), how(head)]).toEqual([
+        200,
+        "6",
+        "3",
+        "hit; ttl=57",
+      ])
+      expect(told(await client.send({ target: AT }).response())).toBe("200 stored (hit; ttl=57)")
+      expect(origin.requests().map(({ method }) => method)).toEqual(["GET"])
+    })
+  })
+
+  test("of what is not stored goes to the origin each time, and stores nothing for GET", async () => {
+    await withCache(async ({ proxy, origin }) => {
+      const head = lasting("max-age=60", { fields: { "Content-Length": "6" } })
+      origin.script(AT, [head, head, lasting("max-age=60", { body: "stored" })])
+      for (const method of ["HEAD", "HEAD", "GET"]) {
+        const response = await proxy.send({ method, target: AT })
+        const stored = method === "GET" ? "; stored; ttl=60" : ""
+        expect([response.get("content-length"), how(response)]).toEqual([
+          "6",
+          `fwd=uri-miss; fwd-status=200${stored}`,
+        ])
+      }
+      expect(origin.requests().map(({ method }) => method)).toEqual(["HEAD", "HEAD", "GET"])
+    })
+  })
+})

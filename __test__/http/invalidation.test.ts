@@ -1,0 +1,254 @@
+import { setClock, stopDate } from "../helpers/clock"
+
+import {
+  AT,
+  asked,
+  behind,
+  type CacheStage,
+  dated,
+  heard,
+  how,
+  lasting,
+  told,
+  withCache,
+} from "../helpers/proxy-cache"
+import { HOST } from "../helpers/raw-client"
+import { type Answer, type AnswerParts, gate } from "../helpers/scripted-origin"
+
+beforeEach(stopDate)
+afterEach(() => jest.useRealTimers())
+
+const minute = (body: string, fields: AnswerParts["fields"] = {}) => lasting("max-age=60", { fields, body })
+
+/** Has responses stored for each of the targets, and sees whether they still are after `change`. */
+async function standing(
+  targets: readonly string[],
+  change: (stage: CacheStage) => Promise<void>,
+): Promise<string[]> {
+  const left: string[] = []
+  await withCache(async (stage) => {
+    const { proxy, origin } = stage
+    for (const target of targets) {
+      origin.script(target, minute("before"))
+      await proxy.get(target)
+    }
+    await change(stage)
+    for (const target of targets) {
+      origin.script(target, minute("after"))
+      if ((await proxy.get(target)).text === "before") left.push(target)
+    }
+  })
+  return left
+}
+
+/** A change of {@link AT} that the origin answers with this. */
+function change(parts: AnswerParts, method = "POST", target = AT): (stage: CacheStage) => Promise<void> {
+  return async ({ proxy, origin }) => {
+    origin.script(target, dated(parts))
+    const request = { method, target, ...(method === "POST" && { body: "content" }) }
+    expect((await proxy.send(request)).status).toBe(parts.status ?? 200)
+  }
+}
+
+describe("what is stored for a URL is invalidated", () => {
+  test.each(["POST", "PUT", "DELETE", "PATCH", "PURGE", "MKCOL", "LOCK", "MOVE", "M-SEARCH"])(
+    "by a successful %s",
+    async (method) => {
+      expect(await standing([AT, "/b"], change({}, method))).toEqual(["/b"])
+    },
+  )
+
+  test.each([200, 201, 202, 204, 205, 226, 299, 301, 302, 303, 307, 308])(
+    "by a POST answered with a %d",
+    async (status) => {
+      expect(await standing([AT], change({ status }))).toEqual([])
+    },
+  )
+
+  test.each([400, 401, 403, 404, 409, 412, 422, 500, 502, 503, 599, 600, 999])(
+    "but not by a POST answered with a %d",
+    async (status) => {
+      const fields = { Location: "/b", "Content-Location": "/b" }
+      expect(await standing([AT, "/b"], change({ status, fields }))).toEqual([AT, "/b"])
+    },
+  )
+
+  test.each(["GET", "HEAD", "OPTIONS", "TRACE", "PROPFIND", "REPORT", "SEARCH"])(
+    "nor by a %s",
+    async (method) => {
+      const safe = async ({ proxy, origin }: CacheStage) => {
+        origin.script(
+          AT,
+          dated({ fields: { Location: "/b", "Content-Location": "/b", "Content-Length": "0" } }),
+        )
+        expect((await proxy.send({ method, target: AT })).status).toBe(200)
+      }
+      expect(await standing([AT, "/b"], safe)).toEqual([AT, "/b"])
+    },
+  )
+
+  test("be the answer private, without a lifetime or not to be stored", async () => {
+    for (const control of ["private", "no-store", "max-age=60"]) {
+      expect(await standing([AT], change({ fields: { "Cache-Control": control } }))).toEqual([])
+    }
+  })
+
+  test("in all its variants, fresh and stale, and nothing else is", async () => {
+    await withCache(async ({ proxy, origin, module }) => {
+      origin.script(
+        AT,
+        [1, 2, 3].map((n) => minute(`${n}`, { Vary: "X-A", ETag: '"v"' })),
+      )
+      for (const name of ["1", "2", "3"]) {
+        await proxy.get(AT, { "X-A": name })
+        setClock(50)
+      }
+      setClock(70)
+      origin.script(AT, dated())
+      await proxy.send({ method: "DELETE", target: AT })
+      expect(await module.inspect()).toMatchObject({ entries: 0, invalidations: 3 })
+      origin.script(AT, minute("new"))
+      expect(told(await proxy.get(AT, { "X-A": "1" }))).toBe(
+        "200 new (fwd=uri-miss; fwd-status=200; stored; ttl=60)",
+      )
+    })
+  })
+
+  test.each<[string, string, string[]]>([
+    ["with its query", "/a?x=1", ["/a?x=1"]],
+    ["with its query in another order", "/a?y=2&x=1", ["/a?x=1&y=2"]],
+    ["spelled with dots, as what stands without them", "/b/../a", ["/a"]],
+  ])("%s", async (_name, target, gone) => {
+    const all = ["/a", "/a?x=1", "/a?x=1&y=2", "/a/b"]
+    const left = all.filter((one) => !gone.includes(one))
+    expect(await standing(all, change({}, "PUT", target))).toEqual(left)
+  })
+
+  test("for the host of the request alone", async () => {
+    const elsewhere = async ({ proxy, origin }: CacheStage) => {
+      origin.script(AT, dated())
+      await proxy.send({ method: "POST", target: AT, fields: { Host: "other.example" } })
+    }
+    expect(await standing([AT], elsewhere)).toEqual([AT])
+  })
+
+  test("not where the origin breaks off before it answers", async () => {
+    const broken = async ({ proxy, origin }: CacheStage) => {
+      origin.script(AT, ({ reset }) => reset())
+      expect((await proxy.send({ method: "POST", target: AT })).status).toBe(502)
+    }
+    expect(await standing([AT], broken)).toEqual([AT])
+  })
+})
+
+describe("what a successful change names in", () => {
+  const names = ["Location", "Content-Location"]
+  const related: [string, string][] = [
+    ["a path", "/dir/b"],
+    ["a relative path", "b"],
+    ["an absolute URL of the same origin", `http://${HOST}/dir/b`],
+    ["a URL with the default port", `http://${HOST.toUpperCase()}:80/dir/b`],
+    ["a URL without a scheme", `//${HOST}/dir/b`],
+    ["a URL with a fragment", "/dir/b#part"],
+    ["a path with dots", "/dir/x/../b"],
+  ]
+  const rows = names.flatMap((name) => related.map((row) => [name, ...row] as const))
+
+  test.each(rows)("%s as %s is invalidated too", async (name, _form, value) => {
+    const written = change({ status: 201, fields: { [name]: value } }, "POST", "/dir/a")
+    expect(await standing(["/dir/a", "/dir/b", "/dir/c"], written)).toEqual(["/dir/c"])
+  })
+
+  test.each(
+    names.flatMap((name) =>
+      [
+        "http://other.example/dir/b",
+        `https://${HOST}/dir/b`,
+        `http://${HOST}:8080/dir/b`,
+        "http://[/dir/b",
+        "",
+      ].map((value) => [name, value] as const),
+    ),
+  )("%s as %p, which is none of its origin, is not", async (name, value) => {
+    const written = change({ fields: { [name]: value } }, "POST", "/dir/a")
+    expect(await standing(["/dir/a", "/dir/b"], written)).toEqual(["/dir/b"])
+  })
+
+  test.each(
+    names.flatMap((name) =>
+      ["other.example", `${HOST}:8080`, `sub.${HOST}`].map((host) => [name, host] as const),
+    ),
+  )("%s at %s stays stored", async (name, host) => {
+    await withCache(async ({ proxy, origin }) => {
+      const fields = { Host: host }
+      origin.script("/dir/b", minute("theirs"))
+      await proxy.get("/dir/b", fields)
+      origin.script("/dir/a", dated({ status: 201, fields: { [name]: `http://${host}/dir/b` } }))
+      await proxy.send({ method: "POST", target: "/dir/a" })
+      expect(told(await proxy.get("/dir/b", fields))).toBe("200 theirs (hit; ttl=60)")
+    })
+  })
+
+  test("both is invalidated, with the query that it has", async () => {
+    const fields = { Location: "?x=1", "Content-Location": "/dir/b" }
+    const written = change({ status: 201, fields }, "POST", "/dir/a")
+    expect(await standing(["/dir/a", "/dir/a?x=1", "/dir/a?x=2", "/dir/b"], written)).toEqual(["/dir/a?x=2"])
+  })
+})
+
+describe("a change while the origin answers another's GET", () => {
+  /** The answer in two halves, with the change at the point between head and body, or before the head. */
+  async function during(first: Answer, isReady: () => void, stage: CacheStage): Promise<string> {
+    const { proxy, origin, module } = stage
+    origin.script(AT, [first, dated({ body: "changed" }), minute("after")])
+    const client = (await proxy.connect()).send({ target: AT })
+    await origin.arrival(AT)
+    await proxy.send({ method: "PUT", target: AT })
+    const after = await proxy.get(AT)
+    expect(told(after)).toBe("200 after (fwd=uri-miss; fwd-status=200; stored; ttl=60)")
+    const put = heard(module, "put")
+    isReady()
+    const text = (await client.response()).text
+    expect([await put, asked(origin)]).toEqual([["fenced purged"], 3])
+    return text
+  }
+
+  test("keeps what that brings from the store and from who comes after it", async () => {
+    await withCache(async (stage) => {
+      const isReady = gate()
+      expect(await during(behind(isReady, minute("before")), isReady.open, stage)).toBe("before")
+      expect(told(await stage.proxy.get(AT))).toBe("200 after (hit; ttl=60)")
+    })
+  })
+
+  test("keeps it from them although its head has come", async () => {
+    await withCache(async (stage) => {
+      const { opened, open } = gate()
+      const before: Answer = async ({ write }) => {
+        await write("HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 6\r\n\r\nbef")
+        await opened
+        await write("ore")
+      }
+      expect(await during(before, open, stage)).toBe("before")
+      expect(told(await stage.proxy.get(AT))).toBe("200 after (hit; ttl=60)")
+    })
+  })
+
+  test("keeps what a refresh in the background brings from the store", async () => {
+    await withCache(async ({ proxy, origin, module }) => {
+      const isReady = gate()
+      const old = lasting("max-age=60, stale-while-revalidate=60", { body: "old" })
+      origin.script(AT, [old, behind(isReady, minute("before")), dated()])
+      await proxy.get(AT)
+      setClock(60)
+      expect(how(await proxy.get(AT))).toBe("hit; ttl=0; detail=stale")
+      await origin.arrival(AT, 2)
+      await proxy.send({ method: "DELETE", target: AT })
+      const put = heard(module, "put")
+      isReady.open()
+      expect(await put).toEqual(["fenced purged"])
+      origin.script(AT, minute("after"))
+      expect([(await proxy.get(AT)).text, asked(origin)]).toEqual(["after", 4])
+    })
+  })
+})

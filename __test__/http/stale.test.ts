@@ -1,0 +1,143 @@
+import { stopDate } from "../helpers/clock"
+import {
+  AT,
+  asked,
+  behind,
+  conditions,
+  crowd,
+  heard,
+  how,
+  lasting,
+  responses,
+  told,
+  unchanged,
+  withStored,
+} from "../helpers/proxy-cache"
+import { gate } from "../helpers/scripted-origin"
+import { tally } from "../helpers/wrap"
+
+beforeEach(stopDate)
+afterEach(() => jest.useRealTimers())
+
+const WINDOW = "max-age=60, stale-while-revalidate=30"
+const TAG = { ETag: '"v1"' }
+const BY_TAG = { "if-none-match": '"v1"' }
+const old = (control = WINDOW) => lasting(control, { fields: TAG, body: "old" })
+const renewed = lasting("max-age=60", { body: "new" })
+
+describe("within its stale window a response", () => {
+  test("is served at once while the origin takes its time, and the next clients get what that brings", async () => {
+    const isReady = gate()
+    await withStored(old(), 61, [behind(isReady, renewed)], async ({ proxy, origin, module }) => {
+      const refreshed = heard(module, "refresh")
+      for (let client = 0; client < 3; client++) {
+        const response = await proxy.get(AT)
+        expect([told(response), response.get("age")]).toEqual(["200 old (hit; ttl=-1; detail=stale)", "61"])
+      }
+      await origin.arrival(AT, 2)
+      isReady.open()
+      expect(await refreshed).toEqual(["refreshed"])
+      expect(told(await proxy.get(AT))).toBe("200 new (hit; ttl=60)")
+      expect(conditions(origin)).toEqual([{}, BY_TAG])
+    })
+  })
+
+  test("is freshened by a 304", async () => {
+    await withStored(old(), 61, [unchanged({ "X-New": "1" })], async ({ proxy, origin, module }) => {
+      const refreshed = heard(module, "refresh")
+      await proxy.get(AT)
+      expect(await refreshed).toEqual(["refreshed"])
+      const response = await proxy.get(AT)
+      expect([told(response), response.get("x-new"), asked(origin)]).toEqual([
+        "200 old (hit; ttl=60)",
+        "1",
+        2,
+      ])
+    })
+  })
+
+  test("is served to 100 clients at a time, for one request to the origin", async () => {
+    const isReady = gate()
+    await withStored(old(), 61, [behind(isReady, renewed)], async ({ proxy, origin, module }) => {
+      const refreshed = heard(module, "refresh")
+      const got = await responses(await crowd(proxy, 100))
+      expect(tally(got.map(told))).toEqual({ "200 old (hit; ttl=-1; detail=stale)": 100 })
+      isReady.open()
+      await refreshed
+      expect(tally((await responses(await crowd(proxy, 100))).map(told))).toEqual({
+        "200 new (hit; ttl=60)": 100,
+      })
+      expect(asked(origin)).toBe(2)
+    })
+  })
+
+  test.each<[number, string, string]>([
+    [59.999, "hit; ttl=0", "fresh"],
+    [60, "hit; ttl=0; detail=stale", "stale"],
+    [89.999, "hit; ttl=-30; detail=stale", "stale"],
+    [90, "fwd=stale; fwd-status=200; stored; ttl=60", "over"],
+  ])("at %d s is %p", async (seconds, expected, state) => {
+    await withStored(old(), seconds, [renewed], async ({ proxy, origin, module }) => {
+      const refreshed = state === "stale" ? heard(module, "refresh") : undefined
+      expect(how(await proxy.get(AT))).toBe(expected)
+      await refreshed
+      expect(asked(origin)).toBe(state === "fresh" ? 1 : 2)
+    })
+  })
+
+  test.each(["must-revalidate", "proxy-revalidate", "no-cache"])(
+    "is not served where it says %s",
+    async (forbids) => {
+      await withStored(old(`${WINDOW}, ${forbids}`), 61, [renewed], async ({ proxy, origin }) => {
+        expect(told(await proxy.get(AT))).toBe("200 new (fwd=stale; fwd-status=200; stored; ttl=60)")
+        expect(conditions(origin)).toEqual([{}, BY_TAG])
+      })
+    },
+  )
+
+  test.each<[string, Record<string, string>, string, string]>([
+    ["HEAD", {}, "HEAD", "200  (hit; ttl=-1; detail=stale)"],
+    ["a condition", { "If-None-Match": '"v1"' }, "GET", "304  (hit; ttl=-1; detail=stale)"],
+    ["a range", { Range: "bytes=1-" }, "GET", "206 ld (hit; ttl=-1; detail=stale)"],
+  ])("answers %s as it is, and is refreshed as a whole", async (_name, fields, method, expected) => {
+    await withStored(old(), 61, [renewed], async ({ proxy, origin, module }) => {
+      const refreshed = heard(module, "refresh")
+      expect(told(await proxy.send({ method, target: AT, fields }))).toBe(expected)
+      expect(await refreshed).toEqual(["refreshed"])
+      expect(told(await proxy.get(AT))).toBe("200 new (hit; ttl=60)")
+      expect(conditions(origin)).toEqual([{}, BY_TAG])
+      expect(origin.requests(AT).map((request) => request.method)).toEqual(["GET", "GET"])
+    })
+  })
+
+  test("is refreshed although its client has left", async () => {
+    const isGone = gate()
+    await withStored(old(), 61, [behind(isGone, renewed)], async ({ proxy, origin, module }) => {
+      const refreshed = heard(module, "refresh")
+      const client = await proxy.connect()
+      await client.send({ target: AT }).response()
+      await origin.arrival(AT, 2)
+      client.close()
+      await client.closed
+      isGone.open()
+      expect(await refreshed).toEqual(["refreshed"])
+      expect((await proxy.get(AT)).text).toBe("new")
+    })
+  })
+
+  test.each<[string, Record<string, string>]>([
+    ["with credentials", { Authorization: "Basic dTpw" }],
+    ["that wants nothing stored", { "Cache-Control": "no-store" }],
+  ])(
+    "is served to a client %s, which does not keep it from being refreshed for others",
+    async (_name, fields) => {
+      await withStored(old(), 61, [renewed, renewed], async ({ proxy, origin }) => {
+        expect((await proxy.get(AT, fields)).text).toBe("old")
+        const seen: string[] = []
+        while (seen.at(-1) !== "new" && seen.length < 20) seen.push((await proxy.get(AT)).text)
+        expect(seen.at(-1)).toBe("new")
+        expect(origin.requests(AT).at(-1)?.get("authorization")).toBeUndefined()
+      })
+    },
+  )
+})

@@ -1,0 +1,202 @@
+import { randomUUID } from "node:crypto"
+import { setClock, stopDate } from "../helpers/clock"
+
+import {
+  type Asked,
+  AT,
+  behind,
+  dated,
+  heard,
+  lasting,
+  lastOf,
+  responses,
+  type StageOptions,
+  unchanged,
+  waiting,
+  withCache,
+} from "../helpers/proxy-cache"
+import { type Answer, type AnswerParts, gate } from "../helpers/scripted-origin"
+
+beforeEach(stopDate)
+afterEach(() => jest.useRealTimers())
+
+const given = (fields: AnswerParts["fields"]) =>
+  lasting("max-age=60", { fields: { ETag: '"v1"', ...fields }, body: "text" })
+const minute = given({})
+const GET: Asked = {}
+const down = dated({ status: 503 })
+const reset: Answer = ({ reset }) => reset()
+const asking = (fields: Record<string, string>, at = 0): Asked => ({ fields, at })
+
+describe("an answer says how it came about:", () => {
+  test.each<[string, Answer[], Asked[], number, string]>([
+    ["stored", [minute], [GET], 200, "fwd=uri-miss; fwd-status=200; stored; ttl=60"],
+    [
+      "stored with an age",
+      [given({ Age: "20" })],
+      [GET],
+      200,
+      "fwd=uri-miss; fwd-status=200; stored; ttl=40",
+    ],
+    [
+      "to be validated each time",
+      [lasting("no-cache", { fields: { ETag: '"v"' } })],
+      [GET],
+      200,
+      "fwd=uri-miss; fwd-status=200; stored; ttl=0",
+    ],
+    ["not stored", [lasting("no-store")], [GET], 200, "fwd=uri-miss; fwd-status=200; detail=no-store"],
+    [
+      "an error that is stored",
+      [lasting("max-age=9", { status: 404 })],
+      [GET],
+      404,
+      "fwd=uri-miss; fwd-status=404; stored; ttl=9",
+    ],
+    [
+      "of another variant",
+      [given({ Vary: "X-A" }), minute],
+      [GET, asking({ "X-A": "1" })],
+      200,
+      "fwd=vary-miss; fwd-status=200; stored; ttl=60",
+    ],
+    ["a hit", [minute], [GET, { at: 8 }], 200, "hit; ttl=52"],
+    ["a hit for HEAD", [minute], [GET, { at: 8, method: "HEAD" }], 200, "hit; ttl=52"],
+    ["a hit for a condition", [minute], [GET, asking({ "If-None-Match": "*" }, 8)], 304, "hit; ttl=52"],
+    ["a hit for a range", [minute], [GET, asking({ Range: "bytes=0-1" }, 8)], 206, "hit; ttl=52"],
+    ["a hit for no range", [minute], [GET, asking({ Range: "bytes=9-" }, 8)], 416, "hit; ttl=52"],
+    [
+      "a stale hit",
+      [minute],
+      [GET, asking({ "Cache-Control": "max-stale" }, 70)],
+      200,
+      "hit; ttl=-10; detail=stale",
+    ],
+    ["validated", [minute, unchanged()], [GET, { at: 70 }], 200, "fwd=stale; fwd-status=304; ttl=60"],
+    [
+      "validated for a condition",
+      [minute, unchanged()],
+      [GET, asking({ "If-None-Match": "*" }, 70)],
+      304,
+      "fwd=stale; fwd-status=304; ttl=60",
+    ],
+    [
+      "validated on request",
+      [minute, unchanged()],
+      [GET, asking({ Pragma: "no-cache" }, 8)],
+      200,
+      "fwd=request; fwd-status=304; ttl=60",
+    ],
+    ["replaced", [minute, minute], [GET, { at: 70 }], 200, "fwd=stale; fwd-status=200; stored; ttl=60"],
+    [
+      "replaced on request",
+      [minute, minute],
+      [GET, asking({ "Cache-Control": "no-cache" })],
+      200,
+      "fwd=request; fwd-status=200; stored; ttl=60",
+    ],
+    [
+      "replaced by what is not stored",
+      [minute, lasting("private")],
+      [GET, { at: 70 }],
+      200,
+      "fwd=stale; fwd-status=200; detail=private",
+    ],
+    ["an error in its place", [minute, down], [GET, { at: 70 }], 503, "fwd=stale; fwd-status=503"],
+    [
+      "a HEAD of nothing stored",
+      [dated({ fields: { "Content-Length": "4" } })],
+      [{ method: "HEAD" }],
+      200,
+      "fwd=uri-miss; fwd-status=200",
+    ],
+    [
+      "a part",
+      [dated({ status: 206 })],
+      [asking({ Range: "bytes=0-1" })],
+      206,
+      "fwd=uri-miss; fwd-status=206; detail=partial-content",
+    ],
+    ["a write", [dated({ status: 201 })], [{ method: "POST" }], 201, "fwd=method; fwd-status=201"],
+    [
+      "a status beyond",
+      [lasting("max-age=60", { status: 999 })],
+      [GET],
+      999,
+      "fwd=uri-miss; fwd-status=999; stored; ttl=60",
+    ],
+    ["nothing stored", [], [asking({ "Cache-Control": "only-if-cached" })], 504, "detail=only-if-cached"],
+    [
+      "stale in the place of an error",
+      [lasting("max-age=60, stale-if-error=30"), down],
+      [GET, { at: 70 }],
+      200,
+      "fwd=stale; fwd-status=503; ttl=-10; detail=stale-if-error",
+    ],
+    [
+      "stale in the place of nothing",
+      [lasting("max-age=60, stale-if-error=30"), reset],
+      [GET, { at: 70 }],
+      200,
+      "fwd=stale; ttl=-10; detail=stale-if-error",
+    ],
+    [
+      "stale after an error",
+      [lasting("max-age=60, stale-if-error=30"), reset],
+      [GET, { at: 70 }, { at: 70 }],
+      200,
+      "hit; ttl=-10; detail=stale-if-error",
+    ],
+  ])("%s", async (_name, answers, requests, status, expected) => {
+    const [response, identity] = await lastOf(answers, requests)
+    expect([response.status, response.all("cache-status")]).toEqual([status, [`${identity}; ${expected}`]])
+  })
+
+  test("stale while it is refreshed", async () => {
+    await withCache(async ({ proxy, origin, module }) => {
+      origin.script(AT, [lasting("max-age=60, stale-while-revalidate=30"), minute])
+      await proxy.get(AT)
+      setClock(70)
+      const refreshed = heard(module, "refresh")
+      const expected = `${module.identity}; hit; ttl=-10; detail=stale`
+      expect((await proxy.get(AT)).get("cache-status")).toBe(expected)
+      await refreshed
+    })
+  })
+
+  test("collapsed", async () => {
+    await withCache(async (stage) => {
+      const isReady = gate()
+      stage.origin.script(AT, behind(isReady, minute))
+      const clients = await waiting(stage, 2)
+      isReady.open()
+      const got = (await responses(clients)).map((response) => response.get("cache-status"))
+      const told = (how: string) =>
+        `${stage.module.identity}; fwd=uri-miss; fwd-status=200; stored${how}; ttl=60`
+      expect(got.sort()).toEqual([told("; collapsed"), told("")].sort())
+    })
+  })
+
+  test("too large to be stored", async () => {
+    const small: StageOptions = {
+      declared: { storage: { memory: { maxBytes: 100_000, maxEntryBytes: 1_000 } } },
+    }
+    await withCache(async ({ proxy, origin, module }) => {
+      origin.script(AT, lasting("max-age=60", { body: "x".repeat(1_000) }))
+      const expected = `${module.identity}; fwd=uri-miss; fwd-status=200; detail=too-large`
+      expect((await proxy.get(AT)).get("cache-status")).toBe(expected)
+    }, small)
+  })
+
+  test("by a name that does not begin with a letter, as a string", async () => {
+    const name = randomUUID()
+    await withCache(
+      async ({ proxy, origin }) => {
+        origin.script(AT, minute)
+        const expected = `"9/${name}"; fwd=uri-miss; fwd-status=200; stored; ttl=60`
+        expect((await proxy.get(AT)).get("cache-status")).toBe(expected)
+      },
+      { declared: { namespace: "9", name } },
+    )
+  })
+})

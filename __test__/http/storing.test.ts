@@ -1,0 +1,208 @@
+import { stopDate } from "../helpers/clock"
+import { AT, asked, conditions, dated, how, lasting, told, withCache } from "../helpers/proxy-cache"
+import type { AnswerParts } from "../helpers/scripted-origin"
+
+beforeEach(stopDate)
+afterEach(() => jest.useRealTimers())
+
+type Fields = NonNullable<AnswerParts["fields"]>
+
+const MINUTE = { "Cache-Control": "max-age=60" }
+
+/** Expects a response to be stored, or not for a reason, by what its two clients are told, the second of which wants it too. */
+async function expectStored(
+  reason: string | undefined,
+  parts: AnswerParts,
+  fields: Fields = {},
+): Promise<void> {
+  await withCache(async ({ proxy, origin }) => {
+    const { status = 200, body = "text" } = parts
+    origin.script(AT, [dated({ body, ...parts }), dated({ body: "asked again" })])
+    const [first, second] = [await proxy.get(AT, fields), await proxy.get(AT)]
+    const outcome = reason === undefined ? "stored; ttl=60" : `detail=${reason}`
+    expect(told(first)).toBe(`${status} ${body} (fwd=uri-miss; fwd-status=${status}; ${outcome})`)
+    const next = "200 asked again (fwd=uri-miss; fwd-status=200; detail=no-freshness)"
+    expect(told(second)).toBe(reason === undefined ? `${status} ${body} (hit; ttl=60)` : next)
+    expect(asked(origin)).toBe(reason === undefined ? 1 : 2)
+  })
+}
+
+describe("what its fields keep out of a shared cache is not stored:", () => {
+  test.each<[string, Fields, string]>([
+    ["no-store", { "Cache-Control": "max-age=60, no-store" }, "no-store"],
+    ["no-store in any case, on another line", { "Cache-Control": ["max-age=60", "No-Store"] }, "no-store"],
+    ["no-store with a value", { "Cache-Control": "max-age=60, no-store=x" }, "no-store"],
+    ["private", { "Cache-Control": "private, max-age=60" }, "private"],
+    ["private and public", { "Cache-Control": "public, private, max-age=60" }, "private"],
+    ["private that names no field", { "Cache-Control": 'max-age=60, private=""' }, "private"],
+    [
+      "private once with and once without names",
+      { "Cache-Control": 'private="x-a", private, max-age=60' },
+      "private",
+    ],
+    ["no-cache without a validator", { "Cache-Control": "no-cache, max-age=60" }, "no-cache"],
+    ["Set-Cookie", { ...MINUTE, "Set-Cookie": ["a=1", "b=2"] }, "set-cookie"],
+    [
+      "Set-Cookie that no-cache names",
+      { "Cache-Control": 'max-age=60, no-cache="set-cookie"', "Set-Cookie": "a=1" },
+      "set-cookie",
+    ],
+    ["Vary: *", { ...MINUTE, Vary: "*" }, "vary"],
+    ["Vary: * among others", { ...MINUTE, Vary: ["Accept", "*"] }, "vary"],
+    ["Vary with what is no name", { ...MINUTE, Vary: "Accept Language" }, "vary"],
+    ["an event stream", { ...MINUTE, "Content-Type": "Text/Event-Stream; charset=utf-8" }, "event-stream"],
+    ["no lifetime", { "Cache-Control": "public" }, "no-freshness"],
+    ["a lifetime of nothing", { "Cache-Control": "max-age=0" }, "expired"],
+  ])("%s", (_name, fields, reason) => expectStored(reason, { fields }))
+})
+
+describe("a status", () => {
+  const last = [
+    200, 201, 202, 203, 204, 226, 300, 301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 410, 414, 417,
+  ]
+  const beyond = [418, 429, 451, 499, 500, 501, 502, 503, 504, 511, 599, 600, 750, 999]
+
+  test.each([...last, ...beyond])("%d is stored where the response says for how long", (status) =>
+    expectStored(undefined, { status, fields: MINUTE, body: status === 204 ? "" : "text" }),
+  )
+
+  test.each([
+    [206, "partial-content"],
+    [304, "status"],
+  ])("%d is not stored, whatever the response says", async (status, reason) => {
+    await expectStored(reason, { status, fields: MINUTE, body: status === 304 ? "" : "part" })
+  })
+
+  test.each<[number, string, string | undefined]>([
+    [200, "must-understand, no-store, max-age=60", undefined],
+    [404, "must-understand, no-store, max-age=60", undefined],
+    [200, "must-understand, max-age=60", undefined],
+    [599, "must-understand, no-store, max-age=60", "status"],
+    [999, "must-understand, max-age=60", "status"],
+    [200, "must-understand, no-store, private, max-age=60", "private"],
+  ])("%d with %s", (status, control, reason) =>
+    expectStored(reason, { status, fields: { "Cache-Control": control } }),
+  )
+})
+
+describe("fields that private or no-cache names", () => {
+  test.each<[string, string, string[]]>([
+    ["private in a string", 'max-age=60, private="X-User, x-trace"', ["X-User", "X-Trace"]],
+    ["private as a token", "max-age=60, private=x-user", ["X-User"]],
+    ["private twice", 'private="X-User", max-age=60, private="X-Trace"', ["X-User", "X-Trace"]],
+    ["no-cache", 'max-age=60, no-cache="X-User"', ["X-User"]],
+    ["both", 'max-age=60, no-cache="X-User", private="X-Trace"', ["X-User", "X-Trace"]],
+    ["private, though they are not there", 'max-age=60, private="X-Unknown"', []],
+    ["private, Set-Cookie among them", 'max-age=60, private="Set-Cookie"', ["Set-Cookie"]],
+  ])("by %s reach the client of the response and nobody else", async (_name, control, names) => {
+    await withCache(async ({ proxy, origin }) => {
+      const all = ["X-User", "X-Trace", ...(names.includes("Set-Cookie") ? ["Set-Cookie"] : [])]
+      const fields = Object.fromEntries(all.map((name) => [name, `of ${name}`]))
+      origin.script(AT, lasting(control, { fields, body: "text" }))
+      const [first, second] = [await proxy.get(AT), await proxy.get(AT)]
+      expect(all.map((name) => first.get(name))).toEqual(all.map((name) => `of ${name}`))
+      const rest = all.map((name) => (names.includes(name) ? undefined : `of ${name}`))
+      expect(all.map((name) => second.get(name))).toEqual(rest)
+      expect([told(second), asked(origin)]).toEqual(["200 text (hit; ttl=60)", 1])
+    })
+  })
+
+  test("by CDN-Cache-Control are dropped as well", async () => {
+    await withCache(async ({ proxy, origin }) => {
+      const fields = { "CDN-Cache-Control": 'max-age=60, private="x-user"', "X-User": "7" }
+      origin.script(AT, dated({ fields }))
+      const [first, second] = [await proxy.get(AT), await proxy.get(AT)]
+      expect([first.get("x-user"), second.get("x-user"), asked(origin)]).toEqual(["7", undefined, 1])
+    })
+  })
+})
+
+describe("the answer to a request with Authorization", () => {
+  const AUTHORIZED = { Authorization: "Basic dTpw" }
+
+  test.each<[string, string | undefined]>([
+    ["max-age=60", "authorization"],
+    ["max-age=60, proxy-revalidate", "authorization"],
+    ["max-age=60, must-understand", "authorization"],
+    ["max-age=60, public", undefined],
+    ["max-age=60, must-revalidate", undefined],
+    ["s-maxage=60", undefined],
+  ])("with %s", (control, reason) =>
+    expectStored(reason, { fields: { "Cache-Control": control } }, AUTHORIZED),
+  )
+
+  test("that is stored answers whoever asks, and one with credentials is answered with what was stored without", async () => {
+    await withCache(async ({ proxy, origin }) => {
+      origin.script(AT, lasting("max-age=60", { body: "for all" }))
+      await proxy.get(AT)
+      expect(told(await proxy.get(AT, AUTHORIZED))).toBe("200 for all (hit; ttl=60)")
+      expect(origin.requests(AT).map((request) => request.get("authorization"))).toEqual([undefined])
+    })
+  })
+
+  test("that is not stored leaves the credentials to the origin, each time", async () => {
+    await withCache(async ({ proxy, origin }) => {
+      origin.script(AT, [lasting("max-age=60", { body: "u" }), lasting("max-age=60", { body: "v" })])
+      for (const user of ["u", "v"]) expect((await proxy.get(AT, { Authorization: user })).text).toBe(user)
+      expect(origin.requests(AT).map((request) => request.get("authorization"))).toEqual(["u", "v"])
+    })
+  })
+})
+
+describe("a request", () => {
+  test("with no-store is answered with what is stored, but what comes of it is not", async () => {
+    await expectStored("request-no-store", { fields: MINUTE }, { "Cache-Control": "no-store" })
+    await withCache(async ({ proxy, origin }) => {
+      origin.script(AT, lasting("max-age=60", { body: "text" }))
+      await proxy.get(AT)
+      expect(told(await proxy.get(AT, { "Cache-Control": "no-store" }))).toBe("200 text (hit; ttl=60)")
+      expect(asked(origin)).toBe(1)
+    })
+  })
+
+  test.each(["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND", "REPORT", "PURGE"])(
+    "by %s is passed on each time, and what comes of it answers no GET",
+    async (method) => {
+      await withCache(async ({ proxy, origin }) => {
+        const answers = ["one", "two", "three"].map((body) =>
+          lasting("max-age=60", { fields: { ETag: '"v"' }, body }),
+        )
+        origin.script(AT, answers)
+        for (const body of ["one", "two"]) {
+          expect(told(await proxy.send({ method, target: AT }))).toBe(
+            `200 ${body} (fwd=method; fwd-status=200)`,
+          )
+        }
+        expect(told(await proxy.get(AT))).toBe("200 three (fwd=uri-miss; fwd-status=200; stored; ttl=60)")
+        expect(conditions(origin)).toEqual([{}, {}, {}])
+      })
+    },
+  )
+
+  test("to GET with content neither finds what is stored nor leaves anything there", async () => {
+    await withCache(async ({ proxy, origin }) => {
+      origin.script(
+        AT,
+        ["one", "two", "three"].map((body) => lasting("max-age=60", { body })),
+      )
+      const texts: string[] = []
+      for (const body of ["content", undefined, "content", undefined]) {
+        texts.push((await proxy.send({ target: AT, ...(body && { body }) })).text)
+      }
+      expect([texts, asked(origin)]).toEqual([["one", "two", "three", "two"], 3])
+    })
+  })
+})
+
+test("Cache-Tag stays between the origin and the cache, where a purge goes by it", async () => {
+  await withCache(async ({ proxy, origin, module }) => {
+    origin.script(AT, [lasting("max-age=60", { fields: { "Cache-Tag": "t, u" } }), lasting("max-age=60")])
+    const got = [await proxy.get(AT), await proxy.get(AT)]
+    expect(got.map((response) => response.get("cache-tag"))).toEqual([undefined, undefined])
+    expect(await module.purge({ tags: ["u"] })).toEqual({ purged: 1 })
+    expect([how(await proxy.get(AT)), asked(origin)]).toEqual([
+      "fwd=uri-miss; fwd-status=200; stored; ttl=60",
+      2,
+    ])
+  })
+})

@@ -1,0 +1,177 @@
+import { setClock, stopDate } from "../helpers/clock"
+
+import {
+  AT,
+  asked,
+  behind,
+  conditions,
+  crowd,
+  dated,
+  heard,
+  lasting,
+  responses,
+  type Steps,
+  told,
+  waiting,
+  withCache,
+} from "../helpers/proxy-cache"
+import { type AnswerParts, gate } from "../helpers/scripted-origin"
+import { tally } from "../helpers/wrap"
+
+beforeEach(stopDate)
+afterEach(() => jest.useRealTimers())
+
+type Fields = NonNullable<AnswerParts["fields"]>
+
+const MINUTE = { "Cache-Control": "max-age=60" }
+const COLLAPSED = "fwd=uri-miss; fwd-status=200; stored; collapsed; ttl=60"
+const mine = (client: number) => ({ target: AT, fields: { "X-Client": `${client}` } })
+
+/** The name of the client that asks, with these fields. */
+function personal(fields: Fields): Steps {
+  return (turn) => dated({ fields, body: turn.request.get("x-client") ?? "" })(turn)
+}
+
+describe("an answer that turns out to be for one alone", () => {
+  test.each<[string, Fields]>([
+    ["private", { "Cache-Control": "private, max-age=60" }],
+    ["no-store", { "Cache-Control": "no-store" }],
+    ["Set-Cookie", { ...MINUTE, "Set-Cookie": "a=1" }],
+    ["Vary: *", { ...MINUTE, Vary: "*" }],
+    ["without a lifetime", {}],
+  ])("by %s leaves each of 10 clients to ask for itself", async (_name, fields) => {
+    await withCache(async (stage) => {
+      const isReady = gate()
+      const { origin } = stage
+      origin.script(AT, [behind(isReady, personal(fields)), ...Array(9).fill(personal(fields))])
+      const clients = await waiting(stage, 10, mine)
+      isReady.open()
+      const names = clients.map((_, client) => `${client}`)
+      expect((await responses(clients)).map(({ text }) => text)).toEqual(names)
+      expect(
+        origin
+          .requests(AT)
+          .map((request) => request.get("x-client"))
+          .sort(),
+      ).toEqual(names)
+    })
+  })
+
+  test("in some of its fields leaves these out for who waits for the rest", async () => {
+    await withCache(async (stage) => {
+      const isReady = gate()
+      const fields = { "Cache-Control": 'max-age=60, private="X-User"', "X-User": "7", "Cache-Tag": "t" }
+      stage.origin.script(AT, behind(isReady, dated({ fields, body: "text" })))
+      const clients = await waiting(stage, 10)
+      isReady.open()
+      const got = await responses(clients)
+      expect(tally(got.map((response) => response.get("x-user")))).toEqual({ 7: 1, undefined: 9 })
+      expect(tally(got.map((response) => response.get("cache-tag")))).toEqual({ undefined: 10 })
+      expect(tally(got.map(({ text }) => text))).toEqual({ text: 10 })
+    })
+  })
+
+  test("spares the next clients the wait for a minute, and then they wait again", async () => {
+    await withCache(async (stage) => {
+      const { proxy, origin, module } = stage
+      const isReady = gate()
+      origin.script(AT, [personal({}), ...Array(10).fill(behind(isReady, personal({})))])
+      await proxy.get(AT)
+      setClock(59.999)
+      const seen = heard(module, "match", 10)
+      const clients = await crowd(proxy, 10, mine)
+      await origin.arrival(AT, 11)
+      expect(tally(await seen)).toEqual({ "miss uri-miss": 10 })
+      isReady.open()
+      await responses(clients)
+      setClock(59.999 + 60)
+      const isReadyAgain = gate()
+      origin.script(AT, behind(isReadyAgain, lasting("max-age=60", { body: "for all" })))
+      const again = await waiting(stage, 10)
+      isReadyAgain.open()
+      expect((await responses(again)).map(({ text }) => text)).toEqual(Array(10).fill("for all"))
+      expect(asked(origin)).toBe(12)
+    })
+  })
+
+  test("is forgotten once there is one for all", async () => {
+    await withCache(async (stage) => {
+      const { proxy, origin } = stage
+      const short = lasting("max-age=5", { body: "for all" })
+      const isReady = gate()
+      origin.script(AT, [personal({}), short, behind(isReady, short)])
+      for (let n = 0; n < 3; n++) await proxy.get(AT)
+      expect(asked(origin)).toBe(2)
+      setClock(5)
+      const clients = await waiting(stage, 10, undefined, "stale")
+      isReady.open()
+      await responses(clients)
+      expect(asked(origin)).toBe(3)
+    })
+  })
+})
+
+describe("while the origin answers one client", () => {
+  test.each<[string, Fields, string]>([
+    ["with credentials", { Authorization: "Basic dTpw" }, `200 text (${COLLAPSED})`],
+    ["with its entity tag", { "If-None-Match": '"v1"' }, `304  (${COLLAPSED})`],
+    ["that wants it validated", { "Cache-Control": "no-cache" }, `200 text (${COLLAPSED})`],
+  ])("another %s waits for that", async (_name, fields, expected) => {
+    await withCache(async (stage) => {
+      const isReady = gate()
+      stage.origin.script(
+        AT,
+        behind(isReady, lasting("max-age=60", { fields: { ETag: '"v1"' }, body: "text" })),
+      )
+      const clients = await waiting(stage, 2, (n) => ({ target: AT, fields: n === 0 ? {} : fields }))
+      isReady.open()
+      expect((await responses(clients)).map(told)[1]).toBe(expected)
+      expect(conditions(stage.origin)).toEqual([{}])
+    })
+  })
+
+  test.each<[string, string, Fields]>([
+    ["for a range", "GET", { Range: "bytes=0-1" }],
+    ["that wants nothing stored", "GET", { "Cache-Control": "no-store" }],
+    ["for the head", "HEAD", {}],
+    ["that writes", "POST", {}],
+  ])("another %s does not wait for that", async (_name, method, fields) => {
+    await withCache(async ({ proxy, origin }) => {
+      const isReady = gate()
+      origin.script(AT, [behind(isReady, lasting("max-age=60", { body: "text" })), dated({ status: 403 })])
+      const client = (await proxy.connect()).send({ target: AT })
+      await origin.arrival(AT)
+      expect((await proxy.send({ method, target: AT, fields })).status).toBe(403)
+      isReady.open()
+      expect((await client.response()).text).toBe("text")
+      expect(asked(origin)).toBe(2)
+    })
+  })
+
+  test("who has credentials, both ask for themselves", async () => {
+    await withCache(async ({ proxy, origin }) => {
+      const isReady = gate()
+      origin.script(AT, Array(5).fill(behind(isReady, personal(MINUTE))))
+      const clients = await crowd(proxy, 5, (n) => ({
+        target: AT,
+        fields: { "X-Client": `${n}`, Authorization: `${n}` },
+      }))
+      await origin.arrival(AT, 5)
+      isReady.open()
+      expect((await responses(clients)).map(({ text }) => text)).toEqual(["0", "1", "2", "3", "4"])
+    })
+  })
+
+  test("and has hung for half a minute, the next asks anew", async () => {
+    await withCache(async ({ proxy, origin }) => {
+      const isReady = gate()
+      origin.script(AT, [behind(isReady, dated({ body: "late" })), lasting("max-age=60", { body: "text" })])
+      const client = (await proxy.connect()).send({ target: AT })
+      await origin.arrival(AT)
+      setClock(30)
+      expect((await proxy.get(AT)).text).toBe("text")
+      isReady.open()
+      expect([(await client.response()).text, asked(origin)]).toEqual(["late", 2])
+    })
+  })
+})

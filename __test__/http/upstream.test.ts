@@ -1,0 +1,102 @@
+import { setClock, stopDate } from "../helpers/clock"
+import { unreachable } from "../helpers/proxy"
+import { type Asked, AT, dated, lasting, lastOf, unchanged, withCache } from "../helpers/proxy-cache"
+import type { Answer, AnswerParts } from "../helpers/scripted-origin"
+
+beforeEach(stopDate)
+afterEach(() => jest.useRealTimers())
+
+const given = (fields: AnswerParts["fields"]) =>
+  lasting("max-age=60", { fields: { ETag: '"v1"', ...fields }, body: "text" })
+const minute = given({})
+const GET: Asked = {}
+const asking = (fields: Record<string, string>, at = 0): Asked => ({ fields, at })
+
+describe("what caches before have said", () => {
+  const before = { "Cache-Status": ["Origin; hit; ttl=5", '"other cache"; fwd=miss; detail="a, b"'] }
+  const SAID = 'Origin; hit; ttl=5, "other cache"; fwd=miss; detail="a, b"'
+
+  test.each<[string, Answer[], Asked[], string]>([
+    ["a response that is stored", [given(before)], [GET], "fwd=uri-miss; fwd-status=200; stored; ttl=60"],
+    ["a hit", [given(before)], [GET, { at: 8 }], "hit; ttl=52"],
+    ["a 304 by what is stored", [given(before)], [GET, asking({ "If-None-Match": "*" })], "hit; ttl=60"],
+    ["a part of what is stored", [given(before)], [GET, asking({ Range: "bytes=0-1" })], "hit; ttl=60"],
+    [
+      "a stale hit",
+      [given(before)],
+      [GET, asking({ "Cache-Control": "max-stale" }, 70)],
+      "hit; ttl=-10; detail=stale",
+    ],
+    [
+      "what is validated",
+      [given(before), unchanged()],
+      [GET, { at: 70 }],
+      "fwd=stale; fwd-status=304; ttl=60",
+    ],
+    [
+      "what is validated with a word of theirs",
+      [given({ "Cache-Status": "Old; hit" }), unchanged(before)],
+      [GET, { at: 70 }],
+      "fwd=stale; fwd-status=304; ttl=60",
+    ],
+    [
+      "what is not stored",
+      [dated({ fields: before })],
+      [GET],
+      "fwd=uri-miss; fwd-status=200; detail=no-freshness",
+    ],
+    [
+      "the answer to a write",
+      [dated({ fields: before })],
+      [{ method: "POST" }],
+      "fwd=method; fwd-status=200",
+    ],
+    [
+      "the answer to a HEAD",
+      [dated({ fields: before })],
+      [{ method: "HEAD" }],
+      "fwd=uri-miss; fwd-status=200",
+    ],
+    ["an error", [dated({ status: 503, fields: before })], [GET], "fwd=uri-miss; fwd-status=503"],
+  ])("stands before what is said of %s", async (_name, answers, requests, expected) => {
+    const [response, identity] = await lastOf(answers, requests)
+    expect(response.all("cache-status")).toEqual([`${SAID}, ${identity}; ${expected}`])
+  })
+
+  test("is said by the one proxy of two that is nearer to the origin, and ages add up", async () => {
+    await withCache(async (inner) => {
+      inner.origin.script(AT, minute)
+      await inner.proxy.get(AT)
+      setClock(20)
+      const upstream = `http://127.0.0.1:${inner.proxy.port}`
+      await withCache(
+        async ({ proxy, module }) => {
+          const seen: (string | undefined)[][] = []
+          for (const at of [20, 50]) {
+            setClock(at)
+            const response = await proxy.get(AT)
+            seen.push([response.get("age"), response.get("cache-status")])
+          }
+          const said = `${inner.module.identity}; hit; ttl=40, ${module.identity}; `
+          expect(seen).toEqual([
+            ["20", `${said}fwd=uri-miss; fwd-status=200; stored; ttl=40`],
+            ["50", `${said}hit; ttl=10`],
+          ])
+        },
+        { upstream },
+      )
+    })
+  })
+})
+
+test("what the proxy itself has to say of the origin, or of a request, is no cache's", async () => {
+  await withCache(
+    async ({ proxy }) => {
+      const failed = await proxy.get(AT)
+      const refused = await proxy.get(AT, { Host: "no host" })
+      expect([failed.status, refused.status]).toEqual([502, 400])
+      expect([failed.get("cache-status"), refused.get("cache-status")]).toEqual([undefined, undefined])
+    },
+    { upstream: await unreachable() },
+  )
+})

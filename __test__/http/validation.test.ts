@@ -1,0 +1,231 @@
+import { httpDate, setClock, stopDate } from "../helpers/clock"
+
+import {
+  AT,
+  type CacheStage,
+  conditions,
+  dated,
+  how,
+  lasting,
+  lines,
+  told,
+  unchanged,
+  withStored,
+} from "../helpers/proxy-cache"
+import type { Answer, AnswerParts } from "../helpers/scripted-origin"
+
+beforeEach(stopDate)
+afterEach(() => jest.useRealTimers())
+
+type Fields = NonNullable<AnswerParts["fields"]>
+
+const MODIFIED = httpDate(-1_000)
+const TAG = { ETag: '"v1"' }
+const BY_TAG = { "if-none-match": '"v1"' }
+const CONFIRMED = "fwd=stale; fwd-status=304; ttl=60"
+const REPLACED = "fwd=stale; fwd-status=200; stored; ttl=60"
+
+/** The stage once a response has been stored and is stale since a second, with the origin's next answers scripted. */
+function stale(
+  fields: Fields,
+  next: readonly Answer[],
+  use: (stage: CacheStage) => Promise<void>,
+  control = "max-age=60",
+): Promise<void> {
+  return withStored(lasting(control, { fields, body: "stored" }), 61, next, use)
+}
+
+const another = (body = "new", fields: Fields = { ETag: '"v2"' }) => lasting("max-age=60", { fields, body })
+
+describe("the origin is asked about what is stale", () => {
+  test.each<[string, Fields, Record<string, string>]>([
+    ["by its entity tag", TAG, BY_TAG],
+    ["by its weak entity tag", { ETag: 'W/"v1"' }, { "if-none-match": 'W/"v1"' }],
+    ["by an entity tag without quotes, as it came", { ETag: "v1" }, { "if-none-match": "v1" }],
+    ["by its last modification", { "Last-Modified": MODIFIED }, { "if-modified-since": MODIFIED }],
+    [
+      "by a last modification of RFC 850, to the letter",
+      { "Last-Modified": "Sunday, 31-Dec-23 23:43:20 GMT" },
+      { "if-modified-since": "Sunday, 31-Dec-23 23:43:20 GMT" },
+    ],
+    ["by both", { ...TAG, "Last-Modified": MODIFIED }, { ...BY_TAG, "if-modified-since": MODIFIED }],
+  ])("%s, and what it confirms is served, and fresh again", async (_name, fields, expected) => {
+    await stale(fields, [unchanged()], async ({ proxy, origin }) => {
+      const response = await proxy.get(AT)
+      expect([told(response), response.get("age")]).toEqual([`200 stored (${CONFIRMED})`, "0"])
+      setClock(61 + 59.999)
+      expect(told(await proxy.get(AT))).toBe("200 stored (hit; ttl=0)")
+      expect(conditions(origin)).toEqual([{}, expected])
+    })
+  })
+
+  test("without a condition where it has no validator", async () => {
+    await stale({}, [another()], async ({ proxy, origin }) => {
+      expect((await proxy.get(AT)).text).toBe("new")
+      expect(conditions(origin)).toEqual([{}, {}])
+    })
+  })
+
+  test.each([200, 404, 410])("and another response, a %d, takes its place", async (status) => {
+    const next = lasting("max-age=60", { status, fields: { ETag: '"v2"' }, body: "new" })
+    await stale(TAG, [next, unchanged()], async ({ proxy, origin }) => {
+      const expected = `${status} new (fwd=stale; fwd-status=${status}; stored; ttl=60)`
+      expect(told(await proxy.get(AT))).toBe(expected)
+      expect(told(await proxy.get(AT))).toBe(`${status} new (hit; ttl=60)`)
+      setClock(200)
+      expect((await proxy.get(AT)).text).toBe("new")
+      expect(conditions(origin)).toEqual([{}, BY_TAG, { "if-none-match": '"v2"' }])
+    })
+  })
+
+  test("and one that may not be stored takes it away", async () => {
+    await stale(TAG, [lasting("private", { body: "mine" }), another()], async ({ proxy, origin }) => {
+      expect(told(await proxy.get(AT))).toBe("200 mine (fwd=stale; fwd-status=200; detail=private)")
+      expect((await proxy.get(AT)).text).toBe("new")
+      expect(conditions(origin)).toEqual([{}, BY_TAG, {}])
+    })
+  })
+
+  test("and an error of the moment leaves it for the next", async () => {
+    await stale(TAG, [dated({ status: 503, body: "down" }), unchanged()], async ({ proxy, origin }) => {
+      expect(told(await proxy.get(AT))).toBe("503 down (fwd=stale; fwd-status=503)")
+      expect(told(await proxy.get(AT))).toBe(`200 stored (${CONFIRMED})`)
+      expect(conditions(origin)).toEqual([{}, BY_TAG, BY_TAG])
+    })
+  })
+
+  test("each time where the response says no-cache", async () => {
+    const times = [unchanged(), unchanged(), unchanged()]
+    await stale(
+      TAG,
+      times,
+      async ({ proxy, origin }) => {
+        for (let n = 0; n < 3; n++) {
+          expect(told(await proxy.get(AT))).toBe(
+            "200 stored (fwd=stale; fwd-status=304; ttl=0; detail=stale)",
+          )
+        }
+        expect(conditions(origin)).toEqual([{}, BY_TAG, BY_TAG, BY_TAG])
+      },
+      "no-cache, max-age=60",
+    )
+  })
+
+  test("for an hour after its lifetime, and then as if it had never been", async () => {
+    await stale(TAG, [unchanged({ "Cache-Control": "max-age=0" }), another()], async ({ proxy, origin }) => {
+      setClock(60 + 3_599.999)
+      expect((await proxy.get(AT)).text).toBe("stored")
+      setClock(60 + 2 * 3_600)
+      expect(told(await proxy.get(AT))).toBe("200 new (fwd=uri-miss; fwd-status=200; stored; ttl=60)")
+      expect(conditions(origin)).toEqual([{}, BY_TAG, {}])
+    })
+  })
+})
+
+describe("a 304 that confirms what is stored", () => {
+  test("updates its fields but for those that describe the body, its entity tag and its cookies", async () => {
+    const fields = {
+      "Cache-Control": "max-age=60",
+      "Content-Encoding": "gzip",
+      "Content-Type": "text/plain",
+      ETag: '"v1"',
+      "Last-Modified": MODIFIED,
+      Vary: "X-A",
+      "X-Changed": ["old", "older"],
+      "X-Kept": "1",
+    }
+    const update = {
+      "Cache-Control": "max-age=90",
+      "Content-Encoding": "br",
+      "Content-Length": "999",
+      "Content-Range": "bytes 0-1/2",
+      "Content-Type": "text/html",
+      ETag: 'W/"v1"',
+      "Last-Modified": MODIFIED,
+      Expires: httpDate(500),
+      "Set-Cookie": "a=1",
+      Vary: "X-B",
+      "X-Changed": "new",
+      "X-Added": "1",
+    }
+    await stale(fields, [unchanged(update)], async ({ proxy, origin, module }) => {
+      const common = [
+        "cache-control: max-age=90",
+        "content-encoding: gzip",
+        "content-length: 6",
+        "content-type: text/html",
+        `date: ${httpDate(61)}`,
+        'etag: "v1"',
+        `expires: ${httpDate(500)}`,
+        `last-modified: ${MODIFIED}`,
+        "vary: X-B",
+        "via: 1.1 layeron",
+        "x-added: 1",
+        "x-changed: new",
+        "x-kept: 1",
+      ]
+      const [first, second] = [await proxy.get(AT), await proxy.get(AT)]
+      const status = `cache-status: ${module.identity}; `
+      expect(lines(first)).toEqual(["age: 0", `${status}fwd=stale; fwd-status=304; ttl=90`, ...common].sort())
+      expect(lines(second)).toEqual(["age: 0", `${status}hit; ttl=90`, ...common].sort())
+      expect([first.text, second.text, conditions(origin).length]).toEqual(["stored", "stored", 2])
+    })
+  })
+
+  test.each<[string, Fields, number]>([
+    ["its max-age", { "Cache-Control": "max-age=10" }, 10],
+    ["its max-age less its Age", { "Cache-Control": "max-age=10", Age: "4" }, 6],
+    ["its s-maxage", { "Cache-Control": "max-age=10, s-maxage=20" }, 20],
+    ["its CDN-Cache-Control", { "CDN-Cache-Control": "max-age=20" }, 20],
+    ["the max-age of what is stored, from its own Date on", { Date: httpDate(51) }, 50],
+  ])("gives it the lifetime of %s", async (_name, update, seconds) => {
+    await stale(TAG, [unchanged(update), another()], async ({ proxy, origin }) => {
+      expect(how(await proxy.get(AT))).toBe(`fwd=stale; fwd-status=304; ttl=${seconds}`)
+      setClock(61 + seconds - 0.001)
+      expect(how(await proxy.get(AT))).toBe("hit; ttl=0")
+      setClock(61 + seconds)
+      expect((await proxy.get(AT)).text).toBe("new")
+      expect(conditions(origin)).toEqual([{}, BY_TAG, BY_TAG])
+    })
+  })
+
+  test.each(["no-store", "private"])(
+    "and says %s serves it once more and takes it away",
+    async (directive) => {
+      const next = [unchanged({ "Cache-Control": directive }), another()]
+      await stale(TAG, next, async ({ proxy, origin }) => {
+        const first = await proxy.get(AT)
+        expect([first.status, first.text]).toEqual([200, "stored"])
+        expect((await proxy.get(AT)).text).toBe("new")
+        expect(conditions(origin)).toEqual([{}, BY_TAG, {}])
+      })
+    },
+  )
+
+  test("drops the fields that its private names", async () => {
+    const update = { "Cache-Control": 'max-age=60, private="X-User"', "X-User": "7" }
+    await stale(TAG, [unchanged(update)], async ({ proxy }) => {
+      await proxy.get(AT)
+      expect((await proxy.get(AT)).get("x-user")).toBeUndefined()
+    })
+  })
+})
+
+describe("a 304 that does not fit what is stored", () => {
+  test.each<[string, Fields, Fields, Record<string, string>]>([
+    ["another entity tag", TAG, { ETag: '"v2"' }, BY_TAG],
+    [
+      "another last modification",
+      { "Last-Modified": MODIFIED },
+      { "Last-Modified": httpDate(-9) },
+      { "if-modified-since": MODIFIED },
+    ],
+  ])("by %s has the origin asked again, without conditions", async (_name, fields, update, condition) => {
+    await stale(fields, [unchanged(update), another()], async ({ proxy, origin }) => {
+      const client = { "If-None-Match": '"mine"', "If-Modified-Since": httpDate(-5_000) }
+      expect(told(await proxy.get(AT, client))).toBe(`200 new (${REPLACED})`)
+      expect(told(await proxy.get(AT))).toBe("200 new (hit; ttl=60)")
+      expect(conditions(origin)).toEqual([{}, condition, {}])
+    })
+  })
+})

@@ -1,0 +1,164 @@
+/** The declarations as a compiler sees them in projects of different settings. Lines that must not compile are marked as such. */
+import { execFile } from "node:child_process"
+import { join } from "node:path"
+import { temporaryProject } from "../helpers/layer-dev"
+
+const TSC = join(__dirname, "../../node_modules/typescript/bin/tsc")
+
+/** What every project can write. */
+const USES = `
+import { cache, configure, type CacheHandler, type CacheModule, type CacheModuleOptions, type CacheStorageName } from "@layeron/modules"
+
+const shop: CacheModule = cache({ name: "shop", ttlSeconds: 60 })
+export const found: Promise<Response | undefined> = shop.match("https://a.example/")
+
+// Storages.
+const storages: CacheModuleOptions[] = [
+  { name: "a", storage: "memory" },
+  { name: "a", storage: "file:./cache" },
+  { name: "a", storage: { path: "./cache", memory: { maxBytes: 1 } } },
+  { name: "a", storage: undefined },
+]
+const folder: string = "./cache"
+const named: CacheStorageName = \`file:\${folder}\`
+configure({ storage: named })
+// @ts-expect-error: no storage is spelled so
+cache({ name: "a", storage: "fil:x" })
+// @ts-expect-error
+cache({ name: "a", storage: "Memory" })
+// @ts-expect-error
+configure({ storage: "disk" })
+// @ts-expect-error: it may be anything
+cache({ name: "a", storage: folder })
+
+// Handlers.
+class NextRequest extends Request {
+  readonly nextUrl = new URL(this.url)
+}
+declare const next: NextRequest
+declare const plain: Request
+
+const ofNext = shop.wrap(async (request: NextRequest) => new Response(request.nextUrl.pathname))
+const answered: Promise<Response> = ofNext(next)
+// @ts-expect-error: the handler needs what only its own class has
+ofNext(plain)
+
+const ofRequest = shop.wrap((request) => new Response(request.url))
+ofRequest(plain)
+ofRequest(next)
+// @ts-expect-error: a Request has no such member
+shop.wrap((request) => new Response(request.nextUrl.pathname))
+
+const withRest = shop.wrap((request: NextRequest, user: string, at?: Date) => new Response(request.url + user + at))
+withRest(next, "user")
+withRest(next, "user", new Date())
+// @ts-expect-error
+withRest(next, 1)
+// @ts-expect-error: no request
+shop.wrap((request: URL) => new Response(request.href))
+
+const handler: CacheHandler = (request) => new Response(request.url)
+const handlerOfRest: CacheHandler<[string], NextRequest> = (request, user) => new Response(request.nextUrl + user)
+shop.wrap<[string]>((request, user) => new Response(request.url + user))
+shop.wrap(handler)
+shop.wrap(handlerOfRest)(next, "user")
+
+// @ts-expect-error: no such option
+cache({ name: "shop", ttlSecond: 60 })
+
+export { answered, storages }
+`
+
+const CORE = `
+import { backend } from "@layeron/core"
+import { cache } from "@layeron/modules"
+export default backend({ gateway: { cache: true } }).use(cache({ name: "shop" })).get("/", () => ({ a: 1 }))
+`
+
+/** What a project can write whose \`lib\` knows disposal. */
+const DISPOSES = `
+import { cache, type CacheModule } from "@layeron/modules"
+
+export async function use(): Promise<void> {
+  await using shop = cache({ name: "shop" })
+  await shop[Symbol.asyncDispose]()
+  const disposable: AsyncDisposable = shop
+  const module_: CacheModule = shop
+  void [disposable, module_]
+  // @ts-expect-error: it is not disposed of without waiting
+  using other = cache({ name: "other" })
+  void other
+}
+`
+
+const STRICT = { strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true }
+
+type Settings = Readonly<Record<string, unknown>>
+
+/** What the compiler says of a project with these files; nothing where it takes them. */
+async function complaints(files: Readonly<Record<string, string>>, settings: Settings): Promise<string> {
+  const compilerOptions = {
+    ...STRICT,
+    noEmit: true,
+    skipLibCheck: false,
+    target: "es2022",
+    types: [],
+    ...settings,
+  }
+  const project = temporaryProject({
+    ...files,
+    "package.json": "{}",
+    "tsconfig.json": JSON.stringify({ compilerOptions, files: Object.keys(files) }),
+  })
+  try {
+    return await new Promise((resolve) =>
+      execFile(process.execPath, [TSC, "-p", "."], { cwd: project.path }, (_, stdout, stderr) =>
+        resolve(stdout + stderr),
+      ),
+    )
+  } finally {
+    project.remove()
+  }
+}
+
+const RESOLUTIONS: readonly (readonly [string, Settings])[] = [
+  ["node16", { module: "node16", moduleResolution: "node16" }],
+  ["nodenext", { module: "nodenext", moduleResolution: "nodenext" }],
+  ["bundler", { module: "esnext", moduleResolution: "bundler" }],
+]
+
+const LIBS: readonly (readonly [string, Settings])[] = [
+  ["es2022 and dom, without disposal", { lib: ["es2022", "dom"] }],
+  ["es2022, dom and dom.iterable", { lib: ["es2022", "dom", "dom.iterable"] }],
+  ["esnext.disposable and dom", { lib: ["es2023", "esnext.disposable", "dom"] }],
+  ["esnext and dom", { lib: ["esnext", "dom"] }],
+  ["es2022 and the types of Node", { lib: ["es2022"], types: ["node"] }],
+]
+
+const ROWS = LIBS.flatMap(([lib, ofLib]) =>
+  RESOLUTIONS.map(([resolution, ofResolution]) => [lib, resolution, { ...ofLib, ...ofResolution }] as const),
+)
+
+test.each(ROWS)(
+  "with %s, resolving as %s, all uses compile and all mistakes do not",
+  async (_, __, settings) => {
+    const files = { "uses.mts": USES, "core.mts": CORE }
+    const both = settings.moduleResolution === "bundler" ? files : { ...files, "uses.cts": USES }
+    expect(await complaints(both, settings)).toBe("")
+  },
+)
+
+test.each(RESOLUTIONS)(
+  "with esnext.disposable, resolving as %s, a cache can be awaited with using",
+  async (_, settings) => {
+    const lib = ["es2023", "esnext.disposable", "dom"]
+    expect(await complaints({ "disposes.mts": DISPOSES }, { ...settings, lib })).toBe("")
+  },
+)
+
+test("a mistake that is not marked is told, so that the marks say something", async () => {
+  const settings = { module: "nodenext", moduleResolution: "nodenext", lib: ["es2022", "dom"] }
+  const source = 'import { cache } from "@layeron/modules"\ncache({ name: "a", storage: "fil:x" })\n'
+  const told = await complaints({ "mistake.mts": source }, settings)
+  expect(told).toMatch(/^mistake\.mts\(2,20\): error TS2322/)
+})

@@ -1,0 +1,245 @@
+import { statSync } from "node:fs"
+import type { CachePurgeSelector, CacheStats } from "@layeron/modules"
+import { NO_STATS, ORIGIN, url } from "../helpers/cache"
+import { Child, type Given } from "../helpers/child"
+import { Ledger, type Line } from "../helpers/ledger"
+import { Random, withSeed } from "../helpers/random"
+import { declared, diskOf, fileIn, MIB, newPath } from "../helpers/storage"
+
+const LANES = 4
+const ROUNDS = 55
+const KEYS = Array.from({ length: 40 }, (_, n) => `/${"abc"[n % 3]}/${n}`)
+
+/** By which it can be told whether a body is whole. */
+function bodyOf(key: string, version: number): string {
+  return `${key} ${version} `.repeat(1 + (version % 13) ** 3)
+}
+
+function tagOf(key: string): string {
+  return `t${Number(key.split("/").at(-1)) % 7}`
+}
+
+interface Task {
+  readonly name: string
+  readonly path: string
+  readonly maxDiskBytes: number
+  readonly keys: string[]
+  readonly origin: string
+  /** The first version that it puts. */
+  readonly version: number
+  readonly seed: number
+  /** Sources of what is also here. */
+  readonly sources: Record<"bodyOf" | "tagOf" | "Random", string>
+}
+
+/** Puts, purges and deletes at random until somebody kills it, and reports what it does. */
+async function work({ cache, require }: Given, task: Task): Promise<void> {
+  const { writeSync } = require("node:fs") as typeof import("node:fs")
+  const made = (source: string) => new Function(`return ${source}`)()
+  const bodyOf = made(task.sources.bodyOf) as (key: string, version: number) => string
+  const tagOf = made(task.sources.tagOf) as (key: string) => string
+  const random = new (made(task.sources.Random))(task.seed) as { below(most: number): number }
+
+  const { name, path, maxDiskBytes, keys, origin } = task
+  const storage = { path, maxDiskBytes, memory: { maxBytes: 200_000, maxEntryBytes: 200_000 } }
+  const open = () => cache({ name, ttlSeconds: 3_600, storage })
+  const report = (line: Line) => writeSync(1, `${JSON.stringify(line)}\n`)
+  let shop = open()
+  let { version } = task
+
+  const put = async (key: string) => {
+    const own = version++
+    report(["putting", key, own])
+    await shop.put(new Request(origin + key), new Response(bodyOf(key, own)), { tags: [tagOf(key)] })
+    report(["put", own])
+  }
+  const remove = async (gone: string[], call: () => Promise<unknown>) => {
+    const own = version++
+    report(["removing", own, gone])
+    await call()
+    report(["removed", own])
+  }
+  const purge = (gone: (key: string) => boolean, selector: CachePurgeSelector) =>
+    remove(keys.filter(gone), () => shop.purge(selector))
+  const aKey = () => keys[random.below(keys.length)]!
+
+  /** Something that removes something. */
+  const removal = () => {
+    const key = aKey()
+    const dice = random.below(100)
+    if (dice < 40) return remove([key], () => shop.delete(origin + key))
+    if (dice < 60) return purge((each) => each === key, { request: origin + key })
+    if (dice < 85) return purge((each) => tagOf(each) === tagOf(key), { tags: [tagOf(key)] })
+    const prefix = key.slice(0, 3)
+    const isPath = dice < 90
+    if (dice < 97)
+      return purge((each) => each.startsWith(prefix), { prefix: isPath ? prefix : origin + prefix })
+    return purge(() => true, { everything: true })
+  }
+  const puts = () => {
+    const first = random.below(keys.length)
+    const some = Array.from({ length: 1 + random.below(8) }, (_, n) => keys[(first + n) % keys.length]!)
+    return some.map(put)
+  }
+
+  for (;;) {
+    const dice = random.below(100)
+    if (dice < 50) await Promise.all(puts())
+    // By a `Request`: a string would be a miss that each later put of its key goes back to.
+    else if (dice < 70) await shop.match(new Request(origin + aKey()))
+    else if (dice < 90) await removal()
+    else if (dice < 96) await Promise.all([...puts(), removal()])
+    else {
+      const stats = await shop.stats()
+      await shop.close()
+      report(["closed", stats])
+      shop = open()
+    }
+  }
+}
+
+/** One file that is used until the process is killed, again and again. */
+class Lane {
+  readonly #name: string
+  readonly #path = newPath()
+  readonly #maxDiskBytes: number
+  readonly #random: Random
+  readonly #ledger = new Ledger(NO_STATS)
+  #version = 1
+  /** What was found, in all. */
+  found = 0
+
+  constructor(name: string, maxDiskBytes: number, seed: number) {
+    this.#name = name
+    this.#maxDiskBytes = maxDiskBytes
+    this.#random = new Random(seed)
+  }
+
+  async round(): Promise<void> {
+    for (const line of await this.#lines()) this.#ledger.note(line)
+    this.#version += 1_000_000
+    if (this.#maxDiskBytes === MIB) this.#ledger.expectNothing()
+    await this.#examine()
+  }
+
+  /** What a process reports until it is killed. */
+  async #lines(): Promise<Line[]> {
+    let text = ""
+    let left = this.#random.below(8) === 0 ? 0 : 1 + this.#random.below(250)
+    const wait = this.#random.below(left === 0 ? 150 : 25)
+    const kill = () => setTimeout(() => child.kill(), wait)
+    const hear = (heard: string) => {
+      text += heard
+      if (left <= 0) return
+      left -= heard.split("\n").length - 1
+      if (left <= 0) kill()
+    }
+    const child = new Child({ hear })
+    // What comes before the first line may be cut short as well.
+    if (left === 0) kill()
+    const failed = child.run(work, {
+      name: this.#name,
+      path: this.#path,
+      maxDiskBytes: this.#maxDiskBytes,
+      keys: KEYS,
+      origin: ORIGIN,
+      version: this.#version,
+      seed: this.#random.below(1_000_000),
+      sources: { bodyOf: bodyOf.toString(), tagOf: tagOf.toString(), Random: Random.toString() },
+    })
+    await expect(failed).rejects.toThrow("the process has ended")
+    await child.ended()
+    // The last line may be half of one.
+    return text
+      .split("\n")
+      .slice(0, -1)
+      .map((line) => JSON.parse(line))
+  }
+
+  #open() {
+    return declared({
+      name: this.#name,
+      ttlSeconds: 3_600,
+      storage: { path: this.#path, maxDiskBytes: this.#maxDiskBytes },
+    })
+  }
+
+  async #examine(): Promise<void> {
+    const module = this.#open()
+    const faults: unknown[] = []
+    const counted = await module.stats()
+    for (const [name, least] of Object.entries(this.#ledger.least)) {
+      const count = counted[name as keyof CacheStats]
+      if (count < least) faults.push(`${name} is ${count}, and was ${least}`)
+    }
+    for (const key of KEYS) {
+      const text = await (await module.match(url(key)))?.text()
+      const version = text === undefined ? undefined : Number(text.split(" ")[1])
+      if (version !== undefined && text !== bodyOf(key, version)) faults.push(`${key} is torn: ${text}`)
+      if (version !== undefined) this.found += 1
+      faults.push(this.#ledger.findFault(key, version))
+    }
+    faults.push((await diskOf(module)).fault ?? undefined)
+    this.#ledger.least = await module.stats()
+    await module.close()
+    if (statSync(fileIn(this.#path)).size > this.#maxDiskBytes) faults.push("the file is beyond its bound")
+    expect(faults.filter((fault) => fault !== undefined)).toEqual([])
+  }
+
+  /** Indexes tell of just the entries that are there. */
+  async end(): Promise<void> {
+    const module = this.#open()
+    const keys = new Set<string>()
+    for (const key of KEYS) if (await module.match(url(key))) keys.add(key)
+    const { entries } = await diskOf(module)
+    expect(entries).toBe(keys.size)
+    for (const tag of new Set(KEYS.map(tagOf))) {
+      const purged = [...keys].filter((key) => tagOf(key) === tag).length
+      expect(await module.purge({ tags: [tag] })).toEqual({ purged })
+    }
+    expect((await diskOf(module)).entries).toBe(0)
+  }
+}
+
+test(`a process killed at any moment, ${LANES * ROUNDS} times, leaves whole entries, and nothing that it had removed`, async () => {
+  await withSeed(async (seed) => {
+    const lanes = Array.from(
+      { length: LANES },
+      (_, n) => new Lane(`lane-${n}`, n % 2 === 0 ? 64 * MIB : MIB, seed + n),
+    )
+    await Promise.all(
+      lanes.map(async (lane) => {
+        for (let round = 0; round < ROUNDS; round++) await lane.round()
+        await lane.end()
+      }),
+    )
+    for (const { found } of lanes) expect(found).toBeGreaterThan(ROUNDS)
+  })
+}, 120_000)
+
+test("a process killed while it opens a file leaves it to another that opens it as well", async () => {
+  await withSeed(async (seed) => {
+    const random = new Random(seed)
+    const open = async ({ cache }: Given, path: string) => {
+      const shop = cache({ name: "shop", storage: { path } })
+      await shop.put("https://api.example.com/", new Response("b"), { tags: ["t"] })
+      const { purged } = await shop.purge({ tags: ["t"] })
+      return { purged, fault: (await shop.inspect()).disk?.fault }
+    }
+    const fill = async () => {
+      const path = newPath()
+      const victims = [new Child(), new Child()]
+      const survivor = new Child()
+      const outcome = survivor.run(open, path)
+      const killed = victims.map(async (victim) => {
+        victim.run(open, path).catch(() => {})
+        await new Promise((resolve) => setTimeout(resolve, random.below(120)))
+        await victim.killed()
+      })
+      expect(await outcome).toEqual({ purged: expect.any(Number), fault: null })
+      await Promise.all(killed)
+      await survivor.killed()
+    }
+    for (let round = 0; round < 30; round++) await fill()
+  })
+}, 120_000)

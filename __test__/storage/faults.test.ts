@@ -1,0 +1,555 @@
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs"
+import { basename, join } from "node:path"
+import type { CacheModule } from "@layeron/modules"
+import { bodyOf, failureOf, get, NO_STATS, url } from "../helpers/cache"
+import { Child, type Given } from "../helpers/child"
+import { Random, withSeed } from "../helpers/random"
+import {
+  closeAll,
+  declared,
+  diskOf,
+  eventually,
+  fileIn,
+  MIB,
+  newFolder,
+  newPath,
+  openIn,
+} from "../helpers/storage"
+
+const FAILED = "LAYERON_STORAGE_FAILED"
+const PAGE = 4_096
+
+const SIZES = [0, 10, 100, 1_000, 3_000, 5_000, 9_000, 20_000]
+const BODIES = new Map(SIZES.map((size, n) => [url(`/${n}`), `${n}`.repeat(size)]))
+
+let prepared: string
+let warn: jest.SpyInstance
+
+beforeAll(async () => {
+  prepared = newFolder()
+  const module = openIn(prepared, { ttlSeconds: 36_000 })
+  for (const [at, body] of BODIES) await module.put(at, new Response(body), { tags: ["all", `of ${at}`] })
+  await closeAll()
+})
+
+beforeEach(() => {
+  warn = jest.spyOn(process, "emitWarning").mockImplementation()
+})
+
+afterEach(() => warn.mockRestore())
+
+/** What has been warned of since the test began: each time what it was about. */
+const warnings = () => warn.mock.calls.map(([message, options]) => [options?.code, String(message)])
+
+/** A folder with the entries of {@link BODIES} in it, whose file `change` has changed before. */
+function changed(change: (file: string) => void): string {
+  const folder = newFolder()
+  const file = join(folder, basename(fileIn(prepared)))
+  copyFileSync(fileIn(prepared), file)
+  change(file)
+  return folder
+}
+
+function overwrite(file: string, at: number, bytes: Uint8Array): void {
+  const content = readFileSync(file)
+  content.set(bytes, at)
+  writeFileSync(file, content)
+}
+
+/** How many of the entries are found; none may be another than was put. */
+async function countWhole(module: CacheModule): Promise<number> {
+  let whole = 0
+  for (const [at, body] of BODIES) {
+    const found = await bodyOf(module, at)
+    if (found === undefined) continue
+    expect(found === body).toBe(true)
+    whole += 1
+  }
+  return whole
+}
+
+/** What an instance does whose disk is as it should be. */
+async function expectWorks(module: CacheModule): Promise<void> {
+  const at = url("/works")
+  await module.put(at, new Response("works"), { tags: ["works"] })
+  expect(await bodyOf(module, at)).toBe("works")
+  expect(await module.purge({ tags: ["works"] })).toEqual({ purged: 1 })
+  expect(await module.match(at)).toBeUndefined()
+  expect(await diskOf(module)).toMatchObject({ fault: null, droppedWrites: 0 })
+}
+
+/** What is asked of a disk that cannot do it. */
+async function expectFailed(call: () => Promise<unknown>, cause: RegExp): Promise<void> {
+  const error = await failureOf(call)
+  expect(error.code).toBe(FAILED)
+  expect(error).not.toBeInstanceOf(TypeError)
+  expect(error.message).toMatch(cause)
+}
+
+/** What an instance does whose disk cannot be used: all that memory can, and it tells the cause once. */
+async function expectMemoryAlone(module: CacheModule, path: string, cause: RegExp): Promise<void> {
+  // Each time anew: a string would be a miss that each later put of its key goes back to.
+  const at = () => get("/in-memory")
+  expect(await module.match(at())).toBeUndefined()
+  await module.put(at(), new Response("in memory"), { tags: ["t"] })
+  expect(await bodyOf(module, at())).toBe("in memory")
+  expect(await module.stats()).toEqual({ ...NO_STATS, hits: 1, misses: 1, puts: 1 })
+  const { disk } = await module.inspect()
+  expect(disk).toMatchObject({ path, entries: 0, bytes: 0, evictions: 0, droppedWrites: 0 })
+  expect(disk?.fault).toMatch(cause)
+  await expectFailed(() => module.purge({ tags: ["t"] }), cause)
+  expect(await module.match(at())).toBeUndefined()
+  await expectFailed(() => module.delete(at()), cause)
+  await module.put(at(), new Response("in memory again"))
+  expect(await bodyOf(module, at())).toBe("in memory again")
+  const handler = module.wrap(() => new Response("run", { headers: { "cache-control": "max-age=60" } }))
+  expect(await (await handler(get("/wrapped"))).text()).toBe("run")
+  expect((await module.explain(at())).outcome).toBe("hit")
+  expect(warnings()).toEqual([[FAILED, expect.stringContaining(module.identity)]])
+  expect(warnings()[0]?.[1]).toMatch(cause)
+}
+
+const damagedIn = (folder: string) => readdirSync(folder).filter((name) => name.includes(".db.damaged-"))
+
+test("what is prepared is found", async () => {
+  const module = openIn(changed(() => {}))
+  expect(await countWhole(module)).toBe(BODIES.size)
+  await expectWorks(module)
+  expect(warnings()).toEqual([])
+})
+
+test("a file of another cache than its name says is set aside, and a new one begun", async () => {
+  const folder = newFolder()
+  const other = declared({ name: "other", storage: { path: folder } })
+  await other.close()
+  copyFileSync(fileIn(prepared), fileIn(folder))
+  const module = declared({ name: "other", storage: { path: folder } })
+  await expectWorks(module)
+  const [aside] = damagedIn(folder)
+  expect((await diskOf(module)).setAside).toBe(join(folder, aside as string))
+  expect(warnings()).toEqual([
+    [FAILED, expect.stringContaining(`set aside as ${join(folder, aside as string)}`)],
+  ])
+})
+
+describe("a file that was cut off", () => {
+  // One byte is what a file has in some file systems that has none.
+  test.each([0, 1])("to %i bytes is begun anew", async (length) => {
+    const folder = changed((file) => truncateSync(file, length))
+    const module = openIn(folder)
+    expect(await countWhole(module)).toBe(0)
+    await expectWorks(module)
+    expect(damagedIn(folder)).toEqual([])
+  })
+
+  test("at any length is set aside as it is, and a new one begun", async () => {
+    await withSeed(async (seed) => {
+      const random = new Random(seed)
+      const { size } = statSync(fileIn(prepared))
+      const pages = Array.from({ length: size / PAGE - 1 }, (_, page) => (page + 1) * PAGE)
+      const lengths = new Set([
+        ...[2, 15, 16, 99, 100, 101, 511, 512, 513, PAGE - 1, PAGE + 1, size - PAGE + 1, size - 1],
+        ...pages,
+        ...Array.from({ length: 40 }, () => 2 + random.below(size - 2)),
+      ])
+      for (const length of lengths) {
+        const folder = changed((file) => truncateSync(file, length))
+        const module = openIn(folder)
+        expect([length, await countWhole(module)]).toEqual([length, 0])
+        await expectWorks(module)
+        await module.put(url("/0"), new Response("new"))
+        await module.close()
+        const aside = damagedIn(folder)
+        expect([length, aside.length]).toEqual([length, 1])
+        const kept = readFileSync(join(folder, aside[0]!))
+        expect(kept.equals(readFileSync(fileIn(prepared)).subarray(0, length))).toBe(true)
+        const again = openIn(folder)
+        expect(await bodyOf(again, url("/0"))).toBe("new")
+        await again.close()
+        expect(damagedIn(folder)).toEqual(aside)
+      }
+      const anew = [
+        FAILED,
+        expect.stringMatching(/ begins anew on disk: .*, and set aside as .*\.db\.damaged-/),
+      ]
+      expect(warnings()).toEqual([...lengths].map(() => anew))
+    })
+  })
+})
+
+describe("a file of which a byte was changed", () => {
+  /** Changes a byte, and tells what has come of it. */
+  async function withFlip(at: number, mask: number): Promise<{ whole: number; fault: string | null }> {
+    const folder = changed((file) => {
+      const content = readFileSync(file)
+      content[at]! ^= mask
+      writeFileSync(file, content)
+    })
+    const module = openIn(folder)
+    const whole = await countWhole(module)
+    await module.put(url("/new"), new Response("new"))
+    expect(await bodyOf(module, url("/new"))).toBe("new")
+    // Either is right, but nothing that was put may come back.
+    const purged = await module.purge({ request: url("/new") }).catch(({ code }) => code)
+    expect(typeof purged === "string" ? purged : "purged").toBe(
+      typeof purged === "string" ? FAILED : "purged",
+    )
+    expect(await module.match(url("/new"))).toBeUndefined()
+    const { fault } = await diskOf(module)
+    if (typeof purged === "string") expect(fault).not.toBeNull()
+    const closed = await module.close().catch(({ code }) => code)
+    expect([undefined, FAILED]).toContain(closed)
+    if (fault !== null && /malformed|not a database|corrupt/.test(fault)) {
+      const again = openIn(folder)
+      expect(await countWhole(again)).toBe(0)
+      await expectWorks(again)
+      await again.close()
+      expect(damagedIn(folder)).toHaveLength(1)
+    }
+    return { whole, fault }
+  }
+
+  test("has nothing wrong in any answer, wherever it is, and most entries where it was one byte of many", async () => {
+    await withSeed(async (seed) => {
+      const random = new Random(seed)
+      const { size } = statSync(fileIn(prepared))
+      let whole = 0
+      for (let n = 0; n < 900; n++) {
+        const [at, mask] = [random.below(size), 1 << random.below(8)]
+        const outcome = await withFlip(at, mask).catch((cause) => {
+          throw new Error(`byte ${at} changed by ${mask}`, { cause })
+        })
+        whole += outcome.whole
+      }
+      expect(whole).toBeGreaterThan(900 * BODIES.size * 0.5)
+    })
+  }, 120_000)
+
+  test("has nothing wrong in any answer where it is in the file's head", async () => {
+    for (let at = 0; at < 110; at++) {
+      await withFlip(at, 1 << (at % 8)).catch((cause) => {
+        throw new Error(`byte ${at} changed`, { cause })
+      })
+    }
+  }, 60_000)
+
+  test("and is damage that a lookup finds has nothing from then on, tells it once, and is set aside next time", async () => {
+    const folder = changed(() => {})
+    const module = openIn(folder)
+    const file = fileIn(folder)
+    const { size } = statSync(file)
+    overwrite(file, 2 * PAGE, new Uint8Array(size - 2 * PAGE).fill(0xa5))
+    await countWhole(module)
+    const fault = await eventually(
+      async () => {
+        await module.put(url("/new"), new Response("new"))
+        await module.match(url("/none"))
+        return (await diskOf(module)).fault
+      },
+      (fault) => fault !== null,
+    )
+    expect(fault).toMatch(/malformed/)
+    expect(await bodyOf(module, url("/new"))).toBe("new")
+    await expectFailed(() => module.purge({ everything: true }), /malformed/)
+    expect(await module.match(url("/new"))).toBeUndefined()
+    await eventually(warnings, ({ length }) => length > 0)
+    await module.close()
+    const again = openIn(folder)
+    expect(await countWhole(again)).toBe(0)
+    await expectWorks(again)
+    expect(damagedIn(folder)).toHaveLength(1)
+    expect(warnings()).toEqual([
+      [FAILED, expect.stringMatching(/default\/shop .*malformed/)],
+      [FAILED, expect.stringContaining(` set aside as ${join(folder, damagedIn(folder)[0]!)}`)],
+    ])
+  })
+})
+
+/** An integer of the file's head, of four bytes. */
+function patched(at: number, value: number): string {
+  const bytes = new Uint8Array(4)
+  new DataView(bytes.buffer).setUint32(0, value)
+  return changed((file) => overwrite(file, at, bytes))
+}
+
+const USER_VERSION = 60
+const APPLICATION_ID = 68
+
+/** What cannot be used: where it is and what is said of it. */
+const UNUSABLE: [string, () => string, RegExp][] = [
+  ["of a later format", () => patched(USER_VERSION, 2), /\.db: is of an unknown format, and is left alone/],
+  ["of no format", () => patched(USER_VERSION, 0), /\.db: is of an unknown format, and is left alone/],
+  ["of something else", () => patched(APPLICATION_ID, 7), /\.db: is of an unknown format, and is left alone/],
+  [
+    "in the place of which there is a folder",
+    () => {
+      const folder = newFolder()
+      mkdirSync(join(folder, basename(fileIn(prepared))))
+      return folder
+    },
+    /\.db: /,
+  ],
+  [
+    "in a folder in whose place there is a file",
+    () => {
+      const path = newPath()
+      writeFileSync(path, "a file")
+      return path
+    },
+    /File exists|Not a directory/,
+  ],
+  [
+    "in a folder that cannot be made under a file",
+    () => {
+      const path = newPath()
+      writeFileSync(path, "a file")
+      return join(path, "folder")
+    },
+    /Not a directory/,
+  ],
+]
+
+/** What only root can bring about. */
+const OF_ANOTHER_USER: typeof UNUSABLE = [
+  [
+    "of another user",
+    () => changed((file) => chownSync(file, 12_345, 12_345)),
+    /\.db: belongs to user 12345, not to 0/,
+  ],
+  [
+    "in a folder of another user",
+    () => {
+      const folder = changed(() => {})
+      chownSync(folder, 12_345, 12_345)
+      return folder
+    },
+    /belongs to user 12345, not to 0/,
+  ],
+]
+
+describe("a file that cannot be used leaves the cache in memory alone, and says why:", () => {
+  const isRoot = process.getuid?.() === 0
+  const unusable = isRoot ? [...UNUSABLE, ...OF_ANOTHER_USER] : UNUSABLE
+
+  test.each(unusable)("one %s", async (_, prepare, cause) => {
+    const path = prepare()
+    const before = contents(path)
+    const module = openIn(path)
+    await expectMemoryAlone(module, path, cause)
+    const second = openIn(path)
+    await expectFailed(() => second.purge({ everything: true }), cause)
+    expect(warnings()).toHaveLength(1)
+    await module.close()
+    await second.close()
+    expect(contents(path)).toEqual(before)
+  })
+
+  /** What a folder has in databases, to the byte. */
+  function contents(path: string): [string, string][] {
+    try {
+      const names = readdirSync(path).filter((name) => /\.db/.test(name) && !/-(wal|shm)$/.test(name))
+      const isFile = (name: string) => statSync(join(path, name)).isFile()
+      return names.filter(isFile).map((name) => [name, readFileSync(join(path, name)).toString("hex")])
+    } catch {
+      return []
+    }
+  }
+
+  test("and can be used as soon as that has changed", async () => {
+    const path = newPath()
+    writeFileSync(path, "a file")
+    const module = openIn(path)
+    await expectFailed(() => module.purge({ everything: true }), /./)
+    await module.close()
+    renameSync(path, `${path}.old`)
+    await expectWorks(openIn(path))
+  })
+})
+
+describe("a process that gives a file another bound than one that has it open", () => {
+  const declare = (given: Given, path: string, maxDiskBytes: number) => {
+    given.shop = given.cache({ name: "shop", ttlSeconds: 600, storage: { path, maxDiskBytes } })
+  }
+  const A = url("/a")
+
+  test("is left in memory alone, serves nothing that the other purges, and the other goes on", async () => {
+    const path = newPath()
+    const child = new Child()
+    await child.run(declare, path, 2 * MIB)
+    await child.run(({ shop }, at) => shop.put(at, new Response("of the other"), { tags: ["t"] }), A)
+    const module = openIn("", { storage: { path, maxDiskBytes: MIB } })
+    const cause = /\.db: is open in another process with maxDiskBytes 2097152/
+    await expectMemoryAlone(module, path, cause)
+    expect((await diskOf(module)).maxBytes).toBe(MIB)
+    await module.put(A, new Response("of this one"), { tags: ["t"] })
+    expect(await bodyOf(module, A)).toBe("of this one")
+    expect(await child.run(({ shop }) => shop.purge({ tags: ["t"] }))).toEqual({ purged: 1 })
+    expect(await module.match(A)).toBeUndefined()
+    expect(await child.run(async ({ shop }) => (await shop.inspect()).disk?.fault)).toBeNull()
+  })
+
+  test("gets along with it once the other has closed it", async () => {
+    const path = newPath()
+    const child = new Child()
+    await child.run(declare, path, 2 * MIB)
+    await child.run(({ shop }, at) => shop.put(at, new Response("kept")), A)
+    await child.end()
+    const module = openIn("", { storage: { path, maxDiskBytes: MIB } })
+    expect(await bodyOf(module, A)).toBe("kept")
+    await expectWorks(module)
+  })
+
+  test("brings a file within a narrower bound, what was put first leaving first", async () => {
+    const path = newPath()
+    const module = openIn("", { storage: { path, maxDiskBytes: 4 * MIB } })
+    for (let n = 0; n < 60; n++) await module.put(url(`/${n}`), new Response("b".repeat(50_000)))
+    await module.close()
+    expect(statSync(fileIn(path)).size).toBeGreaterThan(2 * MIB)
+    const narrow = openIn("", { storage: { path, maxDiskBytes: MIB } })
+    for (let n = 100; n < 110; n++) {
+      await narrow.put(url(`/${n}`), new Response("n".repeat(1_000)))
+      // Has it written, and goes on.
+      await openIn("", { storage: { path, maxDiskBytes: MIB } }).close()
+    }
+    const { entries, bytes } = await diskOf(narrow)
+    expect(bytes).toBeLessThanOrEqual(MIB)
+    expect(entries).toBeGreaterThan(20)
+    expect(await narrow.match(url("/0"))).toBeUndefined()
+    expect(await bodyOf(narrow, url("/59"))).toBe("b".repeat(50_000))
+    await narrow.close()
+    expect(statSync(fileIn(path)).size).toBeLessThanOrEqual(MIB)
+  })
+})
+
+describe("a disk that is full", () => {
+  /** Puts more than a file may take, and then tries everything. */
+  const fill = async (given: Given, path: string) => {
+    const { cache, warnings } = given
+    const shop = cache({ name: "shop", ttlSeconds: 600, storage: { path } })
+    given.shop = shop
+    const at = (n: number) => `https://api.example.com/${n}`
+    const text = (n: number) => `${n} `.repeat(20_000)
+    await shop.put(at(-1), new Response("purged"))
+    const before = await shop.purge({ request: at(-1) })
+    let fault: string | null = null
+    let puts = 0
+    for (; fault === null && puts < 1_000; puts++) {
+      await shop.put(at(puts), new Response(text(puts)))
+      await new Promise((resolve) => setTimeout(resolve, 5))
+      fault = (await shop.inspect()).disk?.fault ?? null
+    }
+    const found: boolean[] = []
+    for (let n = 0; n < puts; n++) found.push((await (await shop.match(at(n)))?.text()) === text(n))
+    const none = await shop.match(at(-1))
+    const code = await shop.purge({ request: at(0) }).then(
+      () => "purged",
+      (error) => error.code,
+    )
+    const purged = await shop.match(at(0))
+    const deleted = await shop.delete(at(1)).then(
+      () => "deleted",
+      (error) => error.code,
+    )
+    await shop.put(new Request(at(1)), new Response("again"))
+    const again = await (await shop.match(at(1)))?.text()
+    while (warnings.length === 0) await new Promise((resolve) => setTimeout(resolve, 50))
+    await new Promise((resolve) => setTimeout(resolve, 1_500))
+    const isFound = found.every(Boolean)
+    const isGone = none === undefined && purged === undefined
+    return { before, fault, isFound, isGone, code, deleted, again, warnings: [...warnings] }
+  }
+
+  test("has everything in memory go on and purges reject, is told once, and keeps what was written", async () => {
+    const path = newPath()
+    const child = new Child({ after: "ulimit -f 4000" })
+    const { fault, warnings, ...rest } = await child.run(fill, path)
+    expect(rest).toEqual({
+      before: { purged: 1 },
+      isFound: true,
+      isGone: true,
+      code: FAILED,
+      deleted: FAILED,
+      again: "again",
+    })
+    expect(fault).toMatch(/disk|full|I\/O/)
+    expect(warnings).toEqual([{ code: FAILED, message: `default/shop keeps nothing on disk: ${fault}` }])
+    await child.end()
+    const module = openIn(path)
+    expect(await module.match(url("/-1"))).toBeUndefined()
+    const { entries } = await diskOf(module)
+    expect(entries).toBeGreaterThan(3)
+    for (let n = 0; n < entries; n++) expect(await bodyOf(module, url(`/${n}`))).toBe(`${n} `.repeat(20_000))
+    await expectWorks(module)
+  }, 60_000)
+
+  test("from the beginning leaves the cache in memory alone", async () => {
+    const path = newPath()
+    const child = new Child({ after: "ulimit -f 16" })
+    const tried = await child.run(async ({ cache, warnings }, path) => {
+      const shop = cache({ name: "shop", storage: { path } })
+      await shop.put("https://api.example.com/", new Response("in memory"))
+      const found = await (await shop.match("https://api.example.com/"))?.text()
+      const code = await shop.purge({ everything: true }).catch((error) => error.code)
+      const { disk } = await shop.inspect()
+      await new Promise((resolve) => setTimeout(resolve, 10))
+      return { found, code, hasFault: disk?.fault !== null, codes: warnings.map(({ code }) => code) }
+    }, path)
+    expect(tried).toEqual({ found: "in memory", code: FAILED, hasFault: true, codes: [FAILED] })
+  })
+})
+
+describe("an entry larger than the disk", () => {
+  test("is in memory and not written, which is counted, and nothing leaves for it that need not", async () => {
+    const path = newPath()
+    const storage = { path, maxDiskBytes: MIB }
+    const module = openIn("", { storage })
+    await module.put(url("/small"), new Response("small"))
+    await module.put(url("/large"), new Response("l".repeat(2 * MIB)))
+    await openIn("", { storage }).close()
+    expect(await diskOf(module)).toMatchObject({ entries: 1, evictions: 0, droppedWrites: 1, fault: null })
+    expect((await bodyOf(module, url("/large")))?.length).toBe(2 * MIB)
+    await module.close()
+    const again = openIn("", { storage })
+    expect(await bodyOf(again, url("/small"))).toBe("small")
+    expect(await again.match(url("/large"))).toBeUndefined()
+  })
+})
+
+describe("what is on the disk is for its owner alone", () => {
+  test("whatever the process leaves to others by default", async () => {
+    const path = join(newFolder(), "a", "b")
+    const child = new Child({ after: "umask 000" })
+    await child.run(async ({ cache }, path) => {
+      const shop = cache({ name: "shop", storage: { path } })
+      await shop.put("https://api.example.com/", new Response("b"))
+      await shop.purge({ tags: ["t"] })
+    }, path)
+    const mode = (path: string) => (statSync(path).mode & 0o777).toString(8)
+    expect([mode(path), mode(join(path, ".."))]).toEqual(["700", "700"])
+    const modes = new Set(readdirSync(path).map((name) => mode(join(path, name))))
+    expect([...modes]).toEqual(["600"])
+    expect(readdirSync(path).map((name) => name.split(".").at(-1))).toEqual(
+      expect.arrayContaining(["db", "db-wal", "db-shm", "shared"]),
+    )
+  })
+
+  test("also where it is set aside", async () => {
+    const folder = changed((file) => {
+      truncateSync(file, 10_000)
+      chmodSync(file, 0o600)
+    })
+    await expectWorks(openIn(folder))
+    expect(statSync(join(folder, damagedIn(folder)[0]!)).mode & 0o777).toBe(0o600)
+  })
+})

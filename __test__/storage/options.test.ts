@@ -1,0 +1,466 @@
+import { randomUUID } from "node:crypto"
+import { existsSync } from "node:fs"
+import { join, relative } from "node:path"
+import { Worker } from "node:worker_threads"
+import { type CacheModuleOptions, configure } from "@layeron/modules"
+import * as bad from "../helpers/bad-input"
+import { bodyOf, failureOf, forbidden, url } from "../helpers/cache"
+import { Child } from "../helpers/child"
+import { expectRefused, nested, type Row, rows } from "../helpers/refusals"
+import { declared, diskOf, MIB, newFolder, newPath } from "../helpers/storage"
+
+const VARIABLE = "LAYERON_CACHE_STORAGE"
+const CODE = "LAYERON_INVALID_OPTION"
+const DEFAULT_BYTES = 128 * MIB
+const DEFAULT_DISK_BYTES = 1024 * MIB
+
+type Said = CacheModuleOptions["storage"]
+
+afterEach(() => {
+  configure({})
+  delete process.env[VARIABLE]
+})
+
+const someName = () => `test-${randomUUID()}`
+
+/** What an instance has that is declared with this. */
+async function resolved(storage?: Said) {
+  const module = declared({ name: someName(), storage })
+  const { maxBytes, disk } = await module.inspect()
+  return { maxBytes, path: disk?.path, maxDiskBytes: disk?.maxBytes }
+}
+
+const IN_MEMORY = { maxBytes: DEFAULT_BYTES, path: undefined, maxDiskBytes: undefined }
+const inFolder = (path: string) => ({ maxBytes: DEFAULT_BYTES, path, maxDiskBytes: DEFAULT_DISK_BYTES })
+
+/** Each place where a storage can be told in words. */
+const PLACES: readonly (readonly [place: string, say: (said: string) => Said])[] = [
+  ["the options", (said) => forbidden(said)],
+  [
+    "configure()",
+    (said) => {
+      configure({ storage: forbidden(said) })
+      return undefined
+    },
+  ],
+  [
+    "the environment",
+    (said) => {
+      process.env[VARIABLE] = said
+      return undefined
+    },
+  ],
+]
+
+describe("a storage", () => {
+  test("is memory alone where nobody says anything", async () => {
+    expect(await resolved()).toEqual(IN_MEMORY)
+    expect(await resolved({})).toEqual(IN_MEMORY)
+    expect(await resolved({ memory: {} })).toEqual(IN_MEMORY)
+    configure({})
+    expect(await resolved()).toEqual(IN_MEMORY)
+    configure({ storage: undefined })
+    process.env[VARIABLE] = ""
+    expect(await resolved()).toEqual(IN_MEMORY)
+  })
+
+  test("that is new on disk has nothing in it and nothing wrong with it", async () => {
+    const path = newPath()
+    const module = declared({ name: someName(), storage: { path } })
+    const { bytes, ...disk } = await diskOf(module)
+    expect(disk).toEqual({
+      path,
+      entries: 0,
+      maxBytes: DEFAULT_DISK_BYTES,
+      evictions: 0,
+      droppedWrites: 0,
+      damagedReads: 0,
+      setAside: null,
+      fault: null,
+    })
+    expect(bytes).toBeGreaterThan(0)
+    expect(bytes).toBeLessThan(MIB)
+  })
+
+  test("in memory has no disk to inspect", async () => {
+    expect((await declared({ name: someName() }).inspect()).disk).toBeNull()
+  })
+
+  test("has what the options say", async () => {
+    const path = newPath()
+    expect(await resolved({ path, maxDiskBytes: MIB, memory: { maxBytes: 5_000 } })).toEqual({
+      maxBytes: 5_000,
+      path,
+      maxDiskBytes: MIB,
+    })
+  })
+
+  test("has what configure() says", async () => {
+    const path = newPath()
+    configure({ storage: { path, maxDiskBytes: 2 * MIB, memory: { maxBytes: 6_000 } } })
+    expect(await resolved()).toEqual({ maxBytes: 6_000, path, maxDiskBytes: 2 * MIB })
+  })
+
+  test("may be as wide as integers go", async () => {
+    const most = Number.MAX_SAFE_INTEGER
+    const path = newPath()
+    const storage = { path, maxDiskBytes: most, memory: { maxBytes: most } }
+    expect(await resolved(storage)).toEqual({ maxBytes: most, path, maxDiskBytes: most })
+  })
+
+  test.each(PLACES)("is a folder by a word of %s", async (_, say) => {
+    const path = newPath()
+    expect(await resolved(say(`file:${path}`))).toEqual(inFolder(path))
+  })
+
+  test.each(PLACES)("is memory by a word of %s", async (_, say) => {
+    expect(await resolved(say("memory"))).toEqual(IN_MEMORY)
+  })
+
+  test.each(PLACES)("is a folder relative to the working directory by a word of %s", async (_, say) => {
+    const path = newPath()
+    expect(await resolved(say(`file:${relative(process.cwd(), path)}`))).toEqual(inFolder(path))
+  })
+
+  test("is a folder relative to the working directory by its path", async () => {
+    const path = newPath()
+    expect(await resolved({ path: `${relative(process.cwd(), path)}/./` })).toEqual(inFolder(path))
+  })
+
+  test("is in a folder whose parents are made with it", async () => {
+    const path = join(newPath(), "a", "b")
+    await resolved({ path })
+    expect(existsSync(path)).toBe(true)
+  })
+
+  test("is in a folder of any name", async () => {
+    for (const name of ["with spaces", "ünïcode", "question?mark#hash%20", "'; DROP TABLE entries; --"]) {
+      const path = join(newFolder(), name)
+      const module = declared({ name: someName(), storage: { path } })
+      await module.put(url("/"), new Response(name))
+      await module.close()
+      const again = declared({ name: module.name, storage: { path } })
+      expect(await bodyOf(again, url("/"))).toBe(name)
+    }
+  })
+})
+
+describe("what is said twice counts as the nearer place says:", () => {
+  test("the options before configure()", async () => {
+    const [near, far] = [newPath(), newPath()]
+    configure({ storage: `file:${far}` })
+    expect(await resolved(`file:${near}`)).toEqual(inFolder(near))
+    expect(await resolved("memory")).toEqual(IN_MEMORY)
+    configure({ storage: "memory" })
+    expect(await resolved(`file:${near}`)).toEqual(inFolder(near))
+  })
+
+  test("configure() before the environment", async () => {
+    const [near, far] = [newPath(), newPath()]
+    process.env[VARIABLE] = `file:${far}`
+    configure({ storage: `file:${near}` })
+    expect(await resolved()).toEqual(inFolder(near))
+    configure({ storage: "memory" })
+    expect(await resolved()).toEqual(IN_MEMORY)
+    configure({})
+    expect(await resolved()).toEqual(inFolder(far))
+  })
+
+  test("the options before the environment", async () => {
+    const near = newPath()
+    process.env[VARIABLE] = `file:${newPath()}`
+    expect(await resolved({ path: near })).toEqual(inFolder(near))
+    expect(await resolved("memory")).toEqual(IN_MEMORY)
+    process.env[VARIABLE] = "memory"
+    expect(await resolved({ path: near })).toEqual(inFolder(near))
+  })
+})
+
+describe("what is left out comes from the next place:", () => {
+  test("memory and bounds in the options, the folder from configure() or the environment", async () => {
+    const [configured, inEnvironment] = [newPath(), newPath()]
+    process.env[VARIABLE] = `file:${inEnvironment}`
+    const storage = { maxDiskBytes: 3 * MIB, memory: { maxBytes: 7_000 } }
+    const expected = { maxBytes: 7_000, maxDiskBytes: 3 * MIB }
+    expect(await resolved(storage)).toEqual({ ...expected, path: inEnvironment })
+    configure({ storage: { path: configured } })
+    expect(await resolved(storage)).toEqual({ ...expected, path: configured })
+  })
+
+  test("the folder in the options, the bounds from configure()", async () => {
+    const path = newPath()
+    configure({ storage: { maxDiskBytes: 4 * MIB, memory: { maxBytes: 8_000 } } })
+    const expected = { maxBytes: 8_000, path, maxDiskBytes: 4 * MIB }
+    expect(await resolved({ path })).toEqual(expected)
+    expect(await resolved(`file:${path}`)).toEqual(expected)
+    expect(await resolved({ path, maxDiskBytes: 5 * MIB })).toEqual({ ...expected, maxDiskBytes: 5 * MIB })
+  })
+
+  test("bounds in configure(), the folder from the environment", async () => {
+    const path = newPath()
+    process.env[VARIABLE] = `file:${path}`
+    configure({ storage: { maxDiskBytes: 4 * MIB } })
+    expect(await resolved()).toEqual({ maxBytes: DEFAULT_BYTES, path, maxDiskBytes: 4 * MIB })
+  })
+
+  test("memory alone in the options, its bound from configure()", async () => {
+    configure({ storage: { path: newPath(), memory: { maxBytes: 9_000 } } })
+    expect(await resolved("memory")).toEqual({ ...IN_MEMORY, maxBytes: 9_000 })
+  })
+
+  test("a smaller memory in the options takes entries no larger than it is, whatever is configured", async () => {
+    configure({ storage: { memory: { maxBytes: 50_000, maxEntryBytes: 40_000 } } })
+    const module = declared({ name: someName(), storage: { memory: { maxBytes: 10_000 } } })
+    await module.put(url("/"), new Response("b".repeat(20_000)))
+    expect((await module.inspect()).refusedWrites["too-large"]).toBe(1)
+  })
+
+  test("a larger memory in configure() takes entries as large as the options say", async () => {
+    configure({ storage: { memory: { maxBytes: 512 * MIB } } })
+    const storage = { memory: { maxEntryBytes: 256 * MIB } }
+    expect(await resolved(storage)).toEqual({ ...IN_MEMORY, maxBytes: 512 * MIB })
+  })
+
+  test("entries in the options may not be larger than the memory in configure()", async () => {
+    configure({ storage: { memory: { maxBytes: 1_000 } } })
+    const storage = { memory: { maxEntryBytes: 1_001 } }
+    await expectRefused(() => resolved(storage), "cache().storage.memory.maxEntryBytes", CODE)
+  })
+})
+
+describe("configure()", () => {
+  test("counts for what is declared from then on", async () => {
+    const before = declared({ name: someName() })
+    configure({ storage: `file:${newPath()}` })
+    expect((await before.inspect()).disk).toBeNull()
+    expect((await resolved()).path).toBeDefined()
+  })
+
+  test("takes the place of what was configured before, all of it", async () => {
+    configure({ storage: { path: newPath(), maxDiskBytes: 2 * MIB } })
+    const path = newPath()
+    configure({ storage: { path } })
+    expect(await resolved()).toEqual(inFolder(path))
+    configure({})
+    expect(await resolved()).toEqual(IN_MEMORY)
+  })
+
+  test("warns of a name that it does not know, once", () => {
+    const warn = jest.spyOn(process, "emitWarning").mockImplementation()
+    configure(forbidden({ store: "memory" }))
+    configure(forbidden({ store: "memory" }))
+    configure(forbidden({ storage: { disk: 1 } }))
+    const warned = warn.mock.calls.map(([message]) => String(message).split(" ")[0])
+    warn.mockRestore()
+    expect(warned).toEqual(["configure().store", "configure().storage.disk"])
+  })
+})
+
+const WORDS: bad.Bad = [
+  ["the word disk", "disk"],
+  ["Memory", "Memory"],
+  ["memory with a space", "memory "],
+  ["a path", "/tmp/a"],
+  ["file: and nothing", "file:"],
+  ["FILE:", "FILE:/tmp/a"],
+  ["file: and a null character", "file:/tmp/\0"],
+  ["file: and a path of 4,097 characters", `file:${"a".repeat(4_097)}`],
+]
+
+const DISK_BYTES: bad.Bad = [
+  ...bad.MAX_BYTES,
+  ["a negative", -1],
+  ["a byte less than 1 MiB", MIB - 1],
+  ["a fraction over 1 MiB", MIB + 0.5],
+]
+
+const STORAGE: Readonly<Record<string, bad.Bad>> = {
+  storage: [...bad.OBJECT.filter(([shown]) => shown !== "a string"), ["an empty string", ""], ...WORDS],
+  "storage.path": [...bad.TEXT, ["4,097 characters", "a".repeat(4_097)], ["a null character", "/tmp/\0"]],
+  "storage.maxDiskBytes": DISK_BYTES,
+  "storage.memory": bad.OBJECT,
+  "storage.memory.maxBytes": bad.MAX_BYTES,
+  "storage.memory.maxEntryBytes": bad.MAX_ENTRY_BYTES,
+}
+
+/** What stands beside a bad value, and would be seen if it counted. */
+function besideIt(path: string, value: unknown, folder: string): Record<string, unknown> {
+  const given = nested(path, value) as { storage: unknown }
+  const isPart = path !== "storage" && path !== "storage.path"
+  return isPart ? { storage: { path: folder, ...(given.storage as object) } } : given
+}
+
+describe("what is not allowed is refused, and changes nothing:", () => {
+  test.each<Row>(rows(STORAGE))("in a declaration, a %s of %s", async (path, _, value) => {
+    const [name, folder] = [someName(), newPath()]
+    const options = forbidden<CacheModuleOptions>({ name, ...besideIt(path, value, folder) })
+    await expectRefused(() => declared(options), `cache().${path}`, CODE)
+    expect(existsSync(folder)).toBe(false)
+    expect((await declared({ name }).inspect()).disk).toBeNull()
+  })
+
+  test.each<Row>(rows(STORAGE))("in configure(), a %s of %s", async (path, _, value) => {
+    const [before, folder] = [newPath(), newPath()]
+    configure({ storage: { path: before } })
+    const options = forbidden<object>(besideIt(path, value, folder))
+    await expectRefused(() => configure(options), `configure().${path}`, CODE)
+    expect(await resolved()).toEqual(inFolder(before))
+  })
+
+  test.each<bad.Bad[number]>([...bad.OBJECT, ["undefined", undefined]])(
+    "configure() of %s",
+    async (_, value) => {
+      const before = newPath()
+      configure({ storage: { path: before } })
+      await expectRefused(() => configure(forbidden(value)), "configure()", CODE)
+      expect(await resolved()).toEqual(inFolder(before))
+    },
+  )
+
+  test.each<bad.Bad[number]>([
+    ...WORDS.filter(([shown]) => shown !== "file: and a null character"),
+    ["an object", '{"path":"/tmp/a"}'],
+  ])("in the environment, %s", async (_, value) => {
+    const name = someName()
+    process.env[VARIABLE] = String(value)
+    await expectRefused(() => declared({ name }), VARIABLE, CODE)
+    delete process.env[VARIABLE]
+    expect((await declared({ name }).inspect()).disk).toBeNull()
+  })
+
+  test("in a declaration beside a storage that is allowed, which leaves no folder behind", async () => {
+    const path = newPath()
+    const options = { name: someName(), storage: { path }, ttlSeconds: -1 }
+    await expectRefused(() => declared(options), "cache().ttlSeconds", CODE)
+    expect(existsSync(path)).toBe(false)
+  })
+})
+
+describe("one identity has one storage:", () => {
+  const refusal = "LAYERON_STORAGE_CONFLICT"
+
+  test.each<[string, (path: string) => Said]>([
+    ["in another folder", () => ({ path: newPath() })],
+    ["with another bound of the disk", (path) => ({ path, maxDiskBytes: MIB })],
+    ["with another bound of the memory", (path) => ({ path, memory: { maxBytes: MIB } })],
+    ["in memory alone", () => "memory"],
+    ["by nothing said", () => undefined],
+  ])("a second declaration %s throws, and the first goes on", async (_, storageOf) => {
+    const [name, path] = [someName(), newPath()]
+    const first = declared({ name, storage: { path } })
+    await first.put(url("/"), new Response("kept"))
+    const storage = storageOf(path)
+    const error = await failureOf(() => declared({ name, storage }))
+    expect(error.code).toBe(refusal)
+    expect(error.message).toContain(`default/${name}`)
+    expect(error.message).toContain(path)
+    expect(await bodyOf(first, url("/"))).toBe("kept")
+    await first.close()
+    const next = declared({ name, storage })
+    const isInSameFolder = (await next.inspect()).disk?.path === path
+    expect(await bodyOf(next, url("/"))).toBe(isInSameFolder ? "kept" : undefined)
+  })
+
+  test("a second declaration that comes to the same, however it is said, is the same instance", async () => {
+    const [name, path] = [someName(), newPath()]
+    const first = declared({ name, storage: { path } })
+    await first.put(url("/"), new Response("kept"))
+    configure({ storage: `file:${path}` })
+    process.env[VARIABLE] = "memory"
+    const same: Said[] = [
+      undefined,
+      {},
+      `file:${path}`,
+      `file:${path}/`,
+      { path: relative(process.cwd(), path) },
+      { path: join(path, "..", path.split("/").at(-1)!) },
+      { path, maxDiskBytes: DEFAULT_DISK_BYTES, memory: { maxBytes: DEFAULT_BYTES } },
+    ]
+    for (const storage of same) expect(await bodyOf(declared({ name, storage }), url("/"))).toBe("kept")
+  })
+
+  test("a declaration in a folder throws where there is one in memory", async () => {
+    const [name, path] = [someName(), newPath()]
+    declared({ name })
+    configure({ storage: { path } })
+    expect((await failureOf(() => declared({ name }))).code).toBe(refusal)
+    expect(existsSync(path)).toBe(false)
+  })
+
+  test("two identities have each its own file in one folder", async () => {
+    const path = newPath()
+    const names = ["a.b", "a-b", "a_b", "a.b-"]
+    const modules = names.flatMap((name) => [
+      declared({ name, storage: { path } }),
+      declared({ name, namespace: "other", storage: { path } }),
+    ])
+    for (const module of modules) await module.put(url("/"), new Response(module.identity))
+    await Promise.all(modules.map((module) => module.close()))
+    for (const { name, namespace, identity } of modules) {
+      const again = declared({ name, namespace, storage: { path } })
+      expect(await bodyOf(again, url("/"))).toBe(identity)
+      expect((await diskOf(again)).entries).toBe(1)
+    }
+  })
+})
+
+describe("a thread", () => {
+  /** What an instance has that is declared in a new thread, and in one that this one starts. */
+  async function inThreads(name: string): Promise<unknown[]> {
+    const code = `
+      const { parentPort, Worker, workerData } = require("node:worker_threads")
+      const { cache } = require("@layeron/modules")
+      const tell = async () => {
+        const { maxBytes, disk } = await cache({ name: workerData.name }).inspect()
+        parentPort.postMessage({ maxBytes, path: disk?.path, maxDiskBytes: disk?.maxBytes })
+      }
+      tell()
+      if (workerData.next !== undefined) {
+        const { next, ...rest } = workerData
+        const worker = new Worker(next, { eval: true, workerData: rest })
+        worker.on("message", (message) => parentPort.postMessage(message))
+      }
+    `
+    const worker = new Worker(code, { eval: true, env: process.env, workerData: { name, next: code } })
+    const told: unknown[] = []
+    await new Promise<void>((resolve, reject) => {
+      worker.on("error", reject)
+      worker.on("message", (message) => {
+        told.push(message)
+        if (told.length === 2) resolve()
+      })
+    })
+    await worker.terminate()
+    return told
+  }
+
+  test("started after configure() has what was configured, and so has one that it starts", async () => {
+    const path = newPath()
+    configure({ storage: { path, maxDiskBytes: 2 * MIB, memory: { maxBytes: 30_000 } } })
+    const expected = { maxBytes: 30_000, path, maxDiskBytes: 2 * MIB }
+    expect(await inThreads(someName())).toEqual([expected, expected])
+  })
+
+  test("started after memory was configured has no disk, whatever the environment says", async () => {
+    process.env[VARIABLE] = `file:${newPath()}`
+    configure({ storage: "memory" })
+    expect(await inThreads(someName())).toEqual([IN_MEMORY, IN_MEMORY])
+  })
+
+  test("shares the disk of the process", async () => {
+    const [name, path] = [someName(), newPath()]
+    configure({ storage: { path } })
+    const module = declared({ name })
+    await inThreads(name)
+    await module.put(url("/"), new Response("kept"))
+    expect(await bodyOf(module, url("/"))).toBe("kept")
+    expect((await diskOf(module)).fault).toBeNull()
+  })
+})
+
+test("a process has what its environment says, from the beginning", async () => {
+  const path = newPath()
+  const child = new Child({ env: { [VARIABLE]: `file:${path}` } })
+  const disk = await child.run(async ({ cache }) => (await cache({ name: "shop" }).inspect()).disk)
+  expect(disk).toMatchObject({ path, maxBytes: DEFAULT_DISK_BYTES, fault: null })
+})

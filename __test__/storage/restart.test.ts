@@ -1,0 +1,619 @@
+import type { CacheModuleOptions, CachePurgeSelector } from "@layeron/modules"
+import { bodyOf, get, NO_STATS, ORIGIN, url } from "../helpers/cache"
+import { Child, type Given, inProcess } from "../helpers/child"
+import { START, setClock, stopDate } from "../helpers/clock"
+import { promised } from "../helpers/flight"
+import { diskOf, eventually, newPath, openIn } from "../helpers/storage"
+
+beforeEach(stopDate)
+afterEach(() => jest.useRealTimers())
+
+/** A response, told in what can be sent to a process. */
+interface Told {
+  readonly status: number
+  readonly headers: [string, string][]
+  readonly body: Uint8Array | null
+}
+
+/** An entry that is put in another process. */
+interface Put {
+  readonly path: string
+  readonly told?: Told
+  readonly body?: string
+  readonly tags?: string[]
+  /** Header fields of the request. */
+  readonly request?: Record<string, string>
+  readonly ttlSeconds?: number
+  readonly staleWhileRevalidateSeconds?: number
+}
+
+/** Puts in a process whose clock stands at {@link START}, as by {@link openIn}. */
+async function putAll(
+  { cache }: Given,
+  options: CacheModuleOptions,
+  origin: string,
+  now: number,
+  puts: Put[],
+): Promise<void> {
+  Date.now = () => now
+  const shop = cache(options)
+  for (const { path, told, body, request, ...terms } of puts) {
+    const response = told === undefined ? new Response(body) : new Response(told.body, told)
+    await shop.put(new Request(origin + path, { headers: request ?? {} }), response, terms)
+  }
+}
+
+/** Has a process of its own put these at {@link START}, which then ends by itself. */
+async function putBefore(
+  path: string,
+  puts: Put[],
+  options: Partial<CacheModuleOptions> = {},
+): Promise<void> {
+  await inProcess(putAll, { name: "shop", storage: { path }, ...options }, ORIGIN, START, puts)
+}
+
+/** A character for each byte, which is compared sooner than bytes are. */
+function characters(body: Uint8Array | null): string | null {
+  return body === null ? null : Buffer.from(body).toString("latin1")
+}
+
+async function told(response: Response | undefined) {
+  if (response === undefined) return undefined
+  const { status, headers } = response
+  const body = response.body === null ? null : new Uint8Array(await response.arrayBuffer())
+  return { status, headers: [...headers], body: characters(body) }
+}
+
+const bytes = (text: string) => new TextEncoder().encode(text)
+const everyByte = Uint8Array.from({ length: 256 }, (_, at) => at)
+
+const RESPONSES: [string, Told][] = [
+  ["text", { status: 200, headers: [["content-type", "text/plain"]], body: bytes("a text") }],
+  ["text beyond ASCII", { status: 200, headers: [], body: bytes("ünïcode 👍 \u0000 end") }],
+  ["bytes of each value", { status: 200, headers: [["content-type", "image/png"]], body: everyByte }],
+  ["a body of three megabytes", { status: 200, headers: [], body: new Uint8Array(3_000_000).fill(7) }],
+  ["an empty body", { status: 200, headers: [], body: new Uint8Array(0) }],
+  ["no body", { status: 204, headers: [], body: null }],
+  ["status 404", { status: 404, headers: [["cache-control", "max-age=60"]], body: bytes("gone") }],
+  [
+    "many header fields",
+    {
+      status: 203,
+      headers: [
+        ["etag", '"v1"'],
+        ["last-modified", "Mon, 01 Jan 2024 00:00:00 GMT"],
+        ["link", "</a>; rel=preload"],
+        ["link", "</b>; rel=preload"],
+        ["x-empty", ""],
+        ["x-latin", "caf\u00e9"],
+        ["x-long", "h".repeat(20_000)],
+      ],
+      body: bytes("b"),
+    },
+  ],
+]
+
+describe("after a restart", () => {
+  test.each(RESPONSES)("a response is as it was before: %s", async (_, response) => {
+    const path = newPath()
+    const before = openIn(newPath(), { ttlSeconds: 60 })
+    await before.put(url("/"), new Response(response.body, response))
+    const expected = await told(await before.match(url("/")))
+    await before.close()
+    await putBefore(path, [{ path: "/", told: response }], { ttlSeconds: 60 })
+    const after = await told(await openIn(path).match(url("/")))
+    expect(after).toEqual(expected)
+    expect(after?.body).toBe(characters(response.body))
+  })
+
+  test("GET and HEAD of one URL are there, each for itself", async () => {
+    const path = newPath()
+    await inProcess(async ({ cache }, path) => {
+      const shop = cache({ name: "shop", storage: { path } })
+      await shop.put("https://api.example.com/", new Response("got"))
+      const head = new Request("https://api.example.com/", { method: "HEAD" })
+      await shop.put(head, new Response(null, { headers: { "x-a": "head" } }))
+    }, path)
+    jest.useRealTimers()
+    const module = openIn(path)
+    const head = await module.match(new Request(url("/"), { method: "HEAD" }))
+    expect(head?.headers.get("x-a")).toBe("head")
+    expect(await bodyOf(module, url("/"))).toBe("got")
+  })
+
+  test("conditions and ranges are answered from the entry", async () => {
+    const path = newPath()
+    const entry = { status: 200, headers: [["etag", '"v"']] as [string, string][], body: bytes("0123456789") }
+    await putBefore(path, [{ path: "/", told: entry }])
+    const module = openIn(path)
+    expect((await module.match(get("/", { "if-none-match": '"v"' })))?.status).toBe(304)
+    const part = await module.match(get("/", { range: "bytes=2-4" }))
+    expect([part?.status, await part?.text()]).toEqual([206, "234"])
+  })
+
+  test("variants by the response's Vary are there, each for its requests", async () => {
+    const path = newPath()
+    const variant = (language: string): Put => ({
+      path: "/",
+      request: { "accept-language": language },
+      told: { status: 200, headers: [["vary", "accept-language"]], body: bytes(language) },
+    })
+    await putBefore(path, ["de", "en", "fr"].map(variant))
+    const module = openIn(path)
+    const of = (language: string) => get("/", { "accept-language": language })
+    expect(await bodyOf(module, of("en"))).toBe("en")
+    expect(await bodyOf(module, of("fr"))).toBe("fr")
+    expect(await bodyOf(module, of("it"))).toBeUndefined()
+    expect(await module.delete(of("de"))).toBe(true)
+    expect(await bodyOf(module, of("de"))).toBeUndefined()
+    expect(await bodyOf(module, of("en"))).toBe("en")
+    expect(await module.purge({ request: url("/") })).toEqual({ purged: 2 })
+    expect((await diskOf(module)).entries).toBe(0)
+  })
+
+  test("entries by configured vary are there, each for its requests", async () => {
+    const path = newPath()
+    const options = { vary: ["x-a"] }
+    const puts = ["1", "2"].map((a): Put => ({ path: "/", request: { "x-a": a }, body: a }))
+    await putBefore(path, puts, options)
+    const module = openIn(path, options)
+    for (const a of ["1", "2"]) expect(await bodyOf(module, get("/", { "x-a": a }))).toBe(a)
+    expect(await bodyOf(module, get("/", { "x-a": "3" }))).toBeUndefined()
+  })
+
+  test("an entry lives on for what is left of its time, by the clock of the wall", async () => {
+    const path = newPath()
+    await putBefore(path, [{ path: "/", body: "b", ttlSeconds: 60 }])
+    setClock(59.999)
+    const found = await openIn(path).match(url("/"))
+    expect(found?.headers.get("cache-status")).toMatch(/; hit; ttl=0$/)
+    expect(found?.headers.get("age")).toBe("59")
+    setClock(60)
+    expect(await openIn(path).match(url("/"))).toBeUndefined()
+  })
+
+  test("an entry that has expired meanwhile is not there, and leaves the disk without being asked for", async () => {
+    const path = newPath()
+    await putBefore(path, [
+      { path: "/brief", body: "b", ttlSeconds: 5, tags: ["all"] },
+      { path: "/lasting", body: "l", ttlSeconds: 600, tags: ["all"] },
+    ])
+    setClock(5)
+    const module = openIn(path)
+    expect(await module.match(url("/brief"))).toBeUndefined()
+    expect(
+      await eventually(
+        () => diskOf(module),
+        ({ entries }) => entries === 1,
+      ),
+    ).toMatchObject({ evictions: 0 })
+    expect(await bodyOf(module, url("/lasting"))).toBe("l")
+    expect(await module.purge({ tags: ["all"] })).toEqual({ purged: 1 })
+  })
+
+  test("a stale entry is served to all but the one who is elected to refresh it", async () => {
+    const path = newPath()
+    await putBefore(path, [{ path: "/", body: "old", ttlSeconds: 60, staleWhileRevalidateSeconds: 300 }])
+    setClock(61)
+    const module = openIn(path)
+    const bodies = await Promise.all(Array.from({ length: 10 }, () => bodyOf(module, get("/"))))
+    expect(bodies.filter((body) => body === undefined)).toHaveLength(1)
+    expect(bodies.filter((body) => body === "old")).toHaveLength(9)
+    expect((await module.match(url("/")))?.headers.get("cache-status")).toMatch(
+      /; hit; ttl=-1; detail=stale$/,
+    )
+    await module.put(url("/"), new Response("new"))
+    expect(await bodyOf(module, url("/"))).toBe("new")
+    await module.close()
+    expect(await bodyOf(openIn(path), url("/"))).toBe("new")
+  })
+
+  test("an entry is not there once its stale window is over", async () => {
+    const path = newPath()
+    await putBefore(path, [{ path: "/", body: "old", ttlSeconds: 60, staleWhileRevalidateSeconds: 300 }])
+    setClock(359.999)
+    const first = openIn(path)
+    await first.match(url("/"))
+    expect(await bodyOf(first, url("/"))).toBe("old")
+    await first.close()
+    setClock(360)
+    expect(await openIn(path).match(url("/"))).toBeUndefined()
+  })
+
+  test("what was explained before is explained as before", async () => {
+    const path = newPath()
+    const options = { ttlSeconds: 60, tags: ["a"] }
+    const before = openIn(newPath(), options)
+    await before.put(url("/"), new Response("b"), { tags: ["b"] })
+    const expected = await before.explain(url("/"))
+    await before.close()
+    await putBefore(path, [{ path: "/", body: "b", tags: ["b"] }], options)
+    const explained = await openIn(path, options).explain(url("/"))
+    expect(explained).toEqual(expected)
+    expect(explained.entry?.tags).toEqual(["a", "b"])
+  })
+
+  test("an entry that was put twice is the second one", async () => {
+    const path = newPath()
+    await putBefore(path, [
+      { path: "/", body: "first", tags: ["first"] },
+      { path: "/", body: "second", tags: ["second"] },
+    ])
+    const module = openIn(path)
+    expect(await module.purge({ tags: ["first"] })).toEqual({ purged: 0 })
+    expect(await bodyOf(module, url("/"))).toBe("second")
+    expect((await diskOf(module)).entries).toBe(1)
+  })
+
+  test("the counters go on from where they were, over several restarts", async () => {
+    const path = newPath()
+    const some = async ({ cache }: Given, path: string) => {
+      const shop = cache({ name: "shop", storage: { path } })
+      const at = (n: number) => `https://api.example.com/${n}`
+      for (let n = 0; n < 5; n++) await shop.match(at(n))
+      for (let n = 0; n < 4; n++) await shop.put(new Request(at(n)), new Response("b"), { tags: ["t"] })
+      for (let n = 0; n < 3; n++) await shop.match(at(n))
+      await shop.delete(at(0))
+      await shop.delete(at(9))
+      await shop.purge({ tags: ["t"] })
+      return shop.stats()
+    }
+    const once = { hits: 3, misses: 5, puts: 4, deletes: 2, purges: 3 }
+    expect(await inProcess(some, path)).toEqual(once)
+    const twice = { hits: 6, misses: 10, puts: 8, deletes: 4, purges: 6 }
+    expect(await inProcess(some, path)).toEqual(twice)
+    const module = openIn(path)
+    expect(await module.stats()).toEqual(twice)
+    await module.match(url("/"))
+    await module.close()
+    expect(await openIn(path).stats()).toEqual({ ...twice, misses: 11 })
+  })
+
+  test("a wrapped handler answers from what is stored, and does not run", async () => {
+    const path = newPath()
+    const once = async ({ cache }: Given, path: string) => {
+      let runs = 0
+      const shop = cache({ name: "shop", storage: { path }, ttlSeconds: 600 })
+      const handler = shop.wrap(async () => {
+        runs += 1
+        return new Response(`run ${runs}`, { headers: { "x-a": "1" } })
+      })
+      const response = await handler(new Request("https://api.example.com/wrapped"))
+      return { runs, text: await response.text(), x: response.headers.get("x-a") }
+    }
+    expect(await inProcess(once, path)).toEqual({ runs: 1, text: "run 1", x: "1" })
+    expect(await inProcess(once, path)).toEqual({ runs: 0, text: "run 1", x: "1" })
+  })
+
+  test("a wrapped handler serves what is stale and refreshes it once", async () => {
+    const path = newPath()
+    await putBefore(path, [{ path: "/", body: "old", ttlSeconds: 60, staleWhileRevalidateSeconds: 300 }])
+    setClock(61)
+    const module = openIn(path)
+    const built = promised()
+    let runs = 0
+    const handler = module.wrap(async () => {
+      runs += 1
+      await built.promise
+      return new Response("new", { headers: { "cache-control": "max-age=60" } })
+    })
+    const texts = await Promise.all(Array.from({ length: 5 }, async () => (await handler(get("/"))).text()))
+    expect(texts).toEqual(["old", "old", "old", "old", "old"])
+    built.resolve()
+    expect(
+      await eventually(
+        () => bodyOf(module, url("/")),
+        (body) => body === "new",
+      ),
+    ).toBe("new")
+    expect(runs).toBe(1)
+  })
+})
+
+describe("what memory has no room for", () => {
+  const storage = (path: string) => ({ path, memory: { maxBytes: 20_000, maxEntryBytes: 20_000 } })
+  const bodyAt = (n: number) => String(n).padEnd(2_000)
+
+  test("is served from the disk", async () => {
+    const module = openIn("", { storage: storage(newPath()) })
+    for (let n = 0; n < 50; n++) await module.put(url(`/${n}`), new Response(bodyAt(n)))
+    expect((await module.inspect()).evictions).toBeGreaterThan(30)
+    for (let n = 0; n < 50; n++) expect(await bodyOf(module, url(`/${n}`))).toBe(bodyAt(n))
+    const { entries, bytes, maxBytes } = await module.inspect()
+    expect(entries).toBeLessThan(15)
+    expect(bytes).toBeLessThanOrEqual(maxBytes)
+    expect(await diskOf(module)).toMatchObject({ entries: 50, evictions: 0, droppedWrites: 0, fault: null })
+    expect(await module.stats()).toEqual({ ...NO_STATS, puts: 50, hits: 50 })
+  })
+
+  test("is served from the disk after a restart", async () => {
+    const path = newPath()
+    const puts = Array.from({ length: 50 }, (_, n): Put => ({ path: `/${n}`, body: bodyAt(n) }))
+    await putBefore(path, puts, { storage: storage(path) })
+    const module = openIn("", { storage: storage(path) })
+    for (let n = 0; n < 50; n++) expect(await bodyOf(module, url(`/${n}`))).toBe(bodyAt(n))
+  })
+
+  test("is purged as well, and counted", async () => {
+    const module = openIn("", { storage: storage(newPath()) })
+    for (let n = 0; n < 50; n++) await module.put(url(`/${n}`), new Response(bodyAt(n)), { tags: ["t"] })
+    expect(await module.delete(url("/0"))).toBe(true)
+    expect(await module.purge({ tags: ["t"] })).toEqual({ purged: 49 })
+    for (let n = 0; n < 50; n++) expect(await module.match(url(`/${n}`))).toBeUndefined()
+  })
+})
+
+describe("purged after a restart, of seven entries that only the disk has,", () => {
+  const PUTS: Put[] = [
+    { path: "/a/1", body: "1", tags: ["odd", "all"] },
+    { path: "/a/2", body: "2", tags: ["even", "all"] },
+    { path: "/a/3", body: "3", tags: ["odd", "all"] },
+    { path: "/b/4?x=1", body: "4", tags: ["even", "all"] },
+    { path: "/b/5", body: "5", tags: ["odd", "all"], staleWhileRevalidateSeconds: 600 },
+    { path: "/b/%F0%9F%91%8D", body: "6", tags: ["even", "ünïcode"] },
+    { path: "/brief", body: "7", tags: ["odd", "all"], ttlSeconds: 1 },
+  ]
+  const PATHS = PUTS.map(({ path }) => path).filter((path) => path !== "/brief")
+
+  test.each<[string, CachePurgeSelector, string[]]>([
+    ["a tag", { tags: ["odd"] }, ["/a/1", "/a/3", "/b/5"]],
+    ["two tags, which count each entry once", { tags: ["even", "all"] }, PATHS],
+    ["a tag that none has", { tags: ["none"] }, []],
+    ["no tag", { tags: [] }, []],
+    ["a tag beyond ASCII", { tags: ["ünïcode"] }, ["/b/%F0%9F%91%8D"]],
+    ["a URL's prefix", { prefix: url("/a/") }, ["/a/1", "/a/2", "/a/3"]],
+    ["a path's prefix", { prefix: "/b/" }, ["/b/4?x=1", "/b/5", "/b/%F0%9F%91%8D"]],
+    ["another host's prefix", { prefix: "https://a.example/" }, []],
+    ["a request", { request: url("/b/4?x=1") }, ["/b/4?x=1"]],
+    ["a request of no entry", { request: url("/b/4") }, []],
+    ["a request and a tag", { request: url("/a/2"), tags: ["odd"] }, ["/a/1", "/a/2", "/a/3", "/b/5"]],
+    ["everything", { everything: true }, PATHS],
+  ])("are those of %s, and none comes back", async (_, selector, gone) => {
+    const path = newPath()
+    await putBefore(path, PUTS, { ttlSeconds: 600 })
+    setClock(1)
+    const module = openIn(path)
+    expect(await module.purge(selector)).toEqual({ purged: gone.length })
+    const left = async (module = openIn(path)) => {
+      const found = await Promise.all(
+        PATHS.map(async (path) => ((await module.match(url(path))) ? path : undefined)),
+      )
+      return found.filter((path) => path !== undefined)
+    }
+    const kept = PATHS.filter((path) => !gone.includes(path))
+    expect(await left(module)).toEqual(kept)
+    expect((await module.stats()).purges).toBe(gone.length)
+    await module.close()
+    expect(await left()).toEqual(kept)
+  })
+
+  test("softly, those with a stale window are stale from then on and the others gone", async () => {
+    const path = newPath()
+    await putBefore(path, PUTS, { ttlSeconds: 600 })
+    setClock(2)
+    const module = openIn(path)
+    expect(await module.purge({ tags: ["all"], soft: true })).toEqual({ purged: 5 })
+    await module.close()
+    const after = openIn(path)
+    expect(await after.match(url("/a/1"))).toBeUndefined()
+    expect(await after.match(url("/b/5"))).toBeUndefined()
+    expect((await after.match(url("/b/5")))?.headers.get("cache-status")).toMatch(/; hit; .*detail=stale$/)
+    expect(await bodyOf(after, url("/b/%F0%9F%91%8D"))).toBe("6")
+    expect((await diskOf(after)).entries).toBe(2)
+  })
+
+  test("is what delete finds", async () => {
+    const path = newPath()
+    await putBefore(path, PUTS, { ttlSeconds: 600 })
+    setClock(1)
+    const module = openIn(path)
+    expect(await module.delete(url("/a/1"))).toBe(true)
+    expect(await module.delete(url("/a/1"))).toBe(false)
+    expect(await module.delete(url("/brief"))).toBe(false)
+    expect(await module.stats()).toEqual({ ...NO_STATS, puts: 7, deletes: 3 })
+    await module.close()
+    expect(await openIn(path).match(url("/a/1"))).toBeUndefined()
+  })
+})
+
+describe("what was put is on the disk", () => {
+  /** How a process ends that has put something. */
+  const ENDS: [string, (given: Given) => unknown][] = [
+    ["of its own accord", () => process.disconnect()],
+    ["by process.exit()", () => process.exit()],
+    ["by process.exit(1)", () => process.exit(1)],
+  ]
+
+  test.each(ENDS)("when the process ends %s", async (_, end) => {
+    const path = newPath()
+    const child = new Child()
+    await child.run(async ({ cache }, path) => {
+      const shop = cache({ name: "shop", ttlSeconds: 600, storage: { path } })
+      for (let n = 0; n < 500; n++) await shop.put(`https://api.example.com/${n}`, new Response(`${n}`))
+    }, path)
+    // Its answer does not come.
+    void child.run(end).catch(() => {})
+    await child.ended()
+    jest.useRealTimers()
+    const module = openIn(path)
+    expect((await diskOf(module)).entries).toBe(500)
+    for (const n of [0, 250, 499]) expect(await bodyOf(module, url(`/${n}`))).toBe(`${n}`)
+    expect((await module.stats()).puts).toBe(500)
+  })
+
+  test("when close() has resolved, even where the process is killed at that moment", async () => {
+    const path = newPath()
+    const child = new Child()
+    const closed = await child
+      .run(async ({ cache }, path) => {
+        const shop = cache({ name: "shop", ttlSeconds: 600, storage: { path } })
+        for (let n = 0; n < 500; n++) await shop.put(`https://api.example.com/${n}`, new Response(`${n}`))
+        await shop.close()
+        process.kill(process.pid, "SIGKILL")
+      }, path)
+      .catch(({ message }: Error) => message)
+    expect(closed).toBe("the process has ended")
+    await child.ended()
+    jest.useRealTimers()
+    const module = openIn(path)
+    expect((await diskOf(module)).entries).toBe(500)
+    expect((await module.stats()).puts).toBe(500)
+  })
+
+  test("when close() has resolved of one of two declarations", async () => {
+    const path = newPath()
+    const child = new Child()
+    await child.run(async ({ cache }, path) => {
+      const options = { name: "shop", ttlSeconds: 600, storage: { path } }
+      const [one, two] = [cache(options), cache(options)]
+      await one.put("https://api.example.com/", new Response("kept"))
+      await two.close()
+    }, path)
+    await child.killed()
+    jest.useRealTimers()
+    expect(await bodyOf(openIn(path), url("/"))).toBe("kept")
+  })
+})
+
+describe("what was removed stays so, even where the process is killed at that moment:", () => {
+  test.each<[string, CachePurgeSelector | string]>([
+    ["by delete", url("/1")],
+    ["by request", { request: url("/1") }],
+    ["by tag", { tags: ["t1"] }],
+    ["by prefix", { prefix: url("/1") }],
+    ["by everything", { everything: true }],
+  ])("%s", async (_, removal) => {
+    const path = newPath()
+    await putBefore(path, [
+      { path: "/1", body: "1", tags: ["t1"], ttlSeconds: 600 },
+      { path: "/2", body: "2", tags: ["t2"], ttlSeconds: 600 },
+    ])
+    const child = new Child()
+    const remove = async (
+      { cache }: Given,
+      path: string,
+      now: number,
+      removal: CachePurgeSelector | string,
+    ) => {
+      Date.now = () => now
+      const shop = cache({ name: "shop", storage: { path } })
+      if (typeof removal === "string") await shop.delete(removal)
+      else await shop.purge(removal)
+      process.kill(process.pid, "SIGKILL")
+    }
+    await child.run(remove, path, START, removal).catch(() => {})
+    await child.ended()
+    const module = openIn(path)
+    expect(await module.match(url("/1"))).toBeUndefined()
+    const isAll = typeof removal === "object" && removal.everything === true
+    expect(await bodyOf(module, url("/2"))).toBe(isAll ? undefined : "2")
+  })
+
+  test("what was put just before, and may not have been written yet", async () => {
+    const path = newPath()
+    const child = new Child()
+    await child
+      .run(async ({ cache }, path) => {
+        const shop = cache({ name: "shop", storage: { path }, ttlSeconds: 600 })
+        await shop.put("https://api.example.com/", new Response("gone"), { tags: ["t"] })
+        await shop.purge({ tags: ["t"] })
+        process.kill(process.pid, "SIGKILL")
+      }, path)
+      .catch(() => {})
+    await child.ended()
+    jest.useRealTimers()
+    expect(await openIn(path).match(url("/"))).toBeUndefined()
+  })
+})
+
+test("more that is on disk is asked for at a time than memory has room for, and all of it is found", async () => {
+  const path = newPath()
+  const module = openIn(path, { storage: { path, memory: { maxBytes: 20_000, maxEntryBytes: 20_000 } } })
+  const paths = Array.from({ length: 60 }, (_, n) => `/${n}`)
+  for (const path of paths) await module.put(url(path), new Response(path.padEnd(1_000)))
+  const found = await Promise.all(paths.map((path) => bodyOf(module, url(path))))
+  expect((await diskOf(module)).fault).toBeNull()
+  expect(found).toEqual(paths.map((path) => path.padEnd(1_000)))
+  expect(await module.stats()).toEqual({ ...NO_STATS, hits: paths.length, puts: paths.length })
+})
+
+describe("of variants of which memory has lost some", () => {
+  const variant = (name: string, value: string) =>
+    new Response(`${name} ${value}`.padEnd(4_000), { headers: { vary: name } })
+  const asked = () => get("/v", { "x-a": "1", "x-b": "1" })
+
+  /** The first of two that both answer is on disk alone. */
+  async function twoVariants() {
+    const path = newPath()
+    const module = openIn(path, { storage: { path, memory: { maxBytes: 12_000, maxEntryBytes: 12_000 } } })
+    await module.put(asked(), variant("x-a", "1"))
+    setClock(1)
+    await module.put(asked(), variant("x-b", "1"))
+    return module
+  }
+
+  test("the one put last is found, whichever was brought back last", async () => {
+    const module = await twoVariants()
+    for (let n = 0; n < 4; n++) {
+      expect((await bodyOf(module, asked()))?.trim()).toBe("x-b 1")
+      await module.match(get("/v", { "x-a": "1", "x-b": `other ${n}` }))
+    }
+  })
+
+  test("a delete removes the one that a match would have found, and leaves the others", async () => {
+    const module = await twoVariants()
+    for (let n = 0; n < 4; n++) await module.put(url(`/filler/${n}`), new Response("f".repeat(4_000)))
+    expect(await module.delete(asked())).toBe(true)
+    expect((await bodyOf(module, asked()))?.trim()).toBe("x-a 1")
+    expect(await module.delete(asked())).toBe(true)
+    expect(await module.match(asked())).toBeUndefined()
+    expect(await module.delete(asked())).toBe(false)
+  })
+})
+
+test.each<[Record<string, string>]>([[{ "x-a": "1" }], [{}]])(
+  "a delete removes from disk alone what varies by fields that the request %j does not all have",
+  async (headers) => {
+    const path = newPath()
+    const before = openIn(path)
+    await before.put(get("/v", headers), new Response("v", { headers: { vary: "x-a, x-zz" } }))
+    await before.close()
+    const module = openIn(path)
+    expect(await module.delete(get("/v", { ...headers, "x-zz": "2" }))).toBe(false)
+    expect(await module.delete(get("/v", headers))).toBe(true)
+    expect(await module.match(get("/v", headers))).toBeUndefined()
+  },
+)
+
+test("a delete acts when it is called: what is put after it stays", async () => {
+  const module = openIn(newPath())
+  await module.put(url("/a"), new Response("old"))
+  const deleted = module.delete(url("/a"))
+  await module.put(url("/a"), new Response("new"))
+  expect(await deleted).toBe(true)
+  expect(await bodyOf(module, url("/a"))).toBe("new")
+})
+
+test("a match that waits for the disk when the cache is closed is a miss", async () => {
+  const module = openIn(newPath())
+  const asked = module.match(url("/a"))
+  const closed = module.close()
+  expect(await asked).toBeUndefined()
+  await closed
+})
+
+test("what waits to be written when a process ends is written, although close() was not waited for", async () => {
+  const path = newPath()
+  await inProcess(
+    async ({ cache }, path, origin) => {
+      const shop = cache({ name: "shop", storage: { path } })
+      for (let n = 0; n < 100; n++) await shop.put(`${origin}/${n}`, new Response("a".repeat(100_000)))
+      void shop.close()
+      setImmediate(() => process.exit())
+    },
+    path,
+    ORIGIN,
+  ).catch(() => {})
+  const module = openIn(path)
+  expect((await diskOf(module)).entries).toBe(100)
+})

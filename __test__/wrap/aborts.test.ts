@@ -1,0 +1,250 @@
+import { failureOf, get } from "../helpers/cache"
+import { stopTime } from "../helpers/clock"
+import { promised } from "../helpers/flight"
+import { endless, handFed } from "../helpers/streams"
+import {
+  AT,
+  calm,
+  counts,
+  end,
+  fate,
+  PATH,
+  POLICY,
+  pass,
+  read,
+  readerOf,
+  theEnd,
+  wrapped,
+} from "../helpers/wrap"
+
+beforeEach(stopTime)
+afterEach(end)
+
+const CALLERS = 50
+
+/** Callers that can abort their requests. */
+function abortable(count: number, ask: (request: Request) => Promise<Response>) {
+  const clients = Array.from({ length: count }, () => new AbortController())
+  const calls = clients.map(({ signal }) => failureOf(() => ask(new Request(AT, { signal }))))
+  return { clients, calls }
+}
+
+/** A handler that never answers. */
+function hanging(options = {}) {
+  return wrapped(
+    async () => {
+      await theEnd()
+      return new Response("late")
+    },
+    { ...POLICY, ...options },
+  )
+}
+
+describe("when all clients of a hanging handler abort", () => {
+  test("each call rejects with the reason of its signal", async () => {
+    const { ask } = hanging()
+    const { clients, calls } = abortable(CALLERS, ask)
+    await calm()
+    for (const [number, client] of clients.entries()) client.abort(new Error(`client ${number}`))
+    const messages = (await Promise.all(calls)).map(({ message }) => message)
+    expect(messages).toEqual(clients.map((_, number) => `client ${number}`))
+  })
+
+  test("the request of the handler is aborted with the last of them, and not before", async () => {
+    const { ask, asked } = hanging()
+    const { clients, calls } = abortable(CALLERS, ask)
+    await calm()
+    for (const client of clients.slice(1)) client.abort()
+    await calm()
+    expect(asked[0]?.signal.aborted).toBe(false)
+    clients[0]?.abort()
+    await Promise.all(calls)
+    await calm()
+    expect(asked[0]?.signal.aborted).toBe(true)
+  })
+
+  test("the first of them leaves the run to the others", async () => {
+    const { ask, asked } = hanging()
+    const { clients, calls } = abortable(3, ask)
+    await calm()
+    clients[0]?.abort()
+    expect((await calls[0])?.name).toBe("AbortError")
+    await calm()
+    expect(asked[0]?.signal.aborted).toBe(false)
+    clients[1]?.abort()
+    clients[2]?.abort()
+    await calm()
+    expect(asked[0]?.signal.aborted).toBe(true)
+  })
+
+  test("the handler is not run again for any of them", async () => {
+    const { ask, runs } = hanging({ refreshTimeoutMs: 1_000 })
+    const { clients, calls } = abortable(CALLERS, ask)
+    await calm()
+    for (const client of clients) client.abort()
+    await Promise.all(calls)
+    await pass(10)
+    expect(runs()).toBe(1)
+  })
+
+  test("the next request runs the handler at once", async () => {
+    const { ask, runs } = hanging()
+    const { clients } = abortable(2, ask)
+    await calm()
+    for (const client of clients) client.abort()
+    await calm()
+    void ask(new Request(AT))
+    await calm()
+    expect(runs()).toBe(2)
+  })
+
+  test("what the handler answers later is stored nowhere and shared with nobody", async () => {
+    const gate = promised()
+    const { ask, module } = wrapped(async () => {
+      await gate.promise
+      return new Response("late")
+    }, POLICY)
+    const { clients, calls } = abortable(1, ask)
+    clients[0]?.abort()
+    await Promise.all(calls)
+    gate.resolve()
+    await calm()
+    expect(await module.match(AT)).toBeUndefined()
+    expect(await counts(module)).toEqual({ misses: 2 })
+  })
+})
+
+test("a request that is aborted before the call runs no handler where nothing is stored", async () => {
+  const { ask, runs, module } = wrapped(() => new Response("x"), POLICY)
+  const aborted = () => new Request(AT, { signal: AbortSignal.abort(new Error("gone")) })
+  expect((await failureOf(() => ask(aborted()))).message).toBe("gone")
+  expect(runs()).toBe(0)
+  await module.put(AT, new Response("stored"))
+  expect(await (await ask(aborted())).text()).toBe("stored")
+})
+
+test("a request that is aborted while it waits leaves the response to the others", async () => {
+  const gate = promised()
+  const { ask, runs } = wrapped(async () => {
+    await gate.promise
+    return new Response("x")
+  }, POLICY)
+  const first = ask()
+  const { clients, calls } = abortable(CALLERS, ask)
+  await calm()
+  for (const client of clients) client.abort()
+  await Promise.all(calls)
+  gate.resolve()
+  expect(await (await first).text()).toBe("x")
+  expect(runs()).toBe(1)
+})
+
+test("a background refresh is not aborted with the request that led to it", async () => {
+  const { ask, asked } = wrapped(async (_, run) => {
+    if (run > 1) await theEnd()
+    return new Response(`run ${run}`)
+  }, POLICY)
+  await (await ask()).text()
+  await pass(POLICY.ttlSeconds)
+  const client = new AbortController()
+  expect(await (await ask(new Request(AT, { signal: client.signal }))).text()).toBe("run 1")
+  client.abort()
+  await calm()
+  expect(asked[1]?.signal.aborted).toBe(false)
+})
+
+describe("a body under way", () => {
+  test("errors with the reason for the client that aborts, and goes on for the others and the store", async () => {
+    const { stream, give, end: close } = handFed()
+    const { ask, module, asked } = wrapped(() => new Response(stream), POLICY)
+    const client = new AbortController()
+    const led = readerOf(await ask(new Request(AT, { signal: client.signal })))
+    const waited = readerOf(await ask())
+    give("ab")
+    expect([await read(led), await read(waited)]).toEqual(["ab", "ab"])
+    const more = failureOf(() => led.read())
+    await calm()
+    client.abort(new Error("gone"))
+    expect((await more).message).toBe("gone")
+    give("cd")
+    close()
+    expect(await read(waited)).toBe("cd")
+    await calm()
+    expect(asked[0]?.signal.aborted).toBe(false)
+    expect(await (await module.match(AT))?.text()).toBe("abcd")
+  })
+
+  test("that is for one client alone is aborted with that client's signal", async () => {
+    const { stream } = handFed()
+    const { ask, asked } = wrapped(
+      () => new Response(stream, { headers: { "content-type": "text/event-stream" } }),
+      POLICY,
+    )
+    const client = new AbortController()
+    await ask(new Request(AT, { signal: client.signal }))
+    expect(asked[0]?.signal.aborted).toBe(false)
+    client.abort()
+    expect(asked[0]?.signal.aborted).toBe(true)
+  })
+})
+
+test.each<[string, ResponseInit]>([
+  ["is private", { headers: { "cache-control": "private" } }],
+  ["is an error", { status: 500 }],
+])("a response that %s is aborted where its client has left it to others", async (_, init) => {
+  const [gate, body] = [promised(), endless(1)]
+  const { ask, asked } = wrapped(async (_, run) => {
+    if (run > 1) return new Response("own")
+    await gate.promise
+    return new Response(body.stream, init)
+  }, POLICY)
+  const { clients, calls } = abortable(1, ask)
+  const waiting = ask()
+  await calm()
+  clients[0]?.abort()
+  await Promise.all(calls)
+  expect(asked[0]?.signal.aborted).toBe(false)
+  gate.resolve()
+  expect(await (await waiting).text()).toBe("own")
+  expect([asked[0]?.signal.aborted, body.cancelled()]).toEqual([true, true])
+})
+
+test("a client that leaves a POST that is not cached leaves the handler to finish it, and its URL is invalidated", async () => {
+  const gate = promised()
+  const { ask, module } = wrapped(async () => {
+    await gate.promise
+    return new Response("done")
+  }, POLICY)
+  await module.put(AT, new Response("old"))
+  const client = new AbortController()
+  const posted = ask(new Request(AT, { method: "POST", signal: client.signal }))
+  client.abort()
+  gate.resolve()
+  expect(await (await posted).text()).toBe("done")
+  expect(await module.match(AT)).toBeUndefined()
+})
+
+test("waiters of requests that cannot be joined are released as well", async () => {
+  const { ask, runs } = hanging()
+  const client = new AbortController()
+  const alone = ask(new Request(AT, { signal: client.signal, headers: { authorization: "a" } }))
+  const error = failureOf(() => alone)
+  await calm()
+  expect(await fate(alone)).toBe("pending")
+  client.abort()
+  expect((await error).name).toBe("AbortError")
+  expect(runs()).toBe(1)
+  expect(get(PATH).signal.aborted).toBe(false)
+})
+
+test("a signal that cannot be listened to counts as none", async () => {
+  const { promise, resolve } = promised<Response>()
+  const { ask, runs } = wrapped(() => promise, POLICY)
+  const odd = () => Object.defineProperty(new Request(AT), "signal", { value: { aborted: false } })
+  const calls = [ask(odd()), ask(odd()), ask()]
+  await calm()
+  resolve(new Response("built"))
+  const texts = (await Promise.all(calls)).map((response) => response.text())
+  expect(await Promise.all(texts)).toEqual(["built", "built", "built"])
+  expect(runs()).toBe(1)
+})

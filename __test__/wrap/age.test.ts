@@ -1,0 +1,62 @@
+import type { CacheWrapOptions } from "@layeron/modules"
+import { httpDate, setClock, stopTime } from "../helpers/clock"
+import { end, how, pass, type Run, wrapped } from "../helpers/wrap"
+
+beforeEach(stopTime)
+afterEach(end)
+
+const TAKES = 5
+
+/** A handler that takes 5 s for each response, and what its callers get. */
+function slow(respond: Run, options?: CacheWrapOptions) {
+  const made = wrapped(async (request, run) => {
+    await new Promise((resolve) => setTimeout(resolve, TAKES * 1000))
+    return respond(request, run)
+  }, options)
+  const ask = async () => {
+    const asked = made.ask()
+    await pass(TAKES)
+    const response = await asked
+    return [response.headers.get("age"), how(response), await response.text()]
+  }
+  return { ...made, ask }
+}
+
+describe("the time that a handler takes for a response of its own", () => {
+  test.each<[string, Record<string, string>, CacheWrapOptions]>([
+    ["a configured lifetime", {}, { ttlSeconds: 1 }],
+    ["a lifetime of the response", { "cache-control": "max-age=1" }, {}],
+    ["an Age that is no number", { "cache-control": "max-age=1", age: "x" }, {}],
+    ["a Date that is no date", { "cache-control": "max-age=1", date: "now" }, {}],
+  ])("does not shorten %s", async (_name, headers, options) => {
+    const { ask, runs } = slow(() => new Response("a", { headers }), options)
+    expect((await ask())[1]).toBe("fwd=uri-miss; fwd-status=200; stored; ttl=1")
+    setClock(TAKES + 0.999)
+    expect(await ask()).toEqual(["0", "hit; ttl=0", "a"])
+    expect(runs()).toBe(1)
+  })
+
+  test.each<[string, Record<string, string>]>([
+    ["Date", { date: httpDate(0) }],
+    ["Age", { age: "0" }],
+  ])("counts where the response has its own %s, as RFC 9111 has it", async (_name, own) => {
+    const headers = { "cache-control": "max-age=60", ...own }
+    const { ask } = slow(() => new Response("a", { headers }))
+    expect(await ask()).toEqual([own.age ?? null, "fwd=uri-miss; fwd-status=200; stored; ttl=55", "a"])
+  })
+
+  test.each([
+    ["does not shorten the lifetime that a 304 without Date begins", {}, 10],
+    ["shortens the lifetime that a 304 with a Date begins", { date: httpDate(20 + TAKES) }, 5],
+  ])("%s", async (_name, own, ttl) => {
+    const headers = { "cache-control": "max-age=10", etag: '"a"' }
+    const { ask } = slow(({ headers: asked }) => {
+      if (!asked.has("if-none-match")) return new Response("a", { headers })
+      return new Response(null, { status: 304, headers: { ...headers, ...own } })
+    })
+    await ask()
+    setClock(20)
+    const confirmed = await ask()
+    expect(confirmed[1]).toBe(`fwd=stale; fwd-status=304; ttl=${ttl}`)
+  })
+})

@@ -1,0 +1,197 @@
+import { bodyOf, get, refusals } from "../helpers/cache"
+import { stopTime } from "../helpers/clock"
+import { promised } from "../helpers/flight"
+import {
+  AT,
+  calm,
+  counts,
+  crowd,
+  end,
+  PATH,
+  POLICY,
+  pass,
+  tally,
+  texts,
+  theEnd,
+  type Wrapped,
+  wrapped,
+} from "../helpers/wrap"
+
+beforeEach(stopTime)
+afterEach(end)
+
+const CALLERS = 100
+/** What is remembered of a response that was for one alone lasts so many seconds. */
+const MARKED = 60
+
+const OUTCOMES: [string, Record<string, string>, string | undefined][] = [
+  ["private", { "cache-control": "private, max-age=60" }, "private"],
+  ["no-store", { "cache-control": "no-store" }, "no-store"],
+  ["no-cache", { "cache-control": "no-cache" }, "no-cache"],
+  ["no-cache with an entity tag", { "cache-control": "no-cache", etag: '"v"' }, undefined],
+  ["stale from the beginning, with an entity tag", { "cache-control": "max-age=0", etag: '"v"' }, undefined],
+  ["expired on arrival", { "cache-control": "max-age=5", age: "6" }, undefined],
+  ["with Set-Cookie", { "cache-control": "max-age=60", "set-cookie": "a=b" }, "set-cookie"],
+  ["with Vary: *", { "cache-control": "max-age=60", vary: "*" }, "vary"],
+  ["of no known freshness", {}, "no-freshness"],
+  [
+    "text/event-stream",
+    { "cache-control": "max-age=60", "content-type": "text/event-stream" },
+    "event-stream",
+  ],
+]
+
+/** A wrapped handler whose first run waits for the test, and later ones too while it is held. */
+function gated(headers: Record<string, string>) {
+  const first = promised()
+  let held = false
+  const made = wrapped(async (_, run) => {
+    if (run === 1) await first.promise
+    if (held) await theEnd()
+    return new Response(`run ${run}`, { headers })
+  })
+  const hold = () => {
+    held = true
+  }
+  return { ...made, release: first.resolve, hold }
+}
+
+/** How many runs so many callers lead to before any of them is answered. */
+async function runsOf(made: Wrapped, callers = 3, path = PATH): Promise<number> {
+  const before = made.runs()
+  crowd(callers, () => made.ask(get(path)))
+  await calm()
+  return made.runs() - before
+}
+
+describe("a response that turns out to be", () => {
+  test.each(OUTCOMES)(
+    "%s is for one caller: each of 100 has a run of its own",
+    async (_, headers, reason) => {
+      const { module, ask, runs, release } = gated(headers)
+      const all = crowd(CALLERS, () => ask())
+      await calm()
+      expect(runs()).toBe(1)
+      release()
+      expect(tally(await texts(all))).toEqual(
+        Object.fromEntries(Array.from({ length: CALLERS }, (_, index) => [`run ${index + 1}`, 1])),
+      )
+      expect(runs()).toBe(CALLERS)
+      const { puts: _puts, ...others } = await counts(module)
+      expect(others).toEqual({ misses: CALLERS })
+      expect(await refusals(module)).toEqual(reason === undefined ? {} : { [reason]: CALLERS })
+    },
+  )
+
+  test.each(OUTCOMES)("%s spares those who come within a minute the wait", async (_, headers) => {
+    const made = gated(headers)
+    made.release()
+    await (await made.ask()).text()
+    made.hold()
+    expect(await runsOf(made)).toBe(3)
+    await pass(MARKED - 0.001)
+    expect(await runsOf(made)).toBe(3)
+    await pass(0.001)
+    expect(await runsOf(made)).toBe(1)
+  })
+})
+
+describe("that nobody waits for a key", () => {
+  test("holds for it alone", async () => {
+    const made = gated({ "cache-control": "private" })
+    made.release()
+    await made.ask()
+    made.hold()
+    expect(await runsOf(made, 3, `${PATH}?other`)).toBe(1)
+    expect(await runsOf(made)).toBe(3)
+  })
+
+  test("ends with the first response that is for all", async () => {
+    const made = wrapped(async (_, run) => {
+      if (run > 2) await theEnd()
+      return new Response("x", { headers: { "cache-control": run === 1 ? "private" : "max-age=60" } })
+    })
+    await made.ask()
+    await (await made.ask()).text()
+    expect(await bodyOf(made.module, AT)).toBe("x")
+    await made.module.delete(AT)
+    expect(await runsOf(made)).toBe(1)
+  })
+
+  test("does not keep it from being answered by what is put", async () => {
+    const made = gated({ "cache-control": "private" })
+    made.release()
+    await made.ask()
+    await made.module.put(AT, new Response("public"))
+    expect(await (await made.ask()).text()).toBe("public")
+    expect(made.runs()).toBe(1)
+  })
+
+  test("is not a matter of what one client asks for", async () => {
+    const made = gated({ "cache-control": "max-age=60" })
+    made.release()
+    await made.ask(get(PATH, { "cache-control": "no-store" }))
+    expect(await refusals(made.module)).toEqual({ "request-no-store": 1 })
+    made.hold()
+    expect(await runsOf(made)).toBe(1)
+  })
+})
+
+describe("requests with Authorization", () => {
+  const authorized = (token = "a") => get(PATH, { authorization: token })
+
+  test("are not run for one another, nor remembered as what nobody waits for", async () => {
+    const made = wrapped(async () => {
+      await theEnd()
+      return new Response("x")
+    }, POLICY)
+    crowd(CALLERS, () => made.ask(authorized()))
+    await calm()
+    expect(made.runs()).toBe(CALLERS)
+    expect(await runsOf(made)).toBe(1)
+  })
+
+  test("are answered each for itself, and nothing is stored", async () => {
+    const { module, ask, runs } = wrapped(async (_, run) => new Response(`run ${run}`), POLICY)
+    expect(new Set(await texts(crowd(CALLERS, () => ask(authorized())))).size).toBe(CALLERS)
+    expect(runs()).toBe(CALLERS)
+    expect(await refusals(module)).toEqual({ authorization: CALLERS })
+    expect(await bodyOf(module, AT)).toBeUndefined()
+  })
+
+  test.each(["public", "s-maxage=60", "must-revalidate, max-age=60"])(
+    "leave what the response declares %s to everyone",
+    async (control) => {
+      const { ask, runs } = wrapped(
+        () => new Response("x", { headers: { "cache-control": control } }),
+        POLICY,
+      )
+      await (await ask(authorized("a"))).text()
+      await (await ask(authorized("b"))).text()
+      await (await ask()).text()
+      expect(runs()).toBe(1)
+    },
+  )
+
+  test("wait for the run of one without, and are answered with what is for all", async () => {
+    const gate = promised()
+    const { ask, runs } = wrapped(async () => {
+      await gate.promise
+      return new Response("for all")
+    }, POLICY)
+    const all = [ask(), ask(authorized())]
+    gate.resolve()
+    expect(await texts(all)).toEqual(["for all", "for all"])
+    expect(runs()).toBe(1)
+  })
+
+  test("are run once for each token where that is part of the key", async () => {
+    const { ask, runs } = wrapped(async ({ headers }) => new Response(headers.get("authorization")), {
+      ...POLICY,
+      vary: ["authorization"],
+    })
+    const got = await texts(crowd(CALLERS, (caller) => ask(authorized(`token-${caller % 2}`))))
+    expect(tally(got)).toEqual({ "token-0": CALLERS / 2, "token-1": CALLERS / 2 })
+    expect(runs()).toBe(2)
+  })
+})

@@ -1,0 +1,220 @@
+import type { CacheModuleOptions } from "@layeron/modules"
+import { bodyOf, get, NO_STATS, refusals, url } from "../helpers/cache"
+import { stopTime } from "../helpers/clock"
+import { promised } from "../helpers/flight"
+import { chunked, handFed } from "../helpers/streams"
+import {
+  AT,
+  calm,
+  counts,
+  crowd,
+  end,
+  fate,
+  how,
+  PATH,
+  POLICY,
+  pass,
+  type Run,
+  readerOf,
+  TTL,
+  tally,
+  texts,
+  warnings,
+  wrapped,
+} from "../helpers/wrap"
+import { asked, goneStale } from "../helpers/wrap-stale"
+
+beforeEach(stopTime)
+afterEach(async () => {
+  await end()
+  jest.restoreAllMocks()
+})
+
+describe("a response without a body", () => {
+  test.each([204, 304, 200])(
+    "of status %d reaches who runs the handler and who waits, and later callers",
+    async (status) => {
+      const gate = promised()
+      const { ask, runs } = wrapped(async () => {
+        await gate.promise
+        return new Response(null, { status, headers: { "x-kept": "1" } })
+      }, POLICY)
+      const all = crowd(3, () => ask())
+      gate.resolve()
+      const responses = [...(await Promise.all(all)), await ask()]
+      expect(responses.map((response) => [response.status, response.headers.get("x-kept")])).toEqual(
+        Array(4).fill([status, "1"]),
+      )
+      expect(await Promise.all(responses.map((response) => response.text()))).toEqual(["", "", "", ""])
+      if (status !== 200) expect(responses.map(({ body }) => body)).toEqual([null, null, null, null])
+      expect(runs()).toBe(status === 304 ? 4 : 1)
+    },
+  )
+
+  test("is told from one with an empty body", async () => {
+    const { module, ask } = wrapped(({ url }) => new Response(url.endsWith("null") ? null : ""), POLICY)
+    for (const path of ["/null", "/empty"]) await (await ask(get(path))).text()
+    await calm()
+    expect((await module.match(url("/null")))?.body).toBeNull()
+    expect((await module.match(url("/empty")))?.body).not.toBeNull()
+    expect(await bodyOf(module, url("/empty"))).toBe("")
+  })
+})
+
+describe("a body that is not as long as its Content-Length says", () => {
+  const saying = (length: string, chunks: string[], headers = {}) =>
+    new Response(chunked(chunks), { headers: { "content-length": length, ...headers } })
+
+  test.each<[string, string, string[]]>([
+    ["shorter", "5", ["ab", "cd"]],
+    ["longer", "3", ["ab", "cd"]],
+    ["longer, with more to come", "3", ["abcd", "ef", "gh"]],
+    ["empty", "1", []],
+    ["not to be there", "0", ["a"]],
+  ])("but %s is an error for all that read it, and is not stored", async (_, length, chunks) => {
+    const { module, ask, runs } = wrapped(async () => saying(length, chunks), POLICY)
+    for (const answer of crowd(3, () => ask())) {
+      await expect((await answer).text()).rejects.toThrow(/Content-Length/)
+    }
+    expect(runs()).toBe(1)
+    expect(await bodyOf(module, AT)).toBeUndefined()
+    expect(await module.stats()).toEqual({ ...NO_STATS, misses: 4 })
+  })
+
+  test.each<[string, () => Response]>([
+    ["is", () => saying("4", ["ab", "cd"])],
+    ["was decoded on its way", () => saying("9", ["ab", "cd"], { "content-encoding": "gzip" })],
+    ["says what cannot be read", () => saying("four", ["ab", "cd"])],
+  ])("is stored where it %s", async (_, respond) => {
+    const { module, ask } = wrapped(respond, POLICY)
+    expect(await (await ask()).text()).toBe("abcd")
+    expect(await bodyOf(module, AT)).toBe("abcd")
+  })
+})
+
+describe("a body that breaks off", () => {
+  test.each<[string, () => ReadableStream, RegExp]>([
+    ["at once", () => chunked([], new Error("cut")), /cut/],
+    ["later", () => chunked(["ab"], new Error("cut")), /cut/],
+    ["with what is no error", () => new ReadableStream({ pull: (feed) => feed.error("cut") }), /cut/],
+    ["because it is not one of bytes", () => new ReadableStream({ pull: (feed) => feed.enqueue("ab") }), /./],
+  ])(
+    "%s is an error for its reader, is not stored, and has the handler run for the next",
+    async (_, make, message) => {
+      const { module, ask, runs } = wrapped(
+        (_request, run) => new Response(run === 1 ? make() : "whole"),
+        POLICY,
+      )
+      await expect((await ask()).text()).rejects.toThrow(message)
+      expect(await bodyOf(module, AT)).toBeUndefined()
+      expect(await (await ask()).text()).toBe("whole")
+      expect(runs()).toBe(2)
+      expect(await module.stats()).toMatchObject({ puts: 1 })
+    },
+  )
+
+  test("before anyone has read of it is no unhandled rejection", async () => {
+    const { ask } = wrapped(() => new Response(chunked([], new Error("cut"))), POLICY)
+    const response = await ask()
+    await calm()
+    await expect(response.text()).rejects.toThrow("cut")
+  })
+})
+
+describe("a body of more than maxEntryBytes", () => {
+  const SMALL: Partial<CacheModuleOptions> = {
+    storage: { memory: { maxBytes: 100_000, maxEntryBytes: 1_000 } },
+  }
+  const part = "x".repeat(400)
+  const PARTS = [part, part, part, part]
+  const big = (headers: Record<string, string> = {}) => new Response(chunked(PARTS), { headers })
+
+  test.each<[string, Record<string, string>]>([
+    ["that says so", { "content-length": "1600" }],
+    ["that does not say so", {}],
+  ])("%s goes past whole, is not stored, and nothing is evicted for it", async (_, headers) => {
+    const { module, ask, runs } = wrapped(() => big(headers), POLICY, SMALL)
+    await module.put(url("/kept"), new Response("kept"), POLICY)
+    for (let call = 1; call <= 2; call++) expect(await (await ask()).text()).toBe(PARTS.join(""))
+    expect(runs()).toBe(2)
+    expect(await refusals(module)).toEqual({ "too-large": 2 })
+    expect(await module.inspect()).toMatchObject({ entries: 1, evictions: 0 })
+  })
+
+  test("is read to its end by who has waited for its head, and nobody waits for the next", async () => {
+    const body = handFed()
+    const { ask, runs } = wrapped((_, run) => (run === 1 ? new Response(body.stream) : big()), POLICY, SMALL)
+    const first = crowd(2, () => ask())
+    const read = texts(first)
+    for (const chunk of PARTS) {
+      await calm()
+      body.give(chunk)
+    }
+    await calm()
+    expect(runs()).toBe(1)
+    expect(tally(await texts(crowd(3, () => ask())))).toEqual({ [PARTS.join("")]: 3 })
+    expect(runs()).toBe(4)
+    body.end()
+    expect(tally(await read)).toEqual({ [PARTS.join("")]: 2 })
+  })
+
+  test.each<[string, Record<string, string>]>([
+    ["that says so", { "content-length": "1600" }],
+    ["that does not say so", {}],
+  ])("%s takes the stale response away that it was to refresh", async (_, headers) => {
+    warnings()
+    const next: Run = () => big(headers)
+    const made = await goneStale(next, {}, SMALL)
+    expect(await asked(made)).toBe("old")
+    expect(await made.module.inspect()).toMatchObject({ entries: 0, failedRefreshes: 0 })
+    expect(await refusals(made.module)).toEqual({ "too-large": 1 })
+  })
+
+  test("of exactly as many is stored", async () => {
+    const { module, ask } = wrapped(
+      ({ url }) => new Response("x".repeat(Number(url.split("?")[1]))),
+      POLICY,
+      SMALL,
+    )
+    let most = 0
+    for (let length = 1_000; most === 0; length--) {
+      await (await ask(get(`${PATH}?${length}`))).text()
+      await calm()
+      if ((await module.inspect()).entries > 0) most = length
+    }
+    expect(most).toBeGreaterThan(500)
+    expect(await refusals(module)).toEqual({ "too-large": 1_000 - most })
+  })
+})
+
+describe("a body without an end", () => {
+  test("that is text/event-stream reaches its client event by event, and no other waits for it", async () => {
+    const bodies = [handFed(), handFed()]
+    const { module, ask, runs } = wrapped(
+      (_, run) => new Response(bodies[run - 1]?.stream, { headers: { "content-type": "text/event-stream" } }),
+      POLICY,
+    )
+    const all = await Promise.all(crowd(2, () => ask()))
+    expect(all.map(how)).toEqual(Array(2).fill("fwd=uri-miss; fwd-status=200; detail=event-stream"))
+    expect(runs()).toBe(2)
+    const reader = readerOf(all[0] as Response)
+    const first = reader.read()
+    expect(await fate(first)).toBe("pending")
+    bodies[0]?.give("data: 1\n\n")
+    expect(new TextDecoder().decode((await first).value)).toBe("data: 1\n\n")
+    expect(await bodyOf(module, AT)).toBeUndefined()
+    await pass(TTL)
+    bodies[0]?.give("data: 2\n\n")
+    expect(new TextDecoder().decode((await reader.read()).value)).toBe("data: 2\n\n")
+    for (const body of bodies) body.end()
+  })
+})
+
+test("a body that its client never reads is stored, and the others read it", async () => {
+  const { module, ask, runs } = wrapped(async () => new Response(chunked(["ab", "cd"])), POLICY)
+  const [, waited] = await Promise.all([ask(), ask()])
+  expect(await waited.text()).toBe("abcd")
+  expect(await bodyOf(module, AT)).toBe("abcd")
+  expect([how(await ask()), runs()]).toEqual(["hit; ttl=60", 1])
+  expect(await counts(module)).toMatchObject({ puts: 1 })
+})

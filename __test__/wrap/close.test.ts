@@ -1,0 +1,217 @@
+import type { CacheModule } from "@layeron/modules"
+import { beside, bodyOf, freshCache } from "../helpers/cache"
+import { stopTime } from "../helpers/clock"
+import { deafen, listen } from "../helpers/events"
+import { promised } from "../helpers/flight"
+import { handFed } from "../helpers/streams"
+import {
+  AT,
+  calm,
+  counts,
+  crowd,
+  end,
+  fate,
+  POLICY,
+  pass,
+  TTL,
+  tally,
+  warnings,
+  wrapped,
+  wrappedIn,
+} from "../helpers/wrap"
+
+beforeEach(stopTime)
+afterEach(async () => {
+  await end()
+  deafen()
+  jest.restoreAllMocks()
+})
+
+/** A module that another declaration keeps open. */
+function pair(): { module: CacheModule; other: CacheModule } {
+  const other = freshCache()
+  return { module: beside(other), other }
+}
+
+describe("after close()", () => {
+  test("the handler is run as it is, with the caller's own object and whatever it says", async () => {
+    const { module, ask, runs, asked } = wrapped((_, run) => new Response(`run ${run}`), POLICY)
+    await (await ask()).text()
+    await module.close()
+    const { events } = listen()
+    const request = new Request(AT)
+    const response = await ask(request)
+    expect([await response.text(), [...response.headers]]).toEqual([
+      "run 2",
+      [["content-type", "text/plain;charset=UTF-8"]],
+    ])
+    expect(asked[1]).toBe(request)
+    await ask()
+    expect(runs()).toBe(3)
+    expect(events).toEqual([])
+  })
+
+  test("what the handler throws, or gives that is no response, is the caller's", async () => {
+    const error = new Error("down")
+    const { module, ask } = wrapped(
+      (_, run) => (run === 1 ? Promise.reject(error) : ("x" as unknown as Response)),
+      POLICY,
+    )
+    await module.close()
+    await expect(ask()).rejects.toBe(error)
+    expect(await ask()).toBe("x")
+  })
+
+  test("another declaration of the identity goes on", async () => {
+    const { module, other } = pair()
+    const one = wrappedIn(module, () => new Response("one"), POLICY)
+    const two = wrappedIn(other, () => new Response("two"), POLICY)
+    await (await one.ask()).text()
+    await module.close()
+    expect(await (await two.ask()).text()).toBe("one")
+    expect(two.runs()).toBe(0)
+  })
+})
+
+describe("close() while the handler is being run", () => {
+  function running() {
+    const { module, other } = pair()
+    const gate = promised()
+    const handler = async (_: Request, run: number) => {
+      if (run === 1) await gate.promise
+      return new Response(`run ${run}`)
+    }
+    return { ...wrappedIn(module, handler, POLICY), other, gate }
+  }
+
+  test("leaves its caller the response as it is, and stores nothing", async () => {
+    const { module, ask, other, gate } = running()
+    const answer = ask()
+    await calm()
+    await module.close()
+    gate.resolve()
+    const response = await answer
+    expect([response.headers.get("cache-status"), await response.text()]).toEqual([null, "run 1"])
+    expect(await bodyOf(other, AT)).toBeUndefined()
+  })
+
+  test("has who waits for it answered by the handler as it is, as soon as the run is over", async () => {
+    const { module, ask, gate, runs } = running()
+    const [led, ...waited] = crowd(4, () => ask())
+    await calm()
+    await module.close()
+    gate.resolve()
+    expect(await (await led)?.text()).toBe("run 1")
+    const fates = await Promise.all(waited.map((answer) => fate(answer, (response) => response.text())))
+    expect(fates.toSorted()).toEqual(["run 2", "run 3", "run 4"])
+    expect(runs()).toBe(4)
+  })
+
+  test("has who waits for it by another declaration run its own handler, as soon as the run is over", async () => {
+    const { module, ask, other, gate } = running()
+    const led = ask()
+    const here = wrappedIn(other, () => new Response("own"), POLICY)
+    const waited = crowd(3, () => here.ask())
+    await calm()
+    await module.close()
+    gate.resolve()
+    await led
+    const fates = await Promise.all(waited.map((answer) => fate(answer, (response) => response.text())))
+    expect(tally(fates)).toEqual({ own: 3 })
+    expect(here.runs()).toBe(1)
+  })
+
+  test("does not fail who waits for the run of another declaration, which goes on", async () => {
+    const { module, other } = pair()
+    const gate = promised()
+    const led = wrappedIn(
+      other,
+      async () => {
+        await gate.promise
+        return new Response("led")
+      },
+      POLICY,
+    )
+    const { ask } = wrappedIn(module, () => new Response("own"), POLICY)
+    const first = led.ask()
+    const waited = ask()
+    await calm()
+    await module.close()
+    gate.resolve()
+    expect(await (await first).text()).toBe("led")
+    expect(await fate(waited, (response) => response.text())).toMatch(/^(led|own)$/)
+  })
+
+  test("leaves its caller what it fails with", async () => {
+    const { module, other } = pair()
+    const gate = promised()
+    const { ask } = wrappedIn(
+      module,
+      async () => {
+        await gate.promise
+        throw new Error("down")
+      },
+      POLICY,
+    )
+    const answer = ask()
+    await calm()
+    await module.close()
+    gate.resolve()
+    await expect(answer).rejects.toThrow("down")
+    const after = wrappedIn(other, () => new Response("up"), POLICY)
+    expect(await (await after.ask()).text()).toBe("up")
+  })
+})
+
+describe("close() while a body is being written", () => {
+  test("leaves all that read it all of it, and stores nothing", async () => {
+    const { module, other } = pair()
+    const body = handFed()
+    const { ask, runs } = wrappedIn(module, () => new Response(body.stream), POLICY)
+    const responses = await Promise.all(crowd(3, () => ask()))
+    body.give("ab")
+    await module.close()
+    body.give("cd")
+    body.end()
+    expect(await Promise.all(responses.map((response) => response.text()))).toEqual(Array(3).fill("abcd"))
+    expect(runs()).toBe(1)
+    expect(await bodyOf(other, AT)).toBeUndefined()
+    expect(await other.stats()).toMatchObject({ puts: 0 })
+  })
+
+  test("is an error for all that read it where it breaks off then", async () => {
+    const { module } = pair()
+    const cut = promised()
+    const stream = new ReadableStream({
+      pull: (feed) => cut.promise.then(() => feed.error(new Error("cut"))),
+    })
+    const { ask } = wrappedIn(module, () => new Response(stream), POLICY)
+    const response = await ask()
+    await module.close()
+    cut.resolve()
+    await expect(response.text()).rejects.toThrow("cut")
+  })
+})
+
+test("close() while a refresh is under way is no failure, and stores nothing", async () => {
+  const { module, other } = pair()
+  const warned = warnings()
+  const gate = promised()
+  const work: Promise<unknown>[] = []
+  const { ask } = wrappedIn(
+    module,
+    async (_, run) => {
+      if (run === 2) await gate.promise
+      return new Response(`run ${run}`)
+    },
+    { ...POLICY, waitUntil: (promise) => void work.push(promise) },
+  )
+  await (await ask()).text()
+  await pass(TTL)
+  await ask()
+  await module.close()
+  gate.resolve()
+  await Promise.all(work)
+  expect(warned).toEqual([])
+  expect(await counts(other)).toEqual({ hits: 1, misses: 1, puts: 1, staleHits: 1, elections: 1 })
+})

@@ -1,0 +1,291 @@
+import { bodyOf, get, NO_STATS } from "../helpers/cache"
+import { stopTime } from "../helpers/clock"
+import { promised } from "../helpers/flight"
+import { chunked, handFed } from "../helpers/streams"
+import { bytes } from "../helpers/twins"
+import {
+  AT,
+  calm,
+  counts,
+  crowd,
+  end,
+  fate,
+  how,
+  PATH,
+  POLICY,
+  pass,
+  read,
+  readerOf,
+  TTL,
+  tally,
+  texts,
+  wrapped,
+  wrappedIn,
+} from "../helpers/wrap"
+
+beforeEach(stopTime)
+afterEach(end)
+
+const CALLERS = 100
+const LED = "fwd=uri-miss; fwd-status=200; stored; ttl=60"
+const COLLAPSED = "fwd=uri-miss; fwd-status=200; stored; collapsed; ttl=60"
+
+describe("100 concurrent requests of a cold key", () => {
+  test("make one run, and each gets a response of its own with the full body", async () => {
+    const { promise, resolve } = promised<Response>()
+    const { module, ask, runs } = wrapped(() => promise, POLICY)
+    const all = crowd(CALLERS, () => ask())
+    await calm()
+    expect(runs()).toBe(1)
+    resolve(new Response("built", { headers: { "x-kept": "1" } }))
+    const responses = await Promise.all(all)
+    expect(tally(responses.map(how))).toEqual({ [LED]: 1, [COLLAPSED]: CALLERS - 1 })
+    responses[7]?.headers.set("x-kept", "changed")
+    expect(tally(responses.map(({ headers }) => headers.get("x-kept")))).toEqual({
+      1: CALLERS - 1,
+      changed: 1,
+    })
+    expect(tally(await texts(all))).toEqual({ built: CALLERS })
+    expect(runs()).toBe(1)
+    expect(await counts(module)).toEqual({ misses: CALLERS, puts: 1, collapsed: CALLERS - 1 })
+  })
+
+  test("make one run of two wrapped handlers of one module", async () => {
+    const one = wrapped(async () => new Response("one"), POLICY)
+    const other = wrappedIn(one.module, async () => new Response("other"), POLICY)
+    const all = crowd(CALLERS, (caller) => (caller % 2 === 0 ? one : other).ask())
+    expect(tally(await texts(all))).toEqual({ one: CALLERS })
+    expect([one.runs(), other.runs()]).toEqual([1, 0])
+  })
+
+  test("in two languages make two runs, where the response turns out to vary by them", async () => {
+    const gates = [promised(), promised()]
+    const { module, ask, runs } = wrapped(async (request, run) => {
+      await gates[run - 1]?.promise
+      return new Response(request.headers.get("accept-language"), { headers: { vary: "accept-language" } })
+    }, POLICY)
+    const languages = Array.from({ length: CALLERS }, (_, caller) => (caller % 2 === 0 ? "de" : "en"))
+    const all = crowd(CALLERS, (caller) => ask(get(PATH, { "accept-language": `${languages[caller]}` })))
+    for (const [index, gate] of gates.entries()) {
+      await calm()
+      expect(runs()).toBe(index + 1)
+      gate.resolve()
+    }
+    expect(await texts(all)).toEqual(languages)
+    expect(runs()).toBe(2)
+    expect(await counts(module)).toEqual({ misses: CALLERS, puts: 2, collapsed: CALLERS - 2 })
+  })
+
+  test("in 20 languages make all other runs at once when the first response varies by them", async () => {
+    const gates = Array.from({ length: 20 }, () => promised())
+    const { module, ask, runs } = wrapped(async (request, run) => {
+      await gates[run - 1]?.promise
+      return new Response(request.headers.get("accept-language"), { headers: { vary: "accept-language" } })
+    }, POLICY)
+    const languages = Array.from({ length: CALLERS }, (_, caller) => `l-${caller % 20}`)
+    const all = crowd(CALLERS, (caller) => ask(get(PATH, { "accept-language": `${languages[caller]}` })))
+    await calm()
+    expect(runs()).toBe(1)
+    gates[0]?.resolve()
+    await calm()
+    expect(runs()).toBe(20)
+    for (const gate of gates) gate.resolve()
+    expect(await texts(all)).toEqual(languages)
+    expect(await counts(module)).toEqual({ misses: CALLERS, puts: 20, collapsed: CALLERS - 20 })
+  })
+
+  test("in 20 languages make all other runs at once while the first body is under way", async () => {
+    const { stream } = handFed()
+    const { ask, runs } = wrapped((_, run) => {
+      const headers = { vary: "accept-language" }
+      return run === 1 ? new Response(stream, { headers }) : new Promise<Response>(() => {})
+    }, POLICY)
+    crowd(20, (caller) =>
+      ask(get(PATH, { "accept-language": `l-${caller}` })).catch(() => undefined as never),
+    )
+    await calm()
+    expect(runs()).toBe(20)
+  })
+
+  test("of another language do not wait for the refresh of a stale response", async () => {
+    const { ask, runs } = wrapped((request, run) => {
+      const language = request.headers.get("accept-language")
+      const response = new Response(language, { headers: { vary: "accept-language" } })
+      return run === 2 ? new Promise<Response>(() => {}) : response
+    }, POLICY)
+    await (await ask(get(PATH, { "accept-language": "de" }))).text()
+    await pass(TTL)
+    const stale = await ask(get(PATH, { "accept-language": "de" }))
+    expect(await stale.text()).toBe("de")
+    await calm()
+    const all = crowd(CALLERS, () => ask(get(PATH, { "accept-language": "en" })))
+    expect(tally(await texts(all))).toEqual({ en: CALLERS })
+    expect(runs()).toBe(3)
+  })
+
+  test("of as many keys make as many runs, of which none waits for another", async () => {
+    const { ask, runs } = wrapped(() => new Promise(() => {}), POLICY)
+    crowd(CALLERS, (caller) => ask(get(`${PATH}?${caller}`)))
+    await calm()
+    expect(runs()).toBe(CALLERS)
+  })
+
+  test("are answered with any status that is stored", async () => {
+    const { ask, runs } = wrapped(async () => new Response("none", { status: 404 }), POLICY)
+    const responses = await Promise.all(crowd(CALLERS, () => ask()))
+    expect(tally(responses.map(({ status }) => status))).toEqual({ 404: CALLERS })
+    expect(runs()).toBe(1)
+  })
+})
+
+describe("while the body is being written,", () => {
+  function underWay() {
+    const body = handFed()
+    const made = wrapped(() => new Response(body.stream, { headers: { "x-id": "7" } }), POLICY)
+    return { ...made, body }
+  }
+
+  test("who runs the handler, who waits and who comes later have the head and the first bytes", async () => {
+    const { module, ask, runs, body } = underWay()
+    const [led, waited] = await Promise.all([ask(), ask()])
+    body.give("ab")
+    const first = [readerOf(led), readerOf(waited)]
+    expect(await Promise.all(first.map(read))).toEqual(["ab", "ab"])
+    const late = await ask()
+    expect([how(late), late.headers.get("x-id")]).toEqual([COLLAPSED, "7"])
+    const readers = [...first, readerOf(late)]
+    expect(await read(readers[2] as (typeof readers)[0])).toBe("ab")
+    expect(await module.match(AT)).toBeUndefined()
+    const pending = readers.map(read)
+    expect(await fate(Promise.race(pending))).toBe("pending")
+    body.give("cd")
+    expect(await Promise.all(pending)).toEqual(["cd", "cd", "cd"])
+    body.end()
+    expect(await Promise.all(readers.map(read))).toEqual([undefined, undefined, undefined])
+    expect(runs()).toBe(1)
+    expect(await bodyOf(module, AT)).toBe("abcd")
+    expect(how(await ask())).toBe("hit; ttl=60")
+  })
+
+  test("a client that cancels spoils neither the entry nor what others read, be it who runs the handler or who waits", async () => {
+    const { module, ask, runs, body } = underWay()
+    const [led, waited, last] = await Promise.all([ask(), ask(), ask()])
+    body.give("ab")
+    await led.body?.cancel()
+    const reader = readerOf(waited)
+    await read(reader)
+    await reader.cancel()
+    body.give("cd")
+    body.end()
+    expect(await last.text()).toBe("abcd")
+    expect(await bodyOf(module, AT)).toBe("abcd")
+    expect(runs()).toBe(1)
+  })
+
+  test("all clients may cancel, and it is stored nevertheless", async () => {
+    const { module, ask, body } = underWay()
+    const responses = await Promise.all([ask(), ask()])
+    body.give("ab")
+    for (const response of responses) await response.body?.cancel()
+    body.give("cd")
+    body.end()
+    await calm()
+    expect(await bodyOf(module, AT)).toBe("abcd")
+  })
+
+  test("its breaking off is an error for all that read it, nothing is stored, and the next caller runs the handler", async () => {
+    const { module, ask, runs } = wrapped(
+      (_, run) => new Response(run === 1 ? chunked(["ab"], new Error("cut")) : "whole"),
+      POLICY,
+    )
+    for (const read of crowd(CALLERS, () => ask())) {
+      await expect((await read).text()).rejects.toThrow("cut")
+    }
+    expect(runs()).toBe(1)
+    expect(await module.stats()).toEqual({ ...NO_STATS, misses: CALLERS })
+    expect(await (await ask()).text()).toBe("whole")
+    expect(runs()).toBe(2)
+  })
+
+  test("a condition of who waits is answered with a 304, and HEAD is a run of its own", async () => {
+    const body = handFed()
+    const { ask, asked } = wrapped(
+      ({ method }) => new Response(method === "GET" ? body.stream : null, { headers: { etag: '"v1"' } }),
+      POLICY,
+    )
+    const led = ask()
+    const waited = await ask(get(PATH, { "if-none-match": '"v1"' }))
+    expect([waited.status, waited.body, waited.headers.get("etag")]).toEqual([304, null, '"v1"'])
+    expect(how(waited)).toBe("fwd=uri-miss; fwd-status=200; stored; collapsed; ttl=60")
+    void ask(new Request(AT, { method: "HEAD" }))
+    expect(asked.map(({ method }) => method)).toEqual(["GET", "HEAD"])
+    body.end()
+    expect(await (await led).text()).toBe("")
+  })
+})
+
+describe("of a cold key,", () => {
+  test("a client that has what the handler answers gets a 304, and the whole is stored", async () => {
+    const { module, ask, asked } = wrapped(() => new Response("whole", { headers: { etag: '"v1"' } }), POLICY)
+    const response = await ask(get(PATH, { "if-none-match": '"v1"' }))
+    expect([response.status, response.body, how(response)]).toEqual([304, null, LED])
+    expect(asked[0]?.headers.has("if-none-match")).toBe(false)
+    await calm()
+    expect(await bodyOf(module, AT)).toBe("whole")
+  })
+
+  test.each<[number, string | undefined]>([
+    [200, "part"],
+    [206, undefined],
+  ])("a range is the handler's to answer: of its %d is stored %p", async (status, stored) => {
+    const { module, ask } = wrapped(() => new Response("part", { status }), POLICY)
+    const response = await ask(get(PATH, { range: "bytes=0-3" }))
+    expect([response.status, await response.text()]).toEqual([status, "part"])
+    expect(await bodyOf(module, AT)).toBe(stored)
+  })
+
+  test("waitUntil is given a promise that is fulfilled once the response is stored, or is not", async () => {
+    const work: Promise<unknown>[] = []
+    const waitUntil = (promise: Promise<unknown>) => void work.push(promise)
+    const body = handFed()
+    const stored = wrapped(() => new Response(body.stream), { ...POLICY, waitUntil })
+    await stored.ask()
+    expect([work.length, await fate(Promise.all(work))]).toEqual([1, "pending"])
+    body.end()
+    await work[0]
+    expect(await bodyOf(stored.module, AT)).toBe("")
+    const broken = wrapped(() => new Response(chunked([], new Error("cut"))), { ...POLICY, waitUntil })
+    await (await broken.ask()).body?.cancel()
+    expect(work.length).toBe(2)
+    await work[1]
+  })
+})
+
+test("a cookie that the response keeps out of the store goes to the client that the handler was run for alone", async () => {
+  const headers = { "set-cookie": "a=b", "cache-control": "private=Set-Cookie, max-age=60" }
+  const { ask, runs } = wrapped(async () => new Response("x", { headers }))
+  const responses = await Promise.all(crowd(3, () => ask()))
+  responses.push(await ask())
+  expect(responses.map((response) => response.headers.get("set-cookie"))).toEqual(["a=b", null, null, null])
+  expect(runs()).toBe(1)
+})
+
+test("a body of a megabyte in many parts comes to everyone as it is", async () => {
+  const whole = bytes(1 << 20)
+  const { module, ask } = wrapped(async () => {
+    let at = 0
+    return new Response(
+      new ReadableStream<Uint8Array>({
+        pull(controller) {
+          controller.enqueue(whole.slice(at, at + 10_007))
+          at += 10_007
+          if (at >= whole.length) controller.close()
+        },
+      }),
+    )
+  }, POLICY)
+  for (const response of await Promise.all(crowd(3, () => ask()))) {
+    expect(Buffer.from(await response.arrayBuffer()).equals(whole)).toBe(true)
+  }
+  expect(Buffer.from((await (await module.match(AT))?.arrayBuffer()) as ArrayBuffer).equals(whole)).toBe(true)
+})

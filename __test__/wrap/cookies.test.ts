@@ -1,0 +1,384 @@
+import type { CacheModuleOptions, CacheWrapOptions } from "@layeron/modules"
+import { bodyOf, failureOf, forbidden, freshCache, get, refusals } from "../helpers/cache"
+import { setClock, stopTime } from "../helpers/clock"
+import { promised } from "../helpers/flight"
+import {
+  AT,
+  calm,
+  counts,
+  crowd,
+  end,
+  how,
+  PATH,
+  pass,
+  type Run,
+  TTL,
+  tally,
+  texts,
+  WINDOW,
+  warnings,
+  wrapped,
+} from "../helpers/wrap"
+
+beforeEach(() => {
+  stopTime()
+  given = warnings()
+})
+afterEach(async () => {
+  await end()
+  jest.restoreAllMocks()
+})
+
+let given: ReturnType<typeof warnings> = []
+
+const CACHED = { ttlSeconds: TTL }
+const LED = "fwd=uri-miss; fwd-status=200; stored; ttl=60"
+const REFUSED = "fwd=uri-miss; fwd-status=200; detail=cookie"
+
+/** A request of a client with this session. */
+const of = (session: string, headers: Record<string, string> = {}) =>
+  get(PATH, { cookie: `session=${session}`, ...headers })
+
+/** Answers with the cookie that it gets, after as many turns of the event loop as a handler takes. */
+const greet =
+  (headers: Record<string, string> = {}): Run =>
+  async (request) => {
+    await calm()
+    return new Response(request.headers.get("cookie") ?? "nobody", { headers })
+  }
+
+describe("under a configured lifetime, the response to a request with cookies", () => {
+  test("is not stored, and is counted and warned of once", async () => {
+    const { module, ask } = wrapped(greet(), CACHED)
+    for (const session of ["1", "2"]) {
+      const response = await ask(of(session))
+      expect([how(response), await response.text()]).toEqual([REFUSED, `session=${session}`])
+    }
+    expect(await bodyOf(module, AT)).toBeUndefined()
+    expect(await refusals(module)).toEqual({ cookie: 2 })
+    expect(given).toEqual([[expect.stringContaining(`${module.identity} has not stored`), "LAYERON_COOKIE"]])
+    for (const remedy of ['"cookie" into vary', "bypass", 'cookies: "ignore"', "Cache-Control: public"]) {
+      expect(given[0]?.[0]).toContain(remedy)
+    }
+  })
+
+  test.each<[string, Record<string, string>]>([
+    ["public", { "cache-control": "public" }],
+    ["max-age", { "cache-control": "max-age=5" }],
+    ["s-maxage", { "cache-control": "s-maxage=5" }],
+    ["Expires", { expires: new Date(Date.UTC(2030, 0, 1)).toUTCString() }],
+    ["CDN-Cache-Control", { "cdn-cache-control": "max-age=5" }],
+    ["CDN-Cache-Control: public", { "cdn-cache-control": "public" }],
+  ])("is stored for everybody where it declares %s", async (_name, headers) => {
+    const { ask, runs } = wrapped(greet(headers), CACHED)
+    await (await ask(of("1"))).text()
+    const other = await ask(of("2"))
+    expect([how(other), await other.text(), runs()]).toEqual(["hit; ttl=60", "session=1", 1])
+    expect(given).toEqual([])
+  })
+
+  test.each<[string, Record<string, string>]>([
+    ["max-age=0", { "cache-control": "max-age=0" }],
+    [
+      "a max-age that a CDN-Cache-Control takes the place of",
+      { "cdn-cache-control": "x", "cache-control": "max-age=9" },
+    ],
+    ["no number of seconds", { "cache-control": "max-age=x" }],
+    ["an Expires in the past", { expires: "0" }],
+    ["only a validator", { etag: '"a"', "last-modified": new Date(0).toUTCString() }],
+    ["stale-while-revalidate alone", { "cache-control": "stale-while-revalidate=9" }],
+    ["Vary without Cookie", { vary: "accept" }],
+    ["a cookie of its own", { "set-cookie": "a=b" }],
+  ])("is not stored where it has %s", async (_name, headers) => {
+    const { module, ask } = wrapped(greet(headers), CACHED)
+    expect(how(await ask(of("1")))).toBe(REFUSED)
+    expect(await refusals(module)).toEqual({ cookie: 1 })
+  })
+
+  test("is stored for the clients with the same cookies where it varies by Cookie", async () => {
+    const { ask, runs } = wrapped(greet({ vary: "Cookie" }), CACHED)
+    for (const session of ["1", "2", "1", "2"]) {
+      expect(await (await ask(of(session))).text()).toBe(`session=${session}`)
+    }
+    expect(await (await ask()).text()).toBe("nobody")
+    expect(runs()).toBe(3)
+  })
+
+  test.each<[string, CacheWrapOptions, Partial<CacheModuleOptions>]>([
+    ["wrap", { ...CACHED, vary: ["cookie"] }, {}],
+    ["the instance", {}, { ...CACHED, vary: ["Cookie"] }],
+  ])("is stored where cookies are in the key, by the vary of %s", async (_name, options, declared) => {
+    const { ask, runs } = wrapped(greet(), options, declared)
+    for (const session of ["1", "2", "1"]) {
+      expect(await (await ask(of(session))).text()).toBe(`session=${session}`)
+    }
+    expect(runs()).toBe(2)
+    expect(given).toEqual([])
+  })
+
+  test("is stored where its cookies are empty", async () => {
+    const { ask } = wrapped(greet(), CACHED)
+    expect(how(await ask(get(PATH, { cookie: "" })))).toBe(LED)
+  })
+
+  test.each<[string, CacheWrapOptions, Partial<CacheModuleOptions>]>([
+    ["the rule", {}, { rules: [{ path: PATH, ttlSeconds: TTL }] }],
+    ["the instance", {}, CACHED],
+  ])("is not stored where the lifetime is that of %s", async (_name, options, declared) => {
+    const { ask } = wrapped(greet(), options, declared)
+    expect(how(await ask(of("1")))).toBe(REFUSED)
+  })
+
+  test("leaves alone what is stored, and what is stored answers requests with cookies", async () => {
+    const { module, ask, runs } = wrapped(greet(), CACHED)
+    expect(await (await ask()).text()).toBe("nobody")
+    const hit = await ask(of("1"))
+    expect([how(hit), await hit.text()]).toEqual(["hit; ttl=60", "nobody"])
+    await pass(10)
+    await (await ask(of("1", { "cache-control": "no-cache" }))).text()
+    expect([runs(), how(await ask())]).toEqual([2, "hit; ttl=50"])
+    expect(await refusals(module)).toEqual({ cookie: 1 })
+  })
+})
+
+test("without a configured lifetime, the response's own word decides, whatever the cookies", async () => {
+  const modified = new Date(Date.now() - 1_000_000).toUTCString()
+  const { ask } = wrapped(greet({ "last-modified": modified }))
+  expect(how(await ask(of("1")))).toBe("fwd=uri-miss; fwd-status=200; stored; ttl=100")
+})
+
+test("match and put do not look at cookies", async () => {
+  const module = freshCache(CACHED)
+  await module.put(of("1"), new Response("put"))
+  expect(await bodyOf(module, of("2"))).toBe("put")
+})
+
+describe("concurrent requests of a cold key", () => {
+  test("with cookies get responses of their own, and are not made one after the other", async () => {
+    const gate = promised()
+    const { module, ask, asked } = wrapped(async (request, run) => {
+      if (run > 1) await gate.promise
+      return new Response(request.headers.get("cookie"))
+    }, CACHED)
+    const all = crowd(100, (caller) => ask(of(String(caller))))
+    await calm()
+    expect(asked).toHaveLength(100)
+    gate.resolve()
+    expect(await texts(all)).toEqual(Array.from({ length: 100 }, (_, caller) => `session=${caller}`))
+    expect(await refusals(module)).toEqual({ cookie: 100 })
+  })
+
+  test("without cookies make one run among them, which is stored", async () => {
+    const { ask, asked } = wrapped(greet(), CACHED)
+    const all = crowd(100, (caller) => ask(caller % 2 === 0 ? of(String(caller)) : get(PATH)))
+    const bodies = await texts(all)
+    for (const [caller, body] of bodies.entries()) {
+      // One with cookies that comes after the run without them gets what that has stored.
+      expect([caller % 2 === 0 ? `session=${caller}` : "nobody", "nobody"]).toContain(body)
+    }
+    const plain = asked.filter(({ headers }) => !headers.has("cookie"))
+    expect(plain).toHaveLength(1)
+    expect(how(await ask(of("x")))).toBe("hit; ttl=60")
+  })
+
+  test("without cookies are coalesced in the minute after a refusal", async () => {
+    const { ask, runs } = wrapped(greet(), CACHED)
+    await (await ask(of("1"))).text()
+    const all = crowd(100, () => ask())
+    expect(tally(await texts(all))).toEqual({ nobody: 100 })
+    expect(runs()).toBe(2)
+  })
+
+  test("with cookies are coalesced again a minute after the refusal", async () => {
+    const { ask, runs } = wrapped(
+      (_, run) => new Response("x", run === 1 ? {} : { headers: { vary: "Cookie" } }),
+      CACHED,
+    )
+    await (await ask(of("1"))).text()
+    await pass(60)
+    expect(tally(await texts(crowd(9, () => ask(of("1")))))).toEqual({ x: 9 })
+    expect(runs()).toBe(2)
+  })
+})
+
+describe("a stale response", () => {
+  const STALE = { ttlSeconds: TTL, staleWhileRevalidateSeconds: WINDOW }
+
+  test("is refreshed in the background without the cookies of the client that it is served to", async () => {
+    const { module, ask, asked } = wrapped(greet(), STALE)
+    await (await ask()).text()
+    setClock(TTL)
+    const stale = await ask(of("1", { "x-a": "1" }))
+    expect([how(stale), await stale.text()]).toEqual(["hit; ttl=0; detail=stale", "nobody"])
+    await calm()
+    expect([...(asked[1] as Request).headers]).toEqual([["x-a", "1"]])
+    expect(how(await ask(of("2")))).toBe("hit; ttl=60")
+    expect(await counts(module)).toMatchObject({ puts: 2, elections: 1 })
+    expect(await refusals(module)).toEqual({})
+  })
+
+  test.each<[string, Record<string, string>, CacheWrapOptions]>([
+    ["its key has them", {}, { ...STALE, vary: ["cookie"] }],
+    ["it varies by them", { vary: "accept, Cookie" }, STALE],
+    [
+      "no lifetime is configured",
+      { "cache-control": `max-age=${TTL}, stale-while-revalidate=${WINDOW}` },
+      {},
+    ],
+  ])("is refreshed with the client's cookies where %s", async (_name, headers, options) => {
+    const { ask, asked } = wrapped(greet(headers), options)
+    await (await ask(of("1"))).text()
+    setClock(TTL)
+    expect(await (await ask(of("1"))).text()).toBe("session=1")
+    await calm()
+    expect(asked[1]?.headers.get("cookie")).toBe("session=1")
+    expect(how(await ask(of("1")))).toBe("hit; ttl=60")
+  })
+
+  test("becomes the variant of no cookies where the refresh without them turns out to vary by them", async () => {
+    const { ask } = wrapped(
+      async (request, run) => greet(run === 1 ? {} : { vary: "Cookie" })(request, run),
+      STALE,
+    )
+    await (await ask()).text()
+    setClock(TTL)
+    await (await ask(of("1"))).text()
+    await calm()
+    const [plain, own] = [await ask(), await ask(of("1", { "cache-control": "no-cache" }))]
+    expect([how(plain), await plain.text(), await own.text()]).toEqual(["hit; ttl=60", "nobody", "session=1"])
+  })
+
+  test("stays where the handler answers a client with cookies, past the window", async () => {
+    const { module, ask } = wrapped(greet({ etag: '"a"' }), CACHED)
+    await (await ask()).text()
+    await pass(TTL)
+    const own = await ask(of("1"))
+    expect([how(own), await own.text()]).toEqual(["fwd=stale; fwd-status=200; detail=cookie", "session=1"])
+    expect(await module.inspect()).toMatchObject({ entries: 1 })
+    expect(how(await ask())).toBe("fwd=stale; fwd-status=200; stored; ttl=60")
+  })
+
+  test("stays where the handler answers a client with cookies by a private response", async () => {
+    const headers = { "cache-control": "private, max-age=60" }
+    const own: Run = (request) => new Response("x", request.headers.has("cookie") ? { headers } : {})
+    const { module, ask } = wrapped(own, { ...CACHED, staleIfErrorSeconds: 9 })
+    await (await ask()).text()
+    await pass(TTL)
+    expect(how(await ask(of("1")))).toBe("fwd=stale; fwd-status=200; detail=private")
+    expect(await module.inspect()).toMatchObject({ entries: 1 })
+  })
+
+  test("is confirmed for a client with cookies, and not freshened for others", async () => {
+    const validating: Run = ({ headers }) =>
+      headers.has("if-none-match")
+        ? new Response(null, { status: 304, headers: { etag: '"a"', "x-for": headers.get("cookie") ?? "" } })
+        : new Response("x", { headers: { etag: '"a"' } })
+    const { module, ask, runs } = wrapped(validating, CACHED)
+    await (await ask()).text()
+    await pass(TTL)
+    const own = await ask(of("1"))
+    expect([how(own), await own.text(), own.headers.get("x-for")]).toEqual([
+      "fwd=stale; fwd-status=304; ttl=0; detail=stale",
+      "x",
+      null,
+    ])
+    await (await ask(of("2"))).text()
+    expect([how(await ask()), runs()]).toEqual(["fwd=stale; fwd-status=304; ttl=60", 4])
+    expect((await ask(of("3"))).headers.get("x-for")).toBe("")
+    expect(await counts(module)).toMatchObject({ revalidations: 3, puts: 1 })
+  })
+})
+
+describe('cookies: "ignore"', () => {
+  const IGNORED = { ...CACHED, cookies: "ignore" } as const
+
+  test.each<[string, CacheWrapOptions, Partial<CacheModuleOptions>]>([
+    ["wrap", IGNORED, {}],
+    ["the rule", {}, { rules: [{ path: PATH, ...IGNORED }] }],
+    ["the instance", {}, IGNORED],
+    ["the instance, by way of the rule", {}, { ...IGNORED, rules: [{ path: PATH }] }],
+    ["wrap before the rule", IGNORED, { rules: [{ path: PATH, cookies: "pass" }] }],
+    ["the rule before the instance", CACHED, { cookies: "pass", rules: [{ path: PATH, cookies: "ignore" }] }],
+  ])(
+    "of %s takes the cookies from the handler, and coalesces and stores as ever",
+    async (_name, options, declared) => {
+      const { module, ask, asked } = wrapped(greet(), options, declared)
+      const all = crowd(100, (caller) => ask(of(String(caller), { "x-a": "1" })))
+      expect(tally(await texts(all))).toEqual({ nobody: 100 })
+      expect(asked.map(({ headers }) => [...headers])).toEqual([[["x-a", "1"]]])
+      expect(how(await ask(of("x")))).toBe("hit; ttl=60")
+      expect(await refusals(module)).toEqual({})
+      expect(given).toEqual([])
+    },
+  )
+
+  test.each<[string, CacheWrapOptions, Partial<CacheModuleOptions>]>([
+    ["wrap", { ...CACHED, cookies: "pass" }, { cookies: "ignore" }],
+    ["the rule", CACHED, { cookies: "ignore", rules: [{ path: PATH, cookies: "pass" }] }],
+  ])('is undone by the cookies: "pass" of %s', async (_name, options, declared) => {
+    const { ask } = wrapped(greet(), options, declared)
+    expect(await (await ask(of("1"))).text()).toBe("session=1")
+  })
+
+  test("has requests with cookies select what those without do, whatever the response varies by", async () => {
+    const { ask, runs } = wrapped(greet({ vary: "Cookie" }), IGNORED)
+    expect(await texts(crowd(3, (caller) => ask(of(String(caller)))))).toEqual(["nobody", "nobody", "nobody"])
+    expect([how(await ask()), runs()]).toEqual(["hit; ttl=60", 1])
+  })
+
+  test("has cookies in the key count as none", async () => {
+    const { module, ask, runs } = wrapped(greet(), { ...IGNORED, vary: ["cookie"] })
+    await texts([ask(of("1")), ask(of("2"))])
+    expect([how(await ask()), runs()]).toEqual(["hit; ttl=60", 1])
+    expect(await module.inspect()).toMatchObject({ entries: 1 })
+  })
+
+  test("leaves the cookies of requests that are not cached", async () => {
+    const rules = [{ path: PATH, ...IGNORED, bypass: { cookies: ["session"] } }]
+    const { ask, asked } = wrapped(greet(), {}, { rules })
+    await ask(of("1"))
+    await ask(new Request(AT, { method: "POST", headers: { cookie: "a=1" } }))
+    await ask(get("/other", { cookie: "a=1" }))
+    await ask(get(PATH, { cookie: "a=1" }))
+    expect(asked.map(({ headers }) => headers.get("cookie"))).toEqual(["session=1", "a=1", "a=1", null])
+  })
+
+  test("takes them from HEAD and from requests with credentials and no-store, too", async () => {
+    const { ask, asked } = wrapped(greet(), IGNORED)
+    await ask(new Request(AT, { method: "HEAD", headers: { cookie: "a=1" } }))
+    await ask(of("1", { authorization: "Basic x" }))
+    await ask(of("1", { "cache-control": "no-store" }))
+    expect(asked.map(({ headers }) => headers.has("cookie"))).toEqual([false, false, false])
+  })
+
+  test("does not change the caller's request", async () => {
+    const { ask } = wrapped(greet(), IGNORED)
+    const request = of("1")
+    await ask(request)
+    expect(request.headers.get("cookie")).toBe("session=1")
+  })
+
+  test("is refused in other words, by its path", async () => {
+    for (const value of ["Ignore", true, null, ""]) {
+      const cookies = forbidden<"ignore">(value)
+      const paths: [string, () => unknown][] = [
+        ["cache().cookies", () => freshCache({ cookies })],
+        ["cache().rules[0].cookies", () => freshCache({ rules: [{ cookies }] })],
+        ["wrap() options.cookies", () => freshCache().wrap(() => new Response(), { cookies })],
+      ]
+      for (const [path, call] of paths) {
+        const error = await failureOf(call)
+        expect(error).toBeInstanceOf(TypeError)
+        expect([error.code, error.message]).toEqual([
+          "LAYERON_INVALID_OPTION",
+          expect.stringContaining(`${path} must be "pass" or "ignore"`),
+        ])
+      }
+    }
+  })
+
+  test("is seen in the rules of the module", () => {
+    const module = freshCache({ cookies: "ignore", rules: [{}, { cookies: "pass" }] })
+    expect(module.rules.map(({ cookies }) => cookies)).toEqual(["ignore", "pass"])
+  })
+})

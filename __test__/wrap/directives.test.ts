@@ -1,0 +1,288 @@
+import type { CacheModuleOptions, CacheWrapOptions } from "@layeron/modules"
+import { failureOf, forbidden, freshCache, get, NO_STATS, refusals } from "../helpers/cache"
+import { stopTime } from "../helpers/clock"
+import { promised } from "../helpers/flight"
+import {
+  AT,
+  calm,
+  counts,
+  crowd,
+  end,
+  how,
+  PATH,
+  pass,
+  TTL,
+  texts,
+  type Wrapped,
+  wrapped,
+} from "../helpers/wrap"
+
+beforeEach(stopTime)
+afterEach(end)
+
+/** Fresh for a minute, kept for a while after it, and never served stale without being asked for. */
+async function stored(age: number, headers: Record<string, string> = {}): Promise<Wrapped> {
+  const made = wrapped((_, run) => new Response(`run ${run}`, { headers }), { ttlSeconds: TTL })
+  await (await made.ask()).text()
+  await pass(age)
+  return made
+}
+
+const asking = (value: string, name = "cache-control") => get(PATH, { [name]: value })
+const HIT = "run 1"
+const RUN = "run 2"
+
+describe("a request that says", () => {
+  test.each<[string, number, string, string]>([
+    ["nothing in particular", 10, HIT, "hit; ttl=50"],
+    ["no-cache", 10, RUN, "fwd=request; fwd-status=200; stored; ttl=60"],
+    ["No-Cache, foo", 10, RUN, "fwd=request; fwd-status=200; stored; ttl=60"],
+    ["max-age=10", 10, HIT, "hit; ttl=50"],
+    ["max-age=9", 10, RUN, "fwd=request; fwd-status=200; stored; ttl=60"],
+    ["max-age=0", 0, RUN, "fwd=request; fwd-status=200; stored; ttl=60"],
+    ["min-fresh=50", 10, HIT, "hit; ttl=50"],
+    ["min-fresh=51", 10, RUN, "fwd=request; fwd-status=200; stored; ttl=60"],
+    ["max-stale", TTL + 10, HIT, "hit; ttl=-10; detail=stale"],
+    ["max-stale=10", TTL + 10, HIT, "hit; ttl=-10; detail=stale"],
+    ["max-stale=9", TTL + 10, RUN, "fwd=stale; fwd-status=200; stored; ttl=60"],
+    ["max-stale, max-age=30", TTL + 10, RUN, "fwd=stale; fwd-status=200; stored; ttl=60"],
+    ["only-if-cached", 10, HIT, "hit; ttl=50"],
+    ["only-if-cached, max-stale", TTL + 10, HIT, "hit; ttl=-10; detail=stale"],
+    ["no-store", 10, HIT, "hit; ttl=50"],
+    ["no-transform", 10, HIT, "hit; ttl=50"],
+  ])("%p of a response %d s old gets %p, which tells %p", async (value, age, body, told) => {
+    const { ask, runs } = await stored(age)
+    const response = await ask(asking(value))
+    expect([how(response), await response.text()]).toEqual([told, body])
+    expect(runs()).toBe(body === HIT ? 1 : 2)
+  })
+
+  test.each<[string, Record<string, string>, string]>([
+    ["Pragma: no-cache", { pragma: "no-cache" }, RUN],
+    ["Pragma: something else", { pragma: "foo" }, HIT],
+    ["Pragma: no-cache and a Cache-Control", { pragma: "no-cache", "cache-control": "max-stale" }, HIT],
+  ])("%s", async (_, headers, body) => {
+    const { ask } = await stored(10)
+    expect(await (await ask(get(PATH, headers))).text()).toBe(body)
+  })
+
+  test("no-cache has the response validated where there is a validator", async () => {
+    const { module, ask, asked } = wrapped(
+      ({ headers }) =>
+        headers.has("if-none-match")
+          ? new Response(null, { status: 304 })
+          : new Response("x", { headers: { etag: '"v"' } }),
+      { ttlSeconds: TTL },
+    )
+    await (await ask()).text()
+    const response = await ask(asking("no-cache"))
+    expect([how(response), await response.text()]).toEqual(["fwd=request; fwd-status=304; ttl=60", "x"])
+    expect(asked[1]?.headers.get("if-none-match")).toBe('"v"')
+    expect(await counts(module)).toEqual({ misses: 2, puts: 1, revalidations: 1 })
+  })
+
+  test.each(["must-revalidate", "proxy-revalidate", "s-maxage=60"])(
+    "max-stale does not get what is stale where the response says %s",
+    async (directive) => {
+      const made = wrapped(
+        (_, run) =>
+          new Response(`run ${run}`, {
+            headers: { "cache-control": `max-age=60, ${directive}`, etag: '"v"' },
+          }),
+      )
+      await (await made.ask()).text()
+      await pass(TTL)
+      expect(await (await made.ask(asking("max-stale"))).text()).toBe(RUN)
+    },
+  )
+
+  test.each(["no-cache", "max-age=5", "min-fresh=61"])(
+    "%s inside the stale window has it wait for the new response",
+    async (value) => {
+      const { ask, runs } = wrapped((_, run) => new Response(`run ${run}`), {
+        ttlSeconds: TTL,
+        staleWhileRevalidateSeconds: 60,
+      })
+      await (await ask()).text()
+      await pass(TTL)
+      const response = await ask(asking(value))
+      expect([how(response), await response.text()]).toEqual([
+        "fwd=stale; fwd-status=200; stored; ttl=60",
+        RUN,
+      ])
+      expect(runs()).toBe(2)
+    },
+  )
+})
+
+describe("a request that says only-if-cached", () => {
+  test("is answered with a 504 where nothing is stored, and no handler is run", async () => {
+    const { module, ask, runs } = wrapped(() => new Response("x"), { ttlSeconds: TTL })
+    const response = await ask(asking("only-if-cached"))
+    expect([response.status, response.statusText, response.body]).toEqual([504, "Gateway Timeout", null])
+    expect([...response.headers]).toEqual([["cache-status", `${module.identity}; detail=only-if-cached`]])
+    expect(runs()).toBe(0)
+    expect(await module.stats()).toEqual({ ...NO_STATS, misses: 1 })
+  })
+
+  test("is so where what is stored may not be served, and while another's run is under way", async () => {
+    const gone = await stored(TTL)
+    expect((await gone.ask(asking("only-if-cached"))).status).toBe(504)
+    expect(gone.runs()).toBe(1)
+
+    const gate = promised()
+    const running = wrapped(
+      async () => {
+        await gate.promise
+        return new Response("x")
+      },
+      { ttlSeconds: TTL },
+    )
+    const led = running.ask()
+    expect((await running.ask(asking("only-if-cached"))).status).toBe(504)
+    gate.resolve()
+    await (await led).text()
+    expect((await running.ask(asking("only-if-cached"))).status).toBe(200)
+  })
+
+  test("and HEAD is answered without a body as well", async () => {
+    const made = await stored(0)
+    const headers = { "cache-control": "only-if-cached" }
+    expect((await made.ask(new Request(AT, { method: "HEAD", headers }))).status).toBe(200)
+    expect((await made.ask(new Request(`${AT}?2`, { method: "HEAD", headers }))).status).toBe(504)
+  })
+})
+
+describe("a request that says no-store", () => {
+  test("has what the handler answers not stored, and leaves what is stored", async () => {
+    const { module, ask, runs } = wrapped((_, run) => new Response(`run ${run}`), { ttlSeconds: TTL })
+    expect(how(await ask(asking("no-store")))).toBe("fwd=uri-miss; fwd-status=200; detail=request-no-store")
+    expect(await module.inspect()).toMatchObject({ entries: 0 })
+    await (await ask()).text()
+    expect(await (await ask(asking("no-store, no-cache"))).text()).toBe("run 3")
+    expect(await (await ask()).text()).toBe(RUN)
+    expect(runs()).toBe(3)
+    expect(await refusals(module)).toEqual({ "request-no-store": 2 })
+  })
+})
+
+test.each<[string, Record<string, string>]>([
+  ["no-store", { "cache-control": "no-store" }],
+  ["Authorization", { authorization: "a" }],
+])(
+  "a request with %s, whose own answer is not stored, does not keep what is stale from being refreshed",
+  async (_, headers) => {
+    const options = { ttlSeconds: TTL, staleWhileRevalidateSeconds: 60 }
+    const { ask } = wrapped((_request, run) => new Response(`run ${run}`), options)
+    await (await ask()).text()
+    await pass(TTL)
+    expect(await (await ask(get(PATH, headers))).text()).toBe(HIT)
+    await calm()
+    expect(await (await ask()).text()).toBe(HIT)
+    await calm()
+    expect(await (await ask()).text()).toMatch(/^run [23]$/)
+  },
+)
+
+test("requests at the same time that want a response made for them are answered by one run", async () => {
+  const gate = promised()
+  const { ask, runs } = wrapped(
+    async (_, run) => {
+      if (run > 1) await gate.promise
+      return new Response(`run ${run}`)
+    },
+    { ttlSeconds: TTL },
+  )
+  await (await ask()).text()
+  const all = crowd(100, () => ask(asking("no-cache")))
+  await calm()
+  gate.resolve()
+  expect(new Set(await texts(all))).toEqual(new Set([RUN]))
+  expect(runs()).toBe(2)
+})
+
+describe('requestDirectives: "ignore"', () => {
+  type Where = [string, CacheWrapOptions, Partial<CacheModuleOptions>]
+  const ignored = { requestDirectives: "ignore" } as const
+  const honoured = { requestDirectives: "honour" } as const
+
+  test.each<Where>([
+    ["wrap", ignored, {}],
+    ["the rule", {}, { rules: [{ path: PATH, ...ignored }] }],
+    ["the instance", {}, ignored],
+    ["wrap before the rule", ignored, { rules: [{ path: PATH, ...honoured }] }],
+    ["the rule before the instance", {}, { ...honoured, rules: [{ path: PATH, ...ignored }] }],
+  ])("of %s has no directive of a request run the handler", async (_name, options, declared) => {
+    const made = wrapped((_, run) => new Response(`run ${run}`), { ttlSeconds: TTL, ...options }, declared)
+    await (await made.ask()).text()
+    await pass(10)
+    for (const value of ["no-cache", "max-age=0", "max-age=5", "min-fresh=55", "no-store"]) {
+      expect(how(await made.ask(asking(value)))).toBe("hit; ttl=50")
+    }
+    expect(how(await made.ask(asking("no-cache", "pragma")))).toBe("hit; ttl=50")
+    expect(made.runs()).toBe(1)
+  })
+
+  test.each<Where>([
+    ["wrap", honoured, ignored],
+    ["the rule", {}, { ...ignored, rules: [{ path: PATH, ...honoured }] }],
+  ])('is undone by the requestDirectives: "honour" of %s', async (_name, options, declared) => {
+    const made = wrapped((_, run) => new Response(`run ${run}`), { ttlSeconds: TTL, ...options }, declared)
+    await (await made.ask()).text()
+    expect(await (await made.ask(asking("no-cache"))).text()).toBe(RUN)
+  })
+
+  test("does not have max-stale get what is stale, and has the response to no-store stored", async () => {
+    const made = wrapped((_, run) => new Response(`run ${run}`), { ttlSeconds: TTL, ...ignored })
+    expect(how(await made.ask(asking("no-store")))).toBe("fwd=uri-miss; fwd-status=200; stored; ttl=60")
+    await pass(TTL)
+    expect(how(await made.ask(asking("max-stale")))).toBe("fwd=stale; fwd-status=200; stored; ttl=60")
+  })
+
+  test("has requests with no-store wait for the run of another, and freshen what a 304 confirms", async () => {
+    const headers = { etag: '"a"' }
+    const made = wrapped(
+      async ({ headers: asked }) => {
+        await calm()
+        return asked.has("if-none-match")
+          ? new Response(null, { status: 304, headers })
+          : new Response("a", { headers })
+      },
+      { ttlSeconds: TTL, ...ignored },
+    )
+    await texts(crowd(9, () => made.ask(asking("no-store"))))
+    expect(made.runs()).toBe(1)
+    await pass(TTL)
+    expect(how(await made.ask(asking("no-store")))).toBe("fwd=stale; fwd-status=304; ttl=60")
+    expect(how(await made.ask())).toBe("hit; ttl=60")
+  })
+
+  test("leaves only-if-cached as it is", async () => {
+    const made = wrapped(() => new Response("a"), { ttlSeconds: TTL, ...ignored })
+    expect((await made.ask(asking("only-if-cached, no-cache"))).status).toBe(504)
+    await (await made.ask()).text()
+    expect(how(await made.ask(asking("only-if-cached, no-cache")))).toBe("hit; ttl=60")
+    await pass(TTL)
+    expect((await made.ask(asking("only-if-cached, max-stale"))).status).toBe(504)
+  })
+
+  test("is refused in other words, by its path", async () => {
+    const requestDirectives = forbidden<"ignore">("honor")
+    const paths: [string, () => unknown][] = [
+      ["cache().requestDirectives", () => freshCache({ requestDirectives })],
+      ["cache().rules[0].requestDirectives", () => freshCache({ rules: [{ requestDirectives }] })],
+      [
+        "wrap() options.requestDirectives",
+        () => freshCache().wrap(() => new Response(), { requestDirectives }),
+      ],
+    ]
+    for (const [path, call] of paths) {
+      const error = await failureOf(call)
+      expect(error).toBeInstanceOf(TypeError)
+      expect([error.code, error.message]).toEqual([
+        "LAYERON_INVALID_OPTION",
+        expect.stringContaining(`${path} must be "honour" or "ignore"`),
+      ])
+    }
+  })
+})

@@ -1,0 +1,234 @@
+import type { CacheEvent, CacheModuleOptions } from "@layeron/modules"
+import { get } from "../helpers/cache"
+import { stopTime } from "../helpers/clock"
+import { deafen, listen, type Operation } from "../helpers/events"
+import { promised } from "../helpers/flight"
+import { chunked } from "../helpers/streams"
+import {
+  AT,
+  calm,
+  crowd,
+  end,
+  PATH,
+  POLICY,
+  pass,
+  type Run,
+  TTL,
+  tally,
+  until,
+  type Wrapped,
+  warnings,
+  wrapped,
+} from "../helpers/wrap"
+import { asked, down, goneStale } from "../helpers/wrap-stale"
+
+beforeEach(() => {
+  stopTime()
+  warnings()
+})
+afterEach(async () => {
+  await end()
+  deafen()
+  jest.restoreAllMocks()
+})
+
+const ALL: Operation[] = ["match", "put", "refresh", "delete", "purge"]
+const x: Run = () => new Response("x")
+const saying =
+  (control: string): Run =>
+  () =>
+    new Response("x", { headers: { "cache-control": control } })
+
+/** What is told of one request, in short, when all has come to its end. */
+async function told(made: Wrapped, request = new Request(AT)): Promise<string[]> {
+  const { events, stop } = listen(ALL)
+  await made
+    .ask(request)
+    .then((response) => response.text())
+    .catch(() => {})
+  await calm()
+  stop()
+  const { identity, namespace, name } = made.module
+  return (events as CacheEvent[]).map(({ operation, outcome, reason, ...where }) => {
+    expect(where).toEqual({ identity, namespace, name, key: made.module.key(request) })
+    return [operation, outcome, ...(reason === undefined ? [] : [reason])].join(" ")
+  })
+}
+
+describe("of a request is told", () => {
+  const rules = [
+    { path: "/w/:id", bypass: { headers: ["x-preview"], cookies: ["session"], query: ["draft"] } },
+  ]
+
+  test.each<[string, Run, Request, string[]]>([
+    [
+      "why the handler was run, and that its response is stored",
+      x,
+      get(PATH),
+      ["match miss uri-miss", "put stored"],
+    ],
+    ["why its response is not", saying("private"), get(PATH), ["match miss uri-miss", "put refused private"]],
+    [
+      "what its body broke off with",
+      () => new Response(chunked(["x"], new Error("cut"))),
+      get(PATH),
+      ["match miss uri-miss", "put error Error: cut"],
+    ],
+    [
+      "that its body is shorter than it says",
+      () => new Response("x", { headers: { "content-length": "2" } }),
+      get(PATH),
+      ["match miss uri-miss", "put error TypeError: the body is not as long as its Content-Length says"],
+    ],
+    ["that it failed", down, get(PATH), ["match miss uri-miss"]],
+    ["the method that is not stored", x, new Request(AT, { method: "POST" }), ["match bypass method"]],
+    [
+      "the header that makes it skip the cache",
+      x,
+      get(PATH, { "x-preview": "1" }),
+      ["match bypass header x-preview"],
+    ],
+    [
+      "the cookie that makes it skip the cache",
+      x,
+      get(PATH, { cookie: "session=1" }),
+      ["match bypass cookie session"],
+    ],
+    ["the query that makes it skip the cache", x, get(`${PATH}?draft=1`), ["match bypass query draft"]],
+    [
+      "that only what is stored would do",
+      x,
+      get(PATH, { "cache-control": "only-if-cached" }),
+      ["match miss only-if-cached"],
+    ],
+    ["that it was of HEAD", x, new Request(AT, { method: "HEAD" }), ["match miss uri-miss"]],
+  ])("%s", async (_, run, request, expected) => {
+    expect(await told(wrapped(run, POLICY, { rules }), request)).toEqual(expected)
+  })
+
+  test("that its body is longer than it says", async () => {
+    const long: Run = () => new Response(chunked(["x", "yz"]), { headers: { "content-length": "2" } })
+    const [match, put, ...others] = await told(wrapped(long, POLICY))
+    expect([match, others]).toEqual(["match miss uri-miss", []])
+    expect(put).toMatch(/^put error TypeError: .*Content-Length/)
+  })
+
+  test("a hit, a stale hit with what its refresh came to, and what was no hit", async () => {
+    const made = wrapped(
+      (_, run) => (run === 3 ? down(_, run) : new Response("x", { headers: { vary: "x-a" } })),
+      POLICY,
+    )
+    await told(made)
+    expect(await told(made)).toEqual(["match hit"])
+    expect(await told(made, get(PATH, { "x-a": "1" }))).toEqual(["match miss vary-miss", "put stored"])
+    await pass(TTL)
+    expect(await told(made)).toEqual(["match stale", "refresh failed Error: down"])
+    await pass(1)
+    expect(await told(made)).toEqual(["match stale", "put stored", "refresh refreshed"])
+    expect(await told(made, get(PATH, { "cache-control": "no-cache" }))).toEqual([
+      "match miss request",
+      "put stored",
+    ])
+  })
+
+  test("that the key is left alone after a failure, and the stale response that is served for that", async () => {
+    const failing = wrapped(down, POLICY)
+    await told(failing)
+    expect(await told(failing)).toEqual(["match miss failed"])
+    const made = await goneStale(down, { staleWhileRevalidateSeconds: 0, staleIfErrorSeconds: 60 })
+    expect(await told(made)).toEqual(["match miss stale"])
+    expect(await told(made)).toEqual([expect.stringMatching(/^match /)])
+  })
+
+  test("that what it brought was held back because of a purge", async () => {
+    const gate = promised()
+    const made = wrapped(async () => {
+      await gate.promise
+      return new Response("x")
+    }, POLICY)
+    const { events, stop } = listen(["put"])
+    const answer = made.ask()
+    await until(() => made.runs() === 1)
+    await made.module.purge({ request: AT })
+    gate.resolve()
+    await (await answer).text()
+    await calm()
+    stop()
+    expect(events).toEqual([expect.objectContaining({ outcome: "fenced", reason: "purged" })])
+  })
+})
+
+describe("of 100 callers at once", () => {
+  async function outcomes(
+    handler: Run,
+    operations: Operation[] = ["match"],
+  ): Promise<Record<string, number>> {
+    const gate = promised()
+    const made = wrapped(async (request, run) => {
+      await gate.promise
+      return handler(request, run)
+    }, POLICY)
+    const { events, stop } = listen(operations)
+    const all = crowd(100, () => made.ask())
+    await calm()
+    gate.resolve()
+    await Promise.allSettled(all)
+    await calm()
+    stop()
+    return tally((events as CacheEvent[]).map(({ outcome, reason }) => `${outcome} ${reason}`))
+  }
+
+  test("one is told to have had the handler run, and 99 to have waited", async () => {
+    expect(await outcomes(x, ["match", "put"])).toEqual({
+      "miss uri-miss": 1,
+      "miss collapsed": 99,
+      "stored undefined": 1,
+    })
+  })
+
+  test("none is told of twice, though it has waited in vain", async () => {
+    const all = await outcomes(saying("private"))
+    expect(Object.values(all).reduce((sum, count) => sum + count)).toBe(100)
+  })
+})
+
+describe("metrics", () => {
+  const lines: string[] = []
+  const observed: Partial<CacheModuleOptions> = { observability: { sink: (line) => void lines.push(line) } }
+  const metrics = () => tally(lines.splice(0).map((line) => JSON.parse(line).metric))
+
+  test("are as many as stats() and inspect() say", async () => {
+    const made = wrapped((_, run) => (run > 1 ? down(_, run) : new Response("x")), POLICY, observed)
+    await asked(made)
+    await asked(made)
+    await pass(TTL)
+    await asked(made)
+    const { hits, misses, puts } = await made.module.stats()
+    const { failedRefreshes } = await made.module.inspect()
+    expect(metrics()).toEqual({
+      "cache.hits": hits,
+      "cache.misses": misses,
+      "cache.puts": puts,
+      "cache.errors": failedRefreshes,
+    })
+  })
+
+  test("count what is served for an error as stats() does", async () => {
+    const windows = { staleWhileRevalidateSeconds: 0, staleIfErrorSeconds: 60 }
+    const made = await goneStale(down, windows, observed)
+    for (let call = 0; call < 3; call++) expect(await asked(made)).toBe("old")
+    const { hits, misses } = await made.module.stats()
+    expect({ "cache.hits": 0, ...metrics() }).toEqual({
+      "cache.hits": hits,
+      "cache.misses": misses,
+      "cache.puts": 1,
+    })
+  })
+
+  test("count each request as one miss, whatever it has waited for", async () => {
+    const made = wrapped(async () => saying("private")(get(PATH), 1), POLICY, observed)
+    await Promise.all(crowd(10, () => made.ask()))
+    expect((await made.module.stats()).misses).toBe(10)
+    expect(metrics()).toEqual({ "cache.misses": 10 })
+  })
+})

@@ -1,0 +1,199 @@
+import { bodyOf, get, refusals } from "../helpers/cache"
+import { stopTime } from "../helpers/clock"
+import { promised } from "../helpers/flight"
+import { bytes } from "../helpers/twins"
+import {
+  AT,
+  calm,
+  counts,
+  crowd,
+  end,
+  fate,
+  how,
+  PATH,
+  POLICY,
+  pass,
+  TTL,
+  tally,
+  texts,
+  theEnd,
+  wrapped,
+} from "../helpers/wrap"
+
+beforeEach(stopTime)
+afterEach(end)
+
+const CALLERS = 100
+
+describe("an error that nobody has declared to last", () => {
+  const answering = (
+    status: number,
+    headers: Record<string, string> = {},
+    body: string | Uint8Array<ArrayBuffer> = "down",
+  ) => {
+    const gate = promised()
+    const made = wrapped(async () => {
+      await gate.promise
+      return new Response(body, { status, headers })
+    }, POLICY)
+    return { ...made, gate }
+  }
+
+  test.each([500, 502, 503, 504])(
+    "of %d answers its own client only, and each waiter runs the handler on its own",
+    async (status) => {
+      const { module, ask, runs, gate } = answering(status, { "retry-after": "1", "x-kept": "1" })
+      const all = crowd(CALLERS, () => ask())
+      await calm()
+      gate.resolve()
+      const responses = await Promise.all(all)
+      expect(tally(responses.map((response) => response.status))).toEqual({ [status]: CALLERS })
+      expect(tally(responses.map(({ headers }) => headers.get("retry-after")))).toEqual({ 1: CALLERS })
+      expect(tally(await texts(all))).toEqual({ down: CALLERS })
+      const told = `fwd=uri-miss; fwd-status=${status}`
+      expect(tally(responses.map(how))).toEqual({ [told]: CALLERS })
+      expect(runs()).toBe(CALLERS)
+      expect(await counts(module)).toEqual({ misses: CALLERS })
+      expect(await refusals(module)).toEqual({ "no-freshness": CALLERS })
+    },
+  )
+
+  test("lets later requests wait for one another", async () => {
+    const gates = [promised(), promised()]
+    const { ask, runs } = wrapped(async (_, run) => {
+      await gates[run - 1]?.promise
+      return run === 1 ? new Response("down", { status: 503 }) : new Response("up")
+    }, POLICY)
+    const first = ask()
+    await calm()
+    gates[0]?.resolve()
+    expect((await first).status).toBe(503)
+    const later = crowd(CALLERS, () => ask())
+    await calm()
+    gates[1]?.resolve()
+    expect(tally(await texts(later))).toEqual({ up: CALLERS })
+    expect(runs()).toBe(2)
+  })
+
+  test("with a header and a body for one client reaches no other client", async () => {
+    const { promise, resolve } = promised()
+    const made = wrapped(async (request) => {
+      await promise
+      const user = request.headers.get("authorization") ?? "nobody"
+      return new Response(`account of ${user}`, { status: 500, headers: { "x-user": user } })
+    }, POLICY)
+    const users = ["nobody", "alice", "bob"]
+    const all = users.map((user) => made.ask(get(PATH, user === "nobody" ? {} : { authorization: user })))
+    await calm()
+    resolve()
+    const responses = await Promise.all(all)
+    expect(responses.map(({ headers }) => headers.get("x-user"))).toEqual(users)
+    expect(await texts(all)).toEqual(users.map((user) => `account of ${user}`))
+  })
+
+  test("and has a body of 60 KB reaches everyone whole", async () => {
+    const whole = bytes(60_000)
+    const { ask, runs, gate } = answering(503, {}, whole)
+    const all = crowd(3, () => ask())
+    gate.resolve()
+    for (const answer of all) expect(Buffer.from(await (await answer).arrayBuffer()).equals(whole)).toBe(true)
+    expect(runs()).toBe(3)
+  })
+
+  test.each<[string, number, Record<string, string>]>([
+    ["a 501 that is no-store", 501, { "cache-control": "no-store" }],
+    ["a 400", 400, {}],
+    ["a 500 with Set-Cookie", 500, { "set-cookie": "a=b" }],
+    ["a 500 that is private", 500, { "cache-control": "private" }],
+    ["a 500 that varies", 500, { vary: "cookie" }],
+  ])("is for one alone where it is %s", async (_, status, headers) => {
+    const { ask, runs, gate } = answering(status, headers)
+    const all = crowd(CALLERS, () => ask())
+    gate.resolve()
+    expect(tally(await texts(all))).toEqual({ down: CALLERS })
+    expect(runs()).toBe(CALLERS)
+  })
+
+  test("unlike one that has: that is stored", async () => {
+    const { module, ask, runs, gate } = answering(503, { "cache-control": "max-age=5" })
+    gate.resolve()
+    await (await ask()).text()
+    expect([(await ask()).status, await bodyOf(module, AT), runs()]).toEqual([503, "down", 1])
+  })
+})
+
+describe("a run that takes longer than refreshTimeoutMs", () => {
+  test("is waited for no longer: those who wait have one run of their own, and the first gets what its run brings", async () => {
+    const gate = promised()
+    const made = wrapped(
+      async (_, run) => {
+        if (run === 1) await gate.promise
+        return new Response(`run ${run}`)
+      },
+      { ...POLICY, refreshTimeoutMs: 500 },
+    )
+    const all = crowd(CALLERS, () => made.ask())
+    await pass(0.499)
+    expect(made.runs()).toBe(1)
+    expect(await fate(Promise.race(all))).toBe("pending")
+    await pass(0.001)
+    const [led, ...waited] = all
+    expect(tally(await texts(waited))).toEqual({ "run 2": CALLERS - 1 })
+    expect(made.runs()).toBe(2)
+    gate.resolve()
+    expect(await (await led)?.text()).toBe("run 1")
+    expect(await counts(made.module)).toMatchObject({ misses: CALLERS, puts: 2 })
+    expect(made.asked[0]?.signal.aborted).toBe(false)
+  })
+
+  test("is not joined by who comes then", async () => {
+    const made = wrapped(
+      async () => {
+        await theEnd()
+        return new Response("x")
+      },
+      { ...POLICY, refreshTimeoutMs: 500 },
+    )
+    void made.ask()
+    await pass(0.499)
+    void made.ask()
+    await calm()
+    expect(made.runs()).toBe(1)
+    await pass(0.001)
+    void made.ask()
+    await calm()
+    expect(made.runs()).toBe(2)
+  })
+})
+
+test("a waiter for which nothing stale is stored runs on its own when those it waits for are served stale", async () => {
+  const gates = [promised(), promised()]
+  const { ask, runs } = wrapped(
+    async ({ headers }, run) => {
+      await gates[run - 3]?.promise
+      const status = run <= 2 ? 200 : 503
+      const language = headers.get("accept-language")
+      const vary = run === 2 ? "accept" : "accept-language"
+      return new Response(`${language} ${run}`, { status, headers: { vary } })
+    },
+    { ttlSeconds: TTL, staleIfErrorSeconds: TTL },
+  )
+  const language = (value: string, other = "") => get(PATH, { "accept-language": value, other })
+  await (await ask(language("de"))).text()
+  // Requests for other languages share runs as long as the last response varies by another field.
+  await (await ask(get(PATH, { "accept-language": "fr", accept: "text/html" }))).text()
+  await pass(TTL)
+  const [first, waits] = [ask(language("de")), ask(language("en"))]
+  await calm()
+  expect(runs()).toBe(3)
+  gates[0]?.resolve()
+  expect(await (await first).text()).toBe("de 1")
+  const second = ask(language("de", "another"))
+  await calm()
+  gates[1]?.resolve()
+  expect(await (await second).text()).toBe("de 1")
+  const own = await waits
+  expect([own.status, await own.text()]).toEqual([503, "en 5"])
+  expect([(await ask(language("en"))).status, runs()]).toEqual([503, 6])
+  expect([await (await ask(language("de"))).text(), runs()]).toEqual(["de 1", 6])
+})

@@ -1,0 +1,161 @@
+import { failureOf, get, NO_STATS } from "../helpers/cache"
+import { stopTime } from "../helpers/clock"
+import { promised } from "../helpers/flight"
+import {
+  AT,
+  calm,
+  crowd,
+  end,
+  fate,
+  PATH,
+  POLICY,
+  pass,
+  type Run,
+  texts,
+  type Wrapped,
+  wrapped,
+} from "../helpers/wrap"
+
+beforeEach(stopTime)
+afterEach(end)
+
+const CALLERS = 100
+const error = new Error("down")
+
+const THROWS: [string, Run, unknown][] = [
+  [
+    "throws",
+    () => {
+      throw error
+    },
+    error,
+  ],
+  [
+    "rejects",
+    async () => {
+      throw error
+    },
+    error,
+  ],
+  [
+    "throws what is no error",
+    () => {
+      throw "down"
+    },
+    "down",
+  ],
+]
+
+/** What so many callers at once fail with. */
+async function failures(made: Wrapped, callers = CALLERS): Promise<unknown[]> {
+  return Promise.all(crowd(callers, () => made.ask()).map((answer) => failureOf(() => answer)))
+}
+
+describe("a handler that", () => {
+  test.each(THROWS)(
+    "%s is run once more for those of 100 callers who wait, and all fail with the very same",
+    async (_, run, thrown) => {
+      const gate = promised()
+      const made = wrapped(async (request, number) => {
+        await gate.promise
+        return run(request, number)
+      }, POLICY)
+      const failed = failures(made)
+      await calm()
+      gate.resolve()
+      const all = await failed
+      expect(all).toHaveLength(CALLERS)
+      expect(all.every((one) => one === thrown)).toBe(true)
+      expect(made.runs()).toBe(2)
+      expect(await made.module.stats()).toEqual({ ...NO_STATS, misses: CALLERS })
+      expect(await made.module.inspect()).toMatchObject({ entries: 0, collapsed: 0 })
+    },
+  )
+
+  test.each(THROWS)(
+    "%s is not run again for 200 ms, in which callers fail with the very same",
+    async (_, run, thrown) => {
+      const made = wrapped(run, POLICY)
+      await failures(made, 1)
+      await pass(0.199)
+      const all = await failures(made)
+      expect(all.every((one) => one === thrown)).toBe(true)
+      expect(made.runs()).toBe(1)
+      await pass(0.001)
+      await failures(made)
+      expect(made.runs()).toBe(3)
+    },
+  )
+})
+
+test("a handler that throws what cannot be shown fails all who wait with that, and a key as any other", async () => {
+  const thrown = Object.create(null)
+  const made = wrapped(() => Promise.reject(thrown), POLICY)
+  const fates = crowd(3, () => made.ask()).map((answer) => fate(answer))
+  for (const one of await Promise.all(fates)) expect(Object.is(one, thrown)).toBe(true)
+  expect(made.runs()).toBe(2)
+})
+
+describe("after failures in a row", () => {
+  const failing: Run = () => {
+    throw error
+  }
+
+  test("the handler is left alone for 200 ms, 400 ms, 800 ms, 1.6 s, 2 s, 2 s", async () => {
+    const made = wrapped(failing, POLICY)
+    await failures(made)
+    for (const [row, seconds] of [0.2, 0.4, 0.8, 1.6, 2, 2].entries()) {
+      await pass(seconds - 0.001)
+      await failures(made)
+      expect(made.runs()).toBe(2 * (row + 1))
+      await pass(0.001)
+      await failures(made)
+      expect(made.runs()).toBe(2 * (row + 2))
+    }
+  })
+
+  test("one that comes 10 s after the last is the first of a row", async () => {
+    const made = wrapped(failing, POLICY)
+    await failures(made, 1)
+    await pass(0.2)
+    await failures(made, 1)
+    await pass(10)
+    await failures(made, 1)
+    expect(made.runs()).toBe(3)
+    await pass(0.199)
+    await failures(made, 1)
+    expect(made.runs()).toBe(3)
+    await pass(0.001)
+    await failures(made, 1)
+    expect(made.runs()).toBe(4)
+  })
+
+  test("a success ends the row", async () => {
+    const made = wrapped((request, run) => (run === 3 ? new Response("up") : failing(request, run)), POLICY)
+    await failures(made, 1)
+    await pass(0.2)
+    await failures(made, 1)
+    await pass(0.4)
+    expect(await texts(crowd(3, () => made.ask()))).toEqual(["up", "up", "up"])
+    expect(made.runs()).toBe(3)
+    await made.module.delete(AT)
+    await failures(made, 1)
+    await pass(0.2)
+    await failures(made, 1)
+    expect(made.runs()).toBe(5)
+  })
+
+  test("other keys are not left alone", async () => {
+    const made = wrapped(failing, POLICY)
+    await failures(made, 1)
+    await expect(made.ask(get(`${PATH}?other`))).rejects.toBe(error)
+    expect(made.runs()).toBe(2)
+  })
+
+  test("what is put meanwhile is served", async () => {
+    const made = wrapped(failing, POLICY)
+    await failures(made)
+    await made.module.put(AT, new Response("warm"))
+    expect(await (await made.ask()).text()).toBe("warm")
+  })
+})

@@ -1,0 +1,302 @@
+import { failureOf, get } from "../helpers/cache"
+import { stopTime } from "../helpers/clock"
+import { promised } from "../helpers/flight"
+import {
+  AT,
+  calm,
+  counts,
+  crowd,
+  end,
+  fate,
+  how,
+  PATH,
+  POLICY,
+  pass,
+  type Run,
+  TTL,
+  tally,
+  texts,
+  wrapped,
+} from "../helpers/wrap"
+
+beforeEach(stopTime)
+afterEach(end)
+
+/** Fails for a request with this header, and for no other. */
+const failsForBad: Run = ({ headers }) => {
+  if (headers.has("x-bad")) throw new Error("bad request header")
+  return new Response("fine")
+}
+const bad = (value = "1") => get(PATH, { "x-bad": value })
+
+describe("a failure for one request", () => {
+  test.each<[string, Record<string, string>]>([
+    ["other header fields", { "x-other": "1" }],
+    ["no header fields", {}],
+    ["Authorization", { authorization: "Bearer a" }],
+    ["a cookie", { cookie: "a=b" }],
+    ["no-cache", { "cache-control": "no-cache" }],
+    ["Pragma: no-cache", { pragma: "no-cache" }],
+  ])("does not answer a request with %s", async (_, headers) => {
+    const { ask } = wrapped(failsForBad, POLICY)
+    await failureOf(() => ask(bad()))
+    expect(await (await ask(get(PATH, headers))).text()).toBe("fine")
+  })
+
+  test.each<[string, Record<string, string>]>([
+    ["Authorization", { authorization: "Bearer a" }],
+    ["a cookie", { cookie: "a=b" }],
+    ["no-cache", { "cache-control": "no-cache" }],
+  ])("does not answer the same request again where that has %s", async (_, headers) => {
+    const { ask, runs } = wrapped(() => {
+      throw new Error("down")
+    }, POLICY)
+    await failureOf(() => ask(get(PATH, headers)))
+    await failureOf(() => ask(get(PATH, headers)))
+    expect(runs()).toBe(2)
+  })
+
+  test("answers the same request for 200 ms", async () => {
+    const { ask, runs } = wrapped(failsForBad, POLICY)
+    await failureOf(() => ask(bad()))
+    await pass(0.199)
+    expect((await failureOf(() => ask(bad()))).message).toBe("bad request header")
+    expect(runs()).toBe(1)
+    await pass(0.001)
+    await failureOf(() => ask(bad()))
+    expect(runs()).toBe(2)
+  })
+
+  test("every 10 ms keeps a cold URL from nobody else", async () => {
+    const { ask, module } = wrapped(failsForBad, POLICY)
+    for (let round = 0; round < 100; round++) {
+      await failureOf(() => ask(bad(String(round))))
+      await pass(0.01)
+    }
+    expect(await (await ask()).text()).toBe("fine")
+    expect(await (await ask(bad())).text()).toBe("fine")
+    expect(await counts(module)).toMatchObject({ hits: 1 })
+  })
+
+  test("leaves a stale response to be refreshed by the next request", async () => {
+    const { ask } = wrapped(failsForBad, { ttlSeconds: TTL, staleIfErrorSeconds: 600 })
+    await (await ask()).text()
+    await pass(TTL)
+    expect(how(await ask(bad()))).toBe("fwd=stale; ttl=0; detail=stale-if-error")
+    expect(how(await ask())).toBe("fwd=stale; fwd-status=200; stored; ttl=60")
+  })
+})
+
+describe("where the leader fails,", () => {
+  test("one waiter leads once more, and all others are answered by it", async () => {
+    const gate = promised()
+    const made = wrapped(async (request, run) => {
+      await gate.promise
+      if (run === 1) throw new Error("first")
+      return failsForBad(request, run)
+    }, POLICY)
+    const led = failureOf(() => made.ask())
+    const waited = crowd(99, () => made.ask())
+    await calm()
+    gate.resolve()
+    expect((await led).message).toBe("first")
+    expect(tally(await texts(waited))).toEqual({ fine: 99 })
+    expect(made.runs()).toBe(2)
+    expect(await counts(made.module)).toEqual({ misses: 100, puts: 1 })
+  })
+
+  test("and then the second as well, the waiters fail with the second", async () => {
+    const gates = [promised(), promised()]
+    const made = wrapped(async (_, run) => {
+      await gates[run - 1]?.promise
+      throw new Error(`failure ${run}`)
+    }, POLICY)
+    const all = crowd(10, () => made.ask()).map((call) => failureOf(() => call))
+    await calm()
+    gates[0]?.resolve()
+    await calm()
+    gates[1]?.resolve()
+    expect(tally((await Promise.all(all)).map(({ message }) => message))).toEqual({
+      "failure 1": 1,
+      "failure 2": 9,
+    })
+    expect(made.runs()).toBe(2)
+  })
+
+  test("a waiter gets neither the error nor its message where the request that failed had a cookie", async () => {
+    const gate = promised()
+    const made = wrapped(async ({ headers }) => {
+      await gate.promise
+      throw new Error(`no ${headers.get("cookie")}`)
+    }, POLICY)
+    const failed = ["u=1", "u=2", "u=3", "u=4"].map((cookie) =>
+      failureOf(() => made.ask(get(PATH, { cookie }))),
+    )
+    await calm()
+    gate.resolve()
+    const hidden = "the handler has failed for another caller"
+    expect(tally((await Promise.all(failed)).map(({ message }) => message))).toEqual({
+      "no u=1": 1,
+      "no u=2": 1,
+      [hidden]: 2,
+    })
+    expect(made.runs()).toBe(2)
+  })
+
+  test("a waiter that may not lead runs the handler on its own", async () => {
+    const gate = promised()
+    const made = wrapped(async ({ headers }, run) => {
+      await gate.promise
+      if (run === 1) throw new Error("first")
+      return new Response(headers.get("authorization"))
+    }, POLICY)
+    const led = failureOf(() => made.ask())
+    const waited = crowd(3, (caller) => made.ask(get(PATH, { authorization: `user ${caller}` })))
+    await calm()
+    gate.resolve()
+    expect((await led).message).toBe("first")
+    expect(await texts(waited)).toEqual(["user 0", "user 1", "user 2"])
+    expect(made.runs()).toBe(4)
+  })
+
+  test("waiters get the stale response where stale-if-error allows, and no handler is run", async () => {
+    const gate = promised()
+    const made = wrapped(
+      async (_, run) => {
+        if (run === 1) return new Response("old")
+        await gate.promise
+        throw new Error("down")
+      },
+      { ttlSeconds: TTL, staleIfErrorSeconds: 60 },
+    )
+    await (await made.ask()).text()
+    await pass(TTL)
+    const all = crowd(5, () => made.ask())
+    await calm()
+    gate.resolve()
+    expect(tally(await texts(all))).toEqual({ old: 5 })
+    expect(made.runs()).toBe(2)
+  })
+})
+
+const forbidden = () => {
+  throw new Error("not to be read")
+}
+
+describe("a thrown answer", () => {
+  const gone = () => new Response("gone", { status: 404 })
+  const ANSWERS: [string, unknown][] = [
+    ["a Response", gone()],
+    ["a Response of status 500", new Response("down", { status: 500 })],
+    ["an error with getResponse()", Object.assign(new Error("gone"), { getResponse: gone })],
+    ["an error with a status of 404", Object.assign(new Error("gone"), { status: 404 })],
+    ["an error with a statusCode of 499", Object.assign(new Error("gone"), { statusCode: 499 })],
+    ["an object with a status of 400", { status: 400 }],
+  ]
+  const FAILURES: [string, unknown][] = [
+    ["an error with a status of 500", Object.assign(new Error("down"), { status: 500 })],
+    ["an error with a status of 399", Object.assign(new Error("down"), { status: 399 })],
+    ["an error with a status that is no number", Object.assign(new Error("down"), { status: "404" })],
+    ["an object whose status throws", Object.defineProperty({}, "status", { get: forbidden })],
+    ["null", null],
+  ]
+
+  /** A handler that answers `old` and then throws. */
+  function throwing(thrown: unknown, options = {}) {
+    return wrapped(
+      (_, run) => {
+        if (run === 1) return new Response("old")
+        throw thrown
+      },
+      { ttlSeconds: TTL, staleIfErrorSeconds: 600, ...options },
+    )
+  }
+
+  test.each(ANSWERS)("that is %s is rethrown, unchanged, in place of a stale response", async (_, thrown) => {
+    const { ask } = throwing(thrown)
+    await (await ask()).text()
+    await pass(TTL)
+    expect(await failureOf(() => ask())).toBe(thrown)
+  })
+
+  test.each(ANSWERS)("that is %s is no reason to leave the handler alone", async (_, thrown) => {
+    const { ask, runs } = wrapped(() => {
+      throw thrown
+    }, POLICY)
+    expect(await failureOf(() => ask())).toBe(thrown)
+    expect(await failureOf(() => ask())).toBe(thrown)
+    expect(runs()).toBe(2)
+  })
+
+  test.each(FAILURES)("is not %s, in whose place a stale response is served", async (_, thrown) => {
+    const { ask } = throwing(thrown)
+    await (await ask()).text()
+    await pass(TTL)
+    expect(await (await ask()).text()).toBe("old")
+  })
+
+  test("goes to its own client, and each waiter runs the handler on its own", async () => {
+    const gate = promised()
+    const made = wrapped(async (_, run) => {
+      await gate.promise
+      throw new Response(`for caller ${run}`, { status: 403 })
+    }, POLICY)
+    const calls = crowd(10, () => made.ask()).map((call) => failureOf(() => call))
+    await calm()
+    gate.resolve()
+    const bodies = (await Promise.all(calls)).map((thrown) => (thrown as unknown as Response).text())
+    expect(new Set(await Promise.all(bodies)).size).toBe(10)
+    expect(made.runs()).toBe(10)
+  })
+
+  test("of 404 or 410 removes the stale response, in the background as well", async () => {
+    for (const status of [404, 410]) {
+      const made = throwing(new Response("gone", { status }), { staleWhileRevalidateSeconds: 60 })
+      await (await made.ask()).text()
+      await pass(TTL)
+      expect(await (await made.ask()).text()).toBe("old")
+      await calm()
+      expect(await made.module.match(AT)).toBeUndefined()
+    }
+  })
+
+  test("of 403 in the background is a refresh that has failed, and is paused like one", async () => {
+    const made = throwing(new Response("no", { status: 403 }), { staleWhileRevalidateSeconds: 60 })
+    await (await made.ask()).text()
+    await pass(TTL)
+    for (let n = 0; n < 3; n++) {
+      expect(await (await made.ask()).text()).toBe("old")
+      await calm()
+    }
+    expect(made.runs()).toBe(2)
+    expect(await counts(made.module)).toMatchObject({ failedRefreshes: 1 })
+  })
+})
+
+test("a leader that fails while a waiter has aborted leaves that waiter rejected with its reason", async () => {
+  const gate = promised()
+  const made = wrapped(async () => {
+    await gate.promise
+    throw new Error("down")
+  }, POLICY)
+  const led = failureOf(() => made.ask())
+  const client = new AbortController()
+  const waited = failureOf(() => made.ask(new Request(AT, { signal: client.signal })))
+  await calm()
+  client.abort(new Error("gone"))
+  gate.resolve()
+  expect([(await led).message, (await waited).message]).toEqual(["down", "gone"])
+  expect(made.runs()).toBe(1)
+  expect(await fate(Promise.resolve(1))).toBe(1)
+})
+
+test("a failure for a request whose headers cannot be listed leaves no run that others wait for", async () => {
+  const { ask, runs } = wrapped((_, run) => {
+    if (run === 1) throw new Error("down")
+    return new Response("answered")
+  }, POLICY)
+  const unlisted = { method: "GET", url: AT, headers: { get: () => null } } as unknown as Request
+  await failureOf(() => ask(unlisted))
+  expect(await fate(ask(), (response) => response.text())).toBe("answered")
+  expect(runs()).toBe(2)
+})

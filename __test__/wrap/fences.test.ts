@@ -1,0 +1,215 @@
+import type { CacheModule, CacheWrapOptions } from "@layeron/modules"
+import { bodyOf, url } from "../helpers/cache"
+import { stopTime } from "../helpers/clock"
+import { AT, carryOut, promised, REMOVALS, type Removal } from "../helpers/flight"
+import { handFed } from "../helpers/streams"
+import { calm, counts, crowd, end, how, POLICY, pass, TTL, texts, until, wrapped } from "../helpers/wrap"
+
+beforeEach(stopTime)
+afterEach(end)
+
+const TAGGED: CacheWrapOptions = { ...POLICY, tags: ["t"] }
+
+/** A wrapped handler whose runs wait for the test, each for its own gate. */
+function gated(options = TAGGED, headers: Record<string, string> = {}) {
+  const gates = Array.from({ length: 4 }, () => promised())
+  const made = wrapped(async (_, run) => {
+    await gates[run - 1]?.promise
+    return new Response(`run ${run}`, { headers })
+  }, options)
+  const ask = () => made.ask(new Request(AT))
+  return { ...made, ask, release: (run: number) => gates[run - 1]?.resolve() }
+}
+
+/** Waits until so many callers have been found to miss, and have a run or wait for one. */
+function asked(module: CacheModule, callers: number): Promise<void> {
+  return until(async () => (await module.stats()).misses === callers)
+}
+
+describe("what a run brings is not stored where, after it began, there was", () => {
+  test.each(REMOVALS)("%s before it answered", async (_, removal) => {
+    const { module, ask, release, runs } = gated()
+    const answer = ask()
+    await until(() => runs() === 1)
+    await carryOut(module, removal)
+    release(1)
+    expect(await (await answer).text()).toBe("run 1")
+    await calm()
+    expect(await bodyOf(module, AT)).toBeUndefined()
+    expect(await counts(module)).toMatchObject({ fencedWrites: 1 })
+    expect(await counts(module)).not.toHaveProperty("puts")
+  })
+
+  test.each(REMOVALS)("%s while its body was still coming", async (_, removal) => {
+    const body = handFed()
+    const { module, ask } = wrapped(() => new Response(body.stream), TAGGED)
+    const answer = await ask(new Request(AT))
+    body.give("ha")
+    await calm()
+    await carryOut(module, removal)
+    body.give("lf")
+    body.end()
+    expect(await answer.text()).toBe("half")
+    expect(await bodyOf(module, AT)).toBeUndefined()
+    expect(await counts(module)).toMatchObject({ fencedWrites: 1 })
+  })
+
+  test.each(REMOVALS)("%s, and it was one in the background", async (_, removal) => {
+    const { module, ask, release, runs } = gated()
+    await module.put(AT, new Response("old"), { ...POLICY, tags: ["t"] })
+    await pass(TTL)
+    expect(await (await ask()).text()).toBe("old")
+    await carryOut(module, removal)
+    release(1)
+    await calm()
+    expect(await bodyOf(module, AT)).toBeUndefined()
+    expect(await counts(module)).toMatchObject({ puts: 1, fencedWrites: 1 })
+    release(2)
+    expect(await (await ask()).text()).toBe("run 2")
+    expect(runs()).toBe(2)
+  })
+
+  test.each(REMOVALS)("%s, and it says that what was stored is right", async (_, removal) => {
+    const gate = promised()
+    const { module, ask } = wrapped(
+      async (_request, run) => {
+        if (run === 1) return new Response("old", { headers: { etag: '"v"' } })
+        await gate.promise
+        return new Response(null, { status: 304 })
+      },
+      { ...TAGGED, staleWhileRevalidateSeconds: 0 },
+    )
+    await (await ask(new Request(AT))).text()
+    await pass(TTL)
+    const answer = ask(new Request(AT))
+    await carryOut(module, removal)
+    gate.resolve()
+    expect(await (await answer).text()).toBe("old")
+    expect(await module.inspect()).toMatchObject({ entries: 0 })
+  })
+
+  test.each(REMOVALS.filter(([, removal]) => "purge" in removal))("%s that was soft", async (_, removal) => {
+    const { module, ask, release, runs } = gated()
+    const answer = ask()
+    await until(() => runs() === 1)
+    await module.purge({ ...("purge" in removal && removal.purge), soft: true })
+    release(1)
+    await (await answer).text()
+    expect(await bodyOf(module, AT)).toBeUndefined()
+    expect(await counts(module)).toMatchObject({ fencedWrites: 1 })
+  })
+
+  test("a purge of a tag that the response alone tells of", async () => {
+    for (const tags of [() => ["late"], undefined]) {
+      const headers: Record<string, string> = tags === undefined ? { "cache-tag": "late" } : {}
+      const { module, ask, release, runs } = gated({ ...POLICY, tags }, headers)
+      const answer = ask()
+      await until(() => runs() === 1)
+      await module.purge({ tags: ["late"] })
+      release(1)
+      await (await answer).text()
+      expect(await bodyOf(module, AT)).toBeUndefined()
+      expect(await counts(module)).toMatchObject({ fencedWrites: 1 })
+    }
+  })
+})
+
+describe("what a run brings is stored after", () => {
+  test.each<[string, Removal]>([
+    ["a purge of another tag", { purge: { tags: ["t2"] } }],
+    ["a purge of another prefix", { purge: { prefix: url("/p/12") } }],
+    ["a purge of another request", { purge: { request: url("/p/2") } }],
+    ["a delete of another key", { delete: url("/p/1?q") }],
+  ])("%s during it", async (_, removal) => {
+    const { module, ask, release } = gated()
+    const answer = ask()
+    await carryOut(module, removal)
+    release(1)
+    await (await answer).text()
+    expect(await bodyOf(module, AT)).toBe("run 1")
+  })
+
+  test.each(REMOVALS)("%s before it", async (_, removal) => {
+    const { module, ask, release } = gated()
+    await carryOut(module, removal)
+    release(1)
+    await (await ask()).text()
+    expect(await bodyOf(module, AT)).toBe("run 1")
+  })
+})
+
+describe("who asks after", () => {
+  test.each(REMOVALS)(
+    "%s does not get what a run brings that began before, and who asked before does",
+    async (_, removal) => {
+      const { module, ask, release, runs } = gated()
+      const early = crowd(3, ask)
+      await asked(module, 3)
+      await carryOut(module, removal)
+      const late = crowd(3, ask)
+      await asked(module, 6)
+      release(1)
+      await until(() => runs() === 2)
+      release(2)
+      expect(await texts(early)).toEqual(["run 1", "run 1", "run 1"])
+      expect(await texts(late)).toEqual(["run 2", "run 2", "run 2"])
+      expect(runs()).toBe(2)
+      expect(await bodyOf(module, AT)).toBe("run 2")
+      const { collapsed, ...counted } = await counts(module)
+      expect(counted).toMatchObject({ puts: 1, fencedWrites: 1 })
+      // Those of the early ones who wait; of the late ones those who do not come when the second run is over.
+      expect(collapsed).toBeGreaterThanOrEqual(2)
+    },
+  )
+
+  test.each(REMOVALS)("%s does not read along a body that began before", async (_, removal) => {
+    const body = handFed()
+    const { module, ask, runs } = wrapped(
+      (_request, run) => new Response(run === 1 ? body.stream : "late"),
+      TAGGED,
+    )
+    const early = await ask(new Request(AT))
+    body.give("ear")
+    await carryOut(module, removal)
+    const late = await ask(new Request(AT))
+    expect([how(late), await late.text()]).toEqual(["fwd=uri-miss; fwd-status=200; stored; ttl=60", "late"])
+    expect(runs()).toBe(2)
+    body.give("ly")
+    body.end()
+    expect(await early.text()).toBe("early")
+    expect(await bodyOf(module, AT)).toBe("late")
+  })
+
+  test("a purge of another tag joins the run", async () => {
+    const { module, ask, release, runs } = gated()
+    const early = ask()
+    await asked(module, 1)
+    await module.purge({ tags: ["other"] })
+    const late = ask()
+    await asked(module, 2)
+    release(1)
+    expect(await texts([early, late])).toEqual(["run 1", "run 1"])
+    expect(runs()).toBe(1)
+  })
+
+  test.each(REMOVALS.slice(1))(
+    "%s does not get the failure of a run that began before",
+    async (_, removal) => {
+      const gate = promised()
+      const { module, ask, runs } = wrapped(async (_request, run) => {
+        if (run > 1) return new Response("up")
+        await gate.promise
+        throw new Error("down")
+      }, TAGGED)
+      const early = ask(new Request(AT))
+      await asked(module, 1)
+      await carryOut(module, removal)
+      const late = ask(new Request(AT))
+      await asked(module, 2)
+      gate.resolve()
+      await expect(early).rejects.toThrow("down")
+      expect(await (await late).text()).toBe("up")
+      expect(runs()).toBe(2)
+    },
+  )
+})

@@ -1,0 +1,111 @@
+import { get } from "../helpers/cache"
+import { stopTime } from "../helpers/clock"
+import { AT, counts, end, how, PATH, pass, TTL, type Wrapped, wrapped } from "../helpers/wrap"
+
+beforeEach(stopTime)
+afterEach(end)
+
+const STORED = { etag: '"v1"', "content-length": "4", "x-run": "1" }
+
+/** A wrapped handler with a response to GET in the store, at the end of its lifetime, and what it answers to HEAD. */
+async function gone(
+  answer: ResponseInit | ((request: Request) => ResponseInit),
+  stored: Record<string, string> = STORED,
+): Promise<Wrapped> {
+  const made = wrapped(
+    (request, run) => {
+      if (request.method === "GET") return new Response("body", { headers: { ...stored, "x-run": `${run}` } })
+      return new Response(null, typeof answer === "function" ? answer(request) : answer)
+    },
+    { ttlSeconds: TTL },
+  )
+  await (await made.ask()).text()
+  await pass(TTL)
+  return made
+}
+
+function head(headers: Record<string, string> = {}): Request {
+  return new Request(AT, { method: "HEAD", headers })
+}
+
+const SAME = { headers: { ...STORED, "x-run": "head" } }
+
+describe("a HEAD of a stale response", () => {
+  test("goes to the handler as it is, and its answer to the caller", async () => {
+    const { module, ask, asked } = await gone(SAME)
+    const request = head({ "x-a": "1" })
+    const response = await ask(request)
+    expect(asked[1]).toBe(request)
+    expect([response.status, response.body, response.headers.get("content-length")]).toEqual([200, null, "4"])
+    expect(response.headers.get("cache-status")).toBe(`${module.identity}; fwd=stale; fwd-status=200`)
+    expect(await counts(module)).toEqual({ misses: 2, puts: 1 })
+  })
+
+  test("is not answered with a 304 that the caller has no condition for", async () => {
+    const { ask } = await gone(({ headers }) => (headers.has("if-none-match") ? { status: 304 } : SAME))
+    expect((await ask(head())).status).toBe(200)
+    expect((await ask(head({ "if-none-match": '"v1"' }))).status).toBe(304)
+  })
+
+  test.each<[string, Record<string, string>]>([
+    ["strong entity tag", { etag: '"v1"' }],
+    ["weak entity tag", { etag: 'W/"v1"' }],
+    ["modification date", { "last-modified": new Date(0).toUTCString() }],
+  ])("freshens it where the answer has its %s", async (_, validator) => {
+    const answer = { headers: { ...validator, "x-run": "head" } }
+    const { ask, runs } = await gone(answer, validator)
+    await ask(head())
+    await pass(TTL - 0.001)
+    const hit = await ask()
+    expect([how(hit), hit.headers.get("x-run"), await hit.text()]).toEqual(["hit; ttl=0", "head", "body"])
+    expect(runs()).toBe(2)
+  })
+
+  test.each<[string, Record<string, string>]>([
+    ["another entity tag", { ...STORED, etag: '"v2"' }],
+    ["another length", { ...STORED, "content-length": "5" }],
+  ])("invalidates it where the answer has %s", async (_, headers) => {
+    const { module, ask, runs } = await gone({ headers })
+    await ask(head())
+    expect(await module.inspect()).toMatchObject({ entries: 0 })
+    const next = await ask()
+    expect([how(next), next.headers.get("x-run")]).toEqual([
+      "fwd=uri-miss; fwd-status=200; stored; ttl=60",
+      "3",
+    ])
+    expect(runs()).toBe(3)
+  })
+
+  test.each<[string, ResponseInit]>([
+    ["an error", { status: 503, headers: STORED }],
+    ["a 404", { status: 404, headers: STORED }],
+    ["no validator", { headers: { "x-run": "head" } }],
+  ])("leaves it as it is where the answer is %s", async (_, answer) => {
+    const { module, ask, asked } = await gone(answer)
+    await ask(head())
+    expect(await module.inspect()).toMatchObject({ entries: 1 })
+    const next = await ask()
+    expect(how(next)).toBe("fwd=stale; fwd-status=200; stored; ttl=60")
+    expect(asked[2]?.headers.get("if-none-match")).toBe('"v1"')
+  })
+})
+
+test("a HEAD that wants a fresh response validated has the answer invalidate it as well", async () => {
+  const { module, ask } = await gone({ headers: { etag: '"v2"' } })
+  await (await ask()).text()
+  expect(how(await ask(head({ "cache-control": "no-cache" })))).toBe("fwd=request; fwd-status=200")
+  expect(await module.inspect()).toMatchObject({ entries: 0 })
+})
+
+test("a HEAD of another variant says nothing of the one that is stored", async () => {
+  const made = wrapped(
+    ({ method, headers }) =>
+      new Response(method === "GET" ? "body" : null, {
+        headers: { vary: "x-a", etag: `"${headers.get("x-a")}"` },
+      }),
+    { ttlSeconds: TTL },
+  )
+  await (await made.ask(get(PATH, { "x-a": "1" }))).text()
+  await made.ask(head({ "x-a": "2" }))
+  expect(how(await made.ask(get(PATH, { "x-a": "1" })))).toBe("hit; ttl=60")
+})

@@ -1,0 +1,209 @@
+import type { CachePurgeSelector } from "@layeron/modules"
+import { bodyOf, found, get, url } from "../helpers/cache"
+import { httpDate, stopTime } from "../helpers/clock"
+import { AT, calm, counts, end, how, PATH, POLICY, pass, type Wrapped, wrapped } from "../helpers/wrap"
+
+beforeEach(stopTime)
+afterEach(end)
+
+const BODY = "0123456789"
+const MODIFIED = httpDate(-3600)
+const HEADERS = {
+  etag: '"v1"',
+  "last-modified": MODIFIED,
+  "content-type": "text/plain",
+  "content-language": "en",
+  "x-kept": "1",
+}
+
+/** A wrapped handler whose response is stored since 10 seconds. */
+async function stored(headers: Record<string, string> = HEADERS): Promise<Wrapped> {
+  const made = wrapped((_, run) => new Response(run === 1 ? BODY : `run ${run}`, { headers }), POLICY)
+  expect(await (await made.ask()).text()).toBe(BODY)
+  await pass(10)
+  return made
+}
+
+describe("a fresh response", () => {
+  test("is served without running the handler, with its age and where it comes from", async () => {
+    const { module, ask, runs } = await stored()
+    const response = await ask()
+    expect(response.status).toBe(200)
+    expect(Object.fromEntries(response.headers)).toEqual({
+      ...HEADERS,
+      age: "10",
+      date: httpDate(0),
+      "cache-control": "public, max-age=60, stale-while-revalidate=300",
+      "cache-status": `${module.identity}; hit; ttl=50`,
+    })
+    expect(await response.text()).toBe(BODY)
+    expect(runs()).toBe(1)
+    expect(await counts(module)).toEqual({ hits: 1, misses: 1, puts: 1 })
+  })
+
+  test("is each caller's own", async () => {
+    const { ask } = await stored()
+    const [one, other] = await Promise.all([ask(), ask()])
+    one.headers.set("x-kept", "changed")
+    new Uint8Array(await one.arrayBuffer()).fill(0)
+    expect(other.headers.get("x-kept")).toBe("1")
+    expect(await other.text()).toBe(BODY)
+    const third = await ask()
+    expect(third.headers.get("x-kept")).toBe("1")
+    expect(await third.text()).toBe(BODY)
+  })
+
+  test("is not what the caller has made of the response that the handler was run for", async () => {
+    const { ask } = wrapped(() => new Response(BODY, { headers: HEADERS }), POLICY)
+    const first = await ask()
+    first.headers.set("x-kept", "changed")
+    new Uint8Array(await first.arrayBuffer()).fill(0)
+    const second = await ask()
+    expect(second.headers.get("x-kept")).toBe("1")
+    expect(await second.text()).toBe(BODY)
+  })
+
+  test("has the status, the reason phrase and the body of bytes that the handler gave it", async () => {
+    const bytes = new Uint8Array([0xff, 0x00, 0xfe, 0x80])
+    const { ask, runs } = wrapped(() => new Response(bytes, { status: 404, statusText: "Not There" }), POLICY)
+    await (await ask()).arrayBuffer()
+    const response = await ask()
+    expect([response.status, response.statusText, response.ok, runs()]).toEqual([404, "Not There", false, 1])
+    expect(new Uint8Array(await response.arrayBuffer())).toEqual(bytes)
+  })
+})
+
+describe("of a fresh response,", () => {
+  test.each<[string, Record<string, string>]>([
+    ["If-None-Match with its entity tag", { "if-none-match": '"v0", "v1"' }],
+    ["If-None-Match with its entity tag made weak", { "if-none-match": 'W/"v1"' }],
+    ["If-None-Match with an asterisk", { "if-none-match": "*" }],
+    ["If-Modified-Since with its date", { "if-modified-since": MODIFIED }],
+  ])("%s gets a 304 with what a 304 has", async (_, headers) => {
+    const { module, ask, runs } = await stored()
+    const response = await ask(get(PATH, headers))
+    expect([response.status, response.body, runs()]).toEqual([304, null, 1])
+    expect(Object.fromEntries(response.headers)).toEqual({
+      age: "10",
+      date: httpDate(0),
+      etag: '"v1"',
+      "x-kept": "1",
+      "cache-control": "public, max-age=60, stale-while-revalidate=300",
+      "cache-status": `${module.identity}; hit; ttl=50`,
+    })
+    expect(await counts(module)).toMatchObject({ hits: 1 })
+  })
+
+  test.each<[string, Record<string, string>, number, string | null, string]>([
+    ["a range", { range: "bytes=2-4" }, 206, "bytes 2-4/10", "234"],
+    ["the last bytes", { range: "bytes=-3" }, 206, "bytes 7-9/10", "789"],
+    ["a range that is not there", { range: "bytes=10-" }, 416, "bytes */10", ""],
+    ["a range if it is current", { range: "bytes=0-0", "if-range": '"v1"' }, 206, "bytes 0-0/10", "0"],
+    ["a range if it were another", { range: "bytes=0-0", "if-range": '"v0"' }, 200, null, BODY],
+    ["two ranges", { range: "bytes=0-0,2-2" }, 200, null, BODY],
+  ])("%s is answered from the store", async (_, headers, status, range, body) => {
+    const { module, ask, runs } = await stored()
+    const response = await ask(get(PATH, headers))
+    expect([response.status, response.headers.get("content-range")]).toEqual([status, range])
+    expect(how(response)).toBe("hit; ttl=50")
+    expect(await response.text()).toBe(body)
+    expect(runs()).toBe(1)
+    expect(await counts(module)).toEqual({ hits: 1, misses: 1, puts: 1 })
+  })
+
+  test("HEAD gets the head that GET gets, with the length of the body it does not have", async () => {
+    const { ask, runs } = await stored()
+    const ofGet = Object.fromEntries((await ask()).headers)
+    const response = await ask(new Request(AT, { method: "HEAD" }))
+    expect([response.status, response.body, runs()]).toEqual([200, null, 1])
+    expect(Object.fromEntries(response.headers)).toEqual({ ...ofGet, "content-length": "10" })
+  })
+
+  test("HEAD with its entity tag gets a 304, and a range does not count", async () => {
+    const { ask } = await stored()
+    const head = (headers: Record<string, string>) => ask(new Request(AT, { method: "HEAD", headers }))
+    expect((await head({ "if-none-match": '"v1"' })).status).toBe(304)
+    const ranged = await head({ range: "bytes=0-1" })
+    expect([ranged.status, ranged.headers.get("content-length")]).toEqual([200, "10"])
+  })
+})
+
+describe("an entry that a wrapped handler has stored", () => {
+  test("is the one that key() names and match() finds", async () => {
+    const { module, ask } = await stored()
+    expect((await module.explain(AT)).entry).toMatchObject({ ageSeconds: 10, lifetimeSeconds: 60 })
+    expect(await (await found(module, AT)).text()).toBe(BODY)
+    expect(module.key(AT)).toBe(`${AT}#default;GET`)
+    expect((await module.explain(AT)).key).toBe(module.key(AT))
+    expect(how(await ask())).toBe("hit; ttl=50")
+  })
+
+  test("is removed by delete()", async () => {
+    const { module, ask, runs } = await stored()
+    expect(await module.delete(AT)).toBe(true)
+    expect(await (await ask()).text()).toBe("run 2")
+    expect(runs()).toBe(2)
+  })
+
+  test.each<[string, CachePurgeSelector]>([
+    ["request", { request: AT }],
+    ["tag", { tags: ["t"] }],
+    ["prefix", { prefix: url("/w/") }],
+    ["path", { prefix: "/w" }],
+    ["nothing in particular", { everything: true }],
+  ])("is purged by %s", async (_, selector) => {
+    const made = wrapped((_, run) => new Response(`run ${run}`), { ...POLICY, tags: ["t"] })
+    await (await made.ask()).text()
+    expect(await made.module.purge(selector)).toEqual({ purged: 1 })
+    expect(await (await made.ask()).text()).toBe("run 2")
+  })
+
+  test("may have been put by anyone", async () => {
+    const { module, ask, runs } = wrapped(() => new Response("run"), POLICY)
+    await module.put(AT, new Response("warm"))
+    expect(await (await ask()).text()).toBe("warm")
+    expect(runs()).toBe(0)
+  })
+
+  test("is none for HEAD: what a HEAD was answered is not stored", async () => {
+    const { module, ask, runs } = wrapped(() => new Response(null, { headers: HEADERS }), POLICY)
+    const head = new Request(AT, { method: "HEAD" })
+    for (let call = 1; call <= 2; call++) expect(how(await ask(head))).toBe("fwd=uri-miss; fwd-status=200")
+    expect(runs()).toBe(2)
+    expect(await bodyOf(module, AT)).toBeUndefined()
+    expect(await module.match(head)).toBeUndefined()
+  })
+})
+
+test("a response that is not stored reaches its client as the handler gave it, but for Cache-Status", async () => {
+  const headers = new Headers({ "x-a": "1", "cache-control": "private", "transfer-encoding": "chunked" })
+  for (const cookie of ["a=1; Path=/", "b=2"]) headers.append("set-cookie", cookie)
+  const { module, ask } = wrapped(
+    () => new Response("own", { status: 402, statusText: "Pay First", headers }),
+    POLICY,
+  )
+  const response = await ask()
+  expect([response.status, response.statusText, await response.text()]).toEqual([402, "Pay First", "own"])
+  expect([...response.headers]).toEqual([
+    ["cache-control", "private"],
+    ["cache-status", `${module.identity}; fwd=uri-miss; fwd-status=402; detail=private`],
+    ["content-type", "text/plain;charset=UTF-8"],
+    ["set-cookie", "a=1; Path=/"],
+    ["set-cookie", "b=2"],
+    ["transfer-encoding", "chunked"],
+    ["x-a", "1"],
+  ])
+})
+
+test("a redirection is stored as any other response", async () => {
+  const { ask, runs } = wrapped(() => Response.redirect("https://other.example/", 308), POLICY)
+  await ask()
+  await calm()
+  const response = await ask()
+  expect([response.status, response.headers.get("location"), response.body]).toEqual([
+    308,
+    "https://other.example/",
+    null,
+  ])
+  expect([how(response), runs()]).toEqual(["hit; ttl=60", 1])
+})

@@ -1,0 +1,194 @@
+import type { CacheModuleOptions } from "@layeron/modules"
+import { bodyOf, failureOf, freshCache, get, refusals, url } from "../helpers/cache"
+import { stopTime } from "../helpers/clock"
+import { chunked, handFed } from "../helpers/streams"
+import { bytes } from "../helpers/twins"
+import { calm, end, POLICY, read, readerOf, wrappedIn } from "../helpers/wrap"
+
+beforeEach(stopTime)
+afterEach(end)
+
+const KIB = 1024
+const PIECE = 64 * KIB
+
+function bounded(maxInFlightBytes: number | undefined, maxBytes = 8 * KIB * KIB): CacheModuleOptions {
+  return { name: "unused", storage: { memory: { maxBytes, maxInFlightBytes } } }
+}
+
+function instance(...args: Parameters<typeof bounded>) {
+  const { storage } = bounded(...args)
+  return freshCache({ storage })
+}
+
+/** A wrapped handler whose bodies the test feeds by hand, one for each path. */
+function fed(module = instance(4 * PIECE)) {
+  const bodies = new Map<string, ReturnType<typeof handFed>>()
+  const made = wrappedIn(
+    module,
+    ({ url: at }) => {
+      const body = handFed()
+      bodies.set(at, body)
+      return new Response(body.stream)
+    },
+    POLICY,
+  )
+  const feed = (path: string) => bodies.get(url(path)) as ReturnType<typeof handFed>
+  return { ...made, feed, inFlight: async () => (await module.inspect()).inFlightBytes }
+}
+
+const CHUNK = "c".repeat(PIECE)
+
+describe("bodies in flight", () => {
+  test("never take more than maxInFlightBytes and one piece each, and all of them arrive", async () => {
+    const { ask, feed, inFlight, module } = fed()
+    const paths = Array.from({ length: 30 }, (_, n) => `/body/${n}`)
+    const readers = await Promise.all(paths.map(async (path) => readerOf(await ask(get(path)))))
+    for (let chunk = 0; chunk < 8; chunk++) {
+      for (const path of paths) feed(path).give(CHUNK)
+      await calm()
+      expect(await inFlight()).toBeLessThanOrEqual(4 * PIECE + paths.length * PIECE)
+      for (const reader of readers) expect((await read(reader))?.length).toBe(PIECE)
+    }
+    for (const path of paths) feed(path).end()
+    for (const reader of readers) expect(await read(reader)).toBeUndefined()
+    await calm()
+    expect(await module.inspect()).toMatchObject({ inFlightBytes: 0, entries: 0 })
+    expect(await refusals(module)).toEqual({ "in-flight": 30 })
+  })
+
+  test("that find no room give way, so that some of those that grow together are stored", async () => {
+    const { ask, feed, module } = fed(instance(16 * PIECE))
+    const paths = Array.from({ length: 8 }, (_, n) => `/body/${n}`)
+    const readers = await Promise.all(paths.map(async (path) => readerOf(await ask(get(path)))))
+    for (let chunk = 0; chunk < 8; chunk++) {
+      for (const path of paths) feed(path).give(CHUNK)
+      await calm()
+      for (const reader of readers) expect((await read(reader))?.length).toBe(PIECE)
+    }
+    for (const path of paths) feed(path).end()
+    await calm()
+    const { entries } = await module.inspect()
+    expect(entries).toBeGreaterThan(0)
+    expect(await refusals(module)).toEqual({ "in-flight": 8 - entries })
+  })
+
+  test("that are written faster than their clients read wait for them, and some of them are stored", async () => {
+    const module = instance(16 * PIECE)
+    const whole = bytes(8 * PIECE)
+    const { ask } = wrappedIn(module, () => new Response(whole), POLICY)
+    const responses = await Promise.all(Array.from({ length: 30 }, (_, n) => ask(get(`/body/${n}`))))
+    await calm()
+    expect((await module.inspect()).inFlightBytes).toBeLessThanOrEqual(16 * PIECE + 30 * PIECE)
+    for (const response of responses) {
+      expect(Buffer.from(await response.arrayBuffer()).equals(whole)).toBe(true)
+    }
+    await calm()
+    const { entries, inFlightBytes } = await module.inspect()
+    expect([entries > 0, inFlightBytes]).toEqual([true, 0])
+  })
+
+  test("of clients that do not read are held no further than by one piece each", async () => {
+    const { ask, feed, inFlight } = fed()
+    const paths = ["/a", "/b", "/c"]
+    for (const path of paths) await ask(get(path))
+    for (let chunk = 0; chunk < 20; chunk++) {
+      for (const path of paths) feed(path).give(CHUNK)
+      await calm()
+    }
+    expect(await inFlight()).toBeLessThanOrEqual(4 * PIECE + paths.length * PIECE)
+  })
+
+  test("leave room again once they are stored, whether or not their clients have read them", async () => {
+    const { ask, feed, inFlight, module } = fed()
+    for (let n = 0; n < 10; n++) {
+      const response = await ask(get(`/body/${n}`))
+      for (let chunk = 0; chunk < 3; chunk++) feed(`/body/${n}`).give(CHUNK)
+      feed(`/body/${n}`).end()
+      await calm()
+      expect(await inFlight()).toBe(0)
+      if (n === 9) expect((await response.text()).length).toBe(3 * PIECE)
+    }
+    expect((await module.inspect()).entries).toBe(10)
+  })
+
+  test("leave room again once they break off or their clients have gone", async () => {
+    const { ask, feed, inFlight } = fed()
+    const broken = await ask(get("/broken"))
+    feed("/broken").give(CHUNK)
+    await calm()
+    expect(await inFlight()).toBe(PIECE)
+    await broken.body?.cancel()
+    feed("/broken").end()
+    await calm()
+    expect(await inFlight()).toBe(0)
+  })
+
+  test("of one chunk that is larger than a piece come to their clients in pieces", async () => {
+    const module = instance(64 * KIB * KIB, 64 * KIB * KIB)
+    const whole = bytes(5 * PIECE + 1)
+    const { ask } = wrappedIn(module, () => new Response(whole), POLICY)
+    const reader = readerOf(await ask(get("/whole")))
+    const sizes: number[] = []
+    const parts: Uint8Array[] = []
+    for (let part = await reader.read(); !part.done; part = await reader.read()) {
+      sizes.push(part.value.length)
+      parts.push(part.value)
+    }
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(PIECE)
+    expect(Buffer.concat(parts).equals(whole)).toBe(true)
+    await calm()
+    const stored = await (await module.match(url("/whole")))?.arrayBuffer()
+    expect(Buffer.from(stored as ArrayBuffer).equals(whole)).toBe(true)
+  })
+})
+
+describe("a put", () => {
+  test("of a body in one chunk is stored however many there are at the same time", async () => {
+    const module = instance(PIECE)
+    const paths = Array.from({ length: 50 }, (_, n) => `/put/${n}`)
+    await Promise.all(paths.map((path) => module.put(url(path), new Response(CHUNK))))
+    expect(await refusals(module)).toEqual({})
+    for (const path of paths) expect((await bodyOf(module, url(path)))?.length).toBe(PIECE)
+  })
+
+  test("of a body in several chunks stores nothing where bodies in flight leave no room", async () => {
+    const module = instance(2 * PIECE)
+    const slow = handFed()
+    const waits = module.put(url("/slow"), new Response(slow.stream))
+    slow.give(CHUNK)
+    slow.give(CHUNK)
+    await calm()
+    expect((await module.inspect()).inFlightBytes).toBe(2 * PIECE)
+    await module.put(url("/other"), new Response(chunked(["a", "b"])))
+    expect([await bodyOf(module, url("/other")), await refusals(module)]).toEqual([
+      undefined,
+      { "in-flight": 1 },
+    ])
+    slow.end()
+    await waits
+    expect((await bodyOf(module, url("/slow")))?.length).toBe(2 * PIECE)
+    await module.put(url("/other"), new Response(chunked(["a", "b"])))
+    expect([await bodyOf(module, url("/other")), (await module.inspect()).inFlightBytes]).toEqual(["ab", 0])
+  })
+
+  test("whose body fails leaves its room to others", async () => {
+    const module = instance(PIECE)
+    const failing = new Response(chunked([CHUNK.slice(1), "c"], new Error("cut")))
+    expect((await failureOf(() => module.put(url("/a"), failing))).message).toBe("cut")
+    expect((await module.inspect()).inFlightBytes).toBe(0)
+  })
+})
+
+test("by default an entry takes up to an eighth, and bodies in flight up to a quarter of maxBytes", async () => {
+  const module = instance(undefined, 8 * PIECE)
+  await module.put(url("/fits"), new Response("f".repeat(PIECE - 300)))
+  await module.put(url("/exceeds"), new Response("e".repeat(PIECE)))
+  expect(await refusals(module)).toEqual({ "too-large": 1 })
+  expect((await bodyOf(module, url("/fits")))?.length).toBe(PIECE - 300)
+  const slow = handFed()
+  void module.put(url("/slow"), new Response(slow.stream)).catch(() => {})
+  slow.give("s".repeat(PIECE / 2))
+  slow.give("s".repeat(PIECE / 4))
+  await calm()
+  expect((await module.inspect()).inFlightBytes).toBe((PIECE * 3) / 4)
+})

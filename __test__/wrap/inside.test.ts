@@ -1,0 +1,201 @@
+import type { CacheModule } from "@layeron/modules"
+import { beside, bodyOf, freshCache, get, NO_STATS, refusals } from "../helpers/cache"
+import { stopTime } from "../helpers/clock"
+import { promised } from "../helpers/flight"
+import { chunked } from "../helpers/streams"
+import {
+  AT,
+  calm,
+  counts,
+  crowd,
+  end,
+  how,
+  POLICY,
+  pass,
+  TTL,
+  tally,
+  texts,
+  until,
+  wrappedIn,
+} from "../helpers/wrap"
+
+beforeEach(stopTime)
+afterEach(end)
+
+/** A handler as the guide has it, which looks for its response and puts it, and what `put` is told. */
+function guided(module: CacheModule, build: (run: number) => Response | Promise<Response>, options = POLICY) {
+  const found: unknown[] = []
+  const made = wrappedIn(
+    module,
+    async (request, run) => {
+      const cached = await module.match(request)
+      found.push(await cached?.text())
+      const response = await build(run)
+      await module.put(request, response.clone(), options)
+      return response
+    },
+    { ttlSeconds: 5, tags: ["by-wrap"] },
+  )
+  return { ...made, found }
+}
+
+describe("inside of a run", () => {
+  test("match() of the handler's request finds nothing and counts nothing, and its put() is the one that counts", async () => {
+    const { module, ask, runs, found } = guided(freshCache(), (run) => new Response(`run ${run}`))
+    const response = await ask()
+    expect(how(response)).toBe("fwd=uri-miss; fwd-status=200; stored")
+    expect(await response.text()).toBe("run 1")
+    expect(found).toEqual([undefined])
+    expect(await module.stats()).toEqual({ ...NO_STATS, misses: 1, puts: 1 })
+    const { entry } = await module.explain(AT)
+    expect(entry).toMatchObject({ lifetimeSeconds: TTL, tags: [] })
+    const hit = await ask()
+    expect([how(hit), await hit.text(), runs()]).toEqual(["hit; ttl=60", "run 1", 1])
+    expect(await module.stats()).toEqual({ ...NO_STATS, hits: 1, misses: 1, puts: 1 })
+  })
+
+  test("of 100 callers the one handler puts, and all get what it has put", async () => {
+    const gate = promised()
+    const { module, ask, runs } = guided(freshCache(), async (run) => {
+      await gate.promise
+      return new Response(`run ${run}`)
+    })
+    const all = crowd(100, () => ask())
+    await calm()
+    gate.resolve()
+    expect(tally(await texts(all))).toEqual({ "run 1": 100 })
+    expect(runs()).toBe(1)
+    expect(await module.stats()).toEqual({ ...NO_STATS, misses: 100, puts: 1 })
+  })
+
+  test("in the background match() finds nothing although others are served the stale response", async () => {
+    const { module, ask, found } = guided(freshCache(), (run) => new Response(`run ${run}`))
+    await (await ask()).text()
+    await pass(TTL)
+    expect(await texts([ask(), ask()])).toEqual(["run 1", "run 1"])
+    await calm()
+    expect(found).toEqual([undefined, undefined])
+    expect(await (await ask()).text()).toBe("run 2")
+    expect(await counts(module)).toEqual({ hits: 3, misses: 1, puts: 2, staleHits: 2, elections: 1 })
+  })
+
+  test("match() of another request, be it of the same URL, finds and counts", async () => {
+    const module = freshCache()
+    await module.put(get("/other"), new Response("other"))
+    const { ask } = wrappedIn(
+      module,
+      async () => {
+        const other = await bodyOf(module, get("/other"))
+        return new Response(`${other} ${await bodyOf(module, AT)}`)
+      },
+      POLICY,
+    )
+    expect(await (await ask()).text()).toBe("other undefined")
+    expect(await module.stats()).toEqual({ ...NO_STATS, hits: 1, misses: 2, puts: 2 })
+  })
+
+  test("match() by another declaration of the identity finds nothing either", async () => {
+    const module = freshCache()
+    const other = beside(module)
+    const { ask } = wrappedIn(
+      module,
+      async (request) => new Response(`${await bodyOf(other, request)}`),
+      POLICY,
+    )
+    expect(await (await ask()).text()).toBe("undefined")
+    expect(await module.stats()).toEqual({ ...NO_STATS, misses: 1, puts: 1 })
+  })
+
+  test("match() of the request of a run that is over finds and counts", async () => {
+    const module = freshCache()
+    const { ask, asked } = wrappedIn(module, () => new Response("x"), POLICY)
+    await (await ask()).text()
+    expect(await bodyOf(module, asked[0] as Request)).toBe("x")
+    expect(await module.stats()).toEqual({ ...NO_STATS, hits: 1, misses: 1, puts: 1 })
+  })
+
+  test("a purge after the run began holds the handler's put back, and what wrap would store too", async () => {
+    const gate = promised()
+    const { module, ask, runs } = guided(freshCache(), async (run) => {
+      await gate.promise
+      return new Response(`run ${run}`)
+    })
+    const answer = ask()
+    await until(() => runs() === 1)
+    await module.purge({ request: AT })
+    gate.resolve()
+    expect(await (await answer).text()).toBe("run 1")
+    await calm()
+    expect(await bodyOf(module, AT)).toBeUndefined()
+    expect(await counts(module)).toEqual({ misses: 2, fencedWrites: 2 })
+  })
+})
+
+describe("a put() of the handler that stores nothing", () => {
+  test("because the response is private leaves wrap nothing to store either", async () => {
+    const build = () => new Response("x", { headers: { "cache-control": "private" } })
+    const { module, ask } = guided(freshCache(), build)
+    expect(how(await ask())).toBe("fwd=uri-miss; fwd-status=200; detail=private")
+    expect(await refusals(module)).toEqual({ private: 2 })
+  })
+
+  test("because it was for another request leaves wrap to store the response", async () => {
+    const module = freshCache()
+    const { ask } = wrappedIn(
+      module,
+      async (_request) => {
+        await module.put(get("/other"), new Response("other"))
+        return new Response("own")
+      },
+      POLICY,
+    )
+    await (await ask()).text()
+    expect([await bodyOf(module, AT), await bodyOf(module, get("/other"))]).toEqual(["own", "other"])
+  })
+
+  test("because its body breaks off leaves wrap to store the response", async () => {
+    const module = freshCache()
+    const { ask } = wrappedIn(
+      module,
+      async (request) => {
+        const broken = new Response(chunked(["x"], new Error("cut")))
+        await module.put(request, broken).catch(() => {})
+        return new Response("own")
+      },
+      POLICY,
+    )
+    await (await ask()).text()
+    expect(await bodyOf(module, AT)).toBe("own")
+    expect(await module.stats()).toMatchObject({ puts: 1 })
+  })
+})
+
+test("a response out of the cache is one that a handler may give", async () => {
+  const module = freshCache()
+  await module.put(get("/source"), new Response("source", { headers: { "x-kept": "1" } }), {
+    ttlSeconds: 600,
+  })
+  await pass(10)
+  const { ask } = wrappedIn(module, async () => (await module.match(get("/source"))) as Response, POLICY)
+  const response = await ask()
+  expect([response.headers.get("x-kept"), await response.text()]).toEqual(["1", "source"])
+  expect(response.headers.get("cache-status")).toBe(
+    `${module.identity}; hit; ttl=590, ${module.identity}; fwd=uri-miss; fwd-status=200; stored; ttl=60`,
+  )
+  const hit = await ask()
+  expect([hit.headers.get("age"), await hit.text()]).toEqual(["0", "source"])
+})
+
+test("a handler that asks itself for another URL is answered", async () => {
+  const module = freshCache()
+  const made = wrappedIn(
+    module,
+    async ({ url }) => {
+      if (url.endsWith("/inner")) return new Response("inner")
+      return new Response(`outer of ${await (await made.ask(get("/inner"))).text()}`)
+    },
+    POLICY,
+  )
+  expect(await (await made.ask()).text()).toBe("outer of inner")
+  expect(await module.stats()).toEqual({ ...NO_STATS, misses: 2, puts: 2 })
+})

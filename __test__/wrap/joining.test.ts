@@ -1,0 +1,193 @@
+import { bodyOf, get, refusals, url } from "../helpers/cache"
+import { stopTime } from "../helpers/clock"
+import { promised } from "../helpers/flight"
+import { handFed } from "../helpers/streams"
+import { AT, calm, counts, end, how, PATH, pass, read, readerOf, texts, wrapped } from "../helpers/wrap"
+
+beforeEach(stopTime)
+afterEach(end)
+
+/** A handler whose bodies the test feeds by hand, one for each run. */
+function fed(options: object, init: ResponseInit = {}) {
+  const bodies: ReturnType<typeof handFed>[] = []
+  const made = wrapped(() => {
+    const body = handFed()
+    bodies.push(body)
+    return new Response(body.stream, init)
+  }, options)
+  const feed = (run: number) => bodies[run - 1] as ReturnType<typeof handFed>
+  return { ...made, feed }
+}
+
+describe("a response whose body is under way is joined", () => {
+  test("as long as it is fresh, and not any longer", async () => {
+    const { ask, runs, feed } = fed({ ttlSeconds: 1 })
+    const first = readerOf(await ask())
+    await pass(0.999)
+    const joined = await ask()
+    expect([runs(), how(joined)]).toEqual([1, "fwd=uri-miss; fwd-status=200; stored; collapsed; ttl=0"])
+    await pass(0.001)
+    const late = await ask()
+    expect([runs(), how(late)]).toEqual([2, "fwd=uri-miss; fwd-status=200; stored; ttl=1"])
+    feed(1).give("one")
+    feed(2).give("two")
+    expect([await read(first), await read(readerOf(joined)), await read(readerOf(late))]).toEqual([
+      "one",
+      "one",
+      "two",
+    ])
+  })
+
+  test("not within its stale window either", async () => {
+    const { ask, runs } = fed({ ttlSeconds: 1, staleWhileRevalidateSeconds: 60 })
+    await ask()
+    await pass(1)
+    await ask()
+    expect(runs()).toBe(2)
+  })
+
+  test("as long as it makes progress, and not any longer", async () => {
+    const { ask, runs, feed } = fed({ ttlSeconds: 86_400, refreshTimeoutMs: 5_000 })
+    const first = readerOf(await ask())
+    for (let n = 0; n < 3; n++) {
+      await pass(4.9)
+      feed(1).give("x")
+      expect(await read(first)).toBe("x")
+    }
+    await ask()
+    expect(runs()).toBe(1)
+    await pass(5)
+    await ask()
+    expect(runs()).toBe(2)
+  })
+})
+
+describe("a body that makes no progress for refreshTimeoutMs", () => {
+  test("is not stored, and reaches its clients once it goes on", async () => {
+    const { ask, feed, module } = fed({ ttlSeconds: 86_400, refreshTimeoutMs: 5_000 })
+    const first = readerOf(await ask())
+    await pass(5)
+    feed(1).give("late")
+    feed(1).end()
+    expect([await read(first), await read(first)]).toEqual(["late", undefined])
+    await calm()
+    expect(await bodyOf(module, AT)).toBeUndefined()
+    expect(await refusals(module)).toEqual({ "in-flight": 1 })
+  })
+
+  test("is aborted where nobody reads it", async () => {
+    const { ask, asked } = fed({ ttlSeconds: 86_400, refreshTimeoutMs: 5_000 })
+    await (await ask()).body?.cancel()
+    await pass(4.9)
+    expect(asked[0]?.signal.aborted).toBe(false)
+    await pass(0.1)
+    expect(asked[0]?.signal.aborted).toBe(true)
+  })
+})
+
+describe("a body that takes longer than its response is fresh", () => {
+  test("is not stored where nothing could be served of it", async () => {
+    const { ask, feed, module } = fed({ ttlSeconds: 1 })
+    const response = await ask()
+    for (let n = 0; n < 4; n++) {
+      await pass(25)
+      feed(1).give("late ")
+    }
+    feed(1).end()
+    expect(await response.text()).toBe("late late late late ")
+    await calm()
+    expect((await module.inspect()).entries).toBe(0)
+    expect(await refusals(module)).toMatchObject({ expired: 1 })
+  })
+})
+
+test("an older run that ends later does not take the place of what a newer one has stored", async () => {
+  const { ask, feed, module } = fed({ ttlSeconds: 10, staleWhileRevalidateSeconds: 600 })
+  const older = await ask()
+  await pass(10)
+  const newer = await ask()
+  feed(2).give("newer")
+  feed(2).end()
+  expect(await newer.text()).toBe("newer")
+  await calm()
+  feed(1).give("older")
+  feed(1).end()
+  expect(await older.text()).toBe("older")
+  await calm()
+  expect(await refusals(module)).toEqual({ superseded: 1 })
+  expect(await bodyOf(module, AT)).toBe("newer")
+})
+
+describe("one response object that a handler gives to two requests", () => {
+  const NONE = () => new Response("nope", { status: 404 })
+
+  test("fails the second, and no request for its key waits for a body that never comes", async () => {
+    const one = NONE()
+    const gate = promised()
+    const made = wrapped(
+      async () => {
+        await gate.promise
+        return one
+      },
+      { ttlSeconds: 60 },
+    )
+    const calls = [made.ask(get("/x")), made.ask(get("/y"))]
+    const outcomes = Promise.allSettled(calls)
+    await calm()
+    gate.resolve()
+    const [x, y] = await outcomes
+    expect(x?.status).toBe("fulfilled")
+    expect(y).toMatchObject({ status: "rejected", reason: { code: "LAYERON_INVALID_RESPONSE" } })
+    await pass(0.2)
+    await expect(made.ask(get("/y"))).rejects.toMatchObject({ code: "LAYERON_INVALID_RESPONSE" })
+    expect(await bodyOf(made.module, url("/x"))).toBe("nope")
+  })
+
+  test.each<[string, (response: Response) => unknown]>([
+    ["tags() has read", async (response) => response.json()],
+    ["shouldStore() has read", async (response) => response.text()],
+    ["tags() has locked", (response) => void response.body?.getReader()],
+  ])("is refused where %s its body without a clone", async (how, use) => {
+    const take = async (_: Request, response: Response) => {
+      await use(response)
+      return how.startsWith("tags") ? [] : true
+    }
+    const options = how.startsWith("tags") ? { tags: take as never } : { shouldStore: take as never }
+    const made = wrapped(() => Response.json({ tags: [] }), { ttlSeconds: 60, ...options })
+    for (let attempt = 0; attempt < 2; attempt++) {
+      await expect(made.ask()).rejects.toMatchObject({ code: "LAYERON_INVALID_RESPONSE" })
+      await pass(3)
+    }
+    expect(made.runs()).toBe(2)
+  })
+
+  test("may be read by tags() from a clone", async () => {
+    const made = wrapped(() => Response.json({ tags: ["a", "b"] }), {
+      ttlSeconds: 60,
+      tags: async (_, response) => ((await response.clone().json()) as { tags: string[] }).tags,
+    })
+    expect(await texts([made.ask(), made.ask()])).toEqual(['{"tags":["a","b"]}', '{"tags":["a","b"]}'])
+    expect((await made.module.explain(AT)).entry?.tags).toEqual(["a", "b"])
+  })
+})
+
+test("a body of chunks that are no bytes errors for all, and the key is free again", async () => {
+  const made = wrapped(
+    (_, run) => {
+      if (run > 1) return new Response("fine")
+      const stream = new ReadableStream({
+        pull(controller) {
+          controller.enqueue("text")
+          controller.close()
+        },
+      })
+      return new Response(stream as ReadableStream<Uint8Array>)
+    },
+    { ttlSeconds: 60 },
+  )
+  const first = await made.ask(get(PATH))
+  await expect(first.text()).rejects.toThrow("must have a body of bytes")
+  await calm()
+  expect(await (await made.ask(get(PATH))).text()).toBe("fine")
+  expect(await counts(made.module)).toMatchObject({ puts: 1 })
+})

@@ -1,0 +1,218 @@
+import type { CacheModule, CacheModuleOptions, CacheWrapOptions } from "@layeron/modules"
+import { bodyOf, failureOf, forbidden, freshCache, get, refusals } from "../helpers/cache"
+import { stopTime } from "../helpers/clock"
+import { endless } from "../helpers/streams"
+import { AT, calm, counts, end, how, PATH, wrapped, wrappedIn } from "../helpers/wrap"
+
+beforeEach(stopTime)
+afterEach(end)
+
+const PLAIN = { "cache-control": "max-age=7, stale-while-revalidate=8" }
+
+/** Times and tags of the entry that an answer with these headers leaves. */
+async function entry(
+  options: CacheWrapOptions,
+  declared: Partial<CacheModuleOptions>,
+  headers: Record<string, string>,
+) {
+  const { module, ask } = wrapped(() => new Response("x", { headers }), options, declared)
+  const response = await ask()
+  await response.text()
+  const { entry } = await module.explain(AT)
+  return { module, response, entry }
+}
+
+describe("the lifetime and the stale window", () => {
+  const rule = { ttlSeconds: 30, staleWhileRevalidateSeconds: 31 }
+  const instance = { ttlSeconds: 20, staleWhileRevalidateSeconds: 21 }
+
+  test.each<[string, CacheWrapOptions, Partial<CacheModuleOptions>, number, number]>([
+    [
+      "wrap says",
+      { ttlSeconds: 40, staleWhileRevalidateSeconds: 41 },
+      { ...instance, rules: [rule] },
+      40,
+      41,
+    ],
+    ["the rule says", {}, { ...instance, rules: [rule] }, 30, 31],
+    [
+      "wrap says where no rule covers",
+      { ttlSeconds: 40 },
+      { ...instance, rules: [{ ...rule, path: "/x" }] },
+      40,
+      21,
+    ],
+    ["the instance says", {}, instance, 20, 21],
+    ["the response says", {}, {}, 7, 8],
+    ["wrap says of one and the response of the other", { ttlSeconds: 40 }, {}, 40, 8],
+    ["wrap says of one and the rule of the other", { ttlSeconds: 40 }, { rules: [rule] }, 40, 31],
+    ["wrap says, be it nothing", { staleWhileRevalidateSeconds: 0 }, instance, 20, 0],
+  ])("are what %s", async (_, options, declared, ttl, window) => {
+    const { entry: found } = await entry(options, declared, PLAIN)
+    expect(found).toMatchObject({ lifetimeSeconds: ttl, staleWindowLeftSeconds: window })
+  })
+
+  test("that are configured are in the Cache-Control that the client gets, who is the first", async () => {
+    const { response } = await entry({ ttlSeconds: 40, staleWhileRevalidateSeconds: 5 }, {}, PLAIN)
+    expect(response.headers.get("cache-control")).toBe("public, max-age=40, stale-while-revalidate=5")
+  })
+
+  test("that the response says leave its Cache-Control as it came", async () => {
+    const { response, module } = await entry({}, {}, PLAIN)
+    expect(response.headers.get("cache-control")).toBe(PLAIN["cache-control"])
+    expect((await module.match(AT))?.headers.get("cache-control")).toBe(PLAIN["cache-control"])
+  })
+
+  test("are not guessed to be a minute: a response of which nobody says anything is not stored", async () => {
+    const { module, response } = await entry({}, {}, {})
+    expect(how(response)).toBe("fwd=uri-miss; fwd-status=200; detail=no-freshness")
+    expect(await refusals(module)).toEqual({ "no-freshness": 1 })
+    expect(await bodyOf(module, AT)).toBeUndefined()
+  })
+
+  test("that are configured do not make an error last", async () => {
+    const { module, ask, runs } = wrapped(() => new Response("x", { status: 400 }), { ttlSeconds: 60 })
+    for (let call = 1; call <= 2; call++) await (await ask()).text()
+    expect(runs()).toBe(2)
+    expect(await refusals(module)).toEqual({ "no-freshness": 2 })
+  })
+})
+
+describe("vary", () => {
+  const byLanguage = (request: Request) => new Response(request.headers.get("accept-language"))
+
+  test("puts the named headers into the key in place of the configured ones", async () => {
+    const options = { ttlSeconds: 60, vary: ["Accept-Language"] }
+    const { module, ask, runs } = wrapped(byLanguage, options, { vary: ["x-other"] })
+    const [german, english] = [{ "accept-language": "de" }, { "accept-language": "en" }]
+    for (const headers of [german, english, { ...german, "x-other": "1" }]) {
+      expect(await (await ask(get(PATH, headers))).text()).toBe(headers["accept-language"])
+    }
+    expect(runs()).toBe(2)
+    const vary = ["accept-language"]
+    expect(await (await module.match(get(PATH, german), { vary }))?.text()).toBe("de")
+    expect(await module.match(get(PATH, german))).toBeUndefined()
+  })
+
+  test("of the rule counts where wrap has none", async () => {
+    const rules = [{ path: "/w/:id", vary: ["accept-language"] }]
+    const { ask, runs } = wrapped(byLanguage, { ttlSeconds: 60 }, { rules })
+    for (const language of ["de", "en", "de"]) {
+      const request = get(PATH, { "accept-language": language })
+      expect(await (await ask(request)).text()).toBe(language)
+    }
+    expect(runs()).toBe(2)
+  })
+})
+
+describe("tags", () => {
+  const declared = { tags: ["instance"], rules: [{ tags: ["rule"] }] }
+
+  test("are those of wrap, rule, instance and Cache-Tag together, and the client does not see them", async () => {
+    const options = { ttlSeconds: 60, tags: ["wrap", "rule"] }
+    const { entry: found, response } = await entry(options, declared, { "cache-tag": "own, wrap" })
+    expect(found?.tags.toSorted()).toEqual(["instance", "own", "rule", "wrap"])
+    expect(response.headers.has("cache-tag")).toBe(false)
+  })
+
+  test.each<[string, <T>(value: T) => T | Promise<T>]>([
+    ["told at once", (value) => value],
+    ["promised", async (value) => value],
+  ])("may be %s, of the request that the caller passed and of the unused response", async (_, give) => {
+    const seen: [Request, Response][] = []
+    const answers: Response[] = []
+    const { module, ask } = wrapped(
+      () => {
+        answers.push(new Response("x", { headers: { "x-id": "7" } }))
+        return answers[0] as Response
+      },
+      {
+        ttlSeconds: 60,
+        tags: (request, response) => {
+          seen.push([request, response])
+          return give([`id-${response.headers.get("x-id")}`])
+        },
+      },
+    )
+    const request = new Request(AT)
+    expect(await (await ask(request)).text()).toBe("x")
+    expect(seen).toHaveLength(1)
+    expect(seen[0]?.[0]).toBe(request)
+    expect(seen[0]?.[1]).toBe(answers[0])
+    expect((await module.explain(AT)).entry?.tags).toEqual(["id-7"])
+    await (await ask()).text()
+    expect(seen).toHaveLength(1)
+    expect(await module.purge({ tags: ["id-7"] })).toEqual({ purged: 1 })
+  })
+
+  test.each<[string, () => Promise<readonly string[]>]>([
+    [
+      "throws",
+      () => {
+        throw new Error("no tags")
+      },
+    ],
+    [
+      "rejects",
+      async () => {
+        throw new Error("no tags")
+      },
+    ],
+  ])(
+    "that a function tells, which %s, fail the run with its error, and nothing is stored",
+    async (_, tags) => {
+      const { module, ask, runs } = wrapped(() => new Response("x"), { ttlSeconds: 60, tags })
+      await expect(ask()).rejects.toThrow("no tags")
+      await calm()
+      expect(runs()).toBe(1)
+      expect(await counts(module)).toEqual({ misses: 1 })
+    },
+  )
+
+  test("that cannot be told have the response let go", async () => {
+    const { stream, cancelled } = endless(1)
+    const tags = () => Promise.reject(new Error("no tags"))
+    const { ask } = wrapped(() => new Response(stream), { ttlSeconds: 60, tags })
+    await expect(ask()).rejects.toThrow("no tags")
+    expect(cancelled()).toBe(true)
+  })
+
+  test.each<[string, unknown, string]>([
+    ["a string", "a", "wrap() options.tags() must be an array"],
+    ["null", null, "wrap() options.tags() must be an array"],
+    ["a list with a comma in it", ["a", "b,c"], "wrap() options.tags()[1] must be a tag"],
+    ["a list with a number in it", [1], "wrap() options.tags()[0] must be a tag"],
+  ])("that a function tells as %s fail the run and say why", async (_, value, message) => {
+    const { module, ask } = wrapped(() => new Response("x"), {
+      ttlSeconds: 60,
+      tags: () => forbidden<string[]>(value),
+    })
+    const error = await failureOf(ask)
+    expect(error).toBeInstanceOf(TypeError)
+    expect([error.code, error.message]).toEqual(["LAYERON_INVALID_OPTION", expect.stringContaining(message)])
+    expect(await module.inspect()).toMatchObject({ entries: 0 })
+  })
+
+  test("are not asked for where nothing is stored", async () => {
+    let calls = 0
+    const tags = () => {
+      calls++
+      return []
+    }
+    const { ask } = wrapped(() => new Response("x"), { tags }, { rules: [{ bypass: { query: ["p"] } }] })
+    await ask(get(`${PATH}?p`))
+    await ask(new Request(AT, { method: "POST" }))
+    expect(calls).toBe(0)
+  })
+})
+
+test("two wrapped handlers of one module have options of their own over the same entries", async () => {
+  const module: CacheModule = freshCache()
+  const short = wrappedIn(module, () => new Response("short"), { ttlSeconds: 1 })
+  const long = wrappedIn(module, () => new Response("long"), { ttlSeconds: 60 })
+  expect(await (await long.ask()).text()).toBe("long")
+  expect(await (await short.ask()).text()).toBe("long")
+  await module.delete(AT)
+  expect(await (await short.ask()).text()).toBe("short")
+  expect((await module.explain(AT)).entry?.lifetimeSeconds).toBe(1)
+})

@@ -1,0 +1,191 @@
+import { join } from "node:path"
+import { runNode } from "../helpers/run-node"
+
+const ROOT = join(__dirname, "../..")
+
+/** Runs a script, which has to end by itself, with a wrapped handler that does what `handler` is. What it wrote. */
+async function run(handler: string, script: string, options = "{ ttlSeconds: 60 }"): Promise<string> {
+  const source = `
+    const { cache } = require(${JSON.stringify(ROOT)})
+    const module_ = cache({ name: "process" })
+    const fetch = module_.wrap(${handler}, ${options})
+    const at = "https://api.example.com/"
+    let go
+    const more = new Promise((resolve) => { go = resolve })
+    const calm = async () => {
+      for (let round = 0; round < 50; round++) await new Promise((resolve) => setImmediate(resolve))
+    }
+    ;(async () => { ${script} })()`
+  const { stdout, stderr } = await runNode(["-e", source], { timeout: 10_000 })
+  return stdout + stderr
+}
+
+const OPEN = `() => new Response(new ReadableStream({ start: (feed) => feed.enqueue(new Uint8Array([97])) }))`
+
+describe("a process ends by itself", () => {
+  test("when its callers have been answered", async () => {
+    expect(
+      await run(
+        `async () => new Response("x")`,
+        `console.log(await Promise.all([1, 2, 3].map(async () => (await fetch(new Request(at))).text())))`,
+      ),
+    ).toBe("[ 'x', 'x', 'x' ]\n")
+  })
+
+  test("although a refresh hangs in the background", async () => {
+    expect(
+      await run(
+        `() => new Promise(() => {})`,
+        `await module_.put(at, new Response("old"), { ttlSeconds: 0, staleWhileRevalidateSeconds: 60 })
+         console.log(await (await fetch(new Request(at))).text())`,
+      ),
+    ).toBe("old\n")
+  })
+
+  test("although two callers wait for a handler that never answers", async () => {
+    expect(
+      await run(
+        `() => new Promise(() => {})`,
+        `fetch(new Request(at)).then(console.log)
+         fetch(new Request(at)).then(console.log)
+         console.log("asked")`,
+      ),
+    ).toBe("asked\n")
+  })
+
+  test("although two readers wait for more of a body that never ends", async () => {
+    expect(
+      await run(
+        OPEN,
+        `for (const response of await Promise.all([fetch(new Request(at)), fetch(new Request(at))])) {
+           const reader = response.body.getReader()
+           console.log((await reader.read()).value.length)
+           reader.read().then(console.log)
+         }`,
+      ),
+    ).toBe("1\n1\n")
+  })
+
+  test("although a body never ends that its client has read a part of and cancelled", async () => {
+    expect(
+      await run(
+        OPEN,
+        `const reader = (await fetch(new Request(at))).body.getReader()
+         console.log((await reader.read()).value.length)
+         await reader.cancel()`,
+      ),
+    ).toBe("1\n")
+  })
+
+  test("although a body never ends that its client has waited for more of and cancelled", async () => {
+    expect(
+      await run(
+        OPEN,
+        `const reader = (await fetch(new Request(at))).body.getReader()
+         await reader.read()
+         const more = reader.read()
+         await new Promise((resolve) => setImmediate(resolve))
+         await reader.cancel()
+         console.log((await more).done)`,
+      ),
+    ).toBe("true\n")
+  })
+})
+
+/** A body that is not stored: a byte at once and, after `more`, forty pieces. */
+const PASSING = `() => {
+  let pieces = 0
+  return new Response(new ReadableStream({
+    async pull(feed) {
+      if (pieces === 1) await more
+      if (pieces++ === 40) feed.close()
+      else feed.enqueue(new Uint8Array(pieces === 1 ? 1 : 65536))
+    }
+  }))
+}`
+
+const UNUSED = `() => new Response("unused")`
+
+const SMALL = `storage: { memory: { maxBytes: 1048576, maxEntryBytes: 1000 } }`
+
+/** Reads until the writer waits for another reader, does something about that, and reads the rest. */
+const READ = `
+  const reader = first.body.getReader()
+  let bytes = 0
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    bytes += part.value.length
+    if (bytes === 262145) calm().then(then)
+  }
+  console.log(bytes)`
+
+describe("a process does not end", () => {
+  test.each([
+    ["cancels", "() => other.body.cancel()"],
+    ["reads", "() => other.arrayBuffer()"],
+  ])("while a reader waits for a body that goes on because another one %s", async (_, then) => {
+    expect(
+      await run(
+        UNUSED,
+        `const own = cache({ name: "small", ${SMALL} }).wrap(${PASSING}, { ttlSeconds: 60 })
+         const [first, other] = await Promise.all([own(new Request(at)), own(new Request(at))])
+         go()
+         const then = ${then}
+         ${READ}`,
+      ),
+    ).toBe("2555905\n")
+  })
+
+  test("while a reader is slow with the body that a worker thread writes", async () => {
+    const worker = `
+      const { cache } = require(${JSON.stringify(ROOT)})
+      const { parentPort } = require("node:worker_threads")
+      const more = new Promise((resolve) => parentPort.once("message", resolve))
+      const fetch = cache({ name: "small", ${SMALL} }).wrap(${PASSING}, { ttlSeconds: 60 })
+      fetch(new Request("https://api.example.com/")).then((led) => {
+        led.body.cancel()
+        parentPort.postMessage("answered")
+      })`
+    expect(
+      await run(
+        UNUSED,
+        `const { Worker } = require("node:worker_threads")
+         const own = cache({ name: "small", ${SMALL} }).wrap(${PASSING}, { ttlSeconds: 60 })
+         const worker = new Worker(${JSON.stringify(worker)}, { eval: true })
+         await new Promise((resolve) => worker.once("message", resolve))
+         const first = await own(new Request(at))
+         worker.postMessage("go")
+         let bytes = 0
+         const reader = first.body.getReader()
+         for (let part = await reader.read(); !part.done; part = await reader.read()) {
+           bytes += part.value.length
+           await calm()
+         }
+         console.log(bytes)`,
+      ),
+    ).toBe("2555905\n")
+  })
+
+  test("while a caller waits for the run of a worker thread", async () => {
+    const worker = `
+      const { cache } = require(${JSON.stringify(ROOT)})
+      const { parentPort } = require("node:worker_threads")
+      const fetch = cache({ name: "process" }).wrap(async () => {
+        parentPort.postMessage("running")
+        await new Promise((resolve) => parentPort.once("message", resolve))
+        return new Response("there")
+      }, { ttlSeconds: 60 })
+      fetch(new Request("https://api.example.com/"))`
+    expect(
+      await run(
+        `() => new Response("here")`,
+        `const { Worker } = require("node:worker_threads")
+         const worker = new Worker(${JSON.stringify(worker)}, { eval: true })
+         await new Promise((resolve) => worker.once("message", resolve))
+         const answer = fetch(new Request(at))
+         worker.postMessage("go")
+         worker.unref()
+         console.log(await (await answer).text())`,
+      ),
+    ).toBe("there\n")
+  })
+})

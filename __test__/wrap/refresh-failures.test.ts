@@ -1,0 +1,230 @@
+import type { CacheEvent, CacheWrapOptions } from "@layeron/modules"
+import { bodyOf } from "../helpers/cache"
+import { stopTime } from "../helpers/clock"
+import { deafen, listen } from "../helpers/events"
+import { promised } from "../helpers/flight"
+import { chunked, handFed } from "../helpers/streams"
+import {
+  AT,
+  calm,
+  counts,
+  end,
+  fate,
+  how,
+  pass,
+  type Run,
+  read,
+  readerOf,
+  warnings,
+  wrapped,
+} from "../helpers/wrap"
+import { asked, down, goneStale } from "../helpers/wrap-stale"
+
+beforeEach(stopTime)
+afterEach(async () => {
+  await end()
+  deafen()
+  jest.restoreAllMocks()
+})
+
+const TIMEOUT = { refreshTimeoutMs: 500 }
+const never = () => new Promise<never>(() => {})
+const late = "Error: it took longer than 500 ms"
+const saying = (length: string, chunks: string[]) => () =>
+  new Response(chunked(chunks), { headers: { "content-length": length } })
+
+const FAILURES: [string, Run, CacheWrapOptions, string][] = [
+  ["throws", down, {}, "Error: down"],
+  ["rejects", async () => Promise.reject(new Error("down")), {}, "Error: down"],
+  ["throws what is no error", () => Promise.reject("down"), {}, "down"],
+  ["throws what cannot be shown", () => Promise.reject(Object.create(null)), {}, ""],
+  ["rejects with nothing", () => Promise.reject(), {}, "undefined"],
+  ["answers 500", () => new Response("", { status: 500 }), {}, "Error: the handler answered 500"],
+  ["answers 502", () => new Response("", { status: 502 }), {}, "Error: the handler answered 502"],
+  ["answers 503", () => new Response("", { status: 503 }), {}, "Error: the handler answered 503"],
+  ["answers 504", () => new Response("", { status: 504 }), {}, "Error: the handler answered 504"],
+  ["breaks in its body", () => new Response(chunked(["ne"], new Error("cut"))), {}, "Error: cut"],
+  ["has a body shorter than it says", saying("3", ["ne"]), {}, "Content-Length"],
+  ["has a body longer than it says", saying("3", ["ne", "ww"]), {}, "Content-Length"],
+  [
+    "gives no response",
+    () => undefined as unknown as Response,
+    {},
+    "TypeError: the response of a wrapped handler must be",
+  ],
+  ["never answers", never, TIMEOUT, late],
+  ["never ends its body", () => new Response(handFed().stream), TIMEOUT, late],
+  ["never comes to its tags", () => new Response("new", { headers: { "x-new": "1" } }), TIMEOUT, late],
+]
+
+describe("a refresh that", () => {
+  test.each(FAILURES)(
+    "%s leaves the stale response, is counted, told of and warned of",
+    async (shown, refresh, options, reason) => {
+      const tags = (_: Request, { headers }: Response) => (headers.has("x-new") ? never() : [])
+      const made = await goneStale(refresh, { ...options, tags })
+      const warned = warnings()
+      const { events } = listen(["refresh"])
+      expect(await asked(made)).toBe("old")
+      if (shown.startsWith("never")) {
+        await pass(0.499)
+        expect(events).toEqual([])
+        await pass(0.001)
+      }
+      const { identity, namespace, name } = made.module
+      expect(events).toEqual([
+        {
+          operation: "refresh",
+          identity,
+          namespace,
+          name,
+          key: made.module.key(AT),
+          outcome: "failed",
+          reason: expect.stringContaining(reason),
+        },
+      ])
+      const told = (events[0] as CacheEvent).reason
+      expect(warned).toEqual([
+        [`a refresh of ${identity} in the background has failed: ${told}`, "LAYERON_REFRESH_FAILED"],
+      ])
+      expect(await counts(made.module)).toMatchObject({ failedRefreshes: 1, puts: 1 })
+      expect(await asked(made)).toBe("old")
+      expect(made.runs()).toBe(2)
+    },
+  )
+
+  test("hangs has its signal aborted, and what it comes to later is let go", async () => {
+    const { promise, resolve } = promised<Response>()
+    const body = handFed()
+    warnings()
+    const made = await goneStale(() => promise, TIMEOUT)
+    expect(await asked(made)).toBe("old")
+    const signal = made.asked[1]?.signal
+    await pass(0.499)
+    expect(signal?.aborted).toBe(false)
+    await pass(0.001)
+    expect(signal?.aborted).toBe(true)
+    expect(signal?.reason).toMatchObject({ code: "LAYERON_REFRESH_TIMEOUT" })
+    resolve(new Response(body.stream))
+    await calm()
+    expect(() => body.give("late")).toThrow()
+    expect(await bodyOf(made.module, AT)).toBe("old")
+    expect(await counts(made.module)).toMatchObject({ failedRefreshes: 1, puts: 1 })
+  })
+
+  test("hangs in its body has that cancelled", async () => {
+    const body = handFed()
+    warnings()
+    const made = await goneStale(() => new Response(body.stream), TIMEOUT)
+    await asked(made)
+    body.give("ne")
+    await pass(0.5)
+    expect(() => body.give("w")).toThrow()
+    expect(made.asked[1]?.signal.aborted).toBe(true)
+  })
+
+  test("hangs and rejects later is counted once", async () => {
+    let fail = (_: Error) => {}
+    warnings()
+    const hung = new Promise<never>((_, reject) => {
+      fail = reject
+    })
+    const made = await goneStale(() => hung, TIMEOUT)
+    await asked(made)
+    await pass(0.5)
+    fail(new Error("late"))
+    await calm()
+    expect(await counts(made.module)).toMatchObject({ failedRefreshes: 1 })
+  })
+
+  test("is in time has its signal left alone", async () => {
+    const made = await goneStale(() => new Response("new"), TIMEOUT)
+    await asked(made)
+    await pass(1)
+    expect(made.asked[1]?.signal.aborted).toBe(false)
+    expect(await asked(made)).toBe("new")
+  })
+
+  test.each([
+    [200, "new"],
+    [404, "new"],
+    // No configured lifetime applies to it, so what is stored stays.
+    [501, "old"],
+  ])("is answered with %d has not failed, and the next caller gets what is %s", async (status, body) => {
+    const warned = warnings()
+    const { events } = listen(["refresh"])
+    const made = await goneStale(() => new Response("new", { status }))
+    await asked(made)
+    expect(await asked(made)).toBe(body)
+    expect(warned).toEqual([])
+    expect(events).toEqual([expect.objectContaining({ outcome: "refreshed" })])
+    expect(await counts(made.module)).not.toHaveProperty("failedRefreshes")
+  })
+
+  test("fails is told to waitUntil as a promise that is fulfilled", async () => {
+    const work: Promise<unknown>[] = []
+    warnings()
+    const made = await goneStale(down, { waitUntil: (promise) => void work.push(promise) })
+    await asked(made)
+    expect(work).toHaveLength(2)
+    expect(await fate(Promise.all(work), () => "fulfilled")).toBe("fulfilled")
+  })
+})
+
+test("a refresh that fails is warned of once a minute", async () => {
+  const warned = warnings()
+  const made = await goneStale(down)
+  await asked(made)
+  await pass(59.999)
+  await asked(made)
+  expect(made.runs()).toBe(3)
+  expect(warned).toHaveLength(1)
+  await pass(2)
+  await asked(made)
+  expect(made.runs()).toBe(4)
+  expect(warned).toHaveLength(2)
+})
+
+test("a refresh that times out has failed, and leaves its body to the clients that read it", async () => {
+  const body = handFed()
+  const options = { ...TIMEOUT, ttlSeconds: 1, staleWhileRevalidateSeconds: 1 }
+  const { ask, asked, module } = wrapped((_, run) => new Response(run === 1 ? "old" : body.stream), options)
+  await (await ask()).text()
+  await pass(1.8)
+  expect(await (await ask()).text()).toBe("old")
+  await pass(0.3)
+  const warned = warnings()
+  const response = await ask()
+  const reader = readerOf(response)
+  expect(how(response)).toMatch(/collapsed/)
+  body.give("ne")
+  expect(await read(reader)).toBe("ne")
+  await pass(0.2)
+  expect(warned.map(([, code]) => code)).toEqual(["LAYERON_REFRESH_FAILED"])
+  expect([asked[1]?.signal.aborted, asked.length]).toEqual([false, 2])
+  expect(await counts(module)).toMatchObject({ failedRefreshes: 1 })
+  body.give("w")
+  expect(await read(reader)).toBe("w")
+  body.end()
+  expect(await read(reader)).toBeUndefined()
+  expect(await bodyOf(module, AT)).toBeUndefined()
+})
+
+test("the body of a refresh that timed out is aborted once no client reads it any longer", async () => {
+  const body = handFed()
+  const options = { ...TIMEOUT, ttlSeconds: 1, staleWhileRevalidateSeconds: 1 }
+  const { ask, asked } = wrapped((_, run) => new Response(run === 1 ? "old" : body.stream), options)
+  await (await ask()).text()
+  await pass(1.8)
+  await (await ask()).text()
+  await pass(0.3)
+  warnings()
+  const reader = readerOf(await ask())
+  body.give("ne")
+  await read(reader)
+  await pass(0.2)
+  expect(asked[1]?.signal.aborted).toBe(false)
+  await reader.cancel()
+  await calm()
+  expect(asked[1]?.signal.aborted).toBe(true)
+})

@@ -1,0 +1,180 @@
+import { type CacheHandler, type CacheWrapOptions, cache } from "@layeron/modules"
+import * as bad from "../helpers/bad-input"
+import { failureOf, forbidden, freshCache, NO_STATS, url } from "../helpers/cache"
+import { stopTime } from "../helpers/clock"
+import { promised } from "../helpers/flight"
+import { expectRefused, holding, nested, rows } from "../helpers/refusals"
+import { AT, calm, crowd, end, POLICY, type Wrapped, warnings, wrapped } from "../helpers/wrap"
+
+beforeEach(stopTime)
+afterEach(async () => {
+  await end()
+  jest.restoreAllMocks()
+})
+
+const fine = () => new Response("fine")
+const NOT_A_FUNCTION: bad.Bad = [
+  ["null", null],
+  ["a string", "fine"],
+  ["a number", 1],
+  ["an object", {}],
+  ["a response", new Response("fine")],
+  ["a promise", Promise.resolve(fine)],
+]
+const NOT_TAGS: bad.Bad = bad.LIST.filter(([shown]) => shown !== "a function")
+const MILLISECONDS: bad.Bad = [...bad.SECONDS, ["0", 0]]
+
+const OPTIONS = {
+  ttlSeconds: bad.SECONDS,
+  staleWhileRevalidateSeconds: bad.SECONDS,
+  staleIfErrorSeconds: bad.SECONDS,
+  refreshTimeoutMs: MILLISECONDS,
+  vary: bad.LIST,
+  "vary[0]": bad.HEADER_NAME,
+  tags: NOT_TAGS,
+  "tags[0]": bad.TAG,
+  waitUntil: NOT_A_FUNCTION,
+}
+
+describe("wrap() throws a TypeError that names what is not allowed, and nothing has changed, for", () => {
+  test.each([["undefined", undefined] as const, ...NOT_A_FUNCTION])(
+    "a handler that is %s",
+    async (_, value) => {
+      const { module, expectUnchanged } = await holding()
+      await expectRefused(
+        () => module.wrap(forbidden<CacheHandler>(value)),
+        "wrap() handler",
+        "LAYERON_INVALID_OPTION",
+      )
+      await expectUnchanged()
+    },
+  )
+
+  test.each(bad.OBJECT)("options that are %s", async (_, value) => {
+    const { module } = await holding()
+    const call = () => module.wrap(fine, forbidden<CacheWrapOptions>(value))
+    await expectRefused(call, "wrap() options", "LAYERON_INVALID_OPTION")
+  })
+
+  test.each(rows(OPTIONS))("options.%s of %s", async (path, _, value) => {
+    const { module, expectUnchanged } = await holding()
+    const options = forbidden<CacheWrapOptions>(nested(path, value))
+    await expectRefused(() => module.wrap(fine, options), `wrap() options.${path}`, "LAYERON_INVALID_OPTION")
+    await expectUnchanged()
+  })
+})
+
+test("what is allowed is said", async () => {
+  const told = async (options: unknown) =>
+    (await failureOf(() => freshCache().wrap(fine, forbidden<CacheWrapOptions>(options)))).message
+  expect(await told({ ttlSeconds: -1 })).toBe(
+    "wrap() options.ttlSeconds must be an integer from 0 to 2147483647, got -1",
+  )
+  expect(await told({ refreshTimeoutMs: 0 })).toBe(
+    "wrap() options.refreshTimeoutMs must be an integer from 1 to 2147483647, got 0",
+  )
+  expect(await told({ waitUntil: 1 })).toBe("wrap() options.waitUntil must be a function, got 1")
+})
+
+test("an unknown option is warned of once and has no effect", async () => {
+  const warned = warnings()
+  const options = forbidden<CacheWrapOptions>({ ...POLICY, tttlSeconds: 1 })
+  for (let call = 0; call < 2; call++) {
+    const { ask } = wrapped(fine, options)
+    expect(await (await ask()).text()).toBe("fine")
+  }
+  expect(warned).toEqual([
+    [
+      expect.stringContaining("wrap() options.tttlSeconds is not an option and has no effect"),
+      "LAYERON_UNKNOWN_OPTION",
+    ],
+  ])
+})
+
+test("options that are undefined are as good as none", async () => {
+  const undefineds = Object.fromEntries(
+    Object.keys(OPTIONS).map((path) => [path.replace("[0]", ""), undefined]),
+  )
+  for (const options of [undefined, {}, undefineds]) {
+    const { ask } = wrapped(fine, options as CacheWrapOptions, { ttlSeconds: 60 })
+    expect((await ask()).headers.get("cache-status")).toMatch(/; stored; ttl=60$/)
+  }
+})
+
+test("wrap() of a closed module throws, as every other call does", async () => {
+  const module = freshCache()
+  await module.close()
+  expect((await failureOf(() => module.wrap(fine))).code).toBe("LAYERON_CLOSED")
+  await cache({ name: module.name }).close()
+})
+
+describe("a wrapped handler rejects with a TypeError, and runs nothing, for", () => {
+  test.each([...bad.REQUEST, ["a URL string", AT] as const, ["a URL", new URL(AT)] as const])(
+    "%s",
+    async (_, value) => {
+      const { module, ask, runs } = wrapped(fine, POLICY)
+      const error = await failureOf(() =>
+        ask(value === undefined ? forbidden(null) : forbidden<Request>(value)),
+      )
+      expect([error instanceof TypeError, error.code]).toEqual([true, "LAYERON_INVALID_REQUEST"])
+      expect(error.message).toContain("the request of a wrapped handler must ")
+      expect(runs()).toBe(0)
+      expect(await module.stats()).toEqual(NO_STATS)
+    },
+  )
+})
+
+describe("a handler that gives", () => {
+  const used = async () => {
+    const response = new Response("used")
+    await response.text()
+    return response
+  }
+  const locked = () => {
+    const response = new Response("locked")
+    response.body?.getReader()
+    return response
+  }
+  const BAD: [string, () => unknown][] = [
+    ...bad.RESPONSE.filter(([shown]) => shown !== "a promise").map(
+      ([shown, value]): [string, () => unknown] => [shown, () => value],
+    ),
+    ["a promise of no response", () => Promise.resolve("fine")],
+    ["a response whose body is used", used],
+    ["a response whose body is locked", locked],
+  ]
+
+  async function expectFailures(made: Wrapped, request: () => Request, runs: number): Promise<void> {
+    for (const answer of crowd(3, () => made.ask(request()))) {
+      const error = await failureOf(() => answer)
+      expect([error instanceof TypeError, error.code]).toEqual([true, "LAYERON_INVALID_RESPONSE"])
+      expect(error.message).toContain("the response of a wrapped handler must ")
+    }
+    expect(made.runs()).toBe(runs)
+    expect(await made.module.inspect()).toMatchObject({ entries: 0 })
+  }
+
+  test.each(BAD)("%s has failed, for all who wait", async (_, give) => {
+    const gate = promised()
+    const made = wrapped(async () => {
+      await gate.promise
+      return forbidden<Response>(await give())
+    }, POLICY)
+    const failed = expectFailures(made, () => new Request(AT), 2)
+    await calm()
+    gate.resolve()
+    await failed
+  })
+
+  test.each(BAD)("%s to a request that is not cached has failed, each time", async (_, give) => {
+    const made = wrapped(async () => forbidden<Response>(await give()), POLICY)
+    await expectFailures(made, () => new Request(AT, { method: "POST" }), 3)
+  })
+
+  test("the same response again has failed the second time, because its body is used", async () => {
+    const one = new Response("one")
+    const { ask } = wrapped(() => one, POLICY)
+    expect(await (await ask()).text()).toBe("one")
+    expect((await failureOf(() => ask(new Request(url("/other"))))).code).toBe("LAYERON_INVALID_RESPONSE")
+  })
+})

@@ -1,0 +1,244 @@
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
+import { gzipSync } from "node:zlib"
+import { bodyOf, freshCache, get, url } from "../helpers/cache"
+import { stopTime } from "../helpers/clock"
+import { AT, calm, end, PATH, POLICY, pass, TTL, wrapped } from "../helpers/wrap"
+
+beforeEach(stopTime)
+afterEach(() => jest.useRealTimers())
+
+const STATE = Symbol("state")
+
+/** As a framework extends the platform's class: state under a symbol, behind getters. */
+class AppRequest extends Request {
+  readonly [STATE]: { nextUrl: URL }
+  readonly params = { id: "7" }
+
+  constructor(input: string | Request, init?: RequestInit) {
+    super(input, init)
+    this[STATE] = { nextUrl: new URL(this.url) }
+  }
+
+  get nextUrl(): URL {
+    return this[STATE].nextUrl
+  }
+
+  greet(): string {
+    return `hello from ${this.nextUrl.pathname}`
+  }
+}
+
+/** One that has to be made in its own way, and that shows a secret among its headers. */
+class PickyRequest extends Request {
+  readonly #secret: string
+
+  constructor(secret: string, at: string) {
+    super(at)
+    if (secret.length === 0) throw new TypeError("a secret is needed")
+    this.#secret = secret
+  }
+
+  get secret(): string {
+    return this.#secret
+  }
+}
+
+Object.defineProperty(PickyRequest.prototype, "headers", {
+  get(this: PickyRequest) {
+    return new Headers({ "x-secret": this.secret })
+  },
+})
+
+describe("a handler is given a request of the class that it was called with,", () => {
+  test("with its prototype, getters, methods and own properties", async () => {
+    const seen: unknown[] = []
+    const { ask } = wrapped((request) => {
+      const asked = request as AppRequest
+      seen.push(asked instanceof AppRequest, asked.nextUrl.href, asked.params, asked.greet())
+      return new Response("x")
+    }, POLICY)
+    const request = new AppRequest(AT, { headers: { "x-a": "1" } })
+    await (await ask(request)).text()
+    expect(seen).toEqual([true, AT, { id: "7" }, `hello from ${PATH}`])
+  })
+
+  test("whose headers are without the conditions of one client, and whose signal is its own", async () => {
+    const { ask, asked } = wrapped(() => new Response("x"), POLICY)
+    const request = new AppRequest(AT, { headers: { "if-none-match": '"a"', "x-a": "1" } })
+    await (await ask(request)).text()
+    expect([...(asked[0] as Request).headers]).toEqual([["x-a", "1"]])
+    expect(asked[0]?.signal).not.toBe(request.signal)
+  })
+
+  test("which the platform takes for a request", async () => {
+    const { ask } = wrapped(async (request) => {
+      const copy = new Request(request, { headers: { "x-b": "2" } })
+      return new Response(`${copy.url} ${copy.headers.get("x-b")} ${request.clone().method}`)
+    }, POLICY)
+    expect(await (await ask(new AppRequest(AT))).text()).toBe(`${AT} 2 GET`)
+  })
+
+  test("in the background, and for a HEAD, as well", async () => {
+    const { ask, asked } = wrapped(() => new Response("x"), POLICY)
+    await (await ask(new AppRequest(AT))).text()
+    await pass(TTL)
+    await ask(new AppRequest(AT, { method: "HEAD" }))
+    await calm()
+    const [, refresh] = asked as AppRequest[]
+    expect([refresh instanceof AppRequest, refresh?.method, refresh?.nextUrl.href]).toEqual([true, "GET", AT])
+    await end()
+  })
+
+  test("even where the class answers from private fields, which no copy can have", async () => {
+    const { ask, asked } = wrapped(() => new Response("x"), POLICY)
+    await (await ask(new PickyRequest("s", AT))).text()
+    const [made] = asked
+    expect(made).toBeInstanceOf(PickyRequest)
+    expect([made?.url, made?.method, [...(made?.headers ?? [])]]).toEqual([AT, "GET", [["x-secret", "s"]]])
+  })
+
+  test("with what was set on a plain request", async () => {
+    const { ask, asked } = wrapped(() => new Response("x"), POLICY)
+    await (await ask(Object.assign(new Request(AT), { params: { id: 1 } }))).text()
+    expect((asked[0] as Request & { params?: unknown }).params).toEqual({ id: 1 })
+  })
+
+  test("and its own object where nobody else gets anything of the run", async () => {
+    const { ask, asked } = wrapped(() => new Response("x"), POLICY)
+    const request = new AppRequest(AT, { method: "POST" })
+    await ask(request)
+    expect(asked[0]).toBe(request)
+  })
+})
+
+describe("tags, shouldStore and waitUntil", () => {
+  test("are called with the arguments of the wrapped handler", async () => {
+    const calls: Record<string, unknown[]> = {}
+    const module = freshCache()
+    const context = { params: { id: 7 } }
+    const fetch = module.wrap((_: Request, __: typeof context, n: number) => new Response(`${n}`), {
+      ...POLICY,
+      tags: (request, response, given, n) => {
+        calls.tags = [request, response instanceof Response, given, n]
+        return [`n-${n}`]
+      },
+      shouldStore: (request, response, given, n) => {
+        calls.shouldStore = [request, response instanceof Response, given, n]
+        return true
+      },
+      waitUntil: (work, request, given, n) => {
+        calls.waitUntil = [work instanceof Promise, request, given, n]
+      },
+    })
+    const request = get(PATH)
+    await (await fetch(request, context, 5)).text()
+    expect(calls).toEqual({
+      tags: [request, true, context, 5],
+      shouldStore: [request, true, context, 5],
+      waitUntil: [true, request, context, 5],
+    })
+    expect(calls.tags?.[0]).toBe(request)
+    await pass(TTL)
+    const head = new Request(AT, { method: "HEAD" })
+    await fetch(head, context, 6)
+    await calm()
+    expect([calls.tags?.[0], calls.waitUntil?.[1], calls.waitUntil?.[3]]).toEqual([head, head, 6])
+    await end()
+  })
+
+  test("shouldStore keeps a response from the store and from every other client", async () => {
+    const gates: (() => void)[] = []
+    const made = wrapped(
+      async (_, run) => {
+        if (run === 1) await new Promise<void>((resolve) => void gates.push(resolve))
+        return new Response(`run ${run}`)
+      },
+      { ...POLICY, shouldStore: async (_, response) => (await response.clone().text()) !== "run 1" },
+    )
+    const calls = [made.ask(), made.ask()]
+    await calm()
+    gates[0]?.()
+    expect(await Promise.all((await Promise.all(calls)).map((one) => one.text()))).toEqual(["run 1", "run 2"])
+    await calm()
+    expect(await bodyOf(made.module, AT)).toBe("run 2")
+    expect((await made.module.inspect()).refusedWrites["should-store"]).toBe(1)
+    await end()
+  })
+})
+
+describe("a response that fetch has decoded", () => {
+  /** An origin that sends the body in this coding. */
+  async function withOrigin(
+    coding: string,
+    use: (at: string) => Promise<void>,
+    body = gzipSync("decoded"),
+  ): Promise<void> {
+    const server = createServer((_, response) => {
+      response.writeHead(200, { "content-encoding": coding, "content-length": body.length, etag: '"v1"' })
+      response.end(body)
+    }).listen(0, "127.0.0.1")
+    await new Promise((resolve) => server.once("listening", resolve))
+    try {
+      await use(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`)
+    } finally {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    }
+  }
+
+  const fieldsOf = ({ headers }: Response) => [headers.get("content-encoding"), headers.get("content-length")]
+
+  test("loses Content-Encoding and Content-Length on its way to the client and in the store", async () => {
+    jest.useRealTimers()
+    await withOrigin("gzip", async (at) => {
+      const { ask, module } = wrapped((request) => fetch(at, { signal: request.signal }), POLICY)
+      const response = await ask()
+      expect([fieldsOf(response), await response.text()]).toEqual([[null, null], "decoded"])
+      const hit = (await module.match(AT)) as Response
+      expect([fieldsOf(hit), hit.headers.get("etag"), await hit.text()]).toEqual([
+        [null, null],
+        '"v1"',
+        "decoded",
+      ])
+    })
+  })
+
+  test("loses them by put and on a request that is not cached as well", async () => {
+    jest.useRealTimers()
+    await withOrigin("x-gzip", async (at) => {
+      const module = freshCache()
+      await module.put(url("/put"), await fetch(at))
+      expect(fieldsOf((await module.match(url("/put"))) as Response)).toEqual([null, null])
+      const { ask } = wrapped(() => fetch(at), POLICY)
+      expect(fieldsOf(await ask(new Request(AT, { method: "POST" })))).toEqual([null, null])
+    })
+  })
+
+  test("keeps them where fetch does not know the coding", async () => {
+    jest.useRealTimers()
+    const body = Buffer.from("as it is")
+    await withOrigin(
+      "x-unknown",
+      async (at) => {
+        const { ask } = wrapped(() => fetch(at), POLICY)
+        const response = await ask()
+        expect([fieldsOf(response), await response.text()]).toEqual([["x-unknown", "8"], "as it is"])
+      },
+      body,
+    )
+  })
+
+  test("keeps them where the handler has encoded the body itself", async () => {
+    jest.useRealTimers()
+    const body = gzipSync("encoded")
+    const { ask } = wrapped(
+      () =>
+        new Response(body, { headers: { "content-encoding": "gzip", "content-length": `${body.length}` } }),
+      POLICY,
+    )
+    const response = await ask()
+    expect(fieldsOf(response)).toEqual(["gzip", `${body.length}`])
+    expect(Buffer.from(await response.arrayBuffer()).equals(body)).toBe(true)
+  })
+})

@@ -1,0 +1,212 @@
+import type { CacheHandler } from "@layeron/modules"
+import { failureOf, freshCache, get, url } from "../helpers/cache"
+import { httpDate, stopTime } from "../helpers/clock"
+import { promised } from "../helpers/flight"
+import { AT, calm, end, fate, PATH, pass, TTL, type Wrapped, wrapped } from "../helpers/wrap"
+
+beforeEach(stopTime)
+afterEach(end)
+
+const OPTIONS = { ttlSeconds: TTL }
+const MODIFIED = httpDate(-3600)
+/** What a request asks of one representation. */
+const CONDITIONS = {
+  "if-none-match": '"mine"',
+  "if-modified-since": httpDate(-60),
+  "if-range": '"mine"',
+}
+
+function only(made: Wrapped, run = 1): Request {
+  expect(made.asked).toHaveLength(run)
+  return made.asked[run - 1] as Request
+}
+
+test("further arguments reach the handler, in the background too", async () => {
+  const given: unknown[][] = []
+  const handler: CacheHandler<[string, { readonly id: number }]> = (_, ...rest) => {
+    given.push(rest)
+    return new Response("x")
+  }
+  const options = { ttlSeconds: TTL, staleWhileRevalidateSeconds: 60 }
+  const fetch = freshCache().wrap(handler, options)
+  const context = { id: 1 }
+  await (await fetch(get(PATH), "a", context)).text()
+  await pass(TTL)
+  await fetch(get(PATH), "b", context)
+  await calm()
+  expect(given).toEqual([
+    ["a", context],
+    ["b", context],
+  ])
+  expect(given[1]?.[1]).toBe(context)
+})
+
+describe("what is run for all who want the same gets a request", () => {
+  test("of its own, with the URL, the method and the headers of the first caller's", async () => {
+    const made = wrapped(() => new Response("x"), OPTIONS)
+    const request = get(`${PATH}?b=2&a=1`, { accept: "text/html", "x-a": "1", cookie: "a=b" })
+    await made.ask(request)
+    const asked = only(made)
+    expect(asked).not.toBe(request)
+    expect(asked).toBeInstanceOf(Request)
+    expect([asked.method, asked.url, asked.redirect]).toEqual(["GET", request.url, request.redirect])
+    expect([...asked.headers]).toEqual([...request.headers])
+  })
+
+  test("without the conditions of the one, who gets the whole", async () => {
+    const made = wrapped(() => new Response("x", { headers: { etag: '"v1"' } }), OPTIONS)
+    const response = await made.ask(get(PATH, { ...CONDITIONS, accept: "*/*" }))
+    expect([...only(made).headers]).toEqual([["accept", "*/*"]])
+    expect([response.status, await response.text()]).toEqual([200, "x"])
+  })
+
+  test("which is not aborted with the client's while another request waits for the response", async () => {
+    const client = new AbortController()
+    const gate = promised()
+    const made = wrapped(async () => {
+      await gate.promise
+      return new Response("x")
+    }, OPTIONS)
+    const gone = failureOf(() => made.ask(new Request(AT, { signal: client.signal })))
+    const waits = made.ask()
+    client.abort()
+    expect((await gone).name).toBe("AbortError")
+    expect(only(made).signal.aborted).toBe(false)
+    gate.resolve()
+    expect(await (await waits).text()).toBe("x")
+    expect((await made.module.match(AT))?.status).toBe(200)
+  })
+
+  test("with the redirect mode of the client's", async () => {
+    const made = wrapped(() => new Response("x"), OPTIONS)
+    await made.ask(new Request(AT, { redirect: "manual" }))
+    expect(only(made).redirect).toBe("manual")
+  })
+
+  test.each<[string, Record<string, string>, Record<string, string>]>([
+    ["entity tag", { etag: 'W/"v1"' }, { "if-none-match": 'W/"v1"' }],
+    ["modification date", { "last-modified": MODIFIED }, { "if-modified-since": MODIFIED }],
+    [
+      "entity tag and modification date",
+      { etag: '"v1"', "last-modified": MODIFIED },
+      { "if-none-match": '"v1"', "if-modified-since": MODIFIED },
+    ],
+  ])("with the %s of what is stored, in place of the client's", async (_, validators, added) => {
+    const made = wrapped(() => new Response("x", { headers: validators }), OPTIONS)
+    await (await made.ask()).text()
+    await pass(TTL)
+    await made.ask(get(PATH, { ...CONDITIONS, range: "bytes=0-0", "x-a": "1" }))
+    expect(Object.fromEntries(only(made, 2).headers)).toEqual({ ...added, "x-a": "1" })
+  })
+
+  test("without conditions where what is stored has no validator", async () => {
+    const made = wrapped(() => new Response("x"), OPTIONS)
+    await (await made.ask()).text()
+    await pass(TTL)
+    await made.ask(get(PATH, CONDITIONS))
+    expect([...only(made, 2).headers]).toEqual([])
+  })
+
+  test("with the body of the client's, where a rule has responses to its method stored", async () => {
+    const rules = [{ methods: ["GET", "POST"] }]
+    const made = wrapped(async (request) => new Response(await request.text()), OPTIONS, { rules })
+    const request = new Request(AT, { method: "POST", body: "question" })
+    expect(await (await made.ask(request)).text()).toBe("question")
+    expect(only(made).method).toBe("POST")
+  })
+})
+
+describe("where a rule has responses to a method with a body stored,", () => {
+  const rules = [{ methods: ["GET", "POST"] }]
+  const post = (body = "question") => new Request(AT, { method: "POST", body })
+
+  test("a request whose body has been read fails alone, and keeps nobody waiting", async () => {
+    const made = wrapped(async (request) => new Response(await request.text()), OPTIONS, { rules })
+    const used = post()
+    await used.text()
+    expect((await failureOf(() => made.ask(used))).name).toBe("TypeError")
+    expect(await fate(made.ask(post()), (response) => response.text())).toBe("question")
+  })
+
+  test("a run is without conditions, which a method with a body has no use for", async () => {
+    const made = wrapped(
+      async (request, run) => {
+        const condition = request.headers.get("if-none-match")
+        return new Response(`${await request.text()} ${run} ${condition}`, { headers: { etag: '"v1"' } })
+      },
+      OPTIONS,
+      { rules },
+    )
+    expect(await (await made.ask(post("first"))).text()).toBe("first 1 null")
+    await pass(TTL)
+    expect(await fate(made.ask(post("second")), (response) => response.text())).toBe("second 2 null")
+  })
+})
+
+describe("the caller's own object is what the handler gets", () => {
+  test.each<[string, RequestInit]>([
+    ["POST", { method: "POST", body: "x", headers: { ...CONDITIONS, range: "bytes=0-0" } }],
+    ["PUT", { method: "PUT", body: "x" }],
+    ["DELETE", { method: "DELETE" }],
+    ["OPTIONS", { method: "OPTIONS" }],
+    ["GET that a rule makes skip the cache", { headers: { "x-preview": "1", ...CONDITIONS } }],
+    ["HEAD of what is not stored", { method: "HEAD", headers: CONDITIONS }],
+    ["GET of a range of what is not stored", { headers: { range: "bytes=0-0", ...CONDITIONS } }],
+  ])("%s", async (_, init) => {
+    const rules = [{ bypass: { headers: ["x-preview"] } }]
+    const made = wrapped(() => new Response("x"), OPTIONS, { rules })
+    const request = new Request(AT, init)
+    const headers = [...request.headers]
+    await made.ask(request)
+    expect(only(made)).toBe(request)
+    expect([...request.headers]).toEqual(headers)
+    expect(request.bodyUsed).toBe(false)
+  })
+
+  test("once it has turned out that what it gets is for it alone", async () => {
+    const made = wrapped(() => new Response("x", { headers: { "cache-control": "private" } }), OPTIONS)
+    await made.ask()
+    const request = get(PATH, CONDITIONS)
+    await made.ask(request)
+    expect(only(made, 2)).toBe(request)
+  })
+})
+
+test("a request of another realm is as good as the platform's", async () => {
+  const made = wrapped(() => new Response("x"), OPTIONS)
+  const headers = new Headers({ accept: "text/html" })
+  const request = { method: "GET", url: url(PATH), headers } as unknown as Request
+  expect(await (await made.ask(request)).text()).toBe("x")
+  expect(only(made).headers.get("accept")).toBe("text/html")
+  expect(await (await made.ask(request)).text()).toBe("x")
+  expect(made.runs()).toBe(1)
+})
+
+test("a fragment is no part of what is stored, and the order of the query is not either", async () => {
+  const made = wrapped(() => new Response("x"), OPTIONS)
+  await (await made.ask(get(`${PATH}?b=2&a=1#top`))).text()
+  await (await made.ask(get(`${PATH}?a=1&b=2`))).text()
+  expect(made.runs()).toBe(1)
+})
+
+describe("covers()", () => {
+  const module = freshCache({ rules: [{ path: "/w/:id" }, { path: "/p/*", methods: ["QUERY"] }] })
+
+  test.each<[boolean, string, Request | URL | string]>([
+    [true, "a path of a rule", AT],
+    [true, "the URL of one", new URL(AT)],
+    [true, "HEAD of one", new Request(AT, { method: "HEAD" })],
+    [true, "a method that changes something there", new Request(AT, { method: "DELETE" })],
+    [false, "a method that changes nothing and is not listed", new Request(AT, { method: "OPTIONS" })],
+    [false, "another path", url("/x")],
+    [false, "another method than the rule lists", url("/p/1")],
+    [true, "the method that the rule lists", new Request(url("/p/1"), { method: "QUERY" })],
+    [
+      false,
+      "a method that changes something where GET is not covered",
+      new Request(url("/p/1"), { method: "PUT" }),
+    ],
+  ])("tells %p of %s", (expected, _, request) => {
+    expect(module.covers(request)).toBe(expected)
+  })
+})

@@ -1,0 +1,132 @@
+import type { CacheModuleOptions, CacheWrapOptions } from "@layeron/modules"
+import { bodyOf, get, NO_STATS, url } from "../helpers/cache"
+import { stopTime } from "../helpers/clock"
+import { deafen, listen } from "../helpers/events"
+import { promised } from "../helpers/flight"
+import { calm, counts, end, how, TTL, texts, wrapped } from "../helpers/wrap"
+
+beforeEach(stopTime)
+afterEach(async () => {
+  deafen()
+  await end()
+})
+
+const API: Partial<CacheModuleOptions> = { ttlSeconds: TTL, rules: [{ path: "/api/*" }] }
+const BYPASSED = "fwd=bypass; fwd-status=200; detail=no-rule"
+
+const counting = (_: Request, run: number) => new Response(`run ${run}`)
+const lasting = (_: Request, run: number) =>
+  new Response(`run ${run}`, { headers: { "cache-control": "public, max-age=60" } })
+
+describe("a wrapped handler of an instance with rules", () => {
+  test("caches what a rule covers, and runs for each of the other requests", async () => {
+    const { module, ask } = wrapped(counting, {}, API)
+    const seen: unknown[] = []
+    for (const path of ["/api/a", "/other", "/api/a", "/other"]) {
+      const response = await ask(get(path))
+      seen.push([how(response), await response.text()])
+    }
+    expect(seen).toEqual([
+      ["fwd=uri-miss; fwd-status=200; stored; ttl=60", "run 1"],
+      [BYPASSED, "run 2"],
+      ["hit; ttl=60", "run 1"],
+      [BYPASSED, "run 3"],
+    ])
+    expect(await module.inspect()).toMatchObject({ entries: 1, bypasses: 2 })
+    expect(await module.stats()).toEqual({ ...NO_STATS, hits: 1, misses: 1, puts: 1 })
+  })
+
+  test("does not cache what no rule covers though the response declares its lifetime", async () => {
+    const { module, ask, runs } = wrapped(lasting, {}, API)
+    for (let call = 0; call < 2; call++) await (await ask(get("/other"))).text()
+    expect([runs(), (await module.inspect()).entries]).toEqual([2, 0])
+  })
+
+  test.each<[string, CacheWrapOptions, string]>([
+    ["a lifetime", { ttlSeconds: 30 }, "hit; ttl=30"],
+    ["a lifetime of 0", { ttlSeconds: 0, staleWhileRevalidateSeconds: 30 }, "hit; ttl=0; detail=stale"],
+  ])("caches every request where wrap has %s of its own", async (_name, options, expected) => {
+    const { ask } = wrapped(counting, options, API)
+    await (await ask(get("/other"))).text()
+    const second = await ask(get("/other"))
+    expect([how(second), await second.text()]).toEqual([expected, "run 1"])
+  })
+
+  test.each<[string, CacheWrapOptions]>([
+    ["tags", { tags: ["a"] }],
+    ["a stale window", { staleWhileRevalidateSeconds: 30 }],
+    ["a vary", { vary: ["accept"] }],
+  ])("is not widened by %s of wrap", async (_name, options) => {
+    const { ask } = wrapped(lasting, options, API)
+    expect(how(await ask(get("/other")))).toBe(BYPASSED)
+  })
+
+  test("has no request wait for another that no rule covers", async () => {
+    const gate = promised()
+    const { ask, runs } = wrapped(
+      async (request, run) => {
+        await gate.promise
+        return counting(request, run)
+      },
+      {},
+      API,
+    )
+    const all = [1, 2, 3].map(() => ask(get("/other")))
+    await calm()
+    expect(runs()).toBe(3)
+    gate.resolve()
+    expect(await texts(all)).toEqual(["run 1", "run 2", "run 3"])
+  })
+
+  test("does not answer a request that no rule covers from what put has stored for it", async () => {
+    const { module, ask } = wrapped(counting, {}, API)
+    await module.put(url("/other"), new Response("put"))
+    expect(await (await ask(get("/other"))).text()).toBe("run 1")
+    expect(await bodyOf(module, url("/other"))).toBe("put")
+  })
+
+  test("hands the caller's own request to the handler where no rule covers it", async () => {
+    const { ask, asked } = wrapped(counting, {}, API)
+    const request = get("/other", { "if-none-match": '"a"', cookie: "a=1" })
+    await ask(request)
+    expect(asked[0]).toBe(request)
+  })
+
+  test("removes what is stored for the URL of a POST that no rule covers", async () => {
+    const { module, ask } = wrapped(counting, {}, API)
+    await module.put(url("/other"), new Response("put"))
+    const response = await ask(new Request(url("/other"), { method: "POST" }))
+    expect(how(response)).toBe("fwd=method; fwd-status=200")
+    expect(await bodyOf(module, url("/other"))).toBeUndefined()
+    expect(await counts(module)).toMatchObject({ invalidations: 1 })
+  })
+
+  test("covers by the methods of a rule, too, and HEAD as GET", async () => {
+    const declared = { ttlSeconds: TTL, rules: [{ path: "/api/*", methods: ["GET"] }] }
+    const { ask, runs } = wrapped(counting, {}, declared)
+    await (await ask(get("/api/a"))).text()
+    expect(how(await ask(new Request(url("/api/a"), { method: "HEAD" })))).toBe("hit; ttl=60")
+    expect(runs()).toBe(1)
+    expect(how(await ask(new Request(url("/other"), { method: "HEAD" })))).toBe(BYPASSED)
+  })
+
+  test("tells of a bypass that there is no rule", async () => {
+    const { events } = listen(["match", "put"])
+    const { module, ask } = wrapped(counting, {}, API)
+    await ask(get("/other"))
+    expect(events).toEqual([
+      expect.objectContaining({
+        operation: "match",
+        outcome: "bypass",
+        reason: "no-rule",
+        key: module.key(get("/other")),
+      }),
+    ])
+  })
+})
+
+test("match and put of an instance with rules go on where no rule covers", async () => {
+  const { module } = wrapped(counting, {}, API)
+  await module.put(url("/other"), new Response("put"))
+  expect(await bodyOf(module, url("/other"))).toBe("put")
+})

@@ -1,0 +1,198 @@
+import type { CacheWrapOptions } from "@layeron/modules"
+import { get, NO_STATS } from "../helpers/cache"
+import { stopTime } from "../helpers/clock"
+import {
+  AT,
+  calm,
+  counts,
+  crowd,
+  end,
+  how,
+  PATH,
+  pass,
+  type Run,
+  TTL,
+  tally,
+  texts,
+  warnings,
+} from "../helpers/wrap"
+import { down, goneStale } from "../helpers/wrap-stale"
+
+beforeEach(() => {
+  stopTime()
+  warnings()
+})
+afterEach(async () => {
+  await end()
+  jest.restoreAllMocks()
+})
+
+const CALLERS = 100
+const ERROR_WINDOW = 120
+const NO_REFRESH = { staleWhileRevalidateSeconds: 0 }
+const BY_OPTION: CacheWrapOptions = { ...NO_REFRESH, staleIfErrorSeconds: ERROR_WINDOW }
+const BY_RESPONSE: CacheWrapOptions = { ttlSeconds: undefined, staleWhileRevalidateSeconds: undefined }
+
+const answering =
+  (status: number): Run =>
+  () =>
+    new Response("new", { status })
+const control = (value: string) => ({ headers: { "cache-control": value } })
+const OWN = control(`max-age=${TTL}, stale-if-error=${ERROR_WINDOW}`)
+
+const FAILURES: [string, Run, string][] = [
+  ["throws", down, ""],
+  ...[500, 502, 503, 504].map((status): [string, Run, string] => [
+    `answers ${status}`,
+    answering(status),
+    ` fwd-status=${status};`,
+  ]),
+]
+
+describe("a stale response is served where the handler", () => {
+  test.each(FAILURES)("%s, and the option allows it", async (_, next, told) => {
+    const { module, ask, runs } = await goneStale(next, BY_OPTION, { past: 1 })
+    const response = await ask()
+    expect(response.headers.get("cache-status")).toBe(
+      `${module.identity}; fwd=stale;${told} ttl=-1; detail=stale-if-error`,
+    )
+    expect([response.status, response.headers.get("age"), await response.text()]).toEqual([200, "61", "old"])
+    expect(runs()).toBe(2)
+    expect(await module.stats()).toEqual({ ...NO_STATS, misses: 2, puts: 1 })
+    expect(await counts(module)).toMatchObject({ staleIfErrorHits: 1 })
+  })
+
+  test.each(FAILURES)("%s, and the response itself allows it", async (_, next) => {
+    const { ask } = await goneStale(next, BY_RESPONSE, OWN)
+    expect(await (await ask()).text()).toBe("old")
+  })
+
+  test.each(FAILURES)("%s, up to the end of the window", async (_, next) => {
+    const { ask } = await goneStale(next, BY_OPTION, { past: ERROR_WINDOW - 0.001 })
+    expect(await (await ask()).text()).toBe("old")
+  })
+
+  test.each(FAILURES.filter(([shown]) => /throws|503/.test(shown)))(
+    "%s, with what a condition, a range and HEAD make of it",
+    async (_, next, told) => {
+      const { ask, runs } = await goneStale(next, BY_OPTION, { headers: { etag: '"v"' } })
+      const requests = [
+        get(PATH, { "if-none-match": '"v"' }),
+        get(PATH, { range: "bytes=0-1" }),
+        get(PATH, { range: "bytes=9-" }),
+        new Request(AT, { method: "HEAD" }),
+      ]
+      const got: unknown[] = []
+      for (const [index, request] of requests.entries()) {
+        await pass(2)
+        const response = await ask(request)
+        expect(how(response)).toBe(`fwd=stale;${told} ttl=-${2 * index + 2}; detail=stale-if-error`)
+        got.push([response.status, await response.text()])
+      }
+      expect(got).toEqual([
+        [304, ""],
+        [206, "ol"],
+        [416, ""],
+        [200, ""],
+      ])
+      expect(runs()).toBe(5)
+    },
+  )
+
+  test("fails once the window of stale-while-revalidate is over, too", async () => {
+    const options = { staleWhileRevalidateSeconds: 10, staleIfErrorSeconds: ERROR_WINDOW }
+    const { module, ask, runs } = await goneStale(down, options, { past: 9.999 })
+    expect(how(await ask())).toBe("hit; ttl=-10; detail=stale")
+    await calm()
+    await pass(0.001)
+    expect(how(await ask())).toBe("hit; ttl=-10; detail=stale-if-error")
+    await pass(0.2)
+    expect(how(await ask())).toBe("fwd=stale; ttl=-11; detail=stale-if-error")
+    expect(runs()).toBe(3)
+    expect(await counts(module)).toMatchObject({ staleHits: 1, staleIfErrorHits: 2, failedRefreshes: 1 })
+  })
+})
+
+describe("the failure is what the caller gets", () => {
+  async function expectFailure(next: Run, options: CacheWrapOptions, gone = {}): Promise<void> {
+    const { module, ask } = await goneStale(next, options, gone)
+    if (next === down) await expect(ask()).rejects.toThrow("down")
+    else expect(await (await ask()).text()).toBe("new")
+    expect(await counts(module)).not.toHaveProperty("staleIfErrorHits")
+  }
+
+  test.each(FAILURES)("when the handler %s after the window", async (_, next) => {
+    await expectFailure(next, BY_OPTION, { past: ERROR_WINDOW })
+  })
+
+  test.each(FAILURES)("when the handler %s and nothing has been said of it", async (_, next) => {
+    await expectFailure(next, NO_REFRESH, { headers: { etag: '"v"' } })
+  })
+
+  test.each([400, 403, 404, 410, 429, 501, 505, 599])("when that is a %d", async (status) => {
+    await expectFailure(answering(status), BY_OPTION)
+  })
+
+  test.each(["must-revalidate", "proxy-revalidate", "no-cache"])(
+    "when the response says %s, whatever the option and the response say else",
+    async (directive) => {
+      const value = `max-age=${TTL}, stale-if-error=${ERROR_WINDOW}, ${directive}`
+      const gone = { headers: { ...control(value).headers, etag: '"v"' } }
+      await expectFailure(down, { ...BY_RESPONSE, staleIfErrorSeconds: ERROR_WINDOW }, gone)
+      await expectFailure(answering(503), { ...BY_RESPONSE, staleIfErrorSeconds: ERROR_WINDOW }, gone)
+    },
+  )
+
+  test.each(["must-revalidate", "proxy-revalidate"])(
+    "when the response says %s and its lifetime is configured",
+    async (directive) => {
+      await expectFailure(down, BY_OPTION, control(`max-age=1, ${directive}`))
+    },
+  )
+
+  test("when a request wants a fresh response validated, and nothing has been said of errors", async () => {
+    const forced = () => get(PATH, { "cache-control": "no-cache" })
+    const thrown = await goneStale(down, NO_REFRESH, { past: -30 })
+    await expect(thrown.ask(forced())).rejects.toThrow("down")
+    const answered = await goneStale(answering(503), NO_REFRESH, { past: -30 })
+    expect((await answered.ask(forced())).status).toBe(503)
+  })
+})
+
+describe("100 concurrent callers of a failing handler", () => {
+  test.each(FAILURES)(
+    "that %s make one run, are all served the stale response, and so are those who come within 200 ms",
+    async (_, next) => {
+      const { module, ask, runs } = await goneStale(next, BY_OPTION)
+      const all = crowd(CALLERS, () => ask())
+      expect(tally(await texts(all))).toEqual({ old: CALLERS })
+      const told = (await Promise.all(all)).map((response) => how(response)?.replace(/ fwd-status=\d+;/, ""))
+      expect(tally(told)).toEqual({
+        "fwd=stale; ttl=0; detail=stale-if-error": 1,
+        "hit; ttl=0; detail=stale-if-error": CALLERS - 1,
+      })
+      expect(runs()).toBe(2)
+      await pass(0.199)
+      expect(tally(await texts(crowd(CALLERS, () => ask())))).toEqual({ old: CALLERS })
+      expect(runs()).toBe(2)
+      await pass(0.001)
+      expect(tally(await texts(crowd(CALLERS, () => ask())))).toEqual({ old: CALLERS })
+      expect(runs()).toBe(3)
+      expect(await counts(module)).toEqual({
+        misses: 1 + 3 * CALLERS,
+        puts: 1,
+        staleIfErrorHits: 3 * CALLERS,
+      })
+    },
+  )
+
+  test("are served the new response as soon as there is one", async () => {
+    const { ask } = await goneStale(
+      (request, run) => (run === 2 ? down(request, run) : new Response("new")),
+      BY_OPTION,
+    )
+    expect(await (await ask()).text()).toBe("old")
+    await pass(0.2)
+    expect(tally(await texts(crowd(CALLERS, () => ask())))).toEqual({ new: CALLERS })
+  })
+})

@@ -1,0 +1,216 @@
+import { bodyOf, get, refusals } from "../helpers/cache"
+import { stopTime } from "../helpers/clock"
+import { promised } from "../helpers/flight"
+import { handFed } from "../helpers/streams"
+import {
+  AT,
+  calm,
+  counts,
+  crowd,
+  end,
+  fate,
+  how,
+  PATH,
+  POLICY,
+  pass,
+  type Run,
+  TTL,
+  tally,
+  texts,
+  WINDOW,
+  wrapped,
+} from "../helpers/wrap"
+import { goneStale } from "../helpers/wrap-stale"
+
+beforeEach(stopTime)
+afterEach(end)
+
+const CALLERS = 100
+
+const renewed: Run = () => new Response("new")
+const LATE = { past: 1 }
+
+describe("inside the stale window", () => {
+  test("a caller gets the stale response before the handler has answered, and the next the new one", async () => {
+    const { promise, resolve } = promised<Response>()
+    const { module, ask, runs } = await goneStale(() => promise, {}, LATE)
+    const stale = await ask()
+    expect(stale.headers.get("cache-status")).toBe(`${module.identity}; hit; ttl=-1; detail=stale`)
+    expect([stale.headers.get("age"), await stale.text(), runs()]).toEqual(["61", "old", 2])
+    resolve(new Response("new"))
+    await calm()
+    const fresh = await ask()
+    expect([how(fresh), await fresh.text(), runs()]).toEqual(["hit; ttl=60", "new", 2])
+    expect(await counts(module)).toEqual({ hits: 2, misses: 1, puts: 2, staleHits: 1, elections: 1 })
+  })
+
+  test("100 callers at once and more while it lasts are served by one run in the background", async () => {
+    const body = handFed()
+    const { module, ask, runs } = await goneStale(() => new Response(body.stream), {}, LATE)
+    expect(tally(await texts(crowd(CALLERS, () => ask())))).toEqual({ old: CALLERS })
+    body.give("ne")
+    await calm()
+    expect(tally(await texts(crowd(CALLERS, () => ask())))).toEqual({ old: CALLERS })
+    expect(runs()).toBe(2)
+    body.give("w")
+    body.end()
+    await calm()
+    expect(tally(await texts(crowd(CALLERS, () => ask())))).toEqual({ new: CALLERS })
+    expect(runs()).toBe(2)
+    expect(await counts(module)).toEqual({
+      hits: 3 * CALLERS,
+      misses: 1,
+      puts: 2,
+      staleHits: 2 * CALLERS,
+      elections: 1,
+    })
+  })
+
+  test.each([
+    [TTL - 0.001, "hit; ttl=0", 1],
+    [TTL, "hit; ttl=0; detail=stale", 2],
+    [TTL + WINDOW - 0.001, "hit; ttl=-300; detail=stale", 2],
+    [TTL + WINDOW, "fwd=stale; fwd-status=200; stored; ttl=60", 2],
+  ])(
+    "which at %d s after the run is told by %p, the handler has been run %d times",
+    async (at, told, total) => {
+      const { ask, runs } = wrapped(
+        (_, run) => new Response(`run ${run}`, { headers: { etag: '"v"' } }),
+        POLICY,
+      )
+      await (await ask()).text()
+      await pass(at)
+      expect(how(await ask())).toBe(told)
+      await calm()
+      expect(runs()).toBe(total)
+    },
+  )
+
+  test.each<[string, RequestInit, number]>([
+    ["a range", { headers: { range: "bytes=1-1" } }, 206],
+    ["a condition", { headers: { "if-none-match": "*" } }, 304],
+    ["HEAD", { method: "HEAD" }, 200],
+  ])("%s is answered with what is stale, and the whole is refreshed", async (_, init, status) => {
+    const { ask, asked } = await goneStale(renewed, {}, LATE)
+    const response = await ask(new Request(AT, init))
+    expect([response.status, how(response)]).toEqual([status, "hit; ttl=-1; detail=stale"])
+    await calm()
+    await (await ask()).text()
+    await calm()
+    expect(await (await ask()).text()).toBe("new")
+    expect([asked.length, asked.at(-1)?.method]).toEqual([2, "GET"])
+  })
+
+  test("a caller of match() who is elected leaves nothing to refresh, and the other way round", async () => {
+    const one = await goneStale(renewed, {}, LATE)
+    expect(await one.module.match(AT)).toBeUndefined()
+    expect(await (await one.ask()).text()).toBe("old")
+    await calm()
+    expect(one.runs()).toBe(1)
+
+    const { promise, resolve } = promised<Response>()
+    const other = await goneStale(() => promise, {}, LATE)
+    expect(await (await other.ask()).text()).toBe("old")
+    expect(await bodyOf(other.module, AT)).toBe("old")
+    resolve(new Response("new"))
+    await calm()
+    expect(await bodyOf(other.module, AT)).toBe("new")
+    expect(await counts(other.module)).toMatchObject({ elections: 1 })
+  })
+
+  test("variants are refreshed each for itself", async () => {
+    const { ask, runs } = wrapped(
+      (request, run) => new Response(`${request.headers.get("x-a")} ${run}`, { headers: { vary: "x-a" } }),
+      POLICY,
+    )
+    const of = (value: string) => ask(get(PATH, { "x-a": value }))
+    expect(await texts([of("1"), of("2")])).toEqual(["1 1", "2 2"])
+    await pass(TTL)
+    expect(await texts([of("1"), of("2"), of("1"), of("2")])).toEqual(["1 1", "2 2", "1 1", "2 2"])
+    await calm()
+    expect(await texts([of("1"), of("2")])).toEqual(["1 3", "2 4"])
+    expect(runs()).toBe(4)
+  })
+
+  test("a soft purge makes the fresh response stale, and the next caller has it refreshed", async () => {
+    const { module, ask, runs } = wrapped((_, run) => new Response(`run ${run}`), POLICY)
+    await (await ask()).text()
+    expect(await module.purge({ request: AT, soft: true })).toEqual({ purged: 1 })
+    expect(await (await ask()).text()).toBe("run 1")
+    await calm()
+    expect(await (await ask()).text()).toBe("run 2")
+    expect(runs()).toBe(2)
+  })
+})
+
+describe("a refresh", () => {
+  test("that is answered with another status is what the next are served", async () => {
+    const { ask, runs } = await goneStale(() => new Response("gone", { status: 410 }))
+    await ask()
+    await calm()
+    const response = await ask()
+    expect([response.status, await response.text(), runs()]).toEqual([410, "gone", 2])
+  })
+
+  test("is told to waitUntil as a promise that is fulfilled when its response is stored", async () => {
+    const work: Promise<unknown>[] = []
+    const body = handFed()
+    const { module, ask } = await goneStale(() => new Response(body.stream), {
+      waitUntil: (promise) => void work.push(promise),
+    })
+    await ask()
+    expect(work).toHaveLength(2)
+    const refreshed = work[1] as Promise<unknown>
+    expect(await fate(refreshed)).toBe("pending")
+    body.end()
+    await refreshed
+    expect(await bodyOf(module, AT)).toBe("")
+  })
+
+  test.each<[string, Record<string, string>, string]>([
+    ["private", { "cache-control": "private" }, "private"],
+    ["no-store", { "cache-control": "no-store" }, "no-store"],
+    ["no-cache", { "cache-control": "no-cache" }, "no-cache"],
+    ["Set-Cookie", { "set-cookie": "a=b" }, "set-cookie"],
+    ["Vary: *", { vary: "*" }, "vary"],
+    ["text/event-stream", { "content-type": "text/event-stream" }, "event-stream"],
+  ])("that turns out to be %s takes the stale response away", async (_, headers, reason) => {
+    const { module, ask, runs } = await goneStale(() => new Response("own", { headers }))
+    expect(await (await ask()).text()).toBe("old")
+    await calm()
+    expect(await module.inspect()).toMatchObject({ entries: 0, failedRefreshes: 0 })
+    expect(await refusals(module)).toEqual({ [reason]: 1 })
+    expect(await (await ask()).text()).toBe("own")
+    expect(runs()).toBe(3)
+  })
+
+  test("whose waitUntil throws is made all the same, and the caller served", async () => {
+    let calls = 0
+    const { module, ask } = await goneStale(
+      renewed,
+      {
+        waitUntil: () => {
+          calls++
+          if (calls > 1) throw new Error("too late")
+        },
+      },
+      LATE,
+    )
+    expect(await (await ask()).text()).toBe("old")
+    await calm()
+    expect(await bodyOf(module, AT)).toBe("new")
+  })
+
+  test("is called off by nothing that the client does", async () => {
+    const client = new AbortController()
+    const { promise, resolve } = promised<Response>()
+    const { ask, asked } = await goneStale(() => promise, {}, LATE)
+    await ask(new Request(AT, { signal: client.signal }))
+    client.abort()
+    await calm()
+    expect(asked[1]?.signal.aborted).toBe(false)
+    resolve(new Response("new"))
+    await calm()
+    expect(await (await ask()).text()).toBe("new")
+  })
+})

@@ -1,0 +1,193 @@
+import type { CacheModuleOptions, CacheWrapOptions } from "@layeron/modules"
+import { freshCache, get } from "../helpers/cache"
+import { stopTime } from "../helpers/clock"
+import { AT, crowd, end, how, PATH, POLICY, pass, type Run, TTL, wrapped, wrappedIn } from "../helpers/wrap"
+import { down, goneStale } from "../helpers/wrap-stale"
+
+beforeEach(stopTime)
+afterEach(end)
+
+const with_ =
+  (headers: Record<string, string>, status = 200): Run =>
+  () =>
+    new Response(status === 304 ? null : "x", { status, headers })
+
+/** What a wrapped handler tells who asks first. */
+async function first(
+  run: Run,
+  request: Request,
+  options: CacheWrapOptions = POLICY,
+  declared: Partial<CacheModuleOptions> = {},
+) {
+  const rules = [{ bypass: { headers: ["x-preview"] } }]
+  return how(await wrapped(run, options, { rules, ...declared }).ask(request))
+}
+
+const LED = "fwd=uri-miss; fwd-status=200; stored; ttl=60"
+
+describe("Cache-Status of a response that the handler was run for says", () => {
+  test.each<[string, Run, Request, string]>([
+    ["that it is stored", with_({}), get(PATH), LED],
+    ["which status it has", with_({}, 404), get(PATH), "fwd=uri-miss; fwd-status=404; stored; ttl=60"],
+    [
+      "the method that is not stored",
+      with_({}, 201),
+      new Request(AT, { method: "POST" }),
+      "fwd=method; fwd-status=201",
+    ],
+    [
+      "that a rule makes it skip the cache",
+      with_({}),
+      get(PATH, { "x-preview": "1" }),
+      "fwd=bypass; fwd-status=200",
+    ],
+    ["nothing of HEAD", with_({}), new Request(AT, { method: "HEAD" }), "fwd=uri-miss; fwd-status=200"],
+    [
+      "no-store",
+      with_({ "cache-control": "no-store" }),
+      get(PATH),
+      "fwd=uri-miss; fwd-status=200; detail=no-store",
+    ],
+    [
+      "no-cache",
+      with_({ "cache-control": "no-cache" }),
+      get(PATH),
+      "fwd=uri-miss; fwd-status=200; detail=no-cache",
+    ],
+    [
+      "private",
+      with_({ "cache-control": "private" }),
+      get(PATH),
+      "fwd=uri-miss; fwd-status=200; detail=private",
+    ],
+    [
+      "Set-Cookie",
+      with_({ "set-cookie": "a=b" }),
+      get(PATH),
+      "fwd=uri-miss; fwd-status=200; detail=set-cookie",
+    ],
+    ["a status that is not stored", with_({}, 304), get(PATH), "fwd=uri-miss; fwd-status=304; detail=status"],
+    [
+      "an event stream",
+      with_({ "content-type": "text/event-stream" }),
+      get(PATH),
+      "fwd=uri-miss; fwd-status=200; detail=event-stream",
+    ],
+    [
+      "tags that are none",
+      with_({ "cache-tag": `${"a".repeat(1025)}` }),
+      get(PATH),
+      "fwd=uri-miss; fwd-status=200; detail=cache-tag",
+    ],
+    ["Vary: *", with_({ vary: "*" }), get(PATH), "fwd=uri-miss; fwd-status=200; detail=vary"],
+    ["no freshness", with_({}, 500), get(PATH), "fwd=uri-miss; fwd-status=500"],
+    [
+      "no freshness of what is no failure",
+      with_({}, 400),
+      get(PATH),
+      "fwd=uri-miss; fwd-status=400; detail=no-freshness",
+    ],
+    [
+      "Authorization",
+      with_({}),
+      get(PATH, { authorization: "a" }),
+      "fwd=uri-miss; fwd-status=200; detail=authorization",
+    ],
+    [
+      "no-store of the request",
+      with_({}),
+      get(PATH, { "cache-control": "no-store" }),
+      "fwd=uri-miss; fwd-status=200; detail=request-no-store",
+    ],
+    [
+      "partial content",
+      with_({}, 206),
+      get(PATH, { range: "bytes=0-0" }),
+      "fwd=uri-miss; fwd-status=206; detail=partial-content",
+    ],
+  ])("%s", async (_, run, request, told) => {
+    expect(await first(run, request)).toBe(told)
+  })
+
+  test("that it is too large", async () => {
+    const declared = { storage: { memory: { maxEntryBytes: 1_000 } } }
+    expect(await first(with_({ "content-length": "1001" }), get(PATH), POLICY, declared)).toBe(
+      "fwd=uri-miss; fwd-status=200; detail=too-large",
+    )
+  })
+
+  test("how long it is fresh, less its age", async () => {
+    const headers = { "cache-control": "max-age=60", age: "20" }
+    expect(await first(with_(headers), get(PATH), {})).toBe("fwd=uri-miss; fwd-status=200; stored; ttl=40")
+  })
+
+  test("that it answered who waited too, or that what is stored is of other headers", async () => {
+    const { ask } = wrapped(async () => new Response("x", { headers: { vary: "x-a" } }), POLICY)
+    const answers = await Promise.all(crowd(2, () => ask(get(PATH, { "x-a": "1" }))))
+    expect(answers.map(how)).toEqual([LED, "fwd=uri-miss; fwd-status=200; stored; collapsed; ttl=60"])
+    await Promise.all(answers.map((answer) => answer.text()))
+    const others = await Promise.all(crowd(2, () => ask(get(PATH, { "x-a": "2" }))))
+    expect(others.map(how)).toEqual([
+      "fwd=vary-miss; fwd-status=200; stored; ttl=60",
+      "fwd=vary-miss; fwd-status=200; stored; collapsed; ttl=60",
+    ])
+  })
+
+  test("that what was stored was stale, or not what the request wanted", async () => {
+    const { ask } = wrapped(async (_, run) => new Response(`${run}`), { ttlSeconds: TTL })
+    await (await ask()).text()
+    const forced = get(PATH, { "cache-control": "no-cache" })
+    const fresh = await ask(forced)
+    expect([how(fresh), await fresh.text()]).toEqual(["fwd=request; fwd-status=200; stored; ttl=60", "2"])
+    await pass(TTL)
+    expect((await Promise.all(crowd(2, () => ask()))).map(how)).toEqual([
+      "fwd=stale; fwd-status=200; stored; ttl=60",
+      "fwd=stale; fwd-status=200; stored; collapsed; ttl=60",
+    ])
+  })
+})
+
+describe("Cache-Status of a response from the store says", () => {
+  test("that it is a hit, and when it is stale that it is", async () => {
+    const { ask } = await goneStale(() => new Promise(() => {}), {}, { past: -0.5 })
+    expect(how(await ask())).toBe("hit; ttl=0")
+    await pass(0.5)
+    expect(how(await ask())).toBe("hit; ttl=0; detail=stale")
+    await pass(0.001)
+    expect(how(await ask())).toBe("hit; ttl=-1; detail=stale")
+  })
+
+  test("that the handler has failed, and with what", async () => {
+    const options = { staleWhileRevalidateSeconds: 0, staleIfErrorSeconds: 60 }
+    const thrown = await goneStale(down, options)
+    expect((await Promise.all(crowd(2, () => thrown.ask()))).map(how)).toEqual([
+      "fwd=stale; ttl=0; detail=stale-if-error",
+      "hit; ttl=0; detail=stale-if-error",
+    ])
+    const answered = await goneStale(with_({}, 502), options)
+    expect(how(await answered.ask())).toBe("fwd=stale; fwd-status=502; ttl=0; detail=stale-if-error")
+  })
+})
+
+test("Cache-Status of an answer that is from neither says why there is no other", async () => {
+  const { module, ask } = wrapped(() => new Response("x"), POLICY)
+  const response = await ask(get(PATH, { "cache-control": "only-if-cached" }))
+  expect(response.headers.get("cache-status")).toBe(`${module.identity}; detail=only-if-cached`)
+})
+
+test("Cache-Status is behind what caches further away have said, in what is stored too", async () => {
+  const { module, ask } = wrapped(with_({ "cache-status": "far; hit; ttl=5" }), POLICY)
+  const status = async () => {
+    const response = await ask()
+    await response.text()
+    return response.headers.get("cache-status")
+  }
+  expect(await status()).toBe(`far; hit; ttl=5, ${module.identity}; ${LED}`)
+  expect(await status()).toBe(`far; hit; ttl=5, ${module.identity}; hit; ttl=60`)
+})
+
+test("Cache-Status names a cache whose name begins with no letter as a string", async () => {
+  const module = freshCache({ namespace: "9" })
+  const { ask } = wrappedIn(module, () => new Response("x"), POLICY)
+  expect((await ask()).headers.get("cache-status")).toBe(`"${module.identity}"; ${LED}`)
+})

@@ -1,0 +1,249 @@
+import type { CacheModuleOptions } from "@layeron/modules"
+import { get } from "../helpers/cache"
+import { stopTime } from "../helpers/clock"
+import { promised } from "../helpers/flight"
+import { handFed } from "../helpers/streams"
+import {
+  calm,
+  counts,
+  end,
+  fate,
+  how,
+  PATH,
+  POLICY,
+  pass,
+  read,
+  readerOf,
+  texts,
+  wrapped,
+} from "../helpers/wrap"
+import { collectGarbage } from "../helpers/wrap-garbage"
+
+beforeEach(stopTime)
+afterEach(end)
+
+const KB = 1024
+const CHUNK = 16 * KB
+const SMALL: Partial<CacheModuleOptions> = { storage: { memory: { maxEntryBytes: 64 * KB } } }
+/** What may be ahead of the slowest reader, in chunks: 64 KB that might have been stored, 256 KB, and what streams take on their own. */
+const AHEAD = (64 + 256) / 16 + 4
+
+/** A body without end that begins at some time, and tells how often it was asked for more, and whether nobody wants it. */
+function endless(headers: Record<string, string> = {}, begins = Promise.resolve()) {
+  let pulls = 0
+  let cancelled = false
+  const respond = () => {
+    const stream = new ReadableStream<Uint8Array>({
+      async pull(controller) {
+        await begins
+        pulls += 1
+        controller.enqueue(new Uint8Array(CHUNK))
+      },
+      cancel() {
+        cancelled = true
+      },
+    })
+    return new Response(stream, { headers })
+  }
+  return { ...wrapped(respond, POLICY, SMALL), pulls: () => pulls, cancelled: () => cancelled }
+}
+
+/** Two readers of one such body. */
+async function twoReaders() {
+  const begins = promised()
+  const made = endless({}, begins.promise)
+  const [one, other] = await Promise.all([made.ask(), made.ask()])
+  expect(made.runs()).toBe(1)
+  begins.resolve()
+  return { ...made, one: readerOf(one), other: readerOf(other) }
+}
+
+/** Reads so many chunks. */
+async function take(reader: ReadableStreamDefaultReader<Uint8Array>, chunks: number): Promise<void> {
+  for (let chunk = 0; chunk < chunks; chunk++) expect((await reader.read()).value?.byteLength).toBe(CHUNK)
+}
+
+describe("a body without end is read no further than a window ahead", () => {
+  test.each<[string, Record<string, string>]>([
+    ["that might have been stored", {}],
+    ["that says that it is too large", { "content-length": `${1024 * KB * KB}` }],
+    ["that is not stored", { "cache-control": "no-store" }],
+    ["that is text/event-stream", { "content-type": "text/event-stream" }],
+  ])("of a reader, %s", async (_, headers) => {
+    const { ask, pulls } = endless(headers)
+    const reader = readerOf(await ask())
+    await calm()
+    expect(pulls()).toBeLessThanOrEqual(AHEAD)
+    for (let taken = 10; taken <= 200; taken += 10) {
+      await take(reader, 10)
+      await calm()
+      expect(pulls()).toBeLessThanOrEqual(taken + AHEAD)
+    }
+    expect(pulls()).toBeGreaterThanOrEqual(200)
+    await reader.cancel()
+  })
+
+  test("of the slowest of several readers, as long as none has waited for 30 s", async () => {
+    const { pulls, one: fast, other: slow } = await twoReaders()
+    await take(slow, 2)
+    await take(fast, 10)
+    const blocked = (async () => take(fast, 100))()
+    await calm()
+    const before = pulls()
+    expect(before).toBeLessThanOrEqual(2 + AHEAD)
+    await pass(29.999)
+    expect([pulls(), await fate(blocked)]).toEqual([before, "pending"])
+    await pass(0.001)
+    await blocked
+    await expect((async () => take(slow, 100))()).rejects.toThrow("the response was read too slowly")
+    await take(fast, 10)
+    await fast.cancel()
+  })
+
+  test("of the only reader, however long that takes", async () => {
+    const { ask, pulls } = endless()
+    const reader = readerOf(await ask())
+    await take(reader, 1)
+    for (let minute = 0; minute < 10; minute++) await pass(60)
+    expect(pulls()).toBeLessThanOrEqual(1 + AHEAD)
+    await take(reader, 100)
+    await reader.cancel()
+  })
+})
+
+describe("the handler's body is cancelled, and its request aborted,", () => {
+  test("when the only reader of a body that is too large cancels", async () => {
+    const { ask, asked, cancelled, module } = endless()
+    const reader = readerOf(await ask())
+    await take(reader, 30)
+    expect([cancelled(), asked[0]?.signal.aborted]).toEqual([false, false])
+    await reader.cancel()
+    await calm()
+    expect([cancelled(), asked[0]?.signal.aborted]).toEqual([true, true])
+    expect(await module.inspect()).toMatchObject({ entries: 0 })
+  })
+
+  test("when the last of its readers cancels, and not before", async () => {
+    const { cancelled, one, other } = await twoReaders()
+    for (const reader of [one, other]) {
+      expect(cancelled()).toBe(false)
+      await take(reader, 10)
+      await reader.cancel()
+      await calm()
+    }
+    expect(cancelled()).toBe(true)
+  })
+
+  test("when it has no more to give at the moment, as soon as its only reader cancels", async () => {
+    const body = handFed()
+    const { ask, asked } = wrapped(() => new Response(body.stream), POLICY, SMALL)
+    const reader = readerOf(await ask())
+    body.give("x".repeat(65 * KB))
+    await read(reader)
+    await calm()
+    expect(asked[0]?.signal.aborted).toBe(false)
+    await reader.cancel()
+    await calm()
+    expect(asked[0]?.signal.aborted).toBe(true)
+    expect(() => body.give("more")).toThrow()
+  })
+
+  test("when nobody holds the response of a body that is too large any longer", async () => {
+    const { ask, cancelled } = endless()
+    await (async () => void (await ask()))()
+    await collectGarbage(cancelled)
+    expect(cancelled()).toBe(true)
+  })
+
+  test.each<[string, Record<string, string>]>([
+    ["is not stored", { "cache-control": "no-store" }],
+    ["is text/event-stream", { "content-type": "text/event-stream" }],
+  ])("as far as the body goes, when the client cancels one that %s", async (_, headers) => {
+    const { ask, cancelled } = endless(headers)
+    const reader = readerOf(await ask())
+    await take(reader, 3)
+    await reader.cancel()
+    expect(cancelled()).toBe(true)
+  })
+})
+
+describe("a body is what its handler gave", () => {
+  test("where another was read to its end and has been collected since", async () => {
+    const body = handFed()
+    const { ask } = wrapped(({ url }) => new Response(url.endsWith("b") ? body.stream : "done"), POLICY)
+    await (async () => expect(await (await ask(get("/a"))).text()).toBe("done"))()
+    const response = await ask(get("/b"))
+    body.give("one ")
+    await collectGarbage()
+    body.give("two")
+    body.end()
+    expect(await response.text()).toBe("one two")
+  })
+
+  test("where the client of another has cancelled while it waited for more", async () => {
+    const bodies: Record<string, ReturnType<typeof handFed>> = { "/a": handFed(), "/b": handFed() }
+    const { ask } = wrapped(({ url }) => new Response(bodies[new URL(url).pathname]?.stream), POLICY)
+    const reader = readerOf(await ask(get("/a")))
+    const waiting = reader.read()
+    await calm()
+    await reader.cancel()
+    expect((await waiting).done).toBe(true)
+    bodies["/b"]?.give("one ")
+    const response = await ask(get("/b"))
+    await calm()
+    bodies["/a"]?.give("other")
+    await calm()
+    bodies["/b"]?.give("two")
+    bodies["/b"]?.end()
+    bodies["/a"]?.end()
+    expect(await response.text()).toBe("one two")
+  })
+
+  test("whatever others read at the same time, in parts of any size", async () => {
+    const made = Array.from({ length: 20 }, (_, index) => `${index % 10}`.repeat(1 + index * 37))
+    const bodies = made.map(handFed)
+    const { ask } = wrapped(
+      ({ url }) => new Response(bodies[Number(new URL(url).search.slice(1))]?.stream),
+      POLICY,
+    )
+    const all = made.flatMap((_, index) => [ask(get(`${PATH}?${index}`)), ask(get(`${PATH}?${index}`))])
+    const got = texts(all)
+    for (let at = 0; at < 800; at += 100) {
+      for (const [index, body] of bodies.entries()) {
+        const part = made[index]?.slice(at, at + 100)
+        if (part) body.give(part)
+      }
+      await calm()
+    }
+    for (const body of bodies) body.end()
+    expect(await got).toEqual(made.flatMap((text) => [text, text]))
+  })
+})
+
+test("a response that nobody holds any longer is stored all the same", async () => {
+  const body = handFed()
+  const { module, ask } = wrapped(() => new Response(body.stream), POLICY)
+  await (async () => void (await ask()))()
+  body.give("ab")
+  await collectGarbage()
+  body.give("cd")
+  body.end()
+  await calm()
+  const stored = await ask()
+  expect([how(stored), await stored.text()]).toEqual(["hit; ttl=60", "abcd"])
+  expect(await counts(module)).toMatchObject({ puts: 1 })
+})
+
+test("a reader is given each part of a body as it comes, and not what is not there yet", async () => {
+  const body = handFed()
+  const { ask } = wrapped(() => new Response(body.stream), POLICY)
+  const reader = readerOf(await ask())
+  for (const part of ["a", "bc", "d"]) {
+    const next = read(reader)
+    expect(await fate(next)).toBe("pending")
+    body.give(part)
+    expect(await next).toBe(part)
+  }
+  body.end()
+  expect(await read(reader)).toBeUndefined()
+})

@@ -1,0 +1,29 @@
+import { stopTime } from "../helpers/clock"
+import { Random } from "../helpers/random"
+import { end, warnings } from "../helpers/wrap"
+import { Model } from "../helpers/wrap-model"
+
+beforeEach(stopTime)
+afterEach(async () => {
+  await end()
+  jest.restoreAllMocks()
+})
+
+const ROUNDS = 20
+const STEPS = 100
+const { TEST_SEED } = process.env
+const SEEDS = TEST_SEED === undefined ? [1, 2, 3] : [Number(TEST_SEED)]
+
+test.each(SEEDS)(
+  "every client is answered with what is its to have, and all that was held is given back (seed %i)",
+  async (seed) => {
+    warnings()
+    const model = new Model(new Random(seed))
+    for (let round = 0; round < ROUNDS; round++) {
+      for (let step = 0; step < STEPS; step++) await model.step()
+      await model.settle()
+    }
+    expect(model.faults).toEqual([])
+  },
+  60_000,
+)

@@ -1,0 +1,222 @@
+import type { CacheModule, CachePurgeSelector } from "@layeron/modules"
+import { bodyOf, freshCache } from "../helpers/cache"
+import { stopTime } from "../helpers/clock"
+import { handFed } from "../helpers/streams"
+import {
+  AT,
+  counts,
+  crowd,
+  end,
+  how,
+  POLICY,
+  pass,
+  read,
+  readerOf,
+  TTL,
+  tally,
+  texts,
+  until,
+  type Wrapped,
+  wrappedIn,
+} from "../helpers/wrap"
+import { type Mode, type Thread, Threads } from "../helpers/wrap-thread"
+
+beforeEach(stopTime)
+afterEach(async () => {
+  await Promise.all(started.splice(0).map((threads) => threads.end()))
+  await end()
+})
+
+const started: Threads[] = []
+const COLLAPSED = "fwd=uri-miss; fwd-status=200; stored; collapsed; ttl=60"
+const TAGGED = { ...POLICY, tags: ["t"] }
+
+interface Both {
+  readonly module: CacheModule
+  readonly thread: Thread
+  readonly threads: Threads
+  /** On this thread. */
+  readonly here: Wrapped
+}
+
+async function besides(mode: Mode, module: CacheModule = freshCache()): Promise<Both> {
+  const threads = new Threads(module)
+  started.push(threads)
+  const thread = await threads.start(mode, TAGGED)
+  return { module, thread, threads, here: wrappedIn(module, () => new Response("here"), POLICY) }
+}
+
+describe("a body that a worker thread's handler is still writing", () => {
+  async function underWay() {
+    const both = await besides("held")
+    const { thread, here } = both
+    const led = thread.open("led")
+    await thread.running()
+    const response = await here.ask()
+    return { ...both, led, response, reader: readerOf(response) }
+  }
+
+  test("is read along by this one, head and first bytes before the rest", async () => {
+    const { module, thread, here, led, response, reader } = await underWay()
+    expect([await led, how(response)]).toEqual([
+      { status: 200, how: "fwd=uri-miss; fwd-status=200; stored; ttl=60" },
+      COLLAPSED,
+    ])
+    await thread.give("ab")
+    expect([await read(reader), await thread.read("led")]).toEqual(["ab", "ab"])
+    const late = await here.ask()
+    expect(how(late)).toBe(COLLAPSED)
+    expect(await bodyOf(module, AT)).toBeUndefined()
+    await thread.give("cd")
+    expect([await read(reader), await thread.read("led")]).toEqual(["cd", "cd"])
+    await thread.finish()
+    expect([await read(reader), await thread.read("led")]).toEqual([undefined, undefined])
+    expect(await late.text()).toBe("abcd")
+    expect(await bodyOf(module, AT)).toBe("abcd")
+    expect(here.runs()).toBe(0)
+    expect(await counts(module)).toMatchObject({ puts: 1, collapsed: 2 })
+  })
+
+  test("is whole here and stored, whatever the client does that the handler is run for", async () => {
+    const { module, thread, here, led, reader } = await underWay()
+    await led
+    await thread.cancel("led")
+    for (const text of ["ab", "cd"]) {
+      await thread.give(text)
+      expect(await read(reader)).toBe(text)
+    }
+    await thread.finish()
+    expect(await read(reader)).toBeUndefined()
+    expect(await (await here.ask()).text()).toBe("abcd")
+    expect(here.runs()).toBe(0)
+    await until(async () => (await module.stats()).puts === 1)
+    expect(await bodyOf(module, AT)).toBe("abcd")
+  })
+
+  test("is whole there and stored when the one who reads along cancels", async () => {
+    const { module, thread, led, reader } = await underWay()
+    await led
+    await thread.give("ab")
+    expect(await read(reader)).toBe("ab")
+    await reader.cancel()
+    await thread.give("cd")
+    await thread.finish()
+    expect([await thread.read("led"), await thread.read("led")]).toEqual(["ab", "cd"])
+    expect(await thread.read("led")).toBeUndefined()
+    expect(await bodyOf(module, AT)).toBe("abcd")
+  })
+
+  test("is an error here when the thread ends, nothing is stored, and the next caller runs the handler", async () => {
+    const { module, thread, here, led, reader } = await underWay()
+    await led
+    await thread.give("ab")
+    expect(await read(reader)).toBe("ab")
+    const rest = reader.read().then(
+      () => "read",
+      (error: Error) => error.name,
+    )
+    await thread.end()
+    const given = Promise.race([rest, new Promise((resolve) => void setImmediate(() => waited(resolve)))])
+    expect(await given).toBe("TypeError")
+    expect(await bodyOf(module, AT)).toBeUndefined()
+    expect(await (await here.ask()).text()).toBe("here")
+  })
+
+  test.each<[string, CachePurgeSelector]>([
+    ["tag", { tags: ["t"] }],
+    ["request", { request: AT }],
+    ["prefix", { prefix: "/w" }],
+    ["everything", { everything: true }],
+  ])(
+    "is not stored where it is purged here by %s, and who asks then has a run of its own",
+    async (_, selector) => {
+      const { module, thread, here, led, reader } = await underWay()
+      await led
+      await module.purge(selector)
+      await thread.give("old")
+      expect(await (await here.ask()).text()).toBe("here")
+      expect(here.runs()).toBe(1)
+      await thread.finish()
+      expect(await read(reader)).toBe("old")
+      expect([await thread.read("led"), await thread.read("led")]).toEqual(["old", undefined])
+      expect(await bodyOf(module, AT)).toBe("here")
+      expect(await counts(module)).toMatchObject({ puts: 1, fencedWrites: 1 })
+    },
+  )
+})
+
+/** Rounds enough for news of another thread, and then gives up. */
+async function waited(resolve: (what: string) => void): Promise<void> {
+  for (let round = 0; round < 200; round++) await new Promise((next) => setImmediate(next))
+  resolve("nothing")
+}
+
+test("a body that is being written here is read along by a worker thread", async () => {
+  const body = handFed()
+  const { module, thread, threads } = await besides("there")
+  const here = wrappedIn(module, () => new Response(body.stream), POLICY)
+  const led = await here.ask()
+  expect(await thread.open("waited")).toEqual({ status: 200, how: COLLAPSED })
+  body.give("ab")
+  expect(await thread.read("waited")).toBe("ab")
+  body.give("cd")
+  expect(await thread.read("waited")).toBe("cd")
+  body.end()
+  expect(await thread.read("waited")).toBeUndefined()
+  expect(await led.text()).toBe("abcd")
+  expect([here.runs(), threads.runs()]).toEqual([1, 0])
+})
+
+describe("a worker thread that ends while its handler is being run", () => {
+  test("leaves those who wait here to run theirs, once for all of them", async () => {
+    const { thread, here } = await besides("hangs")
+    void thread.ask().catch(() => {})
+    await thread.running()
+    const all = crowd(100, () => here.ask())
+    await thread.end()
+    expect(tally(await texts(all))).toEqual({ here: 100 })
+    expect(here.runs()).toBe(1)
+  })
+
+  test("in the background leaves the stale response, and the next refresh is made after refreshTimeoutMs", async () => {
+    const { module, thread, here } = await besides("hangs")
+    await module.put(AT, new Response("old"), POLICY)
+    await pass(TTL)
+    expect(await thread.ask()).toMatchObject({ text: "old" })
+    await thread.running()
+    await thread.end()
+    await pass(29.999)
+    expect(await (await here.ask()).text()).toBe("old")
+    expect(here.runs()).toBe(0)
+    await pass(0.001)
+    expect(await (await here.ask()).text()).toBe("old")
+    expect(here.runs()).toBe(1)
+    await until(async () => (await bodyOf(module, AT)) === "here")
+  })
+
+  test("as one that waits does not matter to the run here", async () => {
+    const body = handFed()
+    const { module, thread } = await besides("there")
+    const here = wrappedIn(module, () => new Response(body.stream), POLICY)
+    const led = await here.ask()
+    await thread.open("waited")
+    await thread.end()
+    body.give("ab")
+    body.end()
+    expect(await led.text()).toBe("ab")
+    expect(await bodyOf(module, AT)).toBe("ab")
+  })
+})
+
+test("a handler that hangs on a worker thread is waited for here for refreshTimeoutMs", async () => {
+  const { module, thread } = await besides("hangs")
+  const here = wrappedIn(module, () => new Response("here"), { ...POLICY, refreshTimeoutMs: 500 })
+  void thread.ask().catch(() => {})
+  await thread.running()
+  const all = crowd(100, () => here.ask())
+  await pass(0.499)
+  expect(here.runs()).toBe(0)
+  await pass(0.001)
+  expect(tally(await texts(all))).toEqual({ here: 100 })
+  expect(here.runs()).toBe(1)
+})

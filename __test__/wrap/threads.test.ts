@@ -1,0 +1,125 @@
+import type { CacheModule } from "@layeron/modules"
+import { bodyOf, failureOf, freshCache } from "../helpers/cache"
+import { stopTime } from "../helpers/clock"
+import { AT, counts, how, POLICY, pass, TTL, tally, until, wrappedIn } from "../helpers/wrap"
+import { type Mode, Threads } from "../helpers/wrap-thread"
+
+beforeEach(stopTime)
+afterEach(async () => {
+  jest.useRealTimers()
+  await Promise.all(started.splice(0).map((threads) => threads.end()))
+})
+
+const started: Threads[] = []
+/** On each of two threads. */
+const EACH = 50
+const ALL = 2 * EACH
+
+async function twoThreads(mode: Mode, module: CacheModule = freshCache()) {
+  const threads = new Threads(module)
+  started.push(threads)
+  await threads.start(mode)
+  await threads.start(mode)
+  return { module, threads }
+}
+
+describe("100 concurrent requests over two worker threads", () => {
+  test("of a cold key make one run, and each gets the full body", async () => {
+    const { module, threads } = await twoThreads("built")
+    const got = (await threads.crowd(EACH)).flat()
+    expect(tally(got.map(({ text }) => text))).toEqual({ built: ALL })
+    expect(threads.runs()).toBe(1)
+    const told = "fwd=uri-miss; fwd-status=200; stored"
+    expect(tally(got.map((one) => one.how))).toEqual({
+      [`${told}; ttl=60`]: 1,
+      [`${told}; collapsed; ttl=60`]: ALL - 1,
+    })
+    expect(await counts(module)).toEqual({ misses: ALL, puts: 1, collapsed: ALL - 1 })
+    expect(await bodyOf(module, AT)).toBe("built")
+  })
+
+  test("of a key gone stale are served at once, and make one run in the background", async () => {
+    const { module, threads } = await twoThreads("new")
+    await module.put(AT, new Response("old"), POLICY)
+    await pass(TTL + 1)
+    const got = (await threads.crowd(EACH)).flat()
+    expect(tally(got.map(({ text }) => text))).toEqual({ old: ALL })
+    expect(tally(got.map((one) => one.how))).toEqual({ "hit; ttl=-1; detail=stale": ALL })
+    expect(threads.runs()).toBe(1)
+    await until(async () => (await module.stats()).puts === 2)
+    const after = (await threads.crowd(EACH)).flat()
+    expect(tally(after.map(({ text }) => text))).toEqual({ new: ALL })
+    expect(threads.runs()).toBe(1)
+    expect(await counts(module)).toEqual({ hits: 2 * ALL, puts: 2, staleHits: ALL, elections: 1 })
+  })
+
+  test("of a failing handler make two runs, whose errors are the other thread's by their message", async () => {
+    const { module, threads } = await twoThreads("throws")
+    const got = await threads.crowd(EACH)
+    expect(threads.runs()).toBe(2)
+    const OWN = "undefined: down"
+    const OTHER = "LAYERON_HANDLER_FAILED: the handler has failed for another caller: Error: down"
+    const kinds = new Set(got.flat().map(({ error, code }) => `${code}: ${error}`))
+    expect(kinds).toEqual(new Set([OWN, OTHER]))
+    expect(await module.stats()).toMatchObject({ misses: ALL, puts: 0 })
+    expect((await threads.crowd(EACH)).flat().filter(({ error }) => error?.includes("down"))).toHaveLength(
+      ALL,
+    )
+    expect(threads.runs()).toBe(2)
+  })
+
+  test("of a handler that answers 503 make 100 runs, each for its own caller", async () => {
+    const { threads } = await twoThreads("fails")
+    const got = (await threads.crowd(EACH)).flat()
+    expect(tally(got.map(({ status, text }) => `${status} ${text}`))).toEqual({ "503 down": ALL })
+    expect(threads.runs()).toBe(ALL)
+  })
+
+  test("whose response is private make 100 runs, each for its own caller", async () => {
+    const { threads } = await twoThreads("private")
+    const got = (await threads.crowd(EACH)).flat()
+    expect(new Set(got.map(({ text }) => text)).size).toBe(ALL)
+    expect(threads.runs()).toBe(ALL)
+  })
+
+  test("in two languages make two runs, and each gets its own", async () => {
+    const { threads } = await twoThreads("language")
+    const headers = [{ "accept-language": "de" }, { "accept-language": "en" }]
+    for (const got of await threads.crowd(EACH, headers)) {
+      expect(got.map(({ text }) => text)).toEqual(
+        Array.from({ length: EACH }, (_, caller) => (caller % 2 === 0 ? "de" : "en")),
+      )
+    }
+    expect(threads.runs()).toBe(2)
+  })
+})
+
+describe("what one thread's handler has failed with", () => {
+  test("fails another's callers for 200 ms with an Error of its own, and no handler is run", async () => {
+    const { module, threads } = await twoThreads("throws")
+    await threads.crowd(1)
+    const here = wrappedIn(module, () => new Response("here"), POLICY)
+    const error = await failureOf(() => here.ask())
+    expect(error).toBeInstanceOf(Error)
+    expect([error.code, error.message]).toEqual([
+      "LAYERON_HANDLER_FAILED",
+      "the handler has failed for another caller: Error: down",
+    ])
+    await pass(0.199)
+    await failureOf(() => here.ask())
+    expect(here.runs()).toBe(0)
+    await pass(0.001)
+    expect(await (await here.ask()).text()).toBe("here")
+  })
+
+  test("is a stale response for another's callers, where stale-if-error allows it", async () => {
+    const { module, threads } = await twoThreads("throws")
+    const here = wrappedIn(module, () => new Response("old"), { ttlSeconds: TTL, staleIfErrorSeconds: 60 })
+    await (await here.ask()).text()
+    await pass(TTL)
+    expect(tally((await threads.crowd(EACH)).flat().map(({ text }) => text))).toEqual({ old: ALL })
+    expect(threads.runs()).toBe(1)
+    expect(how(await here.ask())).toBe("hit; ttl=0; detail=stale-if-error")
+    expect(await counts(module)).toMatchObject({ staleIfErrorHits: ALL + 1 })
+  })
+})

@@ -1,0 +1,192 @@
+import { bodyOf, freshCache, get, url } from "../helpers/cache"
+import { stopTime } from "../helpers/clock"
+import { promised } from "../helpers/flight"
+import {
+  AT,
+  calm,
+  counts,
+  end,
+  how,
+  PATH,
+  POLICY,
+  pass,
+  type Run,
+  TTL,
+  texts,
+  until,
+  wrapped,
+} from "../helpers/wrap"
+
+beforeEach(stopTime)
+afterEach(end)
+
+const PATHS = [PATH, `${PATH}?q=1`, `${PATH}0`, "/w", "/other"]
+
+/** A wrapped handler with an entry at each path, and what it answers to other methods than GET. */
+async function filled(answer: Run, paths: readonly string[] = PATHS) {
+  const made = wrapped(
+    (request, run) => (request.method === "GET" ? new Response(`run ${run}`) : answer(request, run)),
+    POLICY,
+  )
+  await texts(paths.map((path) => made.ask(get(path))))
+  const left = async () => {
+    const present = await Promise.all(
+      paths.map(async (path) => (await bodyOf(made.module, url(path))) !== undefined),
+    )
+    return paths.filter((_, index) => present[index])
+  }
+  return { ...made, left }
+}
+
+function send(method = "POST", at = AT): Request {
+  return new Request(at, { method })
+}
+
+const without = (...gone: string[]) => PATHS.filter((path) => !gone.includes(path))
+const answering =
+  (status: number, headers: Record<string, string> = {}): Run =>
+  () =>
+    new Response(null, { status, headers })
+
+describe("a request that changes something", () => {
+  test.each(["POST", "PUT", "PATCH", "DELETE", "LINK"])(
+    "by %s and succeeds removes what is stored for its URL, and nothing else",
+    async (method) => {
+      const { module, ask, left } = await filled(answering(204))
+      const response = await ask(send(method))
+      expect([response.status, how(response)]).toEqual([204, "fwd=method; fwd-status=204"])
+      expect(await left()).toEqual(without(PATH))
+      expect(await counts(module)).toMatchObject({ invalidations: 1, misses: PATHS.length + 1 })
+    },
+  )
+
+  test.each([200, 201, 204, 302, 303, 399])("and is answered with %d has succeeded", async (status) => {
+    const { ask, left } = await filled(answering(status))
+    await ask(send())
+    expect(await left()).toEqual(without(PATH))
+  })
+
+  test.each([400, 404, 409, 500, 503])("and is answered with %d has not: all is left", async (status) => {
+    const { module, ask, left } = await filled(answering(status, { location: "/other" }))
+    await ask(send())
+    expect(await left()).toEqual(PATHS)
+    expect(await counts(module)).not.toHaveProperty("invalidations")
+  })
+
+  test("and fails has not: all is left, and neither is its caller's error anyone else's", async () => {
+    const { ask, left, runs } = await filled(() => Promise.reject(new Error("down")))
+    await expect(ask(send())).rejects.toThrow("down")
+    expect(await left()).toEqual(PATHS)
+    await expect(ask(send())).rejects.toThrow("down")
+    expect(runs()).toBe(PATHS.length + 2)
+  })
+
+  test("removes every variant, of every method", async () => {
+    const rules = [{ methods: ["GET", "QUERY"], vary: ["x-key"] }]
+    const module = freshCache({ ...POLICY, rules })
+    const vary = { headers: { vary: "x-a" } }
+    const variants: Record<string, string>[] = [{ "x-a": "1" }, { "x-a": "2" }, { "x-key": "1", "x-a": "1" }]
+    for (const headers of variants) {
+      await module.put(get(PATH, headers), new Response("x", vary))
+    }
+    await module.put(new Request(AT, { method: "QUERY" }), new Response("x"))
+    await module.put(get("/other"), new Response("x"))
+    await module.wrap(() => new Response("done"))(send())
+    expect(await module.inspect()).toMatchObject({ entries: 1, invalidations: 4 })
+  })
+
+  test("is known by its URL however that is spelled", async () => {
+    const { ask, left } = await filled(answering(200), [`${PATH}?a=1&b=2`])
+    await ask(send("PUT", `${AT}?b=2&a=1#part`))
+    expect(await left()).toEqual([])
+  })
+})
+
+test.each(["OPTIONS", "PROPFIND", "SEARCH", "QUERY"])("a request by %s changes nothing", async (method) => {
+  const { ask, left } = await filled(answering(200, { "content-location": "/other" }))
+  expect(how(await ask(send(method)))).toBe("fwd=method; fwd-status=200")
+  expect(await left()).toEqual(PATHS)
+})
+
+describe("what the answer to such a request names", () => {
+  test.each<[string, string, string]>([
+    ["Location", "location", url("/other")],
+    ["Location by its path", "location", "/other"],
+    ["Location relative to the request", "location", "../../other#part"],
+    ["Content-Location", "content-location", "/other"],
+  ])("in %s is removed too", async (_, name, value) => {
+    const { module, ask, left } = await filled(answering(201, { [name]: value }))
+    expect((await ask(send())).headers.get(name)).toBe(value)
+    expect(await left()).toEqual(without(PATH, "/other"))
+    expect(await counts(module)).toMatchObject({ invalidations: 2 })
+  })
+
+  test("in both is removed both times", async () => {
+    const { ask, left } = await filled(answering(201, { location: "/other", "content-location": "/w" }))
+    await ask(send())
+    expect(await left()).toEqual(without(PATH, "/other", "/w"))
+  })
+
+  test.each([
+    "https://other.example/other",
+    "http://api.example.com/other",
+    "https://api.example.com:8443/other",
+    "http://[",
+    "mailto:a@b.example",
+  ])("is left where it is of another origin, or nothing: %s", async (value) => {
+    const made = await filled(answering(201, { location: value }))
+    await made.module.put("https://other.example/other", new Response("kept"), POLICY)
+    await made.ask(send())
+    expect(await made.left()).toEqual(without(PATH))
+    expect(await bodyOf(made.module, "https://other.example/other")).toBe("kept")
+  })
+})
+
+describe("while such a request is under way, a GET", () => {
+  function race() {
+    const gates = { GET: promised(), POST: promised() }
+    const made = wrapped(async ({ method }, run) => {
+      await gates[method as "GET" | "POST"].promise
+      return new Response(`run ${run}`)
+    }, POLICY)
+    return { ...made, gates }
+  }
+
+  test("that began before it ended is not stored, and who asks after it has a run of its own", async () => {
+    const { module, ask, gates, runs } = race()
+    const post = ask(send())
+    const early = ask()
+    await until(() => runs() === 2)
+    gates.POST.resolve()
+    await post
+    const late = ask()
+    await until(() => runs() === 3)
+    gates.GET.resolve()
+    expect(await texts([early, late])).toEqual(["run 2", "run 3"])
+    expect(await bodyOf(module, AT)).toBe("run 3")
+    expect(await counts(module)).toMatchObject({ puts: 1, fencedWrites: 1 })
+  })
+
+  test("that began after it ended is stored", async () => {
+    const { module, ask, gates } = race()
+    gates.POST.resolve()
+    await ask(send())
+    gates.GET.resolve()
+    await (await ask()).text()
+    expect(await bodyOf(module, AT)).toBe("run 2")
+  })
+
+  test("in the background that began before it ended is not stored", async () => {
+    const { module, ask, gates, runs } = race()
+    await module.put(AT, new Response("old"), POLICY)
+    await pass(TTL)
+    expect(await (await ask()).text()).toBe("old")
+    gates.POST.resolve()
+    await ask(send())
+    gates.GET.resolve()
+    await calm()
+    expect(runs()).toBe(2)
+    expect(await bodyOf(module, AT)).toBeUndefined()
+    expect(await counts(module)).toMatchObject({ puts: 1, fencedWrites: 1 })
+  })
+})

@@ -1,0 +1,223 @@
+import { get, refusals } from "../helpers/cache"
+import { httpDate, stopTime } from "../helpers/clock"
+import {
+  AT,
+  counts,
+  crowd,
+  end,
+  how,
+  PATH,
+  pass,
+  type Run,
+  TTL,
+  tally,
+  texts,
+  wrapped,
+} from "../helpers/wrap"
+
+beforeEach(stopTime)
+afterEach(end)
+
+const CALLERS = 100
+const MODIFIED = httpDate(-3600)
+const OPTIONS = { ttlSeconds: TTL }
+
+/** Answers with a validator, and to that with a 304 of `headers`. */
+function validating(validator: Record<string, string>, headers: Record<string, string> = {}): Run {
+  return (request, run) => {
+    const etag = request.headers.get("if-none-match")
+    const since = request.headers.get("if-modified-since")
+    const matches = etag === null ? since === validator["last-modified"] : etag === validator.etag
+    return (etag !== null || since !== null) && matches
+      ? new Response(null, { status: 304, headers: { "x-run": `${run}`, ...headers } })
+      : new Response("body", { headers: { "x-run": `${run}`, "content-type": "text/plain", ...validator } })
+  }
+}
+
+describe("a stale response that the handler says is right", () => {
+  test.each<[string, Record<string, string>]>([
+    ["strong entity tag", { etag: '"v1"' }],
+    ["weak entity tag", { etag: 'W/"v1"' }],
+    ["modification date", { "last-modified": MODIFIED }],
+  ])("by its %s is served with the fields of the 304 and fresh anew", async (_, validator) => {
+    const { module, ask, runs } = wrapped(validating(validator), OPTIONS)
+    await (await ask()).text()
+    await pass(TTL + 5)
+    const validated = await ask()
+    expect([validated.status, await validated.text(), validated.headers.get("x-run")]).toEqual([
+      200,
+      "body",
+      "2",
+    ])
+    expect(validated.headers.get("content-type")).toBe("text/plain")
+    expect(validated.headers.get("cache-status")).toBe(
+      `${module.identity}; fwd=stale; fwd-status=304; ttl=60`,
+    )
+    await pass(TTL - 0.001)
+    const hit = await ask()
+    expect([how(hit), hit.headers.get("x-run"), await hit.text()]).toEqual(["hit; ttl=0", "2", "body"])
+    expect(runs()).toBe(2)
+    expect(await counts(module)).toEqual({ hits: 1, misses: 2, puts: 1, revalidations: 1 })
+  })
+
+  test("keeps its tags and gets those of the 304, and its length, coding and cookies are not the 304's", async () => {
+    const later = {
+      "cache-tag": "b",
+      "content-length": "0",
+      "content-encoding": "br",
+      "set-cookie": "a=b",
+      etag: '"v1"',
+    }
+    const { module, ask } = wrapped(validating({ etag: '"v1"', "cache-tag": "a" }, later), OPTIONS)
+    await (await ask()).text()
+    await pass(TTL)
+    await (await ask()).text()
+    const { headers } = await ask()
+    for (const name of ["content-length", "content-encoding", "set-cookie", "cache-tag"]) {
+      expect([name, headers.get(name)]).toEqual([name, null])
+    }
+    expect((await module.explain(AT)).entry?.tags).toEqual(["a", "b"])
+    expect(await module.purge({ tags: ["a"] })).toEqual({ purged: 1 })
+  })
+
+  test("has the lifetime that the 304 says, where the response decides", async () => {
+    const first = { etag: '"v1"', "cache-control": "max-age=60" }
+    const { ask, runs } = wrapped(validating(first, { "cache-control": "max-age=7" }))
+    await (await ask()).text()
+    await pass(60)
+    expect(how(await ask())).toBe("fwd=stale; fwd-status=304; ttl=7")
+    await pass(7)
+    expect(how(await ask())).toBe("fwd=stale; fwd-status=304; ttl=7")
+    expect(runs()).toBe(3)
+  })
+
+  test("is no longer stored where the 304 says private, and is the caller's nevertheless", async () => {
+    const { module, ask } = wrapped(validating({ etag: '"v1"' }, { "cache-control": "private" }), OPTIONS)
+    await (await ask()).text()
+    await pass(TTL)
+    expect(await (await ask()).text()).toBe("body")
+    expect(await module.inspect()).toMatchObject({ entries: 0 })
+  })
+
+  test("is what 100 callers get for one run", async () => {
+    const { module, ask, runs } = wrapped(
+      async (request, run) => validating({ etag: '"v1"' })(request, run),
+      OPTIONS,
+    )
+    await (await ask()).text()
+    await pass(TTL)
+    expect(tally(await texts(crowd(CALLERS, () => ask())))).toEqual({ body: CALLERS })
+    expect(runs()).toBe(2)
+    expect(await counts(module)).toMatchObject({ misses: 1 + CALLERS, revalidations: 1 })
+  })
+
+  test("has the stale window refreshed by a 304 in the background", async () => {
+    const options = { ...OPTIONS, staleWhileRevalidateSeconds: 60 }
+    const { module, ask } = wrapped(validating({ etag: '"v1"' }), options)
+    await (await ask()).text()
+    await pass(TTL)
+    expect(how(await ask())).toBe("hit; ttl=0; detail=stale")
+    await pass(0)
+    expect(how(await ask())).toBe("hit; ttl=60")
+    expect(await counts(module)).toMatchObject({ puts: 1, revalidations: 1 })
+  })
+
+  test.each<[string, Record<string, string>, number]>([
+    ["the entity tag that is stored", { "if-none-match": '"v1"' }, 304],
+    ["another entity tag", { "if-none-match": '"mine"' }, 200],
+    ["a range", { range: "bytes=1-2" }, 206],
+  ])("is what the caller's own condition is about, with %s", async (_, headers, status) => {
+    const { ask, asked } = wrapped(validating({ etag: '"v1"' }), OPTIONS)
+    await (await ask()).text()
+    await pass(TTL)
+    const response = await ask(get(PATH, headers))
+    expect(asked[1]?.headers.get("if-none-match")).toBe('"v1"')
+    expect([response.status, how(response)]).toEqual([status, "fwd=stale; fwd-status=304; ttl=60"])
+  })
+
+  test("has no other variant freshened with it, though the strong entity tags are the same", async () => {
+    const etag = '"v1"'
+    const { module, ask } = wrapped(({ headers }) => {
+      if (headers.has("if-none-match")) return new Response(null, { status: 304, headers: { etag } })
+      return new Response(headers.get("x-a"), { headers: { etag, vary: "x-a" } })
+    }, OPTIONS)
+    const of = (name: string) => ask(get(PATH, { "x-a": name }))
+    await texts([of("1"), of("2")])
+    await pass(TTL)
+    for (const name of ["1", "2"]) {
+      const response = await of(name)
+      expect([how(response), await response.text()]).toEqual(["fwd=stale; fwd-status=304; ttl=60", name])
+    }
+    expect(await counts(module)).toMatchObject({ puts: 2, revalidations: 2 })
+  })
+})
+
+describe("a stale response that the handler replaces", () => {
+  test("is gone, and the new one is stored", async () => {
+    const { module, ask } = wrapped(
+      (_, run) => new Response(`run ${run}`, { headers: { etag: `"v${run}"` } }),
+      OPTIONS,
+    )
+    await (await ask()).text()
+    await pass(TTL)
+    const response = await ask()
+    expect([how(response), await response.text()]).toEqual([
+      "fwd=stale; fwd-status=200; stored; ttl=60",
+      "run 2",
+    ])
+    expect(await module.inspect()).toMatchObject({ entries: 1, revalidations: 0 })
+    expect(await (await ask()).text()).toBe("run 2")
+  })
+
+  test("is gone where the new one is not stored", async () => {
+    const { module, ask } = wrapped((_, run) => {
+      const headers = { etag: '"v"', "cache-control": run === 1 ? "public" : "private" }
+      return new Response(`run ${run}`, { headers })
+    }, OPTIONS)
+    await (await ask()).text()
+    await pass(TTL)
+    expect(await (await ask()).text()).toBe("run 2")
+    expect(await module.inspect()).toMatchObject({ entries: 0 })
+    expect(await refusals(module)).toEqual({ private: 1 })
+  })
+
+  test.each<[string, Record<string, string>, Record<string, string>]>([
+    ["entity tag", { etag: '"v1"' }, { etag: '"v2"' }],
+    ["modification date", { "last-modified": MODIFIED }, { "last-modified": httpDate(-60) }],
+  ])(
+    "with a 304 of another %s is not served: the handler is run again without conditions",
+    async (_, old, other) => {
+      const { module, ask, runs, asked } = wrapped((_request, run) => {
+        if (run === 2) return new Response(null, { status: 304, headers: other })
+        return new Response(`run ${run}`, { headers: run === 1 ? old : other })
+      }, OPTIONS)
+      await (await ask()).text()
+      await pass(TTL)
+      const response = await ask(get(PATH, { "x-a": "1" }))
+      expect([how(response), await response.text()]).toEqual([
+        "fwd=stale; fwd-status=200; stored; ttl=60",
+        "run 3",
+      ])
+      expect(runs()).toBe(3)
+      expect([...(asked[2] as Request).headers]).toEqual([["x-a", "1"]])
+      expect(await counts(module)).toEqual({ misses: 2, puts: 2 })
+    },
+  )
+})
+
+test("what may never be served without being validated is validated for each request", async () => {
+  const always = { etag: '"v1"', "cache-control": "no-cache" }
+  const { module, ask, runs } = wrapped(validating(always, { "cache-control": "no-cache" }))
+  const first = await ask()
+  expect([how(first), await first.text()]).toEqual(["fwd=uri-miss; fwd-status=200; stored; ttl=0", "body"])
+  for (let call = 2; call <= 4; call++) {
+    const response = await ask()
+    expect([how(response), await response.text()]).toEqual([
+      "fwd=stale; fwd-status=304; ttl=0; detail=stale",
+      "body",
+    ])
+    expect(runs()).toBe(call)
+  }
+  expect(await module.match(AT)).toBeUndefined()
+  expect(await counts(module)).toEqual({ misses: 5, puts: 1, revalidations: 3 })
+})

@@ -1,0 +1,18 @@
+//! How long to leave somebody alone who has failed.
+
+/// Pauses that double with each failure in a row.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pauses {
+    /// After the first failure, in milliseconds.
+    pub(crate) first_ms: i64,
+    /// None is longer than this.
+    pub(crate) longest_ms: i64,
+}
+
+impl Pauses {
+    /// The pause after so many failures.
+    pub(crate) fn after(self, failures: u32) -> i64 {
+        let doublings = failures.saturating_sub(1).min(32);
+        self.first_ms.saturating_mul(1 << doublings).min(self.longest_ms)
+    }
+}

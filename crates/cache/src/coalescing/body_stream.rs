@@ -1,0 +1,560 @@
+//! A body under way: written once, read by several at their own pace.
+//!
+//! As long as it is to be stored all of it is kept. Once it is stored, readers go on with the stored response. Where it is
+//! not stored, only what a reader has yet to read is kept, and the writer is to wait for the readers.
+
+use std::collections::VecDeque;
+use std::mem::take;
+use std::ops::{Deref, Range};
+use std::sync::Arc;
+use std::thread::{self, ThreadId};
+
+use slab::Slab;
+
+use super::budget::{Budget, Reservation};
+use super::waiter::Waiter;
+use crate::response::Stored;
+use crate::sync::Mutex;
+
+/// Bytes of a stored body that are read at a time.
+const PART_BYTES: usize = 64 * 1024;
+
+/// How many times its reservation a large body reserves in addition.
+const AHEAD: u64 = 3;
+
+/// The body.
+#[derive(Debug)]
+pub(crate) struct Body {
+    /// The thread that writes it.
+    pub(crate) thread: ThreadId,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    chunks: VecDeque<Arc<[u8]>>,
+    /// Chunks that are no longer kept.
+    gone: usize,
+    /// Bytes of the chunks kept.
+    bytes: u64,
+    /// What is reserved for them of the budget of bytes in flight.
+    reserved: Reservation,
+    passing: bool,
+    /// The stored response, whose body has taken the place of the chunks.
+    stored: Option<Stored>,
+    end: Option<Result<(), Arc<str>>>,
+    readers: Slab<Position>,
+    writer: Option<Waiter>,
+    /// When the body began or grew last, in milliseconds since 1970.
+    progressed_at: i64,
+}
+
+/// How far one reader has read.
+#[derive(Debug)]
+struct Position {
+    /// The thread that reads.
+    thread: ThreadId,
+    /// The number of the chunk that it reads next or, once the body is stored, of the byte.
+    next: usize,
+    /// Who is told when there is more to read, while the reader waits for that.
+    waiter: Option<Waiter>,
+    /// Whether it is left behind. It keeps its place until it leaves, so that no other reader gets
+    /// the number that it still reads with.
+    is_shed: bool,
+}
+
+/// Whether a body that is kept has room for what it keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Room {
+    /// It has.
+    Found,
+    /// It has not, and its readers have yet to read some of it: others may leave room meanwhile.
+    Awaited,
+    /// It has not, and its readers wait for more.
+    Missing,
+}
+
+/// What there is to read.
+#[derive(Debug)]
+pub enum Read {
+    /// The next bytes.
+    Bytes(Part),
+    /// Nothing yet; the reader is told.
+    Pending,
+    /// Nothing more.
+    End,
+    /// The body has broken off.
+    Broken(Arc<str>),
+}
+
+/// Bytes of a body, not copied.
+#[derive(Clone, Debug)]
+pub struct Part(Source);
+
+#[derive(Clone, Debug)]
+enum Source {
+    Chunk(Arc<[u8]>),
+    Stored(Stored, Range<usize>),
+}
+
+impl Deref for Part {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match &self.0 {
+            Source::Chunk(bytes) => bytes,
+            Source::Stored(stored, range) => &stored.body().unwrap_or_default()[range.clone()],
+        }
+    }
+}
+
+impl Body {
+    fn new(budget: &Arc<Budget>, now: i64) -> Self {
+        let inner = Mutex::new(Inner {
+            chunks: VecDeque::new(),
+            gone: 0,
+            bytes: 0,
+            reserved: Reservation::new(budget),
+            passing: false,
+            stored: None,
+            end: None,
+            readers: Slab::new(),
+            writer: None,
+            progressed_at: now,
+        });
+        Self { thread: thread::current().id(), inner }
+    }
+
+    /// Adds bytes. Returns whether the budget of bytes in flight has room for them.
+    pub(crate) fn append(&self, bytes: Arc<[u8]>, now: i64) -> bool {
+        let (fits, waiting) = {
+            let mut inner = self.inner.lock();
+            inner.bytes += bytes.len() as u64;
+            let fits = inner.reserve();
+            inner.progressed_at = now;
+            inner.chunks.push_back(bytes);
+            inner.drop_read_chunks();
+            (fits, inner.take_waiting())
+        };
+        waiting.iter().for_each(Waiter::wake);
+        fits
+    }
+
+    /// Ends it, and returns all of it, in parts, where all of it is kept.
+    pub(crate) fn end(&self, how: Result<(), Arc<str>>) -> Option<Vec<Arc<[u8]>>> {
+        let (whole, waiting) = {
+            let mut inner = self.inner.lock();
+            inner.end.get_or_insert(how);
+            (inner.whole(), inner.take_waiting())
+        };
+        waiting.iter().for_each(Waiter::wake);
+        whole
+    }
+
+    /// Keeps from now on only what a reader has yet to read.
+    pub(crate) fn pass(&self) {
+        let mut inner = self.inner.lock();
+        inner.passing = true;
+        inner.drop_read_chunks();
+        inner.release();
+    }
+
+    /// Has the readers go on with the body of `stored`, which is this one. A small body is left as it is.
+    pub(crate) fn settle(&self, stored: Stored) {
+        let mut inner = self.inner.lock();
+        if inner.bytes > PART_BYTES as u64 {
+            inner.settle(stored);
+        }
+    }
+
+    /// Bytes that are kept, and how many there are to read them. `writer` is told when some have been read.
+    pub(crate) fn backlog(&self, writer: Waiter) -> (u64, usize) {
+        let mut inner = self.inner.lock();
+        inner.writer = Some(writer);
+        (inner.bytes, inner.active().count())
+    }
+
+    /// How many there are to read it.
+    pub(crate) fn readers(&self) -> usize {
+        self.inner.lock().active().count()
+    }
+
+    /// Whether the bytes kept have found room in the budget after all. While they have not and a
+    /// reader has more to read, `writer` is told when it has read.
+    pub(crate) fn room(&self, writer: Waiter) -> Room {
+        let mut inner = self.inner.lock();
+        if !inner.reserved.is_exceeded() {
+            return Room::Found;
+        }
+        let all = inner.gone + inner.chunks.len();
+        if inner.active().all(|reader| reader.next == all) {
+            return Room::Missing;
+        }
+        inner.writer = Some(writer);
+        Room::Awaited
+    }
+
+    /// Whether the budget of bytes in flight has no room for any body.
+    pub(crate) fn is_budget_exhausted(&self) -> bool {
+        self.inner.lock().reserved.is_exhausted()
+    }
+
+    /// Whether the body is under way and has not grown for `timeout` milliseconds.
+    pub(crate) fn is_stalled(&self, timeout: i64, now: i64) -> bool {
+        let inner = self.inner.lock();
+        inner.end.is_none() && (now - inner.progressed_at).abs() >= timeout
+    }
+
+    /// A new reader, from the beginning; `None` where that is no longer kept.
+    pub(crate) fn open(&self) -> Option<usize> {
+        let mut inner = self.inner.lock();
+        (!inner.passing).then(|| inner.readers.insert(Position::first()))
+    }
+
+    /// What `reader` reads next. Where there is nothing yet, `waiter` is told.
+    pub(crate) fn read(&self, reader: usize, waiter: Waiter) -> Read {
+        let (read, writer) = self.inner.lock().read(reader, waiter);
+        if let Some(writer) = writer {
+            writer.wake();
+        }
+        read
+    }
+
+    /// The reader reads no more.
+    pub(crate) fn close(&self, reader: usize) {
+        let writer = {
+            let mut inner = self.inner.lock();
+            inner.readers.try_remove(reader);
+            inner.drop_read_chunks();
+            inner.writer.take()
+        };
+        if let Some(writer) = writer {
+            writer.wake();
+        }
+    }
+
+    /// Whether readers on other threads have yet to read some of it.
+    pub(crate) fn is_read_by_other_thread(&self) -> bool {
+        let inner = self.inner.lock();
+        let all = inner.gone + inner.chunks.len();
+        inner.active().any(|reader| reader.next < all && reader.thread != self.thread)
+    }
+
+    /// Leaves the slowest readers behind where another has read everything and waits.
+    pub(crate) fn shed(&self) {
+        let mut inner = self.inner.lock();
+        let all = inner.gone + inner.chunks.len();
+        let waits = inner.active().any(|reader| reader.next == all);
+        let slowest = inner.gone;
+        if waits && inner.stored.is_none() {
+            for (_, reader) in &mut inner.readers {
+                reader.is_shed |= reader.next <= slowest;
+            }
+            inner.drop_read_chunks();
+        }
+    }
+}
+
+/// The right to write a body. Dropped, it breaks the body off where that has not come to its end.
+#[derive(Debug)]
+pub(crate) struct Writing(Arc<Body>);
+
+impl Writing {
+    /// A new body, whose bytes count against `budget`.
+    pub(crate) fn begin(budget: &Arc<Budget>, now: i64) -> Self {
+        Self(Arc::new(Body::new(budget, now)))
+    }
+
+    /// The body, for its readers.
+    pub(crate) fn body(&self) -> &Arc<Body> {
+        &self.0
+    }
+}
+
+impl Deref for Writing {
+    type Target = Body;
+
+    fn deref(&self) -> &Body {
+        &self.0
+    }
+}
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        self.0.end(Err("the response body was aborted: its producer is gone".into()));
+    }
+}
+
+impl Position {
+    /// The beginning, for a reader of this thread.
+    fn first() -> Self {
+        Self { thread: thread::current().id(), next: 0, waiter: None, is_shed: false }
+    }
+}
+
+impl Inner {
+    fn read(&mut self, reader: usize, waiter: Waiter) -> (Read, Option<Waiter>) {
+        let Some(position) = self.readers.get_mut(reader).filter(|position| !position.is_shed) else {
+            return (Read::Broken("the response was read too slowly".into()), None);
+        };
+        let next = position.next;
+        if let Some(stored) = &self.stored {
+            let end = stored.body().map_or(0, <[u8]>::len).min(next + PART_BYTES);
+            if next == end {
+                return (Read::End, None);
+            }
+            position.next = end;
+            return (Read::Bytes(Part(Source::Stored(stored.clone(), next..end))), None);
+        }
+        if let Some(bytes) = self.chunks.get(next - self.gone) {
+            let bytes = Arc::clone(bytes);
+            position.next += 1;
+            self.drop_read_chunks();
+            return (Read::Bytes(Part(Source::Chunk(bytes))), self.writer.take());
+        }
+        match &self.end {
+            Some(Ok(())) => (Read::End, None),
+            Some(Err(why)) => (Read::Broken(Arc::clone(why)), None),
+            None => {
+                position.waiter = Some(waiter);
+                (Read::Pending, None)
+            }
+        }
+    }
+
+    /// The readers that are not left behind.
+    fn active(&self) -> impl Iterator<Item = &Position> {
+        self.readers.iter().map(|(_, reader)| reader).filter(|reader| !reader.is_shed)
+    }
+
+    fn take_waiting(&mut self) -> Vec<Waiter> {
+        self.readers.iter_mut().filter_map(|(_, reader)| reader.waiter.take()).collect()
+    }
+
+    fn drop_read_chunks(&mut self) {
+        let needed = self.active().map(|reader| reader.next).min().unwrap_or(usize::MAX);
+        while self.passing && self.gone < needed {
+            let Some(chunk) = self.chunks.pop_front() else { break };
+            self.bytes -= chunk.len() as u64;
+            self.gone += 1;
+        }
+        if self.passing {
+            self.release();
+        }
+    }
+
+    /// Reserves what the chunks kept take. A large body reserves several times what it has reserved
+    /// before: where many grow together, some find room for what is to come, and the others give
+    /// way early, rather than all of them in the end. Returns whether the budget has room.
+    fn reserve(&mut self) -> bool {
+        let held = self.reserved.bytes();
+        if self.bytes <= held {
+            return true;
+        }
+        let missing = self.bytes - held;
+        let ahead =
+            if held < PART_BYTES as u64 || self.passing { missing } else { missing.max(held * AHEAD) };
+        let fits = self.reserved.try_grow(ahead) || self.reserved.try_grow(missing);
+        if !fits {
+            self.reserved.grow(missing);
+        }
+        fits
+    }
+
+    /// Gives back what is reserved beyond the chunks kept.
+    fn release(&mut self) {
+        self.reserved.shrink(self.reserved.bytes().saturating_sub(self.bytes));
+    }
+
+    fn settle(&mut self, stored: Stored) {
+        debug_assert!(self.gone == 0, "a stored body has been kept as a whole");
+        let chunks = take(&mut self.chunks);
+        let mut starts = vec![0];
+        starts.extend(chunks.iter().scan(0, |end, chunk| {
+            *end += chunk.len();
+            Some(*end)
+        }));
+        for (_, reader) in &mut self.readers {
+            reader.next = starts[reader.next];
+        }
+        self.bytes = 0;
+        self.release();
+        self.stored = Some(stored);
+    }
+
+    fn whole(&self) -> Option<Vec<Arc<[u8]>>> {
+        (!self.passing).then(|| self.chunks.iter().cloned().collect())
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::coalescing::Wake;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    fn body() -> (Arc<Budget>, Body) {
+        let budget = Arc::new(Budget::new(200_000));
+        let body = Body::new(&budget, 0);
+        (budget, body)
+    }
+
+    /// What a reader reads next: text, or how the body stands.
+    fn text(read: &Read) -> String {
+        match read {
+            Read::Bytes(bytes) => String::from_utf8(bytes.to_vec()).unwrap(),
+            Read::Pending => "pending".into(),
+            Read::End => "end".into(),
+            Read::Broken(why) => format!("broken: {why}"),
+        }
+    }
+
+    #[derive(Debug, Default)]
+    struct Bell(AtomicU32);
+
+    impl Wake for Bell {
+        fn wake(&self, _: u32) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn bell() -> (Arc<Bell>, Waiter) {
+        let bell = Arc::<Bell>::default();
+        (Arc::clone(&bell), Waiter { wake: bell, number: 0 })
+    }
+
+    fn bytes(text: &str) -> Arc<[u8]> {
+        text.as_bytes().into()
+    }
+
+    #[test]
+    fn readers_go_at_their_own_pace_and_are_told_of_what_comes() {
+        let ((_, body), (rung, waiter)) = (body(), bell());
+        let (first, second) = (body.open().unwrap(), body.open().unwrap());
+        assert_eq!(text(&body.read(first, waiter.clone())), "pending");
+        assert!(body.append(bytes("ab"), 0));
+        assert_eq!(rung.0.load(Ordering::Relaxed), 1);
+        assert_eq!(text(&body.read(first, waiter.clone())), "ab");
+        assert!(body.append(bytes("c"), 0));
+        assert_eq!(body.end(Ok(())), Some(vec![bytes("ab"), bytes("c")]));
+        assert_eq!(text(&body.read(first, waiter.clone())), "c");
+        assert_eq!(text(&body.read(first, waiter.clone())), "end");
+        assert_eq!(text(&body.read(second, waiter)), "ab");
+    }
+
+    #[test]
+    fn a_body_that_passes_is_kept_for_the_slowest_reader_alone() {
+        let ((_, body), (rung, waiter)) = (body(), bell());
+        let (fast, slow) = (body.open().unwrap(), body.open().unwrap());
+        body.append(bytes("ab"), 0);
+        body.pass();
+        assert_eq!(body.open(), None);
+        assert_eq!(text(&body.read(fast, waiter.clone())), "ab");
+        assert!(body.append(bytes("cd"), 0));
+        assert_eq!(body.backlog(waiter.clone()), (4, 2));
+        assert_eq!(text(&body.read(slow, waiter.clone())), "ab");
+        assert_eq!(rung.0.load(Ordering::Relaxed), 1, "the writer hears of it");
+        assert_eq!(body.backlog(waiter.clone()), (2, 2));
+        assert_eq!(body.end(Err("cut".into())), None);
+        assert_eq!(text(&body.read(fast, waiter.clone())), "cd");
+        assert_eq!(text(&body.read(fast, waiter)), "broken: cut");
+    }
+
+    #[test]
+    fn who_holds_others_up_is_left_behind_and_who_is_alone_is_waited_for() {
+        let ((_, body), (_, waiter)) = (body(), bell());
+        let (fast, slow) = (body.open().unwrap(), body.open().unwrap());
+        body.append(bytes("ab"), 0);
+        body.pass();
+        body.shed();
+        assert_eq!(body.backlog(waiter.clone()), (2, 2), "nobody waits");
+        body.read(fast, waiter.clone());
+        body.shed();
+        assert_eq!(body.backlog(waiter.clone()), (0, 1));
+        assert!(matches!(body.read(slow, waiter), Read::Broken(_)));
+    }
+
+    #[test]
+    fn a_reader_that_is_left_behind_reads_nothing_of_who_comes_later_and_takes_no_place_with_it() {
+        let ((_, body), (_, waiter)) = (body(), bell());
+        let [fast, slow, between] = [(); 3].map(|()| body.open().unwrap());
+        body.append(bytes("a"), 0);
+        body.append(bytes("b"), 0);
+        for reader in [fast, fast, between] {
+            body.read(reader, waiter.clone());
+        }
+        body.shed();
+        let late = body.open().unwrap();
+        let broken = "broken: the response was read too slowly";
+        assert_eq!(text(&body.read(slow, waiter.clone())), broken);
+        assert_eq!(text(&body.read(late, waiter.clone())), "a");
+        body.close(slow);
+        assert_eq!(text(&body.read(late, waiter.clone())), "b");
+        assert_eq!(text(&body.read(late, waiter)), "pending");
+    }
+
+    #[test]
+    fn readers_of_a_large_body_go_on_in_the_stored_response_and_the_budget_gets_its_bytes_back() {
+        let ((budget, body), (_, waiter)) = (body(), bell());
+        let (ahead, behind) = (body.open().unwrap(), body.open().unwrap());
+        let (first, second) = ("a".repeat(PART_BYTES), "b".repeat(10));
+        body.append(bytes(&first), 0);
+        body.append(bytes(&second), 0);
+        assert_eq!(text(&body.read(ahead, waiter.clone())), first);
+        body.end(Ok(()));
+        body.settle(Stored::new(200, "\n").with_body(Some(&[first.as_bytes(), second.as_bytes()])));
+        assert!(Reservation::new(&budget).try_grow(200_000), "nothing is reserved");
+        assert_eq!(text(&body.read(ahead, waiter.clone())), second);
+        assert_eq!(text(&body.read(ahead, waiter.clone())), "end");
+        assert_eq!(text(&body.read(behind, waiter.clone())), first);
+        assert_eq!(text(&body.read(behind, waiter.clone())), second);
+        let late = body.open().unwrap();
+        assert_eq!(text(&body.read(late, waiter)), first);
+    }
+
+    #[test]
+    fn readers_of_a_small_body_are_given_its_chunks_as_they_came() {
+        let ((_, body), (_, waiter)) = (body(), bell());
+        let reader = body.open().unwrap();
+        body.append(bytes("ab"), 0);
+        body.append(bytes("c"), 0);
+        body.end(Ok(()));
+        body.settle(Stored::new(200, "\n").with_body(Some(&[b"abc"])));
+        assert_eq!(text(&body.read(reader, waiter.clone())), "ab");
+        assert_eq!(text(&body.read(reader, waiter)), "c");
+    }
+
+    #[test]
+    fn bytes_beyond_the_budget_are_counted_and_reported() {
+        let ((budget, body), (_, waiter)) = (body(), bell());
+        let reader = body.open().unwrap();
+        assert!(body.append(vec![0; 150_000].into(), 0));
+        assert!(!body.append(vec![0; 60_000].into(), 0));
+        assert!(body.is_budget_exhausted());
+        body.pass();
+        body.read(reader, waiter);
+        assert!(!body.is_budget_exhausted(), "what the only reader has read is dropped");
+        drop(body);
+        assert!(Reservation::new(&budget).try_grow(200_000));
+    }
+
+    #[test]
+    fn a_body_is_stalled_once_it_has_not_grown_for_the_timeout_and_never_after_its_end() {
+        let (_, body) = body();
+        assert!(!body.is_stalled(500, 499) && body.is_stalled(500, 500));
+        body.append(bytes("a"), 400);
+        assert!(!body.is_stalled(500, 899) && body.is_stalled(500, 900));
+        body.end(Ok(()));
+        assert!(!body.is_stalled(500, 900));
+    }
+
+    #[test]
+    fn a_reader_that_leaves_while_it_waits_is_not_told_of_more() {
+        let ((_, body), (rung, waiter)) = (body(), bell());
+        let reader = body.open().unwrap();
+        body.read(reader, waiter);
+        body.close(reader);
+        body.append(bytes("a"), 0);
+        assert_eq!(rung.0.load(Ordering::Relaxed), 0);
+    }
+}

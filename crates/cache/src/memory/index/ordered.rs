@@ -1,0 +1,105 @@
+//! Keys in order, for everything that begins with a prefix.
+
+use super::sorted::Sorted;
+use crate::http::origin;
+
+/// What the index reads of the entries.
+pub(crate) trait Keyed {
+    /// An entry's key.
+    fn key(&self, id: u32) -> &str;
+}
+
+/// The index. A key has as many entries as it has variants.
+#[derive(Debug, Default)]
+pub(crate) struct Ordered(Sorted);
+
+impl Ordered {
+    pub(crate) fn insert(&mut self, id: u32, entries: &impl Keyed) {
+        let key = (entries.key(id), id);
+        self.0.insert(id, |other| (entries.key(other), other).cmp(&key));
+    }
+
+    pub(crate) fn remove(&mut self, id: u32, entries: &impl Keyed) {
+        let key = (entries.key(id), id);
+        self.0.remove(id, |other| (entries.key(other), other).cmp(&key));
+    }
+
+    /// The entries whose key is `key`.
+    pub(crate) fn of_key(&self, key: &str, entries: &impl Keyed) -> Vec<u32> {
+        self.from(key, entries).take_while(|&id| entries.key(id) == key).collect()
+    }
+
+    /// The entries whose key begins with `prefix`; one that begins with `/` means that path on every host.
+    pub(crate) fn with_prefix(&self, prefix: &str, entries: &impl Keyed) -> Vec<u32> {
+        if !prefix.starts_with('/') {
+            return self.beginning_with(prefix, entries).collect();
+        }
+        let mut found = Vec::new();
+        let mut next = self.0.first();
+        while let Some(id) = next {
+            let origin = origin(entries.key(id));
+            found.extend(self.beginning_with(&format!("{origin}{prefix}"), entries));
+            // Every key of this origin has a slash behind it, and `0` is the first character after the slash.
+            next = self.from(&format!("{origin}0"), entries).next();
+        }
+        found
+    }
+
+    fn beginning_with<'a>(&'a self, prefix: &'a str, entries: &'a impl Keyed) -> impl Iterator<Item = u32> {
+        self.from(prefix, entries).take_while(move |&id| entries.key(id).starts_with(prefix))
+    }
+
+    fn from(&self, key: &str, entries: &impl Keyed) -> impl Iterator<Item = u32> {
+        self.0.from(|other| entries.key(other).cmp(key))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn index(keys: &[&str]) -> Ordered {
+        let mut index = Ordered::default();
+        (0..keys.len() as u32).for_each(|id| index.insert(id, &Keys(keys)));
+        index
+    }
+
+    struct Keys<'a>(&'a [&'a str]);
+
+    impl Keyed for Keys<'_> {
+        fn key(&self, id: u32) -> &str {
+            self.0[id as usize]
+        }
+    }
+
+    #[test]
+    fn a_prefix_finds_what_begins_with_it_and_nothing_else() {
+        let keys = ["https://a/x", "https://a/xy", "https://a/y", "https://ab/x"];
+        let (index, keys) = (index(&keys), Keys(&keys));
+        assert_eq!(index.with_prefix("https://a/x", &keys), [0, 1]);
+        assert_eq!(index.with_prefix("https://a", &keys), [0, 1, 2, 3]);
+        assert_eq!(index.of_key("https://a/x", &keys), [0]);
+    }
+
+    #[test]
+    fn a_path_is_found_on_every_host_and_port() {
+        let keys = [
+            "http://a/p/1",
+            "http://a/q",
+            "http://a.b/p",
+            "http://a:1/p#n",
+            "https://a-b/p",
+            "https://a/",
+            "https://z/x/p",
+        ];
+        let (index, keys) = (index(&keys), Keys(&keys));
+        let mut found = index.with_prefix("/p", &keys);
+        found.sort_unstable();
+        assert_eq!(found, [0, 2, 3, 4]);
+        assert_eq!(index.with_prefix("/", &keys).len(), 7);
+    }
+}

@@ -1,0 +1,185 @@
+//! Election and fence under every interleaving of a few threads, by the model checker.
+//!
+//! Run with `RUSTFLAGS="--cfg loom" cargo test -p layeron-cache --lib --release interleavings`.
+
+use loom::sync::Arc;
+use loom::thread;
+
+use super::entry::Entry;
+use super::outcome::Found;
+use super::store::Memory;
+use super::usage::Bounds;
+use crate::http::Names;
+use crate::http::lines::Fields;
+use crate::invalidation::Selector;
+use crate::key::{Key, Selecting};
+use crate::policy::Freshness;
+use crate::response::Stored;
+
+const URL: &str = "https://a.example/p";
+const NOW: i64 = 10_000;
+
+fn key() -> Key {
+    Key::new(URL, "ns", "GET", &Names::default(), Fields::new("")).unwrap()
+}
+
+fn store() -> Arc<Memory> {
+    Arc::new(Memory::new(Bounds { bytes: 1 << 20, entry_bytes: 1 << 20 }))
+}
+
+/// Puts a response whose body tells who made it.
+fn put(store: &Memory, body: &str, since: u64, stored_at: i64) -> bool {
+    let times =
+        Freshness { stored_at, initial_age: 0, lifetime: 5_000, stale_window: 60, ..Freshness::default() };
+    let key = key();
+    let (digest, tags) = (key.digest(), vec!["t".into()]);
+    let entry = Entry {
+        digest,
+        variant: digest,
+        key: key.into_text(),
+        vary: Selecting::default(),
+        tags,
+        times,
+        head: Stored::new(200, "\n"),
+    };
+    store.put(entry, Some(&[body.as_bytes()]), since, stored_at).is_ok()
+}
+
+fn get(store: &Memory) -> Found {
+    store.get(&key(), Fields::new(""), NOW).unwrap()
+}
+
+/// What a lookup at the end finds, without taking part in elections.
+fn body_at_the_end(store: &Memory) -> Option<Vec<u8>> {
+    match store.get(&key(), Fields::new(""), 0).unwrap() {
+        Found::Entry(stored, ..) => stored.body().map(<[u8]>::to_vec),
+        Found::Elected { .. } | Found::Nothing { .. } => None,
+    }
+}
+
+/// A miss, and the put that it leads to. Returns where the sequence of purges stood, if it was a miss.
+fn build(store: &Memory, body: &str) -> Option<u64> {
+    match get(store) {
+        Found::Nothing { since } | Found::Elected { since, .. } => {
+            put(store, body, since, NOW);
+            Some(since)
+        }
+        Found::Entry(..) => None,
+    }
+}
+
+fn every_purge() -> Vec<fn(&Memory)> {
+    fn purge(store: &Memory, selector: Selector) {
+        store.purge(&selector, NOW);
+    }
+    vec![
+        |store| purge(store, Selector { tags: vec!["t".into()], ..Selector::default() }),
+        |store| purge(store, Selector { key: Some(key().into_text()), ..Selector::default() }),
+        |store| purge(store, Selector { prefixes: vec!["https://a.".into()], ..Selector::default() }),
+        |store| purge(store, Selector { prefixes: vec!["/p".into()], ..Selector::default() }),
+        |store| purge(store, Selector { everything: true, ..Selector::default() }),
+        |store| purge(store, Selector { tags: vec!["t".into()], soft: true, ..Selector::default() }),
+        |store| drop(store.delete(&key(), Fields::new(""), NOW)),
+    ]
+}
+
+/// A store with a stale entry.
+fn store_with_stale() -> Arc<Memory> {
+    let store = store();
+    assert!(put(&store, "old", store.sequence(), 0));
+    store
+}
+
+#[test]
+fn one_caller_alone_is_elected() {
+    loom::model(|| {
+        let store = store_with_stale();
+        let lookups: Vec<_> = (0..3)
+            .map(|_| {
+                let store = Arc::clone(&store);
+                thread::spawn(move || matches!(get(&store), Found::Elected { .. }))
+            })
+            .collect();
+        let elected = lookups.into_iter().map(|thread| thread.join().unwrap());
+        assert_eq!(elected.filter(|elected| *elected).count(), 1);
+    });
+}
+
+#[test]
+fn no_build_that_began_before_a_purge_is_found_after_it() {
+    for purge in every_purge() {
+        loom::model(move || {
+            let store = store();
+            let start = store.sequence();
+            let builder = Arc::clone(&store);
+            let builder = thread::spawn(move || build(&builder, "built"));
+            purge(&store);
+            let since = builder.join().unwrap().expect("the store was empty");
+            if body_at_the_end(&store).is_some() {
+                assert!(since > start, "the build began after the purge");
+            }
+        });
+    }
+}
+
+#[test]
+fn two_builders_of_one_key_are_told_apart() {
+    loom::model(|| {
+        let store = store();
+        let start = store.sequence();
+        let builders: Vec<_> = ["a", "b"]
+            .into_iter()
+            .map(|name| {
+                let store = Arc::clone(&store);
+                thread::spawn(move || build(&store, name))
+            })
+            .collect();
+        store.purge(&Selector { tags: vec!["t".into()], ..Selector::default() }, NOW);
+        let since: Vec<_> = builders.into_iter().map(|builder| builder.join().unwrap()).collect();
+        match body_at_the_end(&store).as_deref() {
+            Some(b"a") => assert!(since[0] > Some(start)),
+            Some(b"b") => assert!(since[1] > Some(start)),
+            _ => {}
+        }
+    });
+}
+
+#[test]
+fn a_purge_during_an_election_is_not_undone_by_the_refresh() {
+    for purge in every_purge() {
+        loom::model(move || {
+            let store = store_with_stale();
+            let start = store.sequence();
+            let refresher = Arc::clone(&store);
+            let refresher = thread::spawn(move || build(&refresher, "new"));
+            purge(&store);
+            let since = refresher.join().unwrap().expect("nobody else is there to be elected");
+            if body_at_the_end(&store).as_deref() == Some(b"new") {
+                assert!(since > start, "the refresh began after the purge");
+            }
+        });
+    }
+}
+
+#[test]
+fn a_soft_purge_during_an_election_makes_room_for_another() {
+    fn elected(store: &Memory) -> Option<u64> {
+        match get(store) {
+            Found::Elected { since, .. } => Some(since),
+            Found::Nothing { .. } | Found::Entry(..) => None,
+        }
+    }
+    loom::model(|| {
+        let store = store_with_stale();
+        let start = store.sequence();
+        let first = Arc::clone(&store);
+        let first = thread::spawn(move || elected(&first));
+        store.purge(&Selector { everything: true, soft: true, ..Selector::default() }, NOW);
+        let second = elected(&store);
+        let first = first.join().unwrap();
+        assert!(
+            second.or(first) > Some(start),
+            "somebody refreshes the entry with what is newer than the purge"
+        );
+    });
+}

@@ -1,0 +1,209 @@
+//! An answer from the store: its status, its head with what the cache says of itself, and its body.
+
+use std::fmt::Write as _;
+
+use super::Stored;
+use super::condition::{Condition, is_not_modified};
+use crate::http::ByteRange;
+use crate::http::lines::{Fields, Untold};
+use crate::policy::Freshness;
+use crate::response::{CacheStatus, Handled};
+
+/// Fields about the body, for an answer without it (RFC 9110, sections 8 and 14.4).
+const DESCRIBES_BODY: [&str; 8] = [
+    "content-digest",
+    "content-disposition",
+    "content-encoding",
+    "content-language",
+    "content-length",
+    "content-range",
+    "content-type",
+    "repr-digest",
+];
+
+/// Fields about the stored response that would be false of an answer that is none, such as how long it may be kept.
+const DESCRIBES_RESPONSE: [&str; 6] =
+    ["accept-ranges", "cache-control", "cdn-cache-control", "etag", "expires", "last-modified"];
+
+/// An answer from the store.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    stored: Stored,
+    condition: Condition,
+    age_ms: i64,
+    lifetime_ms: i64,
+    handled: Handled,
+    detail: Option<&'static str>,
+    /// Whether the answer is to a HEAD, by what is stored for a GET.
+    bodiless: bool,
+}
+
+impl Answer {
+    /// The answer that `stored`, of `times`, is to a request of `method` and `fields` at `now`.
+    ///
+    /// # Errors
+    /// As for [`Condition::of`].
+    pub fn new(
+        stored: Stored,
+        times: Freshness,
+        method: &str,
+        fields: Fields<'_>,
+        now: i64,
+    ) -> Result<Self, Untold> {
+        let condition = Condition::of(method, fields, &stored)?;
+        Ok(Self::with_condition(stored, condition, times, now))
+    }
+
+    fn with_condition(stored: Stored, condition: Condition, times: Freshness, now: i64) -> Self {
+        let (age_ms, lifetime_ms) = (times.age(now), times.lifetime);
+        let detail = (age_ms >= lifetime_ms).then_some("stale");
+        Self { stored, condition, age_ms, lifetime_ms, handled: Handled::Hit, detail, bodiless: false }
+    }
+
+    /// The answer that the head of `stored` is, whose body is still under way: the whole of it or, where `fields` says that the
+    /// requester has it, a 304.
+    ///
+    /// # Errors
+    /// As for [`Condition::of`].
+    pub fn under_way(stored: Stored, times: Freshness, fields: Fields<'_>, now: i64) -> Result<Self, Untold> {
+        let not_modified = stored.status() == 200 && is_not_modified(fields, stored.fields())?;
+        let condition = if not_modified { Condition::NotModified } else { Condition::Whole };
+        Ok(Self::with_condition(stored, condition, times, now))
+    }
+
+    /// The same answer, which says of itself that it came about otherwise than from the store alone.
+    #[must_use]
+    pub fn told(self, handled: Handled, detail: Option<&'static str>) -> Self {
+        Self { handled, detail: detail.or(self.detail), ..self }
+    }
+
+    /// The same answer without its body, as one to HEAD (RFC 9110, section 9.3.2).
+    #[must_use]
+    pub fn without_body(self) -> Self {
+        Self { bodiless: true, ..self }
+    }
+
+    /// Status code.
+    pub fn status(&self) -> u16 {
+        match self.condition {
+            Condition::Whole => self.stored.status(),
+            Condition::NotModified => 304,
+            Condition::Part(_) => 206,
+            Condition::Unsatisfiable => 416,
+        }
+    }
+
+    /// The body, where the answer has one.
+    pub fn body(&self) -> Option<&[u8]> {
+        match self.condition {
+            _ if self.bodiless => None,
+            Condition::Whole => self.stored.body(),
+            Condition::Part(ByteRange { first, last }) => self.stored.body().map(|body| &body[first..=last]),
+            Condition::NotModified | Condition::Unsatisfiable => None,
+        }
+    }
+
+    /// Whether the stored body is ASCII.
+    pub fn is_ascii(&self) -> bool {
+        self.stored.is_ascii()
+    }
+
+    /// Writes reason phrase and field lines, each ended by a line feed, with `Age` (RFC 9111, section 5.1) and
+    /// `Cache-Status` in the name of `cache`.
+    pub fn write_head(&self, cache: &str, out: &mut String) {
+        match self.condition {
+            Condition::Whole => self.write_whole(out),
+            Condition::NotModified => self.write_not_modified(out),
+            Condition::Part(range) => self.write_part(range, out),
+            Condition::Unsatisfiable => self.write_unsatisfiable(out),
+        }
+        let ttl = Some((self.lifetime_ms - self.age_ms).div_euclid(1000));
+        let status = CacheStatus { cache, handled: self.handled, ttl, detail: self.detail };
+        let written = write!(out, "age:{}\ncache-status:{status}\n", self.age_ms / 1000);
+        debug_assert!(written.is_ok(), "a String takes all that is written to it");
+    }
+
+    /// A HEAD tells the length of the body that it does not have.
+    fn write_whole(&self, out: &mut String) {
+        out.push_str(self.stored.head());
+        if self.bodiless && self.stored.fields().value("content-length").is_none() {
+            let written = writeln!(out, "content-length:{}", self.length());
+            debug_assert!(written.is_ok(), "a String takes all that is written to it");
+        }
+    }
+
+    fn write_not_modified(&self, out: &mut String) {
+        let fields = self.stored.fields();
+        let tagged = fields.value("etag").is_some();
+        let keep = |name: &str| !DESCRIBES_BODY.contains(&name) && (name != "last-modified" || !tagged);
+        out.push_str("Not Modified\n");
+        push_lines(fields, keep, out);
+    }
+
+    fn write_part(&self, ByteRange { first, last }: ByteRange, out: &mut String) {
+        out.push_str("Partial Content\n");
+        push_lines(self.stored.fields(), |name| name != "content-length" && name != "content-range", out);
+        let written = write!(
+            out,
+            "content-length:{}\ncontent-range:bytes {first}-{last}/{}\n",
+            last - first + 1,
+            self.length()
+        );
+        debug_assert!(written.is_ok(), "a String takes all that is written to it");
+    }
+
+    fn write_unsatisfiable(&self, out: &mut String) {
+        out.push_str("Range Not Satisfiable\n");
+        let keep = |name: &str| !DESCRIBES_BODY.contains(&name) && !DESCRIBES_RESPONSE.contains(&name);
+        push_lines(self.stored.fields(), keep, out);
+        let written = writeln!(out, "content-length:0\ncontent-range:bytes */{}", self.length());
+        debug_assert!(written.is_ok(), "a String takes all that is written to it");
+    }
+
+    fn length(&self) -> usize {
+        self.stored.body().map_or(0, <[u8]>::len)
+    }
+}
+
+fn push_lines(fields: Fields<'_>, keep: impl Fn(&str) -> bool, out: &mut String) {
+    for (name, value) in fields.iter().filter(|(name, _)| keep(name)) {
+        out.extend([name, ":", value, "\n"]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ABSENT: &str = "if-none-match\nif-modified-since\nrange\nif-range\n";
+    const LAST_MODIFIED: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+
+    fn stored() -> Stored {
+        let head =
+            format!("OK\netag:W/\"v1\"\nlast-modified:{LAST_MODIFIED}\ncontent-type:text/plain\nx-a:1\n");
+        Stored::new(200, &head).with_body(Some(&[b"0123456789"]))
+    }
+
+    #[test]
+    fn a_head_says_age_and_status_and_what_the_answer_carries() {
+        let times = Freshness { lifetime: 60_000, ..Freshness::default() };
+        let head = |fields: &str| {
+            let mut out = String::new();
+            let fields = format!("{fields}{ABSENT}");
+            let answer = Answer::new(stored(), times, "GET", Fields::new(&fields), 7_999).unwrap();
+            answer.write_head("ns/name", &mut out);
+            out
+        };
+        let trailer = "age:7\ncache-status:ns/name; hit; ttl=52\n";
+        assert_eq!(head("if-none-match:\"v1\"\n"), format!("Not Modified\netag:W/\"v1\"\nx-a:1\n{trailer}"));
+        assert!(
+            head("range:bytes=2-4\n")
+                .ends_with(&format!("content-length:3\ncontent-range:bytes 2-4/10\n{trailer}"))
+        );
+        assert_eq!(
+            head("range:bytes=10-\n"),
+            format!("Range Not Satisfiable\nx-a:1\ncontent-length:0\ncontent-range:bytes */10\n{trailer}")
+        );
+        assert!(head("").starts_with("OK\netag:") && head("").ends_with(trailer));
+    }
+}

@@ -1,0 +1,266 @@
+//! What becomes of entries, purges and counters where the disk fails at any moment, or the process ends there.
+
+use std::fs;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::Lasting;
+use super::tests::{NOW, Process, folder, fresh, key, names_in, prefixed, tagged};
+use crate::http::lines::Fields;
+use crate::invalidation::Selector;
+use crate::tier::sqlite::vfs::{Armed, Failure, Operation};
+use crate::tier::sqlite::{Outcome, Ticket};
+
+/// No ticket takes as long.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What was settled with `Ok` before something failed.
+#[derive(Debug, Default)]
+#[allow(clippy::struct_excessive_bools)]
+struct Settled {
+    /// A purge of the tag `t`.
+    purged: bool,
+    /// The deletion of `/deleted`.
+    deleted: bool,
+    /// A purge of everything below `/old`.
+    swept: bool,
+    /// All that was put, with this many puts counted.
+    flushed: Option<u64>,
+    /// Puts counted when the last purge was settled.
+    counted: u64,
+    /// Whether anything was not.
+    has_failed: bool,
+}
+
+impl Settled {
+    fn take(&mut self, outcome: &Outcome) -> bool {
+        self.has_failed |= outcome.is_err();
+        outcome.is_ok()
+    }
+}
+
+/// A body, some of which are longer than a page.
+fn text(path: &str, version: u32) -> String {
+    let length = if path == "/tagged" || path == "/kept" { 5_000 } else { 100 };
+    format!("{path} {version} {}", "x".repeat(length))
+}
+
+fn settled(ticket: &Ticket) -> Outcome {
+    ticket.wait_for(PATIENCE).expect("every ticket is settled")
+}
+
+fn purge(process: &Process, selector: &Selector) -> Outcome {
+    match process.tiers.purge(selector, NOW) {
+        Lasting::Soon(ticket) => settled(&ticket),
+        Lasting::Now(_) => panic!("there is a disk"),
+    }
+}
+
+fn put(process: &Process, path: &str, version: u32, tags: &[&str]) {
+    process.put(path, &text(path, version), tags, fresh());
+}
+
+fn get(process: &Process, path: &str) -> Option<String> {
+    if let Some(ticket) = process.tiers.load(&key(path), NOW) {
+        settled(&ticket).unwrap();
+    }
+    process.in_memory(path)
+}
+
+const PATHS: [&str; 7] = ["/tagged", "/retagged", "/deleted", "/old/1", "/old/2", "/kept", "/new"];
+
+/// What there is before anything fails.
+fn beginning() -> TempDir {
+    let folder = folder();
+    let process = Process::open(&folder);
+    put(&process, "/tagged", 1, &["t"]);
+    put(&process, "/retagged", 1, &["t", "u"]);
+    put(&process, "/deleted", 1, &[]);
+    put(&process, "/old/1", 1, &["v"]);
+    put(&process, "/old/2", 1, &[]);
+    put(&process, "/kept", 1, &["v"]);
+    process.end();
+    folder
+}
+
+fn copy_of(from: &TempDir) -> TempDir {
+    let copy = folder();
+    for name in names_in(from) {
+        fs::copy(from.path().join(&name), copy.path().join(&name)).unwrap();
+    }
+    copy
+}
+
+/// Puts, purges and deletes, whatever fails.
+fn story(process: &Process, other: Option<&Process>) -> Settled {
+    let mut told = Settled::default();
+    let not_there = |paths: &[&str]| {
+        for process in [Some(process), other].into_iter().flatten() {
+            for path in paths {
+                assert_eq!(process.in_memory(path), None, "{path}");
+            }
+        }
+    };
+    for (other, path) in other.into_iter().flat_map(|other| PATHS.map(|path| (other, path))) {
+        get(other, path);
+    }
+    put(process, "/tagged", 2, &["t"]);
+    put(process, "/deleted", 2, &["u"]);
+    told.purged = told.take(&purge(process, &tagged("t")));
+    if told.purged {
+        told.counted = 2;
+        not_there(&["/tagged", "/retagged"]);
+    }
+    put(process, "/retagged", 2, &["u"]);
+    let (_, ticket) = process.tiers.delete(&key("/deleted"), Fields::new(""), NOW).unwrap();
+    told.deleted = told.take(&settled(&ticket.unwrap()));
+    if told.deleted {
+        told.counted = 3;
+        not_there(&["/deleted"]);
+    }
+    put(process, "/new", 2, &["t"]);
+    told.swept = told.take(&purge(process, &prefixed("/old")));
+    if told.swept {
+        told.counted = 4;
+        not_there(&["/old/1", "/old/2"]);
+    }
+    put(process, "/kept", 2, &["v"]);
+    if told.take(&settled(&process.tiers.flush().unwrap())) {
+        told.flushed = Some(5);
+    }
+    told
+}
+
+/// That what is in the folder agrees with what was told before. What was not synced is lost where `is_lost`.
+fn look_again(folder: &TempDir, told: &Settled, is_lost: bool, before: &str) {
+    let process = Process::open(folder);
+    assert_eq!(process.fault(), None, "{before}");
+    assert!(!names_in(folder).iter().any(|name| name.contains("damaged")), "{before}");
+    for path in PATHS {
+        let found = get(&process, path);
+        let is_whole = |found: &String| [1, 2].iter().any(|version| *found == text(path, *version));
+        assert!(found.as_ref().is_none_or(is_whole), "{before}: {path} is {found:?}");
+        let removed = match path {
+            "/tagged" => told.purged,
+            "/retagged" => told.purged && found == Some(text(path, 1)),
+            "/deleted" => told.deleted,
+            "/old/1" | "/old/2" => told.swept,
+            _ => false,
+        };
+        assert!(!(removed && found.is_some()), "{before}: {path} has come back, {told:?}");
+        let put_last = matches!(path, "/retagged" | "/kept" | "/new");
+        if put_last && told.flushed.is_some() && !is_lost {
+            assert_eq!(found, Some(text(path, 2)), "{before}: {path}");
+        }
+    }
+    if !told.has_failed {
+        // Those of the tag `t`, and those below `/old`.
+        assert_eq!(process.tiers.totals().unwrap().stats().purges, 4, "{before}");
+    }
+    let counted = process.tiers.totals().unwrap().stats().puts;
+    let least = 6 + told.flushed.filter(|_| !is_lost).unwrap_or(told.counted);
+    assert!((least..=11).contains(&counted), "{before}: {counted} are counted, and not {least}");
+}
+
+/// Has each operation fail in turn that `concerns` names, as the process opens the folder and after it has.
+fn fail_each(concerns: fn(Operation) -> bool, failure: Failure, when_open: bool) {
+    let whole = beginning();
+    let mut rng = fastrand::Rng::with_seed(7);
+    for number in 0.. {
+        let folder = copy_of(&whole);
+        let armed = Armed::new(folder.path());
+        let arm = || armed.fail(concerns, number, failure);
+        if !when_open {
+            arm();
+        }
+        let process = Process::open(&folder);
+        let other = (when_open && number % 2 == 0).then(|| Process::open(&folder));
+        if when_open {
+            arm();
+        }
+        let told =
+            if process.tiers.flush().is_some() { story(&process, other.as_ref()) } else { refused(&process) };
+        let is_over = armed.counted() <= number;
+        let before = format!("operation {number}, {failure:?}, {when_open}");
+        if told.has_failed && failure != Failure::Busy {
+            assert!(process.fault().is_some(), "{before}");
+        }
+        assert!(!(armed.counted() <= number && told.has_failed), "{before}: {told:?}");
+        drop((process, other));
+        armed.wait_closed();
+        let is_lost = failure == Failure::Crash && number % 2 == 1;
+        if is_lost {
+            armed.lose(&mut rng);
+        }
+        armed.mend();
+        look_again(&folder, &told, is_lost, &before);
+        if is_over {
+            assert!(number > 0);
+            break;
+        }
+    }
+}
+
+/// What a process does whose disk could not be opened.
+fn refused(process: &Process) -> Settled {
+    assert!(process.fault().is_some());
+    put(process, "/tagged", 2, &["t"]);
+    assert_eq!(process.in_memory("/tagged"), Some(text("/tagged", 2)));
+    assert!(purge(process, &tagged("t")).is_err());
+    assert_eq!(process.in_memory("/tagged"), None);
+    Settled { has_failed: true, ..Settled::default() }
+}
+
+#[test]
+fn nothing_is_half_there_or_comes_back_whichever_write_fails() {
+    fail_each(Operation::changes, Failure::Error, true);
+}
+
+#[test]
+fn nothing_is_half_there_or_comes_back_whichever_write_is_torn() {
+    fail_each(Operation::changes, Failure::Torn, true);
+}
+
+#[test]
+fn nothing_is_half_there_or_comes_back_whenever_the_disk_is_full() {
+    fail_each(Operation::changes, Failure::Full, true);
+}
+
+#[test]
+fn nothing_is_half_there_or_comes_back_whenever_the_device_breaks() {
+    fail_each(|_| true, Failure::Broken, true);
+}
+
+#[test]
+fn nothing_is_half_there_or_comes_back_whichever_read_fails() {
+    fail_each(|operation| operation == Operation::Read, Failure::Error, true);
+}
+
+#[test]
+fn nothing_is_half_there_or_comes_back_whenever_the_process_or_the_power_fails() {
+    fail_each(Operation::changes, Failure::Crash, true);
+}
+
+#[test]
+fn nothing_is_half_there_or_comes_back_where_something_fails_while_the_file_is_opened() {
+    for failure in [Failure::Error, Failure::Full, Failure::Crash] {
+        fail_each(|_| true, failure, false);
+    }
+}
+
+#[test]
+fn no_file_is_open_any_more_when_the_end_is_settled() {
+    let folder = beginning();
+    let armed = Armed::new(folder.path());
+    let process = Process::open(&folder);
+    assert!(get(&process, "/tagged").is_some() && armed.open() > 0);
+    settled(&process.tiers.end().unwrap()).unwrap();
+    assert_eq!(armed.open(), 0, "whoever opens it next may set it aside");
+    assert_eq!(get(&process, "/kept"), None);
+}
+
+#[test]
+fn what_others_hold_up_for_a_moment_is_done_all_the_same() {
+    fail_each(Operation::changes, Failure::Busy, true);
+}

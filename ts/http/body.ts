@@ -1,0 +1,133 @@
+import { Readable } from "node:stream"
+import { isUint8Array } from "node:util/types"
+import { invalid, shown } from "../errors.js"
+import { harmlessly } from "../harmless.js"
+
+/** The body has more bytes than there is room for. */
+export const TOO_LARGE = Symbol("too large")
+
+/** The bodies that are received at the same time leave no room for it. */
+export const NO_ROOM = Symbol("no room")
+
+/** The part of a reader of a stream by which a body is read. */
+export interface Reader {
+  read(): ReturnType<ReadableStreamDefaultReader<Uint8Array>["read"]>
+  cancel(reason?: unknown): unknown
+  /** Lets another reader take the body, of which nothing has been read. */
+  releaseLock(): void
+}
+
+/** Streams of Node whose reader has been taken. They say so themselves only once something was read. */
+const taken = new WeakSet<Readable>()
+
+/** The platform's streams, and those of Node that responses of other libraries have. */
+type Body = ReadableStream<Uint8Array> | Readable
+
+/**
+ * Checks that the body of a response can be read: that it is a `ReadableStream` or a `Readable` of Node, or that there is none, and that
+ * nobody has read any of it.
+ */
+export function assertUnused(response: Response, path: string): void {
+  const body = bodyOf(response, path)
+  if (response.bodyUsed || (body !== null && isTaken(body))) {
+    throw invalid(
+      "LAYERON_INVALID_RESPONSE",
+      `${path} must have an unused body; clone a response that is also returned`,
+    )
+  }
+}
+
+/** Takes the body of a response, so that nobody else can, or `null` where it has none. */
+export function takeReader(response: Response): Reader | null {
+  const body = bodyOf(response, "the response")
+  if (body === null) return null
+  return isStream(body) ? body.getReader() : nodeReader(body)
+}
+
+function bodyOf(response: Response, path: string): Body | null {
+  const body: unknown = response.body ?? null
+  if (body === null || isStream(body) || body instanceof Readable) return body
+  throw invalid(
+    "LAYERON_INVALID_RESPONSE",
+    `${path} must have a ReadableStream or a Readable of Node as its body, got ${shown(body)}`,
+  )
+}
+
+function isTaken(body: Body): boolean {
+  return isStream(body) ? body.locked : taken.has(body) || Readable.isDisturbed(body)
+}
+
+function isStream(body: unknown): body is ReadableStream<Uint8Array> {
+  return typeof (body as Partial<ReadableStream> | null)?.getReader === "function"
+}
+
+function nodeReader(body: Readable): Reader {
+  taken.add(body)
+  const chunks = body[Symbol.asyncIterator]()
+  return {
+    // A result of an iterator that has ended is one of a reader as well.
+    read: () => chunks.next() as ReturnType<Reader["read"]>,
+    cancel: () => body.destroy(),
+    releaseLock: () => void taken.delete(body),
+  }
+}
+
+/** Lets the rest of a body go. What its source says of that no longer matters to anyone. */
+export function discard(reader: Reader | null, reason?: unknown): void {
+  harmlessly(
+    () => reader?.cancel(reason),
+    () => {},
+  )
+}
+
+/** What bounds a body that is read as a whole. */
+export interface Bounds {
+  /** Bytes that there is room for. */
+  readonly room: number
+  /** Its length by `Content-Length`. */
+  readonly expected: number | undefined
+  /** Counts bytes that are held while more are waited for. Returns whether there is room for them. */
+  receive(bytes: number): boolean
+}
+
+/**
+ * The whole body, `null` where there is none, {@link TOO_LARGE} as soon as it exceeds `room`, or {@link NO_ROOM} where
+ * other bodies leave none. Rejects where it is not `expected` bytes long, and with the body's own error where it fails.
+ */
+export async function readAll(
+  reader: Reader | null,
+  { room, expected, receive }: Bounds,
+  path: string,
+): Promise<Uint8Array | null | typeof TOO_LARGE | typeof NO_ROOM> {
+  if (expected !== undefined && expected > room) {
+    discard(reader)
+    return TOO_LARGE
+  }
+  const most = Math.min(room, expected ?? room)
+  const chunks: Uint8Array[] = []
+  let length = 0
+  for (let read = await reader?.read(); reader !== null && !read?.done; read = await reader.read()) {
+    const value = read?.value
+    if (!isUint8Array(value)) throw invalid("LAYERON_INVALID_RESPONSE", `${path} must have a body of bytes`)
+    chunks.push(value)
+    length += value.byteLength
+    if (length > most) break
+    // A body of one chunk is in memory already, whoever holds it.
+    if (chunks.length > 1 && !receive(chunks.length === 2 ? length : value.byteLength)) return NO_ROOM
+  }
+  if (expected !== undefined && length !== expected) throw wrongLength(path, expected)
+  if (length > room) return TOO_LARGE
+  return reader === null ? null : joined(chunks, length)
+}
+
+function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
+  const [first] = chunks
+  return chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks, length)
+}
+
+function wrongLength(path: string, expected: number): TypeError {
+  return invalid(
+    "LAYERON_INVALID_RESPONSE",
+    `${path} must have a body of the ${expected} bytes that its Content-Length says`,
+  )
+}

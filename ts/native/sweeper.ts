@@ -1,0 +1,31 @@
+import { warnOfDisk } from "../warnings.js"
+import { type BindingCache, BindingSweeper, BindingTicker } from "./addon.js"
+
+/**
+ * Frees expired entries of the instances that this thread has declared: once a second, in portions that hold nobody up, until none is
+ * left. Looks as often whether something is wrong with their disks. It runs in JavaScript because `Date.now()` decides what has expired,
+ * and a test may move it; the addon calls it, and no timer, because a test may replace those, and one that was set meanwhile is lost. Keeps no
+ * process alive.
+ */
+class Sweeper {
+  readonly #binding = new BindingSweeper()
+  #ticker: BindingTicker | undefined
+
+  /** Watches an instance until it ends. */
+  watch(identity: string, cache: BindingCache): void {
+    warnOfDisk(identity, cache.takeWarning())
+    this.#binding.watch(cache)
+    this.#ticker ??= new BindingTicker(() => this.#sweep())
+  }
+
+  #sweep(): void {
+    const { more, watched, warnings } = this.#binding.sweep(Date.now())
+    for (const { identity, message } of warnings) warnOfDisk(identity, message)
+    if (more) this.#ticker?.soon()
+    if (watched > 0) return
+    this.#ticker?.stop()
+    this.#ticker = undefined
+  }
+}
+
+export const sweeper = new Sweeper()

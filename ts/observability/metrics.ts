@@ -1,0 +1,136 @@
+import { Writable } from "node:stream"
+import type { CacheEvent, ObservabilityConfig } from "../../index.js"
+import { inWords } from "../errors.js"
+import { harmlessly } from "../harmless.js"
+import { own } from "../options/check.js"
+
+type Attributes = Record<string, string | number>
+
+/** A metric's value, with what it is told along with. */
+interface Measurement {
+  readonly metric: string
+  readonly value: number
+  readonly failed: boolean
+}
+
+interface Counter {
+  add(value: number, attributes: Attributes): void
+}
+
+const REDACTED = "[redacted]"
+
+/** Metrics of events: through OpenTelemetry where the app has it, and as lines of JSON to the sink it names. */
+export function observer(config: ObservabilityConfig): (event: CacheEvent) => void {
+  const redact = redaction(config.redaction?.fields ?? [])
+  const write = lineWriter(config.sink)
+  const telemetry = openTelemetry()
+  const { success = 1, error = 1 } = config.sampling ?? {}
+  return (event) => {
+    const measured = measure(event)
+    if (measured === undefined || Math.random() >= (measured.failed ? error : success)) return
+    // A metric that cannot be delivered is no reason for a cache to fail.
+    if (telemetry !== undefined) {
+      harmlessly(() => count(telemetry, measured, redact(attributesOf(event))), complain)
+    }
+    harmlessly(() => write?.(line(measured, redact(detailsOf(event)))), complain)
+  }
+}
+
+/** What an event counts for. What is not one of the documented metrics, or an error, counts for nothing. */
+function measure({ operation, outcome, purged }: CacheEvent): Measurement | undefined {
+  const one = (metric: string): Measurement => ({ metric, value: 1, failed: false })
+  if (outcome === "error" || outcome === "failed") return { metric: "cache.errors", value: 1, failed: true }
+  if (operation === "purge") return { metric: "cache.purges", value: purged ?? 0, failed: false }
+  if (operation === "delete") return one("cache.deletes")
+  if (outcome === "hit" || outcome === "stale") return one("cache.hits")
+  if (outcome === "miss") return one("cache.misses")
+  return outcome === "stored" ? one("cache.puts") : undefined
+}
+
+function attributesOf({ namespace, name }: CacheEvent): Attributes {
+  return { product: "cache", namespace, name }
+}
+
+function detailsOf(event: CacheEvent): Attributes {
+  const { operation, outcome } = event
+  const { reason, key } = own(event, ["reason", "key"])
+  return {
+    ...attributesOf(event),
+    operation,
+    outcome,
+    ...(reason === undefined ? {} : { reason: reason as string }),
+    ...(key === undefined ? {} : { key: key as string }),
+  }
+}
+
+function redaction(fields: readonly string[]): (attributes: Attributes) => Attributes {
+  if (fields.length === 0) return (attributes) => attributes
+  const hidden = new Set(fields)
+  return (attributes) =>
+    Object.fromEntries(
+      Object.entries(attributes).map(([name, value]) => [name, hidden.has(name) ? REDACTED : value]),
+    )
+}
+
+function line({ metric, value }: Measurement, details: Attributes): string {
+  return JSON.stringify({ time: new Date(Date.now()).toISOString(), metric, value, ...details })
+}
+
+function lineWriter(sink: ObservabilityConfig["sink"]): ((line: string) => unknown) | undefined {
+  if (sink === undefined || typeof sink === "function") return sink
+  const target = sink === "stdout" ? process.stdout : sink === "stderr" ? process.stderr : sink
+  if (target instanceof Writable) return (text) => writeTo(target, `${text}\n`)
+  return (text) => target.write(`${text}\n`)
+}
+
+/** Writes to a stream of Node. One that fails tells so by an event, which ends the process where nobody listens. */
+function writeTo(stream: Writable, text: string): void {
+  stream.write(text, (error) => {
+    if (error == null) return
+    if (stream.listenerCount("error") === 0) stream.once("error", () => {})
+    complain(error)
+  })
+}
+
+interface Meter {
+  createCounter(name: string): Counter
+}
+
+interface Telemetry {
+  readonly metrics: { getMeter(name: string): Meter }
+}
+
+/** The meter that counters were made with: another one once the app has set OpenTelemetry up. */
+let meter: Meter | undefined
+const counters = new Map<string, Counter>()
+
+function count(telemetry: Telemetry, { metric, value }: Measurement, attributes: Attributes): void {
+  const current = telemetry.metrics.getMeter("@layeron/modules")
+  if (current !== meter) {
+    meter = current
+    counters.clear()
+  }
+  const counter = counters.get(metric) ?? meter.createCounter(metric)
+  counters.set(metric, counter)
+  counter.add(value, attributes)
+}
+
+/** OpenTelemetry's API is the app's to install; without it nothing is counted. */
+function openTelemetry(): Telemetry | undefined {
+  try {
+    return require("@opentelemetry/api")
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException | null | undefined)?.code !== "MODULE_NOT_FOUND") complain(error)
+    return undefined
+  }
+}
+
+let complained = false
+
+function complain(error: unknown): void {
+  if (complained) return
+  complained = true
+  process.emitWarning(`a metric of the cache could not be delivered: ${inWords(error)}`, {
+    code: "LAYERON_OBSERVABILITY",
+  })
+}

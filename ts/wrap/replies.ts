@@ -1,0 +1,241 @@
+import { inWords } from "../errors.js"
+import { harmlessly } from "../harmless.js"
+import { discard, type Reader } from "../http/body.js"
+import { fingerprintOf, hasCredentials } from "../http/fingerprint.js"
+import type { ResponseHead } from "../http/head.js"
+import { signalOf } from "../http/request.js"
+import * as native from "../native/addon.js"
+import { outcomeOf, type PutOutcome } from "../put/writer.js"
+import { responseOf } from "../response/outgoing.js"
+import { StoredResponse } from "../response/response.js"
+import type { ActiveRun } from "./active-runs.js"
+import type { Context } from "./context.js"
+import { failures } from "./failures.js"
+import { invalidateRelated } from "./invalidation.js"
+import { thrownAnswer } from "./thrown-answer.js"
+import { combined, type StoreDecision } from "./wrapping.js"
+
+const REQUEST = "the request of a wrapped handler"
+
+/** Statuses instead of which a stale response may be served (RFC 5861, section 4). */
+const FAILURES = [500, 502, 503, 504]
+
+/** A run of the handler. */
+export interface Run<Rest extends unknown[]> {
+  readonly number: number
+  readonly facts: native.BindingRun
+  /** The client's request; a GET where a HEAD has led to a run in the background. */
+  readonly request: Request
+  /** What the wrapped handler was called with. */
+  readonly caller: Request
+  readonly rest: Rest
+  /** Whether nobody waits for the response. */
+  readonly background: boolean
+  /** Ends what the handler does for nobody. */
+  readonly controller: AbortController
+  readonly active: ActiveRun
+  /** Whether it has been decided what becomes of the response. */
+  decided: boolean
+  /** Whether the client's call has ended before it was answered. */
+  clientLeft: boolean
+  /** Stops waiting for the other requests to leave. */
+  stopListening?: () => void
+  /** Whether its body, which is under way, goes on for clients that read it when the run times out. */
+  outlives?: (() => boolean) | undefined
+  /** What becomes of the body. */
+  written: Promise<PutOutcome> | undefined
+}
+
+/** A response of the handler, and what decides on storing it. */
+export interface Handled {
+  readonly response: Response
+  readonly head: ResponseHead
+  /** The body, which nobody else can take. */
+  readonly reader: Reader | null
+  readonly decision: StoreDecision
+  /** Whether the handler has stored it itself. */
+  readonly stored: boolean
+}
+
+/** What becomes of the responses of a wrapped handler, and of its failures. */
+export class Replies<Rest extends unknown[]> {
+  readonly #context: Context<Rest>
+
+  constructor(context: Context<Rest>) {
+    this.#context = context
+  }
+
+  /** What the client gets, or `undefined` where the handler is to be run again. */
+  respond(run: Run<Rest>, handled: Handled): Response | undefined {
+    try {
+      return this.#respond(run, handled)
+    } catch (error) {
+      discard(handled.reader)
+      throw error
+    }
+  }
+
+  #respond(run: Run<Rest>, handled: Handled): Response | undefined {
+    const { binding, dialogue } = this.#context
+    const { head, stored } = handled
+    // The run was abandoned: its call has rejected, and nobody else waits.
+    if (run.decided) throw run.controller.signal.reason
+    if (dialogue.isClosed) return this.#letGo(run, handled)
+    if (stored) {
+      run.decided = true
+      return this.#passed(run, handled, binding.storedByHandler(run.number, head.status, head.text))
+    }
+    const told = dialogue.toldForServe().with(["authorization", "cookie", ...head.vary])
+    const print = FAILURES.includes(head.status) ? fingerprintOf(run.request) : ""
+    const reply = bindingReply(run, handled)
+    const call = (request: string) => binding.respond(run.number, request, reply, Date.now())
+    const outcome = dialogue.ask<number>(run.request, told, REQUEST, call, false, print)
+    run.decided = outcome !== native.AGAIN
+    return this.#outcome(outcome, run, handled)
+  }
+
+  /** The cache has been given up: the response goes to its client as it is. */
+  #letGo(run: Run<Rest>, { response, reader }: Handled): Response {
+    run.decided = true
+    this.#context.binding.dropRun(run.number)
+    if (run.clientLeft) this.#stop(run, reader)
+    else reader?.releaseLock()
+    return response
+  }
+
+  /** Ends the body of a response that nobody gets, because its client has gone. */
+  #stop({ caller, controller }: Run<Rest>, reader: Reader | null): void {
+    controller.abort(caller.signal.reason)
+    discard(reader, caller.signal.reason)
+  }
+
+  /** A response that goes to its client alone. */
+  #passed(run: Run<Rest>, { response, reader }: Handled, head: string): Response {
+    const signal = signalOf(run.caller)
+    if (run.clientLeft) {
+      this.#stop(run, reader)
+      return responseOf(response.status, head, null)
+    }
+    reader?.releaseLock()
+    // The handler's request may have a signal of its own, which no other request needs any more.
+    signal?.addEventListener("abort", () => run.controller.abort(signal.reason), { once: true })
+    return responseOf(response.status, head, response.body)
+  }
+
+  #outcome(outcome: number, run: Run<Rest>, handled: Handled): Response | undefined {
+    const { binding, dialogue, tell } = this.#context
+    const { response, reader } = handled
+    if (outcome === native.FILL) return this.#fill(run, native.takeNumber(), handled)
+    if (outcome === native.KNOWN) {
+      const known = new StoredResponse(native.takeAnswer(dialogue.binding))
+      this.#write(run, binding.fillOf(), reader, undefined)
+      return known
+    }
+    if (outcome >= 0 || outcome === native.AGAIN) {
+      const answer = outcome >= 0 ? new StoredResponse(native.takeAnswer(dialogue.binding)) : undefined
+      discard(reader)
+      return answer
+    }
+    const head = binding.takeText()
+    if (outcome === native.PASS_FAILED) throw new Error(`the handler answered ${response.status}`)
+    if (outcome === native.PASS_CHANGED) invalidateRelated(dialogue, run.request, response)
+    const reason = native.refusal(outcome)
+    if (reason !== undefined) tell("put", run.request, { outcome: "refused", reason })
+    return this.#passed(run, handled, head)
+  }
+
+  #fill(run: Run<Rest>, fill: number, { response, reader }: Handled): Response {
+    const { binding, fills } = this.#context
+    try {
+      const head = binding.takeText()
+      const isRead = reader !== null && !run.background && !run.clientLeft
+      const own = (isRead ? binding.readFill(fill) : undefined) ?? undefined
+      this.#write(run, fill, reader, own)
+      const body = own === undefined ? null : fills.stream(own, signalOf(run.caller))
+      return responseOf(response.status, head, body)
+    } catch (error) {
+      // Others have the head already, so that the body has to come to an end.
+      if (run.written === undefined) fills.breakOff(fill, error)
+      throw error
+    }
+  }
+
+  #write(run: Run<Rest>, fill: number, reader: Reader | null, own: number | undefined): void {
+    const { fills, tell } = this.#context
+    run.outlives = () => fills.timeOut(fill)
+    const written = fills.write(fill, reader, run.controller, own).then((ended) => {
+      run.outlives = undefined
+      const put = putOutcome(ended)
+      const { error: _, ...told } = put
+      if (put.outcome !== "bypass") tell("put", run.request, told)
+      return put
+    })
+    run.written = written
+    if (!run.background) this.prolong(run, written)
+  }
+
+  /** What the client gets although the handler has failed. Throws what it has thrown where that is nothing. */
+  failed(run: Run<Rest>, error: unknown): Response {
+    const { binding, dialogue } = this.#context
+    if (run.decided) throw error
+    run.decided = true
+    if (run.facts.uncached || dialogue.isClosed) {
+      binding.dropRun(run.number)
+      throw error
+    }
+    try {
+      return this.#instead(run, error)
+    } finally {
+      // Where that has thrown before it came to the run, others would wait for it.
+      binding.dropRun(run.number)
+    }
+  }
+
+  /** What the client gets in the place of what the handler has thrown. Throws it where that is nothing. */
+  #instead(run: Run<Rest>, error: unknown): Response {
+    const { binding, dialogue } = this.#context
+    const answer = thrownAnswer(error)
+    const told = dialogue.toldForServe()
+    if (answer !== undefined) {
+      const call = (request: string) =>
+        binding.thrownAnswer(run.number, request, answer.status, Date.now()) as unknown as number
+      dialogue.ask(run.request, told, REQUEST, call)
+      throw error
+    }
+    // An error may quote the request, so no other client sees one of a request with credentials.
+    const isPrivate = hasCredentials(run.request.headers)
+    const message = isPrivate ? "" : inWords(error)
+    const fail = (request: string) => binding.fail(run.number, request, message, Date.now())
+    const outcome = dialogue.ask<number>(run.request, told, REQUEST, fail, false, fingerprintOf(run.request))
+    if (outcome >= 0) return new StoredResponse(native.takeAnswer(dialogue.binding))
+    if (outcome === native.FAILED && !isPrivate) failures.note(native.takeNumber(), error)
+    throw error
+  }
+
+  /** Tells the caller of work that goes on. A `waitUntil` that throws or rejects must not fail the request. */
+  prolong(run: Run<Rest>, work: Promise<unknown>): void {
+    harmlessly(
+      () => this.#context.wrapping.waitUntil?.(work, run.caller, ...run.rest),
+      (error) => {
+        process.emitWarning(`wrap() options.waitUntil has thrown: ${inWords(error)}`, {
+          code: "LAYERON_WAIT_UNTIL",
+        })
+      },
+    )
+  }
+}
+
+/** What decides on storing a response: its head, and what the wrapper's and nested wrappers' options say of it. */
+function bindingReply<Rest extends unknown[]>(
+  { active }: Run<Rest>,
+  { head, decision }: Handled,
+): native.BindingReply {
+  const { status, text, expected } = head
+  return { status, head: text, length: expected, ...combined(decision, active.contributions) }
+}
+
+function putOutcome(ended: number | Error): PutOutcome {
+  if (ended instanceof Error) return { outcome: "error", reason: inWords(ended), error: ended }
+  if (ended === native.PAST) return { outcome: "bypass" }
+  return outcomeOf(ended)
+}

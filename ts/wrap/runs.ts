@@ -1,0 +1,224 @@
+import { failure, inWords } from "../errors.js"
+import { assertUnused, discard, takeReader } from "../http/body.js"
+import { readHead } from "../http/head.js"
+import { signalOf } from "../http/request.js"
+import { awaitNews } from "../native/waits.js"
+import type { EventDetail } from "../observability/events.js"
+import type { HandlerRun } from "../put/build-tracker.js"
+import { ActiveRun, currentRun, endRun, insideRun } from "./active-runs.js"
+import type { Context } from "./context.js"
+import { asGet, handlerRequest, withoutCookies } from "./handler-request.js"
+import { type Handled, Replies, type Run } from "./replies.js"
+import { thrownAnswer } from "./thrown-answer.js"
+import { decisionOf, NO_DECISION } from "./wrapping.js"
+
+const RESPONSE = "the response of a wrapped handler"
+
+/** Runs of a wrapped handler, for a client or in the background. */
+export class Runs<Rest extends unknown[]> {
+  readonly #context: Context<Rest>
+  readonly #replies: Replies<Rest>
+
+  constructor(context: Context<Rest>) {
+    this.#context = context
+    this.#replies = new Replies(context)
+  }
+
+  /** Runs the handler for a client. Resolves to what the client gets. */
+  async run(
+    number: number,
+    request: Request,
+    rest: Rest,
+    tell: (detail: EventDetail) => void,
+  ): Promise<Response> {
+    const run = this.#begin(number, request, rest, false)
+    const { uncached, why } = run.facts
+    // What makes a rule have a request skip the cache is told already.
+    const reason = why === "bypass" ? {} : { reason: why }
+    tell({ outcome: uncached ? "bypass" : "miss", ...reason })
+    return uncached ? this.#attempt(run) : this.#whileClientWaits(run)
+  }
+
+  /** Runs the handler in the background, within the time for that. */
+  refresh(number: number, request: Request, rest: Rest): void {
+    const run = this.#begin(number, request, rest, true)
+    this.#replies.prolong(run, this.#refresh(run))
+  }
+
+  #begin(number: number, caller: Request, rest: Rest, background: boolean): Run<Rest> {
+    const facts = this.#context.binding.run(number)
+    const controller = new AbortController()
+    const request = background ? asGet(caller) : caller
+    const { identity, keyOf } = this.#context
+    const active = new ActiveRun(identity, background, () => keyOf(request), currentRun())
+    const begun = { number, facts, request, caller, rest, background, controller, active }
+    return { ...begun, decided: false, clientLeft: false, written: undefined }
+  }
+
+  /**
+   * Runs the handler for as long as the client or other requests wait. The call rejects as soon as
+   * its client has gone; the run goes on for the others.
+   */
+  #whileClientWaits(run: Run<Rest>): Promise<Response> {
+    const signal = signalOf(run.caller)
+    if (signal === undefined) return this.#attempt(run)
+    return new Promise((resolve, reject) => {
+      const leave = () => {
+        reject(signal.reason)
+        this.#leave(run, signal.reason)
+      }
+      if (signal.aborted) {
+        leave()
+        // A request of another thread may wait already.
+        if (!run.decided) this.#attempt(run).catch(() => {})
+        return
+      }
+      signal.addEventListener("abort", leave)
+      const stay = () => signal.removeEventListener("abort", leave)
+      this.#attempt(run).then(resolve, reject).finally(stay)
+    })
+  }
+
+  /** The client has gone. Where nobody else waits, the run has no purpose any more. */
+  #leave(run: Run<Rest>, reason: unknown): void {
+    run.clientLeft = true
+    if (run.decided || this.#context.dialogue.isClosed) return
+    if (this.#context.binding.abandon(run.number)) {
+      run.decided = true
+      run.controller.abort(reason)
+      return
+    }
+    const listening = this.#context.fills.listenToRun(run.number, () => {
+      listening.stop()
+      this.#leave(run, reason)
+    })
+    run.stopListening = listening.stop
+  }
+
+  /** Never rejects. */
+  async #refresh(run: Run<Rest>): Promise<void> {
+    const { wrapping, tell } = this.#context
+    const late = failure("LAYERON_REFRESH_TIMEOUT", `it took longer than ${wrapping.refreshTimeoutMs} ms`)
+    let timer: NodeJS.Timeout | undefined
+    const timeout = new Promise<never>((_, reject) => {
+      const expire = () => (run.outlives?.() ? reject(late) : run.controller.abort(late))
+      timer = setTimeout(expire, wrapping.refreshTimeoutMs)
+    })
+    // A test may have replaced setTimeout by a function that returns nothing.
+    timer?.unref?.()
+    const refreshed = Promise.race([this.#refreshed(run), timeout])
+    const reason = await refreshed.then(() => undefined, reasonOf)
+    clearTimeout(timer)
+    tell(
+      "refresh",
+      run.request,
+      reason === undefined ? { outcome: "refreshed" } : { outcome: "failed", reason },
+    )
+  }
+
+  /** Rejects where the refresh has failed. */
+  async #refreshed(run: Run<Rest>): Promise<void> {
+    discard(takeReader(await this.#attempt(run)))
+    const written = await run.written
+    if (written?.outcome === "error") throw written.error
+  }
+
+  /** Does the work of a run, inside of which calls for the same key run their handlers directly. */
+  #attempt(run: Run<Rest>): Promise<Response> {
+    if (run.facts.uncached) return this.#answered(run)
+    return insideRun(run.active, async () => {
+      try {
+        return await this.#answered(run)
+      } finally {
+        awaitNews()
+        run.stopListening?.()
+        void Promise.resolve(run.written).finally(() => endRun(run.active))
+      }
+    })
+  }
+
+  /** Runs the handler, and once more where it says of the stored response what does not fit it. */
+  async #answered(run: Run<Rest>): Promise<Response> {
+    try {
+      for (;;) {
+        // What nested handlers have decided on the response of another run does not hold for this one.
+        run.active.contributions.length = 0
+        const answered = this.#replies.respond(run, await this.#handledInTime(run))
+        if (answered !== undefined) return answered
+      }
+    } catch (error) {
+      return this.#replies.failed(run, error)
+    }
+  }
+
+  async #handledInTime(run: Run<Rest>): Promise<Handled> {
+    const asked = this.#requestOf(run)
+    const handled = this.#handled(run, asked)
+    return run.background ? inTime(handled, run.controller.signal) : handled
+  }
+
+  /** Throws where the client's request can no longer be asked, which is nobody else's failure. */
+  #requestOf(run: Run<Rest>): Request {
+    const { binding } = this.#context
+    try {
+      return requestOf(run, binding.run(run.number))
+    } catch (error) {
+      run.decided = true
+      binding.dropRun(run.number)
+      throw error
+    }
+  }
+
+  async #handled(run: Run<Rest>, asked: Request): Promise<Handled> {
+    const { misses, handler } = this.#context
+    if (run.facts.uncached) return this.#read(run, await handler(asked, ...run.rest), undefined)
+    const own = misses.begin(asked, run.facts.since)
+    try {
+      return await this.#read(run, await handler(asked, ...run.rest), own)
+    } finally {
+      misses.end(asked)
+    }
+  }
+
+  /** Reads of the handler's response what decides on storing it, and takes its body. */
+  async #read(run: Run<Rest>, response: Response, own: HandlerRun | undefined): Promise<Handled> {
+    const head = readHead(response, run.request.method, RESPONSE)
+    assertUnused(response, RESPONSE)
+    const stored = own?.stored === true
+    try {
+      const isDecided = own === undefined || stored
+      const decision = isDecided
+        ? NO_DECISION
+        : await decisionOf(this.#context.wrapping, run.caller, response, run.rest)
+      assertUnused(response, RESPONSE)
+      return { response, head, reader: takeReader(response), decision, stored }
+    } catch (error) {
+      if (response.body?.locked === false) discard(takeReader(response))
+      throw error
+    }
+  }
+}
+
+function reasonOf(thrown: unknown): string {
+  const answer = thrownAnswer(thrown)
+  if (answer === undefined) return inWords(thrown)
+  return `the handler threw an answer of status ${answer.status ?? "unknown"}`
+}
+
+/** What goes on when the client has gone, or is about what is stored, gets a request of its own. */
+function requestOf<Rest extends unknown[]>(run: Run<Rest>, facts: Run<Rest>["facts"]): Request {
+  const isForAll = facts.leads || facts.etag !== undefined || facts.lastModified !== undefined
+  const request = facts.withoutCookies ? withoutCookies(run.request) : run.request
+  return isForAll ? handlerRequest(request, facts, run.controller.signal) : request
+}
+
+/** Rejects when the signal says so. What comes later is let go. */
+function inTime(handled: Promise<Handled>, signal: AbortSignal): Promise<Handled> {
+  return new Promise((resolve, reject) => {
+    handled.then((late) => {
+      if (signal.aborted) discard(late.reader)
+      else resolve(late)
+    }, reject)
+    signal.addEventListener("abort", () => reject(signal.reason))
+  })
+}

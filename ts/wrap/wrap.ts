@@ -1,0 +1,214 @@
+import type { CacheHandler, CacheWrapOptions } from "../../index.js"
+import type { Dialogue } from "../client.js"
+import { invalid } from "../errors.js"
+import { isRequest, signalOf } from "../http/request.js"
+import * as native from "../native/addon.js"
+import { Waits } from "../native/waits.js"
+import type { EventDetail } from "../observability/events.js"
+import { bindingRequestOptions } from "../options/request-options.js"
+import { responseOf } from "../response/outgoing.js"
+import { StoredResponse } from "../response/response.js"
+import { type ActiveRun, enclosingRun } from "./active-runs.js"
+import { Fills } from "./body-streams.js"
+import type { Surroundings } from "./context.js"
+import { failures } from "./failures.js"
+import { Runs } from "./runs.js"
+import { decisionOf, readHandler, readWrapping, type Wrapping } from "./wrapping.js"
+
+const REQUEST = "the request of a wrapped handler"
+
+const NO_BODY = [101, 103, 204, 205, 304]
+
+/** Outcomes of a wait after which the request is decided on again. */
+const RETRIES = [native.AGAIN, native.AGAIN_AFTER_FAILURE, native.AGAIN_ALONE]
+
+/** A wait that has brought nothing, and why. */
+class Retry implements native.Retry {
+  constructor(
+    readonly outcome: number,
+    readonly failure: number,
+  ) {}
+}
+
+/** A wait that has come to nothing. */
+const RETRY = new Retry(native.AGAIN, 0)
+
+export function wrap<Rest extends unknown[]>(
+  surroundings: Surroundings,
+  handler: CacheHandler<Rest>,
+  options?: CacheWrapOptions<Rest>,
+): (request: Request, ...rest: Rest) => Promise<Response> {
+  readHandler("wrap() handler", handler)
+  const wrapper = new Wrapper(surroundings, handler, readWrapping("wrap() options", options))
+  return (request, ...rest) => wrapper.fetch(request, rest)
+}
+
+/** Decides on each request what answers it: the store, a run of the handler, or the run of another. */
+class Wrapper<Rest extends unknown[]> {
+  readonly #surroundings: Surroundings
+  readonly #dialogue: Dialogue
+  readonly #handler: CacheHandler<Rest>
+  readonly #wrapping: Wrapping
+  readonly #binding: native.BindingWrapper
+  readonly #fills: Fills
+  readonly #runs: Runs<Rest>
+
+  constructor(surroundings: Surroundings, handler: CacheHandler<Rest>, wrapping: Wrapping) {
+    const { dialogue } = surroundings
+    dialogue.assertOpen()
+    this.#surroundings = surroundings
+    this.#dialogue = dialogue
+    this.#handler = handler
+    this.#wrapping = wrapping
+    const waits = new Waits()
+    this.#binding = native.openWrapper(dialogue.binding, bindingWrapping(wrapping), waits.ring)
+    this.#fills = new Fills(this.#binding, waits, wrapping.refreshTimeoutMs)
+    const shared = { handler, wrapping, binding: this.#binding, fills: this.#fills }
+    this.#runs = new Runs({ ...surroundings, ...shared, keyOf: (request) => this.#keyOf(request) })
+  }
+
+  async fetch(request: Request, rest: Rest): Promise<Response> {
+    if (!isRequest(request))
+      throw invalid("LAYERON_INVALID_REQUEST", "the request of a wrapped handler must be a Request")
+    let retry: Retry | undefined
+    for (;;) {
+      // A cache that has been given up is no reason to answer nobody.
+      if (this.#dialogue.isClosed) return this.#handler(request, ...rest)
+      const enclosing = enclosingRun(this.#surroundings.identity, () => this.#keyOf(request))
+      if (enclosing !== undefined) return this.#runNested(enclosing, request, rest)
+      const served = await this.#serve(request, rest, retry)
+      if (!(served instanceof Retry)) return served
+      retry = served
+    }
+  }
+
+  /**
+   * Runs the handler directly, because the caller is inside of a run for the same key, which would
+   * wait for itself. The enclosing run stores the response, with the tags and lifetimes that this
+   * wrapper would have given it.
+   */
+  async #runNested(enclosing: ActiveRun, request: Request, rest: Rest): Promise<Response> {
+    const response = await this.#handler(request, ...rest)
+    const decision = await decisionOf(this.#wrapping, request, response, rest)
+    const { ttlSeconds, staleWhileRevalidateSeconds, staleIfErrorSeconds } = this.#wrapping
+    const lifetimes = { ttlSeconds, staleWhileRevalidateSeconds, staleIfErrorSeconds }
+    enclosing.contributions.push({ ...decision, ...lifetimes })
+    return response
+  }
+
+  /** The key of a request, of a HEAD that of a GET. */
+  #keyOf({ url, headers, method }: Request): string {
+    const asked = { url, headers, method: method === "HEAD" ? "GET" : method } as Request
+    return this.#dialogue.key(asked, this.#wrapping, REQUEST)
+  }
+
+  /** The response, or how the request is to be decided on again. */
+  async #serve(request: Request, rest: Rest, retry: Retry | undefined): Promise<Response | Retry> {
+    const now = Date.now()
+    const call = (text: string) => native.serve(this.#binding, text, retry, now)
+    let outcome = this.#ask(request, call)
+    for (let attempt = 1; outcome === native.WANTS_DISK; attempt++) {
+      const asked = await this.#dialogue.loaded(attempt)
+      if (this.#dialogue.isClosed) return RETRY
+      outcome = this.#ask(request, call, asked)
+    }
+    const isFirst = retry === undefined
+    const tell = (detail: EventDetail) => {
+      if (isFirst) this.#surroundings.tell("match", request, detail)
+    }
+    if (outcome >= 0) return this.#answer(request, rest, tell)
+    const number = native.takeNumber()
+    switch (outcome) {
+      case native.RUN:
+        return this.#runs.run(number, request, rest, tell)
+      case native.WAIT:
+        tell({ outcome: "miss", reason: "collapsed" })
+        return this.#wait(number, request)
+      case native.INSTEAD: {
+        // Whoever is told may make calls of its own, so what this one has left is taken first.
+        const answer = native.takeAnswer(this.#dialogue.binding)
+        tell({ outcome: "miss", reason: "failed" })
+        return new StoredResponse(answer)
+      }
+      case native.FAILED: {
+        const text = this.#binding.takeText()
+        tell({ outcome: "miss", reason: "failed" })
+        throw failures.thrown(number, text)
+      }
+      default: {
+        const text = this.#binding.takeText()
+        tell({ outcome: "miss", reason: "only-if-cached" })
+        return responseOf(504, `Gateway Timeout\ncache-status:${text}\n`, null)
+      }
+    }
+  }
+
+  #answer(request: Request, rest: Rest, tell: (detail: EventDetail) => void): Response {
+    const isToRefresh = native.isToRefresh()
+    const answer = native.takeAnswer(this.#dialogue.binding)
+    if (isToRefresh) this.#runs.refresh(this.#binding.refreshOf(), request, rest)
+    tell({ outcome: answer.stale ? "stale" : "hit" })
+    return new StoredResponse(answer)
+  }
+
+  /** Waits for the run of another, but no longer than a run may take or the client waits. */
+  async #wait(ticket: number, request: Request): Promise<Response | Retry> {
+    const signal = signalOf(request)
+    const stop = () => this.#fills.stopWaiting(ticket)
+    signal?.addEventListener("abort", stop)
+    try {
+      return (await this.#arrival(ticket, request, signal)) ?? RETRY
+    } finally {
+      signal?.removeEventListener("abort", stop)
+      this.#binding.dropTicket(ticket)
+    }
+  }
+
+  /** What the wait comes to; `undefined` where that is nothing. */
+  async #arrival(
+    ticket: number,
+    request: Request,
+    signal: AbortSignal | undefined,
+  ): Promise<Response | Retry | undefined> {
+    const until = Date.now() + this.#wrapping.refreshTimeoutMs
+    while (!this.#dialogue.isClosed) {
+      signal?.throwIfAborted()
+      const outcome = this.#ask(request, (text) => this.#binding.arrive(ticket, text, Date.now()))
+      if (outcome !== native.PENDING) return this.#arrived(outcome, signal)
+      if (!(await this.#fills.arrival(ticket, Math.max(until - Date.now(), 0)))) return undefined
+    }
+    return undefined
+  }
+
+  #arrived(outcome: number, signal: AbortSignal | undefined): Response | Retry {
+    if (outcome >= 0) return new StoredResponse(native.takeAnswer(this.#dialogue.binding))
+    if (RETRIES.includes(outcome)) return new Retry(outcome, native.takeNumber())
+    const number = native.takeNumber()
+    const text = this.#binding.takeText()
+    if (outcome === native.FAILED) throw failures.thrown(number, text)
+    return responseOf(number, text, this.#body(number, this.#binding.readerOf(), signal))
+  }
+
+  /** The body, or `null` for statuses that have none, not even an empty one. */
+  #body(status: number, reader: number, signal: AbortSignal | undefined): ReadableStream<Uint8Array> | null {
+    if (!NO_BODY.includes(status)) return this.#fills.stream(reader, signal)
+    this.#binding.dropReader(reader)
+    return null
+  }
+
+  #ask(request: Request, call: (text: string) => number, asked = false): number {
+    return this.#dialogue.ask<number>(request, this.#dialogue.toldForServe(), REQUEST, call, asked)
+  }
+}
+
+function bindingWrapping(wrapping: Wrapping): native.BindingWrapping {
+  const { vary, ttlSeconds, staleWhileRevalidateSeconds, staleIfErrorSeconds, refreshTimeoutMs } = wrapping
+  return {
+    vary,
+    ttlSeconds,
+    staleWhileRevalidateSeconds,
+    staleIfErrorSeconds,
+    patience: refreshTimeoutMs,
+    ...bindingRequestOptions(wrapping),
+  }
+}
