@@ -123,6 +123,28 @@ describe("where the leader fails,", () => {
     expect(made.runs()).toBe(2)
   })
 
+  test("waiters like the request that failed do not fail the others", async () => {
+    const gates = [promised(), promised(), promised()]
+    const made = wrapped(async ({ headers }, run) => {
+      await gates[run - 1]?.promise
+      if (headers.has("x-bad")) throw new Error(`failure ${run}`)
+      return new Response(`run ${run}`)
+    }, POLICY)
+    const bad = () => failureOf(() => made.ask(get(PATH, { "x-bad": "1" }))).then(({ message }) => message)
+    const led = bad()
+    const [like, others] = [[bad(), bad()], crowd(3, () => made.ask())]
+    await calm()
+    gates[0]?.resolve()
+    expect(await led).toBe("failure 1")
+    await calm()
+    expect(made.runs()).toBe(3)
+    gates[1]?.resolve()
+    gates[2]?.resolve()
+    expect(tally(await texts(others))).toEqual({ "run 3": 3 })
+    expect(await Promise.all(like)).toEqual(["failure 2", "failure 2"])
+    expect(made.runs()).toBe(3)
+  })
+
   test("a waiter gets neither the error nor its message where the request that failed had a cookie", async () => {
     const gate = promised()
     const made = wrapped(async ({ headers }) => {

@@ -38,6 +38,8 @@ pub struct Failure {
     /// Whether the handler has answered with an error of the server, in whose place others may be
     /// served something stale, and which is no failure of theirs where nothing is.
     pub(crate) is_answer: bool,
+    /// Whether the run was made because one before it failed, for the same waiters.
+    pub(crate) is_repeat: bool,
     pub(crate) at: i64,
 }
 
@@ -78,7 +80,26 @@ pub(crate) struct Flight {
     pub(crate) thread: ThreadId,
     /// Requests for other variants do not wait for the run. `None` if no `Vary` is known yet.
     pub(crate) expected: Option<Expected>,
+    /// The failure that the run is made after, for the requests that waited for that.
+    pub(crate) repeats: Option<Repeat>,
     inner: Mutex<Inner>,
+}
+
+/// A failure as seen by a request that waited: those like the request that failed do not share a
+/// run with the others, which could fail because of them again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Repeat {
+    /// The request that the handler failed for.
+    pub(crate) failed: Fingerprint,
+    /// Whether the one that waited is the same request.
+    pub(crate) is_same: bool,
+}
+
+impl Repeat {
+    /// Whether a request that has seen `other` may share a run with one that has seen this.
+    fn goes_with(self, other: Self) -> bool {
+        self.failed != other.failed || self.is_same == other.is_same
+    }
 }
 
 #[derive(Debug)]
@@ -91,10 +112,20 @@ struct Inner {
 }
 
 impl Flight {
-    pub(super) fn new(since: u64, began_at: i64, expected: Option<Expected>) -> Self {
+    pub(super) fn new(
+        since: u64,
+        began_at: i64,
+        expected: Option<Expected>,
+        repeats: Option<Repeat>,
+    ) -> Self {
         let inner = Inner { stage: Stage::Running, waiting: Slab::new(), leader: None };
         let thread = thread::current().id();
-        Self { since, began_at, thread, expected, inner: Mutex::new(inner) }
+        Self { since, began_at, thread, expected, repeats, inner: Mutex::new(inner) }
+    }
+
+    /// Whether a request that has seen `failure` may wait for the run.
+    pub(super) fn admits(&self, failure: Option<Repeat>) -> bool {
+        self.repeats.zip(failure).is_none_or(|(own, other)| own.goes_with(other))
     }
 
     /// How far it is.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use hashbrown::HashMap;
 
-use super::in_flight::{Expected, Failure, Fingerprint, Flight, Landing, Stage, Wait};
+use super::in_flight::{Expected, Failure, Fingerprint, Flight, Landing, Repeat, Stage, Wait};
 use crate::backoff::Pauses;
 use crate::bounded::Bounded;
 use crate::http::lines::Untold;
@@ -105,8 +105,14 @@ impl Flights {
         if table.is_for_one_alone(key, boarder.now) {
             return Ok(Boarding::Alone);
         }
+        let known = boarder.after_failure.and_then(|number| table.failure_of(key, number));
+        let repeats = match (known.and_then(|failure| failure.fingerprint), boarder.fingerprint) {
+            (None, _) => None,
+            (Some(_), None) => return Ok(Boarding::NeedsFingerprint),
+            (Some(failed), Some(own)) => Some(Repeat { failed, is_same: failed == own }),
+        };
         for flight in table.running.get(&key).into_iter().flatten() {
-            if joins(flight, &flight.stage())? {
+            if flight.admits(repeats) && joins(flight, &flight.stage())? {
                 return Ok(Boarding::Wait(Wait::begin(flight)));
             }
         }
@@ -114,14 +120,14 @@ impl Flights {
             return Ok(Boarding::Alone);
         }
         if boarder.may_fail
-            && let Some(boarding) = table.failure(key, boarder)
+            && let Some(boarding) = table.failure(key, boarder, repeats)
         {
             return Ok(boarding);
         }
         let expected = expects(table.latest_landing(key).as_deref())?;
-        let flight = Flight::new(boarder.since, boarder.now, expected);
-        let repeats = boarder.after_failure.is_some();
-        Ok(Boarding::Lead(self.begin(&mut table, key, flight, repeats)))
+        let flight = Flight::new(boarder.since, boarder.now, expected, repeats);
+        let is_repeat = boarder.after_failure.is_some();
+        Ok(Boarding::Lead(self.begin(&mut table, key, flight, is_repeat)))
     }
 
     /// The right to a run that nobody's wish has led to, and that others may wait for all the same.
@@ -132,7 +138,7 @@ impl Flights {
         now: i64,
         expected: Option<Expected>,
     ) -> Lead {
-        self.begin(&mut self.0.lock(), key, Flight::new(since, now, expected), false)
+        self.begin(&mut self.0.lock(), key, Flight::new(since, now, expected, None), false)
     }
 
     fn begin(self: &Arc<Self>, table: &mut Table, key: Digest, flight: Flight, repeats: bool) -> Lead {
@@ -187,16 +193,30 @@ impl Table {
         matches!(self.remembered.get(&key), Some(Remembered::Alone { at }) if is_within(*at, ALONE_MS, now))
     }
 
+    /// The failure with this number, if it is still remembered.
+    fn failure_of(&self, key: Digest, number: u32) -> Option<&Failure> {
+        let Some(Remembered::Failed { failures, .. }) = self.remembered.get(&key) else { return None };
+        failures.iter().find(|failure| failure.number == number).map(Arc::as_ref)
+    }
+
     /// What the failures of the key mean for a request: none of them is for another request than
     /// the one it failed, but a request that has waited and led in vain fails like the last.
-    fn failure(&self, key: Digest, boarder: &Boarder) -> Option<Boarding> {
+    fn failure(&self, key: Digest, boarder: &Boarder, repeats: Option<Repeat>) -> Option<Boarding> {
         let Some(Remembered::Failed { times, failures }) = self.remembered.get(&key) else { return None };
         let pause = PAUSES.after(*times);
         let mut recent = failures.iter().filter(|failure| {
             is_within(failure.at, pause, boarder.now) && (boarder.has_stale || !failure.is_answer)
         });
         if let Some(known) = boarder.after_failure {
-            let later = recent.rfind(|failure| failure.number > known);
+            // The same request has failed twice, or another one of those that waited has led in vain.
+            let is_last = |failure: &Failure| match repeats {
+                Some(Repeat { failed, is_same }) if failure.fingerprint == Some(failed) => {
+                    is_same && (failure.number > known || failure.number == known && failure.is_repeat)
+                }
+                Some(Repeat { is_same: true, .. }) => false,
+                _ => failure.number > known,
+            };
+            let later = recent.rfind(|failure| is_last(failure));
             return later.map(|failure| Boarding::Fail(Arc::clone(failure)));
         }
         if boarder.fingerprint.is_none() {
@@ -221,7 +241,14 @@ impl Table {
             }
             _ => (0, Vec::new()),
         };
-        failures.retain(|known| known.fingerprint != failure.fingerprint || known.fingerprint.is_none());
+        // Those that waited for the one before the last still ask for it.
+        let is_same =
+            |known: &Arc<Failure>| known.fingerprint.is_some() && known.fingerprint == failure.fingerprint;
+        if failures.iter().filter(|known| is_same(known)).count() > 1
+            && let Some(oldest) = failures.iter().position(is_same)
+        {
+            failures.remove(oldest);
+        }
         failures.push(failure);
         if failures.len() > MAX_FAILURES {
             failures.remove(0);
@@ -289,7 +316,8 @@ impl Lead {
     ) -> Arc<Failure> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let failure = Arc::new(Failure { number, message, fingerprint, is_answer, at: now });
+        let failure =
+            Arc::new(Failure { number, message, fingerprint, is_answer, is_repeat: self.repeats, at: now });
         let kept = Arc::clone(&failure);
         let remember = |table: &mut Table| table.remember_failure(self.key, kept, self.repeats);
         self.flights.leave(self.key, &self.flight, remember);
