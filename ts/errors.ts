@@ -29,6 +29,15 @@ export function shown(value: unknown): string {
   return "an object"
 }
 
+/** Whether a value is an error. A proxy may throw when it is asked for its prototype. */
+export function isError(value: unknown): value is Error {
+  try {
+    return value instanceof Error
+  } catch {
+    return false
+  }
+}
+
 /** What was thrown, which need not be an error, and need not let itself be shown. */
 export function inWords(thrown: unknown): string {
   try {

@@ -68,12 +68,13 @@ describe("a response-like object is refused without a draft where", () => {
     ["a header value is beyond Latin-1", { headers: headersLike(["a", "\u2603"]) }],
     ["a header is no pair", { headers: headersLike(["a"]) }],
     ["a header is no list", { headers: headersLike(1) }],
+    ["it has but the prototype of a Response", Object.create(Response.prototype)],
     ["its headers cannot be iterated", { headers: { get: () => null, [Symbol.iterator]: 1 } }],
   ])("%s", async (_, members) => {
     const { module, expectUnchanged } = await holding()
     const drafts = countDrafts()
     await expectRefused(
-      () => module.put(A, responseLike(members)),
+      () => module.put(A, members instanceof Response ? members : responseLike(members)),
       "put() response",
       "LAYERON_INVALID_RESPONSE",
     )
@@ -357,4 +358,23 @@ describe("a request-like object", () => {
     const module = freshCache()
     expect(module.key(requestLike({ url: `${A}\n\n?b` }))).toBe(module.key(`${A}?b`))
   })
+})
+
+test("a reader without read() is refused", async () => {
+  const { module, expectUnchanged } = await holding()
+  const drafts = countDrafts()
+  const response = responseLike({ body: { locked: false, getReader: () => 5 } })
+  await expectRefused(() => module.put(A, response), "the reader of a body", "LAYERON_INVALID_RESPONSE")
+  expect(drafts.ended()).toBe(drafts.made())
+  await expectUnchanged()
+})
+
+test.each([204, 205, 304])("a stream that a %d has is not its body", async (status) => {
+  const module = freshCache({ ttlSeconds: 60 })
+  const wrapped = module.wrap(() => responseLike({ status, body: chunked(["hi"]) }), { ttlSeconds: 60 })
+  const answers = [await wrapped(new Request(A)), await wrapped(new Request(A))]
+  expect(answers.map((answer) => [answer.status, answer.body])).toEqual([
+    [status, null],
+    [status, null],
+  ])
 })

@@ -103,10 +103,18 @@ describe.each([
   })
 })
 
-describe("a setTimeout that returns nothing", () => {
+describe("a setTimeout that", () => {
   test.each([
-    ["on the global object", "globalThis.setTimeout = () => undefined"],
-    ["everywhere, with all others", REPLACED["functions that return nothing"]![0]],
+    ["returns nothing", "globalThis.setTimeout = () => undefined"],
+    ["throws", "globalThis.setTimeout = () => { throw new Error('no timers') }"],
+    ["is missing", "globalThis.setTimeout = undefined"],
+    [
+      "returns a timer whose methods throw",
+      `const fail = () => { throw new Error("no timers") }
+       globalThis.setTimeout = () => ({ unref: fail, refresh: fail })
+       globalThis.clearTimeout = fail`,
+    ],
+    ["returns nothing, everywhere and with all others,", REPLACED["functions that return nothing"]![0]],
   ])("%s ends no process on a stale hit, a wait or a failure", async (_, replace) => {
     const { stdout } = await runNode(
       [

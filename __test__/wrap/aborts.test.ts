@@ -1,3 +1,4 @@
+import type { CacheModuleOptions } from "@layeron/modules"
 import { failureOf, get } from "../helpers/cache"
 import { stopTime } from "../helpers/clock"
 import { promised } from "../helpers/flight"
@@ -13,6 +14,7 @@ import {
   pass,
   read,
   readerOf,
+  TTL,
   theEnd,
   wrapped,
 } from "../helpers/wrap"
@@ -123,6 +125,53 @@ test("a request that is aborted before the call runs no handler where nothing is
   expect(await (await ask(aborted())).text()).toBe("stored")
 })
 
+describe("a call past the cache", () => {
+  const BYPASSED: [string, Partial<CacheModuleOptions>, RequestInit][] = [
+    [
+      "that a rule makes skip it",
+      { rules: [{ bypass: { cookies: ["session"] } }] },
+      { headers: { cookie: "session=1" } },
+    ],
+    ["that no rule covers", { rules: [{ path: "/other" }] }, {}],
+    ["of another method", {}, { method: "POST" }],
+  ]
+
+  test.each(BYPASSED)("%s rejects when its signal aborts", async (_, declared, init) => {
+    const seen: AbortSignal[] = []
+    const hung = (request: Request) => {
+      seen.push(request.signal)
+      return new Promise<Response>(() => {})
+    }
+    const { ask, runs } = wrapped(hung, {}, { ttlSeconds: TTL, ...declared })
+    const client = new AbortController()
+    const call = failureOf(() => ask(new Request(AT, { ...init, signal: client.signal })))
+    await calm()
+    client.abort(new Error("gone"))
+    expect((await call).message).toBe("gone")
+    expect(seen.map(({ aborted }) => aborted)).toEqual([true])
+    const late = new Request(AT, { ...init, signal: client.signal })
+    expect((await failureOf(() => ask(late))).message).toBe("gone")
+    expect(runs()).toBe(1)
+  })
+
+  test("invalidates what it has changed after its client has left", async () => {
+    const gate = promised()
+    const { ask, module } = wrapped(async ({ method }) => {
+      if (method === "POST") await gate.promise
+      return new Response(method)
+    }, POLICY)
+    await (await ask()).text()
+    const client = new AbortController()
+    const call = failureOf(() => ask(new Request(AT, { method: "POST", signal: client.signal })))
+    await calm()
+    client.abort()
+    await call
+    gate.resolve()
+    await calm()
+    expect(await module.match(AT)).toBeUndefined()
+  })
+})
+
 test("a request that is aborted while it waits leaves the response to the others", async () => {
   const gate = promised()
   const { ask, runs } = wrapped(async () => {
@@ -207,21 +256,6 @@ test.each<[string, ResponseInit]>([
   gate.resolve()
   expect(await (await waiting).text()).toBe("own")
   expect([asked[0]?.signal.aborted, body.cancelled()]).toEqual([true, true])
-})
-
-test("a client that leaves a POST that is not cached leaves the handler to finish it, and its URL is invalidated", async () => {
-  const gate = promised()
-  const { ask, module } = wrapped(async () => {
-    await gate.promise
-    return new Response("done")
-  }, POLICY)
-  await module.put(AT, new Response("old"))
-  const client = new AbortController()
-  const posted = ask(new Request(AT, { method: "POST", signal: client.signal }))
-  client.abort()
-  gate.resolve()
-  expect(await (await posted).text()).toBe("done")
-  expect(await module.match(AT)).toBeUndefined()
 })
 
 test("waiters of requests that cannot be joined are released as well", async () => {

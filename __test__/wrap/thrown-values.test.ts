@@ -7,6 +7,7 @@ const values = [
   Object.assign(new Error("a"), { message: 1n }),
   Object.defineProperty(new Error("a"), "message", { get() { throw new Error("not readable") } }),
   { [Symbol.for("nodejs.util.inspect.custom")]() { throw new Error("cannot be inspected") } },
+  new Proxy({}, { getPrototypeOf() { throw new Error("has no prototype") } }),
 ]
 `
 
@@ -29,7 +30,7 @@ test("a wrapped handler may throw any value, and its caller gets just that", asy
       process.stdout.write(JSON.stringify(same))
     })()
   `)
-  expect(same).toEqual(Array.from({ length: 9 }, () => true))
+  expect(same).toEqual(Array.from({ length: 10 }, () => true))
 })
 
 test("a wrapped handler's body may fail with any value, for its client and in the background", async () => {
@@ -57,7 +58,7 @@ test("a wrapped handler's body may fail with any value, for its client and in th
     })()
   `)
   const each = ["TypeError", "whole"]
-  expect(seen).toEqual({ seen: Array.from({ length: 9 }, () => each), failedRefreshes: 9 })
+  expect(seen).toEqual({ seen: Array.from({ length: 10 }, () => each), failedRefreshes: 10 })
 })
 
 test("waitUntil may throw or reject with any value", async () => {
@@ -76,7 +77,7 @@ test("waitUntil may throw or reject with any value", async () => {
       process.stdout.write(JSON.stringify(texts))
     })()
   `)
-  expect(texts).toEqual(Array.from({ length: 18 }, () => "a"))
+  expect(texts).toEqual(Array.from({ length: 20 }, () => "a"))
 })
 
 test("a route of a backend may throw any value, and its client gets a 500", async () => {
@@ -93,5 +94,5 @@ test("a route of a backend may throw any value, and its client gets a 500", asyn
       process.stdout.write(JSON.stringify(statuses))
     })()
   `)
-  expect(statuses).toEqual(Array.from({ length: 18 }, () => 500))
+  expect(statuses).toEqual(Array.from({ length: 20 }, () => 500))
 })

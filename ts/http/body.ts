@@ -9,6 +9,9 @@ export const TOO_LARGE = Symbol("too large")
 /** The bodies that are received at the same time leave no room for it. */
 export const NO_ROOM = Symbol("no room")
 
+/** Statuses whose responses have no body (Fetch standard, section "Statuses"). */
+export const NO_BODY: readonly number[] = [101, 103, 204, 205, 304]
+
 /** The part of a reader of a stream by which a body is read. */
 export interface Reader {
   read(): ReturnType<ReadableStreamDefaultReader<Uint8Array>["read"]>
@@ -41,7 +44,18 @@ export function assertUnused(response: Response, path: string): void {
 export function takeReader(response: Response): Reader | null {
   const body = bodyOf(response, "the response")
   if (body === null) return null
-  return isStream(body) ? body.getReader() : nodeReader(body)
+  const reader: unknown = isStream(body) ? body.getReader() : nodeReader(body)
+  if (!isReader(reader)) {
+    throw invalid("LAYERON_INVALID_RESPONSE", `the reader of a body must have read(), got ${shown(reader)}`)
+  }
+  if (!NO_BODY.includes(response.status)) return reader
+  // Other libraries give such responses an empty stream.
+  discard(reader)
+  return null
+}
+
+function isReader(reader: unknown): reader is Reader {
+  return typeof (reader as Partial<Reader> | null | undefined)?.read === "function"
 }
 
 function bodyOf(response: Response, path: string): Body | null {

@@ -1,3 +1,5 @@
+import { NO_BODY } from "./body.js"
+
 /** Content codings that `fetch` decodes (Fetch standard, section "HTTP-network fetch"). */
 const DECODED = new Set(["gzip", "x-gzip", "deflate", "br"])
 if (decodesZstd(process.versions.undici)) DECODED.add("zstd")
@@ -7,9 +9,6 @@ function decodesZstd(undici = "0.0"): boolean {
   const [major = 0, minor = 0] = undici.split(".").map(Number)
   return major > 7 || (major === 7 && minor >= 11)
 }
-
-/** Statuses whose responses have no body to decode. */
-const NO_BODY = [101, 103, 204, 205, 304]
 
 /** Fields of a response that describe the coded body, which is no longer there once it is decoded. */
 export const OF_CODED_BODY: readonly string[] = ["content-encoding", "content-length"]

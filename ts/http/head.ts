@@ -52,16 +52,21 @@ export function readHead(response: Response, method: string, path: string): Resp
   return { status, text, vary: varyNames(vary), expected }
 }
 
+/** Getters of an object that only has the prototype of a `Response` throw. */
 function isResponse(value: unknown): value is Response {
   if (typeof value !== "object" || value === null) return false
-  const { status, statusText, headers, bodyUsed } = value as Partial<Response>
-  return (
-    typeof status === "number" &&
-    typeof statusText === "string" &&
-    typeof bodyUsed === "boolean" &&
-    typeof headers?.get === "function" &&
-    typeof headers[Symbol.iterator] === "function"
-  )
+  try {
+    const { status, statusText, headers, bodyUsed } = value as Partial<Response>
+    return (
+      typeof status === "number" &&
+      typeof statusText === "string" &&
+      typeof bodyUsed === "boolean" &&
+      typeof headers?.get === "function" &&
+      typeof headers[Symbol.iterator] === "function"
+    )
+  } catch {
+    return false
+  }
 }
 
 /** What a response can have as its status. 0 is that of a network error, `Response.error()`. */

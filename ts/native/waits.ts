@@ -1,4 +1,9 @@
-import { clearTimeout as clearRealTimeout, setImmediate, setTimeout as setRealTimeout } from "../timers.js"
+import {
+  BackgroundTimer,
+  clearTimeout as clearRealTimeout,
+  setImmediate,
+  setTimeout as setRealTimeout,
+} from "../timers.js"
 
 /** Waits of this thread that have no news yet. */
 let pending = 0
@@ -45,15 +50,14 @@ export class Waits {
   /** Waits for news. Resolves to whether there is any. */
   async for(number: number, { timeoutMs, keepAliveMs }: WaitOptions): Promise<boolean> {
     const keepAlive = keepAliveMs === undefined ? undefined : setRealTimeout(() => {}, keepAliveMs)
-    let timer: NodeJS.Timeout | undefined
+    let timer: BackgroundTimer | undefined
     pending += 1
     const news = await new Promise<boolean>((resolve) => {
       this.#waiting.set(number, () => resolve(true))
-      if (timeoutMs !== undefined) timer = setTimeout(resolve, timeoutMs, false)
-      timer?.unref?.()
+      if (timeoutMs !== undefined) timer = new BackgroundTimer(() => resolve(false), timeoutMs)
     })
     pending -= 1
-    clearTimeout(timer)
+    timer?.stop()
     clearRealTimeout(keepAlive)
     if (!news) this.#waiting.delete(number)
     return news

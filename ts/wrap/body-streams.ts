@@ -1,8 +1,9 @@
 import { isUint8Array } from "node:util/types"
-import { invalid, inWords, messageOf } from "../errors.js"
+import { invalid, inWords, isError, messageOf } from "../errors.js"
 import { discard, type Reader } from "../http/body.js"
 import * as native from "../native/addon.js"
 import { awaitNews, type Waits } from "../native/waits.js"
+import { BackgroundTimer } from "../timers.js"
 
 /** Milliseconds for which a reader that holds others up is waited for. */
 const SLOW_READER_MS = 30_000
@@ -142,21 +143,20 @@ export class Fills {
       if (progress === native.STOP) controller.abort(NOBODY)
     }
     const readers = this.#waits.listen(NUMBER.fill(fill), () => stopIfUnread(this.#wrapper.progress(fill)))
-    const stall = setTimeout(() => stopIfUnread(this.#wrapper.stall(fill)), this.#timeoutMs)
-    stall?.unref?.()
+    const stall = new BackgroundTimer(() => stopIfUnread(this.#wrapper.stall(fill)), this.#timeoutMs)
     try {
-      const isWhole = reader === null || (await this.#copy(fill, reader, ring, () => stall?.refresh?.()))
+      const isWhole = reader === null || (await this.#copy(fill, reader, ring, () => stall.refresh()))
       signal.throwIfAborted()
       if (isWhole) return this.#end(fill, reader !== null)
       throw NOBODY
     } catch (error) {
-      const why = error instanceof Error ? error : new Error(inWords(error))
+      const why = isError(error) ? error : new Error(inWords(error))
       this.#wrapper.breakOff(fill, messageOf(why), Date.now())
       controller.abort(why)
       return why === NOBODY ? native.PAST : why
     } finally {
       awaitNews()
-      clearTimeout(stall)
+      stall.stop()
       readers.stop()
       ring()
       signal.removeEventListener("abort", cancel)

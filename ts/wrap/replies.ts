@@ -119,7 +119,7 @@ export class Replies<Rest extends unknown[]> {
     reader?.releaseLock()
     // The handler's request may have a signal of its own, which no other request needs any more.
     signal?.addEventListener("abort", () => run.controller.abort(signal.reason), { once: true })
-    return responseOf(response.status, head, response.body)
+    return responseOf(response.status, head, reader === null ? null : response.body)
   }
 
   #outcome(outcome: number, run: Run<Rest>, handled: Handled): Response | undefined {
@@ -235,7 +235,7 @@ function bindingReply<Rest extends unknown[]>(
 }
 
 function putOutcome(ended: number | Error): PutOutcome {
-  if (ended instanceof Error) return { outcome: "error", reason: inWords(ended), error: ended }
+  if (typeof ended !== "number") return { outcome: "error", reason: inWords(ended), error: ended }
   if (ended === native.PAST) return { outcome: "bypass" }
   return outcomeOf(ended)
 }

@@ -5,6 +5,7 @@ import { signalOf } from "../http/request.js"
 import { awaitNews } from "../native/waits.js"
 import type { EventDetail } from "../observability/events.js"
 import type { HandlerRun } from "../put/build-tracker.js"
+import { BackgroundTimer } from "../timers.js"
 import { ActiveRun, currentRun, endRun, insideRun } from "./active-runs.js"
 import type { Context } from "./context.js"
 import { asGet, handlerRequest, withoutCookies } from "./handler-request.js"
@@ -36,7 +37,7 @@ export class Runs<Rest extends unknown[]> {
     // What makes a rule have a request skip the cache is told already.
     const reason = why === "bypass" ? {} : { reason: why }
     tell({ outcome: uncached ? "bypass" : "miss", ...reason })
-    return uncached ? this.#attempt(run) : this.#whileClientWaits(run)
+    return this.#whileClientWaits(run)
   }
 
   /** Runs the handler in the background, within the time for that. */
@@ -69,8 +70,9 @@ export class Runs<Rest extends unknown[]> {
       }
       if (signal.aborted) {
         leave()
-        // A request of another thread may wait already.
-        if (!run.decided) this.#attempt(run).catch(() => {})
+        // A request of another thread may wait already, though not for what is not stored.
+        if (run.facts.uncached) this.#context.binding.dropRun(run.number)
+        else if (!run.decided) this.#attempt(run).catch(() => {})
         return
       }
       signal.addEventListener("abort", leave)
@@ -82,6 +84,8 @@ export class Runs<Rest extends unknown[]> {
   /** The client has gone. Where nobody else waits, the run has no purpose any more. */
   #leave(run: Run<Rest>, reason: unknown): void {
     run.clientLeft = true
+    // The handler has the client's own request. What it changes is invalidated all the same.
+    if (run.facts.uncached) return
     if (run.decided || this.#context.dialogue.isClosed) return
     if (this.#context.binding.abandon(run.number)) {
       run.decided = true
@@ -99,16 +103,14 @@ export class Runs<Rest extends unknown[]> {
   async #refresh(run: Run<Rest>): Promise<void> {
     const { wrapping, tell } = this.#context
     const late = failure("LAYERON_REFRESH_TIMEOUT", `it took longer than ${wrapping.refreshTimeoutMs} ms`)
-    let timer: NodeJS.Timeout | undefined
+    let timer: BackgroundTimer | undefined
     const timeout = new Promise<never>((_, reject) => {
       const expire = () => (run.outlives?.() ? reject(late) : run.controller.abort(late))
-      timer = setTimeout(expire, wrapping.refreshTimeoutMs)
+      timer = new BackgroundTimer(expire, wrapping.refreshTimeoutMs)
     })
-    // A test may have replaced setTimeout by a function that returns nothing.
-    timer?.unref?.()
     const refreshed = Promise.race([this.#refreshed(run), timeout])
     const reason = await refreshed.then(() => undefined, reasonOf)
-    clearTimeout(timer)
+    timer?.stop()
     tell(
       "refresh",
       run.request,

@@ -1,6 +1,7 @@
 import type { CacheHandler, CacheWrapOptions } from "../../index.js"
 import type { Dialogue } from "../client.js"
 import { invalid } from "../errors.js"
+import { NO_BODY } from "../http/body.js"
 import { isRequest, signalOf } from "../http/request.js"
 import * as native from "../native/addon.js"
 import { Waits } from "../native/waits.js"
@@ -16,8 +17,6 @@ import { Runs } from "./runs.js"
 import { decisionOf, readHandler, readWrapping, type Wrapping } from "./wrapping.js"
 
 const REQUEST = "the request of a wrapped handler"
-
-const NO_BODY = [101, 103, 204, 205, 304]
 
 /** Outcomes of a wait after which the request is decided on again. */
 const RETRIES = [native.AGAIN, native.AGAIN_AFTER_FAILURE, native.AGAIN_ALONE]
