@@ -9,7 +9,7 @@ import type { EventDetail } from "../observability/events.js"
 import { bindingRequestOptions } from "../options/request-options.js"
 import { responseOf } from "../response/outgoing.js"
 import { StoredResponse } from "../response/response.js"
-import { type ActiveRun, enclosingRun } from "./active-runs.js"
+import { type ActiveRun, currentRun, enclosingRun } from "./active-runs.js"
 import { Fills } from "./body-streams.js"
 import type { Surroundings } from "./context.js"
 import { failures } from "./failures.js"
@@ -73,8 +73,11 @@ class Wrapper<Rest extends unknown[]> {
     for (;;) {
       // A cache that has been given up is no reason to answer nobody.
       if (this.#dialogue.isClosed) return this.#handler(request, ...rest)
-      const enclosing = enclosingRun(this.#surroundings.identity, () => this.#keyOf(request))
-      if (enclosing !== undefined) return this.#runNested(enclosing, request, rest)
+      // A hit outside of all runs pays for neither a closure nor the key.
+      if (currentRun() !== undefined) {
+        const enclosing = enclosingRun(this.#surroundings.identity, () => this.#keyOf(request))
+        if (enclosing !== undefined) return this.#runNested(enclosing, request, rest)
+      }
       const served = await this.#serve(request, rest, retry)
       if (!(served instanceof Retry)) return served
       retry = served
