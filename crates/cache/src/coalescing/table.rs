@@ -208,15 +208,15 @@ impl Table {
             is_within(failure.at, pause, boarder.now) && (boarder.has_stale || !failure.is_answer)
         });
         if let Some(known) = boarder.after_failure {
-            // The same request has failed twice, or another one of those that waited has led in vain.
-            let is_last = |failure: &Failure| match repeats {
-                Some(Repeat { failed, is_same }) if failure.fingerprint == Some(failed) => {
-                    is_same && (failure.number > known || failure.number == known && failure.is_repeat)
-                }
-                Some(Repeat { is_same: true, .. }) => false,
-                _ => failure.number > known,
+            // Of those that waited for `known`, requests like the one that failed fail with each
+            // other, and so do the rest. One that has waited for a repeated run waits for no third.
+            let is_final = |failure: &Failure| {
+                let is_later = failure.number > known || failure.number == known && failure.is_repeat;
+                repeats.map_or(failure.number > known, |Repeat { failed, is_same }| {
+                    is_later && (failure.fingerprint == Some(failed)) == is_same
+                })
             };
-            let later = recent.rfind(|failure| is_last(failure));
+            let later = recent.rfind(|failure| is_final(failure));
             return later.map(|failure| Boarding::Fail(Arc::clone(failure)));
         }
         if boarder.fingerprint.is_none() {
@@ -465,13 +465,43 @@ mod tests {
         let again = Boarder { after_failure: Some(first.number), ..at(0) };
         let second = lead(&flights, 1, again);
         drop(wait(&flights, 1, again));
-        let second = second.fail("second", Some(Fingerprint(2)), 0);
+        let second = second.fail("second", Some(Fingerprint(1)), 0);
         match board(&flights, 1, again) {
             Boarding::Fail(failure) => assert_eq!(failure.number, second.number),
             other => panic!("{other:?}"),
         }
         assert!(matches!(board(&flights, 1, at(199)), Boarding::Fail(_)));
         assert!(matches!(board(&flights, 1, at(200)), Boarding::Lead(_)), "two failures, one in a row");
+    }
+
+    #[test]
+    fn waiters_like_the_request_that_failed_share_no_run_with_the_others() {
+        let flights = Arc::<Flights>::default();
+        let first = lead(&flights, 1, at(0)).fail("first", Some(Fingerprint(1)), 0);
+        let like = Boarder { after_failure: Some(first.number), ..at(0) };
+        let other = Boarder { fingerprint: Some(Fingerprint(2)), ..like };
+        let unlike = Boarder { fingerprint: Some(Fingerprint(3)), ..like };
+        let (bad, good) = (lead(&flights, 1, like), lead(&flights, 1, other));
+        let second = bad.fail("second", Some(Fingerprint(1)), 0);
+        assert!(matches!(board(&flights, 1, like), Boarding::Fail(failure) if failure == second));
+        drop(wait(&flights, 1, unlike));
+        let third = good.fail("third", Some(Fingerprint(2)), 0);
+        assert!(matches!(board(&flights, 1, unlike), Boarding::Fail(failure) if failure == third));
+        assert!(matches!(board(&flights, 1, like), Boarding::Fail(failure) if failure == second));
+    }
+
+    #[test]
+    fn a_request_that_waited_for_a_repeated_run_fails_with_it_only_if_it_is_the_same_request() {
+        let flights = Arc::<Flights>::default();
+        let first = lead(&flights, 1, at(0)).fail("first", Some(Fingerprint(1)), 0);
+        let again = lead(&flights, 1, Boarder { after_failure: Some(first.number), ..at(0) });
+        let second = again.fail("second", Some(Fingerprint(1)), 0);
+        let joined = Boarder { after_failure: Some(second.number), ..at(0) };
+        let nameless = Boarder { fingerprint: None, ..joined };
+        assert!(matches!(board(&flights, 1, nameless), Boarding::NeedsFingerprint));
+        assert!(matches!(board(&flights, 1, joined), Boarding::Fail(failure) if failure == second));
+        let other = Boarder { fingerprint: Some(Fingerprint(2)), ..joined };
+        assert!(matches!(board(&flights, 1, other), Boarding::Lead(_)));
     }
 
     #[test]
