@@ -8,6 +8,11 @@ export function headersOf(head: string): Headers {
   return headers
 }
 
+/** The reason phrase of the same. */
+export function reasonPhraseOf(head: string): string {
+  return head.slice(0, head.indexOf("\n"))
+}
+
 /** Names and values of the header fields in turn. */
 export function fieldsOf(head: string): string[] {
   const fields: string[] = []

@@ -1,15 +1,12 @@
+import { headersOf, reasonPhraseOf } from "./headers.js"
 import { PlatformResponse } from "./response.js"
 
 type Body = ConstructorParameters<typeof Response>[0]
 
 /** A response of the platform with this head: the reason phrase and the field lines, a line feed behind each. */
 export function responseOf(status: number, head: string, body: Body): Response {
-  const [statusText = "", ...lines] = head.trimEnd().split("\n")
-  const headers = new Headers()
-  for (const line of lines) {
-    const colon = line.indexOf(":")
-    headers.append(line.slice(0, colon), line.slice(colon + 1))
-  }
+  const statusText = reasonPhraseOf(head)
+  const headers = headersOf(head)
   const isUsual = status >= 200 && status <= 599
   const response = new PlatformResponse(body, { status: isUsual ? status : 200, statusText, headers })
   return isUsual ? response : withStatus(response, status)

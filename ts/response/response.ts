@@ -2,7 +2,7 @@ import { Readable } from "node:stream"
 import type { ReadableStream } from "node:stream/web"
 import { type InspectOptions, inspect } from "node:util"
 import type { Answer } from "../native/answer.js"
-import { fieldsOf, headersOf } from "./headers.js"
+import { fieldsOf, headersOf, reasonPhraseOf } from "./headers.js"
 import { streamOf, streamOfChunks } from "./streams.js"
 import { takeWhole, type Whole } from "./whole.js"
 
@@ -65,8 +65,7 @@ export class StoredResponse implements Response {
   }
 
   get statusText(): string {
-    const head = this.#state.answer.head()
-    return head.slice(0, head.indexOf("\n"))
+    return reasonPhraseOf(this.#state.answer.head())
   }
 
   get headers(): Headers {

@@ -144,9 +144,7 @@ impl Instance {
             leases: AtomicUsize::new(0),
         }
     }
-}
 
-impl Instance {
     /// Whether its last lease is gone.
     pub(crate) fn is_closed(&self) -> bool {
         self.leases.load(SeqCst) == 0
