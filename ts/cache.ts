@@ -14,6 +14,7 @@ import type {
   ResolvedCacheRule,
 } from "../index.js"
 import { Dialogue } from "./client.js"
+import { harmlessly } from "./harmless.js"
 import { fieldNamesOf } from "./http/request.js"
 import * as native from "./native/addon.js"
 import type { Answer } from "./native/answer.js"
@@ -21,7 +22,7 @@ import { flushAtExit } from "./native/exit.js"
 import { sweeper } from "./native/sweeper.js"
 import { type EventDetail, Events } from "./observability/events.js"
 import { explanationOf } from "./observability/explain.js"
-import { observer } from "./observability/metrics.js"
+import { complain, observer } from "./observability/metrics.js"
 import {
   type KeyArguments,
   NO_OPTIONS,
@@ -216,8 +217,11 @@ class Cache implements CacheModule {
     if (operation === "refresh" && detail.outcome === "failed") warnOfRefresh(this.identity, detail.reason)
     if (operation === "put" && detail.reason === "cookie") warnOfCookies(this.identity)
     if (this.#dialogue.isClosed || !this.#events.isHeard(operation)) return
-    const subject = this.#subject(request, NO_OPTIONS, "the request of a wrapped handler", Date.now())
-    this.#events.emit(operation, { ...subject, ...detail })
+    // A request that cannot be asked any more must not leave a run behind that others wait for.
+    harmlessly(() => {
+      const subject = this.#subject(request, NO_OPTIONS, "the request of a wrapped handler", Date.now())
+      this.#events.emit(operation, { ...subject, ...detail })
+    }, complain)
   }
 
   /** What an event says of its request: the key and, where a rule makes it skip the cache, why. */

@@ -1,5 +1,5 @@
 import { backend } from "@layeron/core"
-import { bodyOf, found, freshCache, get, NO_STATS } from "../helpers/cache"
+import { bodyOf, found, freshCache, get, NO_STATS, url } from "../helpers/cache"
 import { setClock, stopDate } from "../helpers/clock"
 import { promised } from "../helpers/flight"
 import { AT, cameBy, errorsWritten, PATH, send, shop, warnings } from "../helpers/gateway"
@@ -314,6 +314,28 @@ describe("failures of handlers", () => {
     })
     expect((await send(app)).status).toBe(500)
     expect(written).toEqual([[`GET ${AT} failed:`, "the secret"]])
+  })
+
+  test.each(["GET", "POST"])("a client that leaves its %s is not written as a failure", async (method) => {
+    const written = errorsWritten()
+    const { app } = shop()
+    const handlers: AbortSignal[] = []
+    const client = new AbortController()
+    const untilAborted = (request: Request) => {
+      handlers.push(request.signal)
+      return new Promise<Response>((_, reject) =>
+        request.signal.addEventListener("abort", () => reject(request.signal.reason)),
+      )
+    }
+    app.get(PATH, untilAborted)
+    app.post(PATH, untilAborted)
+    const sent = app.fetch(new Request(url(AT), { method, signal: client.signal }))
+    await settled()
+    client.abort("the client has left")
+    expect((await sent).status).toBe(500)
+    await settled()
+    expect(handlers.map(({ aborted }) => aborted)).toEqual([true])
+    expect(written).toEqual([])
   })
 
   test("the same error of two runs is written twice", async () => {

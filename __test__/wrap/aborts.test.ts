@@ -1,5 +1,5 @@
 import type { CacheModuleOptions } from "@layeron/modules"
-import { failureOf, get } from "../helpers/cache"
+import { bodyOf, failureOf, get } from "../helpers/cache"
 import { stopTime } from "../helpers/clock"
 import { promised } from "../helpers/flight"
 import { endless, handFed } from "../helpers/streams"
@@ -152,6 +152,36 @@ describe("a call past the cache", () => {
     const late = new Request(AT, { ...init, signal: client.signal })
     expect((await failureOf(() => ask(late))).message).toBe("gone")
     expect(runs()).toBe(1)
+  })
+
+  test("inside of another one is brought to its end, so that both invalidate", async () => {
+    const gate = promised()
+    const inner = wrapped(async ({ method }) => {
+      if (method === "POST") await gate.promise
+      return new Response(method)
+    }, POLICY)
+    const outer = wrapped((request) => inner.ask(request), POLICY)
+    await (await outer.ask()).text()
+    expect([await bodyOf(outer.module, AT), await bodyOf(inner.module, AT)]).toEqual(["GET", "GET"])
+    const client = new AbortController()
+    const call = failureOf(() => outer.ask(new Request(AT, { method: "POST", signal: client.signal })))
+    await calm()
+    client.abort(new Error("gone"))
+    expect((await call).message).toBe("gone")
+    gate.resolve()
+    await calm()
+    expect([await bodyOf(outer.module, AT), await bodyOf(inner.module, AT)]).toEqual([undefined, undefined])
+  })
+
+  test("inside of another one rejects when a signal of its own aborts", async () => {
+    const own = new AbortController()
+    const inner = wrapped(() => new Promise<Response>(() => {}), POLICY)
+    const asked = () => inner.ask(new Request(AT, { method: "POST", signal: own.signal }))
+    const outer = wrapped(asked, POLICY)
+    const call = failureOf(() => outer.ask(new Request(AT, { method: "POST" })))
+    await calm()
+    own.abort(new Error("too long"))
+    expect((await call).message).toBe("too long")
   })
 
   test("invalidates what it has changed after its client has left", async () => {

@@ -1,4 +1,5 @@
 import type { CacheEvent, CacheModuleOptions } from "@layeron/modules"
+import { BindingCache } from "../../native.js"
 import { get } from "../helpers/cache"
 import { stopTime } from "../helpers/clock"
 import { deafen, listen, type Operation } from "../helpers/events"
@@ -231,4 +232,21 @@ describe("metrics", () => {
     expect((await made.module.stats()).misses).toBe(10)
     expect(metrics()).toEqual({ "cache.misses": 10 })
   })
+})
+
+test("a request whose event fails is answered, and so are those that wait for it", async () => {
+  const { events, stop } = listen(["match"])
+  const { promise, resolve } = promised<Response>()
+  const { ask, runs } = wrapped(() => promise, POLICY)
+  jest.spyOn(BindingCache.prototype, "explain").mockImplementationOnce(() => {
+    throw new Error("no event")
+  })
+  const calls = [ask(), ask()]
+  await calm()
+  resolve(new Response("built"))
+  const texts = (await Promise.all(calls)).map((response) => response.text())
+  expect(await Promise.all(texts)).toEqual(["built", "built"])
+  expect(runs()).toBe(1)
+  stop()
+  expect((events as CacheEvent[]).map(({ reason }) => reason)).toEqual(["collapsed"])
 })

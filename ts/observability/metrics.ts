@@ -127,7 +127,8 @@ function openTelemetry(): Telemetry | undefined {
 
 let complained = false
 
-function complain(error: unknown): void {
+/** Warns, once, of an event or a metric that could not be delivered. */
+export function complain(error: unknown): void {
   if (complained) return
   complained = true
   process.emitWarning(`a metric of the cache could not be delivered: ${inWords(error)}`, {

@@ -10,17 +10,23 @@ export interface Contribution {
   readonly staleIfErrorSeconds: number | undefined
 }
 
-/** A run of a wrapped handler whose response may be stored. */
+/** A run of a wrapped handler. */
 export class ActiveRun {
   readonly contributions: Contribution[] = []
   readonly #key: () => string
   isOver = false
 
-  /** @param key computes the key of the run; called only where another call has to be compared. */
+  /**
+   * @param key computes the key of the run; called only where another call has to be compared
+   * @param isUncached whether its response goes past the cache
+   * @param signal that of the client's request
+   */
   constructor(
     readonly identity: string,
     readonly isBackground: boolean,
+    readonly isUncached: boolean,
     key: () => string,
+    readonly signal: AbortSignal | undefined,
     readonly parent: ActiveRun | undefined,
   ) {
     this.#key = key
@@ -54,12 +60,25 @@ export function endRun(run: ActiveRun): void {
 }
 
 /**
+ * Whether the caller is inside of another run for the same client. That call rejects when the client
+ * leaves; its run still needs the response.
+ */
+export function isInsideRunFor(run: ActiveRun): boolean {
+  for (let outer = run.parent; outer !== undefined; outer = outer.parent) {
+    if (!outer.isOver && outer.signal === run.signal) return true
+  }
+  return false
+}
+
+/**
  * The run for `key` of the instance `identity` inside of which the caller is, directly or not. Work
- * of other requests may end up in the same asynchronous context, so runs that are over do not count.
+ * of other requests may end up in the same asynchronous context, so runs that are over do not count,
+ * and neither do those past the cache, which have nothing to store.
  */
 export function enclosingRun(identity: string, key: () => string): ActiveRun | undefined {
   for (let run = currentRun(); run !== undefined; run = run.parent) {
-    if (!run.isOver && run.identity === identity && run.key === key()) return run
+    const mayStore = !run.isOver && !run.isUncached
+    if (mayStore && run.identity === identity && run.key === key()) return run
   }
   return undefined
 }

@@ -6,7 +6,7 @@ import { awaitNews } from "../native/waits.js"
 import type { EventDetail } from "../observability/events.js"
 import type { HandlerRun } from "../put/build-tracker.js"
 import { BackgroundTimer } from "../timers.js"
-import { ActiveRun, currentRun, endRun, insideRun } from "./active-runs.js"
+import { ActiveRun, currentRun, endRun, insideRun, isInsideRunFor } from "./active-runs.js"
 import type { Context } from "./context.js"
 import { asGet, handlerRequest, withoutCookies } from "./handler-request.js"
 import { type Handled, Replies, type Run } from "./replies.js"
@@ -51,18 +51,22 @@ export class Runs<Rest extends unknown[]> {
     const controller = new AbortController()
     const request = background ? asGet(caller) : caller
     const { identity, keyOf } = this.#context
-    const active = new ActiveRun(identity, background, () => keyOf(request), currentRun())
+    const key = () => keyOf(request)
+    const signal = signalOf(caller)
+    const active = new ActiveRun(identity, background, facts.uncached, key, signal, currentRun())
     const begun = { number, facts, request, caller, rest, background, controller, active }
     return { ...begun, decided: false, clientLeft: false, written: undefined }
   }
 
   /**
    * Runs the handler for as long as the client or other requests wait. The call rejects as soon as
-   * its client has gone; the run goes on for the others.
+   * its client has gone; the run goes on for the others. What goes past the cache inside of another
+   * run for the client is brought to its end: the outer run has yet to invalidate what it changes.
    */
   #whileClientWaits(run: Run<Rest>): Promise<Response> {
-    const signal = signalOf(run.caller)
+    const { signal } = run.active
     if (signal === undefined) return this.#attempt(run)
+    if (run.facts.uncached && isInsideRunFor(run.active)) return this.#attempt(run)
     return new Promise((resolve, reject) => {
       const leave = () => {
         reject(signal.reason)
@@ -127,7 +131,6 @@ export class Runs<Rest extends unknown[]> {
 
   /** Does the work of a run, inside of which calls for the same key run their handlers directly. */
   #attempt(run: Run<Rest>): Promise<Response> {
-    if (run.facts.uncached) return this.#answered(run)
     return insideRun(run.active, async () => {
       try {
         return await this.#answered(run)

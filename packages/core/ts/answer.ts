@@ -58,7 +58,9 @@ export function failed(request: Request, error: unknown): Response {
   return internalError()
 }
 
+/** Writes an error to standard error. That a client has left, or a run is needed by nobody any more, is none. */
 export function report(request: Request, error: unknown): void {
+  if (isAbort(request.signal, error)) return
   const what = `${request.method} ${new URL(request.url).pathname} failed:`
   try {
     console.error(what, error)
@@ -66,4 +68,11 @@ export function report(request: Request, error: unknown): void {
     // Whoever threw it may have made it so that looking at it throws.
     console.error(what, "something that cannot be shown")
   }
+}
+
+/** Whether an error is but the reason that a signal was aborted with. A refresh that takes too long is aborted, too, and has failed. */
+function isAbort({ aborted, reason }: AbortSignal, error: unknown): boolean {
+  return (
+    aborted && error === reason && (reason as { code?: unknown } | null)?.code !== "LAYERON_REFRESH_TIMEOUT"
+  )
 }
