@@ -369,6 +369,14 @@ test("a reader without read() is refused", async () => {
   await expectUnchanged()
 })
 
+test.each([204, 205])("put takes a %d with a length and a stream, and stores no body", async (status) => {
+  const module = freshCache({ ttlSeconds: 60 })
+  const headers = new Headers({ "content-length": "5" })
+  await module.put(A, responseLike({ status, headers, body: chunked(["hello"]) }))
+  const stored = await found(module, A)
+  expect([stored.status, stored.body]).toEqual([status, null])
+})
+
 test.each([204, 205, 304])("a stream that a %d has is not its body", async (status) => {
   const module = freshCache({ ttlSeconds: 60 })
   const wrapped = module.wrap(() => responseLike({ status, body: chunked(["hi"]) }), { ttlSeconds: 60 })

@@ -1,5 +1,6 @@
 import { invalid, inWords, shown } from "../errors.js"
 import { isToken } from "../options/check.js"
+import { NO_BODY } from "./body.js"
 import { isDecoded, OF_CODED_BODY } from "./decoded.js"
 
 /** A reason phrase (RFC 9112, section 4). */
@@ -46,9 +47,10 @@ export function readHead(response: Response, method: string, path: string): Resp
     else if (name === "content-length") length = value
     else if (name === "content-encoding") isCoded = true
   }
-  // The answer to a HEAD tells the length of a body it does not have. `fetch` decodes a coded body and leaves its length, which a copy of the
-  // response takes along.
-  const expected = method === "HEAD" || isCoded ? undefined : expectedLength(length)
+  // The answer to a HEAD, like a 204, may tell the length of a body that it does not have. `fetch` decodes a coded body
+  // and leaves its length, which a copy of the response takes along.
+  const isLengthOfOther = method === "HEAD" || isCoded || NO_BODY.includes(status)
+  const expected = isLengthOfOther ? undefined : expectedLength(length)
   return { status, text, vary: varyNames(vary), expected }
 }
 
