@@ -189,3 +189,41 @@ describe("a process does not end", () => {
     ).toBe("there\n")
   })
 })
+
+test("what a handler makes and keeps does not keep its requests, nor the runs before it", async () => {
+  const { stdout } = await runNode(
+    [
+      "--expose-gc",
+      "-e",
+      `
+      const { AsyncResource } = require("node:async_hooks")
+      const { cache } = require(${JSON.stringify(ROOT)})
+      const turn = () => new Promise((resolve) => setImmediate(resolve))
+      const shop = cache({ name: "shop", ttlSeconds: 60 })
+      let kept
+      const handle = shop.wrap(async (request) => {
+        kept = new AsyncResource("kept")
+        return new Response(request.method)
+      })
+      const requests = []
+      async function send(method, number) {
+        const request = new Request("https://a.example/" + number, { method })
+        requests.push(new WeakRef(request))
+        await (await handle(request)).text()
+      }
+      ;(async () => {
+        // Asynchronous context is only followed while something runs.
+        shop.wrap(() => new Promise(() => {}))(new Request("https://a.example/hung"))
+        for (let number = 0; number < 4; number++) {
+          // Each begins in what the one before has left.
+          const next = () => send(number % 2 === 0 ? "GET" : "POST", number)
+          await (kept === undefined ? next() : kept.runInAsyncScope(next))
+        }
+        for (let round = 0; round < 20; round++) { gc(); await turn() }
+        process.stdout.write(requests.filter((request) => request.deref() !== undefined).length + " kept")
+      })()`,
+    ],
+    {},
+  )
+  expect(stdout).toBe("0 kept")
+})

@@ -13,7 +13,8 @@ export interface Contribution {
 /** A run of a wrapped handler. */
 export class ActiveRun {
   readonly contributions: Contribution[] = []
-  readonly #key: () => string
+  #key: (() => string) | undefined
+  #signal: AbortSignal | undefined
   isOver = false
 
   /**
@@ -26,14 +27,27 @@ export class ActiveRun {
     readonly isBackground: boolean,
     readonly isUncached: boolean,
     key: () => string,
-    readonly signal: AbortSignal | undefined,
+    signal: AbortSignal | undefined,
     readonly parent: ActiveRun | undefined,
   ) {
     this.#key = key
+    this.#signal = signal
   }
 
-  get key(): string {
-    return this.#key()
+  /** `undefined` once the run is over. */
+  get key(): string | undefined {
+    return this.#key?.()
+  }
+
+  get signal(): AbortSignal | undefined {
+    return this.#signal
+  }
+
+  /** What the handler has made and keeps, such as a connection, keeps the run, and must not keep its request. */
+  end(): void {
+    this.isOver = true
+    this.#key = undefined
+    this.#signal = undefined
   }
 }
 
@@ -42,9 +56,14 @@ const storage = new AsyncLocalStorage<ActiveRun>()
 /** Runs under way. Without any, no call pays for asynchronous context. */
 let active = 0
 
-/** The run inside of which the caller is, for a new run to have as its parent. */
+/**
+ * The innermost run under way inside of which the caller is, for a new run to have as its parent. Work
+ * that a run has begun and that goes on after it, such as a timer, is inside of what encloses that run.
+ */
 export function currentRun(): ActiveRun | undefined {
-  return active === 0 ? undefined : storage.getStore()
+  let run = active === 0 ? undefined : storage.getStore()
+  while (run?.isOver) run = run.parent
+  return run
 }
 
 /** Does the work of a run. Call {@link endRun} once all of it is done. */
@@ -54,7 +73,7 @@ export function insideRun<T>(run: ActiveRun, work: () => T): T {
 }
 
 export function endRun(run: ActiveRun): void {
-  run.isOver = true
+  run.end()
   active -= 1
   if (active === 0) storage.disable()
 }
