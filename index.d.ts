@@ -464,8 +464,9 @@ export interface CacheWrapOptions<Rest extends unknown[] = [], Incoming extends 
   waitUntil?: ((work: Promise<unknown>, request: Incoming, ...rest: Rest) => void) | undefined
   /**
    * Milliseconds after which a refresh in the background has failed and its request is aborted, with a reason of code
-   * `LAYERON_REFRESH_TIMEOUT` (a body that clients read already goes on for them, and is not stored); after which a caller no longer waits for another's run; and after which a body
-   * that makes no progress is neither stored nor joined by others. An integer from 1 to 2147483647. Default: 30000.
+   * `LAYERON_REFRESH_TIMEOUT`; a body that clients read already goes on for them and is not stored. After the same time a
+   * caller no longer waits for another's run, and a body that makes no progress is neither stored nor joined by others.
+   * An integer from 1 to 2147483647. Default: 30000.
    */
   refreshTimeoutMs?: number | undefined
 }
