@@ -67,7 +67,12 @@ export interface ObservabilityConfig {
    * Where lines of JSON go; a function gets each without a line feed. One that throws, rejects or fails as a stream does fails no call
    * and is warned of once in the process. Default: nowhere.
    */
-  sink?: "stdout" | "stderr" | ((line: string) => unknown) | { write(text: string): unknown } | undefined
+  sink?:
+    | "stdout"
+    | "stderr"
+    | ((line: string) => unknown)
+    | { write(text: string): unknown }
+    | undefined
 }
 
 /** Where an instance keeps its entries. */

@@ -1,6 +1,8 @@
 const common = {
   testEnvironment: "node",
-  transform: { "\\.ts$": ["@swc/jest", { jsc: { parser: { syntax: "typescript" }, target: "es2022" } }] },
+  transform: {
+    "\\.ts$": ["@swc/jest", { jsc: { parser: { syntax: "typescript" }, target: "es2022" } }],
+  },
   modulePathIgnorePatterns: ["<rootDir>/target", "<rootDir>/tarballs"],
   // A timer of the cache may fire once more after a test file has ended, which Jest would remark upon.
   testEnvironmentOptions: { globalsCleanup: "off" },

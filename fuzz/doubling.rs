@@ -13,8 +13,9 @@ use std::sync::LazyLock;
 
 use layeron_cache::fuzzing::lines::Fields;
 use layeron_cache::fuzzing::{
-    CacheControl, FieldIndex, Names, RequestControl, ResponseHead, canonical, cookie_names, date_seconds,
-    entity_tags, field_names, members, normal, path, query_names, requested_range, storable,
+    CacheControl, FieldIndex, Names, RequestControl, ResponseHead, canonical, cookie_names,
+    date_seconds, entity_tags, field_names, members, normal, path, query_names, requested_range,
+    storable,
 };
 use layeron_cache::{Bypass, Policy, Rule, Terms};
 
@@ -78,7 +79,9 @@ const PARSERS: [Parser; 15] = [
     ("a URL", |value| ignore(canonical(&url(value), true))),
     ("the query of a URL", |value| ignore(query_names(&url(value)).count())),
     ("the path of a URL", |value| ignore(path(&url(value)).len())),
-    ("the path of a URL under rules", |value| ignore(POLICY.apply("GET", &url(value), Fields::new("")).rule)),
+    ("the path of a URL under rules", |value| {
+        ignore(POLICY.apply("GET", &url(value), Fields::new("")).rule)
+    }),
     ("a block of fields", |value| ignore(Fields::new(&value.replace(',', "\n")).iter().count())),
 ];
 
@@ -114,7 +117,10 @@ const FAMILIES: [Family; 5] = [
         let tags = many(count, |number| format!("t{number},"));
         let block = format!("cache-tag:{tags}\n");
         let head = ResponseHead { status: 200, reason: "", fields: Fields::new(&block) };
-        assert_eq!(storable(true, head).expect("it may be put").expect("it is stored").tags.len(), count);
+        assert_eq!(
+            storable(true, head).expect("it may be put").expect("it is stored").tags.len(),
+            count
+        );
     }),
     ("a query of many parameters in the wrong order", |count| {
         let query = many(count, |number| format!("&p{}=%FF", count - number));
@@ -163,12 +169,14 @@ fn main() {
         found.extend(grows(run).map(|steps| format!("{name}: {steps:?}")));
     }
     for beginning in BEGINNINGS {
-        for piece in MATERIAL.iter().flat_map(|first| MATERIAL.map(|second| format!("{first}{second}"))) {
+        for piece in
+            MATERIAL.iter().flat_map(|first| MATERIAL.map(|second| format!("{first}{second}")))
+        {
             for (name, parse) in PARSERS {
                 checked += 1;
                 let run = |pieces| parse(&format!("{beginning}{}", piece.repeat(pieces)));
-                let steps =
-                    grows(run).map(|steps| format!("{name} of {beginning:?} and many {piece:?}: {steps:?}"));
+                let steps = grows(run)
+                    .map(|steps| format!("{name} of {beginning:?} and many {piece:?}: {steps:?}"));
                 found.extend(steps);
             }
         }

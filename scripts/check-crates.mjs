@@ -12,13 +12,18 @@ export async function checkCrates(check) {
   await step("cargo-deny", async () => {
     deny = await cargoDeny()
   })
-  await check("licences, bans and sources of crates", () => deny("check", "licenses", "bans", "sources"))
+  await check("licences, bans and sources of crates", () =>
+    deny("check", "licenses", "bans", "sources"),
+  )
   const isReachable = await deny("fetch", "db").then(
     () => true,
     () => false,
   )
   if (isReachable) await check("advisories on crates", () => deny("check", "advisories"))
-  else process.stdout.write("advisories on crates … left out: their database cannot be reached from here\n")
+  else
+    process.stdout.write(
+      "advisories on crates … left out: their database cannot be reached from here\n",
+    )
 }
 
 /** The installed cargo-deny, or one installed just now. */

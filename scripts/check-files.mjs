@@ -14,7 +14,9 @@ const GENERATED_FROM = ["src", "crates", "build.rs", "Cargo.toml", "Cargo.lock",
 export async function checkAddonFiles() {
   const differing = await changedSinceCommit(GENERATED)
   if (differing === "" || (await changedSinceCommit(GENERATED_FROM)) !== "") return
-  throw new Error(`Committed otherwise than generated:\n${differing}\nCommit what the build has written.`)
+  throw new Error(
+    `Committed otherwise than generated:\n${differing}\nCommit what the build has written.`,
+  )
 }
 
 async function changedSinceCommit(paths) {
@@ -28,5 +30,7 @@ export function checkLockFiles() {
     .filter((file) => /"resolved": *"https?:/.test(readFileSync(file, "utf8")))
   if (naming.length === 0) return
   const files = naming.map((file) => relative(ROOT, file)).join(", ")
-  throw new Error(`Download addresses in ${files}. Set omit-lockfile-registry-resolved=true and lock again.`)
+  throw new Error(
+    `Download addresses in ${files}. Set omit-lockfile-registry-resolved=true and lock again.`,
+  )
 }

@@ -23,13 +23,15 @@ export function checkImports() {
 /** The blocks of docs/design.md marked `import-order`: a folder and a colon, then rows of module names. */
 function orders() {
   const design = readFileSync(join(ROOT, "docs/design.md"), "utf8")
-  return [...design.matchAll(/^```import-order\n([^:]+):\n(.*?)^```$/gms)].map(([, root, rows]) => ({
-    root,
-    rows: rows
-      .trim()
-      .split("\n")
-      .map((row) => row.trim().split(/\s+/)),
-  }))
+  return [...design.matchAll(/^```import-order\n([^:]+):\n(.*?)^```$/gms)].map(
+    ([, root, rows]) => ({
+      root,
+      rows: rows
+        .trim()
+        .split("\n")
+        .map((row) => row.trim().split(/\s+/)),
+    }),
+  )
 }
 
 /** The files of a folder, by path without extension, each with the files that it imports. */
@@ -50,7 +52,8 @@ function unordered(imports, rows) {
   for (const [file, imported] of imports) {
     if (rankOf(file) === undefined) faults.push(`${file} is in no row`)
     for (const other of imported) {
-      if (rankOf(other) > rankOf(file)) faults.push(`${file} imports ${other}, which is in a row below`)
+      if (rankOf(other) > rankOf(file))
+        faults.push(`${file} imports ${other}, which is in a row below`)
     }
   }
   return faults

@@ -24,7 +24,9 @@ await main(async () => {
     return fuzzAll(2)
   })
   await check("steps of parsers", checkDoubling)
-  await check("Biome", () => captureNode("@biomejs/biome/bin/biome", ["check", "--error-on-warnings"]))
+  await check("Biome", () =>
+    captureNode("@biomejs/biome/bin/biome", ["check", "--error-on-warnings"]),
+  )
   for (const project of [".", "packages/core", "tsconfig.test.json"]) {
     await check(`types of ${project}`, () => captureNode(TSC, ["-p", project, "--noEmit"]))
   }

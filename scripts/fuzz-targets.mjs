@@ -24,9 +24,15 @@ export function fuzzTargets() {
 
 /** Runs cargo on the targets as they are built. */
 export async function cargoFuzz(command, ...args) {
-  const env = { ...process.env, CARGO_TARGET_DIR: BUILT, CARGO_ENCODED_RUSTFLAGS: FLAGS.join("\x1f") }
+  const env = {
+    ...process.env,
+    CARGO_TARGET_DIR: BUILT,
+    CARGO_ENCODED_RUSTFLAGS: FLAGS.join("\x1f"),
+  }
   const options = ["--manifest-path", join(FUZZ, "Cargo.toml"), "--release"]
-  await capture("cargo", [command, ...options, "--target", await host(), "--bins", ...args], { env })
+  await capture("cargo", [command, ...options, "--target", await host(), "--bins", ...args], {
+    env,
+  })
 }
 
 async function host() {
@@ -92,5 +98,10 @@ function seeds(target) {
 }
 
 async function built(target) {
-  return join(BUILT, await host(), "release", process.platform === "win32" ? `${target}.exe` : target)
+  return join(
+    BUILT,
+    await host(),
+    "release",
+    process.platform === "win32" ? `${target}.exe` : target,
+  )
 }

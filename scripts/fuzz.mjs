@@ -6,7 +6,9 @@ const [target, seconds = "60"] = process.argv.slice(2)
 
 await main(async () => {
   if (!fuzzTargets().includes(target) || !/^[1-9]\d*$/.test(seconds)) {
-    throw new Error(`npm run fuzz -- <target> [seconds], where the target is ${fuzzTargets().join(", ")}`)
+    throw new Error(
+      `npm run fuzz -- <target> [seconds], where the target is ${fuzzTargets().join(", ")}`,
+    )
   }
   await step("fuzz targets", () => cargoFuzz("build"))
   await inForeground(...(await fuzzOn(target, seconds)))

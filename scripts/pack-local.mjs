@@ -25,7 +25,11 @@ await main(async () => {
   try {
     const tarballs = []
     await step("tarballs", async () => {
-      const folders = [stageModules(scratch), ...stagePlatforms(scratch, values.addons), stageCore(scratch)]
+      const folders = [
+        stageModules(scratch),
+        ...stagePlatforms(scratch, values.addons),
+        stageCore(scratch),
+      ]
       tarballs.push(...(await pack(folders)))
     })
     process.stdout.write(`${tarballs.join("\n")}\n`)

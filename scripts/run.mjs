@@ -38,7 +38,9 @@ export function inForeground(command, args) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { cwd: ROOT, stdio: "inherit" })
     const line = [basename(command), ...args].join(" ")
-    child.on("error", (error) => reject(new CommandError(line, `did not start: ${error.message}`, "")))
+    child.on("error", (error) =>
+      reject(new CommandError(line, `did not start: ${error.message}`, "")),
+    )
     child.on("close", (code, signal) =>
       code === 0 ? resolve() : reject(new CommandError(line, ended(code, signal), "")),
     )
@@ -68,7 +70,8 @@ export function captureNode(script, args, options) {
 /** Runs npm: the one that runs this script, where one does. */
 export function captureNpm(args, options = {}) {
   const running = process.env.npm_execpath ?? ""
-  if (basename(running) === "npm-cli.js") return capture(process.execPath, [running, ...args], options)
+  if (basename(running) === "npm-cli.js")
+    return capture(process.execPath, [running, ...args], options)
   return process.platform === "win32"
     ? capture("cmd.exe", ["/d", "/s", "/c", "npm.cmd", ...args], options)
     : capture("npm", args, options)

@@ -2,7 +2,8 @@
 import { posix } from "node:path"
 
 /** What only tests compile: the modules that a file declares so, and all from the first inline one on. */
-const TEST_MODULE = /^#\[cfg\([^\]]*\btest\b[^\]]*\)\]\n(?:#\[[^\]]*\]\n)*(?:pub(?:\(\w+\))? )?mod (\w+);/gm
+const TEST_MODULE =
+  /^#\[cfg\([^\]]*\btest\b[^\]]*\)\]\n(?:#\[[^\]]*\]\n)*(?:pub(?:\(\w+\))? )?mod (\w+);/gm
 const TESTS_FROM = /^#\[cfg\([^\]]*\btest\b[^\]]*\)\]\n(?:#\[[^\]]*\]\n)*mod \w+ \{/m
 const USE = /^(?:pub(?:\(\w+\))? )?use ((?:crate|super)::[^;]+);/gm
 const REEXPORT = /^pub(?:\(\w+\))? use (\w+)::([^;]+);/gm
@@ -45,7 +46,8 @@ function reexportsOf(modules) {
   for (const [module, { text }] of modules) {
     for (const [, from, tree] of text.matchAll(REEXPORT)) {
       if (!modules.has(`${module}::${from}`)) continue
-      for (const [name] of tree.matchAll(/\w+/g)) reexports.set(`${module}::${name}`, `${module}::${from}`)
+      for (const [name] of tree.matchAll(/\w+/g))
+        reexports.set(`${module}::${name}`, `${module}::${from}`)
     }
   }
   return reexports
@@ -56,7 +58,9 @@ function pathsIn(text, module) {
   const parent = module.includes("::") ? module.slice(0, module.lastIndexOf("::") + 2) : ""
   const used = [...text.matchAll(USE)].flatMap(([, tree]) => flattened(tree.replaceAll(/\s+/g, "")))
   const inline = [...text.matchAll(/crate::(?:\w+::)*\w+/g)].map(([path]) => path)
-  return [...used, ...inline].map((path) => path.replace(/^crate::/, "").replace(/^super::/, parent))
+  return [...used, ...inline].map((path) =>
+    path.replace(/^crate::/, "").replace(/^super::/, parent),
+  )
 }
 
 /** `a::{b, c::d}` as `a::b` and `a::c::d`. */
@@ -64,7 +68,9 @@ function flattened(tree) {
   const open = tree.indexOf("{")
   if (open < 0) return [tree]
   const prefix = tree.slice(0, open)
-  return branches(tree.slice(open + 1, tree.lastIndexOf("}"))).flatMap((branch) => flattened(prefix + branch))
+  return branches(tree.slice(open + 1, tree.lastIndexOf("}"))).flatMap((branch) =>
+    flattened(prefix + branch),
+  )
 }
 
 function branches(list) {

@@ -11,7 +11,9 @@ const OF_THE_REPOSITORY = ["scripts", "devDependencies", "workspaces", "napi"]
 /** The main package. It depends on the platforms' packages of its own version, of which npm installs the one that fits. */
 export function stageModules(scratch) {
   const platforms = platformPackages().map(({ manifest }) => [manifest.name, manifest.version])
-  return stage(ROOT, join(scratch, "modules"), { optionalDependencies: Object.fromEntries(platforms) })
+  return stage(ROOT, join(scratch, "modules"), {
+    optionalDependencies: Object.fromEntries(platforms),
+  })
 }
 
 export function stageCore(scratch) {
@@ -40,7 +42,8 @@ function stage(folder, copy, added = {}) {
   const staged = { ...Object.fromEntries(fields), ...added }
   mkdirSync(copy, { recursive: true })
   for (const name of [...manifest.files, "README.md", "LICENSE"]) {
-    if (existsSync(join(folder, name))) cpSync(join(folder, name), join(copy, name), { recursive: true })
+    if (existsSync(join(folder, name)))
+      cpSync(join(folder, name), join(copy, name), { recursive: true })
   }
   writeFileSync(join(copy, "package.json"), `${JSON.stringify(staged, null, 2)}\n`)
   return copy

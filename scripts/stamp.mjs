@@ -35,7 +35,11 @@ export async function unlessCurrent({ name, inputs, outputs, salt }, make) {
   const file = join(STAMPS, name)
   const before = fingerprint(inputs, salt)
   const isComplete = outputs.every((path) => existsSync(join(ROOT, path)))
-  if (isComplete && existsSync(file) && readFileSync(file, "utf8") === before + fingerprint(outputs)) {
+  if (
+    isComplete &&
+    existsSync(file) &&
+    readFileSync(file, "utf8") === before + fingerprint(outputs)
+  ) {
     return "unchanged"
   }
   await make()

@@ -38,7 +38,9 @@ function serve() {
     })
   }
   tellWhenListening(server.stdout)
-  return new Promise((resolve) => server.on("close", (code) => resolve(isStopping ? 0 : (code ?? 1))))
+  return new Promise((resolve) =>
+    server.on("close", (code) => resolve(isStopping ? 0 : (code ?? 1))),
+  )
 }
 
 function tellWhenListening(output) {

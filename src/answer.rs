@@ -51,7 +51,8 @@ impl BindingAnswer {
     pub fn text<'env>(&self, env: &'env Env) -> napi::Result<Unknown<'env>> {
         let body = self.body();
         let is_ascii = self.answer.as_ref().is_some_and(Answer::is_ascii);
-        let create = if is_ascii { sys::napi_create_string_latin1 } else { sys::napi_create_string_utf8 };
+        let create =
+            if is_ascii { sys::napi_create_string_latin1 } else { sys::napi_create_string_utf8 };
         let mut text = std::ptr::null_mut();
         // SAFETY: the bytes are copied before the call returns, and `text` is a value of `env` then.
         #[allow(unsafe_code)]

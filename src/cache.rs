@@ -4,8 +4,8 @@
 #![allow(clippy::needless_pass_by_value)]
 
 use layeron_cache::{
-    BadPattern, Cache, Deletion, Draft, Drafted, Lasting, Overrides, PutError, PutOptions, Refused, Since,
-    StorageConflict,
+    BadPattern, Cache, Deletion, Draft, Drafted, Lasting, Overrides, PutError, PutOptions, Refused,
+    Since, StorageConflict,
 };
 use std::rc::Rc;
 use std::time::Duration;
@@ -54,14 +54,19 @@ impl BindingCache {
         let BindingOptions { namespace, name, terms, rules, .. } = options;
         let policy = BindingOptions::policy(terms, rules)
             .map_err(|BadPattern(why)| Thrown::new("bad-pattern", why))?;
-        let cache = Cache::open(&namespace, &name, storage, policy)
-            .map_err(|StorageConflict { open_with }| Thrown::new("storage-conflict", in_words(&open_with)))?;
+        let cache = Cache::open(&namespace, &name, storage, policy).map_err(
+            |StorageConflict { open_with }| Thrown::new("storage-conflict", in_words(&open_with)),
+        )?;
         Ok(Self { core: Core::shared(cache, scratch, Tickets::new(bell)), drafts: Slab::new() })
     }
 
     /// The key of a request, or what is wanted to tell it.
     #[napi]
-    pub fn key(&mut self, request: String, vary: Option<String>) -> Result<Either<String, i32>, Thrown> {
+    pub fn key(
+        &mut self,
+        request: String,
+        vary: Option<String>,
+    ) -> Result<Either<String, i32>, Thrown> {
         let core = &mut *self.core.borrow_mut();
         let vary = vary.as_deref().map(convert::names);
         Ok(match open(core.cache.as_ref())?.key(convert::request(&request), vary.as_ref()) {
@@ -99,10 +104,14 @@ impl BindingCache {
         tags: Option<String>,
     ) -> Result<i32, Thrown> {
         let core = &mut *self.core.borrow_mut();
-        let Numbers { status, ttl_seconds, stale_seconds, since, now } = core.scratch.read_numbers();
+        let Numbers { status, ttl_seconds, stale_seconds, since, now } =
+            core.scratch.read_numbers();
         let cache = open(core.cache.as_ref())?;
-        let overrides =
-            Overrides { ttl: ttl_seconds, stale_while_revalidate: stale_seconds, ..Overrides::default() };
+        let overrides = Overrides {
+            ttl: ttl_seconds,
+            stale_while_revalidate: stale_seconds,
+            ..Overrides::default()
+        };
         let vary = vary.as_deref().map(convert::names);
         let tags = tags.as_deref().map(convert::tags).unwrap_or_default();
         let options = PutOptions { overrides, vary, tags };
@@ -116,7 +125,9 @@ impl BindingCache {
             Ok(Drafted::Refused(reason)) => outcome::refused(reason),
             Ok(Drafted::Bypassed) => BYPASSED,
             Err(PutError::Rejected(reason)) => outcome::rejected(reason),
-            Err(PutError::Wanted(missing)) => wanted(&missing, &mut core.scratch, &mut core.tickets),
+            Err(PutError::Wanted(missing)) => {
+                wanted(&missing, &mut core.scratch, &mut core.tickets)
+            }
         })
     }
 
@@ -167,21 +178,32 @@ impl BindingCache {
 
     /// Deletes the entry that a lookup would find. The number of the ticket to wait for is in the scratch buffer, or [`NO_TICKET`].
     #[napi]
-    pub fn delete(&mut self, request: String, vary: Option<String>, now: f64) -> Result<i32, Thrown> {
+    pub fn delete(
+        &mut self,
+        request: String,
+        vary: Option<String>,
+        now: f64,
+    ) -> Result<i32, Thrown> {
         let core = &mut *self.core.borrow_mut();
         let vary = vary.as_deref().map(convert::names);
-        Ok(match open(core.cache.as_ref())?.delete(convert::request(&request), vary.as_ref(), time(now)) {
-            Ok((deletion, ticket)) => {
-                let ticket = ticket.map_or(NO_TICKET, |ticket| core.tickets.insert(ticket));
-                core.scratch.write_number(ticket.into());
-                match deletion {
-                    Deletion::Removed => REMOVED,
-                    Deletion::Absent => ABSENT,
-                    Deletion::Bypassed => BYPASSED,
+        Ok(
+            match open(core.cache.as_ref())?.delete(
+                convert::request(&request),
+                vary.as_ref(),
+                time(now),
+            ) {
+                Ok((deletion, ticket)) => {
+                    let ticket = ticket.map_or(NO_TICKET, |ticket| core.tickets.insert(ticket));
+                    core.scratch.write_number(ticket.into());
+                    match deletion {
+                        Deletion::Removed => REMOVED,
+                        Deletion::Absent => ABSENT,
+                        Deletion::Bypassed => BYPASSED,
+                    }
                 }
-            }
-            Err(missing) => wanted(&missing, &mut core.scratch, &mut core.tickets),
-        })
+                Err(missing) => wanted(&missing, &mut core.scratch, &mut core.tickets),
+            },
+        )
     }
 
     /// Purges what is selected and returns how many entries that was. Where that is not known yet, it is [`PENDING`] and the number of

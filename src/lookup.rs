@@ -52,7 +52,14 @@ unsafe extern "C" fn look_up(env: sys::napi_env, info: sys::napi_callback_info) 
     let mut data = null_mut();
     // SAFETY: the arrays have the room that is told, and `data` is the reference that the function holds.
     let core = unsafe {
-        sys::napi_get_cb_info(env, info, &raw mut count, arguments.as_mut_ptr(), null_mut(), &raw mut data);
+        sys::napi_get_cb_info(
+            env,
+            info,
+            &raw mut count,
+            arguments.as_mut_ptr(),
+            null_mut(),
+            &raw mut data,
+        );
         &*data.cast::<RefCell<Core>>()
     };
     let mut core = core.borrow_mut();
@@ -67,7 +74,12 @@ unsafe extern "C" fn look_up(env: sys::napi_env, info: sys::napi_callback_info) 
         let mut value = null_mut();
         if outcome == ANSWER && core.waiting.is_none() {
             let bytes = core.scratch.whole();
-            sys::napi_create_string_latin1(env, bytes.as_ptr().cast(), bytes.len() as isize, &raw mut value);
+            sys::napi_create_string_latin1(
+                env,
+                bytes.as_ptr().cast(),
+                bytes.len() as isize,
+                &raw mut value,
+            );
         } else {
             sys::napi_create_int32(env, outcome, &raw mut value);
         }

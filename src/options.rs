@@ -1,7 +1,8 @@
 //! Options of a declaration, checked and resolved by the face.
 
 use layeron_cache::{
-    BadPattern, Bounds, Bypass, DiskOptions, Names, Policy, Rule, Selector, Storage, Terms, check_pattern,
+    BadPattern, Bounds, Bypass, DiskOptions, Names, Policy, Rule, Selector, Storage, Terms,
+    check_pattern,
 };
 use napi::bindgen_prelude::Either;
 use napi_derive::napi;
@@ -70,13 +71,18 @@ pub fn pattern_error(path: String, budget: u32) -> Either<String, u32> {
 
 impl BindingOptions {
     pub(crate) fn storage(&self) -> Storage {
-        let bounds = Bounds { bytes: self.max_bytes as u64, entry_bytes: self.max_entry_bytes as u64 };
+        let bounds =
+            Bounds { bytes: self.max_bytes as u64, entry_bytes: self.max_entry_bytes as u64 };
         let max_bytes = self.max_disk_bytes as u64;
-        let disk = self.folder.as_ref().map(|folder| DiskOptions { folder: folder.into(), max_bytes });
+        let disk =
+            self.folder.as_ref().map(|folder| DiskOptions { folder: folder.into(), max_bytes });
         Storage { bounds, in_flight_bytes: self.max_in_flight_bytes as u64, disk }
     }
 
-    pub(crate) fn policy(terms: BindingTerms, rules: Vec<BindingRule>) -> Result<Policy, BadPattern> {
+    pub(crate) fn policy(
+        terms: BindingTerms,
+        rules: Vec<BindingRule>,
+    ) -> Result<Policy, BadPattern> {
         let rules = rules.into_iter().map(BindingRule::into_rule).collect::<Result<_, _>>()?;
         Ok(Policy::new(terms.into(), rules))
     }

@@ -71,8 +71,9 @@ impl Scratch {
         let body = answer.body();
         let length = self.head.len() + body.map_or(0, <[u8]>::len);
         let fits = length <= MOST_WHOLE_BYTES;
-        let flags =
-            u32::from(stale) * STALE + u32::from(answer.is_ascii()) * ASCII + u32::from(!fits) * WAITS;
+        let flags = u32::from(stale) * STALE
+            + u32::from(answer.is_ascii()) * ASCII
+            + u32::from(!fits) * WAITS;
         let body_length = body.map_or(NO_BODY, |body| body.len() as u32);
         self.write_words([u32::from(answer.status()), self.head.len() as u32, body_length, flags]);
         if fits {

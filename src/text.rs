@@ -40,8 +40,13 @@ impl FromNapiValue for Text {
         // engine fills `length` bytes and a terminator.
         unsafe {
             let room = bytes.capacity();
-            let status =
-                sys::napi_get_value_string_utf8(env, value, bytes.as_mut_ptr().cast(), room, &raw mut length);
+            let status = sys::napi_get_value_string_utf8(
+                env,
+                value,
+                bytes.as_mut_ptr().cast(),
+                room,
+                &raw mut length,
+            );
             check_status!(status, "the text of a call is a string")?;
             // A character takes up to four bytes, so a text that stops this close to the end may have been cut short.
             if length + 4 >= room {

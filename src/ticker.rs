@@ -38,7 +38,8 @@ pub struct BindingTicker(Option<Arc<Call>>);
 impl BindingTicker {
     #[napi(constructor)]
     pub fn new(tick: Function<'_, (), ()>) -> napi::Result<Self> {
-        let call = tick.build_threadsafe_function::<()>().weak::<true>().max_queue_size::<1>().build()?;
+        let call =
+            tick.build_threadsafe_function::<()>().weak::<true>().max_queue_size::<1>().build()?;
         let call = Arc::new(call);
         let mut calls = calls();
         calls.list.push(Arc::downgrade(&call));
@@ -68,7 +69,9 @@ fn run() {
     loop {
         thread::sleep(INTERVAL);
         let mut calls = calls();
-        calls.list.retain(|call| call.upgrade().is_some_and(|call| is_alive(call.call((), NonBlocking))));
+        calls
+            .list
+            .retain(|call| call.upgrade().is_some_and(|call| is_alive(call.call((), NonBlocking))));
         if calls.list.is_empty() {
             calls.is_running = false;
             return;

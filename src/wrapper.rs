@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use layeron_cache::{
-    Arrival, Attempt, Failed, Fill, Overrides, Passed, Reader, Reply, Responded, Run, Served, State, Ticket,
-    Wrapping,
+    Arrival, Attempt, Failed, Fill, Overrides, Passed, Reader, Reply, Responded, Run, Served,
+    State, Ticket, Wrapping,
 };
 use napi::bindgen_prelude::Function;
 use napi_derive::napi;
@@ -17,8 +17,8 @@ use crate::cache::{BindingCache, Thrown, time};
 use crate::convert;
 use crate::core::{SharedCore, open};
 use crate::outcome::{
-    self, AGAIN, AGAIN_AFTER_FAILURE, AGAIN_ALONE, FAILED, FILL, INSTEAD, KNOWN, PASS, PASS_CHANGED,
-    PASS_FAILED, PENDING, READ_ALONG, RUN, UNAVAILABLE, WAIT, wanted,
+    self, AGAIN, AGAIN_AFTER_FAILURE, AGAIN_ALONE, FAILED, FILL, INSTEAD, KNOWN, PASS,
+    PASS_CHANGED, PASS_FAILED, PENDING, READ_ALONG, RUN, UNAVAILABLE, WAIT, wanted,
 };
 use crate::text::Text;
 use crate::wake::{Bell, Kind};
@@ -83,7 +83,12 @@ impl BindingWrapper {
     /// The same for one that [`arrive`](Self::arrive) has told to come again: with that outcome and
     /// the number that belongs to it.
     #[napi]
-    pub fn serve_again(&mut self, request: Text, outcome: i32, failure: u32) -> Result<i32, Thrown> {
+    pub fn serve_again(
+        &mut self,
+        request: Text,
+        outcome: i32,
+        failure: u32,
+    ) -> Result<i32, Thrown> {
         let attempt = match outcome {
             AGAIN_AFTER_FAILURE => Attempt::AfterFailure(failure),
             AGAIN_ALONE => Attempt::Alone,
@@ -211,7 +216,13 @@ impl BindingWrapper {
 
     /// A run has come to no response.
     #[napi]
-    pub fn fail(&mut self, run: u32, request: String, message: String, now: f64) -> Result<i32, Thrown> {
+    pub fn fail(
+        &mut self,
+        run: u32,
+        request: String,
+        message: String,
+        now: f64,
+    ) -> Result<i32, Thrown> {
         let core = &mut *self.core.borrow_mut();
         let Some(given) = self.runs.get_mut(run as usize) else { return Err(gone()) };
         let cache = open(core.cache.as_ref())?;
@@ -237,7 +248,12 @@ impl BindingWrapper {
         let core = &mut *self.core.borrow_mut();
         let Some(mut given) = self.runs.try_remove(run as usize) else { return Err(gone()) };
         let status = status.and_then(|status| u16::try_from(status).ok());
-        open(core.cache.as_ref())?.thrown_answer(&mut given, convert::request(&request), status, time(now));
+        open(core.cache.as_ref())?.thrown_answer(
+            &mut given,
+            convert::request(&request),
+            status,
+            time(now),
+        );
         Ok(())
     }
 
@@ -255,7 +271,12 @@ impl BindingWrapper {
 
     /// The handler has stored the response of a run itself. Returns the head for its client.
     #[napi]
-    pub fn stored_by_handler(&mut self, run: u32, status: u32, head: String) -> Result<String, Thrown> {
+    pub fn stored_by_handler(
+        &mut self,
+        run: u32,
+        status: u32,
+        head: String,
+    ) -> Result<String, Thrown> {
         let core = &mut *self.core.borrow_mut();
         let Some(mut given) = self.runs.try_remove(run as usize) else { return Err(gone()) };
         let head = convert::response_head(u16::try_from(status).unwrap_or(0), &head);
@@ -291,7 +312,9 @@ impl BindingWrapper {
                 }
             }
             Ok(Arrival::Again(attempt)) => match attempt {
-                Attempt::AfterFailure(failure) => core.numbered(AGAIN_AFTER_FAILURE, failure.into()),
+                Attempt::AfterFailure(failure) => {
+                    core.numbered(AGAIN_AFTER_FAILURE, failure.into())
+                }
                 Attempt::Alone => AGAIN_ALONE,
                 Attempt::First | Attempt::Again => AGAIN,
             },

@@ -64,7 +64,9 @@ impl BindingReply {
     pub(crate) fn overrides(&self, first: Overrides) -> Overrides {
         Overrides {
             ttl: first.ttl.or(self.ttl_seconds),
-            stale_while_revalidate: first.stale_while_revalidate.or(self.stale_while_revalidate_seconds),
+            stale_while_revalidate: first
+                .stale_while_revalidate
+                .or(self.stale_while_revalidate_seconds),
             stale_if_error: first.stale_if_error.or(self.stale_if_error_seconds),
         }
     }

@@ -69,7 +69,10 @@ class Cache implements CacheModule {
     this.#lookUp = this.#binding.lookUpFunction()
     this.#misses = Misses.of(this.identity)
     this.#writer = new Writer(this.#dialogue, this.#misses)
-    this.#events = new Events(this, observability === undefined ? undefined : observer(observability))
+    this.#events = new Events(
+      this,
+      observability === undefined ? undefined : observer(observability),
+    )
     sweeper.watch(this.identity, this.#binding)
     if (storage.folder !== undefined) flushAtExit()
   }
@@ -89,7 +92,8 @@ class Cache implements CacheModule {
     const key = () => this.#dialogue.key(request, given, "match() request")
     if (enclosingRun(this.identity, key)?.isBackground) return undefined
     const told = this.#dialogue.toldForMatch(given.names)
-    const call = (text: string) => native.lookUp(this.#lookUp, byObject ? text : `:${text}`, given.vary, now)
+    const call = (text: string) =>
+      native.lookUp(this.#lookUp, byObject ? text : `:${text}`, given.vary, now)
     let outcome = this.#dialogue.ask<string | number>(request, told, "match() request", call)
     for (let attempt = 1; outcome === native.WANTS_DISK; attempt++) {
       const asked = await this.#dialogue.loaded(attempt)
@@ -140,7 +144,9 @@ class Cache implements CacheModule {
     const { request, tags, prefix, prefixes, everything, soft } = selection
     const now = Date.now()
     const key =
-      request === undefined ? undefined : this.#dialogue.key(request, NO_OPTIONS, "purge() selector.request")
+      request === undefined
+        ? undefined
+        : this.#dialogue.key(request, NO_OPTIONS, "purge() selector.request")
     this.#dialogue.assertOpen()
     const selected = { key, tags: [...tags], prefixes: [...prefixes], everything, soft }
     const outcome = this.#binding.purge(selected, now)
@@ -157,7 +163,8 @@ class Cache implements CacheModule {
     handler: CacheHandler<Rest, Incoming>,
     options?: CacheWrapOptions<Rest, Incoming>,
   ): (request: Incoming, ...rest: Rest) => Promise<Response> {
-    const tell: Surroundings["tell"] = (operation, request, detail) => this.#tell(operation, request, detail)
+    const tell: Surroundings["tell"] = (operation, request, detail) =>
+      this.#tell(operation, request, detail)
     const { identity } = this
     const surroundings = { identity, dialogue: this.#dialogue, misses: this.#misses, tell }
     return wrap(
@@ -180,7 +187,9 @@ class Cache implements CacheModule {
 
   async inspect(): Promise<CacheInspection> {
     this.#dialogue.assertOpen()
-    const { refused, fenced, oldestMs, errorHits, disk, ...seen } = this.#binding.inspect(Date.now())
+    const { refused, fenced, oldestMs, errorHits, disk, ...seen } = this.#binding.inspect(
+      Date.now(),
+    )
     const refusedWrites = Object.fromEntries(refused.map(({ reason, count }) => [reason, count]))
     return {
       ...seen,
@@ -214,12 +223,18 @@ class Cache implements CacheModule {
   }
 
   #tell(operation: "match" | "put" | "refresh", request: Request, detail: EventDetail): void {
-    if (operation === "refresh" && detail.outcome === "failed") warnOfRefresh(this.identity, detail.reason)
+    if (operation === "refresh" && detail.outcome === "failed")
+      warnOfRefresh(this.identity, detail.reason)
     if (operation === "put" && detail.reason === "cookie") warnOfCookies(this.identity)
     if (this.#dialogue.isClosed || !this.#events.isHeard(operation)) return
     // A request that cannot be asked any more must not leave a run behind that others wait for.
     harmlessly(() => {
-      const subject = this.#subject(request, NO_OPTIONS, "the request of a wrapped handler", Date.now())
+      const subject = this.#subject(
+        request,
+        NO_OPTIONS,
+        "the request of a wrapped handler",
+        Date.now(),
+      )
       this.#events.emit(operation, { ...subject, ...detail })
     }, complain)
   }

@@ -112,7 +112,12 @@ export class Dialogue {
    */
   async loaded(attempt: number): Promise<boolean> {
     const ticket = native.takeNumber()
-    const brought = await this.#tickets.settled(this.binding, ticket, "what the disk has", LOAD_PATIENCE_MS)
+    const brought = await this.#tickets.settled(
+      this.binding,
+      ticket,
+      "what the disk has",
+      LOAD_PATIENCE_MS,
+    )
     return brought === 0 || attempt >= MOST_LOADS
   }
 
@@ -140,10 +145,12 @@ export class Dialogue {
   #learn(told: FieldNames): FieldNames {
     const wanted = native.takeWantedFields()
     const learned = this.#learned.with(wanted)
-    this.#learned = learned.list.length > MOST_LEARNED ? this.#configuredForMatch.with(wanted) : learned
+    this.#learned =
+      learned.list.length > MOST_LEARNED ? this.#configuredForMatch.with(wanted) : learned
     const more = told.with(wanted)
     // Asking again for what has been told would never come to an end.
-    if (more.list.length === told.list.length) throw new Error(`asked twice for ${wanted.join(", ")}`)
+    if (more.list.length === told.list.length)
+      throw new Error(`asked twice for ${wanted.join(", ")}`)
     return more
   }
 }

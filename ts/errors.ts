@@ -21,7 +21,8 @@ export function failure(code: ErrorCode, message: string): Error {
 
 /** A value as a message shows it: short, and never by calling into it. */
 export function shown(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value.length > 64 ? `${value.slice(0, 64)}…` : value)
+  if (typeof value === "string")
+    return JSON.stringify(value.length > 64 ? `${value.slice(0, 64)}…` : value)
   if (typeof value === "bigint") return `${value}n`
   if (Array.isArray(value)) return "an array"
   if (value === null || typeof value !== "object")

@@ -1,4 +1,14 @@
-import { bodyOf, failureOf, found, freshCache, get, NO_STATS, refusals, state, url } from "../helpers/cache"
+import {
+  bodyOf,
+  failureOf,
+  found,
+  freshCache,
+  get,
+  NO_STATS,
+  refusals,
+  state,
+  url,
+} from "../helpers/cache"
 import { chunked, endless, handFed, settled } from "../helpers/streams"
 import { bytes } from "../helpers/twins"
 
@@ -20,8 +30,14 @@ describe("put takes the response:", () => {
       "one too large by its Content-Length",
       () => new Response("a".repeat(30_000), { headers: { "content-length": "30000" } }),
     ],
-    ["one too large by its headers", () => new Response("a", { headers: { "x-a": "a".repeat(30_000) } })],
-    ["one that has expired", () => new Response("a", { headers: { "cache-control": "max-age=0" } })],
+    [
+      "one too large by its headers",
+      () => new Response("a", { headers: { "x-a": "a".repeat(30_000) } }),
+    ],
+    [
+      "one that has expired",
+      () => new Response("a", { headers: { "cache-control": "max-age=0" } }),
+    ],
     ["one whose body fails", () => new Response(chunked(["a"], new Error("failed")))],
   ])("%s is used and locked as soon as put was called, and stays so", async (_, make) => {
     const module = freshCache({ storage: { memory: { maxBytes: 20_000 } } })
@@ -52,7 +68,9 @@ describe("a body that", () => {
   test("fails rejects the put with its own error and stores nothing", async () => {
     const module = freshCache()
     const error = new Error("the source failed")
-    expect(await failureOf(() => module.put(A, new Response(chunked(["a", "b"], error))))).toBe(error)
+    expect(await failureOf(() => module.put(A, new Response(chunked(["a", "b"], error))))).toBe(
+      error,
+    )
     expect(await module.stats()).toEqual(NO_STATS)
     expect(await refusals(module)).toEqual({})
     expect(await module.match(A)).toBeUndefined()
@@ -63,20 +81,23 @@ describe("a body that", () => {
     ["shorter", "6", "abcde"],
     ["shorter, being empty", "1", ""],
     ["longer than none", "0", "a"],
-  ])("is %s than its Content-Length rejects the put and leaves the entry", async (_, length, body) => {
-    const module = freshCache()
-    await module.put(A, new Response("before"))
-    const before = await state(module)
-    for (const source of [body, chunked([...body])]) {
-      const response = new Response(source, { headers: { "content-length": length } })
-      const error = await failureOf(() => module.put(A, response))
-      expect(error).toBeInstanceOf(TypeError)
-      expect(error.code).toBe("LAYERON_INVALID_RESPONSE")
-      expect(error.message).toMatch(/Content-Length/)
-    }
-    expect(await state(module)).toEqual(before)
-    expect(await bodyOf(module, A)).toBe("before")
-  })
+  ])(
+    "is %s than its Content-Length rejects the put and leaves the entry",
+    async (_, length, body) => {
+      const module = freshCache()
+      await module.put(A, new Response("before"))
+      const before = await state(module)
+      for (const source of [body, chunked([...body])]) {
+        const response = new Response(source, { headers: { "content-length": length } })
+        const error = await failureOf(() => module.put(A, response))
+        expect(error).toBeInstanceOf(TypeError)
+        expect(error.code).toBe("LAYERON_INVALID_RESPONSE")
+        expect(error.message).toMatch(/Content-Length/)
+      }
+      expect(await state(module)).toEqual(before)
+      expect(await bodyOf(module, A)).toBe("before")
+    },
+  )
 
   test("is as long as its Content-Length is stored, and so is the answer to HEAD, which has none", async () => {
     const module = freshCache()
@@ -110,7 +131,10 @@ describe("a body that", () => {
   test("is an endless event stream is not read, and is cancelled", async () => {
     const body = endless(10)
     const module = freshCache()
-    await module.put(A, new Response(body.stream, { headers: { "content-type": "text/event-stream" } }))
+    await module.put(
+      A,
+      new Response(body.stream, { headers: { "content-type": "text/event-stream" } }),
+    )
     await settled()
     expect(body.cancelled()).toBe(true)
     // One chunk is what a stream has ready before anyone reads.
@@ -145,7 +169,9 @@ describe("a body that", () => {
     whole.fill(0)
     chunk.fill(0)
     for (const at of [A, url("/b")]) {
-      expect(Buffer.from(await (await found(module, at)).arrayBuffer()).equals(bytes(1000))).toBe(true)
+      expect(Buffer.from(await (await found(module, at)).arrayBuffer()).equals(bytes(1000))).toBe(
+        true,
+      )
     }
   })
 })
@@ -187,8 +213,16 @@ describe("a body over maxEntryBytes", () => {
     ["body", () => new Response("b".repeat(10_001)), []],
     ["stream", () => new Response(chunked(["b".repeat(6_000), "b".repeat(6_000)])), []],
     ["header", () => new Response("b", { headers: { "x-a": "b".repeat(10_001) } }), []],
-    ["header without a body", () => new Response(null, { headers: { "x-a": "b".repeat(10_001) } }), []],
-    ["tags", () => new Response("b"), Array.from({ length: 11 }, (_, n) => `${n}`.padEnd(1024, "t"))],
+    [
+      "header without a body",
+      () => new Response(null, { headers: { "x-a": "b".repeat(10_001) } }),
+      [],
+    ],
+    [
+      "tags",
+      () => new Response("b"),
+      Array.from({ length: 11 }, (_, n) => `${n}`.padEnd(1024, "t")),
+    ],
   ])("by its %s leaves the old entry, and evicts nothing", async (_, make, tags) => {
     const module = freshCache({ storage })
     for (let n = 0; n < 60; n++) await module.put(url(`/${n}`), new Response("o".repeat(9_000)))

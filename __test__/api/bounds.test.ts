@@ -61,7 +61,12 @@ test("an entry of nearly all the room takes the place of all others", async () =
 })
 
 test("bytes count the body, the headers, the key and the tags", async () => {
-  const grown = async (path: string, body: string, headers: Record<string, string>, tags: string[]) => {
+  const grown = async (
+    path: string,
+    body: string,
+    headers: Record<string, string>,
+    tags: string[],
+  ) => {
     const module = freshCache()
     await module.put(url(path), new Response(body, { headers }), { tags })
     return (await module.inspect()).bytes
@@ -69,7 +74,9 @@ test("bytes count the body, the headers, the key and the tags", async () => {
   const least = await grown("/", "", {}, [])
   expect((await grown("/", "b".repeat(5_000), {}, [])) - least).toBe(5_000)
   expect((await grown(`/${"p".repeat(5_000)}`, "", {}, [])) - least).toBeGreaterThanOrEqual(5_000)
-  expect((await grown("/", "", { "x-a": "v".repeat(5_000) }, [])) - least).toBeGreaterThanOrEqual(5_000)
+  expect((await grown("/", "", { "x-a": "v".repeat(5_000) }, [])) - least).toBeGreaterThanOrEqual(
+    5_000,
+  )
   expect((await grown("/", "", {}, ["t".repeat(1_000)])) - least).toBeGreaterThanOrEqual(1_000)
 })
 

@@ -16,7 +16,11 @@ const OPTIONS: Partial<CacheModuleOptions> = {
   ...POLICY,
   namespace: "told",
   rules: [
-    { name: "item", path: "/p/:id", bypass: { headers: ["x-preview"], query: ["draft"], cookies: ["sid"] } },
+    {
+      name: "item",
+      path: "/p/:id",
+      bypass: { headers: ["x-preview"], query: ["draft"], cookies: ["sid"] },
+    },
   ],
 }
 
@@ -62,7 +66,11 @@ const bypassed = (path: string, reason: string) => (module: CacheModule) => ({
 
 describe("match tells of", () => {
   expectTold("match", [
-    ["a hit", (module) => module.match(AT), (module) => ({ ...at("/p/1")(module), outcome: "hit" })],
+    [
+      "a hit",
+      (module) => module.match(AT),
+      (module) => ({ ...at("/p/1")(module), outcome: "hit" }),
+    ],
     [
       "a miss where nothing is",
       (module) => module.match(url("/p/2?b&a")),
@@ -121,7 +129,11 @@ describe("put tells of", () => {
   const privately = new Response("a", { headers: { "cache-control": "private" } })
 
   expectTold("put", [
-    ["a response stored", put(new Response("a")), (module) => ({ ...at("/p/1")(module), outcome: "stored" })],
+    [
+      "a response stored",
+      put(new Response("a")),
+      (module) => ({ ...at("/p/1")(module), outcome: "stored" }),
+    ],
     ["a response refused", put(privately), refused("private")],
     ["a status refused", put(new Response(null, { status: 304 })), refused("status")],
     ["a bypass", put(new Response("a"), PREVIEW), bypassed("/p/1", "header x-preview")],
@@ -228,7 +240,9 @@ describe("events", () => {
       const module = await held()
       const { events } = listen([operation])
       await useAll(module)
-      expect(new Set(events.map((event) => (event as CacheEvent).operation))).toEqual(new Set([operation]))
+      expect(new Set(events.map((event) => (event as CacheEvent).operation))).toEqual(
+        new Set([operation]),
+      )
     },
   )
 

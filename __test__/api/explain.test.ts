@@ -1,5 +1,15 @@
 import type { CacheExplanation, CacheModule } from "@layeron/modules"
-import { beside, bodyOf, failureOf, forbidden, freshCache, get, NO_STATS, state, url } from "../helpers/cache"
+import {
+  beside,
+  bodyOf,
+  failureOf,
+  forbidden,
+  freshCache,
+  get,
+  NO_STATS,
+  state,
+  url,
+} from "../helpers/cache"
 import { setClock, stopDate } from "../helpers/clock"
 import { flights, POLICY } from "../helpers/flight"
 
@@ -7,7 +17,13 @@ beforeEach(stopDate)
 afterEach(() => jest.useRealTimers())
 
 const RULES = [
-  { name: "items", path: "/api/items/:id", ttlSeconds: 20, tags: ["item"], vary: ["accept-language"] },
+  {
+    name: "items",
+    path: "/api/items/:id",
+    ttlSeconds: 20,
+    tags: ["item"],
+    vary: ["accept-language"],
+  },
   { path: "/search", methods: ["GET", "POST"] },
   {
     name: "pages",
@@ -53,7 +69,12 @@ describe("of a request that would be", () => {
       outcome: "hit",
       sentence: `${SUBJECT} is a hit in ${module.identity} under rule items: it is 5.5 s old and fresh for 14.5 s more.`,
       ...parts(module),
-      entry: { ...(await entry(module)), stale: false, ageSeconds: 5.5, staleWindowLeftSeconds: 300 },
+      entry: {
+        ...(await entry(module)),
+        stale: false,
+        ageSeconds: 5.5,
+        staleWindowLeftSeconds: 300,
+      },
     })
   })
 
@@ -64,7 +85,12 @@ describe("of a request that would be", () => {
       outcome: "stale",
       sentence: `${SUBJECT} is stale in ${module.identity} under rule items: it is 50.25 s old, was fresh for 20 s and is served for 269.75 s more while one caller refreshes it.`,
       ...parts(module),
-      entry: { ...(await entry(module)), stale: true, ageSeconds: 50.25, staleWindowLeftSeconds: 269.75 },
+      entry: {
+        ...(await entry(module)),
+        stale: true,
+        ageSeconds: 50.25,
+        staleWindowLeftSeconds: 269.75,
+      },
     })
   })
 
@@ -135,7 +161,10 @@ describe("the rule", () => {
       "the path matches /api/items/:id and it lists HEAD",
     ],
   ])("is told with its reason for a request %s", async (_, request, name, because) => {
-    expect(await shop().explain(request)).toMatchObject({ method: request.method, rule: { name, because } })
+    expect(await shop().explain(request)).toMatchObject({
+      method: request.method,
+      rule: { name, because },
+    })
   })
 
   test("without a path covers every path", async () => {
@@ -174,7 +203,10 @@ describe("the headers in the key", () => {
       vary: { "x-a": "1" },
       key: module.key(request, { vary: ["x-a"] }),
     })
-    expect(await module.explain(request)).toMatchObject({ outcome: "miss", vary: { accept: "text/html" } })
+    expect(await module.explain(request)).toMatchObject({
+      outcome: "miss",
+      vary: { accept: "text/html" },
+    })
     expect((await module.explain(request, { vary: [] })).vary).toEqual({})
   })
 
@@ -261,7 +293,13 @@ describe("explaining", () => {
   test.each<[string, unknown, unknown, string, string]>([
     ["a relative URL", "/a", undefined, "LAYERON_INVALID_REQUEST", "explain() request "],
     ["a missing request", undefined, undefined, "LAYERON_INVALID_REQUEST", "explain() request "],
-    ["options that are a string", url("/a"), "vary", "LAYERON_INVALID_OPTION", "explain() options "],
+    [
+      "options that are a string",
+      url("/a"),
+      "vary",
+      "LAYERON_INVALID_OPTION",
+      "explain() options ",
+    ],
     [
       "a vary that is a string",
       url("/a"),
@@ -285,6 +323,8 @@ describe("explaining", () => {
   test("is refused once the instance is closed", async () => {
     const module = shop()
     await module.close()
-    expect(await failureOf(() => module.explain(url("/a")))).toMatchObject({ code: "LAYERON_CLOSED" })
+    expect(await failureOf(() => module.explain(url("/a")))).toMatchObject({
+      code: "LAYERON_CLOSED",
+    })
   })
 })

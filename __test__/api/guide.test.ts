@@ -44,7 +44,11 @@ async function call(path: string, init?: RequestInit): Promise<Answer> {
 
 const inLanguage = (language: string) => ({ headers: { "accept-language": language } })
 
-const post = (body: string) => ({ method: "POST", headers: { "content-type": "application/json" }, body })
+const post = (body: string) => ({
+  method: "POST",
+  headers: { "content-type": "application/json" },
+  body,
+})
 
 /** Whether the answer came from the cache, by its own account. */
 const isHit = ({ headers }: Answer) =>
@@ -105,7 +109,10 @@ test("the storefront refuses what it does not know and purges nothing for it", a
   expect(await call("/api/products/0", post('{"price":1}'))).toMatchObject({ status: 404 })
   expect(await call("/api/products/7", post("{"))).toMatchObject({ status: 400 })
   const after = (await call("/internal/cache/stats")).body
-  expect(after).toEqual({ ...(before as object), misses: (before as { misses: number }).misses + 1 })
+  expect(after).toEqual({
+    ...(before as object),
+    misses: (before as { misses: number }).misses + 1,
+  })
 })
 
 describe("a product that the storefront returned", () => {
@@ -125,7 +132,10 @@ describe("a product that the storefront returned", () => {
     ["null as its id", null],
   ])("is refused with %s, and nothing changes", async (_, id) => {
     const product = productOf(await call("/api/products/9"))
-    const refused = await call("/api/products/9", post(JSON.stringify({ ...product, price: 1, id })))
+    const refused = await call(
+      "/api/products/9",
+      post(JSON.stringify({ ...product, price: 1, id })),
+    )
     const error = "id cannot be changed: leave it out, or send 9"
     expect([refused.status, refused.body]).toEqual([400, { error }])
     expect(productOf(await call("/api/products/9"))).toEqual(product)

@@ -65,7 +65,11 @@ describe("a declaration", () => {
   })
 
   test("is not changed by changing the options it was made of", async () => {
-    const options = { vary: ["x-a"], tags: ["t"], rules: [{ path: "/a", vary: ["x-a"], tags: ["t"] }] }
+    const options = {
+      vary: ["x-a"],
+      tags: ["t"],
+      rules: [{ path: "/a", vary: ["x-a"], tags: ["t"] }],
+    }
     const module = freshCache(options)
     const expected = module.key(get("/a", { "x-a": "1", "x-b": "1" }))
     options.vary[0] = "x-b"
@@ -113,7 +117,11 @@ describe("two declarations of one identity", () => {
 
   test("keep each its own policy over the same entries", async () => {
     const one = freshCache({ ttlSeconds: 1, tags: ["one"], vary: ["x-a"] })
-    const two = beside(one, { ttlSeconds: 2, tags: ["two"], rules: [{ path: "/b", ttlSeconds: 3 }] })
+    const two = beside(one, {
+      ttlSeconds: 2,
+      tags: ["two"],
+      rules: [{ path: "/b", ttlSeconds: 3 }],
+    })
     const request = get("/a", { "x-a": "1" })
     const ttl = async (module: CacheModule, at: Request | string) =>
       (await module.match(at))?.headers.get("cache-control")
@@ -130,7 +138,9 @@ describe("two declarations of one identity", () => {
 
   test("see a store of the same bounds, however they are written", async () => {
     const one = freshCache()
-    const same = beside(one, { storage: { memory: { maxBytes: 134_217_728, maxEntryBytes: 16_777_216 } } })
+    const same = beside(one, {
+      storage: { memory: { maxBytes: 134_217_728, maxEntryBytes: 16_777_216 } },
+    })
     await one.put(A, new Response("a"))
     expect(await bodyOf(same, A)).toBe("a")
   })
@@ -178,7 +188,11 @@ describe("instances of one name in two namespaces share nothing:", () => {
     const [one, two] = await pair()
     await one.match(A)
     expect(await two.stats()).toEqual({ ...NO_STATS, puts: 1 })
-    const small = cache({ name: one.name, namespace: "three", storage: { memory: { maxBytes: 9_000 } } })
+    const small = cache({
+      name: one.name,
+      namespace: "three",
+      storage: { memory: { maxBytes: 9_000 } },
+    })
     expect((await small.inspect()).maxBytes).toBe(9_000)
   })
 
@@ -200,15 +214,18 @@ describe("close", () => {
     inspect: (module) => module.inspect(),
   }
 
-  test.each(Object.entries(CALLS))("makes %s fail with the code LAYERON_CLOSED", async (name, call) => {
-    const module = freshCache()
-    await module.close()
-    const error = await failureOf(() => call(module))
-    expect(error).toBeInstanceOf(Error)
-    expect(error.code).toBe("LAYERON_CLOSED")
-    if (name === "key") expect(() => call(module)).toThrow()
-    else expect(() => (call(module) as Promise<unknown>).catch(() => {})).not.toThrow()
-  })
+  test.each(Object.entries(CALLS))(
+    "makes %s fail with the code LAYERON_CLOSED",
+    async (name, call) => {
+      const module = freshCache()
+      await module.close()
+      const error = await failureOf(() => call(module))
+      expect(error).toBeInstanceOf(Error)
+      expect(error.code).toBe("LAYERON_CLOSED")
+      if (name === "key") expect(() => call(module)).toThrow()
+      else expect(() => (call(module) as Promise<unknown>).catch(() => {})).not.toThrow()
+    },
+  )
 
   test("frees entries and counters when the last declaration is closed, and not before", async () => {
     const one = freshCache()

@@ -21,7 +21,9 @@ function canonical(text: string): string {
 
 function isUtf8(pair: string): boolean {
   const bytes = Buffer.from(
-    pair.replace(/%([0-9a-f]{2})/gi, (_, digits) => String.fromCharCode(Number.parseInt(digits, 16))),
+    pair.replace(/%([0-9a-f]{2})/gi, (_, digits) =>
+      String.fromCharCode(Number.parseInt(digits, 16)),
+    ),
     "latin1",
   )
   return isUtf8Bytes(bytes)
@@ -63,10 +65,13 @@ test.each([
   "https:a.example",
   "https://a.example//a//?/?",
   "https://a.example/%2e%2E/%2e/a",
-])("the URL in the key of %j is the platform's, without fragment and with its query sorted", (text) => {
-  expect(shop.key(text)).toBe(keyOf(text))
-  expect(shop.key(new URL(text))).toBe(keyOf(text))
-})
+])(
+  "the URL in the key of %j is the platform's, without fragment and with its query sorted",
+  (text) => {
+    expect(shop.key(text)).toBe(keyOf(text))
+    expect(shop.key(new URL(text))).toBe(keyOf(text))
+  },
+)
 
 test("the URL in the key of ten thousand arbitrary URLs is the platform's", () => {
   const pieces = [
@@ -142,7 +147,10 @@ test("the URL in the key of ten thousand arbitrary queries is the platform's whe
   )
   let valid = 0
   for (let n = 0; n < 10_000; n++) {
-    const query = Array.from({ length: random.below(9) }, () => pieces[random.below(pieces.length)]).join("")
+    const query = Array.from(
+      { length: random.below(9) },
+      () => pieces[random.below(pieces.length)],
+    ).join("")
     const text = `https://a.example/?${query}`
     expect([text, shop.key(text)]).toEqual([text, keyOf(text)])
     valid += Number(new URL(text).search.slice(1).split("&").every(isUtf8))
@@ -151,7 +159,16 @@ test("the URL in the key of ten thousand arbitrary queries is the platform's whe
 })
 
 describe("queries that are no UTF-8", () => {
-  const QUERIES = ["q=%E9", "q=%E8", "q=%EF%BF%BD", "%E9=q", "%E8=q", "q=%C3", "q=a%FFb&p=1", "q=a%FEb&p=1"]
+  const QUERIES = [
+    "q=%E9",
+    "q=%E8",
+    "q=%EF%BF%BD",
+    "%E9=q",
+    "%E8=q",
+    "q=%C3",
+    "q=a%FFb&p=1",
+    "q=a%FEb&p=1",
+  ]
 
   test("have an entry each, which is purged, deleted and explained alone", async () => {
     const module = freshCache()

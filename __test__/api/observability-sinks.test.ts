@@ -60,22 +60,30 @@ const WAYS: readonly (readonly [string, (thrown: string) => string])[] = [
 
 /** Every way with two values, and the first way with all of them. */
 const ROWS = WAYS.flatMap(([way, sink], at) => {
-  const thrown = at === 0 ? THROWN : THROWN.filter(([name]) => /^an Error$|without prototype/.test(name))
+  const thrown =
+    at === 0 ? THROWN : THROWN.filter(([name]) => /^an Error$|without prototype/.test(name))
   return thrown.map(([name, value, shown]) => [way, name, sink(value), shown] as const)
 })
 
-test.each(ROWS)("a sink that is %s, %s, fails no call and is warned of once", async (_, __, sink, shown) => {
-  expect(await outcomeOf(sink)).toEqual({
-    hit: "a",
-    failed: "broken",
-    miss: null,
-    warnings: [["LAYERON_OBSERVABILITY", WARNING + shown]],
-  })
-})
+test.each(ROWS)(
+  "a sink that is %s, %s, fails no call and is warned of once",
+  async (_, __, sink, shown) => {
+    expect(await outcomeOf(sink)).toEqual({
+      hit: "a",
+      failed: "broken",
+      miss: null,
+      warnings: [["LAYERON_OBSERVABILITY", WARNING + shown]],
+    })
+  },
+)
 
 describe("a sink that is a stream of Node", () => {
   test.each([
-    ["fails to write", "new Writable({ write: (_, __, done) => done(new Error('full')) })", "Error: full"],
+    [
+      "fails to write",
+      "new Writable({ write: (_, __, done) => done(new Error('full')) })",
+      "Error: full",
+    ],
     [
       "fails to write at once",
       "new Writable({ write: (_, __, done) => { throw new Error('full') } })",

@@ -12,7 +12,9 @@ afterEach(() => {
 })
 
 /** A module with the entry at {@link AT}, tagged `t`, that writes to `lines` from now on. */
-async function observed(config: ObservabilityConfig = {}): Promise<{ module: CacheModule; lines: string[] }> {
+async function observed(
+  config: ObservabilityConfig = {},
+): Promise<{ module: CacheModule; lines: string[] }> {
   const lines: string[] = []
   const module = freshCache({
     ...POLICY,
@@ -27,14 +29,20 @@ async function observed(config: ObservabilityConfig = {}): Promise<{ module: Cac
 const PREVIEW = get("/p/1", { "x-preview": "1" })
 const failing = () => new Response(chunked(["a"], new Error("broken")))
 const failingPut = (module: CacheModule) => module.put(AT, failing()).catch(() => {})
-const parsed = (lines: readonly string[]) => lines.map((line) => JSON.parse(line) as Record<string, unknown>)
+const parsed = (lines: readonly string[]) =>
+  lines.map((line) => JSON.parse(line) as Record<string, unknown>)
 const linesOf = (text: string) => parsed(text.split("\n").filter((line) => line !== ""))
 
 describe("a function that is the sink gets a line of JSON for", () => {
   const key = (path: string) => (module: CacheModule) => module.key(url(path))
 
   test.each<
-    [string, (module: CacheModule) => Promise<unknown>, object, (module: CacheModule) => string | undefined]
+    [
+      string,
+      (module: CacheModule) => Promise<unknown>,
+      object,
+      (module: CacheModule) => string | undefined,
+    ]
   >([
     [
       "a hit",
@@ -152,7 +160,10 @@ describe("a sink that is", () => {
     await module.match(AT)
     await module.delete(AT)
     expect(sink.texts.every((text) => /^\{[^\n]*\}\n$/.test(text))).toBe(true)
-    expect(parsed(sink.texts)).toMatchObject([{ metric: "cache.hits" }, { metric: "cache.deletes" }])
+    expect(parsed(sink.texts)).toMatchObject([
+      { metric: "cache.hits" },
+      { metric: "cache.deletes" },
+    ])
   })
 
   test("not given is written to by nobody, least of all to the standard streams", async () => {
@@ -213,7 +224,12 @@ describe("sampling", () => {
     ],
     ["at both shares lets nothing through", { success: 0.5, error: 0.5 }, 0.5, []],
     ["between the shares lets errors through", { success: 0.2, error: 0.8 }, 0.5, ["cache.errors"]],
-    ["between the shares lets successes through", { success: 0.8, error: 0.2 }, 0.5, ["cache.hits"]],
+    [
+      "between the shares lets successes through",
+      { success: 0.8, error: 0.2 },
+      0.5,
+      ["cache.hits"],
+    ],
     ["of no successes lets errors through", { success: 0 }, 0, ["cache.errors"]],
     ["of no errors lets successes through", { error: 0 }, 0, ["cache.hits"]],
   ])("%s", async (_, sampling, number, metrics) => {
@@ -251,7 +267,9 @@ test("a sink that throws fails no call, and is warned of once in the process", a
     expect(await module.delete(AT)).toBe(true)
     expect(await module.purge({ everything: true })).toEqual({ purged: 0 })
   }
-  expect(warn.mock.calls).toEqual([[expect.stringContaining("full"), { code: "LAYERON_OBSERVABILITY" }]])
+  expect(warn.mock.calls).toEqual([
+    [expect.stringContaining("full"), { code: "LAYERON_OBSERVABILITY" }],
+  ])
 })
 
 describe("in a project with OpenTelemetry's API", () => {
@@ -261,7 +279,11 @@ describe("in a project with OpenTelemetry's API", () => {
   test("each metric is counted through a counter of its own, with its attributes", async () => {
     const seen = new Set<string>()
     const expected = COUNTED.flatMap(([counter, value]) => {
-      const added = { counter, value, attributes: { product: "cache", namespace: "ns", name: "shop" } }
+      const added = {
+        counter,
+        value,
+        attributes: { product: "cache", namespace: "ns", name: "shop" },
+      }
       if (seen.has(counter)) return [added]
       seen.add(counter)
       return [{ created: counter }, added]

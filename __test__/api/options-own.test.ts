@@ -50,7 +50,9 @@ const DECLARED: readonly (readonly [string, unknown])[] = [
 ]
 
 /** What can be seen of how a module was declared. */
-async function fingerprint(declare: (sink: (line: string) => void) => CacheModule): Promise<unknown> {
+async function fingerprint(
+  declare: (sink: (line: string) => void) => CacheModule,
+): Promise<unknown> {
   const lines: Record<string, unknown>[] = []
   const module = declare((line) => lines.push(JSON.parse(line)))
   const request = get("/p?q=1", { "x-a": "1", cookie: "a=1" })
@@ -59,14 +61,20 @@ async function fingerprint(declare: (sink: (line: string) => void) => CacheModul
   await module.match(request)
   await module.purge({ tags: ["t"] })
   const { maxBytes, disk } = await module.inspect()
-  const told = lines.map(({ time: _, key, ...rest }) => ({ ...rest, key: key === module.key(request) }))
+  const told = lines.map(({ time: _, key, ...rest }) => ({
+    ...rest,
+    key: key === module.key(request),
+  }))
   const { namespace, rules } = module
   await module.close()
   return { namespace, rules, entry, rule, bypass, vary, maxBytes, disk, told }
 }
 
 describe.each(DECLARED)("an inherited %s changes no declaration", (name, value) => {
-  const declarations: readonly (readonly [string, (sink: (line: string) => void) => CacheModule])[] = [
+  const declarations: readonly (readonly [
+    string,
+    (sink: (line: string) => void) => CacheModule,
+  ])[] = [
     ["of nothing but a name", () => cache({ name: "own" })],
     [
       "with empty objects",
@@ -82,7 +90,9 @@ describe.each(DECLARED)("an inherited %s changes no declaration", (name, value) 
 
   test.each(declarations)("%s", async (_, declare) => {
     const expected = await fingerprint(declare)
-    expect(await fingerprint((sink) => inheriting(name, value, () => declare(sink)))).toEqual(expected)
+    expect(await fingerprint((sink) => inheriting(name, value, () => declare(sink)))).toEqual(
+      expected,
+    )
   })
 })
 
@@ -225,7 +235,8 @@ describe("the backend", () => {
       freshCache({ ttlSeconds: 60, rules: [{ path: "/*" }] }),
     )
     app.get("/a", {}, () => ({ runs: ++runs }))
-    for (let request = 0; request < 2; request++) await inheriting(name, value, () => app.fetch(get("/a")))
+    for (let request = 0; request < 2; request++)
+      await inheriting(name, value, () => app.fetch(get("/a")))
     expect(runs).toBe(1)
   })
 })
@@ -250,7 +261,10 @@ describe("options of every kind of object:", () => {
     [
       "one whose properties are not enumerable",
       () =>
-        Object.defineProperties({}, { name: { value: `own-${Math.random()}` }, ttlSeconds: { value: 5 } }),
+        Object.defineProperties(
+          {},
+          { name: { value: `own-${Math.random()}` }, ttlSeconds: { value: 5 } },
+        ),
     ],
     ["a frozen one", () => Object.freeze(new Options())],
   ]
@@ -275,6 +289,8 @@ describe("options of every kind of object:", () => {
 
   test("one whose options are all inherited has none", () => {
     const inherits = Object.create({ name: "inherited", ttlSeconds: 5 })
-    expect(() => cache(inherits)).toThrow(expect.objectContaining({ code: "LAYERON_INVALID_OPTION" }))
+    expect(() => cache(inherits)).toThrow(
+      expect.objectContaining({ code: "LAYERON_INVALID_OPTION" }),
+    )
   })
 })

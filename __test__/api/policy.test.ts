@@ -31,7 +31,11 @@ describe("the lifetime is that of", () => {
       5,
       { own: OWN, options: { ttlSeconds: 7, rules: RULES }, call: { ttlSeconds: 5 } },
     ],
-    ["the rule before the instance", 6, { own: OWN, options: { ttlSeconds: 7, rules: [{ ttlSeconds: 6 }] } }],
+    [
+      "the rule before the instance",
+      6,
+      { own: OWN, options: { ttlSeconds: 7, rules: [{ ttlSeconds: 6 }] } },
+    ],
     [
       "the instance where the rule has none",
       7,
@@ -40,15 +44,35 @@ describe("the lifetime is that of", () => {
     ["the instance before the response", 7, { own: OWN, options: { ttlSeconds: 7 } }],
     ["CDN-Cache-Control before Cache-Control", 40, { own: OWN }],
     ["s-maxage before max-age", 30, { own: { ...OWN, "cdn-cache-control": "public" } }],
-    ["max-age before Expires", 20, { own: { "cache-control": "max-age=20", expires: httpDate(10) } }],
+    [
+      "max-age before Expires",
+      20,
+      { own: { "cache-control": "max-age=20", expires: httpDate(10) } },
+    ],
     ["Expires before the default", 10, { own: { expires: httpDate(10) } }],
-    ["Expires, counted from the response's Date", 25, { own: { expires: httpDate(5), date: httpDate(-20) } }],
+    [
+      "Expires, counted from the response's Date",
+      25,
+      { own: { expires: httpDate(5), date: httpDate(-20) } },
+    ],
     ["the default of 60 seconds where nothing is said", 60, {}],
     ["the default where Cache-Control has no lifetime", 60, { own: { "cache-control": "public" } }],
-    ["s-maxage where it is written in capitals and quoted", 9, { own: { "cache-control": 'S-MaxAge="9"' } }],
+    [
+      "s-maxage where it is written in capitals and quoted",
+      9,
+      { own: { "cache-control": 'S-MaxAge="9"' } },
+    ],
     ["the first of two max-age", 3, { own: { "cache-control": "max-age=3, max-age=9" } }],
-    ["max-age less the Age that came along", 40, { own: { "cache-control": "max-age=60", age: "20" } }],
-    ["the instance, whatever Age came along", 7, { own: { age: "20" }, options: { ttlSeconds: 7 } }],
+    [
+      "max-age less the Age that came along",
+      40,
+      { own: { "cache-control": "max-age=60", age: "20" } },
+    ],
+    [
+      "the instance, whatever Age came along",
+      7,
+      { own: { age: "20" }, options: { ttlSeconds: 7 } },
+    ],
   ])("%s", async (_, ttl, given) => {
     const module = await stored(given)
     await expectTimes(module, get("/a"), { ttl })
@@ -77,7 +101,10 @@ describe("the stale window is that of", () => {
     [
       "the rule before the instance",
       2,
-      { own, options: { staleWhileRevalidateSeconds: 3, rules: [{ staleWhileRevalidateSeconds: 2 }] } },
+      {
+        own,
+        options: { staleWhileRevalidateSeconds: 3, rules: [{ staleWhileRevalidateSeconds: 2 }] },
+      },
     ],
     [
       "the instance where the rule has none",

@@ -19,8 +19,16 @@ const REFUSED: readonly (readonly [CacheRefusal, string, () => Response])[] = [
   ),
   ["private", 'private=""', () => withHeaders({ "cache-control": 'private=""' })],
   ["no-cache", 'no-cache=""', () => withHeaders({ "cache-control": 'no-cache=""' })],
-  ["private", 'private="x-a", private', () => withHeaders({ "cache-control": 'private="x-a", private' })],
-  ["no-store", "CDN-Cache-Control: no-store", () => withHeaders({ "cdn-cache-control": "no-store" })],
+  [
+    "private",
+    'private="x-a", private',
+    () => withHeaders({ "cache-control": 'private="x-a", private' }),
+  ],
+  [
+    "no-store",
+    "CDN-Cache-Control: no-store",
+    () => withHeaders({ "cdn-cache-control": "no-store" }),
+  ],
   ["private", "CDN-Cache-Control: private", () => withHeaders({ "cdn-cache-control": "private" })],
   ["set-cookie", "Set-Cookie", () => withHeaders({ "set-cookie": "a=b" })],
   [
@@ -54,7 +62,11 @@ const REFUSED: readonly (readonly [CacheRefusal, string, () => Response])[] = [
     () => withHeaders({ vary: Array.from({ length: 129 }, (_, n) => `x-${n}`).join(", ") }),
   ],
   ["vary", "a Vary of more than 4 KiB", () => withHeaders({ vary: "a".repeat(4097) })],
-  ["cache-tag", "a tag of 1,025 characters", () => withHeaders({ "cache-tag": `a,${"b".repeat(1025)}` })],
+  [
+    "cache-tag",
+    "a tag of 1,025 characters",
+    () => withHeaders({ "cache-tag": `a,${"b".repeat(1025)}` }),
+  ],
 ]
 
 describe("whatever is configured, put resolves without storing, counts nothing but the reason", () => {

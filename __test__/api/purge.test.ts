@@ -13,7 +13,10 @@ async function filled(): Promise<CacheModule> {
   return module
 }
 
-async function left(module: CacheModule, urls: readonly string[] = PATHS.map(url)): Promise<string[]> {
+async function left(
+  module: CacheModule,
+  urls: readonly string[] = PATHS.map(url),
+): Promise<string[]> {
   const bodies = await Promise.all(urls.map((at) => bodyOf(module, at)))
   return bodies.filter((body) => body !== undefined)
 }
@@ -36,7 +39,9 @@ describe("delete", () => {
   test("takes any spelling of the URL that has the same key", async () => {
     const module = freshCache()
     await module.put("https://api.example.com/a?x=1&y=2", new Response("a"))
-    expect(await module.delete(new URL("HTTPS://API.example.com:443/b/../a?y=2&x=1#top"))).toBe(true)
+    expect(await module.delete(new URL("HTTPS://API.example.com:443/b/../a?y=2&x=1#top"))).toBe(
+      true,
+    )
   })
 
   test.each([
@@ -73,24 +78,40 @@ describe("purge removes just what its selector says:", () => {
     ["a request", { request: url(products) }, [first, second, post]],
     ["a request by URL", { request: new URL(url(`${first}#top`)) }, [products, second, post]],
     ["a request for nothing", { request: url("/nothing") }, PATHS],
-    ["a request by another method", { request: new Request(url(first), { method: "HEAD" }) }, PATHS],
+    [
+      "a request by another method",
+      { request: new Request(url(first), { method: "HEAD" }) },
+      PATHS,
+    ],
     ["a prefix", { prefix: url("/api/products") }, [post]],
     ["a prefix that ends in a slash", { prefix: url("/api/products/") }, [products, post]],
     ["a prefix that ends inside a segment", { prefix: url("/api/p") }, []],
-    ["a prefix that is a whole key", { prefix: `${url(first)}#default;GET` }, [products, second, post]],
+    [
+      "a prefix that is a whole key",
+      { prefix: `${url(first)}#default;GET` },
+      [products, second, post],
+    ],
     ["a prefix of another host", { prefix: "https://other.example/" }, PATHS],
     ["a path prefix", { prefix: "/api/products/" }, [products, post]],
     ["a path prefix that is in the middle of paths", { prefix: "/products" }, PATHS],
     ["everything", { everything: true }, []],
     ["everything beside what it includes", { everything: true, tags: ["products"] }, []],
     ["not everything, but a tag", { everything: false, tags: [post] }, [products, first, second]],
-    ["tags and a prefix that overlap", { tags: ["products"], prefix: url("/api/products") }, [post]],
+    [
+      "tags and a prefix that overlap",
+      { tags: ["products"], prefix: url("/api/products") },
+      [post],
+    ],
     [
       "tags, a prefix and a request",
       { tags: [first], prefix: "/api/posts", request: url(first) },
       [products, second],
     ],
-    ["an empty list of tags beside a request", { tags: [], request: url(post) }, [products, first, second]],
+    [
+      "an empty list of tags beside a request",
+      { tags: [], request: url(post) },
+      [products, first, second],
+    ],
   ])("%s", async (_, selector, expected) => {
     const module = await filled()
     const purged = PATHS.length - expected.length
@@ -142,8 +163,15 @@ describe("a prefix is normalised as keys are", () => {
     ["/caf%c", [CAFE, "https://a.example/caf%c4"]],
     ["https://a.exam", ["https://a.example/", "https://a.exam/"], ["https://b.exam/"]],
     ["https://A.Exam", ["https://a.example/"]],
-    ["https://a.example", ["https://a.example/", "https://a.example.com/", "https://a.example:8443/"]],
-    ["https://a.example:443", ["https://a.example/x", "https://a.example:4430/"], ["https://a.example.com/"]],
+    [
+      "https://a.example",
+      ["https://a.example/", "https://a.example.com/", "https://a.example:8443/"],
+    ],
+    [
+      "https://a.example:443",
+      ["https://a.example/x", "https://a.example:4430/"],
+      ["https://a.example.com/"],
+    ],
     ["https://a.example:8", ["https://a.example:8080/"], ["https://a.example/"]],
     ["https://b\u00fccher.example/", ["https://xn--bcher-kva.example/1"]],
     ["https://B\u00dcCHER.exam", ["https://xn--bcher-kva.example/1"]],
@@ -157,7 +185,11 @@ describe("a prefix is normalised as keys are", () => {
     [" https://a.example/\n", ["https://a.example/"]],
     ["https://user@A.example/", ["https://user@a.example/"], ["https://a.example/"]],
     ["https://a.example/?", ["https://a.example/?a=1"], ["https://a.example/"]],
-    ["https://a.example/?b=~&a=\u00e9", ["https://a.example/?a=%C3%A9&b=%7E1"], ["https://a.example/?a=1"]],
+    [
+      "https://a.example/?b=~&a=\u00e9",
+      ["https://a.example/?a=%C3%A9&b=%7E1"],
+      ["https://a.example/?a=1"],
+    ],
     ["https://a.example/?page", ["https://a.example/?page=1", "https://a.example/?pages=1"]],
     ["https://a.example/?a=1&b", ["https://a.example/?a=1&b=2"], ["https://a.example/?a=1"]],
     [
@@ -167,7 +199,11 @@ describe("a prefix is normalised as keys are", () => {
     ],
     ["https://a.example/?q=%c3", ["https://a.example/?q=%C3%A9"]],
     ["https://a.example/?q=%C", ["https://a.example/?q=%C3%A9"]],
-    ["https://a.example/?b=1&a=2#", ["https://a.example/?a=2&b=1"], ["https://a.example/?a=2&b=11"]],
+    [
+      "https://a.example/?b=1&a=2#",
+      ["https://a.example/?a=2&b=1"],
+      ["https://a.example/?a=2&b=11"],
+    ],
     ["https://a.example/x#default;GET", ["https://a.example/x"], ["https://a.example/x?a=1"]],
   ])("%s", async (prefix, purged, kept = []) => {
     const module = freshCache()
@@ -209,7 +245,9 @@ test.each([
   const module = await filled()
   const error = await failureOf(() => module.purge({ everything: true, prefix }))
   expect(error).toMatchObject({ name: "TypeError", code: "LAYERON_INVALID_OPTION" })
-  expect(error.message).toMatch(/^purge\(\) selector\.prefix must be the beginning of a key, or of a path /)
+  expect(error.message).toMatch(
+    /^purge\(\) selector\.prefix must be the beginning of a key, or of a path /,
+  )
   expect((await module.inspect()).entries).toBe(4)
 })
 
@@ -219,7 +257,8 @@ describe("variants by the response's own Vary", () => {
 
   async function twoVariants(): Promise<CacheModule> {
     const module = freshCache()
-    for (const a of ["1", "2"]) await module.put(request(a), new Response(a, varied), { tags: [`a${a}`] })
+    for (const a of ["1", "2"])
+      await module.put(request(a), new Response(a, varied), { tags: [`a${a}`] })
     return module
   }
 
@@ -260,7 +299,10 @@ describe("an expired entry", () => {
 
   async function expired(): Promise<CacheModule> {
     const module = freshCache({ tags: ["t"] })
-    await module.put(url("/a"), new Response("a"), { ttlSeconds: 10, staleWhileRevalidateSeconds: 5 })
+    await module.put(url("/a"), new Response("a"), {
+      ttlSeconds: 10,
+      staleWhileRevalidateSeconds: 5,
+    })
     await module.put(url("/b"), new Response("b"), { ttlSeconds: 60 })
     return module
   }
@@ -304,6 +346,8 @@ test("a thousand entries are counted to the last", async () => {
   const module = freshCache()
   for (let n = 0; n < 1000; n++)
     await module.put(url(`/${n}`), new Response(null), { tags: [`mod-${n % 3}`] })
-  expect(await module.purge({ tags: ["mod-0", "mod-1"], prefix: url("/1") })).toEqual({ purged: 703 })
+  expect(await module.purge({ tags: ["mod-0", "mod-1"], prefix: url("/1") })).toEqual({
+    purged: 703,
+  })
   expect(await module.inspect()).toMatchObject({ entries: 297 })
 })

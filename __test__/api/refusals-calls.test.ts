@@ -38,7 +38,11 @@ describe.each(Object.entries(CALLS))("%s() is refused", (name, call) => {
 })
 
 describe("purge() is refused", () => {
-  async function expectPurgeRefused(selector: unknown, path: string, code = "LAYERON_INVALID_OPTION") {
+  async function expectPurgeRefused(
+    selector: unknown,
+    path: string,
+    code = "LAYERON_INVALID_OPTION",
+  ) {
     const { module, expectUnchanged } = await holding()
     await expectRefused(() => module.purge(forbidden(selector)), path, code)
     await expectUnchanged()
@@ -77,7 +81,9 @@ describe("purge() is refused", () => {
   test.each([
     ["alone", { tag: ["kept"] }],
     ["beside a known one", { tags: ["kept"], tag: ["kept"] }],
-  ])("for an unknown field %s", async (_, selector) => expectPurgeRefused(selector, "purge() selector.tag"))
+  ])("for an unknown field %s", async (_, selector) =>
+    expectPurgeRefused(selector, "purge() selector.tag"),
+  )
 
   test("for a bad request beside tags that select entries", async () =>
     expectPurgeRefused(
@@ -124,14 +130,21 @@ describe("put() is refused", () => {
     await expectUnchanged()
   })
 
-  test.each(["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])("for a %s that no rule covers", async (method) => {
-    const { module, expectUnchanged } = await holding()
-    const request = new Request(url("/kept"), { method })
-    const response = new Response("new")
-    await expectRefused(() => module.put(request, response), "put() request", "LAYERON_INVALID_REQUEST")
-    await expectUnchanged()
-    expect(await module.match(request)).toBeUndefined()
-  })
+  test.each(["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])(
+    "for a %s that no rule covers",
+    async (method) => {
+      const { module, expectUnchanged } = await holding()
+      const request = new Request(url("/kept"), { method })
+      const response = new Response("new")
+      await expectRefused(
+        () => module.put(request, response),
+        "put() request",
+        "LAYERON_INVALID_REQUEST",
+      )
+      await expectUnchanged()
+      expect(await module.match(request)).toBeUndefined()
+    },
+  )
 
   test.each<readonly [string, Request | string, ResponseInit, CachePutOptions]>([
     ["a 206", url("/a"), { status: 206 }, {}],

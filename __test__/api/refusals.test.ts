@@ -24,7 +24,9 @@ const OF_A_DECLARATION = {
   namespace: [...bad.IDENTIFIER, ["the reserved layeron", "layeron"]] as bad.Bad,
   rules: bad.LIST,
   "rules[0]": [...bad.OBJECT, ["undefined", undefined]] as bad.Bad,
-  ...Object.fromEntries(Object.entries(OF_A_RULE).map(([path, values]) => [`rules[0].${path}`, values])),
+  ...Object.fromEntries(
+    Object.entries(OF_A_RULE).map(([path, values]) => [`rules[0].${path}`, values]),
+  ),
   observability: bad.OBJECT,
   "observability.sampling": bad.OBJECT,
   "observability.sampling.success": bad.SHARE,
@@ -41,7 +43,11 @@ const OF_A_DECLARATION = {
 describe("a declaration is refused", () => {
   test.each(rows(OF_A_DECLARATION))("for a %s of %s", async (path, _, value) => {
     const given = { name: "refused", ...nested(path, value) }
-    await expectRefused(() => freshCache(forbidden(given)), `cache().${path}`, "LAYERON_INVALID_OPTION")
+    await expectRefused(
+      () => freshCache(forbidden(given)),
+      `cache().${path}`,
+      "LAYERON_INVALID_OPTION",
+    )
   })
 
   test.each<bad.Bad[number]>([...bad.OBJECT, ["undefined", undefined]])(
@@ -59,15 +65,21 @@ describe("a declaration is refused", () => {
 
   test("by the number of the rule and of the list member that is wrong", async () => {
     const rules = [{ tags: ["a"] }, { tags: ["a", "b,c"] }]
-    await expectRefused(() => freshCache({ rules }), "cache().rules[1].tags[1]", "LAYERON_INVALID_OPTION")
+    await expectRefused(
+      () => freshCache({ rules }),
+      "cache().rules[1].tags[1]",
+      "LAYERON_INVALID_OPTION",
+    )
   })
 
   test("and leaves no instance behind with its storage", async () => {
     const name = `refused-${process.pid}`
-    await failureOf(() => freshCache({ name, storage: { memory: { maxBytes: 5000 } }, ttlSeconds: -1 }))
-    expect((await freshCache({ name, storage: { memory: { maxBytes: 6000 } } }).inspect()).maxBytes).toBe(
-      6000,
+    await failureOf(() =>
+      freshCache({ name, storage: { memory: { maxBytes: 5000 } }, ttlSeconds: -1 }),
     )
+    expect(
+      (await freshCache({ name, storage: { memory: { maxBytes: 6000 } } }).inspect()).maxBytes,
+    ).toBe(6000)
   })
 })
 
@@ -113,11 +125,17 @@ describe("an unknown option", () => {
       () => freshCache(forbidden({ observability: { redaction: { all: 1 } } })),
     ],
     ["cache().storage.tape", () => freshCache(forbidden({ storage: { tape: {} } }))],
-    ["cache().storage.memory.max", () => freshCache(forbidden({ storage: { memory: { max: 1 } } }))],
+    [
+      "cache().storage.memory.max",
+      () => freshCache(forbidden({ storage: { memory: { max: 1 } } })),
+    ],
     ["key() options.ttl", (module) => module.key(url("/"), forbidden({ ttl: 1 }))],
     ["match() options.tags", (module) => module.match(url("/"), forbidden({ tags: ["a"] }))],
     ["delete() options.ttl", (module) => module.delete(url("/"), forbidden({ ttl: 1 }))],
-    ["put() options.ttl", (module) => module.put(url("/"), new Response("a"), forbidden({ ttl: 1 }))],
+    [
+      "put() options.ttl",
+      (module) => module.put(url("/"), new Response("a"), forbidden({ ttl: 1 })),
+    ],
   ])("%s is warned of once", async (path, use) => {
     const emitted = jest.spyOn(process, "emitWarning").mockImplementation(() => {})
     await use(freshCache())
@@ -128,9 +146,15 @@ describe("an unknown option", () => {
 
   test("has no effect, under any name", async () => {
     jest.spyOn(process, "emitWarning").mockImplementation(() => {})
-    const named = JSON.parse('{ "__proto__": { "ttlSeconds": 0 }, "constructor": 1, "TTLSeconds": 0 }')
+    const named = JSON.parse(
+      '{ "__proto__": { "ttlSeconds": 0 }, "constructor": 1, "TTLSeconds": 0 }',
+    )
     const module = freshCache({ ...named, rules: [{ ...named, path: "/*" }] })
-    await module.put(get("/a"), new Response("a"), JSON.parse('{ "__proto__": { "ttlSeconds": 0 } }'))
+    await module.put(
+      get("/a"),
+      new Response("a"),
+      JSON.parse('{ "__proto__": { "ttlSeconds": 0 } }'),
+    )
     expect((await module.match(get("/a")))?.headers.get("cache-control")).toBe("public, max-age=60")
   })
 })

@@ -7,7 +7,9 @@ afterEach(() => jest.useRealTimers())
 
 /** `Age` and the `ttl` of `Cache-Status`. */
 function times(response: Response | undefined): unknown {
-  const ttl = response?.headers.get("cache-status")?.match(/^\S+; hit; ttl=(-?\d+)(?:; detail=stale)?$/)?.[1]
+  const ttl = response?.headers
+    .get("cache-status")
+    ?.match(/^\S+; hit; ttl=(-?\d+)(?:; detail=stale)?$/)?.[1]
   return [response?.headers.get("age"), ttl]
 }
 
@@ -29,9 +31,14 @@ test("Cache-Status quotes a name that cannot be a token", async () => {
 
 test("Cache-Status comes behind that of the caches before it", async () => {
   const module = freshCache()
-  await module.put(get("/a"), new Response("a", { headers: { "cache-status": "ExampleCDN; fwd=miss" } }))
+  await module.put(
+    get("/a"),
+    new Response("a", { headers: { "cache-status": "ExampleCDN; fwd=miss" } }),
+  )
   const response = await found(module, get("/a"))
-  expect(response.headers.get("cache-status")).toBe(`ExampleCDN; fwd=miss, ${module.identity}; hit; ttl=60`)
+  expect(response.headers.get("cache-status")).toBe(
+    `ExampleCDN; fwd=miss, ${module.identity}; hit; ttl=60`,
+  )
 })
 
 test("Age counts whole seconds up, and ttl down, from the moment of the put", async () => {

@@ -185,7 +185,9 @@ describe("bytes handed out belong to the caller:", () => {
       expect(taken.byteLength).toBe(name === "a stream" ? Math.min(length, 65_536) : length)
       taken.fill(0)
       expect(Buffer.from(await waiting.arrayBuffer()).equals(bytes(length))).toBe(true)
-      expect(Buffer.from(await (await another(module)).arrayBuffer()).equals(bytes(length))).toBe(true)
+      expect(Buffer.from(await (await another(module)).arrayBuffer()).equals(bytes(length))).toBe(
+        true,
+      )
     },
   )
 

@@ -7,13 +7,19 @@ const BODY = "0123456789"
 beforeEach(stopClock)
 afterEach(() => jest.useRealTimers())
 
-async function storing(headers: Record<string, string>, init: ResponseInit = {}): Promise<CacheModule> {
+async function storing(
+  headers: Record<string, string>,
+  init: ResponseInit = {},
+): Promise<CacheModule> {
   const module = freshCache({ ttlSeconds: 60 })
   await module.put(url("/a"), new Response(BODY, { ...init, headers }))
   return module
 }
 
-async function answer(module: CacheModule, headers: Record<string, string>): Promise<[number, string]> {
+async function answer(
+  module: CacheModule,
+  headers: Record<string, string>,
+): Promise<[number, string]> {
   const response = await found(module, get("/a", headers))
   return [response.status, await response.text()]
 }
@@ -80,7 +86,9 @@ describe("If-Modified-Since", () => {
     ['"v0"', httpDate(0), WHOLE],
   ])("gives way to If-None-Match: %s with %s is answered by %j", async (tag, since, expected) => {
     const module = await storing({ etag: '"v1"', "last-modified": httpDate(-100) })
-    expect(await answer(module, { "if-none-match": tag, "if-modified-since": since })).toEqual(expected)
+    expect(await answer(module, { "if-none-match": tag, "if-modified-since": since })).toEqual(
+      expected,
+    )
   })
 })
 
@@ -144,7 +152,11 @@ describe("Range", () => {
     ["bytes=-3", "789", "7-9"],
     ["bytes=-99", BODY, "0-9"],
   ])("%s is answered by a 206 with %s", async (range, body, place) => {
-    const module = await storing({ "content-length": "10", "content-type": "text/plain", etag: '"v1"' })
+    const module = await storing({
+      "content-length": "10",
+      "content-type": "text/plain",
+      etag: '"v1"',
+    })
     const response = await found(module, get("/a", { range }))
     expect([response.status, response.statusText]).toEqual([206, "Partial Content"])
     expect(Object.fromEntries(response.headers)).toMatchObject({
@@ -159,7 +171,10 @@ describe("Range", () => {
   test.each(["bytes=10-", "bytes=99-100", "bytes=-0"])(
     "%s is answered by a 416 without a body",
     async (range) => {
-      const response = await found(await storing({ "content-type": "text/plain" }), get("/a", { range }))
+      const response = await found(
+        await storing({ "content-type": "text/plain" }),
+        get("/a", { range }),
+      )
       expect([response.status, response.body]).toEqual([416, null])
       expect(response.headers.get("content-range")).toBe("bytes */10")
       expect(response.headers.get("content-type")).toBeNull()
@@ -189,7 +204,10 @@ describe("Range", () => {
   })
 
   test("is ignored for a stored 404 and for a response without body", async () => {
-    expect(await answer(await storing({}, { status: 404 }), { range: "bytes=0-1" })).toEqual([404, BODY])
+    expect(await answer(await storing({}, { status: 404 }), { range: "bytes=0-1" })).toEqual([
+      404,
+      BODY,
+    ])
     const module = freshCache()
     await module.put(url("/a"), new Response(null))
     expect((await found(module, get("/a", { range: "bytes=0-1" }))).status).toBe(200)
@@ -210,7 +228,9 @@ describe("Range", () => {
     const big = new Uint8Array(200_000).map((_, at) => at % 251)
     await module.put(url("/big"), new Response(big))
     const part = await found(module, get("/big", { range: `bytes=${first}-${last}` }))
-    expect(Buffer.compare(new Uint8Array(await part.arrayBuffer()), big.subarray(first, last + 1))).toBe(0)
+    expect(
+      Buffer.compare(new Uint8Array(await part.arrayBuffer()), big.subarray(first, last + 1)),
+    ).toBe(0)
   })
 
   test("gives way to If-None-Match", async () => {

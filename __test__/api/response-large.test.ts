@@ -15,12 +15,16 @@ const AT = url("/large")
 function countCopies(): { sizes(): number[]; texts(): number } {
   const copy = jest.spyOn(BindingAnswer.prototype, "copy")
   const text = jest.spyOn(BindingAnswer.prototype, "text")
-  return { sizes: () => copy.mock.results.map(({ value }) => value), texts: () => text.mock.calls.length }
+  return {
+    sizes: () => copy.mock.results.map(({ value }) => value),
+    texts: () => text.mock.calls.length,
+  }
 }
 
 async function chunksOf(response: Response): Promise<Uint8Array[]> {
   const chunks: Uint8Array[] = []
-  for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) chunks.push(chunk)
+  for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>)
+    chunks.push(chunk)
   return chunks
 }
 
@@ -100,7 +104,10 @@ describe("what is copied of a body of 1 MiB", () => {
   test("is the range that was asked for", async () => {
     const copies = countCopies()
     const hit = await found(module, get("/large", { range: "bytes=100000-299999" }))
-    expect([hit.status, hit.headers.get("content-range")]).toEqual([206, `bytes 100000-299999/${MIB}`])
+    expect([hit.status, hit.headers.get("content-range")]).toEqual([
+      206,
+      `bytes 100000-299999/${MIB}`,
+    ])
     expect(copies.sizes()).toEqual([])
     expect(Buffer.from(await hit.arrayBuffer()).equals(whole.subarray(100_000, 300_000))).toBe(true)
     expect(copies.sizes()).toEqual([200_000])
@@ -132,7 +139,9 @@ describe("the stream of a large body", () => {
     const { module } = await twins(bytes(300_000))
     const hit = await found(module, get("/twin", { range }))
     expect(hit.status).toBe(206)
-    expect(Buffer.concat(await chunksOf(hit)).equals(bytes(300_000).subarray(start, end))).toBe(true)
+    expect(Buffer.concat(await chunksOf(hit)).equals(bytes(300_000).subarray(start, end))).toBe(
+      true,
+    )
   })
 
   test("fills the buffers of a reader that brings its own, and ends", async () => {
@@ -197,7 +206,9 @@ describe("a large response is whole although", () => {
     ["it was evicted", (module) => module.put(url("/other"), new Response(bytes(250_000)))],
     ["its cache was closed", (module) => module.close()],
   ])("%s after it was found", async (_, change) => {
-    const module = freshCache({ storage: { memory: { maxBytes: 300_000, maxEntryBytes: 300_000 } } })
+    const module = freshCache({
+      storage: { memory: { maxBytes: 300_000, maxEntryBytes: 300_000 } },
+    })
     await module.put(url("/twin"), new Response(bytes(200_000)))
     const [whole, streamed] = [await another(module), await another(module)]
     const reader = streamed.body!.getReader()
@@ -205,7 +216,8 @@ describe("a large response is whole although", () => {
     await change(module)
     expect(Buffer.from(await whole.arrayBuffer()).equals(bytes(200_000))).toBe(true)
     const rest = [first.value!]
-    for (let read = await reader.read(); !read.done; read = await reader.read()) rest.push(read.value)
+    for (let read = await reader.read(); !read.done; read = await reader.read())
+      rest.push(read.value)
     expect(Buffer.concat(rest).equals(bytes(200_000))).toBe(true)
   })
 })

@@ -33,7 +33,8 @@ function countDrafts(): { made(): number; ended(): number } {
 
 /** Header fields of another library. */
 function headersLike(...pairs: readonly unknown[]): Headers {
-  const get = (wanted: string) => (pairs as string[][]).find(([name]) => name === wanted)?.[1] ?? null
+  const get = (wanted: string) =>
+    (pairs as string[][]).find(([name]) => name === wanted)?.[1] ?? null
   return forbidden<Headers>({ get, [Symbol.iterator]: () => pairs[Symbol.iterator]() })
 }
 
@@ -107,7 +108,9 @@ describe("a draft is given up where", () => {
     ],
     [
       "read rejects",
-      { getReader: () => ({ read: () => Promise.reject(thrown), cancel: () => Promise.resolve() }) },
+      {
+        getReader: () => ({ read: () => Promise.reject(thrown), cancel: () => Promise.resolve() }),
+      },
     ],
     [
       "read rejects and cancel throws",
@@ -144,7 +147,10 @@ describe("a draft is given up where", () => {
 
   test.each([
     ["no reader", { getReader: () => ({}) }],
-    ["results that are none", { getReader: () => ({ read: async () => undefined, cancel: () => {} }) }],
+    [
+      "results that are none",
+      { getReader: () => ({ read: async () => undefined, cancel: () => {} }) },
+    ],
     [
       "chunks that are no bytes",
       { getReader: () => ({ read: async () => ({ done: false, value: "a" }), cancel: () => {} }) },
@@ -176,7 +182,10 @@ test.each<[string, unknown]>([
   ["a Symbol", Symbol("broken")],
   ["an object without prototype", Object.create(null)],
   ["an object that cannot be shown", { toString: () => ({}) }],
-  ["an error without message", Object.assign(new Error("a"), { message: { toString: () => ({}) } })],
+  [
+    "an error without message",
+    Object.assign(new Error("a"), { message: { toString: () => ({}) } }),
+  ],
   ["a function", () => {}],
 ])("a body that fails with %s has put reject with just that", async (_, value) => {
   const module = freshCache({ observability: { sink: () => {} } })
@@ -193,9 +202,15 @@ describe("a response whose body is a stream of Node", () => {
   test("is stored whole, and can be put once", async () => {
     const module = freshCache()
     const response = responseLike({ body: Readable.from([Buffer.from("a"), Buffer.from("b")]) })
-    const [first, second] = await Promise.allSettled([module.put(A, response), module.put(A, response)])
+    const [first, second] = await Promise.allSettled([
+      module.put(A, response),
+      module.put(A, response),
+    ])
     expect(first).toMatchObject({ status: "fulfilled" })
-    expect(second).toMatchObject({ status: "rejected", reason: { code: "LAYERON_INVALID_RESPONSE" } })
+    expect(second).toMatchObject({
+      status: "rejected",
+      reason: { code: "LAYERON_INVALID_RESPONSE" },
+    })
     expect(await bodyOf(module, A)).toBe("ab")
     expect((await failureOf(() => module.put(A, response))).code).toBe("LAYERON_INVALID_RESPONSE")
     expect(await bodyOf(module, A)).toBe("ab")
@@ -232,7 +247,10 @@ describe("a response whose body is a stream of Node", () => {
   test("is destroyed where the response is not stored", async () => {
     const module = freshCache()
     const body = new Readable({ read: () => {} })
-    await module.put(A, responseLike({ body, headers: new Headers({ "cache-control": "no-store" }) }))
+    await module.put(
+      A,
+      responseLike({ body, headers: new Headers({ "cache-control": "no-store" }) }),
+    )
     expect(body.destroyed).toBe(true)
   })
 })
@@ -254,7 +272,8 @@ describe("a response of node-fetch", () => {
     server.close()
   })
 
-  const fetched = async () => forbidden<Response & { buffer(): Promise<Buffer> }>(await nodeFetch(origin))
+  const fetched = async () =>
+    forbidden<Response & { buffer(): Promise<Buffer> }>(await nodeFetch(origin))
 
   test("is stored, and its clone can be read", async () => {
     const module = freshCache()
@@ -364,22 +383,31 @@ test("a reader without read() is refused", async () => {
   const { module, expectUnchanged } = await holding()
   const drafts = countDrafts()
   const response = responseLike({ body: { locked: false, getReader: () => 5 } })
-  await expectRefused(() => module.put(A, response), "the reader of a body", "LAYERON_INVALID_RESPONSE")
+  await expectRefused(
+    () => module.put(A, response),
+    "the reader of a body",
+    "LAYERON_INVALID_RESPONSE",
+  )
   expect(drafts.ended()).toBe(drafts.made())
   await expectUnchanged()
 })
 
-test.each([204, 205])("put takes a %d with a length and a stream, and stores no body", async (status) => {
-  const module = freshCache({ ttlSeconds: 60 })
-  const headers = new Headers({ "content-length": "5" })
-  await module.put(A, responseLike({ status, headers, body: chunked(["hello"]) }))
-  const stored = await found(module, A)
-  expect([stored.status, stored.body]).toEqual([status, null])
-})
+test.each([204, 205])(
+  "put takes a %d with a length and a stream, and stores no body",
+  async (status) => {
+    const module = freshCache({ ttlSeconds: 60 })
+    const headers = new Headers({ "content-length": "5" })
+    await module.put(A, responseLike({ status, headers, body: chunked(["hello"]) }))
+    const stored = await found(module, A)
+    expect([stored.status, stored.body]).toEqual([status, null])
+  },
+)
 
 test.each([204, 205, 304])("a stream that a %d has is not its body", async (status) => {
   const module = freshCache({ ttlSeconds: 60 })
-  const wrapped = module.wrap(() => responseLike({ status, body: chunked(["hi"]) }), { ttlSeconds: 60 })
+  const wrapped = module.wrap(() => responseLike({ status, body: chunked(["hi"]) }), {
+    ttlSeconds: 60,
+  })
   const answers = [await wrapped(new Request(A)), await wrapped(new Request(A))]
   expect(answers.map((answer) => [answer.status, answer.body])).toEqual([
     [status, null],

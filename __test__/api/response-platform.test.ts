@@ -28,17 +28,21 @@ describe("headers of a stored response", () => {
     keys: (headers) => [...prototype.keys.call(headers)].includes("x-a"),
     values: (headers) => [...prototype.values.call(headers)].includes("1"),
     entries: (headers) => [...prototype.entries.call(headers)].some(([name]) => name === "x-b"),
-    iterator: (headers) => [...prototype[Symbol.iterator].call(headers)].some(([name]) => name === "x-b"),
+    iterator: (headers) =>
+      [...prototype[Symbol.iterator].call(headers)].some(([name]) => name === "x-b"),
   }
 
-  test.each(Object.keys(uses))("are read by %s of Headers.prototype as the platform's are", async (name) => {
-    const { stored, platform } = await twins("body", INIT)
-    // What the cache writes, the platform's twin is given.
-    for (const written of ["age", "cache-status", "cache-control"]) {
-      platform.headers.set(written, stored.headers.get(written)!)
-    }
-    expect(uses[name]!(stored.headers)).toEqual(uses[name]!(platform.headers))
-  })
+  test.each(Object.keys(uses))(
+    "are read by %s of Headers.prototype as the platform's are",
+    async (name) => {
+      const { stored, platform } = await twins("body", INIT)
+      // What the cache writes, the platform's twin is given.
+      for (const written of ["age", "cache-status", "cache-control"]) {
+        platform.headers.set(written, stored.headers.get(written)!)
+      }
+      expect(uses[name]!(stored.headers)).toEqual(uses[name]!(platform.headers))
+    },
+  )
 
   test("have no methods beside the platform's, so that a name in any case takes the same way", async () => {
     const { stored } = await twins("body", INIT)
@@ -61,7 +65,13 @@ describe("headers of a stored response", () => {
 describe("a clone of a response with status 799", () => {
   const unusual = () => {
     const headers = new Headers({ "x-a": "1" })
-    const own = { status: 799, statusText: "Odd", bodyUsed: false, headers, body: new Response("body").body }
+    const own = {
+      status: 799,
+      statusText: "Odd",
+      bodyUsed: false,
+      headers,
+      body: new Response("body").body,
+    }
     return own as unknown as Response
   }
   const expectOdd = async (response: Response) => {
@@ -98,7 +108,8 @@ describe("a clone of a response with status 799", () => {
 describe("a stored response that is shown", () => {
   /** Hands a response over as a whole, unless its stream was made or its body used. */
   const takeWhole = Symbol.for("@layeron/modules.takeWhole")
-  const whole = (response: Response) => (response as unknown as Record<symbol, () => unknown>)[takeWhole]!()
+  const whole = (response: Response) =>
+    (response as unknown as Record<symbol, () => unknown>)[takeWhole]!()
 
   test.each([
     ["2 KB", 2_000],
@@ -111,7 +122,12 @@ describe("a stored response that is shown", () => {
     const names = inspect(platform).match(/^ {2}\w+(?=:)/gm)
     expect(shown.match(/^ {2}\w+(?=:)/gm)).toEqual(names)
     expect(lines).toEqual(
-      expect.arrayContaining(["status: 203,", "statusText: 'Fine',", "bodyUsed: false,", "ok: true,"]),
+      expect.arrayContaining([
+        "status: 203,",
+        "statusText: 'Fine',",
+        "bodyUsed: false,",
+        "ok: true,",
+      ]),
     )
     expect(shown).toContain(`body: [${length} bytes],`)
     expect(shown).toContain("'content-type': 'text/plain'")
@@ -128,9 +144,9 @@ describe("a stored response that is shown", () => {
     console.log("%o %O %s", stored, stored, stored)
     log.mockRestore()
     expect(inspect([[[stored]]])).toBe("[ [ [ [Response] ] ] ]")
-    expect(inspect(stored, { showHidden: true, depth: null, getters: true, colors: true })).toContain(
-      "Response {",
-    )
+    expect(
+      inspect(stored, { showHidden: true, depth: null, getters: true, colors: true }),
+    ).toContain("Response {")
     expect(stored.bodyUsed).toBe(false)
     expect(whole(stored)).toBeDefined()
   })

@@ -8,7 +8,15 @@ test("a found response is a Response, by every public property as the platform's
     headers: { "x-a": "1" },
   })
   expect(stored).toBeInstanceOf(Response)
-  for (const property of ["status", "statusText", "ok", "type", "url", "redirected", "bodyUsed"] as const) {
+  for (const property of [
+    "status",
+    "statusText",
+    "ok",
+    "type",
+    "url",
+    "redirected",
+    "bodyUsed",
+  ] as const) {
     expect([property, stored[property]]).toEqual([property, platform[property]])
   }
   expect(stored.headers).toBeInstanceOf(Headers)
@@ -50,17 +58,20 @@ describe("headers", () => {
     expect(stored.headers.get("x-repeated")).toBe(platform.headers.get("x-repeated"))
   })
 
-  test.each([1, 40, 400])("of %i KB come back whole, before a body of any size", async (kilobytes) => {
-    const lines = kilobytes * 4
-    const headers = Object.fromEntries(
-      Array.from({ length: lines }, (_, n) => [`x-${n}`, `${n}`.padEnd(256, "v")]),
-    )
-    for (const body of [null, "", "small", "b".repeat(40_000)]) {
-      const { stored, platform } = await twins(body, { headers })
-      expect(ownHeaders(stored)).toEqual(ownHeaders(platform))
-      expect(await stored.text()).toBe(body ?? "")
-    }
-  })
+  test.each([1, 40, 400])(
+    "of %i KB come back whole, before a body of any size",
+    async (kilobytes) => {
+      const lines = kilobytes * 4
+      const headers = Object.fromEntries(
+        Array.from({ length: lines }, (_, n) => [`x-${n}`, `${n}`.padEnd(256, "v")]),
+      )
+      for (const body of [null, "", "small", "b".repeat(40_000)]) {
+        const { stored, platform } = await twins(body, { headers })
+        expect(ownHeaders(stored)).toEqual(ownHeaders(platform))
+        expect(await stored.text()).toBe(body ?? "")
+      }
+    },
+  )
 
   test("belong to the one response: changing them changes neither the entry nor another match", async () => {
     const { module, stored } = await twins("a", { headers: { "x-a": "1" } })
@@ -88,10 +99,18 @@ describe("headers", () => {
 
 describe("a clone", () => {
   test("has all parts of the original, and both bodies can be read", async () => {
-    const { stored } = await twins("body", { status: 203, statusText: "Fine", headers: { "x-a": "1" } })
+    const { stored } = await twins("body", {
+      status: 203,
+      statusText: "Fine",
+      headers: { "x-a": "1" },
+    })
     const clone = stored.clone()
     expect(clone).toBeInstanceOf(Response)
-    expect([clone.status, clone.statusText, [...clone.headers]]).toEqual([203, "Fine", [...stored.headers]])
+    expect([clone.status, clone.statusText, [...clone.headers]]).toEqual([
+      203,
+      "Fine",
+      [...stored.headers],
+    ])
     expect(await clone.text()).toBe("body")
     expect(stored.bodyUsed).toBe(false)
     expect(await stored.text()).toBe("body")
@@ -157,7 +176,11 @@ describe("a clone", () => {
 
 describe("handing a response on", () => {
   test("new Response(r.body, r) has status, headers and body of it", async () => {
-    const { stored } = await twins("body", { status: 203, statusText: "Fine", headers: { "x-a": "1" } })
+    const { stored } = await twins("body", {
+      status: 203,
+      statusText: "Fine",
+      headers: { "x-a": "1" },
+    })
     const expected = [...stored.headers]
     const made = new Response(stored.body, stored)
     expect([made.status, made.statusText, [...made.headers]]).toEqual([203, "Fine", expected])
@@ -185,7 +208,8 @@ describe("handing a response on", () => {
   test("a server that reads its body as a stream and its headers as a list gets both", async () => {
     const { stored } = await twins("body", { headers: { "x-a": "1" } })
     const chunks: Uint8Array[] = []
-    for await (const chunk of stored.body as unknown as AsyncIterable<Uint8Array>) chunks.push(chunk)
+    for await (const chunk of stored.body as unknown as AsyncIterable<Uint8Array>)
+      chunks.push(chunk)
     expect(Buffer.concat(chunks).toString()).toBe("body")
     expect(Object.fromEntries(stored.headers)).toMatchObject({ "x-a": "1" })
   })
@@ -215,7 +239,10 @@ test("formData of a urlencoded and of a multipart body gives the fields that wer
   const use = async (response: Response) => {
     const fields = [...(await response.formData())]
     return Promise.all(
-      fields.map(async ([name, value]) => [name, typeof value === "string" ? value : await value.text()]),
+      fields.map(async ([name, value]) => [
+        name,
+        typeof value === "string" ? value : await value.text(),
+      ]),
     )
   }
   await expectAlike(await twins(new URLSearchParams({ a: "1 2", b: "\u00e9" })), use)

@@ -89,7 +89,10 @@ test.each(PATTERNS)(
   async (pattern) => {
     const app = new Hono()
     app.get(pattern, (context) => context.text("routed"))
-    const rules = cache({ name: `pattern-${PATTERNS.indexOf(pattern)}`, rules: [{ path: pattern }] })
+    const rules = cache({
+      name: `pattern-${PATTERNS.indexOf(pattern)}`,
+      rules: [{ path: pattern }],
+    })
 
     const routed: string[] = []
     const covered: string[] = []
@@ -132,12 +135,15 @@ test.each([
   "/@1/:x",
   "/a|b/*",
   "/\ud83d/*",
-])("a rule for %j, which routers match differently, is refused when it is declared", async (path) => {
-  const error = await failureOf(() => freshCache({ rules: [{}, { path }] }))
-  expect(error).toBeInstanceOf(TypeError)
-  expect(error.code).toBe("LAYERON_INVALID_OPTION")
-  expect(error.message).toMatch(/^cache\(\)\.rules\[1\]\.path must be a path pattern /)
-})
+])(
+  "a rule for %j, which routers match differently, is refused when it is declared",
+  async (path) => {
+    const error = await failureOf(() => freshCache({ rules: [{}, { path }] }))
+    expect(error).toBeInstanceOf(TypeError)
+    expect(error.code).toBe("LAYERON_INVALID_OPTION")
+    expect(error.message).toMatch(/^cache\(\)\.rules\[1\]\.path must be a path pattern /)
+  },
+)
 
 test.each([
   "/:a{((a?){50}){50}}",
@@ -164,7 +170,11 @@ test("the expressions of all rules of a declaration share what they may cost", a
 test("a path that Hono's two routers route differently skips the cache", async () => {
   const module = freshCache({ rules: [{ path: "/a/*/c" }, { path: "/*" }] })
   const explanation = await module.explain("https://a.example/a//c")
-  expect(explanation).toMatchObject({ rule: null, bypass: { by: "path", name: "/a/*/c" }, outcome: "bypass" })
+  expect(explanation).toMatchObject({
+    rule: null,
+    bypass: { by: "path", name: "/a/*/c" },
+    outcome: "bypass",
+  })
   expect(explanation.sentence).toBe(
     `GET https://a.example/a//c skips ${module.identity} because Hono's routers do not agree whether /a/*/c matches its path.`,
   )

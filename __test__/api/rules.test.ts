@@ -17,8 +17,8 @@ describe("the rule that applies", () => {
         { path: "/api/*", ttlSeconds: 4 },
       ],
     })
-    const ttls = ["/api/posts/new", "/api/posts/7", "/api/posts/7/comments", "/api", "/apis"].map((path) =>
-      ttlOf(module, get(path)),
+    const ttls = ["/api/posts/new", "/api/posts/7", "/api/posts/7/comments", "/api", "/apis"].map(
+      (path) => ttlOf(module, get(path)),
     )
     expect(await Promise.all(ttls)).toEqual([2, 3, 4, 4, 9].map((ttl) => `public, max-age=${ttl}`))
     const head = new Request(url("/api/posts/new"), { method: "HEAD" })
@@ -44,14 +44,18 @@ describe("the rule that applies", () => {
   test("covers GET and HEAD, whatever the path, where it says neither", async () => {
     const module = freshCache({ ttlSeconds: 9, rules: [{ ttlSeconds: 1 }] })
     expect(await ttlOf(module, get("/any"))).toBe("public, max-age=1")
-    expect(await ttlOf(module, new Request(url("/any"), { method: "HEAD" }))).toBe("public, max-age=1")
+    expect(await ttlOf(module, new Request(url("/any"), { method: "HEAD" }))).toBe(
+      "public, max-age=1",
+    )
   })
 
   test("decides on vary in key, match, put and delete alike", async () => {
     const module = freshCache({ vary: ["x-a"], rules: [{ path: "/ruled", vary: ["x-b"] }] })
     const request = get("/ruled", { "x-a": "1", "x-b": "2" })
     expect(module.key(request)).toBe(`${url("/ruled")}#default;GET;x-b=2`)
-    expect(module.key(get("/free", { "x-a": "1", "x-b": "2" }))).toBe(`${url("/free")}#default;GET;x-a=1`)
+    expect(module.key(get("/free", { "x-a": "1", "x-b": "2" }))).toBe(
+      `${url("/free")}#default;GET;x-a=1`,
+    )
     await module.put(request, new Response("2"))
     expect(await bodyOf(module, get("/ruled", { "x-b": "2" }))).toBe("2")
     expect(await bodyOf(module, get("/ruled", { "x-a": "1" }))).toBeUndefined()
@@ -67,7 +71,10 @@ describe("the rule that applies", () => {
   })
 
   test("takes the instance's vary away with an empty list, and keeps it without one", () => {
-    const module = freshCache({ vary: ["x-a"], rules: [{ path: "/none", vary: [] }, { path: "/same" }] })
+    const module = freshCache({
+      vary: ["x-a"],
+      rules: [{ path: "/none", vary: [] }, { path: "/same" }],
+    })
     expect(module.key(get("/none", { "x-a": "1" }))).toBe(`${url("/none")}#default;GET`)
     expect(module.key(get("/same", { "x-a": "1" }))).toBe(`${url("/same")}#default;GET;x-a=1`)
   })
@@ -118,7 +125,9 @@ describe("tags", () => {
   test("are told apart by case and as wholes", async () => {
     const module = freshCache()
     await module.put(get("/a"), new Response("a"), { tags: ["product:1"] })
-    expect(await module.purge({ tags: ["Product:1", "product:", "product:11", "product"] })).toEqual({
+    expect(
+      await module.purge({ tags: ["Product:1", "product:", "product:11", "product"] }),
+    ).toEqual({
       purged: 0,
     })
   })
@@ -181,7 +190,9 @@ describe("a bypass", () => {
   })
 
   test("of an earlier rule is not asked for by a later one that would apply", async () => {
-    const module = freshCache({ rules: [{ path: "/a" }, { path: "/*", bypass: { headers: ["x-preview"] } }] })
+    const module = freshCache({
+      rules: [{ path: "/a" }, { path: "/*", bypass: { headers: ["x-preview"] } }],
+    })
     await module.put(get("/a", { "x-preview": "1" }), new Response("a"))
     expect((await module.inspect()).bypasses).toBe(0)
     await module.put(get("/b", { "x-preview": "1" }), new Response("b"))

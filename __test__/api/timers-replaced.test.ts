@@ -29,8 +29,10 @@ const AT = (n) => "https://api.example.com/" + n`
 
 /** When the package is loaded and an instance declared, in regard to the time at which timers are replaced. */
 const ORDERS: Readonly<Record<string, (replace: string, restore: string) => string>> = {
-  "loaded and declared while they are replaced, and used when they are restored": (replace, restore) =>
-    `${replace};${LOAD};${DECLARE};${restore}`,
+  "loaded and declared while they are replaced, and used when they are restored": (
+    replace,
+    restore,
+  ) => `${replace};${LOAD};${DECLARE};${restore}`,
   "declared while they are replaced, and used when they are restored": (replace, restore) =>
     `${LOAD};${replace};${DECLARE};${restore}`,
   "loaded, declared and used while they are replaced": (replace) => `${replace};${LOAD};${DECLARE}`,
@@ -67,10 +69,15 @@ const ROWS = Object.entries(REPLACED).flatMap(([by, [replace, restore]]) =>
   Object.entries(ORDERS).map(([order, begin]) => [by, order, begin(replace, restore)] as const),
 )
 
-test.concurrent.each(ROWS)("timers replaced by %s: an instance %s is swept", async (_, __, begin) => {
-  const { stdout, stderr } = await runNode(["--no-warnings", "-e", script(begin)], { cwd: __dirname })
-  expect([stdout, stderr]).toEqual(["[1500,0]", ""])
-})
+test.concurrent.each(ROWS)(
+  "timers replaced by %s: an instance %s is swept",
+  async (_, __, begin) => {
+    const { stdout, stderr } = await runNode(["--no-warnings", "-e", script(begin)], {
+      cwd: __dirname,
+    })
+    expect([stdout, stderr]).toEqual(["[1500,0]", ""])
+  },
+)
 
 describe.each([
   ["modern", {}],
@@ -97,7 +104,10 @@ describe.each([
       clock.mockReturnValue(start + 1_000_000)
       return found !== undefined
     }
-    for (const deadline = performance.now() + 10_000; (await held()) && performance.now() < deadline; )
+    for (
+      const deadline = performance.now() + 10_000;
+      (await held()) && performance.now() < deadline;
+    )
       await pause(20)
     expect(await held()).toBe(false)
   })
@@ -114,7 +124,10 @@ describe("a setTimeout that", () => {
        globalThis.setTimeout = () => ({ unref: fail, refresh: fail })
        globalThis.clearTimeout = fail`,
     ],
-    ["returns nothing, everywhere and with all others,", REPLACED["functions that return nothing"]![0]],
+    [
+      "returns nothing, everywhere and with all others,",
+      REPLACED["functions that return nothing"]![0],
+    ],
   ])("%s ends no process on a stale hit, a wait or a failure", async (_, replace) => {
     const { stdout } = await runNode(
       [

@@ -102,7 +102,12 @@ describe("the response's own Vary", () => {
     const module = freshCache()
     await put(module, "both", " X-B ,, x-a,X-A", { "x-a": "1", "x-b": "2" })
     expect(await bodyFor(module, { "x-a": "1", "x-b": "2" })).toBe("both")
-    for (const headers of [{ "x-a": "1" }, { "x-b": "2" }, { "x-a": "2", "x-b": "1" }, { "x-a": "12" }]) {
+    for (const headers of [
+      { "x-a": "1" },
+      { "x-b": "2" },
+      { "x-a": "2", "x-b": "1" },
+      { "x-a": "12" },
+    ]) {
       expect(await bodyFor(module, headers)).toBeUndefined()
     }
   })
@@ -252,7 +257,8 @@ describe("a Vary of odd names", () => {
 
   test("in a hundred sets of fields keeps the 16 of them that were put last", async () => {
     const module = freshCache()
-    for (let set = 0; set < 100; set++) await put(module, `of ${set}`, `x-${set}`, { [`x-${set}`]: "1" })
+    for (let set = 0; set < 100; set++)
+      await put(module, `of ${set}`, `x-${set}`, { [`x-${set}`]: "1" })
     expect(await module.inspect()).toMatchObject({ entries: 16, evictions: 84 })
     expect(await bodyFor(module, { "x-84": "1" })).toBe("of 84")
     expect(await bodyFor(module, { "x-83": "1" })).toBeUndefined()

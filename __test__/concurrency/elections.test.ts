@@ -14,7 +14,9 @@ describe("inside the stale window", () => {
     for (const request of [AT, new URL(AT), get("/p/1")]) {
       const response = await module.match(request)
       expect(await response?.text()).toBe("old")
-      expect(response?.headers.get("cache-status")).toBe(`${module.identity}; hit; ttl=-1; detail=stale`)
+      expect(response?.headers.get("cache-status")).toBe(
+        `${module.identity}; hit; ttl=-1; detail=stale`,
+      )
     }
     expect(await flights(module)).toEqual({
       hits: 3,
@@ -29,21 +31,29 @@ describe("inside the stale window", () => {
   test.each([
     [TTL - 0.001, "fresh", "ttl=0", { hits: 2, misses: 0, staleHits: 0, elections: 0 }],
     [TTL, "stale", "ttl=0; detail=stale", { hits: 1, misses: 1, staleHits: 1, elections: 1 }],
-    [TTL + 0.001, "stale", "ttl=-1; detail=stale", { hits: 1, misses: 1, staleHits: 1, elections: 1 }],
+    [
+      TTL + 0.001,
+      "stale",
+      "ttl=-1; detail=stale",
+      { hits: 1, misses: 1, staleHits: 1, elections: 1 },
+    ],
     [
       TTL + WINDOW - 0.001,
       "stale",
       "ttl=-300; detail=stale",
       { hits: 1, misses: 1, staleHits: 1, elections: 1 },
     ],
-  ])("at %d s after the put two callers meet a %s response", async (seconds, _, status, counted) => {
-    const module = await goneStale()
-    setClock(seconds)
-    await module.match(AT)
-    const response = await module.match(AT)
-    expect(response?.headers.get("cache-status")).toBe(`${module.identity}; hit; ${status}`)
-    expect(await flights(module)).toMatchObject(counted)
-  })
+  ])(
+    "at %d s after the put two callers meet a %s response",
+    async (seconds, _, status, counted) => {
+      const module = await goneStale()
+      setClock(seconds)
+      await module.match(AT)
+      const response = await module.match(AT)
+      expect(response?.headers.get("cache-status")).toBe(`${module.identity}; hit; ${status}`)
+      expect(await flights(module)).toMatchObject(counted)
+    },
+  )
 
   test("two declarations of one identity hold one election", async () => {
     const module = await goneStale()
@@ -54,7 +64,9 @@ describe("inside the stale window", () => {
   })
 
   test("a request that a rule makes skip the cache is not elected", async () => {
-    const module = await goneStale(AT, { rules: [{ path: "/p/:id", bypass: { headers: ["x-preview"] } }] })
+    const module = await goneStale(AT, {
+      rules: [{ path: "/p/:id", bypass: { headers: ["x-preview"] } }],
+    })
     expect(await module.match(get("/p/1", { "x-preview": "1" }))).toBeUndefined()
     expect(await flights(module)).toMatchObject({ misses: 0, elections: 0 })
     expect(await module.match(AT)).toBeUndefined()
@@ -78,7 +90,13 @@ describe("an election", () => {
       expect(await response?.text()).toBe("new")
       expect(response?.headers.get("cache-status")).toBe(`${module.identity}; hit; ttl=60`)
     }
-    expect(await flights(module)).toMatchObject({ hits: 4, misses: 1, puts: 2, staleHits: 1, elections: 1 })
+    expect(await flights(module)).toMatchObject({
+      hits: 4,
+      misses: 1,
+      puts: 2,
+      staleHits: 1,
+      elections: 1,
+    })
   })
 
   test("ends with the put of anyone", async () => {

@@ -12,24 +12,43 @@ const MANY_BUILDS = 100_000
 type Removes = (module: CacheModule, n: number) => Promise<unknown>
 
 describe("where the record of purges no longer reaches back to the miss", () => {
-  test.each(REQUESTS)("a build is held back though nothing of it was purged, with %s", async (_, request) => {
-    const module = freshCache()
-    const asked = request()
-    await module.match(asked)
-    for (let n = 0; n < MANY; n++) await module.purge({ tags: [`other-${n}`] })
-    await expectHeldBack(module, asked, TAGGED)
-  })
+  test.each(REQUESTS)(
+    "a build is held back though nothing of it was purged, with %s",
+    async (_, request) => {
+      const module = freshCache()
+      const asked = request()
+      await module.match(asked)
+      for (let n = 0; n < MANY; n++) await module.purge({ tags: [`other-${n}`] })
+      await expectHeldBack(module, asked, TAGGED)
+    },
+  )
 
   const LONG = url(`/p/${"1".repeat(5_000)}`)
   const purgeOther: Removes = (module, n) => module.purge({ prefix: `/q/${n}` })
 
   test.each<[string, Removes, Removes]>([
-    ["tag", (module) => module.purge(TAGGED), (module, n) => module.purge({ tags: [`other-${n}`] })],
-    ["request", (module) => module.purge({ request: LONG }), (module, n) => module.delete(url(`/q/${n}`))],
-    ["key, by delete", (module) => module.delete(LONG), (module, n) => module.delete(url(`/q/${n}`))],
+    [
+      "tag",
+      (module) => module.purge(TAGGED),
+      (module, n) => module.purge({ tags: [`other-${n}`] }),
+    ],
+    [
+      "request",
+      (module) => module.purge({ request: LONG }),
+      (module, n) => module.delete(url(`/q/${n}`)),
+    ],
+    [
+      "key, by delete",
+      (module) => module.delete(LONG),
+      (module, n) => module.delete(url(`/q/${n}`)),
+    ],
     ["prefix", (module) => module.purge({ prefix: url("/p/") }), purgeOther],
     ["path's prefix", (module) => module.purge({ prefix: "/p/" }), purgeOther],
-    ["prefix of 5,000 characters", (module) => module.purge({ prefix: LONG.slice(0, -1) }), purgeOther],
+    [
+      "prefix of 5,000 characters",
+      (module) => module.purge({ prefix: LONG.slice(0, -1) }),
+      purgeOther,
+    ],
     ["prefix in everything", (module) => module.purge({ everything: true }), purgeOther],
   ])("the purge of a build's %s is not forgotten", async (_, first, other) => {
     const module = freshCache()

@@ -7,7 +7,8 @@ const ROOT = join(__dirname, "../..")
 /** Runs code in a process of its own, with `cache` in its scope, and resolves to what it wrote. */
 async function runByImport(code: string): Promise<string> {
   const face = JSON.stringify(pathToFileURL(join(ROOT, "index.mjs")))
-  return (await runNode(["--input-type=module", "-e", `import { cache } from ${face}\n${code}`])).stdout
+  return (await runNode(["--input-type=module", "-e", `import { cache } from ${face}\n${code}`]))
+    .stdout
 }
 
 async function runByRequire(code: string): Promise<string> {

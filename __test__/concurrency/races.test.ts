@@ -68,13 +68,16 @@ describe("a build is not stored where, after the miss that led to it, there was"
     expect(await bodyOf(module, AT)).toBeUndefined()
   })
 
-  test.each(REMOVALS)("%s by another declaration, over a match and a put by two more", async (_, removal) => {
-    const module = freshCache()
-    const request = get("/p/1")
-    await beside(module).match(request)
-    await carryOut(beside(module), removal)
-    await expectHeldBack(module, request, TAGGED)
-  })
+  test.each(REMOVALS)(
+    "%s by another declaration, over a match and a put by two more",
+    async (_, removal) => {
+      const module = freshCache()
+      const request = get("/p/1")
+      await beside(module).match(request)
+      await carryOut(beside(module), removal)
+      await expectHeldBack(module, request, TAGGED)
+    },
+  )
 })
 
 describe("a purge of a tag that the response has only", () => {
@@ -114,12 +117,15 @@ describe("of two builders of one key with a purge between their misses,", () => 
   test.each<["old" | "young", "old" | "young"]>([
     ["old", "young"],
     ["young", "old"],
-  ])("told apart by their Request, the older alone is held back when %s puts before %s", async (...order) => {
-    const { module, put } = await builders(() => get("/p/1"))
-    for (const builder of order) await put(builder)
-    expect(await bodyOf(module, AT)).toBe("young")
-    expect(await flights(module)).toMatchObject({ puts: 1, fencedWrites: 1 })
-  })
+  ])(
+    "told apart by their Request, the older alone is held back when %s puts before %s",
+    async (...order) => {
+      const { module, put } = await builders(() => get("/p/1"))
+      for (const builder of order) await put(builder)
+      expect(await bodyOf(module, AT)).toBe("young")
+      expect(await flights(module)).toMatchObject({ puts: 1, fencedWrites: 1 })
+    },
+  )
 
   test("both are held back where they asked by string, and the build after them is stored", async () => {
     const { module, put } = await builders(() => AT)
@@ -171,22 +177,28 @@ describe("a build is stored", () => {
     expect(await bodyOf(module, AT)).toBe("built")
   })
 
-  test.each(RACES)("after $how that came before its miss, with $form", async ({ removal, request }) => {
-    const module = freshCache()
-    await carryOut(module, removal)
-    const asked = request()
-    await module.match(asked)
-    await module.put(asked, new Response("built"), TAGGED)
-    expect(await bodyOf(module, AT)).toBe("built")
-  })
+  test.each(RACES)(
+    "after $how that came before its miss, with $form",
+    async ({ removal, request }) => {
+      const module = freshCache()
+      await carryOut(module, removal)
+      const asked = request()
+      await module.match(asked)
+      await module.put(asked, new Response("built"), TAGGED)
+      expect(await bodyOf(module, AT)).toBe("built")
+    },
+  )
 
-  test.each(RACES)("after $how without any miss before it, with $form", async ({ removal, request }) => {
-    const module = freshCache()
-    await carryOut(module, removal)
-    await module.put(request(), new Response("warm"), TAGGED)
-    expect(await bodyOf(module, AT)).toBe("warm")
-    expect(await flights(module)).toMatchObject({ puts: 1, fencedWrites: 0 })
-  })
+  test.each(RACES)(
+    "after $how without any miss before it, with $form",
+    async ({ removal, request }) => {
+      const module = freshCache()
+      await carryOut(module, removal)
+      await module.put(request(), new Response("warm"), TAGGED)
+      expect(await bodyOf(module, AT)).toBe("warm")
+      expect(await flights(module)).toMatchObject({ puts: 1, fencedWrites: 0 })
+    },
+  )
 
   test.each(REQUESTS)(
     "beside other builds of its key that overwrite each other, with %s",
@@ -205,7 +217,8 @@ describe("a build is stored", () => {
 })
 
 describe("a build is still held back by a purge where, before that,", () => {
-  const failing = () => new Response(new ReadableStream({ pull: (feed) => feed.error(new Error("broken")) }))
+  const failing = () =>
+    new Response(new ReadableStream({ pull: (feed) => feed.error(new Error("broken")) }))
 
   test.each<[string, () => Response]>([
     ["was rejected for its status", () => new Response("part", { status: 206 })],

@@ -47,13 +47,16 @@ describe("a soft purge by", () => {
     },
   )
 
-  test.each(SELECTIONS)("%s, with soft: false, removes what it selects", async (_, selector, expected) => {
-    const module = await filled()
-    expect(await module.purge({ ...selector, soft: false })).toEqual({ purged: expected.length })
-    expect(await missing(module)).toEqual(expected)
-    expect(await missing(module)).toEqual(expected)
-    expect(await flights(module)).toMatchObject({ elections: 0, staleHits: 0 })
-  })
+  test.each(SELECTIONS)(
+    "%s, with soft: false, removes what it selects",
+    async (_, selector, expected) => {
+      const module = await filled()
+      expect(await module.purge({ ...selector, soft: false })).toEqual({ purged: expected.length })
+      expect(await missing(module)).toEqual(expected)
+      expect(await missing(module)).toEqual(expected)
+      expect(await flights(module)).toMatchObject({ elections: 0, staleHits: 0 })
+    },
+  )
 
   async function missing(module: CacheModule): Promise<string[]> {
     const bodies = await Promise.all(PATHS.map((path) => bodyOf(module, url(path))))
@@ -94,7 +97,9 @@ describe("an entry softly purged", () => {
       setClock(seconds)
       const response = await module.match(AT)
       expect(await response?.text()).toBe("old")
-      expect(response?.headers.get("cache-status")).toBe(`${module.identity}; hit; ttl=${ttl}; detail=stale`)
+      expect(response?.headers.get("cache-status")).toBe(
+        `${module.identity}; hit; ttl=${ttl}; detail=stale`,
+      )
     }
   })
 
@@ -155,7 +160,9 @@ describe("an entry softly purged", () => {
     await module.match(AT)
     await module.put(AT, new Response("new"))
     setClock(10 + TTL - 0.001)
-    expect((await module.match(AT))?.headers.get("cache-status")).toBe(`${module.identity}; hit; ttl=0`)
+    expect((await module.match(AT))?.headers.get("cache-status")).toBe(
+      `${module.identity}; hit; ttl=0`,
+    )
     expect(await flights(module)).toMatchObject({ elections: 1, staleHits: 0 })
   })
 

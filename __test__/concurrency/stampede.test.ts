@@ -26,7 +26,9 @@ function crowd(module: CacheModule) {
     answers,
     builds: () => builds,
     answered: (count: number) =>
-      new Promise<void>((resolve) => (answers.length >= count ? resolve() : waiting.set(count, resolve))),
+      new Promise<void>((resolve) =>
+        answers.length >= count ? resolve() : waiting.set(count, resolve),
+      ),
     async finish(body: string): Promise<void> {
       build.resolve(body)
       await Promise.all(all)

@@ -23,7 +23,9 @@ afterAll(() => layer?.stop())
 
 /** The products that a request answers with. */
 async function read(path: string, language: string): Promise<Product[]> {
-  const response = await fetch(new URL(path, layer.url), { headers: { "accept-language": language } })
+  const response = await fetch(new URL(path, layer.url), {
+    headers: { "accept-language": language },
+  })
   if (response.status !== 200) throw new Error(`${path} answered ${response.status}`)
   const body = (await response.json()) as { product?: Product; products?: Product[] }
   return body.products ?? [body.product!]

@@ -22,11 +22,14 @@ describe("routes", () => {
     .patch("/thing", () => "patch")
     .delete("/thing", () => "delete")
 
-  test.each(["get", "post", "put", "patch", "delete"])("a %s route answers its method", async (method) => {
-    const response = await send(app, method.toUpperCase(), "/thing")
-    expect(response.status).toBe(200)
-    expect(await response.json()).toBe(method)
-  })
+  test.each(["get", "post", "put", "patch", "delete"])(
+    "a %s route answers its method",
+    async (method) => {
+      const response = await send(app, method.toUpperCase(), "/thing")
+      expect(response.status).toBe(200)
+      expect(await response.json()).toBe(method)
+    },
+  )
 
   test("the handler gets the very request that was sent", async () => {
     let seen: Request | undefined
@@ -164,21 +167,31 @@ describe("paths and methods nobody declared", () => {
     expect((await send(app, "HEAD", "/other")).status).toBe(405)
   })
 
-  test.each(["PURGE", "constructor", "__proto__", "ALL"])("the method %s is a 405", async (method) => {
-    // Patterns that overlap in this way are matched by another of Hono's routers.
-    const overlapping = backend()
-      .get("/a/:id", () => 1)
-      .get("/:x?", () => 2)
-    expect((await send(overlapping, method, "/a/1")).status).toBe(405)
-    expect((await send(app, method, "/items/1")).status).toBe(405)
-  })
+  test.each(["PURGE", "constructor", "__proto__", "ALL"])(
+    "the method %s is a 405",
+    async (method) => {
+      // Patterns that overlap in this way are matched by another of Hono's routers.
+      const overlapping = backend()
+        .get("/a/:id", () => 1)
+        .get("/:x?", () => 2)
+      expect((await send(overlapping, method, "/a/1")).status).toBe(405)
+      expect((await send(app, method, "/items/1")).status).toBe(405)
+    },
+  )
 })
 
 describe("HEAD and OPTIONS", () => {
   test("HEAD of a GET route has the headers and status of GET and no body", async () => {
-    const app = backend().get("/", () => new Response("body", { status: 203, headers: { etag: '"1"' } }))
+    const app = backend().get(
+      "/",
+      () => new Response("body", { status: 203, headers: { etag: '"1"' } }),
+    )
     const response = await send(app, "HEAD", "/")
-    expect([response.status, response.headers.get("etag"), response.body]).toEqual([203, '"1"', null])
+    expect([response.status, response.headers.get("etag"), response.body]).toEqual([
+      203,
+      '"1"',
+      null,
+    ])
   })
 
   test("HEAD of a GET route lets go of the body it does not send", async () => {
@@ -264,16 +277,19 @@ describe("errors of handlers", () => {
     ["returns a network error", () => Response.error()],
   ]
 
-  test.each(failing)("a handler that %s is a 500 that tells nothing of it", async (_name, handler) => {
-    const written = jest.spyOn(console, "error").mockImplementation()
-    const response = await send(backend().get("/a", handler as () => object), "GET", "/a?token=1")
-    expect(response.status).toBe(500)
-    const text = await response.text()
-    expect(JSON.parse(text).error.code).toBe("internal_error")
-    expect(text).not.toMatch(/secret|at .*:\d+|circular|BigInt|clone/i)
-    expect(written).toHaveBeenCalledTimes(1)
-    expect(written.mock.calls[0]?.[0]).toBe("GET /a failed:")
-  })
+  test.each(failing)(
+    "a handler that %s is a 500 that tells nothing of it",
+    async (_name, handler) => {
+      const written = jest.spyOn(console, "error").mockImplementation()
+      const response = await send(backend().get("/a", handler as () => object), "GET", "/a?token=1")
+      expect(response.status).toBe(500)
+      const text = await response.text()
+      expect(JSON.parse(text).error.code).toBe("internal_error")
+      expect(text).not.toMatch(/secret|at .*:\d+|circular|BigInt|clone/i)
+      expect(written).toHaveBeenCalledTimes(1)
+      expect(written.mock.calls[0]?.[0]).toBe("GET /a failed:")
+    },
+  )
 
   test("the error is written to standard error with its stack", async () => {
     const written = jest.spyOn(console, "error").mockImplementation()
@@ -327,7 +343,12 @@ describe("endpoint", () => {
 })
 
 describe("modules", () => {
-  const module = (name: string) => ({ kind: "cache", name, namespace: "shop", identity: `shop/${name}` })
+  const module = (name: string) => ({
+    kind: "cache",
+    name,
+    namespace: "shop",
+    identity: `shop/${name}`,
+  })
 
   test("use keeps modules in order, and one object once", () => {
     const [a, b, twinOfA] = [module("a"), module("b"), module("a")]

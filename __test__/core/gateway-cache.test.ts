@@ -21,7 +21,10 @@ describe("covered routes", () => {
     const { app, module } = shop()
     app.get(PATH, counting())
     const first = await send(app)
-    expect([cameBy(first), await first.text()]).toEqual(["fwd=uri-miss; fwd-status=200; stored", "run 1"])
+    expect([cameBy(first), await first.text()]).toEqual([
+      "fwd=uri-miss; fwd-status=200; stored",
+      "run 1",
+    ])
     const second = await send(app)
     expect([cameBy(second), await second.text()]).toEqual(["hit", "run 1"])
     expect(await module.stats()).toEqual({ ...NO_STATS, hits: 1, misses: 1, puts: 1 })
@@ -66,7 +69,11 @@ describe("covered routes", () => {
       return new Response("body")
     })
     const head = await send(app, AT, { method: "HEAD" })
-    expect([cameBy(head), head.status, head.body]).toEqual(["fwd=uri-miss; fwd-status=200", 200, null])
+    expect([cameBy(head), head.status, head.body]).toEqual([
+      "fwd=uri-miss; fwd-status=200",
+      200,
+      null,
+    ])
     expect([methods, (await module.inspect()).entries]).toEqual([["HEAD"], 0])
   })
 
@@ -109,7 +116,10 @@ describe("covered routes", () => {
       expect([cameBy(response), await response.text()]).toEqual([expected, "own"])
     }
     expect(await module.stats()).toEqual({ ...NO_STATS, hits: 1, misses: 1, puts: 1 })
-    expect((await module.explain(get(AT))).entry).toMatchObject({ tags: ["own"], lifetimeSeconds: 120 })
+    expect((await module.explain(get(AT))).entry).toMatchObject({
+      tags: ["own"],
+      lifetimeSeconds: 120,
+    })
   })
 })
 
@@ -156,7 +166,10 @@ describe("the rule's policy", () => {
     app.get(PATH, counting())
     for (const run of [1, 2]) {
       const response = await send(app, `${AT}?preview=1`)
-      expect([cameBy(response), await response.text()]).toEqual(["fwd=bypass; fwd-status=200", `run ${run}`])
+      expect([cameBy(response), await response.text()]).toEqual([
+        "fwd=bypass; fwd-status=200",
+        `run ${run}`,
+      ])
     }
     expect(await module.stats()).toEqual(NO_STATS)
   })
@@ -186,7 +199,10 @@ describe("writes", () => {
       app[method](PATH, () => new Response("done", { headers: { "x-layeron-request-id": "7" } }))
       await (await send(app)).text()
       const written = await send(app, AT, { method: method.toUpperCase() })
-      expect([cameBy(written), await written.text()]).toEqual(["fwd=method; fwd-status=200", "done"])
+      expect([cameBy(written), await written.text()]).toEqual([
+        "fwd=method; fwd-status=200",
+        "done",
+      ])
       expect(await (await send(app)).text()).toBe("run 2")
       expect((await module.inspect()).invalidations).toBe(1)
     },
@@ -236,7 +252,9 @@ describe("writes", () => {
 
   test("a write for a user that fails removes nothing", async () => {
     const { app } = shop()
-    app.get(PATH, counting()).post(PATH, { auth: "user" }, () => new Response("no", { status: 403 }))
+    app
+      .get(PATH, counting())
+      .post(PATH, { auth: "user" }, () => new Response("no", { status: 403 }))
     await (await send(app)).text()
     await send(app, AT, { method: "POST" })
     expect(cameBy(await send(app))).toBe("hit")
@@ -316,27 +334,30 @@ describe("failures of handlers", () => {
     expect(written).toEqual([[`GET ${AT} failed:`, "the secret"]])
   })
 
-  test.each(["GET", "POST"])("a client that leaves its %s is not written as a failure", async (method) => {
-    const written = errorsWritten()
-    const { app } = shop()
-    const handlers: AbortSignal[] = []
-    const client = new AbortController()
-    const untilAborted = (request: Request) => {
-      handlers.push(request.signal)
-      return new Promise<Response>((_, reject) =>
-        request.signal.addEventListener("abort", () => reject(request.signal.reason)),
-      )
-    }
-    app.get(PATH, untilAborted)
-    app.post(PATH, untilAborted)
-    const sent = app.fetch(new Request(url(AT), { method, signal: client.signal }))
-    await settled()
-    client.abort("the client has left")
-    expect((await sent).status).toBe(500)
-    await settled()
-    expect(handlers.map(({ aborted }) => aborted)).toEqual([true])
-    expect(written).toEqual([])
-  })
+  test.each(["GET", "POST"])(
+    "a client that leaves its %s is not written as a failure",
+    async (method) => {
+      const written = errorsWritten()
+      const { app } = shop()
+      const handlers: AbortSignal[] = []
+      const client = new AbortController()
+      const untilAborted = (request: Request) => {
+        handlers.push(request.signal)
+        return new Promise<Response>((_, reject) =>
+          request.signal.addEventListener("abort", () => reject(request.signal.reason)),
+        )
+      }
+      app.get(PATH, untilAborted)
+      app.post(PATH, untilAborted)
+      const sent = app.fetch(new Request(url(AT), { method, signal: client.signal }))
+      await settled()
+      client.abort("the client has left")
+      expect((await sent).status).toBe(500)
+      await settled()
+      expect(handlers.map(({ aborted }) => aborted)).toEqual([true])
+      expect(written).toEqual([])
+    },
+  )
 
   test("the same error of two runs is written twice", async () => {
     const written = errorsWritten()
@@ -441,7 +462,9 @@ describe("modules", () => {
 
   test("under an endpoint, rules are meant for the whole path", async () => {
     const module = freshCache({ rules: [{ path: "/v1/items", ttlSeconds: 60 }] })
-    const app = backend({ endpoint: "https://api.example.com/v1", gateway: { cache: true } }).use(module)
+    const app = backend({ endpoint: "https://api.example.com/v1", gateway: { cache: true } }).use(
+      module,
+    )
     app.get("/items", counting())
     await (await send(app, "/v1/items")).text()
     expect(await (await found(module, get("/v1/items"))).text()).toBe("run 1")

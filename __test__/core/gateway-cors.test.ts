@@ -1,7 +1,19 @@
 import { backend } from "@layeron/core"
 import { get } from "../helpers/cache"
 import { promised } from "../helpers/flight"
-import { A, AT, access, B, C, cameBy, errorsWritten, PATH, preflight, send, shop } from "../helpers/gateway"
+import {
+  A,
+  AT,
+  access,
+  B,
+  C,
+  cameBy,
+  errorsWritten,
+  PATH,
+  preflight,
+  send,
+  shop,
+} from "../helpers/gateway"
 import { settled } from "../helpers/streams"
 
 afterEach(() => jest.restoreAllMocks())
@@ -60,7 +72,10 @@ describe("answers", () => {
     resolve()
     const responses = await Promise.all(sent)
     expect(responses.map(access)).toEqual([to(A), to(B)])
-    expect(await Promise.all(responses.map((response) => response.text()))).toEqual(["shared", "shared"])
+    expect(await Promise.all(responses.map((response) => response.text()))).toEqual([
+      "shared",
+      "shared",
+    ])
     expect([runs, (await module.inspect()).collapsed]).toEqual([1, 1])
   })
 
@@ -139,7 +154,10 @@ describe("answers", () => {
     app.get("/plain", () => shared)
     expect(access(await send(app, "/plain", { origin: C }))).toEqual(VARY)
     expect(access(await send(app, "/plain", { origin: A }))).toEqual(to(A))
-    expect(access(shared)).toEqual({ "access-control-allow-origin": C, "access-control-max-age": "1" })
+    expect(access(shared)).toEqual({
+      "access-control-allow-origin": C,
+      "access-control-max-age": "1",
+    })
   })
 
   test("a cache that is closed during a run leaves a response that can be added to", async () => {
@@ -197,7 +215,11 @@ describe("preflights", () => {
   test.each<[string, Record<string, string>, string]>([
     ["an origin", { origin: C }, "origin"],
     ["a method", { "access-control-request-method": "PATCH" }, "method"],
-    ["a method in lower case, which is another", { "access-control-request-method": "put" }, "method"],
+    [
+      "a method in lower case, which is another",
+      { "access-control-request-method": "put" },
+      "method",
+    ],
     ["a header", { "access-control-request-headers": "x-own, x-other" }, "headers"],
   ])(
     "one with %s that is not allowed is a 403 and says nothing to browsers",
@@ -205,7 +227,10 @@ describe("preflights", () => {
       const response = await preflight(app, AT, headers)
       expect([response.status, access(response)]).toEqual([403, VARY])
       expect(await response.json()).toEqual({
-        error: { code: "preflight_refused", message: `The ${part} of this preflight is not allowed.` },
+        error: {
+          code: "preflight_refused",
+          message: `The ${part} of this preflight is not allowed.`,
+        },
       })
     },
   )
@@ -227,10 +252,19 @@ describe("preflights", () => {
 
   test("OPTIONS that is no preflight is answered as ever", async () => {
     const response = await send(app, AT, { method: "OPTIONS", origin: A })
-    expect([response.status, response.headers.get("allow")]).toEqual([204, "GET, HEAD, PUT, OPTIONS"])
+    expect([response.status, response.headers.get("allow")]).toEqual([
+      204,
+      "GET, HEAD, PUT, OPTIONS",
+    ])
     expect(access(response)).toEqual(to(A))
-    const sameOrigin = await send(app, AT, { method: "OPTIONS", "access-control-request-method": "PUT" })
-    expect([sameOrigin.status, sameOrigin.headers.get("allow")]).toEqual([204, "GET, HEAD, PUT, OPTIONS"])
+    const sameOrigin = await send(app, AT, {
+      method: "OPTIONS",
+      "access-control-request-method": "PUT",
+    })
+    expect([sameOrigin.status, sameOrigin.headers.get("allow")]).toEqual([
+      204,
+      "GET, HEAD, PUT, OPTIONS",
+    ])
   })
 
   test("an OPTIONS route answers in their place, and what it says of origins stays", async () => {

@@ -83,7 +83,9 @@ test("everything that is allowed is taken, and unknown fields are left alone", (
     region: "eu",
   }
   expect(backend(gateway(options)).gateway).toBe(options)
-  expect(() => backend(gateway({ cache: true, cors: { origins: ["*"], credentials: false } }))).not.toThrow()
+  expect(() =>
+    backend(gateway({ cache: true, cors: { origins: ["*"], credentials: false } })),
+  ).not.toThrow()
   expect(warned).not.toHaveBeenCalled()
   warned.mockRestore()
 })

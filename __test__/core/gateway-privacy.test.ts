@@ -41,7 +41,10 @@ describe("what a response says to one client", () => {
     expect([cameBy(first), own(first)]).toEqual(["fwd=uri-miss; fwd-status=200; stored", shared])
     expect(await first.text()).toBe("body")
     const second = await send(app, AT, { origin: B })
-    expect([cameBy(second), own(second)]).toEqual(["hit", { ...shared, "access-control-allow-origin": B }])
+    expect([cameBy(second), own(second)]).toEqual([
+      "hit",
+      { ...shared, "access-control-allow-origin": B },
+    ])
     expect(own(await found(module, get(AT)))).toEqual({ vary: "accept", "x-own": "1" })
   })
 
@@ -56,7 +59,10 @@ describe("what a response says to one client", () => {
     await (await send(app, AT, { origin: A })).text()
     await settled()
     const refreshed = await found(module, get(AT))
-    expect([await refreshed.text(), own(refreshed)]).toEqual(["run 2", { vary: "accept", "x-own": "1" }])
+    expect([await refreshed.text(), own(refreshed)]).toEqual([
+      "run 2",
+      { vary: "accept", "x-own": "1" },
+    ])
   })
 
   test("does not get into what is stored by way of a 304", async () => {
@@ -72,13 +78,19 @@ describe("what a response says to one client", () => {
     await (await send(app)).text()
     setClock(11)
     const validated = await send(app, AT, { origin: B })
-    expect([cameBy(validated), await validated.text()]).toEqual(["fwd=stale; fwd-status=304", "body"])
+    expect([cameBy(validated), await validated.text()]).toEqual([
+      "fwd=stale; fwd-status=304",
+      "body",
+    ])
     expect(own(await found(module, get(AT)))).toEqual({ vary: "accept", "x-own": "2" })
   })
 
   test("includes the request's id under the name that is configured, and no other", async () => {
     const { app, module } = shop({ responseRequestIdHeader: "X-Trace" })
-    app.get(PATH, () => new Response("", { headers: { "x-trace": "1", "x-layeron-request-id": "2" } }))
+    app.get(
+      PATH,
+      () => new Response("", { headers: { "x-trace": "1", "x-layeron-request-id": "2" } }),
+    )
     await (await send(app)).text()
     const { headers } = await found(module, get(AT))
     expect([headers.get("x-trace"), headers.get("x-layeron-request-id")]).toEqual([null, "2"])
@@ -92,19 +104,25 @@ describe("what a response says to one client", () => {
     expect(answered.headers.get("authorization")).toBe("a")
   })
 
-  test.each(["POST", "PUT"])("is left to the one client of a %s, which is not stored", async (method) => {
-    const { app, module } = shop({}, { rules: [{ path: PATH, methods: ["GET", "POST"], ttlSeconds: 60 }] })
-    const respond = () => new Response("body", { headers: PERSONAL })
-    app.post(PATH, respond).put(PATH, respond)
-    const response = await send(app, AT, { method })
-    expect(Object.fromEntries(response.headers)).toEqual({
-      ...PERSONAL,
-      "cache-status": expect.any(String),
-      "content-type": "text/plain;charset=UTF-8",
-    })
-    expect(await response.text()).toBe("body")
-    expect((await module.inspect()).entries).toBe(0)
-  })
+  test.each(["POST", "PUT"])(
+    "is left to the one client of a %s, which is not stored",
+    async (method) => {
+      const { app, module } = shop(
+        {},
+        { rules: [{ path: PATH, methods: ["GET", "POST"], ttlSeconds: 60 }] },
+      )
+      const respond = () => new Response("body", { headers: PERSONAL })
+      app.post(PATH, respond).put(PATH, respond)
+      const response = await send(app, AT, { method })
+      expect(Object.fromEntries(response.headers)).toEqual({
+        ...PERSONAL,
+        "cache-status": expect.any(String),
+        "content-type": "text/plain;charset=UTF-8",
+      })
+      expect(await response.text()).toBe("body")
+      expect((await module.inspect()).entries).toBe(0)
+    },
+  )
 
   test.each(["GET", "POST"])("is left to a %s that no rule covers", async (method) => {
     const { app } = shop()
@@ -126,7 +144,8 @@ describe("a request for credentials", () => {
       const orders = { "cache-control": "public, max-age=60", "cdn-cache-control": "max-age=600" }
       app.get(
         PATH,
-        () => new Response("who?", { status, headers: { ...orders, ...extra, authorization: "a" } }),
+        () =>
+          new Response("who?", { status, headers: { ...orders, ...extra, authorization: "a" } }),
       )
       for (let time = 0; time < 2; time++) {
         const response = await send(app)
@@ -191,7 +210,11 @@ describe("CORS fields of a handler, where there is no gateway.cors", () => {
     await settled()
     resolve()
     const responses = await Promise.all(sent)
-    expect(responses.map((response) => access(response)["access-control-allow-origin"])).toEqual([A, B, A])
+    expect(responses.map((response) => access(response)["access-control-allow-origin"])).toEqual([
+      A,
+      B,
+      A,
+    ])
     expect(await Promise.all(responses.map((response) => response.text()))).toEqual([A, B, A])
   })
 
@@ -216,7 +239,9 @@ describe("CORS fields of a handler, where there is no gateway.cors", () => {
     setClock(11)
     const stale = await send(app, AT, { origin: A })
     expect([cameBy(stale), access(stale)]).toEqual(["hit; detail=stale", {}])
-    expect(stale.headers.get("cache-control")).toBe("public, max-age=10, stale-while-revalidate=100")
+    expect(stale.headers.get("cache-control")).toBe(
+      "public, max-age=10, stale-while-revalidate=100",
+    )
     expect(await stale.text()).toBe("good")
     await settled()
     expect(runs).toBe(2)
@@ -275,7 +300,11 @@ describe("routes that are not for all", () => {
       const given = warnings()
       const { app, module } = shop({ defaultAuth: auth as never })
       let runs = 0
-      app.get(PATH, options, () => new Response(`run ${++runs}`, { headers: { authorization: "a" } }))
+      app.get(
+        PATH,
+        options,
+        () => new Response(`run ${++runs}`, { headers: { authorization: "a" } }),
+      )
       for (const run of ["run 1", "run 2"]) {
         const response = await send(app)
         expect([cameBy(response), response.headers.get("authorization")]).toEqual([undefined, "a"])

@@ -75,14 +75,18 @@ describe.each(MODES)("the storefront $name", ({ gateway, miss }) => {
     const second = await call("/api/products")
     expectHit(second)
     expect(second.body).toEqual(first.body)
-    expect(second.headers.get("cache-control")).toBe("public, max-age=60, stale-while-revalidate=30")
+    expect(second.headers.get("cache-control")).toBe(
+      "public, max-age=60, stale-while-revalidate=30",
+    )
     expect(await stats()).toEqual({ hits: 1, misses: 1, puts: 1, deletes: 0, purges: 0 })
 
     expectMiss(await call("/api/products/7", inLanguage("de")))
     expectMiss(await call("/api/products/7", inLanguage("en")))
     const german = await call("/api/products/7", inLanguage("de"))
     expectHit(german)
-    expect(german.headers.get("cache-control")).toBe("public, max-age=120, stale-while-revalidate=30")
+    expect(german.headers.get("cache-control")).toBe(
+      "public, max-age=120, stale-while-revalidate=30",
+    )
     expectHit(await call("/api/products/7", inLanguage("en")))
     expectMiss(await call("/api/products/8", inLanguage("en")))
     expect(await stats()).toEqual({ hits: 3, misses: 4, puts: 4, deletes: 0, purges: 0 })

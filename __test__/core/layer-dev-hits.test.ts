@@ -113,7 +113,11 @@ describe("what layer dev writes of a stored response", () => {
 
   test("has no body and no length where there is none", async () => {
     const { hit } = await hitOf("/none")
-    expect([hit.status, hit.headers.get("x-a"), hit.headers.get("content-length")]).toEqual([204, "1", null])
+    expect([hit.status, hit.headers.get("x-a"), hit.headers.get("content-length")]).toEqual([
+      204,
+      "1",
+      null,
+    ])
     expect(await hit.text()).toBe("")
   })
 
@@ -157,7 +161,8 @@ describe("what layer dev writes of a stored response", () => {
   })
 
   test("leaves the connection for the next request", async () => {
-    for (let request = 0; request < 5; request++) expect(await (await get("/plain")).text()).toBe("plain")
+    for (let request = 0; request < 5; request++)
+      expect(await (await get("/plain")).text()).toBe("plain")
   })
 })
 

@@ -53,7 +53,8 @@ async function send(layer: Layer, bytes: Bytes): Promise<RawResponse> {
 const json = (response: RawResponse) => JSON.parse(response.text)
 
 /** The answer to a GET of `/seen` for this Host. */
-const seenBy = (layer: Layer, host: string) => send(layer, `GET /seen HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
+const seenBy = (layer: Layer, host: string) =>
+  send(layer, `GET /seen HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
 
 const HEAD = (target: string, ...fields: string[]) =>
   `GET ${target} HTTP/1.1\r\n${fields.join("\r\n")}\r\n\r\n`
@@ -65,8 +66,16 @@ describe("layer dev without further settings", () => {
   })
 
   test.each([
-    ["two Host fields", HEAD("/seen", "Host: localhost", "Host: evil.example"), "no more than one Host"],
-    ["two equal Host fields", HEAD("/seen", "Host: localhost", "host: localhost"), "no more than one Host"],
+    [
+      "two Host fields",
+      HEAD("/seen", "Host: localhost", "Host: evil.example"),
+      "no more than one Host",
+    ],
+    [
+      "two equal Host fields",
+      HEAD("/seen", "Host: localhost", "host: localhost"),
+      "no more than one Host",
+    ],
     [
       "two Host fields beside an absolute target",
       HEAD("http://localhost/seen", "Host: localhost", "Host: evil.example"),
@@ -88,13 +97,21 @@ describe("layer dev without further settings", () => {
       HEAD("http://u@localhost/seen", "Host: localhost"),
       "must be a host name",
     ],
-    ["an absolute target without a host", HEAD("http:///seen", "Host: localhost"), "must be a host name"],
+    [
+      "an absolute target without a host",
+      HEAD("http:///seen", "Host: localhost"),
+      "must be a host name",
+    ],
     [
       "an absolute target of another scheme",
       HEAD("https://localhost/seen", "Host: localhost"),
       "absolute http: URL",
     ],
-    ["an asterisk as its target", "OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n", "must be a path"],
+    [
+      "an asterisk as its target",
+      "OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n",
+      "must be a path",
+    ],
   ])("refuses %s with 400 and ends the connection", async (_, bytes, message) => {
     const client = await RawClient.connect(portOf(layer))
     const response = await client.send(bytes).response()
@@ -107,7 +124,10 @@ describe("layer dev without further settings", () => {
 
   test("takes the authority of an absolute target over Host, in the URL, the key and the Host field", async () => {
     const port = portOf(layer)
-    const response = await send(layer, HEAD(`http://a.localhost:${port}/seen?b=1`, "Host: b.localhost"))
+    const response = await send(
+      layer,
+      HEAD(`http://a.localhost:${port}/seen?b=1`, "Host: b.localhost"),
+    )
     const url = `http://a.localhost:${port}/seen?b=1`
     expect(json(response)).toEqual({ url, key: url, host: `a.localhost:${port}` })
   })
@@ -157,11 +177,15 @@ describe("layer dev without further settings", () => {
     const response = await seenBy(layer, host)
     const name = host.replace(/:\d+$/, "")
     const message = `layer dev does not answer for the host "${name}". To allow it, start with --allowed-host ${name}, or list it in LAYERON_ALLOWED_HOSTS.`
-    expect([response.status, json(response)]).toEqual([403, { error: { code: "host_not_allowed", message } }])
+    expect([response.status, json(response)]).toEqual([
+      403,
+      { error: { code: "host_not_allowed", message } },
+    ])
   })
 
   test("reads the body of a request with an absolute target", async () => {
-    const bytes = "POST http://localhost/echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nbody"
+    const bytes =
+      "POST http://localhost/echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nbody"
     expect(json(await send(layer, bytes))).toEqual({ url: "http://localhost/echo", body: "body" })
   })
 })

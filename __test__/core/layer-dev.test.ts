@@ -75,7 +75,10 @@ describe("entries", () => {
 
   test("handlers get the platform's own Request", async () => {
     const { layer } = await start(TS_FILES)
-    expect(await getJson(`${layer.url}/globals`)).toEqual({ url: `${layer.url}/globals`, own: true })
+    expect(await getJson(`${layer.url}/globals`)).toEqual({
+      url: `${layer.url}/globals`,
+      own: true,
+    })
   })
 
   test("a failing handler is a 500 without the error, which is written with its stack", async () => {
@@ -129,7 +132,12 @@ describe("changes", () => {
   test("a change of an imported file is served after a restart, on the same port", async () => {
     const { layer, path } = await start(TS_FILES)
     const { url } = layer
-    await layer.changeUntil(join(path, "word.ts"), 'export const word: string = "two"', "Listening on ", 2)
+    await layer.changeUntil(
+      join(path, "word.ts"),
+      'export const word: string = "two"',
+      "Listening on ",
+      2,
+    )
     expect(layer.url).toBe(url)
     expect(await getJson(`${url}/word`)).toEqual({ word: "two" })
   })
@@ -138,16 +146,23 @@ describe("changes", () => {
     ["a syntax error", "export default = 1", "Unexpected"],
     ["a throw", 'throw new Error("not today")', "not today"],
     ["no default export", "export const app = 1", "app.ts has no default export"],
-    ["a default export without fetch", "export default { port: 1 }", "must be what backend() returns"],
-  ])("an entry with %s says so, and is served once it is mended", async (_name, broken, message) => {
-    const path = project({ ...TS_FILES, "app.ts": broken })
-    const layer = new Layer(["dev"], path)
-    cleanUps.push(() => layer.stop())
-    await layer.waitFor("Waiting for a change.")
-    expect(layer.output).toContain(message)
-    await layer.changeUntil(join(path, "app.ts"), TS_APP, "Listening on ", 1)
-    expect(await getJson(`${layer.url}/word`)).toEqual({ word: "one" })
-  })
+    [
+      "a default export without fetch",
+      "export default { port: 1 }",
+      "must be what backend() returns",
+    ],
+  ])(
+    "an entry with %s says so, and is served once it is mended",
+    async (_name, broken, message) => {
+      const path = project({ ...TS_FILES, "app.ts": broken })
+      const layer = new Layer(["dev"], path)
+      cleanUps.push(() => layer.stop())
+      await layer.waitFor("Waiting for a change.")
+      expect(layer.output).toContain(message)
+      await layer.changeUntil(join(path, "app.ts"), TS_APP, "Listening on ", 1)
+      expect(await getJson(`${layer.url}/word`)).toEqual({ word: "one" })
+    },
+  )
 
   test("a throw while loading is shown with its place", async () => {
     const layer = new Layer(["dev"], project({ "app.ts": '\n\nthrow new Error("not today")' }))
@@ -208,7 +223,10 @@ describe("commands that cannot start", () => {
 
   test.each(["-1", "65536", "80a", "8.5"])("PORT=%s is refused", async (PORT) => {
     const { code, output } = await run(["dev"], project({ "app.js": JS_APP }), { PORT })
-    expect([code, output]).toEqual([1, `layer: PORT must be a whole number from 0 to 65535, not "${PORT}"\n`])
+    expect([code, output]).toEqual([
+      1,
+      `layer: PORT must be a whole number from 0 to 65535, not "${PORT}"\n`,
+    ])
   })
 
   test.each([[[]], [["serve"]], [["dev", "a.ts", "b.ts"]], [["dev", "--port"]]])(

@@ -34,7 +34,12 @@ export const SECONDS: Bad = [
 
 export const SHARE: Bad = [...NOT_A_NUMBER, ["a negative", -0.01], ["over 1", 1.01]]
 
-export const MAX_BYTES: Bad = [...NOT_A_NUMBER, ["0", 0], ["a fraction", 1.5], ["over 2^53 - 1", 2 ** 53]]
+export const MAX_BYTES: Bad = [
+  ...NOT_A_NUMBER,
+  ["0", 0],
+  ["a fraction", 1.5],
+  ["over 2^53 - 1", 2 ** 53],
+]
 
 export const MAX_ENTRY_BYTES: Bad = [
   ...NOT_A_NUMBER,

@@ -41,7 +41,10 @@ export async function found(module: CacheModule, request: CacheRequest): Promise
 }
 
 /** The body that `match` finds, or `undefined` on a miss. */
-export async function bodyOf(module: CacheModule, request: CacheRequest): Promise<string | undefined> {
+export async function bodyOf(
+  module: CacheModule,
+  request: CacheRequest,
+): Promise<string | undefined> {
   return (await module.match(request))?.text()
 }
 
@@ -56,7 +59,9 @@ export async function state(
 }
 
 /** How often a reason kept a response out; the other reasons have to be at 0. */
-export async function refusals(module: CacheModule): Promise<Partial<Record<CacheRefusal, number>>> {
+export async function refusals(
+  module: CacheModule,
+): Promise<Partial<Record<CacheRefusal, number>>> {
   const { refusedWrites } = await module.inspect()
   return Object.fromEntries(Object.entries(refusedWrites).filter(([, count]) => count > 0))
 }

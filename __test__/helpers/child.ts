@@ -44,7 +44,10 @@ afterEach(() => {
 export class Child {
   readonly #process: ChildProcess
   readonly #ended: Promise<unknown>
-  readonly #waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>()
+  readonly #waiting = new Map<
+    number,
+    { resolve(value: unknown): void; reject(error: Error): void }
+  >()
   #calls = 0
 
   constructor({ cwd, env, after = ":", hear }: ChildOptions = {}) {
@@ -95,7 +98,9 @@ export class Child {
   }
 
   #answer(id: number): Promise<unknown> {
-    const answer = new Promise<unknown>((resolve, reject) => this.#waiting.set(id, { resolve, reject }))
+    const answer = new Promise<unknown>((resolve, reject) =>
+      this.#waiting.set(id, { resolve, reject }),
+    )
     // Who has ended a child waits for no answer.
     answer.catch(() => {})
     return answer

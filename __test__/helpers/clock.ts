@@ -46,7 +46,10 @@ export function httpDate(seconds: number): string {
 /**
  * What callers get in the stale window: the first may be told to refresh the entry, so it is the second that counts.
  */
-export async function staleMatch(module: CacheModule, request: CacheRequest): Promise<Response | undefined> {
+export async function staleMatch(
+  module: CacheModule,
+  request: CacheRequest,
+): Promise<Response | undefined> {
   await module.match(request)
   return module.match(request)
 }

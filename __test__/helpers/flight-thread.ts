@@ -1,6 +1,11 @@
 import { join } from "node:path"
 import { Worker } from "node:worker_threads"
-import type { CacheModule, CacheModuleOptions, CachePurgeSelector, CachePutOptions } from "@layeron/modules"
+import type {
+  CacheModule,
+  CacheModuleOptions,
+  CachePurgeSelector,
+  CachePutOptions,
+} from "@layeron/modules"
 import type { Removal } from "./flight"
 
 interface Message {
@@ -14,7 +19,10 @@ interface Message {
 /** A worker thread with a declaration of its own. Its clock stands where the test's stood at the last call. */
 export class Thread {
   readonly #worker: Worker
-  readonly #waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>()
+  readonly #waiting = new Map<
+    number,
+    { resolve(value: unknown): void; reject(error: Error): void }
+  >()
   #calls = 0
 
   private constructor(options: CacheModuleOptions, onCrowd: (message: Message) => void) {

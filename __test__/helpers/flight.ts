@@ -30,7 +30,9 @@ export async function goneStale(
 /** What elections and fences have come to. */
 export async function flights(
   module: CacheModule,
-): Promise<Record<"hits" | "misses" | "puts" | "staleHits" | "elections" | "fencedWrites", number>> {
+): Promise<
+  Record<"hits" | "misses" | "puts" | "staleHits" | "elections" | "fencedWrites", number>
+> {
   const { hits, misses, puts } = await module.stats()
   const { staleHits, elections, fencedWrites } = await module.inspect()
   return { hits, misses, puts, staleHits, elections, fencedWrites }

@@ -11,7 +11,10 @@ export class InstalledProject {
   readonly env = { ...ownEnvironment(), PATH: pathWithout("cargo", "rustc") }
 
   constructor() {
-    this.write("package.json", JSON.stringify({ name: "installed", version: "1.0.0", private: true }))
+    this.write(
+      "package.json",
+      JSON.stringify({ name: "installed", version: "1.0.0", private: true }),
+    )
   }
 
   write(name: string, text: string): string {
@@ -21,7 +24,14 @@ export class InstalledProject {
   }
 
   install(...args: readonly string[]): Promise<Finished> {
-    return this.run(npmScript(), "install", "--no-audit", "--no-fund", "--foreground-scripts", ...args)
+    return this.run(
+      npmScript(),
+      "install",
+      "--no-audit",
+      "--no-fund",
+      "--foreground-scripts",
+      ...args,
+    )
   }
 
   run(...args: readonly string[]): Promise<Finished> {

@@ -58,7 +58,9 @@ export class Layer {
     while (this.#output.split(text).length <= times) {
       if (this.#child.exitCode !== null) break
       await Promise.race([once(this.#child, "output", { signal }), this.#exit]).catch(() => {
-        throw new Error(`"${text}" was not written ${times} times within ${deadlineMs} ms:\n${this.#output}`)
+        throw new Error(
+          `"${text}" was not written ${times} times within ${deadlineMs} ms:\n${this.#output}`,
+        )
       })
     }
     if (this.#output.split(text).length <= times) throw new Error(`layer ended:\n${this.#output}`)

@@ -38,7 +38,8 @@ export class Ledger {
         this.#removing(line[1], line[2])
         break
       case "removed":
-        for (const [key, version] of this.#removals.get(line[1]) ?? []) this.#versions(key).delete(version)
+        for (const [key, version] of this.#removals.get(line[1]) ?? [])
+          this.#versions(key).delete(version)
         break
       case "closed":
         for (const [key, versions] of this.#possible) this.#settle(key, versions)

@@ -116,7 +116,9 @@ const CONDITIONS = [
 export function conditions(origin: ScriptedOrigin, target = AT): Record<string, string>[] {
   return origin.requests(target).map((request) => {
     const given = CONDITIONS.map((name) => [name, request.get(name)] as const)
-    return Object.fromEntries(given.filter((pair): pair is [string, string] => pair[1] !== undefined))
+    return Object.fromEntries(
+      given.filter((pair): pair is [string, string] => pair[1] !== undefined),
+    )
   })
 }
 

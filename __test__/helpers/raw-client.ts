@@ -74,7 +74,9 @@ export class RawClient {
   static async connect(port: number): Promise<RawClient> {
     const socket = connect(port, "127.0.0.1").setNoDelay()
     const client = new RawClient(socket)
-    await new Promise<void>((resolve, reject) => socket.once("connect", resolve).once("error", reject))
+    await new Promise<void>((resolve, reject) =>
+      socket.once("connect", resolve).once("error", reject),
+    )
     return client
   }
 

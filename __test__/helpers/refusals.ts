@@ -35,7 +35,10 @@ export const POLICY = {
 export const KEY_OPTIONS = { vary: bad.LIST, "vary[0]": bad.HEADER_NAME }
 
 /** A module with one entry, and what has to be as before once a call was refused. */
-export async function holding(): Promise<{ module: CacheModule; expectUnchanged(): Promise<void> }> {
+export async function holding(): Promise<{
+  module: CacheModule
+  expectUnchanged(): Promise<void>
+}> {
   const module = freshCache({ ttlSeconds: 600, tags: ["kept"] })
   await module.put(url("/kept"), new Response("kept"))
   const before = await state(module)
@@ -46,7 +49,11 @@ export async function holding(): Promise<{ module: CacheModule; expectUnchanged(
   return { module, expectUnchanged }
 }
 
-export async function expectRefused(call: () => unknown, path: string, code: string): Promise<void> {
+export async function expectRefused(
+  call: () => unknown,
+  path: string,
+  code: string,
+): Promise<void> {
   const error = await failureOf(call)
   expect(error).toBeInstanceOf(TypeError)
   expect(error.code).toBe(code)

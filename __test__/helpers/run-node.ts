@@ -24,6 +24,14 @@ export function runNode(args: readonly string[], options: RunOptions = {}): Prom
   })
 }
 
-function ending({ killed, code, message }: { killed?: boolean; code?: unknown; message: string }): string {
+function ending({
+  killed,
+  code,
+  message,
+}: {
+  killed?: boolean
+  code?: unknown
+  message: string
+}): string {
   return `${killed ? "Killed, since it did not end by itself" : `Exit code ${code}`}: ${message}`
 }

@@ -127,7 +127,10 @@ export class ScriptedOrigin {
 
   /** Answers the next requests for a target, in whatever method, one after the other. Adds to what has been scripted for it. */
   script(target: string, answers: Answer | readonly Answer[]): this {
-    this.#scripts.set(target, [...(this.#scripts.get(target) ?? []), ...([answers].flat() as Answer[])])
+    this.#scripts.set(target, [
+      ...(this.#scripts.get(target) ?? []),
+      ...([answers].flat() as Answer[]),
+    ])
     return this
   }
 
@@ -181,7 +184,8 @@ export class ScriptedOrigin {
     const { method, target } = turn.request
     const next = this.#scripts.get(target)?.shift()
     if (typeof next === "function") return void (await next(turn))
-    if (next === undefined) this.#failures.push(new Error(`no answer was scripted for ${method} ${target}`))
+    if (next === undefined)
+      this.#failures.push(new Error(`no answer was scripted for ${method} ${target}`))
     await turn.request.body()
     await turn.write(next ?? answer({ status: 500, reason: "Not Scripted" }))
   }

@@ -2,7 +2,12 @@ import { randomUUID } from "node:crypto"
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { type CacheInspection, type CacheModule, type CacheModuleOptions, cache } from "@layeron/modules"
+import {
+  type CacheInspection,
+  type CacheModule,
+  type CacheModuleOptions,
+  cache,
+} from "@layeron/modules"
 
 export const MIB = 1024 * 1024
 
@@ -60,7 +65,10 @@ export function fileIn(folder: string, ending = ".db"): string {
 }
 
 /** Asks until it is so. What comes by and by has half a minute for it. */
-export async function eventually<T>(ask: () => T | Promise<T>, isSo: (value: T) => boolean): Promise<T> {
+export async function eventually<T>(
+  ask: () => T | Promise<T>,
+  isSo: (value: T) => boolean,
+): Promise<T> {
   for (let attempt = 0; ; attempt++) {
     const value = await ask()
     if (isSo(value)) return value

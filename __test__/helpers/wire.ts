@@ -56,7 +56,8 @@ export class SocketReader {
   }
 
   async #wantMore(): Promise<void> {
-    if (!(await this.#more())) throw new EndOfConnection(this.failure?.message ?? "the connection has ended")
+    if (!(await this.#more()))
+      throw new EndOfConnection(this.failure?.message ?? "the connection has ended")
   }
 
   async #more(): Promise<boolean> {
@@ -143,7 +144,8 @@ async function* chunksOf(reader: SocketReader): AsyncGenerator<Buffer, void> {
   for (;;) {
     const line = (await reader.through("\r\n")).toString("latin1")
     const size = Number.parseInt(line, 16)
-    if (!/^[\da-f]+\r\n$/i.test(line)) throw new Error(`no size of a chunk: ${JSON.stringify(line)}`)
+    if (!/^[\da-f]+\r\n$/i.test(line))
+      throw new Error(`no size of a chunk: ${JSON.stringify(line)}`)
     if (size === 0) break
     yield await reader.exactly(size)
     await reader.exactly(2)

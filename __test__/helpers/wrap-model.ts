@@ -115,7 +115,8 @@ export class Model {
       for (const client of this.#clients) this.#readPart(client)
       await calm()
     }
-    for (const { id, state } of this.#clients) if (state !== "done") this.#fault(`client ${id} is ${state}`)
+    for (const { id, state } of this.#clients)
+      if (state !== "done") this.#fault(`client ${id} is ${state}`)
     await pass(Math.max(...TIMEOUTS) / 1000 + 1)
     const { inFlightBytes } = await this.module.inspect()
     if (inFlightBytes !== 0) this.#fault(`${inFlightBytes} bytes are in flight`)
@@ -126,7 +127,8 @@ export class Model {
 
   #isSettled(): boolean {
     return (
-      this.#clients.every(({ state }) => state === "done") && this.#runs.every(({ go, feed }) => !go && !feed)
+      this.#clients.every(({ state }) => state === "done") &&
+      this.#runs.every(({ go, feed }) => !go && !feed)
     )
   }
 
@@ -163,7 +165,10 @@ export class Model {
       (request: Request, client: Client) => this.#handle(request, client),
       options,
     )
-    const outer = this.module.wrap((request: Request, client: Client) => inner(request, client), options)
+    const outer = this.module.wrap(
+      (request: Request, client: Client) => inner(request, client),
+      options,
+    )
     this.#wrapped.push(inner, outer)
   }
 
@@ -245,7 +250,8 @@ export class Model {
     const run = this.#runOf(response)
     this.#expectFor(client, run)
     const { status, body } = response
-    if (status !== (run.outcome === "error" ? 500 : 200)) this.#fault(`client ${client.id} got a ${status}`)
+    if (status !== (run.outcome === "error" ? 500 : 200))
+      this.#fault(`client ${client.id} got a ${status}`)
     client.run = run
     client.state = body === null ? "done" : "reading"
     if (body !== null) client.reader = readerOf(response)
@@ -254,7 +260,8 @@ export class Model {
   #rejected(client: Client, error: unknown): void {
     client.state = "done"
     if (client.controller.signal.aborted && error === client.controller.signal.reason) return
-    if (client.mayFail && /another caller: (Error: )?(it took longer|run)/.test(String(error))) return
+    if (client.mayFail && /another caller: (Error: )?(it took longer|run)/.test(String(error)))
+      return
     if (!(error instanceof Failed)) this.#fault(`client ${client.id} got ${error}`)
     else if (error.run.client !== client.id && (!client.mayFail || error.status !== undefined)) {
       this.#fault(`client ${client.id} got the failure of run ${error.run.id}`)
@@ -263,10 +270,12 @@ export class Model {
 
   #expectFor(client: Client, run: Run): void {
     const { id, key, epoch } = client
-    if (run.key !== key) this.#fault(`client ${id} for key ${key} got run ${run.id} for key ${run.key}`)
+    if (run.key !== key)
+      this.#fault(`client ${id} for key ${key} got run ${run.id} for key ${run.key}`)
     if (run.epoch < epoch) this.#fault(`client ${id} got run ${run.id} from before a purge`)
     const isOwn = run.client === id
-    if (!isOwn && OWN.includes(run.outcome)) this.#fault(`client ${id} got run ${run.id} of another`)
+    if (!isOwn && OWN.includes(run.outcome))
+      this.#fault(`client ${id} got run ${run.id} of another`)
     if (run.outcome === "vary" && run.language !== client.language) {
       this.#fault(`client ${id} got run ${run.id} in another language`)
     }
@@ -331,7 +340,8 @@ export class Model {
     client.state = "done"
     const run = client.run as Run
     const whole = Buffer.concat(run.pieces)
-    if (run.ended !== "whole") this.#fault(`client ${client.id} got a part of run ${run.id} as the whole`)
+    if (run.ended !== "whole")
+      this.#fault(`client ${client.id} got a part of run ${run.id} as the whole`)
     else if (client.method === "GET" && !Buffer.concat(client.parts).equals(whole)) {
       this.#fault(`client ${client.id} did not get run ${run.id} as it was`)
     }

@@ -38,7 +38,12 @@ export class Threads {
   /** Starts a thread whose handler does so. */
   async start(mode: Mode, wrapping: Options = POLICY): Promise<Thread> {
     const { name, namespace } = this.#module
-    const thread = new Thread({ options: { name, namespace }, mode, wrapping, shared: this.#shared })
+    const thread = new Thread({
+      options: { name, namespace },
+      mode,
+      wrapping,
+      shared: this.#shared,
+    })
     this.#threads.push(thread)
     await thread.call("ready")
     return thread
@@ -59,7 +64,9 @@ export class Threads {
     Atomics.store(this.#counters, 1, 0)
     Atomics.store(this.#counters, 2, callers * this.#threads.length)
     const each = Array.from({ length: callers }, (_, caller) => headers[caller % headers.length])
-    const crowds = this.#threads.map((thread) => thread.call("crowd", url, each, this.#threads.length, gate))
+    const crowds = this.#threads.map((thread) =>
+      thread.call("crowd", url, each, this.#threads.length, gate),
+    )
     return (await Promise.all(crowds)) as Got[][]
   }
 
@@ -71,7 +78,10 @@ export class Threads {
 /** A worker thread. Its clock stands where the test's stood at the last call. */
 export class Thread {
   readonly #worker: Worker
-  readonly #waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>()
+  readonly #waiting = new Map<
+    number,
+    { resolve(value: unknown): void; reject(error: Error): void }
+  >()
   readonly #running: (() => void)[] = []
   #calls = 0
   #runs = 0

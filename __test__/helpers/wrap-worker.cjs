@@ -16,7 +16,8 @@ let feed
 async function handler(request) {
   const run = Atomics.add(shared, RUNS, 1) + 1
   parentPort.postMessage({ run })
-  while (Atomics.load(shared, ASKED) < Atomics.load(shared, CALLERS)) await new Promise(setImmediate)
+  while (Atomics.load(shared, ASKED) < Atomics.load(shared, CALLERS))
+    await new Promise(setImmediate)
   const language = request.headers.get("accept-language")
   switch (mode) {
     case "throws":

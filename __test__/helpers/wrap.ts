@@ -43,7 +43,12 @@ export function wrappedIn(module: CacheModule, handler: Run, options?: CacheWrap
   const asked: Request[] = []
   const counted: CacheHandler = (request) => handler(request, asked.push(request))
   const fetch = module.wrap(counted, options)
-  return { module, ask: (request = new Request(AT)) => fetch(request), runs: () => asked.length, asked }
+  return {
+    module,
+    ask: (request = new Request(AT)) => fetch(request),
+    runs: () => asked.length,
+    asked,
+  }
 }
 
 /** Lets so many seconds pass, and everything happen that they bring. */
@@ -99,7 +104,10 @@ export async function fate<T>(promise: Promise<T>, of: (value: T) => unknown = (
 }
 
 /** So many callers at once; what each of them gets. */
-export function crowd(count: number, ask: (caller: number) => Promise<Response>): Promise<Response>[] {
+export function crowd(
+  count: number,
+  ask: (caller: number) => Promise<Response>,
+): Promise<Response>[] {
   return Array.from({ length: count }, (_, caller) => ask(caller))
 }
 
@@ -109,7 +117,9 @@ export function readerOf(response: Response): ReadableStreamDefaultReader<Uint8A
 }
 
 /** The next text of a body; `undefined` at its end. */
-export async function read(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<string | undefined> {
+export async function read(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+): Promise<string | undefined> {
   const { value } = await reader.read()
   return value && new TextDecoder().decode(value)
 }
@@ -153,14 +163,20 @@ export async function counts(module: CacheModule): Promise<Record<string, number
     "fencedWrites",
     "bypasses",
   ]
-  const all = { ...(await module.stats()), ...Object.fromEntries(names.map((name) => [name, seen[name]])) }
+  const all = {
+    ...(await module.stats()),
+    ...Object.fromEntries(names.map((name) => [name, seen[name]])),
+  }
   return Object.fromEntries(Object.entries(all).filter(([, count]) => count > 0))
 }
 
 /** Warnings from now on, silenced. Ended by `jest.restoreAllMocks()`. */
 export function warnings(): [message: string, code: unknown][] {
   const given: [string, unknown][] = []
-  jest.spyOn(process, "emitWarning").mockImplementation(((warning: unknown, options?: { code?: unknown }) => {
+  jest.spyOn(process, "emitWarning").mockImplementation(((
+    warning: unknown,
+    options?: { code?: unknown },
+  ) => {
     given.push([String(warning), options?.code])
   }) as typeof process.emitWarning)
   return given

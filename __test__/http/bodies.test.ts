@@ -25,7 +25,11 @@ function chunk(text: string): string {
 
 describe("a body without end", () => {
   test.each([
-    ["of events", "Content-Type: text/event-stream\r\n", "fwd=uri-miss; fwd-status=200; detail=event-stream"],
+    [
+      "of events",
+      "Content-Type: text/event-stream\r\n",
+      "fwd=uri-miss; fwd-status=200; detail=event-stream",
+    ],
     ["of anything", "", STORED],
   ])("%s reaches its client as it comes", async (_name, fields, expected) => {
     await withCache(async ({ proxy, origin }) => {
@@ -54,7 +58,9 @@ describe("a body without end", () => {
       const abandoned: Promise<void>[] = []
       const stream: Answer = async ({ request, write, abandoned: over }) => {
         abandoned.push(over())
-        await write(`${MINUTE}Content-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n`)
+        await write(
+          `${MINUTE}Content-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n`,
+        )
         await write(chunk(request.get("x-a") ?? ""))
         await abandoned.at(-1)
       }
@@ -79,7 +85,9 @@ describe("a client that goes away", () => {
         const isGone = gate()
         const isChunked = framing === "in chunks"
         origin.script(AT, async ({ write }) => {
-          await write(`${MINUTE}${isChunked ? "Transfer-Encoding: chunked" : "Content-Length: 6"}\r\n\r\n`)
+          await write(
+            `${MINUTE}${isChunked ? "Transfer-Encoding: chunked" : "Content-Length: 6"}\r\n\r\n`,
+          )
           await write(isChunked ? chunk("one") : "one")
           await isGone.opened
           await write(isChunked ? `${chunk("two")}0\r\n\r\n` : "two")
@@ -124,7 +132,11 @@ describe("a body that breaks off", () => {
     ["by a reset short of its length", `${MINUTE}Content-Length: 9\r\n\r\none`, "reset"],
     ["before its last chunk", `${MINUTE}Transfer-Encoding: chunked\r\n\r\n${chunk("one")}`, "end"],
     ["by a reset without a length", `${MINUTE}\r\none`, "reset"],
-    ["coded, short of its length", `${MINUTE}Content-Encoding: gzip\r\nContent-Length: 9\r\n\r\none`, "end"],
+    [
+      "coded, short of its length",
+      `${MINUTE}Content-Encoding: gzip\r\nContent-Length: 9\r\n\r\none`,
+      "end",
+    ],
   ])("%s breaks its client off, is not stored, and the next is", async (_name, text, ending) => {
     await withCache(async ({ proxy, origin, module }) => {
       const isRead = gate()
@@ -139,7 +151,11 @@ describe("a body that breaks off", () => {
       const put = heard(module, "put")
       isRead.open()
       const { status, isComplete } = await client.rest(head)
-      expect([status, isComplete, (await put)[0]]).toEqual([200, false, expect.stringMatching(/^error /)])
+      expect([status, isComplete, (await put)[0]]).toEqual([
+        200,
+        false,
+        expect.stringMatching(/^error /),
+      ])
       expect(await module.inspect()).toMatchObject({ entries: 0 })
       expect(told(await proxy.get(AT))).toBe(`200 whole (${STORED})`)
       expect(told(await proxy.get(AT))).toBe("200 whole (hit; ttl=60)")
@@ -218,22 +234,25 @@ describe("a body over maxEntryBytes", () => {
     ["by its length, with nothing more to come", `Content-Length: ${FLOOD_BYTES}\r\n`, false],
     ["without saying so, with more to come", "", true],
     ["without saying so, with nothing more to come", "", false],
-  ])("%s is given up at the origin when its last client leaves", async (_name, field, isFlooding) => {
-    await withCache(async ({ proxy, origin }) => {
-      let over: Promise<void> | undefined
-      origin.script(AT, async ({ socket, write, abandoned }) => {
-        over = abandoned()
-        await write(`${MINUTE}${field}\r\n`)
-        await write("x".repeat(5 * BOUND))
-        if (isFlooding) new Flood(socket).done.catch(() => {})
+  ])(
+    "%s is given up at the origin when its last client leaves",
+    async (_name, field, isFlooding) => {
+      await withCache(async ({ proxy, origin }) => {
+        let over: Promise<void> | undefined
+        origin.script(AT, async ({ socket, write, abandoned }) => {
+          over = abandoned()
+          await write(`${MINUTE}${field}\r\n`)
+          await write("x".repeat(5 * BOUND))
+          if (isFlooding) new Flood(socket).done.catch(() => {})
+          await over
+        })
+        const client = await proxy.connect()
+        await client.send({ target: AT }).head()
+        await client.bytes(5 * BOUND)
+        client.close()
         await over
-      })
-      const client = await proxy.connect()
-      await client.send({ target: AT }).head()
-      await client.bytes(5 * BOUND)
-      client.close()
-      await over
-      expect(proxy.reports).toEqual([])
-    }, small)
-  })
+        expect(proxy.reports).toEqual([])
+      }, small)
+    },
+  )
 })

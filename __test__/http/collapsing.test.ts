@@ -89,7 +89,12 @@ describe("100 clients at a time, of what is stale,", () => {
   const first = lasting("max-age=60", { fields: { ETag: '"v1"' }, body: "old" })
 
   test.each<[string, Answer, string, string]>([
-    ["confirmed", unchanged(), "200 old (fwd=stale; fwd-status=304; ttl=60)", "200 old (hit; ttl=60)"],
+    [
+      "confirmed",
+      unchanged(),
+      "200 old (fwd=stale; fwd-status=304; ttl=60)",
+      "200 old (hit; ttl=60)",
+    ],
     [
       "replaced",
       lasting("max-age=60", { body: "new" }),
@@ -130,7 +135,10 @@ describe("while the origin holds the rest of a body,", () => {
     heads.push(await late.send({ target: AT }).head())
     clients.push(late)
     for (const client of clients) expect(await client.bytes(3)).toBe("one")
-    expect([heads.map(({ status }) => status), asked(stage.origin)]).toEqual([Array(6).fill(200), 1])
+    expect([heads.map(({ status }) => status), asked(stage.origin)]).toEqual([
+      Array(6).fill(200),
+      1,
+    ])
     return clients
   }
 

@@ -39,7 +39,12 @@ describe("a condition that is evaluated by what is stored", () => {
     ["a date of RFC 850", DATED, { "If-Modified-Since": "Sunday, 31-Dec-23 23:43:20 GMT" }, 304],
     ["a date of asctime", DATED, { "If-Modified-Since": "Sun Dec 31 23:43:20 2023" }, 304],
     ["what is no date", DATED, { "If-Modified-Since": "yesterday" }, 200],
-    ["its Date where it does not say when it was modified", {}, { "If-Modified-Since": httpDate(0) }, 304],
+    [
+      "its Date where it does not say when it was modified",
+      {},
+      { "If-Modified-Since": httpDate(0) },
+      304,
+    ],
     ["a date before its Date", {}, { "If-Modified-Since": httpDate(-1) }, 200],
     [
       "another entity tag, whatever the date",
@@ -59,7 +64,11 @@ describe("a condition that is evaluated by what is stored", () => {
         const client = await proxy.connect()
         const response = await client.send({ method, target: AT, fields }).response(method)
         const body = status === 200 && method === "GET" ? BODY : ""
-        expect([response.status, response.text, how(response)]).toEqual([status, body, "hit; ttl=55"])
+        expect([response.status, response.text, how(response)]).toEqual([
+          status,
+          body,
+          "hit; ttl=55",
+        ])
         client.send({ target: AT, fields: { "If-None-Match": '"else"' } })
         expect((await client.response()).text).toBe(BODY)
       }
@@ -106,7 +115,11 @@ describe("a condition that is evaluated by what is stored", () => {
     const use = async ({ proxy }: CacheStage) => {
       for (const fields of [{ "If-None-Match": "*" }, { Range: "bytes=0-1" }]) {
         const response = await proxy.get(AT, fields)
-        expect([response.status, response.text, how(response)]).toEqual([status, BODY, "hit; ttl=55"])
+        expect([response.status, response.text, how(response)]).toEqual([
+          status,
+          BODY,
+          "hit; ttl=55",
+        ])
       }
     }
     await withStored(kept({ ETag: '"v1"' }, { status }), 5, [], use)

@@ -35,7 +35,9 @@ describe("100 clients at a time of an origin that fails", () => {
         const clients = await waiting(stage, CLIENTS)
         isReady.open()
         const got = await responses(clients)
-        expect(tally(got.map(({ status, text }) => `${status} ${text}`))).toEqual({ "503 down": CLIENTS })
+        expect(tally(got.map(({ status, text }) => `${status} ${text}`))).toEqual({
+          "503 down": CLIENTS,
+        })
         expect(asked(stage.origin)).toBe(round * CLIENTS)
       }
     })
@@ -67,7 +69,10 @@ describe("100 clients at a time of an origin that fails", () => {
       isReady[0]?.open()
       expect([await statuses(first), asked(origin)]).toEqual([{ 502: CLIENTS }, 2])
       setClock(0.199)
-      expect([await statuses(await crowd(proxy, CLIENTS)), asked(origin)]).toEqual([{ 502: CLIENTS }, 2])
+      expect([await statuses(await crowd(proxy, CLIENTS)), asked(origin)]).toEqual([
+        { 502: CLIENTS },
+        2,
+      ])
       setClock(0.2)
       const last = await waiting(stage, CLIENTS)
       isReady[1]?.open()
@@ -97,7 +102,11 @@ describe("100 clients at a time of an origin that fails", () => {
     await withCache(async (stage) => {
       const isReady = gate()
       const varying = (turn: Parameters<Steps>[0]) =>
-        dated({ status: 503, fields: { Vary: "X-Client" }, body: turn.request.get("x-client") ?? "" })(turn)
+        dated({
+          status: 503,
+          fields: { Vary: "X-Client" },
+          body: turn.request.get("x-client") ?? "",
+        })(turn)
       stage.origin.script(AT, [behind(isReady, varying), ...Array(4).fill(varying)])
       const clients = await waiting(stage, 5, mine)
       isReady.open()
@@ -108,7 +117,9 @@ describe("100 clients at a time of an origin that fails", () => {
 })
 
 describe("10 clients at a time of a body over maxEntryBytes", () => {
-  const small = { declared: { storage: { memory: { maxBytes: 1_000_000, maxEntryBytes: 10_000 } } } }
+  const small = {
+    declared: { storage: { memory: { maxBytes: 1_000_000, maxEntryBytes: 10_000 } } },
+  }
   const body = "0123456789".repeat(50_000)
   const HEAD = "HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\n"
 
@@ -120,7 +131,9 @@ describe("10 clients at a time of a body over maxEntryBytes", () => {
       const clients = await waiting(stage, 10)
       isReady.open()
       const got = await responses(clients)
-      expect(got.map(({ text, isComplete }) => text === body && isComplete)).toEqual(Array(10).fill(true))
+      expect(got.map(({ text, isComplete }) => text === body && isComplete)).toEqual(
+        Array(10).fill(true),
+      )
       expect([asked(stage.origin), (await stage.module.inspect()).entries]).toEqual([10, 0])
     }, small)
   })
@@ -138,8 +151,12 @@ describe("10 clients at a time of a body over maxEntryBytes", () => {
       isReady.open()
       const heads = await Promise.all(clients.map((client) => client.head()))
       isRead.open()
-      const got = await Promise.all(clients.map((client, n) => client.rest(heads[n] as (typeof heads)[0])))
-      expect(got.map(({ text, isComplete }) => text === body && isComplete)).toEqual(Array(10).fill(true))
+      const got = await Promise.all(
+        clients.map((client, n) => client.rest(heads[n] as (typeof heads)[0])),
+      )
+      expect(got.map(({ text, isComplete }) => text === body && isComplete)).toEqual(
+        Array(10).fill(true),
+      )
       expect([asked(stage.origin), (await stage.module.inspect()).entries]).toEqual([1, 0])
     }, small)
   })

@@ -23,18 +23,35 @@ type Fields = Record<string, string | string[]>
 const VALIDATION = { "if-none-match": '"v1"' }
 
 /** The stage so many seconds after a response with an entity tag. */
-function later(seconds: number, control: string, use: (stage: CacheStage) => Promise<void>): Promise<void> {
-  return withStored(lasting(control, { fields: { ETag: '"v1"' }, body: "stored" }), seconds, [], use)
+function later(
+  seconds: number,
+  control: string,
+  use: (stage: CacheStage) => Promise<void>,
+): Promise<void> {
+  return withStored(
+    lasting(control, { fields: { ETag: '"v1"' }, body: "stored" }),
+    seconds,
+    [],
+    use,
+  )
 }
 
 /** Expects a request to be answered from the store alone. */
-async function expectHit({ proxy, origin }: CacheStage, fields: Fields, expected: string): Promise<void> {
+async function expectHit(
+  { proxy, origin }: CacheStage,
+  fields: Fields,
+  expected: string,
+): Promise<void> {
   expect(told(await proxy.get(AT, fields))).toBe(`200 stored (${expected})`)
   expect(conditions(origin)).toEqual([{}])
 }
 
 /** Expects a request to be answered after the origin has been asked whether what is stored is right. */
-async function expectValidated({ proxy, origin }: CacheStage, fields: Fields, why: string): Promise<void> {
+async function expectValidated(
+  { proxy, origin }: CacheStage,
+  fields: Fields,
+  why: string,
+): Promise<void> {
   origin.script(AT, unchanged())
   expect(told(await proxy.get(AT, fields))).toBe(`200 stored (fwd=${why}; fwd-status=304; ttl=60)`)
   expect(conditions(origin)).toEqual([{}, VALIDATION])
@@ -87,7 +104,8 @@ describe("what is fresh, 10 s old and fresh for 50 s more,", () => {
 
   test("answers a HEAD by the same directives", async () => {
     await later(10, "max-age=60", async ({ proxy, origin }) => {
-      const head = (value: string) => proxy.send({ method: "HEAD", target: AT, fields: control(value) })
+      const head = (value: string) =>
+        proxy.send({ method: "HEAD", target: AT, fields: control(value) })
       expect(how(await head("max-age=10"))).toBe("hit; ttl=50")
       origin.script(AT, lasting("max-age=60", { fields: { ETag: '"v1"', "Content-Length": "6" } }))
       expect(how(await head("max-age=9"))).toBe("fwd=request; fwd-status=200")
@@ -172,13 +190,22 @@ describe("only-if-cached", () => {
 
   test.each<[string, number, string, string]>([
     ["what is stored is stale", 60, "max-age=60", "only-if-cached"],
-    ["what is stored is fresh and the request says no-cache", 10, "max-age=60", "only-if-cached, no-cache"],
+    [
+      "what is stored is fresh and the request says no-cache",
+      10,
+      "max-age=60",
+      "only-if-cached, no-cache",
+    ],
     ["what is stored is too old", 10, "max-age=60", "only-if-cached, max-age=9"],
     ["what is stored is to be validated each time", 0, "no-cache", "only-if-cached"],
   ])("brings a 504 where %s", async (_name, seconds, response, asked) => {
     await later(seconds, response, async ({ proxy, origin }) => {
       const got = await proxy.get(AT, control(asked))
-      expect([got.status, how(got), conditions(origin)]).toEqual([504, "detail=only-if-cached", [{}]])
+      expect([got.status, how(got), conditions(origin)]).toEqual([
+        504,
+        "detail=only-if-cached",
+        [{}],
+      ])
     })
   })
 

@@ -154,13 +154,16 @@ describe("the time for errors", () => {
   test.each<[string, Answer, number]>([
     ["an error", down(503), 503],
     ["no answer", reset, 502],
-  ])("is not there for who wants what is fresh validated and gets %s", async (_name, answer, status) => {
-    await withStored(old("max-age=60"), 30, [answer], async ({ proxy, origin }) => {
-      expect((await proxy.get(AT, { "Cache-Control": "no-cache" })).status).toBe(status)
-      expect(told(await proxy.get(AT))).toBe("200 old (hit; ttl=30)")
-      expect(conditions(origin)).toEqual([{}, BY_TAG])
-    })
-  })
+  ])(
+    "is not there for who wants what is fresh validated and gets %s",
+    async (_name, answer, status) => {
+      await withStored(old("max-age=60"), 30, [answer], async ({ proxy, origin }) => {
+        expect((await proxy.get(AT, { "Cache-Control": "no-cache" })).status).toBe(status)
+        expect(told(await proxy.get(AT))).toBe("200 old (hit; ttl=30)")
+        expect(conditions(origin)).toEqual([{}, BY_TAG])
+      })
+    },
+  )
 })
 
 describe("an origin that has failed", () => {

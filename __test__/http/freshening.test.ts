@@ -25,16 +25,34 @@ const VALIDATION = { "if-none-match": '"v1"', "if-modified-since": MODIFIED }
 const BODY = "stored"
 
 const first = lasting("max-age=60", { fields: STORED, body: BODY })
-const next = lasting("max-age=60", { fields: { ETag: '"v2"', "Last-Modified": httpDate(-9) }, body: "new" })
+const next = lasting("max-age=60", {
+  fields: { ETag: '"v2"', "Last-Modified": httpDate(-9) },
+  body: "new",
+})
 const CONFIRMED = "fwd=stale; fwd-status=304; ttl=60"
 const REPLACED = "fwd=stale; fwd-status=200; stored; ttl=60"
 
 describe("while what is stored is validated, its client's own conditions are kept from the origin, and answered:", () => {
   test.each<[string, Record<string, string>, Answer, string]>([
-    ["the tag of what is confirmed", { "If-None-Match": '"v1"' }, unchanged(), `304  (${CONFIRMED})`],
+    [
+      "the tag of what is confirmed",
+      { "If-None-Match": '"v1"' },
+      unchanged(),
+      `304  (${CONFIRMED})`,
+    ],
     ["another tag", { "If-None-Match": '"v0"' }, unchanged(), `200 ${BODY} (${CONFIRMED})`],
-    ["the date of what is confirmed", { "If-Modified-Since": MODIFIED }, unchanged(), `304  (${CONFIRMED})`],
-    ["an earlier date", { "If-Modified-Since": httpDate(-9_000) }, unchanged(), `200 ${BODY} (${CONFIRMED})`],
+    [
+      "the date of what is confirmed",
+      { "If-Modified-Since": MODIFIED },
+      unchanged(),
+      `304  (${CONFIRMED})`,
+    ],
+    [
+      "an earlier date",
+      { "If-Modified-Since": httpDate(-9_000) },
+      unchanged(),
+      `200 ${BODY} (${CONFIRMED})`,
+    ],
     ["a range of what is confirmed", { Range: "bytes=0-1" }, unchanged(), `206 st (${CONFIRMED})`],
     [
       "a range with another If-Range",
@@ -44,7 +62,12 @@ describe("while what is stored is validated, its client's own conditions are kep
     ],
     ["the tag of what is new", { "If-None-Match": '"v2"' }, next, `304  (${REPLACED})`],
     ["the tag of what is replaced", { "If-None-Match": '"v1"' }, next, `200 new (${REPLACED})`],
-    ["the date of what is replaced", { "If-Modified-Since": MODIFIED }, next, `200 new (${REPLACED})`],
+    [
+      "the date of what is replaced",
+      { "If-Modified-Since": MODIFIED },
+      next,
+      `200 new (${REPLACED})`,
+    ],
     [
       "a range of what is replaced",
       { Range: "bytes=0-1", "If-Range": '"v1"' },
@@ -65,15 +88,18 @@ describe("a client's conditions where nothing is stored", () => {
   test.each([
     ['"v1"', `304  (fwd=uri-miss; fwd-status=200; stored; ttl=60)`],
     ['"v0"', `200 ${BODY} (fwd=uri-miss; fwd-status=200; stored; ttl=60)`],
-  ])("are kept from the origin, whose whole answer is stored, and answered: %s", async (tag, expected) => {
-    await withCache(async ({ proxy, origin }) => {
-      origin.script(AT, first)
-      const fields = { "If-None-Match": tag, "If-Modified-Since": httpDate(-9_000) }
-      expect(told(await proxy.get(AT, fields))).toBe(expected)
-      expect(told(await proxy.get(AT))).toBe(`200 ${BODY} (hit; ttl=60)`)
-      expect(conditions(origin)).toEqual([{}])
-    })
-  })
+  ])(
+    "are kept from the origin, whose whole answer is stored, and answered: %s",
+    async (tag, expected) => {
+      await withCache(async ({ proxy, origin }) => {
+        origin.script(AT, first)
+        const fields = { "If-None-Match": tag, "If-Modified-Since": httpDate(-9_000) }
+        expect(told(await proxy.get(AT, fields))).toBe(expected)
+        expect(told(await proxy.get(AT))).toBe(`200 ${BODY} (hit; ttl=60)`)
+        expect(conditions(origin)).toEqual([{}])
+      })
+    },
+  )
 
   test("pass to the origin where its answer is for one alone, and so does its 304", async () => {
     await withCache(async ({ proxy, origin }) => {
@@ -89,7 +115,11 @@ describe("a client's conditions where nothing is stored", () => {
   test("pass to the origin with credentials", async () => {
     await withCache(async ({ proxy, origin }) => {
       origin.script(AT, unchanged({ ETag: '"v1"' }))
-      const fields = { Authorization: "Basic dTpw", "If-None-Match": '"v1"', "If-Modified-Since": MODIFIED }
+      const fields = {
+        Authorization: "Basic dTpw",
+        "If-None-Match": '"v1"',
+        "If-Modified-Since": MODIFIED,
+      }
       expect((await proxy.get(AT, fields)).status).toBe(304)
       expect(conditions(origin)).toEqual([VALIDATION])
     })
@@ -101,17 +131,27 @@ describe("a client's conditions where nothing is stored", () => {
       const fields = { "If-Match": '"v0"', "If-Unmodified-Since": MODIFIED }
       expect((await proxy.get(AT, fields)).status).toBe(412)
       expect((await proxy.get(AT)).text).toBe(BODY)
-      expect(conditions(origin)).toEqual([{ "if-match": '"v0"', "if-unmodified-since": MODIFIED }, {}])
+      expect(conditions(origin)).toEqual([
+        { "if-match": '"v0"', "if-unmodified-since": MODIFIED },
+        {},
+      ])
     })
   })
 })
 
 describe("a 304 for one of two stale responses that its request selects", () => {
   /** Expects what the 304 for the second, with this tag, says of the first. Each varies by a field of its own. */
-  async function expectSecond(tags: [string, string], confirmed: Fields, isFresh: boolean): Promise<void> {
+  async function expectSecond(
+    tags: [string, string],
+    confirmed: Fields,
+    isFresh: boolean,
+  ): Promise<void> {
     await withCache(async ({ proxy, origin }) => {
       const variants = tags.map((tag, n) =>
-        lasting("max-age=60", { fields: { ETag: tag, Vary: n === 0 ? "X-A" : "X-B" }, body: `of ${n}` }),
+        lasting("max-age=60", {
+          fields: { ETag: tag, Vary: n === 0 ? "X-A" : "X-B" },
+          body: `of ${n}`,
+        }),
       )
       origin.script(AT, [...variants, unchanged({ ...confirmed, "X-New": "1" }), unchanged()])
       await proxy.get(AT, { "X-A": "1", "X-B": "0" })
@@ -122,7 +162,11 @@ describe("a 304 for one of two stale responses that its request selects", () => 
       expect(told(first)).toBe(`200 of 0 (${isFresh ? "hit; ttl=60" : CONFIRMED})`)
       expect(first.get("x-new")).toBe(isFresh ? "1" : undefined)
       const asked = tags.toReversed().slice(0, isFresh ? 1 : 2)
-      expect(conditions(origin)).toEqual([{}, {}, ...asked.map((tag) => ({ "if-none-match": tag }))])
+      expect(conditions(origin)).toEqual([
+        {},
+        {},
+        ...asked.map((tag) => ({ "if-none-match": tag })),
+      ])
     })
   }
 
@@ -134,7 +178,9 @@ describe("a 304 for one of two stale responses that its request selects", () => 
     ["it confirms a strong tag by a weak one", ['"v"', '"v"'], { ETag: 'W/"v"' }],
     ["it has no tag", ['"v"', '"v"'], {}],
     ["the other has another tag", ['"w"', '"v"'], { ETag: '"v"' }],
-  ])("freshens the one alone where %s", (_name, tags, confirmed) => expectSecond(tags, confirmed, false))
+  ])("freshens the one alone where %s", (_name, tags, confirmed) =>
+    expectSecond(tags, confirmed, false),
+  )
 })
 
 describe("a 304 leaves alone what its request does not select", () => {
@@ -146,7 +192,9 @@ describe("a 304 leaves alone what its request does not select", () => {
         "Access-Control-Allow-Origin": name,
       })
       const [a, b] = ["https://a.example", "https://b.example"] as const
-      const responses = [a, b].map((name) => lasting("max-age=60", { fields: cors(name), body: BODY }))
+      const responses = [a, b].map((name) =>
+        lasting("max-age=60", { fields: cors(name), body: BODY }),
+      )
       origin.script(AT, [...responses, unchanged(cors(a)), unchanged(cors(b))])
       for (const name of [a, b]) await proxy.get(AT, { Origin: name })
       setClock(60)
@@ -170,7 +218,10 @@ describe("a Vary in a 304", () => {
   const german = { "Accept-Language": "de" }
   const english = { "Accept-Language": "en" }
   const plain = lasting("max-age=60", { fields: { ETag: '"v"' }, body: "de" })
-  const other = lasting("max-age=60", { fields: { ETag: '"w"', Vary: "Accept-Language" }, body: "en" })
+  const other = lasting("max-age=60", {
+    fields: { ETag: '"w"', Vary: "Accept-Language" },
+    body: "en",
+  })
 
   test("has the response answer requests alone that are as the one that was answered", async () => {
     const confirmed = unchanged({ ETag: '"v"', Vary: "Accept-Language" })
@@ -191,8 +242,12 @@ describe("a Vary in a 304", () => {
       origin.script(AT, [first, unchanged({ ETag: '"v"', Vary: "X-A" })])
       await proxy.get(AT, { "X-A": "1", "X-B": "1" })
       setClock(60)
-      expect(told(await proxy.get(AT, { "X-A": "1", "X-B": "1" }))).toBe(`200 ${BODY} (${CONFIRMED})`)
-      expect(told(await proxy.get(AT, { "X-A": "1", "X-B": "2" }))).toBe(`200 ${BODY} (hit; ttl=60)`)
+      expect(told(await proxy.get(AT, { "X-A": "1", "X-B": "1" }))).toBe(
+        `200 ${BODY} (${CONFIRMED})`,
+      )
+      expect(told(await proxy.get(AT, { "X-A": "1", "X-B": "2" }))).toBe(
+        `200 ${BODY} (hit; ttl=60)`,
+      )
       expect((await module.inspect()).entries).toBe(1)
     })
   })
@@ -203,7 +258,9 @@ describe("a Vary in a 304", () => {
       const answered = await proxy.get(AT)
       expect([answered.status, answered.text]).toEqual([200, "de"])
       expect((await module.inspect()).entries).toBe(0)
-      expect(told(await proxy.get(AT))).toBe("200 en (fwd=uri-miss; fwd-status=200; stored; ttl=60)")
+      expect(told(await proxy.get(AT))).toBe(
+        "200 en (fwd=uri-miss; fwd-status=200; stored; ttl=60)",
+      )
     })
   })
 
@@ -220,8 +277,15 @@ describe("a Vary in a 304", () => {
   })
 
   test("that is brought by a refresh in the background takes effect as well", async () => {
-    const stale = lasting("max-age=60, stale-while-revalidate=60", { fields: { ETag: '"v"' }, body: "de" })
-    const confirmed = unchanged({ ETag: '"v"', Vary: "Accept-Language", "Cache-Control": "max-age=60" })
+    const stale = lasting("max-age=60, stale-while-revalidate=60", {
+      fields: { ETag: '"v"' },
+      body: "de",
+    })
+    const confirmed = unchanged({
+      ETag: '"v"',
+      Vary: "Accept-Language",
+      "Cache-Control": "max-age=60",
+    })
     await withStored(stale, 60, [confirmed, other], async (stage) => {
       const refreshed = heard(stage.module, "refresh")
       expect(told(await stage.proxy.get(AT, german))).toBe("200 de (hit; ttl=0; detail=stale)")
@@ -241,7 +305,11 @@ describe("the answer to a request with credentials", () => {
   test("is served from what is stored, and freshens nothing, where it is a 304", async () => {
     await withStored(first, 60, [unchanged(mine), unchanged()], async ({ proxy }) => {
       const answered = await proxy.get(AT, credentials)
-      expect([answered.status, answered.text, answered.get("x-user")]).toEqual([200, BODY, undefined])
+      expect([answered.status, answered.text, answered.get("x-user")]).toEqual([
+        200,
+        BODY,
+        undefined,
+      ])
       const next = await proxy.get(AT)
       expect([told(next), next.get("x-user")]).toEqual([`200 ${BODY} (${CONFIRMED})`, undefined])
     })
@@ -286,28 +354,34 @@ describe("the answer to a request with credentials", () => {
   test.each<[string, Fields]>([
     ["the same validators", { ...STORED, "Content-Length": String(BODY.length), ...mine }],
     ["another entity tag", { ETag: '"v2"', "Content-Length": "9", "X-User": "u" }],
-  ])("neither freshens nor removes what is stored where it answers a HEAD with %s", async (_name, fields) => {
-    const head = lasting("max-age=60", { fields })
-    await withStored(first, 60, [head, unchanged()], async ({ proxy, origin }) => {
-      await proxy.send({ method: "HEAD", target: AT, fields: credentials })
-      const next = await proxy.get(AT)
-      expect([told(next), next.get("x-user")]).toEqual([`200 ${BODY} (${CONFIRMED})`, undefined])
-      expect(origin.requests(AT).map(({ method }) => method)).toEqual(["GET", "HEAD", "GET"])
-    })
-  })
+  ])(
+    "neither freshens nor removes what is stored where it answers a HEAD with %s",
+    async (_name, fields) => {
+      const head = lasting("max-age=60", { fields })
+      await withStored(first, 60, [head, unchanged()], async ({ proxy, origin }) => {
+        await proxy.send({ method: "HEAD", target: AT, fields: credentials })
+        const next = await proxy.get(AT)
+        expect([told(next), next.get("x-user")]).toEqual([`200 ${BODY} (${CONFIRMED})`, undefined])
+        expect(origin.requests(AT).map(({ method }) => method)).toEqual(["GET", "HEAD", "GET"])
+      })
+    },
+  )
 
   test.each<[string, Fields]>([
     ["private", { "Cache-Control": "private, max-age=60" }],
     ["no-store", { "Cache-Control": "no-store" }],
     ["a cookie", { "Cache-Control": "max-age=60", "Set-Cookie": "a=b" }],
     ["nothing in particular", { "Cache-Control": "max-age=60" }],
-  ])("does not remove what is stored where it is another response, with %s", async (_name, fields) => {
-    const own = dated({ fields, body: "mine" })
-    await withStored(first, 60, [own, unchanged()], async ({ proxy }) => {
-      expect((await proxy.get(AT, credentials)).text).toBe("mine")
-      expect(told(await proxy.get(AT))).toBe(`200 ${BODY} (${CONFIRMED})`)
-    })
-  })
+  ])(
+    "does not remove what is stored where it is another response, with %s",
+    async (_name, fields) => {
+      const own = dated({ fields, body: "mine" })
+      await withStored(first, 60, [own, unchanged()], async ({ proxy }) => {
+        expect((await proxy.get(AT, credentials)).text).toBe("mine")
+        expect(told(await proxy.get(AT))).toBe(`200 ${BODY} (${CONFIRMED})`)
+      })
+    },
+  )
 
   test("freshens what is stored for the same credentials where they are in the key", async () => {
     const declared = { vary: ["authorization"] }
@@ -359,11 +433,18 @@ describe("the answer to a HEAD for what is stale", () => {
     ["another length", { ...SAME, "Content-Length": "7" }],
     ["another last modification", { "Last-Modified": httpDate(-9), "Content-Length": "6" }],
   ])("takes it away where it has %s", async (_name, fields) => {
-    await withStored(first, 60, [lasting("max-age=60", { fields }), next], async ({ proxy, origin }) => {
-      await proxy.send({ method: "HEAD", target: AT })
-      expect(told(await proxy.get(AT))).toBe("200 new (fwd=uri-miss; fwd-status=200; stored; ttl=60)")
-      expect(conditions(origin)).toEqual([{}, {}, {}])
-    })
+    await withStored(
+      first,
+      60,
+      [lasting("max-age=60", { fields }), next],
+      async ({ proxy, origin }) => {
+        await proxy.send({ method: "HEAD", target: AT })
+        expect(told(await proxy.get(AT))).toBe(
+          "200 new (fwd=uri-miss; fwd-status=200; stored; ttl=60)",
+        )
+        expect(conditions(origin)).toEqual([{}, {}, {}])
+      },
+    )
   })
 
   test.each<[string, AnswerParts]>([

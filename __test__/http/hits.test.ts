@@ -56,9 +56,13 @@ describe("a fresh response", () => {
         "x-repeated: 1, 2, 3",
       ]
       const told = `cache-status: ${module.identity}; `
-      expect(lines(first)).toEqual([`${told}fwd=uri-miss; fwd-status=200; stored; ttl=60`, ...common].sort())
+      expect(lines(first)).toEqual(
+        [`${told}fwd=uri-miss; fwd-status=200; stored; ttl=60`, ...common].sort(),
+      )
       expect(lines(second)).toEqual(["age: 7", `${told}hit; ttl=53`, ...common].sort())
-      expect([first.head.start, second.head.start]).toEqual(Array(2).fill("HTTP/1.1 200 Quite Fine"))
+      expect([first.head.start, second.head.start]).toEqual(
+        Array(2).fill("HTTP/1.1 200 Quite Fine"),
+      )
       expect([first.text, second.text]).toEqual([EVERY_BYTE, EVERY_BYTE])
       expect(asked(origin)).toBe(1)
     })
@@ -81,7 +85,10 @@ describe("a fresh response", () => {
 
   test("is served until its lifetime ends, and then the origin is asked", async () => {
     await withCache(async ({ proxy, origin }) => {
-      origin.script(AT, [lasting("max-age=60", { body: "one" }), lasting("max-age=60", { body: "two" })])
+      origin.script(AT, [
+        lasting("max-age=60", { body: "one" }),
+        lasting("max-age=60", { body: "two" }),
+      ])
       const texts: string[] = []
       for (const seconds of [0, 59.999, 60, 119.999]) {
         setClock(seconds)
@@ -126,14 +133,25 @@ describe("a fresh response", () => {
 
   test.each([
     ["with a length", (body: string) => ({ body })],
-    ["in chunks", (body: string) => ({ fields: { "Transfer-Encoding": "chunked" }, body: chunked(body) })],
+    [
+      "in chunks",
+      (body: string) => ({ fields: { "Transfer-Encoding": "chunked" }, body: chunked(body) }),
+    ],
   ])("that came %s, empty, small or large, is served byte for byte", async (_how, parts) => {
     for (const body of ["", "small", EVERY_BYTE.repeat(8_192)]) {
       await withCache(async ({ proxy, origin }) => {
         origin.script(AT, lasting("max-age=60", parts(body)))
         const [first, again] = [await proxy.get(AT), await proxy.get(AT)]
-        expect([first.text === body, again.text === body, again.isComplete]).toEqual([true, true, true])
-        expect([how(again), again.get("x-trailer"), asked(origin)]).toEqual(["hit; ttl=60", undefined, 1])
+        expect([first.text === body, again.text === body, again.isComplete]).toEqual([
+          true,
+          true,
+          true,
+        ])
+        expect([how(again), again.get("x-trailer"), asked(origin)]).toEqual([
+          "hit; ttl=60",
+          undefined,
+          1,
+        ])
       })
     }
   })
@@ -171,7 +189,9 @@ describe("a fresh response", () => {
   test("answers 100 clients at a time, and each of 20 requests on one connection in turn", async () => {
     await withCache(async ({ proxy, origin }) => {
       const body = EVERY_BYTE.repeat(400)
-      origin.script(AT, lasting("max-age=60", { body })).script("/b", lasting("max-age=60", { body: "b" }))
+      origin
+        .script(AT, lasting("max-age=60", { body }))
+        .script("/b", lasting("max-age=60", { body: "b" }))
       await proxy.get(AT)
       await proxy.get("/b")
       const got = await responses(await crowd(proxy, CLIENTS))
@@ -181,7 +201,8 @@ describe("a fresh response", () => {
       const client = await proxy.connect()
       for (let n = 0; n < 20; n++) client.send({ target: n % 2 === 0 ? "/b" : AT })
       const inTurn: boolean[] = []
-      for (let n = 0; n < 20; n++) inTurn.push((await client.response()).text === (n % 2 === 0 ? "b" : body))
+      for (let n = 0; n < 20; n++)
+        inTurn.push((await client.response()).text === (n % 2 === 0 ? "b" : body))
       expect([inTurn, origin.requests().length]).toEqual([Array(20).fill(true), 2])
     })
   })
@@ -191,23 +212,26 @@ describe("HEAD", () => {
   test.each([
     ["with a length", { body: "stored" }],
     ["in chunks", { fields: { "Transfer-Encoding": "chunked" }, body: chunked("stored") }],
-  ])("is answered from what came to a GET %s, length included, and has no body", async (_name, parts) => {
-    await withCache(async ({ proxy, origin }) => {
-      origin.script(AT, lasting("max-age=60", parts))
-      await proxy.get(AT)
-      setClock(3)
-      const client = await proxy.connect()
-      const head = await client.send({ method: "HEAD", target: AT }).response("HEAD")
-      expect([head.status, head.get("content-length"), head.get("age"), how(head)]).toEqual([
-        200,
-        "6",
-        "3",
-        "hit; ttl=57",
-      ])
-      expect(told(await client.send({ target: AT }).response())).toBe("200 stored (hit; ttl=57)")
-      expect(origin.requests().map(({ method }) => method)).toEqual(["GET"])
-    })
-  })
+  ])(
+    "is answered from what came to a GET %s, length included, and has no body",
+    async (_name, parts) => {
+      await withCache(async ({ proxy, origin }) => {
+        origin.script(AT, lasting("max-age=60", parts))
+        await proxy.get(AT)
+        setClock(3)
+        const client = await proxy.connect()
+        const head = await client.send({ method: "HEAD", target: AT }).response("HEAD")
+        expect([head.status, head.get("content-length"), head.get("age"), how(head)]).toEqual([
+          200,
+          "6",
+          "3",
+          "hit; ttl=57",
+        ])
+        expect(told(await client.send({ target: AT }).response())).toBe("200 stored (hit; ttl=57)")
+        expect(origin.requests().map(({ method }) => method)).toEqual(["GET"])
+      })
+    },
+  )
 
   test("of what is not stored goes to the origin each time, and stores nothing for GET", async () => {
     await withCache(async ({ proxy, origin }) => {

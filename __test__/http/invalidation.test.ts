@@ -18,7 +18,8 @@ import { type Answer, type AnswerParts, gate } from "../helpers/scripted-origin"
 beforeEach(stopDate)
 afterEach(() => jest.useRealTimers())
 
-const minute = (body: string, fields: AnswerParts["fields"] = {}) => lasting("max-age=60", { fields, body })
+const minute = (body: string, fields: AnswerParts["fields"] = {}) =>
+  lasting("max-age=60", { fields, body })
 
 /** Has responses stored for each of the targets, and sees whether they still are after `change`. */
 async function standing(
@@ -42,7 +43,11 @@ async function standing(
 }
 
 /** A change of {@link AT} that the origin answers with this. */
-function change(parts: AnswerParts, method = "POST", target = AT): (stage: CacheStage) => Promise<void> {
+function change(
+  parts: AnswerParts,
+  method = "POST",
+  target = AT,
+): (stage: CacheStage) => Promise<void> {
   return async ({ proxy, origin }) => {
     origin.script(target, dated(parts))
     const request = { method, target, ...(method === "POST" && { body: "content" }) }
@@ -192,7 +197,9 @@ describe("what a successful change names in", () => {
   test("both is invalidated, with the query that it has", async () => {
     const fields = { Location: "?x=1", "Content-Location": "/dir/b" }
     const written = change({ status: 201, fields }, "POST", "/dir/a")
-    expect(await standing(["/dir/a", "/dir/a?x=1", "/dir/a?x=2", "/dir/b"], written)).toEqual(["/dir/a?x=2"])
+    expect(await standing(["/dir/a", "/dir/a?x=1", "/dir/a?x=2", "/dir/b"], written)).toEqual([
+      "/dir/a?x=2",
+    ])
   })
 })
 

@@ -36,11 +36,27 @@ describe("the lifetime is said", () => {
     ["by s-maxage, be it longer", { "Cache-Control": "s-maxage=90, max-age=60" }, 90],
     ["by s-maxage, be it 0", { "Cache-Control": "s-maxage=0, max-age=60" }, 0],
     ["by max-age before Expires", { "Cache-Control": "max-age=60", Expires: httpDate(90) }, 60],
-    ["by max-age, although Expires is over", { "Cache-Control": "max-age=60", Expires: httpDate(-9) }, 60],
-    ["by max-age 0, although Expires is to come", { "Cache-Control": "max-age=0", Expires: httpDate(9) }, 0],
-    ["by max-age, whatever its Pragma says", { "Cache-Control": "max-age=60", Pragma: "no-cache" }, 60],
+    [
+      "by max-age, although Expires is over",
+      { "Cache-Control": "max-age=60", Expires: httpDate(-9) },
+      60,
+    ],
+    [
+      "by max-age 0, although Expires is to come",
+      { "Cache-Control": "max-age=0", Expires: httpDate(9) },
+      0,
+    ],
+    [
+      "by max-age, whatever its Pragma says",
+      { "Cache-Control": "max-age=60", Pragma: "no-cache" },
+      60,
+    ],
     ["by Expires", { Expires: httpDate(45) }, 45],
-    ["by Expires, beside other directives", { "Cache-Control": "public", Expires: httpDate(45) }, 45],
+    [
+      "by Expires, beside other directives",
+      { "Cache-Control": "public", Expires: httpDate(45) },
+      45,
+    ],
     ["by Expires, from the Date on", { Date: httpDate(-10), Expires: httpDate(45) }, 45],
     ["by Expires in the form of RFC 850", { Expires: "Monday, 01-Jan-24 00:00:45 GMT" }, 45],
     ["by Expires in the form of asctime", { Expires: "Mon Jan  1 00:00:45 2024" }, 45],
@@ -90,10 +106,18 @@ describe("CDN-Cache-Control", () => {
       { "Cache-Control": "no-store, private", "CDN-Cache-Control": "max-age=30" },
       30,
     ],
-    ["keeps out what Cache-Control would let in", { ...LONGER, "CDN-Cache-Control": "no-store" }, 0],
+    [
+      "keeps out what Cache-Control would let in",
+      { ...LONGER, "CDN-Cache-Control": "no-store" },
+      0,
+    ],
     ["that is private keeps it out", { ...LONGER, "CDN-Cache-Control": "max-age=30, private" }, 0],
     ["comes before Expires", { Expires: httpDate(60), "CDN-Cache-Control": "max-age=30" }, 30],
-    ["leaves Expires out, whatever it says", { Expires: httpDate(60), "CDN-Cache-Control": "public" }, 0],
+    [
+      "leaves Expires out, whatever it says",
+      { Expires: httpDate(60), "CDN-Cache-Control": "public" },
+      0,
+    ],
     ["knows s-maxage before max-age", { "CDN-Cache-Control": "max-age=60, s-maxage=30" }, 30],
     ["may be on several lines", { "CDN-Cache-Control": ["foo", "max-age=30"] }, 30],
     ["may have parameters", { "CDN-Cache-Control": "max-age=30;x=1, foo=(a b)" }, 30],
@@ -102,9 +126,17 @@ describe("CDN-Cache-Control", () => {
     ["that ends with a comma is broken", { ...LONGER, "CDN-Cache-Control": "no-store," }, 60],
     ["in upper case is broken", { ...LONGER, "CDN-Cache-Control": "Max-Age=30" }, 60],
     ["that is empty does not count", { ...LONGER, "CDN-Cache-Control": "" }, 60],
-    ["with a string for a number says nothing of it", { ...LONGER, "CDN-Cache-Control": 'max-age="30"' }, 0],
+    [
+      "with a string for a number says nothing of it",
+      { ...LONGER, "CDN-Cache-Control": 'max-age="30"' },
+      0,
+    ],
     ["with a fraction says nothing of it", { ...LONGER, "CDN-Cache-Control": "max-age=30.5" }, 0],
-    ["that denies no-store does not forbid", { ...LONGER, "CDN-Cache-Control": "no-store=?0, max-age=9" }, 9],
+    [
+      "that denies no-store does not forbid",
+      { ...LONGER, "CDN-Cache-Control": "no-store=?0, max-age=9" },
+      9,
+    ],
   ])("%s", (_name, fields, seconds) => expectServed(seconds, fields))
 
   test("reaches the client as it came, with the Cache-Control that it overrules", async () => {

@@ -59,7 +59,10 @@ describe("a range of what is stored", () => {
         [],
         async ({ proxy, module }) => {
           const response = await proxy.get(AT, { Range: range })
-          expect([response.head.start, response.text]).toEqual(["HTTP/1.1 416 Range Not Satisfiable", ""])
+          expect([response.head.start, response.text]).toEqual([
+            "HTTP/1.1 416 Range Not Satisfiable",
+            "",
+          ])
           expect(lines(response)).toEqual([
             "age: 5",
             `cache-status: ${module.identity}; hit; ttl=55`,
@@ -142,7 +145,10 @@ describe("a range of what is stored", () => {
 test("a range of what is not stored is passed on, and what comes of it is not stored", async () => {
   await withCache(async ({ proxy, origin }) => {
     const fields = { "Cache-Control": "max-age=60", "Content-Range": "bytes 2-4/10" }
-    origin.script(AT, [dated({ status: 206, fields, body: "234" }), lasting("max-age=60", { body: BODY })])
+    origin.script(AT, [
+      dated({ status: 206, fields, body: "234" }),
+      lasting("max-age=60", { body: BODY }),
+    ])
     const asking = { Range: "bytes=2-4", "If-Range": '"v1"' }
     const [first, second, third] = [
       await proxy.get(AT, asking),
@@ -162,9 +168,9 @@ test("a range of what is not stored is passed on, and what comes of it is not st
     ])
     expect([third.status, third.text]).toEqual([200, BODY])
     expect((await proxy.get(AT, { Range: "bytes=2-4" })).text).toBe("234")
-    expect(origin.requests(AT).map((request) => [request.get("range"), request.get("if-range")])).toEqual(
-      Array(2).fill(["bytes=2-4", '"v1"']),
-    )
+    expect(
+      origin.requests(AT).map((request) => [request.get("range"), request.get("if-range")]),
+    ).toEqual(Array(2).fill(["bytes=2-4", '"v1"']))
   })
 })
 

@@ -13,7 +13,10 @@ afterEach(() => {
   jest.restoreAllMocks()
 })
 
-const OLD = lasting("max-age=60, stale-while-revalidate=30", { fields: { ETag: '"v1"' }, body: "old" })
+const OLD = lasting("max-age=60, stale-while-revalidate=30", {
+  fields: { ETag: '"v1"' },
+  body: "old",
+})
 const renewed = lasting("max-age=60", { body: "new" })
 const reset: Answer = ({ reset }) => reset()
 
@@ -24,7 +27,8 @@ describe("a refresh that fails", () => {
     ["by a reset", reset],
     [
       "within its body",
-      ({ end }) => end("HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 9\r\n\r\nnew"),
+      ({ end }) =>
+        end("HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 9\r\n\r\nnew"),
     ],
   ]
 
@@ -95,7 +99,11 @@ describe("a refresh that fails", () => {
         setClock(62)
         const again = heard(module, "refresh")
         expect((await proxy.get(AT)).text).toBe("old")
-        expect([await again, (await proxy.get(AT)).text, asked(origin)]).toEqual([["refreshed"], "new", 3])
+        expect([await again, (await proxy.get(AT)).text, asked(origin)]).toEqual([
+          ["refreshed"],
+          "new",
+          3,
+        ])
       },
       { timeoutMs: 1 },
     )
@@ -106,7 +114,9 @@ describe("a refresh that fails", () => {
       const refreshed = heard(module, "refresh")
       const client = await proxy.connect()
       for (let n = 0; n < 2; n++) {
-        expect(told(await client.send({ target: AT }).response())).toBe("200 old (hit; ttl=-1; detail=stale)")
+        expect(told(await client.send({ target: AT }).response())).toBe(
+          "200 old (hit; ttl=-1; detail=stale)",
+        )
       }
       await refreshed
       expect(proxy.reports).toEqual([])

@@ -32,7 +32,10 @@ describe("within its stale window a response", () => {
       const refreshed = heard(module, "refresh")
       for (let client = 0; client < 3; client++) {
         const response = await proxy.get(AT)
-        expect([told(response), response.get("age")]).toEqual(["200 old (hit; ttl=-1; detail=stale)", "61"])
+        expect([told(response), response.get("age")]).toEqual([
+          "200 old (hit; ttl=-1; detail=stale)",
+          "61",
+        ])
       }
       await origin.arrival(AT, 2)
       isReady.open()
@@ -43,17 +46,22 @@ describe("within its stale window a response", () => {
   })
 
   test("is freshened by a 304", async () => {
-    await withStored(old(), 61, [unchanged({ "X-New": "1" })], async ({ proxy, origin, module }) => {
-      const refreshed = heard(module, "refresh")
-      await proxy.get(AT)
-      expect(await refreshed).toEqual(["refreshed"])
-      const response = await proxy.get(AT)
-      expect([told(response), response.get("x-new"), asked(origin)]).toEqual([
-        "200 old (hit; ttl=60)",
-        "1",
-        2,
-      ])
-    })
+    await withStored(
+      old(),
+      61,
+      [unchanged({ "X-New": "1" })],
+      async ({ proxy, origin, module }) => {
+        const refreshed = heard(module, "refresh")
+        await proxy.get(AT)
+        expect(await refreshed).toEqual(["refreshed"])
+        const response = await proxy.get(AT)
+        expect([told(response), response.get("x-new"), asked(origin)]).toEqual([
+          "200 old (hit; ttl=60)",
+          "1",
+          2,
+        ])
+      },
+    )
   })
 
   test("is served to 100 clients at a time, for one request to the origin", async () => {
@@ -89,7 +97,9 @@ describe("within its stale window a response", () => {
     "is not served where it says %s",
     async (forbids) => {
       await withStored(old(`${WINDOW}, ${forbids}`), 61, [renewed], async ({ proxy, origin }) => {
-        expect(told(await proxy.get(AT))).toBe("200 new (fwd=stale; fwd-status=200; stored; ttl=60)")
+        expect(told(await proxy.get(AT))).toBe(
+          "200 new (fwd=stale; fwd-status=200; stored; ttl=60)",
+        )
         expect(conditions(origin)).toEqual([{}, BY_TAG])
       })
     },
@@ -99,16 +109,19 @@ describe("within its stale window a response", () => {
     ["HEAD", {}, "HEAD", "200  (hit; ttl=-1; detail=stale)"],
     ["a condition", { "If-None-Match": '"v1"' }, "GET", "304  (hit; ttl=-1; detail=stale)"],
     ["a range", { Range: "bytes=1-" }, "GET", "206 ld (hit; ttl=-1; detail=stale)"],
-  ])("answers %s as it is, and is refreshed as a whole", async (_name, fields, method, expected) => {
-    await withStored(old(), 61, [renewed], async ({ proxy, origin, module }) => {
-      const refreshed = heard(module, "refresh")
-      expect(told(await proxy.send({ method, target: AT, fields }))).toBe(expected)
-      expect(await refreshed).toEqual(["refreshed"])
-      expect(told(await proxy.get(AT))).toBe("200 new (hit; ttl=60)")
-      expect(conditions(origin)).toEqual([{}, BY_TAG])
-      expect(origin.requests(AT).map((request) => request.method)).toEqual(["GET", "GET"])
-    })
-  })
+  ])(
+    "answers %s as it is, and is refreshed as a whole",
+    async (_name, fields, method, expected) => {
+      await withStored(old(), 61, [renewed], async ({ proxy, origin, module }) => {
+        const refreshed = heard(module, "refresh")
+        expect(told(await proxy.send({ method, target: AT, fields }))).toBe(expected)
+        expect(await refreshed).toEqual(["refreshed"])
+        expect(told(await proxy.get(AT))).toBe("200 new (hit; ttl=60)")
+        expect(conditions(origin)).toEqual([{}, BY_TAG])
+        expect(origin.requests(AT).map((request) => request.method)).toEqual(["GET", "GET"])
+      })
+    },
+  )
 
   test("is refreshed although its client has left", async () => {
     const isGone = gate()

@@ -45,7 +45,13 @@ describe("an answer says how it came about:", () => {
       200,
       "fwd=uri-miss; fwd-status=200; stored; ttl=0",
     ],
-    ["not stored", [lasting("no-store")], [GET], 200, "fwd=uri-miss; fwd-status=200; detail=no-store"],
+    [
+      "not stored",
+      [lasting("no-store")],
+      [GET],
+      200,
+      "fwd=uri-miss; fwd-status=200; detail=no-store",
+    ],
     [
       "an error that is stored",
       [lasting("max-age=9", { status: 404 })],
@@ -62,7 +68,13 @@ describe("an answer says how it came about:", () => {
     ],
     ["a hit", [minute], [GET, { at: 8 }], 200, "hit; ttl=52"],
     ["a hit for HEAD", [minute], [GET, { at: 8, method: "HEAD" }], 200, "hit; ttl=52"],
-    ["a hit for a condition", [minute], [GET, asking({ "If-None-Match": "*" }, 8)], 304, "hit; ttl=52"],
+    [
+      "a hit for a condition",
+      [minute],
+      [GET, asking({ "If-None-Match": "*" }, 8)],
+      304,
+      "hit; ttl=52",
+    ],
     ["a hit for a range", [minute], [GET, asking({ Range: "bytes=0-1" }, 8)], 206, "hit; ttl=52"],
     ["a hit for no range", [minute], [GET, asking({ Range: "bytes=9-" }, 8)], 416, "hit; ttl=52"],
     [
@@ -72,7 +84,13 @@ describe("an answer says how it came about:", () => {
       200,
       "hit; ttl=-10; detail=stale",
     ],
-    ["validated", [minute, unchanged()], [GET, { at: 70 }], 200, "fwd=stale; fwd-status=304; ttl=60"],
+    [
+      "validated",
+      [minute, unchanged()],
+      [GET, { at: 70 }],
+      200,
+      "fwd=stale; fwd-status=304; ttl=60",
+    ],
     [
       "validated for a condition",
       [minute, unchanged()],
@@ -87,7 +105,13 @@ describe("an answer says how it came about:", () => {
       200,
       "fwd=request; fwd-status=304; ttl=60",
     ],
-    ["replaced", [minute, minute], [GET, { at: 70 }], 200, "fwd=stale; fwd-status=200; stored; ttl=60"],
+    [
+      "replaced",
+      [minute, minute],
+      [GET, { at: 70 }],
+      200,
+      "fwd=stale; fwd-status=200; stored; ttl=60",
+    ],
     [
       "replaced on request",
       [minute, minute],
@@ -125,7 +149,13 @@ describe("an answer says how it came about:", () => {
       999,
       "fwd=uri-miss; fwd-status=999; stored; ttl=60",
     ],
-    ["nothing stored", [], [asking({ "Cache-Control": "only-if-cached" })], 504, "detail=only-if-cached"],
+    [
+      "nothing stored",
+      [],
+      [asking({ "Cache-Control": "only-if-cached" })],
+      504,
+      "detail=only-if-cached",
+    ],
     [
       "stale in the place of an error",
       [lasting("max-age=60, stale-if-error=30"), down],
@@ -149,7 +179,10 @@ describe("an answer says how it came about:", () => {
     ],
   ])("%s", async (_name, answers, requests, status, expected) => {
     const [response, identity] = await lastOf(answers, requests)
-    expect([response.status, response.all("cache-status")]).toEqual([status, [`${identity}; ${expected}`]])
+    expect([response.status, response.all("cache-status")]).toEqual([
+      status,
+      [`${identity}; ${expected}`],
+    ])
   })
 
   test("stale while it is refreshed", async () => {

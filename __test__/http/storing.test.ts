@@ -30,7 +30,11 @@ async function expectStored(
 describe("what its fields keep out of a shared cache is not stored:", () => {
   test.each<[string, Fields, string]>([
     ["no-store", { "Cache-Control": "max-age=60, no-store" }, "no-store"],
-    ["no-store in any case, on another line", { "Cache-Control": ["max-age=60", "No-Store"] }, "no-store"],
+    [
+      "no-store in any case, on another line",
+      { "Cache-Control": ["max-age=60", "No-Store"] },
+      "no-store",
+    ],
     ["no-store with a value", { "Cache-Control": "max-age=60, no-store=x" }, "no-store"],
     ["private", { "Cache-Control": "private, max-age=60" }, "private"],
     ["private and public", { "Cache-Control": "public, private, max-age=60" }, "private"],
@@ -50,7 +54,11 @@ describe("what its fields keep out of a shared cache is not stored:", () => {
     ["Vary: *", { ...MINUTE, Vary: "*" }, "vary"],
     ["Vary: * among others", { ...MINUTE, Vary: ["Accept", "*"] }, "vary"],
     ["Vary with what is no name", { ...MINUTE, Vary: "Accept Language" }, "vary"],
-    ["an event stream", { ...MINUTE, "Content-Type": "Text/Event-Stream; charset=utf-8" }, "event-stream"],
+    [
+      "an event stream",
+      { ...MINUTE, "Content-Type": "Text/Event-Stream; charset=utf-8" },
+      "event-stream",
+    ],
     ["no lifetime", { "Cache-Control": "public" }, "no-freshness"],
     ["a lifetime of nothing", { "Cache-Control": "max-age=0" }, "expired"],
   ])("%s", (_name, fields, reason) => expectStored(reason, { fields }))
@@ -58,7 +66,8 @@ describe("what its fields keep out of a shared cache is not stored:", () => {
 
 describe("a status", () => {
   const last = [
-    200, 201, 202, 203, 204, 226, 300, 301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 410, 414, 417,
+    200, 201, 202, 203, 204, 226, 300, 301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 410, 414,
+    417,
   ]
   const beyond = [418, 429, 451, 499, 500, 501, 502, 503, 504, 511, 599, 600, 750, 999]
 
@@ -112,7 +121,11 @@ describe("fields that private or no-cache names", () => {
       const fields = { "CDN-Cache-Control": 'max-age=60, private="x-user"', "X-User": "7" }
       origin.script(AT, dated({ fields }))
       const [first, second] = [await proxy.get(AT), await proxy.get(AT)]
-      expect([first.get("x-user"), second.get("x-user"), asked(origin)]).toEqual(["7", undefined, 1])
+      expect([first.get("x-user"), second.get("x-user"), asked(origin)]).toEqual([
+        "7",
+        undefined,
+        1,
+      ])
     })
   })
 })
@@ -136,14 +149,20 @@ describe("the answer to a request with Authorization", () => {
       origin.script(AT, lasting("max-age=60", { body: "for all" }))
       await proxy.get(AT)
       expect(told(await proxy.get(AT, AUTHORIZED))).toBe("200 for all (hit; ttl=60)")
-      expect(origin.requests(AT).map((request) => request.get("authorization"))).toEqual([undefined])
+      expect(origin.requests(AT).map((request) => request.get("authorization"))).toEqual([
+        undefined,
+      ])
     })
   })
 
   test("that is not stored leaves the credentials to the origin, each time", async () => {
     await withCache(async ({ proxy, origin }) => {
-      origin.script(AT, [lasting("max-age=60", { body: "u" }), lasting("max-age=60", { body: "v" })])
-      for (const user of ["u", "v"]) expect((await proxy.get(AT, { Authorization: user })).text).toBe(user)
+      origin.script(AT, [
+        lasting("max-age=60", { body: "u" }),
+        lasting("max-age=60", { body: "v" }),
+      ])
+      for (const user of ["u", "v"])
+        expect((await proxy.get(AT, { Authorization: user })).text).toBe(user)
       expect(origin.requests(AT).map((request) => request.get("authorization"))).toEqual(["u", "v"])
     })
   })
@@ -155,7 +174,9 @@ describe("a request", () => {
     await withCache(async ({ proxy, origin }) => {
       origin.script(AT, lasting("max-age=60", { body: "text" }))
       await proxy.get(AT)
-      expect(told(await proxy.get(AT, { "Cache-Control": "no-store" }))).toBe("200 text (hit; ttl=60)")
+      expect(told(await proxy.get(AT, { "Cache-Control": "no-store" }))).toBe(
+        "200 text (hit; ttl=60)",
+      )
       expect(asked(origin)).toBe(1)
     })
   })
@@ -173,7 +194,9 @@ describe("a request", () => {
             `200 ${body} (fwd=method; fwd-status=200)`,
           )
         }
-        expect(told(await proxy.get(AT))).toBe("200 three (fwd=uri-miss; fwd-status=200; stored; ttl=60)")
+        expect(told(await proxy.get(AT))).toBe(
+          "200 three (fwd=uri-miss; fwd-status=200; stored; ttl=60)",
+        )
         expect(conditions(origin)).toEqual([{}, {}, {}])
       })
     },
@@ -196,7 +219,10 @@ describe("a request", () => {
 
 test("Cache-Tag stays between the origin and the cache, where a purge goes by it", async () => {
   await withCache(async ({ proxy, origin, module }) => {
-    origin.script(AT, [lasting("max-age=60", { fields: { "Cache-Tag": "t, u" } }), lasting("max-age=60")])
+    origin.script(AT, [
+      lasting("max-age=60", { fields: { "Cache-Tag": "t, u" } }),
+      lasting("max-age=60"),
+    ])
     const got = [await proxy.get(AT), await proxy.get(AT)]
     expect(got.map((response) => response.get("cache-tag"))).toEqual([undefined, undefined])
     expect(await module.purge({ tags: ["u"] })).toEqual({ purged: 1 })

@@ -101,7 +101,12 @@ describe("an upstream that breaks off within the body", () => {
     ["with a chunk that is none", `${CHUNKED}3\r\none\r\nxyz\r\n`, "end"],
   ]
 
-  async function partial(options: ProxyOptions, version: string, text: string, ending: "end" | "reset") {
+  async function partial(
+    options: ProxyOptions,
+    version: string,
+    text: string,
+    ending: "end" | "reset",
+  ) {
     let response: RawResponse | undefined
     await withProxy(async ({ proxy, origin }) => {
       const isRead = gate()
@@ -187,22 +192,27 @@ describe("a client that goes away", () => {
     ["a GET", "GET", BARE],
     ["a GET through the cache", "GET", {}],
     ["a POST", "POST", {}],
-  ])("within the body of %s, idle as it may be, ends the work for it", async (_name, method, options) => {
-    await withProxy(async ({ proxy, origin }) => {
-      let abandoned: Promise<void> | undefined
-      origin.script("/a", async (turn) => {
-        abandoned = turn.abandoned()
-        await turn.write("HTTP/1.1 200 OK\r\nCache-Control: no-store\r\nContent-Length: 9\r\n\r\none")
+  ])(
+    "within the body of %s, idle as it may be, ends the work for it",
+    async (_name, method, options) => {
+      await withProxy(async ({ proxy, origin }) => {
+        let abandoned: Promise<void> | undefined
+        origin.script("/a", async (turn) => {
+          abandoned = turn.abandoned()
+          await turn.write(
+            "HTTP/1.1 200 OK\r\nCache-Control: no-store\r\nContent-Length: 9\r\n\r\none",
+          )
+          await abandoned
+        })
+        const client = await proxy.connect()
+        await client.send({ method, target: "/a" }).head()
+        expect(await client.bytes(3)).toBe("one")
+        client.close()
         await abandoned
-      })
-      const client = await proxy.connect()
-      await client.send({ method, target: "/a" }).head()
-      expect(await client.bytes(3)).toBe("one")
-      client.close()
-      await abandoned
-      expect(proxy.reports).toEqual([])
-    }, options)
-  })
+        expect(proxy.reports).toEqual([])
+      }, options)
+    },
+  )
 
   test("before it was the turn of an answer ends the work for it", async () => {
     await withProxy(async ({ proxy, origin }) => {

@@ -52,23 +52,26 @@ test("it says where it listens and what for, and caches as the origin says", asy
   expect([texts, origin.requests().length]).toEqual([["kept", "kept"], 1])
 })
 
-test.each(["SIGTERM", "SIGINT"] as const)("%s ends it once what it was answering is out", async (signal) => {
-  const { command, port } = await serve()
-  const isStopping = gate()
-  origin.script("/a", async ({ write }) => {
-    await isStopping.opened
-    await write(answer({ body: "to the end" }))
-  })
-  const client = await RawClient.connect(port)
-  client.send({ target: "/a" })
-  await origin.arrival("/a")
-  const stopped = command.stop(signal)
-  await refused(port)
-  isStopping.open()
-  const response = await client.response()
-  expect([response.text, response.get("connection")]).toEqual(["to the end", "close"])
-  expect(await stopped).toBe(0)
-})
+test.each(["SIGTERM", "SIGINT"] as const)(
+  "%s ends it once what it was answering is out",
+  async (signal) => {
+    const { command, port } = await serve()
+    const isStopping = gate()
+    origin.script("/a", async ({ write }) => {
+      await isStopping.opened
+      await write(answer({ body: "to the end" }))
+    })
+    const client = await RawClient.connect(port)
+    client.send({ target: "/a" })
+    await origin.arrival("/a")
+    const stopped = command.stop(signal)
+    await refused(port)
+    isStopping.open()
+    const response = await client.response()
+    expect([response.text, response.get("connection")]).toEqual(["to the end", "close"])
+    expect(await stopped).toBe(0)
+  },
+)
 
 test("a failure of the origin is told to the operator in one line", async () => {
   const { command, port } = await serve()
@@ -95,7 +98,11 @@ test.each<[string, NodeJS.ProcessEnv, string]>([
     "http://u:p@a.example",
   ].map(
     (url) =>
-      [`UPSTREAM=${url}`, { UPSTREAM: url }, `${UPSTREAM} "${url}"`] as [string, NodeJS.ProcessEnv, string],
+      [`UPSTREAM=${url}`, { UPSTREAM: url }, `${UPSTREAM} "${url}"`] as [
+        string,
+        NodeJS.ProcessEnv,
+        string,
+      ],
   ),
   ...["x", "-1", "65536", "80.5"].map(
     (port) =>

@@ -7,7 +7,9 @@ import { answer, gate } from "../helpers/scripted-origin"
 const FRESH = { "Cache-Control": "max-age=60" }
 
 /** The fields of the only request that the origin got, in lower case and order of names. */
-function fieldsOf(request: { fields: readonly (readonly [string, string])[] } | undefined): string[] {
+function fieldsOf(
+  request: { fields: readonly (readonly [string, string])[] } | undefined,
+): string[] {
   return request!.fields.map(([name, value]) => `${name.toLowerCase()}: ${value}`).sort()
 }
 
@@ -62,7 +64,12 @@ describe("methods", () => {
 
   test("TRACE without forwards left is answered with what was received, but for secrets", async () => {
     await withProxy(async ({ proxy, origin }) => {
-      const fields = { "Max-Forwards": "0", "X-A": ["1", "\xe9"], Cookie: "a=b", Authorization: "Basic YTpi" }
+      const fields = {
+        "Max-Forwards": "0",
+        "X-A": ["1", "\xe9"],
+        Cookie: "a=b",
+        Authorization: "Basic YTpi",
+      }
       const response = await proxy.send({ method: "TRACE", target: "/a?b", fields })
       expect([response.status, response.get("content-type")]).toEqual([200, "message/http"])
       const left = `TRACE /a?b HTTP/1.1\r\nHost: ${HOST}\r\nMax-Forwards: 0\r\nX-A: 1\r\nX-A: \xe9\r\n\r\n`
@@ -191,7 +198,8 @@ describe("targets", () => {
   test("the answer to a target is not given to another that URLs spell alike", async () => {
     await withProxy(async ({ proxy, origin }) => {
       const targets = ["/a/../b", "/b", "/a\\c", "/a/c"]
-      for (const target of targets) origin.script(target, answer({ fields: FRESH, body: `of ${target}` }))
+      for (const target of targets)
+        origin.script(target, answer({ fields: FRESH, body: `of ${target}` }))
       const texts = []
       for (const target of targets) texts.push((await proxy.get(target)).text)
       expect(texts).toEqual(targets.map((target) => `of ${target}`))
@@ -201,7 +209,11 @@ describe("targets", () => {
   test("an absolute target says for which host it is", async () => {
     await withProxy(async ({ proxy, origin }) => {
       origin.script("/a?b", answer()).script("/?c", answer()).script("/", answer())
-      const targets = ["http://Other.Example:81/a?b", "HTTP://other.example:80?c", "http://other.example"]
+      const targets = [
+        "http://Other.Example:81/a?b",
+        "HTTP://other.example:80?c",
+        "http://other.example",
+      ]
       for (const target of targets) expect((await proxy.get(target)).status).toBe(200)
       const seen = origin.requests().map((request) => `${request.get("host")} ${request.target}`)
       expect(seen).toEqual(["other.example:81 /a?b", "other.example /?c", "other.example /"])
@@ -226,8 +238,14 @@ describe("targets", () => {
     ["no Host in HTTP/1.0", "GET /a HTTP/1.0\r\n\r\n"],
     ["no Host beside an absolute target", "GET http://shop.example/a HTTP/1.1\r\n\r\n"],
     ["two Hosts", "GET /a HTTP/1.1\r\nHost: a.example\r\nHost: a.example\r\n\r\n"],
-    ["an absolute target of another scheme", "GET https://a.example/a HTTP/1.1\r\nHost: a.example\r\n\r\n"],
-    ["an absolute target with a user", "GET http://u@a.example/a HTTP/1.1\r\nHost: a.example\r\n\r\n"],
+    [
+      "an absolute target of another scheme",
+      "GET https://a.example/a HTTP/1.1\r\nHost: a.example\r\n\r\n",
+    ],
+    [
+      "an absolute target with a user",
+      "GET http://u@a.example/a HTTP/1.1\r\nHost: a.example\r\n\r\n",
+    ],
     ["an absolute target without a host", "GET http:///a HTTP/1.1\r\nHost: a.example\r\n\r\n"],
     ...[
       "",
@@ -244,12 +262,18 @@ describe("targets", () => {
       "a%zz",
       "a\\b",
       "1.2.3.256",
-    ].map((host) => [`the Host "${host}"`, `GET /a HTTP/1.1\r\nHost: ${host}\r\n\r\n`] as [string, string]),
+    ].map(
+      (host) =>
+        [`the Host "${host}"`, `GET /a HTTP/1.1\r\nHost: ${host}\r\n\r\n`] as [string, string],
+    ),
   ])("a request with %s is refused", async (_name, request) => {
     await withProxy(async ({ proxy, origin }) => {
       const client = await proxy.connect()
       const response = await client.send(request).response()
-      expect([response.head.start, response.text]).toEqual(["HTTP/1.1 400 Bad Request", "400 Bad Request\n"])
+      expect([response.head.start, response.text]).toEqual([
+        "HTTP/1.1 400 Bad Request",
+        "400 Bad Request\n",
+      ])
       expect(response.get("cache-control")).toBe("no-store")
       expect(origin.requests()).toEqual([])
     })
@@ -262,7 +286,10 @@ describe("request content", () => {
       origin.script("/a", answer())
       await proxy.send({ method: "POST", target: "/a", body: "\x00caf\xe9" })
       const [request] = origin.requests()
-      expect([request?.get("content-length"), request?.get("transfer-encoding")]).toEqual(["5", undefined])
+      expect([request?.get("content-length"), request?.get("transfer-encoding")]).toEqual([
+        "5",
+        undefined,
+      ])
       expect(await request?.body()).toEqual(Buffer.from("\x00caf\xe9", "latin1"))
     })
   })
@@ -304,7 +331,10 @@ describe("request content", () => {
 
   test.each(["GET", "HEAD", "DELETE", "OPTIONS"])("content of a %s passes", async (method) => {
     await withProxy(async ({ proxy, origin }) => {
-      origin.script("/a", [answer({ fields: FRESH, body: "one" }), answer({ fields: FRESH, body: "two" })])
+      origin.script("/a", [
+        answer({ fields: FRESH, body: "one" }),
+        answer({ fields: FRESH, body: "two" }),
+      ])
       await proxy.send({ method, target: "/a", body: "first" })
       await proxy.send({ method, target: "/a", body: "second" })
       const bodies = await Promise.all(origin.requests().map(({ body }) => body()))
@@ -326,7 +356,10 @@ describe("request content", () => {
       origin.script("/a", answer({ body: "one" })).script("/b", answer({ body: "two" }))
       const client = await proxy.connect()
       client.send({ method: "POST", target: "/a", body: "x" }).send({ target: "/b" })
-      expect([(await client.response()).text, (await client.response()).text]).toEqual(["one", "two"])
+      expect([(await client.response()).text, (await client.response()).text]).toEqual([
+        "one",
+        "two",
+      ])
     })
   })
 
@@ -387,8 +420,16 @@ describe("expectations", () => {
   test("a client that has sent its content without waiting is told all the same", async () => {
     await withProxy(async ({ proxy, origin }) => {
       origin.script("/a", answer())
-      const response = await proxy.send({ method: "PUT", target: "/a", fields: EXPECTING, body: "abc" })
-      expect([response.informational.map(({ status }) => status), response.status]).toEqual([[100], 200])
+      const response = await proxy.send({
+        method: "PUT",
+        target: "/a",
+        fields: EXPECTING,
+        body: "abc",
+      })
+      expect([response.informational.map(({ status }) => status), response.status]).toEqual([
+        [100],
+        200,
+      ])
     })
   })
 
@@ -396,7 +437,9 @@ describe("expectations", () => {
     await withProxy(
       async ({ proxy }) => {
         const client = await proxy.connect()
-        const response = await client.send({ method: "POST", target: "/a", fields: EXPECTING }).response()
+        const response = await client
+          .send({ method: "POST", target: "/a", fields: EXPECTING })
+          .response()
         expect([response.informational, response.status, response.get("connection")]).toEqual([
           [],
           502,

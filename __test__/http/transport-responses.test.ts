@@ -36,7 +36,10 @@ describe("statuses", () => {
     const [status, reason] = [head.slice(0, 3), head.slice(4)]
     for (const options of [BARE, {}]) {
       await withProxy(async ({ proxy, origin }) => {
-        origin.script("/a", answer({ status: Number(status), reason, fields: { "X-A": "1" }, body: "text" }))
+        origin.script(
+          "/a",
+          answer({ status: Number(status), reason, fields: { "X-A": "1" }, body: "text" }),
+        )
         const response = await proxy.get("/a")
         const expected = [`HTTP/1.1 ${status} ${asUtf8(reason)}`, "1", "4", "text", true]
         const { head, text, isComplete } = response
@@ -57,9 +60,14 @@ describe("statuses", () => {
     await withProxy(async ({ proxy, origin }) => {
       origin.script("/a", text).script("/b", answer({ body: "next" }))
       const client = await proxy.connect()
-      const response = await client.send({ target: "/a", fields: { "If-None-Match": '"a"' } }).response()
+      const response = await client
+        .send({ target: "/a", fields: { "If-None-Match": '"a"' } })
+        .response()
       expect(response.head.start).toBe(text.slice(0, text.indexOf("\r\n")))
-      expect([response.get("content-length"), response.get("transfer-encoding")]).toEqual([length, undefined])
+      expect([response.get("content-length"), response.get("transfer-encoding")]).toEqual([
+        length,
+        undefined,
+      ])
       expect((await client.send({ target: "/b" }).response()).text).toBe("next")
     })
   })
@@ -121,7 +129,11 @@ describe("response fields", () => {
         "x-repeated: 1, 2, 3",
         "x-unknown: one",
       ])
-      expect(head.all("set-cookie").map((cookie) => cookie.slice(0, 3))).toEqual(["a=1", "b=2", "a=3"])
+      expect(head.all("set-cookie").map((cookie) => cookie.slice(0, 3))).toEqual([
+        "a=1",
+        "b=2",
+        "a=3",
+      ])
     }, BARE)
   })
 
@@ -184,14 +196,19 @@ describe("response bodies", () => {
     await withProxy(async ({ proxy, origin }) => {
       const isRead = gate()
       origin.script("/a", async ({ write }) => {
-        await write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n3\r\none\r\n")
+        await write(
+          "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n3\r\none\r\n",
+        )
         await isRead.opened
         await write("3\r\ntwo\r\n0\r\nX-Sum: 6\r\n\r\n")
       })
       const client = await proxy.connect()
       client.send(`GET /a HTTP/1.1\r\nHost: ${HOST}\r\nConnection: close\r\n\r\n`)
       const head = await client.head()
-      expect([head.get("transfer-encoding"), head.get("content-length")]).toEqual(["chunked", undefined])
+      expect([head.get("transfer-encoding"), head.get("content-length")]).toEqual([
+        "chunked",
+        undefined,
+      ])
       expect(await client.bytes(8)).toBe("3\r\none\r\n")
       // The rest is only sent when the client has what came before.
       isRead.open()
@@ -216,7 +233,10 @@ describe("response bodies", () => {
 
   test("to a client of HTTP/1.0 the end of the connection is the end of the body", async () => {
     await withProxy(async ({ proxy, origin }) => {
-      origin.script("/a", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n0\r\n\r\n")
+      origin.script(
+        "/a",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n0\r\n\r\n",
+      )
       const client = await proxy.connect()
       const response = await client.send(`GET /a HTTP/1.0\r\nHost: ${HOST}\r\n\r\n`).response()
       expect([response.get("transfer-encoding"), response.text, response.isComplete]).toEqual([
@@ -285,7 +305,10 @@ describe("informational responses", () => {
 
   test("they are kept from clients of HTTP/1.0", async () => {
     await withProxy(async ({ proxy, origin }) => {
-      origin.script("/a", `HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n${answer({ body: "text" })}`)
+      origin.script(
+        "/a",
+        `HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n${answer({ body: "text" })}`,
+      )
       const client = await proxy.connect()
       const response = await client.send(`GET /a HTTP/1.0\r\nHost: ${HOST}\r\n\r\n`).response()
       expect([response.informational, response.text]).toEqual([[], "text"])
@@ -312,7 +335,10 @@ describe("informational responses", () => {
     }
     await withProxy(
       async ({ proxy, origin }) => {
-        origin.script("/a", `HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n${answer({ body: "new" })}`)
+        origin.script(
+          "/a",
+          `HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n${answer({ body: "new" })}`,
+        )
         const response = await proxy.get("/a")
         expect([response.informational, response.text, response.isComplete]).toEqual([
           [],
@@ -329,7 +355,10 @@ describe("informational responses", () => {
       const fields = { "Cache-Control": "max-age=0, stale-while-revalidate=60" }
       const hinting = `HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n`
       origin.script("/a", answer({ fields, body: "old" }))
-      origin.script("/a", hinting + answer({ fields: { "Cache-Control": "max-age=60" }, body: "new" }))
+      origin.script(
+        "/a",
+        hinting + answer({ fields: { "Cache-Control": "max-age=60" }, body: "new" }),
+      )
       origin.script("/b", async ({ write }) => {
         await (await origin.arrival("/a", 2)).body()
         await write(answer({ body: "other" }))

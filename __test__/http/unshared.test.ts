@@ -60,7 +60,11 @@ describe("an answer that turns out to be for one alone", () => {
   test("in some of its fields leaves these out for who waits for the rest", async () => {
     await withCache(async (stage) => {
       const isReady = gate()
-      const fields = { "Cache-Control": 'max-age=60, private="X-User"', "X-User": "7", "Cache-Tag": "t" }
+      const fields = {
+        "Cache-Control": 'max-age=60, private="X-User"',
+        "X-User": "7",
+        "Cache-Tag": "t",
+      }
       stage.origin.script(AT, behind(isReady, dated({ fields, body: "text" })))
       const clients = await waiting(stage, 10)
       isReady.open()
@@ -123,7 +127,10 @@ describe("while the origin answers one client", () => {
         AT,
         behind(isReady, lasting("max-age=60", { fields: { ETag: '"v1"' }, body: "text" })),
       )
-      const clients = await waiting(stage, 2, (n) => ({ target: AT, fields: n === 0 ? {} : fields }))
+      const clients = await waiting(stage, 2, (n) => ({
+        target: AT,
+        fields: n === 0 ? {} : fields,
+      }))
       isReady.open()
       expect((await responses(clients)).map(told)[1]).toBe(expected)
       expect(conditions(stage.origin)).toEqual([{}])
@@ -138,7 +145,10 @@ describe("while the origin answers one client", () => {
   ])("another %s does not wait for that", async (_name, method, fields) => {
     await withCache(async ({ proxy, origin }) => {
       const isReady = gate()
-      origin.script(AT, [behind(isReady, lasting("max-age=60", { body: "text" })), dated({ status: 403 })])
+      origin.script(AT, [
+        behind(isReady, lasting("max-age=60", { body: "text" })),
+        dated({ status: 403 }),
+      ])
       const client = (await proxy.connect()).send({ target: AT })
       await origin.arrival(AT)
       expect((await proxy.send({ method, target: AT, fields })).status).toBe(403)
@@ -165,7 +175,10 @@ describe("while the origin answers one client", () => {
   test("and has hung for half a minute, the next asks anew", async () => {
     await withCache(async ({ proxy, origin }) => {
       const isReady = gate()
-      origin.script(AT, [behind(isReady, dated({ body: "late" })), lasting("max-age=60", { body: "text" })])
+      origin.script(AT, [
+        behind(isReady, dated({ body: "late" })),
+        lasting("max-age=60", { body: "text" }),
+      ])
       const client = (await proxy.connect()).send({ target: AT })
       await origin.arrival(AT)
       setClock(30)

@@ -1,6 +1,14 @@
 import { setClock, stopDate } from "../helpers/clock"
 import { unreachable } from "../helpers/proxy"
-import { type Asked, AT, dated, lasting, lastOf, unchanged, withCache } from "../helpers/proxy-cache"
+import {
+  type Asked,
+  AT,
+  dated,
+  lasting,
+  lastOf,
+  unchanged,
+  withCache,
+} from "../helpers/proxy-cache"
 import type { Answer, AnswerParts } from "../helpers/scripted-origin"
 
 beforeEach(stopDate)
@@ -13,14 +21,31 @@ const GET: Asked = {}
 const asking = (fields: Record<string, string>, at = 0): Asked => ({ fields, at })
 
 describe("what caches before have said", () => {
-  const before = { "Cache-Status": ["Origin; hit; ttl=5", '"other cache"; fwd=miss; detail="a, b"'] }
+  const before = {
+    "Cache-Status": ["Origin; hit; ttl=5", '"other cache"; fwd=miss; detail="a, b"'],
+  }
   const SAID = 'Origin; hit; ttl=5, "other cache"; fwd=miss; detail="a, b"'
 
   test.each<[string, Answer[], Asked[], string]>([
-    ["a response that is stored", [given(before)], [GET], "fwd=uri-miss; fwd-status=200; stored; ttl=60"],
+    [
+      "a response that is stored",
+      [given(before)],
+      [GET],
+      "fwd=uri-miss; fwd-status=200; stored; ttl=60",
+    ],
     ["a hit", [given(before)], [GET, { at: 8 }], "hit; ttl=52"],
-    ["a 304 by what is stored", [given(before)], [GET, asking({ "If-None-Match": "*" })], "hit; ttl=60"],
-    ["a part of what is stored", [given(before)], [GET, asking({ Range: "bytes=0-1" })], "hit; ttl=60"],
+    [
+      "a 304 by what is stored",
+      [given(before)],
+      [GET, asking({ "If-None-Match": "*" })],
+      "hit; ttl=60",
+    ],
+    [
+      "a part of what is stored",
+      [given(before)],
+      [GET, asking({ Range: "bytes=0-1" })],
+      "hit; ttl=60",
+    ],
     [
       "a stale hit",
       [given(before)],
@@ -95,7 +120,10 @@ test("what the proxy itself has to say of the origin, or of a request, is no cac
       const failed = await proxy.get(AT)
       const refused = await proxy.get(AT, { Host: "no host" })
       expect([failed.status, refused.status]).toEqual([502, 400])
-      expect([failed.get("cache-status"), refused.get("cache-status")]).toEqual([undefined, undefined])
+      expect([failed.get("cache-status"), refused.get("cache-status")]).toEqual([
+        undefined,
+        undefined,
+      ])
     },
     { upstream: await unreachable() },
   )

@@ -35,7 +35,8 @@ function stale(
   return withStored(lasting(control, { fields, body: "stored" }), 61, next, use)
 }
 
-const another = (body = "new", fields: Fields = { ETag: '"v2"' }) => lasting("max-age=60", { fields, body })
+const another = (body = "new", fields: Fields = { ETag: '"v2"' }) =>
+  lasting("max-age=60", { fields, body })
 
 describe("the origin is asked about what is stale", () => {
   test.each<[string, Fields, Record<string, string>]>([
@@ -48,7 +49,11 @@ describe("the origin is asked about what is stale", () => {
       { "Last-Modified": "Sunday, 31-Dec-23 23:43:20 GMT" },
       { "if-modified-since": "Sunday, 31-Dec-23 23:43:20 GMT" },
     ],
-    ["by both", { ...TAG, "Last-Modified": MODIFIED }, { ...BY_TAG, "if-modified-since": MODIFIED }],
+    [
+      "by both",
+      { ...TAG, "Last-Modified": MODIFIED },
+      { ...BY_TAG, "if-modified-since": MODIFIED },
+    ],
   ])("%s, and what it confirms is served, and fresh again", async (_name, fields, expected) => {
     await stale(fields, [unchanged()], async ({ proxy, origin }) => {
       const response = await proxy.get(AT)
@@ -79,19 +84,29 @@ describe("the origin is asked about what is stale", () => {
   })
 
   test("and one that may not be stored takes it away", async () => {
-    await stale(TAG, [lasting("private", { body: "mine" }), another()], async ({ proxy, origin }) => {
-      expect(told(await proxy.get(AT))).toBe("200 mine (fwd=stale; fwd-status=200; detail=private)")
-      expect((await proxy.get(AT)).text).toBe("new")
-      expect(conditions(origin)).toEqual([{}, BY_TAG, {}])
-    })
+    await stale(
+      TAG,
+      [lasting("private", { body: "mine" }), another()],
+      async ({ proxy, origin }) => {
+        expect(told(await proxy.get(AT))).toBe(
+          "200 mine (fwd=stale; fwd-status=200; detail=private)",
+        )
+        expect((await proxy.get(AT)).text).toBe("new")
+        expect(conditions(origin)).toEqual([{}, BY_TAG, {}])
+      },
+    )
   })
 
   test("and an error of the moment leaves it for the next", async () => {
-    await stale(TAG, [dated({ status: 503, body: "down" }), unchanged()], async ({ proxy, origin }) => {
-      expect(told(await proxy.get(AT))).toBe("503 down (fwd=stale; fwd-status=503)")
-      expect(told(await proxy.get(AT))).toBe(`200 stored (${CONFIRMED})`)
-      expect(conditions(origin)).toEqual([{}, BY_TAG, BY_TAG])
-    })
+    await stale(
+      TAG,
+      [dated({ status: 503, body: "down" }), unchanged()],
+      async ({ proxy, origin }) => {
+        expect(told(await proxy.get(AT))).toBe("503 down (fwd=stale; fwd-status=503)")
+        expect(told(await proxy.get(AT))).toBe(`200 stored (${CONFIRMED})`)
+        expect(conditions(origin)).toEqual([{}, BY_TAG, BY_TAG])
+      },
+    )
   })
 
   test("each time where the response says no-cache", async () => {
@@ -112,13 +127,19 @@ describe("the origin is asked about what is stale", () => {
   })
 
   test("for an hour after its lifetime, and then as if it had never been", async () => {
-    await stale(TAG, [unchanged({ "Cache-Control": "max-age=0" }), another()], async ({ proxy, origin }) => {
-      setClock(60 + 3_599.999)
-      expect((await proxy.get(AT)).text).toBe("stored")
-      setClock(60 + 2 * 3_600)
-      expect(told(await proxy.get(AT))).toBe("200 new (fwd=uri-miss; fwd-status=200; stored; ttl=60)")
-      expect(conditions(origin)).toEqual([{}, BY_TAG, {}])
-    })
+    await stale(
+      TAG,
+      [unchanged({ "Cache-Control": "max-age=0" }), another()],
+      async ({ proxy, origin }) => {
+        setClock(60 + 3_599.999)
+        expect((await proxy.get(AT)).text).toBe("stored")
+        setClock(60 + 2 * 3_600)
+        expect(told(await proxy.get(AT))).toBe(
+          "200 new (fwd=uri-miss; fwd-status=200; stored; ttl=60)",
+        )
+        expect(conditions(origin)).toEqual([{}, BY_TAG, {}])
+      },
+    )
   })
 })
 
@@ -166,7 +187,9 @@ describe("a 304 that confirms what is stored", () => {
       ]
       const [first, second] = [await proxy.get(AT), await proxy.get(AT)]
       const status = `cache-status: ${module.identity}; `
-      expect(lines(first)).toEqual(["age: 0", `${status}fwd=stale; fwd-status=304; ttl=90`, ...common].sort())
+      expect(lines(first)).toEqual(
+        ["age: 0", `${status}fwd=stale; fwd-status=304; ttl=90`, ...common].sort(),
+      )
       expect(lines(second)).toEqual(["age: 0", `${status}hit; ttl=90`, ...common].sort())
       expect([first.text, second.text, conditions(origin).length]).toEqual(["stored", "stored", 2])
     })
@@ -220,12 +243,15 @@ describe("a 304 that does not fit what is stored", () => {
       { "Last-Modified": httpDate(-9) },
       { "if-modified-since": MODIFIED },
     ],
-  ])("by %s has the origin asked again, without conditions", async (_name, fields, update, condition) => {
-    await stale(fields, [unchanged(update), another()], async ({ proxy, origin }) => {
-      const client = { "If-None-Match": '"mine"', "If-Modified-Since": httpDate(-5_000) }
-      expect(told(await proxy.get(AT, client))).toBe(`200 new (${REPLACED})`)
-      expect(told(await proxy.get(AT))).toBe("200 new (hit; ttl=60)")
-      expect(conditions(origin)).toEqual([{}, condition, {}])
-    })
-  })
+  ])(
+    "by %s has the origin asked again, without conditions",
+    async (_name, fields, update, condition) => {
+      await stale(fields, [unchanged(update), another()], async ({ proxy, origin }) => {
+        const client = { "If-None-Match": '"mine"', "If-Modified-Since": httpDate(-5_000) }
+        expect(told(await proxy.get(AT, client))).toBe(`200 new (${REPLACED})`)
+        expect(told(await proxy.get(AT))).toBe("200 new (hit; ttl=60)")
+        expect(conditions(origin)).toEqual([{}, condition, {}])
+      })
+    },
+  )
 })

@@ -1,6 +1,15 @@
 import { httpDate, setClock, stopDate } from "../helpers/clock"
 
-import { AT, asked, conditions, how, lasting, told, unchanged, withCache } from "../helpers/proxy-cache"
+import {
+  AT,
+  asked,
+  conditions,
+  how,
+  lasting,
+  told,
+  unchanged,
+  withCache,
+} from "../helpers/proxy-cache"
 import type { Answer, AnswerParts } from "../helpers/scripted-origin"
 
 beforeEach(stopDate)
@@ -11,7 +20,11 @@ type Given = Record<string, string | string[]>
 const HIT = "hit; ttl=60"
 const UNKNOWN = "fwd=vary-miss; fwd-status=200; stored; ttl=60"
 
-function varying(vary: string | string[], body: string, fields: AnswerParts["fields"] = {}): Answer {
+function varying(
+  vary: string | string[],
+  body: string,
+  fields: AnswerParts["fields"] = {},
+): Answer {
   return lasting("max-age=60", { fields: { Vary: vary, ...fields }, body })
 }
 
@@ -25,7 +38,9 @@ async function expectOne(
   await withCache(async ({ proxy, origin }) => {
     origin.script(AT, [varying(vary, "one"), varying(vary, "two")])
     await proxy.get(AT, first)
-    expect(told(await proxy.get(AT, second))).toBe(isOne ? `200 one (${HIT})` : `200 two (${UNKNOWN})`)
+    expect(told(await proxy.get(AT, second))).toBe(
+      isOne ? `200 one (${HIT})` : `200 two (${UNKNOWN})`,
+    )
     expect(told(await proxy.get(AT, first))).toBe(`200 one (${HIT})`)
     expect(asked(origin)).toBe(isOne ? 1 : 2)
   })
@@ -50,7 +65,9 @@ test("variants stand side by side, each with its own body, age and validator", a
         httpDate(n),
       ])
       const condition = { "If-None-Match": '"de"' }
-      expect((await proxy.get(AT, { ...fields, ...condition })).status).toBe(language === "de" ? 304 : 200)
+      expect((await proxy.get(AT, { ...fields, ...condition })).status).toBe(
+        language === "de" ? 304 : 200,
+      )
     }
     expect(asked(origin)).toBe(3)
   })
@@ -65,7 +82,9 @@ test("a stale variant is validated by its own entity tag, and the others stay as
     }
     setClock(60)
     origin.script(AT, unchanged())
-    expect(told(await proxy.get(AT, { "X-A": "1" }))).toBe("200 1 (fwd=stale; fwd-status=304; ttl=60)")
+    expect(told(await proxy.get(AT, { "X-A": "1" }))).toBe(
+      "200 1 (fwd=stale; fwd-status=304; ttl=60)",
+    )
     expect(told(await proxy.get(AT, { "X-A": "2" }))).toBe("200 2 (hit; ttl=30)")
     expect(conditions(origin)).toEqual([{}, {}, { "if-none-match": '"1"' }])
   })
@@ -102,7 +121,12 @@ describe("two requests are for one variant", () => {
       { "Accept-Encoding": "gzip,BR" },
     ],
     ["where both lack the field", "X-A", {}, { "X-B": "1" }],
-    ["where all fields are the same", "X-A, X-B", { "X-A": "1", "X-B": "2" }, { "X-B": "2", "X-A": "1" }],
+    [
+      "where all fields are the same",
+      "X-A, X-B",
+      { "X-A": "1", "X-B": "2" },
+      { "X-B": "2", "X-A": "1" },
+    ],
   ])("%s", (_name, vary, first, second) => expectOne(true, vary, first, second))
 })
 
@@ -131,7 +155,12 @@ describe("two requests are for a variant each", () => {
       { "X-A": "1", "X-B": "1" },
       { "X-A": "1", "X-B": "2" },
     ],
-    ["where a field differs that a second line names", ["X-A", "X-B"], { "X-B": "1" }, { "X-B": "2" }],
+    [
+      "where a field differs that a second line names",
+      ["X-A", "X-B"],
+      { "X-B": "1" },
+      { "X-B": "2" },
+    ],
     [
       "where the values of two fields are exchanged",
       "X-A, X-B",
@@ -144,7 +173,12 @@ describe("two requests are for a variant each", () => {
       { "User-Agent": "a b" },
       { "User-Agent": "ab" },
     ],
-    ["where white space within a quoted string does", "X-A", { "X-A": '"1,2"' }, { "X-A": '"1, 2"' }],
+    [
+      "where white space within a quoted string does",
+      "X-A",
+      { "X-A": '"1,2"' },
+      { "X-A": '"1, 2"' },
+    ],
     ["where one value is the other with a comma", "X-A", { "X-A": "1,2" }, { "X-A": "12" }],
     ["where white space around commas differs", "X-A", { "X-A": "1,2" }, { "X-A": "1 ,\t2" }],
     ["where one value has an empty member", "X-A", { "X-A": "1,2" }, { "X-A": "1,,2" }],

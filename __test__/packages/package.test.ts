@@ -68,7 +68,11 @@ describe("a project that installed the tarballs of the package and of this platf
 
   beforeAll(async () => {
     registry = await emptyRegistry()
-    const { stdout, stderr } = await project.install("--registry", registry.url, ...tarballs.slice(0, 2))
+    const { stdout, stderr } = await project.install(
+      "--registry",
+      registry.url,
+      ...tarballs.slice(0, 2),
+    )
     output = stdout + stderr
   }, INSTALLING_MS)
 
@@ -79,9 +83,9 @@ describe("a project that installed the tarballs of the package and of this platf
 
   test("sees no Rust", () => {
     for (const command of ["cargo", "rustc"]) {
-      expect(() => execFileSync(command, ["--version"], { env: project.env, stdio: "ignore" })).toThrow(
-        /ENOENT/,
-      )
+      expect(() =>
+        execFileSync(command, ["--version"], { env: project.env, stdio: "ignore" }),
+      ).toThrow(/ENOENT/)
     }
   })
 
@@ -92,17 +96,28 @@ describe("a project that installed the tarballs of the package and of this platf
     )
 
     expect(output).toContain("added 2 packages")
-    expect(readdirSync(join(project.path, "node_modules/@layeron")).sort()).toEqual(["modules", platform])
+    expect(readdirSync(join(project.path, "node_modules/@layeron")).sort()).toEqual([
+      "modules",
+      platform,
+    ])
     expect(readdirSync(join(project.path, "node_modules/@layeron", platform)).sort()).toEqual(
-      ["README.md", `layeron-${platform.replace("modules-", "modules.")}.node`, "package.json"].sort(),
+      [
+        "README.md",
+        `layeron-${platform.replace("modules-", "modules.")}.node`,
+        "package.json",
+      ].sort(),
     )
   })
 
   test("ran no install script", () => {
-    expect(readFileSync(join(project.path, "package-lock.json"), "utf8")).not.toContain("hasInstallScript")
+    expect(readFileSync(join(project.path, "package-lock.json"), "utf8")).not.toContain(
+      "hasInstallScript",
+    )
     for (const folder of readdirSync(join(project.path, "node_modules/@layeron"))) {
       const installed = join(project.path, "node_modules/@layeron", folder)
-      expect(JSON.parse(readFileSync(join(installed, "package.json"), "utf8"))).not.toHaveProperty("scripts")
+      expect(JSON.parse(readFileSync(join(installed, "package.json"), "utf8"))).not.toHaveProperty(
+        "scripts",
+      )
       expect(existsSync(join(installed, "binding.gyp"))).toBe(false)
     }
   })
@@ -112,13 +127,16 @@ describe("a project that installed the tarballs of the package and of this platf
     const found = readdirSync(join(project.path, "node_modules/@layeron/modules"))
     const published = files.map((name: string) => name.replace("/", ""))
 
-    expect(found.filter((name) => !published.includes(name) && !/^[A-Z]+(\.md)?$/.test(name))).toEqual([
-      "package.json",
-    ])
+    expect(
+      found.filter((name) => !published.includes(name) && !/^[A-Z]+(\.md)?$/.test(name)),
+    ).toEqual(["package.json"])
     expect(found).toEqual(
       expect.arrayContaining(["LICENSE", "dist", "index.d.mts", "index.d.ts", "index.js"]),
     )
-    const listed = readdirSync(join(ROOT, "npm")).map((platform) => [`@layeron/modules-${platform}`, version])
+    const listed = readdirSync(join(ROOT, "npm")).map((platform) => [
+      `@layeron/modules-${platform}`,
+      version,
+    ])
     expect(optionalDependencies).toEqual(Object.fromEntries(listed))
   })
 
@@ -149,15 +167,26 @@ const found: Promise<Response | undefined> = shop.match("https://a.example/")
 cache({ name: "shop", ttlSecond: 60 })
 export { found }
 `
-      project.write("uses.mts", `import { type CacheModule, cache } from "@layeron/modules"\n${code}`)
-      project.write("uses.cts", `import { type CacheModule, cache } from "@layeron/modules"\n${code}`)
+      project.write(
+        "uses.mts",
+        `import { type CacheModule, cache } from "@layeron/modules"\n${code}`,
+      )
+      project.write(
+        "uses.cts",
+        `import { type CacheModule, cache } from "@layeron/modules"\n${code}`,
+      )
       const compilerOptions = {
         ...{ module, moduleResolution: module, strict: true, noEmit: true, skipLibCheck: false },
         ...{ target: "es2022", lib: ["es2023", "esnext.disposable", "dom"], types: [] },
       }
-      project.write("tsconfig.json", JSON.stringify({ compilerOptions, files: ["uses.mts", "uses.cts"] }))
+      project.write(
+        "tsconfig.json",
+        JSON.stringify({ compilerOptions, files: ["uses.mts", "uses.cts"] }),
+      )
 
-      expect((await project.run(join(ROOT, "node_modules/typescript/bin/tsc"), "-p", ".")).stdout).toBe("")
+      expect(
+        (await project.run(join(ROOT, "node_modules/typescript/bin/tsc"), "-p", ".")).stdout,
+      ).toBe("")
     },
   )
 })
@@ -192,5 +221,7 @@ export default app
 `
 
 function manifestOf(project: InstalledProject, name: string) {
-  return JSON.parse(readFileSync(join(project.path, "node_modules/@layeron", name, "package.json"), "utf8"))
+  return JSON.parse(
+    readFileSync(join(project.path, "node_modules/@layeron", name, "package.json"), "utf8"),
+  )
 }

@@ -96,7 +96,10 @@ const STRICT = { strict: true, exactOptionalPropertyTypes: true, noUncheckedInde
 type Settings = Readonly<Record<string, unknown>>
 
 /** What the compiler says of a project with these files; nothing where it takes them. */
-async function complaints(files: Readonly<Record<string, string>>, settings: Settings): Promise<string> {
+async function complaints(
+  files: Readonly<Record<string, string>>,
+  settings: Settings,
+): Promise<string> {
   const compilerOptions = {
     ...STRICT,
     noEmit: true,
@@ -136,7 +139,9 @@ const LIBS: readonly (readonly [string, Settings])[] = [
 ]
 
 const ROWS = LIBS.flatMap(([lib, ofLib]) =>
-  RESOLUTIONS.map(([resolution, ofResolution]) => [lib, resolution, { ...ofLib, ...ofResolution }] as const),
+  RESOLUTIONS.map(
+    ([resolution, ofResolution]) => [lib, resolution, { ...ofLib, ...ofResolution }] as const,
+  ),
 )
 
 test.each(ROWS)(
@@ -158,7 +163,8 @@ test.each(RESOLUTIONS)(
 
 test("a mistake that is not marked is told, so that the marks say something", async () => {
   const settings = { module: "nodenext", moduleResolution: "nodenext", lib: ["es2022", "dom"] }
-  const source = 'import { cache } from "@layeron/modules"\ncache({ name: "a", storage: "fil:x" })\n'
+  const source =
+    'import { cache } from "@layeron/modules"\ncache({ name: "a", storage: "fil:x" })\n'
   const told = await complaints({ "mistake.mts": source }, settings)
   expect(told).toMatch(/^mistake\.mts\(2,20\): error TS2322/)
 })

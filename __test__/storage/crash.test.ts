@@ -50,7 +50,9 @@ async function work({ cache, require }: Given, task: Task): Promise<void> {
   const put = async (key: string) => {
     const own = version++
     report(["putting", key, own])
-    await shop.put(new Request(origin + key), new Response(bodyOf(key, own)), { tags: [tagOf(key)] })
+    await shop.put(new Request(origin + key), new Response(bodyOf(key, own)), {
+      tags: [tagOf(key)],
+    })
     report(["put", own])
   }
   const remove = async (gone: string[], call: () => Promise<unknown>) => {
@@ -78,7 +80,10 @@ async function work({ cache, require }: Given, task: Task): Promise<void> {
   }
   const puts = () => {
     const first = random.below(keys.length)
-    const some = Array.from({ length: 1 + random.below(8) }, (_, n) => keys[(first + n) % keys.length]!)
+    const some = Array.from(
+      { length: 1 + random.below(8) },
+      (_, n) => keys[(first + n) % keys.length]!,
+    )
     return some.map(put)
   }
 
@@ -175,14 +180,16 @@ class Lane {
     for (const key of KEYS) {
       const text = await (await module.match(url(key)))?.text()
       const version = text === undefined ? undefined : Number(text.split(" ")[1])
-      if (version !== undefined && text !== bodyOf(key, version)) faults.push(`${key} is torn: ${text}`)
+      if (version !== undefined && text !== bodyOf(key, version))
+        faults.push(`${key} is torn: ${text}`)
       if (version !== undefined) this.found += 1
       faults.push(this.#ledger.findFault(key, version))
     }
     faults.push((await diskOf(module)).fault ?? undefined)
     this.#ledger.least = await module.stats()
     await module.close()
-    if (statSync(fileIn(this.#path)).size > this.#maxDiskBytes) faults.push("the file is beyond its bound")
+    if (statSync(fileIn(this.#path)).size > this.#maxDiskBytes)
+      faults.push("the file is beyond its bound")
     expect(faults.filter((fault) => fault !== undefined)).toEqual([])
   }
 

@@ -39,7 +39,8 @@ let warn: jest.SpyInstance
 beforeAll(async () => {
   prepared = newFolder()
   const module = openIn(prepared, { ttlSeconds: 36_000 })
-  for (const [at, body] of BODIES) await module.put(at, new Response(body), { tags: ["all", `of ${at}`] })
+  for (const [at, body] of BODIES)
+    await module.put(at, new Response(body), { tags: ["all", `of ${at}`] })
   await closeAll()
 })
 
@@ -113,14 +114,17 @@ async function expectMemoryAlone(module: CacheModule, path: string, cause: RegEx
   await expectFailed(() => module.delete(at()), cause)
   await module.put(at(), new Response("in memory again"))
   expect(await bodyOf(module, at())).toBe("in memory again")
-  const handler = module.wrap(() => new Response("run", { headers: { "cache-control": "max-age=60" } }))
+  const handler = module.wrap(
+    () => new Response("run", { headers: { "cache-control": "max-age=60" } }),
+  )
   expect(await (await handler(get("/wrapped"))).text()).toBe("run")
   expect((await module.explain(at())).outcome).toBe("hit")
   expect(warnings()).toEqual([[FAILED, expect.stringContaining(module.identity)]])
   expect(warnings()[0]?.[1]).toMatch(cause)
 }
 
-const damagedIn = (folder: string) => readdirSync(folder).filter((name) => name.includes(".db.damaged-"))
+const damagedIn = (folder: string) =>
+  readdirSync(folder).filter((name) => name.includes(".db.damaged-"))
 
 test("what is prepared is found", async () => {
   const module = openIn(changed(() => {}))
@@ -190,7 +194,10 @@ describe("a file that was cut off", () => {
 
 describe("a file of which a byte was changed", () => {
   /** Changes a byte, and tells what has come of it. */
-  async function withFlip(at: number, mask: number): Promise<{ whole: number; fault: string | null }> {
+  async function withFlip(
+    at: number,
+    mask: number,
+  ): Promise<{ whole: number; fault: string | null }> {
     const folder = changed((file) => {
       const content = readFileSync(file)
       content[at]! ^= mask
@@ -288,9 +295,21 @@ const APPLICATION_ID = 68
 
 /** What cannot be used: where it is and what is said of it. */
 const UNUSABLE: [string, () => string, RegExp][] = [
-  ["of a later format", () => patched(USER_VERSION, 2), /\.db: is of an unknown format, and is left alone/],
-  ["of no format", () => patched(USER_VERSION, 0), /\.db: is of an unknown format, and is left alone/],
-  ["of something else", () => patched(APPLICATION_ID, 7), /\.db: is of an unknown format, and is left alone/],
+  [
+    "of a later format",
+    () => patched(USER_VERSION, 2),
+    /\.db: is of an unknown format, and is left alone/,
+  ],
+  [
+    "of no format",
+    () => patched(USER_VERSION, 0),
+    /\.db: is of an unknown format, and is left alone/,
+  ],
+  [
+    "of something else",
+    () => patched(APPLICATION_ID, 7),
+    /\.db: is of an unknown format, and is left alone/,
+  ],
   [
     "in the place of which there is a folder",
     () => {
@@ -358,9 +377,13 @@ describe("a file that cannot be used leaves the cache in memory alone, and says 
   /** What a folder has in databases, to the byte. */
   function contents(path: string): [string, string][] {
     try {
-      const names = readdirSync(path).filter((name) => /\.db/.test(name) && !/-(wal|shm)$/.test(name))
+      const names = readdirSync(path).filter(
+        (name) => /\.db/.test(name) && !/-(wal|shm)$/.test(name),
+      )
       const isFile = (name: string) => statSync(join(path, name)).isFile()
-      return names.filter(isFile).map((name) => [name, readFileSync(join(path, name)).toString("hex")])
+      return names
+        .filter(isFile)
+        .map((name) => [name, readFileSync(join(path, name)).toString("hex")])
     } catch {
       return []
     }
@@ -387,7 +410,10 @@ describe("a process that gives a file another bound than one that has it open", 
     const path = newPath()
     const child = new Child()
     await child.run(declare, path, 2 * MIB)
-    await child.run(({ shop }, at) => shop.put(at, new Response("of the other"), { tags: ["t"] }), A)
+    await child.run(
+      ({ shop }, at) => shop.put(at, new Response("of the other"), { tags: ["t"] }),
+      A,
+    )
     const module = openIn("", { storage: { path, maxDiskBytes: MIB } })
     const cause = /\.db: is open in another process with maxDiskBytes 2097152/
     await expectMemoryAlone(module, path, cause)
@@ -483,13 +509,16 @@ describe("a disk that is full", () => {
       again: "again",
     })
     expect(fault).toMatch(/disk|full|I\/O/)
-    expect(warnings).toEqual([{ code: FAILED, message: `default/shop keeps nothing on disk: ${fault}` }])
+    expect(warnings).toEqual([
+      { code: FAILED, message: `default/shop keeps nothing on disk: ${fault}` },
+    ])
     await child.end()
     const module = openIn(path)
     expect(await module.match(url("/-1"))).toBeUndefined()
     const { entries } = await diskOf(module)
     expect(entries).toBeGreaterThan(3)
-    for (let n = 0; n < entries; n++) expect(await bodyOf(module, url(`/${n}`))).toBe(`${n} `.repeat(20_000))
+    for (let n = 0; n < entries; n++)
+      expect(await bodyOf(module, url(`/${n}`))).toBe(`${n} `.repeat(20_000))
     await expectWorks(module)
   }, 60_000)
 
@@ -503,7 +532,12 @@ describe("a disk that is full", () => {
       const code = await shop.purge({ everything: true }).catch((error) => error.code)
       const { disk } = await shop.inspect()
       await new Promise((resolve) => setTimeout(resolve, 10))
-      return { found, code, hasFault: disk?.fault !== null, codes: warnings.map(({ code }) => code) }
+      return {
+        found,
+        code,
+        hasFault: disk?.fault !== null,
+        codes: warnings.map(({ code }) => code),
+      }
     }, path)
     expect(tried).toEqual({ found: "in memory", code: FAILED, hasFault: true, codes: [FAILED] })
   })
@@ -517,7 +551,12 @@ describe("an entry larger than the disk", () => {
     await module.put(url("/small"), new Response("small"))
     await module.put(url("/large"), new Response("l".repeat(2 * MIB)))
     await openIn("", { storage }).close()
-    expect(await diskOf(module)).toMatchObject({ entries: 1, evictions: 0, droppedWrites: 1, fault: null })
+    expect(await diskOf(module)).toMatchObject({
+      entries: 1,
+      evictions: 0,
+      droppedWrites: 1,
+      fault: null,
+    })
     expect((await bodyOf(module, url("/large")))?.length).toBe(2 * MIB)
     await module.close()
     const again = openIn("", { storage })

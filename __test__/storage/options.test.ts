@@ -31,7 +31,11 @@ async function resolved(storage?: Said) {
 }
 
 const IN_MEMORY = { maxBytes: DEFAULT_BYTES, path: undefined, maxDiskBytes: undefined }
-const inFolder = (path: string) => ({ maxBytes: DEFAULT_BYTES, path, maxDiskBytes: DEFAULT_DISK_BYTES })
+const inFolder = (path: string) => ({
+  maxBytes: DEFAULT_BYTES,
+  path,
+  maxDiskBytes: DEFAULT_DISK_BYTES,
+})
 
 /** Each place where a storage can be told in words. */
 const PLACES: readonly (readonly [place: string, say: (said: string) => Said])[] = [
@@ -117,10 +121,13 @@ describe("a storage", () => {
     expect(await resolved(say("memory"))).toEqual(IN_MEMORY)
   })
 
-  test.each(PLACES)("is a folder relative to the working directory by a word of %s", async (_, say) => {
-    const path = newPath()
-    expect(await resolved(say(`file:${relative(process.cwd(), path)}`))).toEqual(inFolder(path))
-  })
+  test.each(PLACES)(
+    "is a folder relative to the working directory by a word of %s",
+    async (_, say) => {
+      const path = newPath()
+      expect(await resolved(say(`file:${relative(process.cwd(), path)}`))).toEqual(inFolder(path))
+    },
+  )
 
   test("is a folder relative to the working directory by its path", async () => {
     const path = newPath()
@@ -134,7 +141,12 @@ describe("a storage", () => {
   })
 
   test("is in a folder of any name", async () => {
-    for (const name of ["with spaces", "ünïcode", "question?mark#hash%20", "'; DROP TABLE entries; --"]) {
+    for (const name of [
+      "with spaces",
+      "ünïcode",
+      "question?mark#hash%20",
+      "'; DROP TABLE entries; --",
+    ]) {
       const path = join(newFolder(), name)
       const module = declared({ name: someName(), storage: { path } })
       await module.put(url("/"), new Response(name))
@@ -193,7 +205,10 @@ describe("what is left out comes from the next place:", () => {
     const expected = { maxBytes: 8_000, path, maxDiskBytes: 4 * MIB }
     expect(await resolved({ path })).toEqual(expected)
     expect(await resolved(`file:${path}`)).toEqual(expected)
-    expect(await resolved({ path, maxDiskBytes: 5 * MIB })).toEqual({ ...expected, maxDiskBytes: 5 * MIB })
+    expect(await resolved({ path, maxDiskBytes: 5 * MIB })).toEqual({
+      ...expected,
+      maxDiskBytes: 5 * MIB,
+    })
   })
 
   test("bounds in configure(), the folder from the environment", async () => {
@@ -275,8 +290,16 @@ const DISK_BYTES: bad.Bad = [
 ]
 
 const STORAGE: Readonly<Record<string, bad.Bad>> = {
-  storage: [...bad.OBJECT.filter(([shown]) => shown !== "a string"), ["an empty string", ""], ...WORDS],
-  "storage.path": [...bad.TEXT, ["4,097 characters", "a".repeat(4_097)], ["a null character", "/tmp/\0"]],
+  storage: [
+    ...bad.OBJECT.filter(([shown]) => shown !== "a string"),
+    ["an empty string", ""],
+    ...WORDS,
+  ],
+  "storage.path": [
+    ...bad.TEXT,
+    ["4,097 characters", "a".repeat(4_097)],
+    ["a null character", "/tmp/\0"],
+  ],
   "storage.maxDiskBytes": DISK_BYTES,
   "storage.memory": bad.OBJECT,
   "storage.memory.maxBytes": bad.MAX_BYTES,
@@ -376,7 +399,8 @@ describe("one identity has one storage:", () => {
       { path: join(path, "..", path.split("/").at(-1)!) },
       { path, maxDiskBytes: DEFAULT_DISK_BYTES, memory: { maxBytes: DEFAULT_BYTES } },
     ]
-    for (const storage of same) expect(await bodyOf(declared({ name, storage }), url("/"))).toBe("kept")
+    for (const storage of same)
+      expect(await bodyOf(declared({ name, storage }), url("/"))).toBe("kept")
   })
 
   test("a declaration in a folder throws where there is one in memory", async () => {
@@ -421,7 +445,11 @@ describe("a thread", () => {
         worker.on("message", (message) => parentPort.postMessage(message))
       }
     `
-    const worker = new Worker(code, { eval: true, env: process.env, workerData: { name, next: code } })
+    const worker = new Worker(code, {
+      eval: true,
+      env: process.env,
+      workerData: { name, next: code },
+    })
     const told: unknown[] = []
     await new Promise<void>((resolve, reject) => {
       worker.on("error", reject)

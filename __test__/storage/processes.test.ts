@@ -16,7 +16,12 @@ function declare(
   if (now !== undefined) Date.now = () => now
   const { maxDiskBytes, maxBytes } = options
   const storage = { path, maxDiskBytes, memory: { maxBytes, maxEntryBytes: maxBytes } }
-  given.shop = given.cache({ name: "shop", ttlSeconds: 60, staleWhileRevalidateSeconds: 300, storage })
+  given.shop = given.cache({
+    name: "shop",
+    ttlSeconds: 60,
+    staleWhileRevalidateSeconds: 300,
+    storage,
+  })
 }
 
 const putText = ({ shop }: Given, at: string, text: string) =>
@@ -83,7 +88,9 @@ interface Played {
 async function play({ shop, require }: Given, part: Part): Promise<Played> {
   const { openSync, readSync, writeSync } = require("node:fs") as typeof import("node:fs")
   const { setImmediate } = require("node:timers/promises") as typeof import("node:timers/promises")
-  const random = new (new Function(`return ${part.random}`)())(part.seed) as { below(most: number): number }
+  const random = new (new Function(`return ${part.random}`)())(part.seed) as {
+    below(most: number): number
+  }
   const board = openSync(part.board, "r+")
   const cell = new Int32Array(1)
   const read = (at: number) => {
@@ -207,7 +214,8 @@ test("four processes never serve what one of them has purged, count together, an
       purges: sum(({ counted }) => counted.purges),
     }
     expect(await module.stats()).toEqual(expected)
-    for (const [name, count] of Object.entries(expected)) expect([name, count > 20]).toEqual([name, true])
+    for (const [name, count] of Object.entries(expected))
+      expect([name, count > 20]).toEqual([name, true])
     expect(sum(({ evictions }) => evictions)).toBeGreaterThan(0)
     expect(Math.max(largest, statSync(file).size)).toBeLessThanOrEqual(bounds.maxDiskBytes)
     expect((await diskOf(module)).fault).toBeNull()
@@ -324,7 +332,11 @@ describe("two processes", () => {
       (text) => text === "b",
     )
     expect(await one.run(purge, { tags: ["t"], soft: true })).toEqual({ purged: 1 })
-    const texts = [await two.run(matchText, A), await one.run(matchText, A), await two.run(matchText, A)]
+    const texts = [
+      await two.run(matchText, A),
+      await one.run(matchText, A),
+      await two.run(matchText, A),
+    ]
     expect(texts).toEqual([undefined, "b", "b"])
   })
 
@@ -439,7 +451,10 @@ describe("two processes", () => {
     const [one, two] = await children(2, path, { maxDiskBytes: MIB })
     const purgeALot = async ({ shop }: Given, first: number) => {
       for (let n = first; n < first + 30; n++) {
-        await shop.put(new Request(`https://api.example.com/${n}`), new Response("b".repeat(20_000)))
+        await shop.put(
+          new Request(`https://api.example.com/${n}`),
+          new Response("b".repeat(20_000)),
+        )
         const tags = Array.from({ length: 100 }, (_, tag) => `${n}-${tag}-${"t".repeat(500)}`)
         await shop.purge({ tags })
       }

@@ -70,8 +70,14 @@ const everyByte = Uint8Array.from({ length: 256 }, (_, at) => at)
 const RESPONSES: [string, Told][] = [
   ["text", { status: 200, headers: [["content-type", "text/plain"]], body: bytes("a text") }],
   ["text beyond ASCII", { status: 200, headers: [], body: bytes("ünïcode 👍 \u0000 end") }],
-  ["bytes of each value", { status: 200, headers: [["content-type", "image/png"]], body: everyByte }],
-  ["a body of three megabytes", { status: 200, headers: [], body: new Uint8Array(3_000_000).fill(7) }],
+  [
+    "bytes of each value",
+    { status: 200, headers: [["content-type", "image/png"]], body: everyByte },
+  ],
+  [
+    "a body of three megabytes",
+    { status: 200, headers: [], body: new Uint8Array(3_000_000).fill(7) },
+  ],
   ["an empty body", { status: 200, headers: [], body: new Uint8Array(0) }],
   ["no body", { status: 204, headers: [], body: null }],
   ["status 404", { status: 404, headers: [["cache-control", "max-age=60"]], body: bytes("gone") }],
@@ -123,7 +129,11 @@ describe("after a restart", () => {
 
   test("conditions and ranges are answered from the entry", async () => {
     const path = newPath()
-    const entry = { status: 200, headers: [["etag", '"v"']] as [string, string][], body: bytes("0123456789") }
+    const entry = {
+      status: 200,
+      headers: [["etag", '"v"']] as [string, string][],
+      body: bytes("0123456789"),
+    }
     await putBefore(path, [{ path: "/", told: entry }])
     const module = openIn(path)
     expect((await module.match(get("/", { "if-none-match": '"v"' })))?.status).toBe(304)
@@ -193,7 +203,9 @@ describe("after a restart", () => {
 
   test("a stale entry is served to all but the one who is elected to refresh it", async () => {
     const path = newPath()
-    await putBefore(path, [{ path: "/", body: "old", ttlSeconds: 60, staleWhileRevalidateSeconds: 300 }])
+    await putBefore(path, [
+      { path: "/", body: "old", ttlSeconds: 60, staleWhileRevalidateSeconds: 300 },
+    ])
     setClock(61)
     const module = openIn(path)
     const bodies = await Promise.all(Array.from({ length: 10 }, () => bodyOf(module, get("/"))))
@@ -210,7 +222,9 @@ describe("after a restart", () => {
 
   test("an entry is not there once its stale window is over", async () => {
     const path = newPath()
-    await putBefore(path, [{ path: "/", body: "old", ttlSeconds: 60, staleWhileRevalidateSeconds: 300 }])
+    await putBefore(path, [
+      { path: "/", body: "old", ttlSeconds: 60, staleWhileRevalidateSeconds: 300 },
+    ])
     setClock(359.999)
     const first = openIn(path)
     await first.match(url("/"))
@@ -251,7 +265,8 @@ describe("after a restart", () => {
       const shop = cache({ name: "shop", storage: { path } })
       const at = (n: number) => `https://api.example.com/${n}`
       for (let n = 0; n < 5; n++) await shop.match(at(n))
-      for (let n = 0; n < 4; n++) await shop.put(new Request(at(n)), new Response("b"), { tags: ["t"] })
+      for (let n = 0; n < 4; n++)
+        await shop.put(new Request(at(n)), new Response("b"), { tags: ["t"] })
       for (let n = 0; n < 3; n++) await shop.match(at(n))
       await shop.delete(at(0))
       await shop.delete(at(9))
@@ -287,7 +302,9 @@ describe("after a restart", () => {
 
   test("a wrapped handler serves what is stale and refreshes it once", async () => {
     const path = newPath()
-    await putBefore(path, [{ path: "/", body: "old", ttlSeconds: 60, staleWhileRevalidateSeconds: 300 }])
+    await putBefore(path, [
+      { path: "/", body: "old", ttlSeconds: 60, staleWhileRevalidateSeconds: 300 },
+    ])
     setClock(61)
     const module = openIn(path)
     const built = promised()
@@ -297,7 +314,9 @@ describe("after a restart", () => {
       await built.promise
       return new Response("new", { headers: { "cache-control": "max-age=60" } })
     })
-    const texts = await Promise.all(Array.from({ length: 5 }, async () => (await handler(get("/"))).text()))
+    const texts = await Promise.all(
+      Array.from({ length: 5 }, async () => (await handler(get("/"))).text()),
+    )
     expect(texts).toEqual(["old", "old", "old", "old", "old"])
     built.resolve()
     expect(
@@ -322,7 +341,12 @@ describe("what memory has no room for", () => {
     const { entries, bytes, maxBytes } = await module.inspect()
     expect(entries).toBeLessThan(15)
     expect(bytes).toBeLessThanOrEqual(maxBytes)
-    expect(await diskOf(module)).toMatchObject({ entries: 50, evictions: 0, droppedWrites: 0, fault: null })
+    expect(await diskOf(module)).toMatchObject({
+      entries: 50,
+      evictions: 0,
+      droppedWrites: 0,
+      fault: null,
+    })
     expect(await module.stats()).toEqual({ ...NO_STATS, puts: 50, hits: 50 })
   })
 
@@ -336,7 +360,8 @@ describe("what memory has no room for", () => {
 
   test("is purged as well, and counted", async () => {
     const module = openIn("", { storage: storage(newPath()) })
-    for (let n = 0; n < 50; n++) await module.put(url(`/${n}`), new Response(bodyAt(n)), { tags: ["t"] })
+    for (let n = 0; n < 50; n++)
+      await module.put(url(`/${n}`), new Response(bodyAt(n)), { tags: ["t"] })
     expect(await module.delete(url("/0"))).toBe(true)
     expect(await module.purge({ tags: ["t"] })).toEqual({ purged: 49 })
     for (let n = 0; n < 50; n++) expect(await module.match(url(`/${n}`))).toBeUndefined()
@@ -366,7 +391,11 @@ describe("purged after a restart, of seven entries that only the disk has,", () 
     ["another host's prefix", { prefix: "https://a.example/" }, []],
     ["a request", { request: url("/b/4?x=1") }, ["/b/4?x=1"]],
     ["a request of no entry", { request: url("/b/4") }, []],
-    ["a request and a tag", { request: url("/a/2"), tags: ["odd"] }, ["/a/1", "/a/2", "/a/3", "/b/5"]],
+    [
+      "a request and a tag",
+      { request: url("/a/2"), tags: ["odd"] },
+      ["/a/1", "/a/2", "/a/3", "/b/5"],
+    ],
     ["everything", { everything: true }, PATHS],
   ])("are those of %s, and none comes back", async (_, selector, gone) => {
     const path = newPath()
@@ -397,7 +426,9 @@ describe("purged after a restart, of seven entries that only the disk has,", () 
     const after = openIn(path)
     expect(await after.match(url("/a/1"))).toBeUndefined()
     expect(await after.match(url("/b/5"))).toBeUndefined()
-    expect((await after.match(url("/b/5")))?.headers.get("cache-status")).toMatch(/; hit; .*detail=stale$/)
+    expect((await after.match(url("/b/5")))?.headers.get("cache-status")).toMatch(
+      /; hit; .*detail=stale$/,
+    )
     expect(await bodyOf(after, url("/b/%F0%9F%91%8D"))).toBe("6")
     expect((await diskOf(after)).entries).toBe(2)
   })
@@ -429,7 +460,8 @@ describe("what was put is on the disk", () => {
     const child = new Child()
     await child.run(async ({ cache }, path) => {
       const shop = cache({ name: "shop", ttlSeconds: 600, storage: { path } })
-      for (let n = 0; n < 500; n++) await shop.put(`https://api.example.com/${n}`, new Response(`${n}`))
+      for (let n = 0; n < 500; n++)
+        await shop.put(`https://api.example.com/${n}`, new Response(`${n}`))
     }, path)
     // Its answer does not come.
     void child.run(end).catch(() => {})
@@ -447,7 +479,8 @@ describe("what was put is on the disk", () => {
     const closed = await child
       .run(async ({ cache }, path) => {
         const shop = cache({ name: "shop", ttlSeconds: 600, storage: { path } })
-        for (let n = 0; n < 500; n++) await shop.put(`https://api.example.com/${n}`, new Response(`${n}`))
+        for (let n = 0; n < 500; n++)
+          await shop.put(`https://api.example.com/${n}`, new Response(`${n}`))
         await shop.close()
         process.kill(process.pid, "SIGKILL")
       }, path)
@@ -528,7 +561,9 @@ describe("what was removed stays so, even where the process is killed at that mo
 
 test("more that is on disk is asked for at a time than memory has room for, and all of it is found", async () => {
   const path = newPath()
-  const module = openIn(path, { storage: { path, memory: { maxBytes: 20_000, maxEntryBytes: 20_000 } } })
+  const module = openIn(path, {
+    storage: { path, memory: { maxBytes: 20_000, maxEntryBytes: 20_000 } },
+  })
   const paths = Array.from({ length: 60 }, (_, n) => `/${n}`)
   for (const path of paths) await module.put(url(path), new Response(path.padEnd(1_000)))
   const found = await Promise.all(paths.map((path) => bodyOf(module, url(path))))
@@ -545,7 +580,9 @@ describe("of variants of which memory has lost some", () => {
   /** The first of two that both answer is on disk alone. */
   async function twoVariants() {
     const path = newPath()
-    const module = openIn(path, { storage: { path, memory: { maxBytes: 12_000, maxEntryBytes: 12_000 } } })
+    const module = openIn(path, {
+      storage: { path, memory: { maxBytes: 12_000, maxEntryBytes: 12_000 } },
+    })
     await module.put(asked(), variant("x-a", "1"))
     setClock(1)
     await module.put(asked(), variant("x-b", "1"))
@@ -562,7 +599,8 @@ describe("of variants of which memory has lost some", () => {
 
   test("a delete removes the one that a match would have found, and leaves the others", async () => {
     const module = await twoVariants()
-    for (let n = 0; n < 4; n++) await module.put(url(`/filler/${n}`), new Response("f".repeat(4_000)))
+    for (let n = 0; n < 4; n++)
+      await module.put(url(`/filler/${n}`), new Response("f".repeat(4_000)))
     expect(await module.delete(asked())).toBe(true)
     expect((await bodyOf(module, asked()))?.trim()).toBe("x-a 1")
     expect(await module.delete(asked())).toBe(true)
@@ -607,7 +645,8 @@ test("what waits to be written when a process ends is written, although close() 
   await inProcess(
     async ({ cache }, path, origin) => {
       const shop = cache({ name: "shop", storage: { path } })
-      for (let n = 0; n < 100; n++) await shop.put(`${origin}/${n}`, new Response("a".repeat(100_000)))
+      for (let n = 0; n < 100; n++)
+        await shop.put(`${origin}/${n}`, new Response("a".repeat(100_000)))
       void shop.close()
       setImmediate(() => process.exit())
     },

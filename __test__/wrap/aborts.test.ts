@@ -164,13 +164,18 @@ describe("a call past the cache", () => {
     await (await outer.ask()).text()
     expect([await bodyOf(outer.module, AT), await bodyOf(inner.module, AT)]).toEqual(["GET", "GET"])
     const client = new AbortController()
-    const call = failureOf(() => outer.ask(new Request(AT, { method: "POST", signal: client.signal })))
+    const call = failureOf(() =>
+      outer.ask(new Request(AT, { method: "POST", signal: client.signal })),
+    )
     await calm()
     client.abort(new Error("gone"))
     expect((await call).message).toBe("gone")
     gate.resolve()
     await calm()
-    expect([await bodyOf(outer.module, AT), await bodyOf(inner.module, AT)]).toEqual([undefined, undefined])
+    expect([await bodyOf(outer.module, AT), await bodyOf(inner.module, AT)]).toEqual([
+      undefined,
+      undefined,
+    ])
   })
 
   test("inside of another one rejects when a signal of its own aborts", async () => {

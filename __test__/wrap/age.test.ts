@@ -42,7 +42,11 @@ describe("the time that a handler takes for a response of its own", () => {
   ])("counts where the response has its own %s, as RFC 9111 has it", async (_name, own) => {
     const headers = { "cache-control": "max-age=60", ...own }
     const { ask } = slow(() => new Response("a", { headers }))
-    expect(await ask()).toEqual([own.age ?? null, "fwd=uri-miss; fwd-status=200; stored; ttl=55", "a"])
+    expect(await ask()).toEqual([
+      own.age ?? null,
+      "fwd=uri-miss; fwd-status=200; stored; ttl=55",
+      "a",
+    ])
   })
 
   test.each([

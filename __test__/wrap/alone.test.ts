@@ -29,7 +29,11 @@ const OUTCOMES: [string, Record<string, string>, string | undefined][] = [
   ["no-store", { "cache-control": "no-store" }, "no-store"],
   ["no-cache", { "cache-control": "no-cache" }, "no-cache"],
   ["no-cache with an entity tag", { "cache-control": "no-cache", etag: '"v"' }, undefined],
-  ["stale from the beginning, with an entity tag", { "cache-control": "max-age=0", etag: '"v"' }, undefined],
+  [
+    "stale from the beginning, with an entity tag",
+    { "cache-control": "max-age=0", etag: '"v"' },
+    undefined,
+  ],
   ["expired on arrival", { "cache-control": "max-age=5", age: "6" }, undefined],
   ["with Set-Cookie", { "cache-control": "max-age=60", "set-cookie": "a=b" }, "set-cookie"],
   ["with Vary: *", { "cache-control": "max-age=60", vary: "*" }, "vary"],
@@ -109,7 +113,9 @@ describe("that nobody waits for a key", () => {
   test("ends with the first response that is for all", async () => {
     const made = wrapped(async (_, run) => {
       if (run > 2) await theEnd()
-      return new Response("x", { headers: { "cache-control": run === 1 ? "private" : "max-age=60" } })
+      return new Response("x", {
+        headers: { "cache-control": run === 1 ? "private" : "max-age=60" },
+      })
     })
     await made.ask()
     await (await made.ask()).text()
@@ -186,10 +192,13 @@ describe("requests with Authorization", () => {
   })
 
   test("are run once for each token where that is part of the key", async () => {
-    const { ask, runs } = wrapped(async ({ headers }) => new Response(headers.get("authorization")), {
-      ...POLICY,
-      vary: ["authorization"],
-    })
+    const { ask, runs } = wrapped(
+      async ({ headers }) => new Response(headers.get("authorization")),
+      {
+        ...POLICY,
+        vary: ["authorization"],
+      },
+    )
     const got = await texts(crowd(CALLERS, (caller) => ask(authorized(`token-${caller % 2}`))))
     expect(tally(got)).toEqual({ "token-0": CALLERS / 2, "token-1": CALLERS / 2 })
     expect(runs()).toBe(2)

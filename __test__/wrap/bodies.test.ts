@@ -42,17 +42,26 @@ describe("a response without a body", () => {
       const all = crowd(3, () => ask())
       gate.resolve()
       const responses = [...(await Promise.all(all)), await ask()]
-      expect(responses.map((response) => [response.status, response.headers.get("x-kept")])).toEqual(
-        Array(4).fill([status, "1"]),
-      )
-      expect(await Promise.all(responses.map((response) => response.text()))).toEqual(["", "", "", ""])
-      if (status !== 200) expect(responses.map(({ body }) => body)).toEqual([null, null, null, null])
+      expect(
+        responses.map((response) => [response.status, response.headers.get("x-kept")]),
+      ).toEqual(Array(4).fill([status, "1"]))
+      expect(await Promise.all(responses.map((response) => response.text()))).toEqual([
+        "",
+        "",
+        "",
+        "",
+      ])
+      if (status !== 200)
+        expect(responses.map(({ body }) => body)).toEqual([null, null, null, null])
       expect(runs()).toBe(status === 304 ? 4 : 1)
     },
   )
 
   test("is told from one with an empty body", async () => {
-    const { module, ask } = wrapped(({ url }) => new Response(url.endsWith("null") ? null : ""), POLICY)
+    const { module, ask } = wrapped(
+      ({ url }) => new Response(url.endsWith("null") ? null : ""),
+      POLICY,
+    )
     for (const path of ["/null", "/empty"]) await (await ask(get(path))).text()
     await calm()
     expect((await module.match(url("/null")))?.body).toBeNull()
@@ -96,8 +105,16 @@ describe("a body that breaks off", () => {
   test.each<[string, () => ReadableStream, RegExp]>([
     ["at once", () => chunked([], new Error("cut")), /cut/],
     ["later", () => chunked(["ab"], new Error("cut")), /cut/],
-    ["with what is no error", () => new ReadableStream({ pull: (feed) => feed.error("cut") }), /cut/],
-    ["because it is not one of bytes", () => new ReadableStream({ pull: (feed) => feed.enqueue("ab") }), /./],
+    [
+      "with what is no error",
+      () => new ReadableStream({ pull: (feed) => feed.error("cut") }),
+      /cut/,
+    ],
+    [
+      "because it is not one of bytes",
+      () => new ReadableStream({ pull: (feed) => feed.enqueue("ab") }),
+      /./,
+    ],
   ])(
     "%s is an error for its reader, is not stored, and has the handler run for the next",
     async (_, make, message) => {
@@ -143,7 +160,11 @@ describe("a body of more than maxEntryBytes", () => {
 
   test("is read to its end by who has waited for its head, and nobody waits for the next", async () => {
     const body = handFed()
-    const { ask, runs } = wrapped((_, run) => (run === 1 ? new Response(body.stream) : big()), POLICY, SMALL)
+    const { ask, runs } = wrapped(
+      (_, run) => (run === 1 ? new Response(body.stream) : big()),
+      POLICY,
+      SMALL,
+    )
     const first = crowd(2, () => ask())
     const read = texts(first)
     for (const chunk of PARTS) {
@@ -191,7 +212,8 @@ describe("a body without an end", () => {
   test("that is text/event-stream reaches its client event by event, and no other waits for it", async () => {
     const bodies = [handFed(), handFed()]
     const { module, ask, runs } = wrapped(
-      (_, run) => new Response(bodies[run - 1]?.stream, { headers: { "content-type": "text/event-stream" } }),
+      (_, run) =>
+        new Response(bodies[run - 1]?.stream, { headers: { "content-type": "text/event-stream" } }),
       POLICY,
     )
     const all = await Promise.all(crowd(2, () => ask()))

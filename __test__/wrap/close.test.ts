@@ -102,7 +102,9 @@ describe("close() while the handler is being run", () => {
     await module.close()
     gate.resolve()
     expect(await (await led)?.text()).toBe("run 1")
-    const fates = await Promise.all(waited.map((answer) => fate(answer, (response) => response.text())))
+    const fates = await Promise.all(
+      waited.map((answer) => fate(answer, (response) => response.text())),
+    )
     expect(fates.toSorted()).toEqual(["run 2", "run 3", "run 4"])
     expect(runs()).toBe(4)
   })
@@ -116,7 +118,9 @@ describe("close() while the handler is being run", () => {
     await module.close()
     gate.resolve()
     await led
-    const fates = await Promise.all(waited.map((answer) => fate(answer, (response) => response.text())))
+    const fates = await Promise.all(
+      waited.map((answer) => fate(answer, (response) => response.text())),
+    )
     expect(tally(fates)).toEqual({ own: 3 })
     expect(here.runs()).toBe(1)
   })
@@ -173,7 +177,9 @@ describe("close() while a body is being written", () => {
     await module.close()
     body.give("cd")
     body.end()
-    expect(await Promise.all(responses.map((response) => response.text()))).toEqual(Array(3).fill("abcd"))
+    expect(await Promise.all(responses.map((response) => response.text()))).toEqual(
+      Array(3).fill("abcd"),
+    )
     expect(runs()).toBe(1)
     expect(await bodyOf(other, AT)).toBeUndefined()
     expect(await other.stats()).toMatchObject({ puts: 0 })

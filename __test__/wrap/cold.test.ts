@@ -62,10 +62,16 @@ describe("100 concurrent requests of a cold key", () => {
     const gates = [promised(), promised()]
     const { module, ask, runs } = wrapped(async (request, run) => {
       await gates[run - 1]?.promise
-      return new Response(request.headers.get("accept-language"), { headers: { vary: "accept-language" } })
+      return new Response(request.headers.get("accept-language"), {
+        headers: { vary: "accept-language" },
+      })
     }, POLICY)
-    const languages = Array.from({ length: CALLERS }, (_, caller) => (caller % 2 === 0 ? "de" : "en"))
-    const all = crowd(CALLERS, (caller) => ask(get(PATH, { "accept-language": `${languages[caller]}` })))
+    const languages = Array.from({ length: CALLERS }, (_, caller) =>
+      caller % 2 === 0 ? "de" : "en",
+    )
+    const all = crowd(CALLERS, (caller) =>
+      ask(get(PATH, { "accept-language": `${languages[caller]}` })),
+    )
     for (const [index, gate] of gates.entries()) {
       await calm()
       expect(runs()).toBe(index + 1)
@@ -80,10 +86,14 @@ describe("100 concurrent requests of a cold key", () => {
     const gates = Array.from({ length: 20 }, () => promised())
     const { module, ask, runs } = wrapped(async (request, run) => {
       await gates[run - 1]?.promise
-      return new Response(request.headers.get("accept-language"), { headers: { vary: "accept-language" } })
+      return new Response(request.headers.get("accept-language"), {
+        headers: { vary: "accept-language" },
+      })
     }, POLICY)
     const languages = Array.from({ length: CALLERS }, (_, caller) => `l-${caller % 20}`)
-    const all = crowd(CALLERS, (caller) => ask(get(PATH, { "accept-language": `${languages[caller]}` })))
+    const all = crowd(CALLERS, (caller) =>
+      ask(get(PATH, { "accept-language": `${languages[caller]}` })),
+    )
     await calm()
     expect(runs()).toBe(1)
     gates[0]?.resolve()
@@ -210,7 +220,8 @@ describe("while the body is being written,", () => {
   test("a condition of who waits is answered with a 304, and HEAD is a run of its own", async () => {
     const body = handFed()
     const { ask, asked } = wrapped(
-      ({ method }) => new Response(method === "GET" ? body.stream : null, { headers: { etag: '"v1"' } }),
+      ({ method }) =>
+        new Response(method === "GET" ? body.stream : null, { headers: { etag: '"v1"' } }),
       POLICY,
     )
     const led = ask()
@@ -226,7 +237,10 @@ describe("while the body is being written,", () => {
 
 describe("of a cold key,", () => {
   test("a client that has what the handler answers gets a 304, and the whole is stored", async () => {
-    const { module, ask, asked } = wrapped(() => new Response("whole", { headers: { etag: '"v1"' } }), POLICY)
+    const { module, ask, asked } = wrapped(
+      () => new Response("whole", { headers: { etag: '"v1"' } }),
+      POLICY,
+    )
     const response = await ask(get(PATH, { "if-none-match": '"v1"' }))
     expect([response.status, response.body, how(response)]).toEqual([304, null, LED])
     expect(asked[0]?.headers.has("if-none-match")).toBe(false)
@@ -254,7 +268,10 @@ describe("of a cold key,", () => {
     body.end()
     await work[0]
     expect(await bodyOf(stored.module, AT)).toBe("")
-    const broken = wrapped(() => new Response(chunked([], new Error("cut"))), { ...POLICY, waitUntil })
+    const broken = wrapped(() => new Response(chunked([], new Error("cut"))), {
+      ...POLICY,
+      waitUntil,
+    })
     await (await broken.ask()).body?.cancel()
     expect(work.length).toBe(2)
     await work[1]
@@ -266,7 +283,12 @@ test("a cookie that the response keeps out of the store goes to the client that 
   const { ask, runs } = wrapped(async () => new Response("x", { headers }))
   const responses = await Promise.all(crowd(3, () => ask()))
   responses.push(await ask())
-  expect(responses.map((response) => response.headers.get("set-cookie"))).toEqual(["a=b", null, null, null])
+  expect(responses.map((response) => response.headers.get("set-cookie"))).toEqual([
+    "a=b",
+    null,
+    null,
+    null,
+  ])
   expect(runs()).toBe(1)
 })
 
@@ -287,5 +309,7 @@ test("a body of a megabyte in many parts comes to everyone as it is", async () =
   for (const response of await Promise.all(crowd(3, () => ask()))) {
     expect(Buffer.from(await response.arrayBuffer()).equals(whole)).toBe(true)
   }
-  expect(Buffer.from((await (await module.match(AT))?.arrayBuffer()) as ArrayBuffer).equals(whole)).toBe(true)
+  expect(
+    Buffer.from((await (await module.match(AT))?.arrayBuffer()) as ArrayBuffer).equals(whole),
+  ).toBe(true)
 })

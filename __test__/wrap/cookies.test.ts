@@ -56,8 +56,15 @@ describe("under a configured lifetime, the response to a request with cookies", 
     }
     expect(await bodyOf(module, AT)).toBeUndefined()
     expect(await refusals(module)).toEqual({ cookie: 2 })
-    expect(given).toEqual([[expect.stringContaining(`${module.identity} has not stored`), "LAYERON_COOKIE"]])
-    for (const remedy of ['"cookie" into vary', "bypass", 'cookies: "ignore"', "Cache-Control: public"]) {
+    expect(given).toEqual([
+      [expect.stringContaining(`${module.identity} has not stored`), "LAYERON_COOKIE"],
+    ])
+    for (const remedy of [
+      '"cookie" into vary',
+      "bypass",
+      'cookies: "ignore"',
+      "Cache-Control: public",
+    ]) {
       expect(given[0]?.[0]).toContain(remedy)
     }
   })
@@ -107,14 +114,17 @@ describe("under a configured lifetime, the response to a request with cookies", 
   test.each<[string, CacheWrapOptions, Partial<CacheModuleOptions>]>([
     ["wrap", { ...CACHED, vary: ["cookie"] }, {}],
     ["the instance", {}, { ...CACHED, vary: ["Cookie"] }],
-  ])("is stored where cookies are in the key, by the vary of %s", async (_name, options, declared) => {
-    const { ask, runs } = wrapped(greet(), options, declared)
-    for (const session of ["1", "2", "1"]) {
-      expect(await (await ask(of(session))).text()).toBe(`session=${session}`)
-    }
-    expect(runs()).toBe(2)
-    expect(given).toEqual([])
-  })
+  ])(
+    "is stored where cookies are in the key, by the vary of %s",
+    async (_name, options, declared) => {
+      const { ask, runs } = wrapped(greet(), options, declared)
+      for (const session of ["1", "2", "1"]) {
+        expect(await (await ask(of(session))).text()).toBe(`session=${session}`)
+      }
+      expect(runs()).toBe(2)
+      expect(given).toEqual([])
+    },
+  )
 
   test("is stored where its cookies are empty", async () => {
     const { ask } = wrapped(greet(), CACHED)
@@ -164,7 +174,9 @@ describe("concurrent requests of a cold key", () => {
     await calm()
     expect(asked).toHaveLength(100)
     gate.resolve()
-    expect(await texts(all)).toEqual(Array.from({ length: 100 }, (_, caller) => `session=${caller}`))
+    expect(await texts(all)).toEqual(
+      Array.from({ length: 100 }, (_, caller) => `session=${caller}`),
+    )
     expect(await refusals(module)).toEqual({ cookie: 100 })
   })
 
@@ -245,7 +257,11 @@ describe("a stale response", () => {
     await (await ask(of("1"))).text()
     await calm()
     const [plain, own] = [await ask(), await ask(of("1", { "cache-control": "no-cache" }))]
-    expect([how(plain), await plain.text(), await own.text()]).toEqual(["hit; ttl=60", "nobody", "session=1"])
+    expect([how(plain), await plain.text(), await own.text()]).toEqual([
+      "hit; ttl=60",
+      "nobody",
+      "session=1",
+    ])
   })
 
   test("stays where the handler answers a client with cookies, past the window", async () => {
@@ -253,14 +269,18 @@ describe("a stale response", () => {
     await (await ask()).text()
     await pass(TTL)
     const own = await ask(of("1"))
-    expect([how(own), await own.text()]).toEqual(["fwd=stale; fwd-status=200; detail=cookie", "session=1"])
+    expect([how(own), await own.text()]).toEqual([
+      "fwd=stale; fwd-status=200; detail=cookie",
+      "session=1",
+    ])
     expect(await module.inspect()).toMatchObject({ entries: 1 })
     expect(how(await ask())).toBe("fwd=stale; fwd-status=200; stored; ttl=60")
   })
 
   test("stays where the handler answers a client with cookies by a private response", async () => {
     const headers = { "cache-control": "private, max-age=60" }
-    const own: Run = (request) => new Response("x", request.headers.has("cookie") ? { headers } : {})
+    const own: Run = (request) =>
+      new Response("x", request.headers.has("cookie") ? { headers } : {})
     const { module, ask } = wrapped(own, { ...CACHED, staleIfErrorSeconds: 9 })
     await (await ask()).text()
     await pass(TTL)
@@ -271,7 +291,10 @@ describe("a stale response", () => {
   test("is confirmed for a client with cookies, and not freshened for others", async () => {
     const validating: Run = ({ headers }) =>
       headers.has("if-none-match")
-        ? new Response(null, { status: 304, headers: { etag: '"a"', "x-for": headers.get("cookie") ?? "" } })
+        ? new Response(null, {
+            status: 304,
+            headers: { etag: '"a"', "x-for": headers.get("cookie") ?? "" },
+          })
         : new Response("x", { headers: { etag: '"a"' } })
     const { module, ask, runs } = wrapped(validating, CACHED)
     await (await ask()).text()
@@ -298,7 +321,11 @@ describe('cookies: "ignore"', () => {
     ["the instance", {}, IGNORED],
     ["the instance, by way of the rule", {}, { ...IGNORED, rules: [{ path: PATH }] }],
     ["wrap before the rule", IGNORED, { rules: [{ path: PATH, cookies: "pass" }] }],
-    ["the rule before the instance", CACHED, { cookies: "pass", rules: [{ path: PATH, cookies: "ignore" }] }],
+    [
+      "the rule before the instance",
+      CACHED,
+      { cookies: "pass", rules: [{ path: PATH, cookies: "ignore" }] },
+    ],
   ])(
     "of %s takes the cookies from the handler, and coalesces and stores as ever",
     async (_name, options, declared) => {
@@ -322,7 +349,11 @@ describe('cookies: "ignore"', () => {
 
   test("has requests with cookies select what those without do, whatever the response varies by", async () => {
     const { ask, runs } = wrapped(greet({ vary: "Cookie" }), IGNORED)
-    expect(await texts(crowd(3, (caller) => ask(of(String(caller)))))).toEqual(["nobody", "nobody", "nobody"])
+    expect(await texts(crowd(3, (caller) => ask(of(String(caller)))))).toEqual([
+      "nobody",
+      "nobody",
+      "nobody",
+    ])
     expect([how(await ask()), runs()]).toEqual(["hit; ttl=60", 1])
   })
 
@@ -340,7 +371,12 @@ describe('cookies: "ignore"', () => {
     await ask(new Request(AT, { method: "POST", headers: { cookie: "a=1" } }))
     await ask(get("/other", { cookie: "a=1" }))
     await ask(get(PATH, { cookie: "a=1" }))
-    expect(asked.map(({ headers }) => headers.get("cookie"))).toEqual(["session=1", "a=1", "a=1", null])
+    expect(asked.map(({ headers }) => headers.get("cookie"))).toEqual([
+      "session=1",
+      "a=1",
+      "a=1",
+      null,
+    ])
   })
 
   test("takes them from HEAD and from requests with credentials and no-store, too", async () => {

@@ -60,7 +60,11 @@ describe("a request that says", () => {
   test.each<[string, Record<string, string>, string]>([
     ["Pragma: no-cache", { pragma: "no-cache" }, RUN],
     ["Pragma: something else", { pragma: "foo" }, HIT],
-    ["Pragma: no-cache and a Cache-Control", { pragma: "no-cache", "cache-control": "max-stale" }, HIT],
+    [
+      "Pragma: no-cache and a Cache-Control",
+      { pragma: "no-cache", "cache-control": "max-stale" },
+      HIT,
+    ],
   ])("%s", async (_, headers, body) => {
     const { ask } = await stored(10)
     expect(await (await ask(get(PATH, headers))).text()).toBe(body)
@@ -76,7 +80,10 @@ describe("a request that says", () => {
     )
     await (await ask()).text()
     const response = await ask(asking("no-cache"))
-    expect([how(response), await response.text()]).toEqual(["fwd=request; fwd-status=304; ttl=60", "x"])
+    expect([how(response), await response.text()]).toEqual([
+      "fwd=request; fwd-status=304; ttl=60",
+      "x",
+    ])
     expect(asked[1]?.headers.get("if-none-match")).toBe('"v"')
     expect(await counts(module)).toEqual({ misses: 2, puts: 1, revalidations: 1 })
   })
@@ -119,8 +126,14 @@ describe("a request that says only-if-cached", () => {
   test("is answered with a 504 where nothing is stored, and no handler is run", async () => {
     const { module, ask, runs } = wrapped(() => new Response("x"), { ttlSeconds: TTL })
     const response = await ask(asking("only-if-cached"))
-    expect([response.status, response.statusText, response.body]).toEqual([504, "Gateway Timeout", null])
-    expect([...response.headers]).toEqual([["cache-status", `${module.identity}; detail=only-if-cached`]])
+    expect([response.status, response.statusText, response.body]).toEqual([
+      504,
+      "Gateway Timeout",
+      null,
+    ])
+    expect([...response.headers]).toEqual([
+      ["cache-status", `${module.identity}; detail=only-if-cached`],
+    ])
     expect(runs()).toBe(0)
     expect(await module.stats()).toEqual({ ...NO_STATS, misses: 1 })
   })
@@ -155,8 +168,12 @@ describe("a request that says only-if-cached", () => {
 
 describe("a request that says no-store", () => {
   test("has what the handler answers not stored, and leaves what is stored", async () => {
-    const { module, ask, runs } = wrapped((_, run) => new Response(`run ${run}`), { ttlSeconds: TTL })
-    expect(how(await ask(asking("no-store")))).toBe("fwd=uri-miss; fwd-status=200; detail=request-no-store")
+    const { module, ask, runs } = wrapped((_, run) => new Response(`run ${run}`), {
+      ttlSeconds: TTL,
+    })
+    expect(how(await ask(asking("no-store")))).toBe(
+      "fwd=uri-miss; fwd-status=200; detail=request-no-store",
+    )
     expect(await module.inspect()).toMatchObject({ entries: 0 })
     await (await ask()).text()
     expect(await (await ask(asking("no-store, no-cache"))).text()).toBe("run 3")
@@ -213,7 +230,11 @@ describe('requestDirectives: "ignore"', () => {
     ["wrap before the rule", ignored, { rules: [{ path: PATH, ...honoured }] }],
     ["the rule before the instance", {}, { ...honoured, rules: [{ path: PATH, ...ignored }] }],
   ])("of %s has no directive of a request run the handler", async (_name, options, declared) => {
-    const made = wrapped((_, run) => new Response(`run ${run}`), { ttlSeconds: TTL, ...options }, declared)
+    const made = wrapped(
+      (_, run) => new Response(`run ${run}`),
+      { ttlSeconds: TTL, ...options },
+      declared,
+    )
     await (await made.ask()).text()
     await pass(10)
     for (const value of ["no-cache", "max-age=0", "max-age=5", "min-fresh=55", "no-store"]) {
@@ -227,16 +248,24 @@ describe('requestDirectives: "ignore"', () => {
     ["wrap", honoured, ignored],
     ["the rule", {}, { ...ignored, rules: [{ path: PATH, ...honoured }] }],
   ])('is undone by the requestDirectives: "honour" of %s', async (_name, options, declared) => {
-    const made = wrapped((_, run) => new Response(`run ${run}`), { ttlSeconds: TTL, ...options }, declared)
+    const made = wrapped(
+      (_, run) => new Response(`run ${run}`),
+      { ttlSeconds: TTL, ...options },
+      declared,
+    )
     await (await made.ask()).text()
     expect(await (await made.ask(asking("no-cache"))).text()).toBe(RUN)
   })
 
   test("does not have max-stale get what is stale, and has the response to no-store stored", async () => {
     const made = wrapped((_, run) => new Response(`run ${run}`), { ttlSeconds: TTL, ...ignored })
-    expect(how(await made.ask(asking("no-store")))).toBe("fwd=uri-miss; fwd-status=200; stored; ttl=60")
+    expect(how(await made.ask(asking("no-store")))).toBe(
+      "fwd=uri-miss; fwd-status=200; stored; ttl=60",
+    )
     await pass(TTL)
-    expect(how(await made.ask(asking("max-stale")))).toBe("fwd=stale; fwd-status=200; stored; ttl=60")
+    expect(how(await made.ask(asking("max-stale")))).toBe(
+      "fwd=stale; fwd-status=200; stored; ttl=60",
+    )
   })
 
   test("has requests with no-store wait for the run of another, and freshen what a 304 confirms", async () => {

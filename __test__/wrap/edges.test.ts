@@ -15,7 +15,9 @@ test("delete removes what match would find although something newer is kept to b
   await module.put(request(), new Response("put"), { ttlSeconds: TTL })
   const headers = { "cache-control": "max-age=0", etag: '"v1"', vary: "accept" }
   const fetch = module.wrap(() => new Response("kept", { headers }))
-  await text(await fetch(new Request(AT, { headers: { accept: "a", "cache-control": "no-cache" } })))
+  await text(
+    await fetch(new Request(AT, { headers: { accept: "a", "cache-control": "no-cache" } })),
+  )
   expect((await module.inspect()).entries).toBe(2)
   expect(await text(await module.match(request()))).toBe("put")
   expect(await module.delete(request())).toBe(true)

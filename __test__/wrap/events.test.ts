@@ -68,7 +68,12 @@ describe("of a request is told", () => {
       get(PATH),
       ["match miss uri-miss", "put stored"],
     ],
-    ["why its response is not", saying("private"), get(PATH), ["match miss uri-miss", "put refused private"]],
+    [
+      "why its response is not",
+      saying("private"),
+      get(PATH),
+      ["match miss uri-miss", "put refused private"],
+    ],
     [
       "what its body broke off with",
       () => new Response(chunked(["x"], new Error("cut"))),
@@ -79,10 +84,18 @@ describe("of a request is told", () => {
       "that its body is shorter than it says",
       () => new Response("x", { headers: { "content-length": "2" } }),
       get(PATH),
-      ["match miss uri-miss", "put error TypeError: the body is not as long as its Content-Length says"],
+      [
+        "match miss uri-miss",
+        "put error TypeError: the body is not as long as its Content-Length says",
+      ],
     ],
     ["that it failed", down, get(PATH), ["match miss uri-miss"]],
-    ["the method that is not stored", x, new Request(AT, { method: "POST" }), ["match bypass method"]],
+    [
+      "the method that is not stored",
+      x,
+      new Request(AT, { method: "POST" }),
+      ["match bypass method"],
+    ],
     [
       "the header that makes it skip the cache",
       x,
@@ -95,7 +108,12 @@ describe("of a request is told", () => {
       get(PATH, { cookie: "session=1" }),
       ["match bypass cookie session"],
     ],
-    ["the query that makes it skip the cache", x, get(`${PATH}?draft=1`), ["match bypass query draft"]],
+    [
+      "the query that makes it skip the cache",
+      x,
+      get(`${PATH}?draft=1`),
+      ["match bypass query draft"],
+    ],
     [
       "that only what is stored would do",
       x,
@@ -108,7 +126,8 @@ describe("of a request is told", () => {
   })
 
   test("that its body is longer than it says", async () => {
-    const long: Run = () => new Response(chunked(["x", "yz"]), { headers: { "content-length": "2" } })
+    const long: Run = () =>
+      new Response(chunked(["x", "yz"]), { headers: { "content-length": "2" } })
     const [match, put, ...others] = await told(wrapped(long, POLICY))
     expect([match, others]).toEqual(["match miss uri-miss", []])
     expect(put).toMatch(/^put error TypeError: .*Content-Length/)
@@ -121,7 +140,10 @@ describe("of a request is told", () => {
     )
     await told(made)
     expect(await told(made)).toEqual(["match hit"])
-    expect(await told(made, get(PATH, { "x-a": "1" }))).toEqual(["match miss vary-miss", "put stored"])
+    expect(await told(made, get(PATH, { "x-a": "1" }))).toEqual([
+      "match miss vary-miss",
+      "put stored",
+    ])
     await pass(TTL)
     expect(await told(made)).toEqual(["match stale", "refresh failed Error: down"])
     await pass(1)
@@ -195,7 +217,9 @@ describe("of 100 callers at once", () => {
 
 describe("metrics", () => {
   const lines: string[] = []
-  const observed: Partial<CacheModuleOptions> = { observability: { sink: (line) => void lines.push(line) } }
+  const observed: Partial<CacheModuleOptions> = {
+    observability: { sink: (line) => void lines.push(line) },
+  }
   const metrics = () => tally(lines.splice(0).map((line) => JSON.parse(line).metric))
 
   test("are as many as stats() and inspect() say", async () => {

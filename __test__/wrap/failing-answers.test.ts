@@ -48,7 +48,9 @@ describe("an error that nobody has declared to last", () => {
       gate.resolve()
       const responses = await Promise.all(all)
       expect(tally(responses.map((response) => response.status))).toEqual({ [status]: CALLERS })
-      expect(tally(responses.map(({ headers }) => headers.get("retry-after")))).toEqual({ 1: CALLERS })
+      expect(tally(responses.map(({ headers }) => headers.get("retry-after")))).toEqual({
+        1: CALLERS,
+      })
       expect(tally(await texts(all))).toEqual({ down: CALLERS })
       const told = `fwd=uri-miss; fwd-status=${status}`
       expect(tally(responses.map(how))).toEqual({ [told]: CALLERS })
@@ -83,7 +85,9 @@ describe("an error that nobody has declared to last", () => {
       return new Response(`account of ${user}`, { status: 500, headers: { "x-user": user } })
     }, POLICY)
     const users = ["nobody", "alice", "bob"]
-    const all = users.map((user) => made.ask(get(PATH, user === "nobody" ? {} : { authorization: user })))
+    const all = users.map((user) =>
+      made.ask(get(PATH, user === "nobody" ? {} : { authorization: user })),
+    )
     await calm()
     resolve()
     const responses = await Promise.all(all)
@@ -96,7 +100,8 @@ describe("an error that nobody has declared to last", () => {
     const { ask, runs, gate } = answering(503, {}, whole)
     const all = crowd(3, () => ask())
     gate.resolve()
-    for (const answer of all) expect(Buffer.from(await (await answer).arrayBuffer()).equals(whole)).toBe(true)
+    for (const answer of all)
+      expect(Buffer.from(await (await answer).arrayBuffer()).equals(whole)).toBe(true)
     expect(runs()).toBe(3)
   })
 

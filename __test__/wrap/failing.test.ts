@@ -131,7 +131,10 @@ describe("after failures in a row", () => {
   })
 
   test("a success ends the row", async () => {
-    const made = wrapped((request, run) => (run === 3 ? new Response("up") : failing(request, run)), POLICY)
+    const made = wrapped(
+      (request, run) => (run === 3 ? new Response("up") : failing(request, run)),
+      POLICY,
+    )
     await failures(made, 1)
     await pass(0.2)
     await failures(made, 1)

@@ -130,7 +130,8 @@ describe("where the leader fails,", () => {
       if (headers.has("x-bad")) throw new Error(`failure ${run}`)
       return new Response(`run ${run}`)
     }, POLICY)
-    const bad = () => failureOf(() => made.ask(get(PATH, { "x-bad": "1" }))).then(({ message }) => message)
+    const bad = () =>
+      failureOf(() => made.ask(get(PATH, { "x-bad": "1" }))).then(({ message }) => message)
     const led = bad()
     const [like, others] = [[bad(), bad()], crowd(3, () => made.ask())]
     await calm()
@@ -218,7 +219,10 @@ describe("a thrown answer", () => {
   const FAILURES: [string, unknown][] = [
     ["an error with a status of 500", Object.assign(new Error("down"), { status: 500 })],
     ["an error with a status of 399", Object.assign(new Error("down"), { status: 399 })],
-    ["an error with a status that is no number", Object.assign(new Error("down"), { status: "404" })],
+    [
+      "an error with a status that is no number",
+      Object.assign(new Error("down"), { status: "404" }),
+    ],
     ["an object whose status throws", Object.defineProperty({}, "status", { get: forbidden })],
     ["null", null],
   ]
@@ -234,12 +238,15 @@ describe("a thrown answer", () => {
     )
   }
 
-  test.each(ANSWERS)("that is %s is rethrown, unchanged, in place of a stale response", async (_, thrown) => {
-    const { ask } = throwing(thrown)
-    await (await ask()).text()
-    await pass(TTL)
-    expect(await failureOf(() => ask())).toBe(thrown)
-  })
+  test.each(ANSWERS)(
+    "that is %s is rethrown, unchanged, in place of a stale response",
+    async (_, thrown) => {
+      const { ask } = throwing(thrown)
+      await (await ask()).text()
+      await pass(TTL)
+      expect(await failureOf(() => ask())).toBe(thrown)
+    },
+  )
 
   test.each(ANSWERS)("that is %s is no reason to leave the handler alone", async (_, thrown) => {
     const { ask, runs } = wrapped(() => {
@@ -266,7 +273,9 @@ describe("a thrown answer", () => {
     const calls = crowd(10, () => made.ask()).map((call) => failureOf(() => call))
     await calm()
     gate.resolve()
-    const bodies = (await Promise.all(calls)).map((thrown) => (thrown as unknown as Response).text())
+    const bodies = (await Promise.all(calls)).map((thrown) =>
+      (thrown as unknown as Response).text(),
+    )
     expect(new Set(await Promise.all(bodies)).size).toBe(10)
     expect(made.runs()).toBe(10)
   })

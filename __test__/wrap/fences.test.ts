@@ -3,7 +3,19 @@ import { bodyOf, url } from "../helpers/cache"
 import { stopTime } from "../helpers/clock"
 import { AT, carryOut, promised, REMOVALS, type Removal } from "../helpers/flight"
 import { handFed } from "../helpers/streams"
-import { calm, counts, crowd, end, how, POLICY, pass, TTL, texts, until, wrapped } from "../helpers/wrap"
+import {
+  calm,
+  counts,
+  crowd,
+  end,
+  how,
+  POLICY,
+  pass,
+  TTL,
+  texts,
+  until,
+  wrapped,
+} from "../helpers/wrap"
 
 beforeEach(stopTime)
 afterEach(end)
@@ -88,16 +100,19 @@ describe("what a run brings is not stored where, after it began, there was", () 
     expect(await module.inspect()).toMatchObject({ entries: 0 })
   })
 
-  test.each(REMOVALS.filter(([, removal]) => "purge" in removal))("%s that was soft", async (_, removal) => {
-    const { module, ask, release, runs } = gated()
-    const answer = ask()
-    await until(() => runs() === 1)
-    await module.purge({ ...("purge" in removal && removal.purge), soft: true })
-    release(1)
-    await (await answer).text()
-    expect(await bodyOf(module, AT)).toBeUndefined()
-    expect(await counts(module)).toMatchObject({ fencedWrites: 1 })
-  })
+  test.each(REMOVALS.filter(([, removal]) => "purge" in removal))(
+    "%s that was soft",
+    async (_, removal) => {
+      const { module, ask, release, runs } = gated()
+      const answer = ask()
+      await until(() => runs() === 1)
+      await module.purge({ ...("purge" in removal && removal.purge), soft: true })
+      release(1)
+      await (await answer).text()
+      expect(await bodyOf(module, AT)).toBeUndefined()
+      expect(await counts(module)).toMatchObject({ fencedWrites: 1 })
+    },
+  )
 
   test("a purge of a tag that the response alone tells of", async () => {
     for (const tags of [() => ["late"], undefined]) {
@@ -172,7 +187,10 @@ describe("who asks after", () => {
     body.give("ear")
     await carryOut(module, removal)
     const late = await ask(new Request(AT))
-    expect([how(late), await late.text()]).toEqual(["fwd=uri-miss; fwd-status=200; stored; ttl=60", "late"])
+    expect([how(late), await late.text()]).toEqual([
+      "fwd=uri-miss; fwd-status=200; stored; ttl=60",
+      "late",
+    ])
     expect(runs()).toBe(2)
     body.give("ly")
     body.end()

@@ -14,7 +14,8 @@ async function gone(
 ): Promise<Wrapped> {
   const made = wrapped(
     (request, run) => {
-      if (request.method === "GET") return new Response("body", { headers: { ...stored, "x-run": `${run}` } })
+      if (request.method === "GET")
+        return new Response("body", { headers: { ...stored, "x-run": `${run}` } })
       return new Response(null, typeof answer === "function" ? answer(request) : answer)
     },
     { ttlSeconds: TTL },
@@ -36,13 +37,21 @@ describe("a HEAD of a stale response", () => {
     const request = head({ "x-a": "1" })
     const response = await ask(request)
     expect(asked[1]).toBe(request)
-    expect([response.status, response.body, response.headers.get("content-length")]).toEqual([200, null, "4"])
-    expect(response.headers.get("cache-status")).toBe(`${module.identity}; fwd=stale; fwd-status=200`)
+    expect([response.status, response.body, response.headers.get("content-length")]).toEqual([
+      200,
+      null,
+      "4",
+    ])
+    expect(response.headers.get("cache-status")).toBe(
+      `${module.identity}; fwd=stale; fwd-status=200`,
+    )
     expect(await counts(module)).toEqual({ misses: 2, puts: 1 })
   })
 
   test("is not answered with a 304 that the caller has no condition for", async () => {
-    const { ask } = await gone(({ headers }) => (headers.has("if-none-match") ? { status: 304 } : SAME))
+    const { ask } = await gone(({ headers }) =>
+      headers.has("if-none-match") ? { status: 304 } : SAME,
+    )
     expect((await ask(head())).status).toBe(200)
     expect((await ask(head({ "if-none-match": '"v1"' }))).status).toBe(304)
   })
@@ -57,7 +66,11 @@ describe("a HEAD of a stale response", () => {
     await ask(head())
     await pass(TTL - 0.001)
     const hit = await ask()
-    expect([how(hit), hit.headers.get("x-run"), await hit.text()]).toEqual(["hit; ttl=0", "head", "body"])
+    expect([how(hit), hit.headers.get("x-run"), await hit.text()]).toEqual([
+      "hit; ttl=0",
+      "head",
+      "body",
+    ])
     expect(runs()).toBe(2)
   })
 

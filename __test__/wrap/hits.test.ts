@@ -1,7 +1,18 @@
 import type { CachePurgeSelector } from "@layeron/modules"
 import { bodyOf, found, get, url } from "../helpers/cache"
 import { httpDate, stopTime } from "../helpers/clock"
-import { AT, calm, counts, end, how, PATH, POLICY, pass, type Wrapped, wrapped } from "../helpers/wrap"
+import {
+  AT,
+  calm,
+  counts,
+  end,
+  how,
+  PATH,
+  POLICY,
+  pass,
+  type Wrapped,
+  wrapped,
+} from "../helpers/wrap"
 
 beforeEach(stopTime)
 afterEach(end)
@@ -18,7 +29,10 @@ const HEADERS = {
 
 /** A wrapped handler whose response is stored since 10 seconds. */
 async function stored(headers: Record<string, string> = HEADERS): Promise<Wrapped> {
-  const made = wrapped((_, run) => new Response(run === 1 ? BODY : `run ${run}`, { headers }), POLICY)
+  const made = wrapped(
+    (_, run) => new Response(run === 1 ? BODY : `run ${run}`, { headers }),
+    POLICY,
+  )
   expect(await (await made.ask()).text()).toBe(BODY)
   await pass(10)
   return made
@@ -65,10 +79,18 @@ describe("a fresh response", () => {
 
   test("has the status, the reason phrase and the body of bytes that the handler gave it", async () => {
     const bytes = new Uint8Array([0xff, 0x00, 0xfe, 0x80])
-    const { ask, runs } = wrapped(() => new Response(bytes, { status: 404, statusText: "Not There" }), POLICY)
+    const { ask, runs } = wrapped(
+      () => new Response(bytes, { status: 404, statusText: "Not There" }),
+      POLICY,
+    )
     await (await ask()).arrayBuffer()
     const response = await ask()
-    expect([response.status, response.statusText, response.ok, runs()]).toEqual([404, "Not There", false, 1])
+    expect([response.status, response.statusText, response.ok, runs()]).toEqual([
+      404,
+      "Not There",
+      false,
+      1,
+    ])
     expect(new Uint8Array(await response.arrayBuffer())).toEqual(bytes)
   })
 })
@@ -98,7 +120,13 @@ describe("of a fresh response,", () => {
     ["a range", { range: "bytes=2-4" }, 206, "bytes 2-4/10", "234"],
     ["the last bytes", { range: "bytes=-3" }, 206, "bytes 7-9/10", "789"],
     ["a range that is not there", { range: "bytes=10-" }, 416, "bytes */10", ""],
-    ["a range if it is current", { range: "bytes=0-0", "if-range": '"v1"' }, 206, "bytes 0-0/10", "0"],
+    [
+      "a range if it is current",
+      { range: "bytes=0-0", "if-range": '"v1"' },
+      206,
+      "bytes 0-0/10",
+      "0",
+    ],
     ["a range if it were another", { range: "bytes=0-0", "if-range": '"v0"' }, 200, null, BODY],
     ["two ranges", { range: "bytes=0-0,2-2" }, 200, null, BODY],
   ])("%s is answered from the store", async (_, headers, status, range, body) => {
@@ -121,7 +149,8 @@ describe("of a fresh response,", () => {
 
   test("HEAD with its entity tag gets a 304, and a range does not count", async () => {
     const { ask } = await stored()
-    const head = (headers: Record<string, string>) => ask(new Request(AT, { method: "HEAD", headers }))
+    const head = (headers: Record<string, string>) =>
+      ask(new Request(AT, { method: "HEAD", headers }))
     expect((await head({ "if-none-match": '"v1"' })).status).toBe(304)
     const ranged = await head({ range: "bytes=0-1" })
     expect([ranged.status, ranged.headers.get("content-length")]).toEqual([200, "10"])
@@ -168,7 +197,8 @@ describe("an entry that a wrapped handler has stored", () => {
   test("is none for HEAD: what a HEAD was answered is not stored", async () => {
     const { module, ask, runs } = wrapped(() => new Response(null, { headers: HEADERS }), POLICY)
     const head = new Request(AT, { method: "HEAD" })
-    for (let call = 1; call <= 2; call++) expect(how(await ask(head))).toBe("fwd=uri-miss; fwd-status=200")
+    for (let call = 1; call <= 2; call++)
+      expect(how(await ask(head))).toBe("fwd=uri-miss; fwd-status=200")
     expect(runs()).toBe(2)
     expect(await bodyOf(module, AT)).toBeUndefined()
     expect(await module.match(head)).toBeUndefined()
@@ -176,14 +206,22 @@ describe("an entry that a wrapped handler has stored", () => {
 })
 
 test("a response that is not stored reaches its client as the handler gave it, but for Cache-Status", async () => {
-  const headers = new Headers({ "x-a": "1", "cache-control": "private", "transfer-encoding": "chunked" })
+  const headers = new Headers({
+    "x-a": "1",
+    "cache-control": "private",
+    "transfer-encoding": "chunked",
+  })
   for (const cookie of ["a=1; Path=/", "b=2"]) headers.append("set-cookie", cookie)
   const { module, ask } = wrapped(
     () => new Response("own", { status: 402, statusText: "Pay First", headers }),
     POLICY,
   )
   const response = await ask()
-  expect([response.status, response.statusText, await response.text()]).toEqual([402, "Pay First", "own"])
+  expect([response.status, response.statusText, await response.text()]).toEqual([
+    402,
+    "Pay First",
+    "own",
+  ])
   expect([...response.headers]).toEqual([
     ["cache-control", "private"],
     ["cache-status", `${module.identity}; fwd=uri-miss; fwd-status=402; detail=private`],

@@ -11,7 +11,10 @@ afterEach(end)
 const KIB = 1024
 const PIECE = 64 * KIB
 
-function bounded(maxInFlightBytes: number | undefined, maxBytes = 8 * KIB * KIB): CacheModuleOptions {
+function bounded(
+  maxInFlightBytes: number | undefined,
+  maxBytes = 8 * KIB * KIB,
+): CacheModuleOptions {
   return { name: "unused", storage: { memory: { maxBytes, maxInFlightBytes } } }
 }
 
@@ -76,7 +79,9 @@ describe("bodies in flight", () => {
     const module = instance(16 * PIECE)
     const whole = bytes(8 * PIECE)
     const { ask } = wrappedIn(module, () => new Response(whole), POLICY)
-    const responses = await Promise.all(Array.from({ length: 30 }, (_, n) => ask(get(`/body/${n}`))))
+    const responses = await Promise.all(
+      Array.from({ length: 30 }, (_, n) => ask(get(`/body/${n}`))),
+    )
     await calm()
     expect((await module.inspect()).inFlightBytes).toBeLessThanOrEqual(16 * PIECE + 30 * PIECE)
     for (const response of responses) {
@@ -168,7 +173,10 @@ describe("a put", () => {
     await waits
     expect((await bodyOf(module, url("/slow")))?.length).toBe(2 * PIECE)
     await module.put(url("/other"), new Response(chunked(["a", "b"])))
-    expect([await bodyOf(module, url("/other")), (await module.inspect()).inFlightBytes]).toEqual(["ab", 0])
+    expect([await bodyOf(module, url("/other")), (await module.inspect()).inFlightBytes]).toEqual([
+      "ab",
+      0,
+    ])
   })
 
   test("whose body fails leaves its room to others", async () => {

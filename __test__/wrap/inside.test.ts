@@ -23,7 +23,11 @@ beforeEach(stopTime)
 afterEach(end)
 
 /** A handler as the guide has it, which looks for its response and puts it, and what `put` is told. */
-function guided(module: CacheModule, build: (run: number) => Response | Promise<Response>, options = POLICY) {
+function guided(
+  module: CacheModule,
+  build: (run: number) => Response | Promise<Response>,
+  options = POLICY,
+) {
   const found: unknown[] = []
   const made = wrappedIn(
     module,
@@ -76,7 +80,13 @@ describe("inside of a run", () => {
     await calm()
     expect(found).toEqual([undefined, undefined])
     expect(await (await ask()).text()).toBe("run 2")
-    expect(await counts(module)).toEqual({ hits: 3, misses: 1, puts: 2, staleHits: 2, elections: 1 })
+    expect(await counts(module)).toEqual({
+      hits: 3,
+      misses: 1,
+      puts: 2,
+      staleHits: 2,
+      elections: 1,
+    })
   })
 
   test("match() of another request, be it of the same URL, finds and counts", async () => {
@@ -150,7 +160,10 @@ describe("a put() of the handler that stores nothing", () => {
       POLICY,
     )
     await (await ask()).text()
-    expect([await bodyOf(module, AT), await bodyOf(module, get("/other"))]).toEqual(["own", "other"])
+    expect([await bodyOf(module, AT), await bodyOf(module, get("/other"))]).toEqual([
+      "own",
+      "other",
+    ])
   })
 
   test("because its body breaks off leaves wrap to store the response", async () => {
@@ -176,7 +189,11 @@ test("a response out of the cache is one that a handler may give", async () => {
     ttlSeconds: 600,
   })
   await pass(10)
-  const { ask } = wrappedIn(module, async () => (await module.match(get("/source"))) as Response, POLICY)
+  const { ask } = wrappedIn(
+    module,
+    async () => (await module.match(get("/source"))) as Response,
+    POLICY,
+  )
   const response = await ask()
   expect([response.headers.get("x-kept"), await response.text()]).toEqual(["1", "source"])
   expect(response.headers.get("cache-status")).toBe(

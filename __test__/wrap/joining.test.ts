@@ -2,7 +2,19 @@ import { bodyOf, get, refusals, url } from "../helpers/cache"
 import { stopTime } from "../helpers/clock"
 import { promised } from "../helpers/flight"
 import { handFed } from "../helpers/streams"
-import { AT, calm, counts, end, how, PATH, pass, read, readerOf, texts, wrapped } from "../helpers/wrap"
+import {
+  AT,
+  calm,
+  counts,
+  end,
+  how,
+  PATH,
+  pass,
+  read,
+  readerOf,
+  texts,
+  wrapped,
+} from "../helpers/wrap"
 
 beforeEach(stopTime)
 afterEach(end)
@@ -25,7 +37,10 @@ describe("a response whose body is under way is joined", () => {
     const first = readerOf(await ask())
     await pass(0.999)
     const joined = await ask()
-    expect([runs(), how(joined)]).toEqual([1, "fwd=uri-miss; fwd-status=200; stored; collapsed; ttl=0"])
+    expect([runs(), how(joined)]).toEqual([
+      1,
+      "fwd=uri-miss; fwd-status=200; stored; collapsed; ttl=0",
+    ])
     await pass(0.001)
     const late = await ask()
     expect([runs(), how(late)]).toEqual([2, "fwd=uri-miss; fwd-status=200; stored; ttl=1"])
@@ -152,7 +167,9 @@ describe("one response object that a handler gives to two requests", () => {
       await use(response)
       return how.startsWith("tags") ? [] : true
     }
-    const options = how.startsWith("tags") ? { tags: take as never } : { shouldStore: take as never }
+    const options = how.startsWith("tags")
+      ? { tags: take as never }
+      : { shouldStore: take as never }
     const made = wrapped(() => Response.json({ tags: [] }), { ttlSeconds: 60, ...options })
     for (let attempt = 0; attempt < 2; attempt++) {
       await expect(made.ask()).rejects.toMatchObject({ code: "LAYERON_INVALID_RESPONSE" })
@@ -166,7 +183,10 @@ describe("one response object that a handler gives to two requests", () => {
       ttlSeconds: 60,
       tags: async (_, response) => ((await response.clone().json()) as { tags: string[] }).tags,
     })
-    expect(await texts([made.ask(), made.ask()])).toEqual(['{"tags":["a","b"]}', '{"tags":["a","b"]}'])
+    expect(await texts([made.ask(), made.ask()])).toEqual([
+      '{"tags":["a","b"]}',
+      '{"tags":["a","b"]}',
+    ])
     expect((await made.module.explain(AT)).entry?.tags).toEqual(["a", "b"])
   })
 })

@@ -190,7 +190,11 @@ describe("match() inside of a background refresh", () => {
   test("finds what is stored for another key", async () => {
     const module = freshCache()
     await module.put(url("/other"), new Response("other"), { ttlSeconds: 600 })
-    const { ask } = wrappedIn(module, async () => new Response(await bodyOf(module, url("/other"))), POLICY)
+    const { ask } = wrappedIn(
+      module,
+      async () => new Response(await bodyOf(module, url("/other"))),
+      POLICY,
+    )
     await (await ask()).text()
     await pass(TTL)
     await (await ask()).text()

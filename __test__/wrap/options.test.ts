@@ -54,7 +54,9 @@ describe("the lifetime and the stale window", () => {
 
   test("that are configured are in the Cache-Control that the client gets, who is the first", async () => {
     const { response } = await entry({ ttlSeconds: 40, staleWhileRevalidateSeconds: 5 }, {}, PLAIN)
-    expect(response.headers.get("cache-control")).toBe("public, max-age=40, stale-while-revalidate=5")
+    expect(response.headers.get("cache-control")).toBe(
+      "public, max-age=40, stale-while-revalidate=5",
+    )
   })
 
   test("that the response says leave its Cache-Control as it came", async () => {
@@ -71,7 +73,9 @@ describe("the lifetime and the stale window", () => {
   })
 
   test("that are configured do not make an error last", async () => {
-    const { module, ask, runs } = wrapped(() => new Response("x", { status: 400 }), { ttlSeconds: 60 })
+    const { module, ask, runs } = wrapped(() => new Response("x", { status: 400 }), {
+      ttlSeconds: 60,
+    })
     for (let call = 1; call <= 2; call++) await (await ask()).text()
     expect(runs()).toBe(2)
     expect(await refusals(module)).toEqual({ "no-freshness": 2 })
@@ -118,32 +122,35 @@ describe("tags", () => {
   test.each<[string, <T>(value: T) => T | Promise<T>]>([
     ["told at once", (value) => value],
     ["promised", async (value) => value],
-  ])("may be %s, of the request that the caller passed and of the unused response", async (_, give) => {
-    const seen: [Request, Response][] = []
-    const answers: Response[] = []
-    const { module, ask } = wrapped(
-      () => {
-        answers.push(new Response("x", { headers: { "x-id": "7" } }))
-        return answers[0] as Response
-      },
-      {
-        ttlSeconds: 60,
-        tags: (request, response) => {
-          seen.push([request, response])
-          return give([`id-${response.headers.get("x-id")}`])
+  ])(
+    "may be %s, of the request that the caller passed and of the unused response",
+    async (_, give) => {
+      const seen: [Request, Response][] = []
+      const answers: Response[] = []
+      const { module, ask } = wrapped(
+        () => {
+          answers.push(new Response("x", { headers: { "x-id": "7" } }))
+          return answers[0] as Response
         },
-      },
-    )
-    const request = new Request(AT)
-    expect(await (await ask(request)).text()).toBe("x")
-    expect(seen).toHaveLength(1)
-    expect(seen[0]?.[0]).toBe(request)
-    expect(seen[0]?.[1]).toBe(answers[0])
-    expect((await module.explain(AT)).entry?.tags).toEqual(["id-7"])
-    await (await ask()).text()
-    expect(seen).toHaveLength(1)
-    expect(await module.purge({ tags: ["id-7"] })).toEqual({ purged: 1 })
-  })
+        {
+          ttlSeconds: 60,
+          tags: (request, response) => {
+            seen.push([request, response])
+            return give([`id-${response.headers.get("x-id")}`])
+          },
+        },
+      )
+      const request = new Request(AT)
+      expect(await (await ask(request)).text()).toBe("x")
+      expect(seen).toHaveLength(1)
+      expect(seen[0]?.[0]).toBe(request)
+      expect(seen[0]?.[1]).toBe(answers[0])
+      expect((await module.explain(AT)).entry?.tags).toEqual(["id-7"])
+      await (await ask()).text()
+      expect(seen).toHaveLength(1)
+      expect(await module.purge({ tags: ["id-7"] })).toEqual({ purged: 1 })
+    },
+  )
 
   test.each<[string, () => Promise<readonly string[]>]>([
     [
@@ -189,7 +196,10 @@ describe("tags", () => {
     })
     const error = await failureOf(ask)
     expect(error).toBeInstanceOf(TypeError)
-    expect([error.code, error.message]).toEqual(["LAYERON_INVALID_OPTION", expect.stringContaining(message)])
+    expect([error.code, error.message]).toEqual([
+      "LAYERON_INVALID_OPTION",
+      expect.stringContaining(message),
+    ])
     expect(await module.inspect()).toMatchObject({ entries: 0 })
   })
 
@@ -199,7 +209,11 @@ describe("tags", () => {
       calls++
       return []
     }
-    const { ask } = wrapped(() => new Response("x"), { tags }, { rules: [{ bypass: { query: ["p"] } }] })
+    const { ask } = wrapped(
+      () => new Response("x"),
+      { tags },
+      { rules: [{ bypass: { query: ["p"] } }] },
+    )
     await ask(get(`${PATH}?p`))
     await ask(new Request(AT, { method: "POST" }))
     expect(calls).toBe(0)

@@ -4,7 +4,11 @@ import { runNode } from "../helpers/run-node"
 const ROOT = join(__dirname, "../..")
 
 /** Runs a script, which has to end by itself, with a wrapped handler that does what `handler` is. What it wrote. */
-async function run(handler: string, script: string, options = "{ ttlSeconds: 60 }"): Promise<string> {
+async function run(
+  handler: string,
+  script: string,
+  options = "{ ttlSeconds: 60 }",
+): Promise<string> {
   const source = `
     const { cache } = require(${JSON.stringify(ROOT)})
     const module_ = cache({ name: "process" })

@@ -54,7 +54,12 @@ const FAILURES: [string, Run, CacheWrapOptions, string][] = [
   ],
   ["never answers", never, TIMEOUT, late],
   ["never ends its body", () => new Response(handFed().stream), TIMEOUT, late],
-  ["never comes to its tags", () => new Response("new", { headers: { "x-new": "1" } }), TIMEOUT, late],
+  [
+    "never comes to its tags",
+    () => new Response("new", { headers: { "x-new": "1" } }),
+    TIMEOUT,
+    late,
+  ],
 ]
 
 describe("a refresh that", () => {
@@ -85,7 +90,10 @@ describe("a refresh that", () => {
       ])
       const told = (events[0] as CacheEvent).reason
       expect(warned).toEqual([
-        [`a refresh of ${identity} in the background has failed: ${told}`, "LAYERON_REFRESH_FAILED"],
+        [
+          `a refresh of ${identity} in the background has failed: ${told}`,
+          "LAYERON_REFRESH_FAILED",
+        ],
       ])
       expect(await counts(made.module)).toMatchObject({ failedRefreshes: 1, puts: 1 })
       expect(await asked(made)).toBe("old")
@@ -150,16 +158,19 @@ describe("a refresh that", () => {
     [404, "new"],
     // No configured lifetime applies to it, so what is stored stays.
     [501, "old"],
-  ])("is answered with %d has not failed, and the next caller gets what is %s", async (status, body) => {
-    const warned = warnings()
-    const { events } = listen(["refresh"])
-    const made = await goneStale(() => new Response("new", { status }))
-    await asked(made)
-    expect(await asked(made)).toBe(body)
-    expect(warned).toEqual([])
-    expect(events).toEqual([expect.objectContaining({ outcome: "refreshed" })])
-    expect(await counts(made.module)).not.toHaveProperty("failedRefreshes")
-  })
+  ])(
+    "is answered with %d has not failed, and the next caller gets what is %s",
+    async (status, body) => {
+      const warned = warnings()
+      const { events } = listen(["refresh"])
+      const made = await goneStale(() => new Response("new", { status }))
+      await asked(made)
+      expect(await asked(made)).toBe(body)
+      expect(warned).toEqual([])
+      expect(events).toEqual([expect.objectContaining({ outcome: "refreshed" })])
+      expect(await counts(made.module)).not.toHaveProperty("failedRefreshes")
+    },
+  )
 
   test("fails is told to waitUntil as a promise that is fulfilled", async () => {
     const work: Promise<unknown>[] = []
@@ -188,7 +199,10 @@ test("a refresh that fails is warned of once a minute", async () => {
 test("a refresh that times out has failed, and leaves its body to the clients that read it", async () => {
   const body = handFed()
   const options = { ...TIMEOUT, ttlSeconds: 1, staleWhileRevalidateSeconds: 1 }
-  const { ask, asked, module } = wrapped((_, run) => new Response(run === 1 ? "old" : body.stream), options)
+  const { ask, asked, module } = wrapped(
+    (_, run) => new Response(run === 1 ? "old" : body.stream),
+    options,
+  )
   await (await ask()).text()
   await pass(1.8)
   expect(await (await ask()).text()).toBe("old")

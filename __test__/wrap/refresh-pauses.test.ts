@@ -1,5 +1,17 @@
 import { stopTime } from "../helpers/clock"
-import { AT, calm, counts, crowd, end, POLICY, pass, TTL, tally, texts, warnings } from "../helpers/wrap"
+import {
+  AT,
+  calm,
+  counts,
+  crowd,
+  end,
+  POLICY,
+  pass,
+  TTL,
+  tally,
+  texts,
+  warnings,
+} from "../helpers/wrap"
 import { asked, down, goneStale } from "../helpers/wrap-stale"
 
 beforeEach(() => {
@@ -31,11 +43,17 @@ describe("after a refresh that has failed the next is made", () => {
       }
     }
     const failed = PAUSES.length + 1
-    expect(await counts(made.module)).toMatchObject({ failedRefreshes: failed, elections: failed, puts: 1 })
+    expect(await counts(made.module)).toMatchObject({
+      failedRefreshes: failed,
+      elections: failed,
+      puts: 1,
+    })
   })
 
   test("after a pause of 1 s again, once one has succeeded in between", async () => {
-    const made = await goneStale((request, run) => (run === 4 ? new Response("new") : down(request, run)))
+    const made = await goneStale((request, run) =>
+      run === 4 ? new Response("new") : down(request, run),
+    )
     await asked(made)
     await pass(1)
     await asked(made)

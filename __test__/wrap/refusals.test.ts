@@ -59,7 +59,11 @@ describe("wrap() throws a TypeError that names what is not allowed, and nothing 
   test.each(rows(OPTIONS))("options.%s of %s", async (path, _, value) => {
     const { module, expectUnchanged } = await holding()
     const options = forbidden<CacheWrapOptions>(nested(path, value))
-    await expectRefused(() => module.wrap(fine, options), `wrap() options.${path}`, "LAYERON_INVALID_OPTION")
+    await expectRefused(
+      () => module.wrap(fine, options),
+      `wrap() options.${path}`,
+      "LAYERON_INVALID_OPTION",
+    )
     await expectUnchanged()
   })
 })
@@ -144,7 +148,11 @@ describe("a handler that gives", () => {
     ["a response whose body is locked", locked],
   ]
 
-  async function expectFailures(made: Wrapped, request: () => Request, runs: number): Promise<void> {
+  async function expectFailures(
+    made: Wrapped,
+    request: () => Request,
+    runs: number,
+  ): Promise<void> {
     for (const answer of crowd(3, () => made.ask(request()))) {
       const error = await failureOf(() => answer)
       expect([error instanceof TypeError, error.code]).toEqual([true, "LAYERON_INVALID_RESPONSE"])
@@ -175,6 +183,8 @@ describe("a handler that gives", () => {
     const one = new Response("one")
     const { ask } = wrapped(() => one, POLICY)
     expect(await (await ask()).text()).toBe("one")
-    expect((await failureOf(() => ask(new Request(url("/other"))))).code).toBe("LAYERON_INVALID_RESPONSE")
+    expect((await failureOf(() => ask(new Request(url("/other"))))).code).toBe(
+      "LAYERON_INVALID_RESPONSE",
+    )
   })
 })

@@ -86,7 +86,11 @@ describe("a handler is given a request of the class that it was called with,", (
     await ask(new AppRequest(AT, { method: "HEAD" }))
     await calm()
     const [, refresh] = asked as AppRequest[]
-    expect([refresh instanceof AppRequest, refresh?.method, refresh?.nextUrl.href]).toEqual([true, "GET", AT])
+    expect([refresh instanceof AppRequest, refresh?.method, refresh?.nextUrl.href]).toEqual([
+      true,
+      "GET",
+      AT,
+    ])
     await end()
   })
 
@@ -95,7 +99,11 @@ describe("a handler is given a request of the class that it was called with,", (
     await (await ask(new PickyRequest("s", AT))).text()
     const [made] = asked
     expect(made).toBeInstanceOf(PickyRequest)
-    expect([made?.url, made?.method, [...(made?.headers ?? [])]]).toEqual([AT, "GET", [["x-secret", "s"]]])
+    expect([made?.url, made?.method, [...(made?.headers ?? [])]]).toEqual([
+      AT,
+      "GET",
+      [["x-secret", "s"]],
+    ])
   })
 
   test("with what was set on a plain request", async () => {
@@ -154,12 +162,18 @@ describe("tags, shouldStore and waitUntil", () => {
         if (run === 1) await new Promise<void>((resolve) => void gates.push(resolve))
         return new Response(`run ${run}`)
       },
-      { ...POLICY, shouldStore: async (_, response) => (await response.clone().text()) !== "run 1" },
+      {
+        ...POLICY,
+        shouldStore: async (_, response) => (await response.clone().text()) !== "run 1",
+      },
     )
     const calls = [made.ask(), made.ask()]
     await calm()
     gates[0]?.()
-    expect(await Promise.all((await Promise.all(calls)).map((one) => one.text()))).toEqual(["run 1", "run 2"])
+    expect(await Promise.all((await Promise.all(calls)).map((one) => one.text()))).toEqual([
+      "run 1",
+      "run 2",
+    ])
     await calm()
     expect(await bodyOf(made.module, AT)).toBe("run 2")
     expect((await made.module.inspect()).refusedWrites["should-store"]).toBe(1)
@@ -175,7 +189,11 @@ describe("a response that fetch has decoded", () => {
     body = gzipSync("decoded"),
   ): Promise<void> {
     const server = createServer((_, response) => {
-      response.writeHead(200, { "content-encoding": coding, "content-length": body.length, etag: '"v1"' })
+      response.writeHead(200, {
+        "content-encoding": coding,
+        "content-length": body.length,
+        etag: '"v1"',
+      })
       response.end(body)
     }).listen(0, "127.0.0.1")
     await new Promise((resolve) => server.once("listening", resolve))
@@ -187,7 +205,10 @@ describe("a response that fetch has decoded", () => {
     }
   }
 
-  const fieldsOf = ({ headers }: Response) => [headers.get("content-encoding"), headers.get("content-length")]
+  const fieldsOf = ({ headers }: Response) => [
+    headers.get("content-encoding"),
+    headers.get("content-length"),
+  ]
 
   test("loses Content-Encoding and Content-Length on its way to the client and in the store", async () => {
     jest.useRealTimers()
@@ -223,7 +244,10 @@ describe("a response that fetch has decoded", () => {
       async (at) => {
         const { ask } = wrapped(() => fetch(at), POLICY)
         const response = await ask()
-        expect([fieldsOf(response), await response.text()]).toEqual([["x-unknown", "8"], "as it is"])
+        expect([fieldsOf(response), await response.text()]).toEqual([
+          ["x-unknown", "8"],
+          "as it is",
+        ])
       },
       body,
     )
@@ -234,7 +258,9 @@ describe("a response that fetch has decoded", () => {
     const body = gzipSync("encoded")
     const { ask } = wrapped(
       () =>
-        new Response(body, { headers: { "content-encoding": "gzip", "content-length": `${body.length}` } }),
+        new Response(body, {
+          headers: { "content-encoding": "gzip", "content-length": `${body.length}` },
+        }),
       POLICY,
     )
     const response = await ask()

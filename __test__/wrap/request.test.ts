@@ -49,7 +49,11 @@ describe("what is run for all who want the same gets a request", () => {
     const asked = only(made)
     expect(asked).not.toBe(request)
     expect(asked).toBeInstanceOf(Request)
-    expect([asked.method, asked.url, asked.redirect]).toEqual(["GET", request.url, request.redirect])
+    expect([asked.method, asked.url, asked.redirect]).toEqual([
+      "GET",
+      request.url,
+      request.redirect,
+    ])
     expect([...asked.headers]).toEqual([...request.headers])
   })
 
@@ -132,14 +136,18 @@ describe("where a rule has responses to a method with a body stored,", () => {
     const made = wrapped(
       async (request, run) => {
         const condition = request.headers.get("if-none-match")
-        return new Response(`${await request.text()} ${run} ${condition}`, { headers: { etag: '"v1"' } })
+        return new Response(`${await request.text()} ${run} ${condition}`, {
+          headers: { etag: '"v1"' },
+        })
       },
       OPTIONS,
       { rules },
     )
     expect(await (await made.ask(post("first"))).text()).toBe("first 1 null")
     await pass(TTL)
-    expect(await fate(made.ask(post("second")), (response) => response.text())).toBe("second 2 null")
+    expect(await fate(made.ask(post("second")), (response) => response.text())).toBe(
+      "second 2 null",
+    )
   })
 })
 
@@ -164,7 +172,10 @@ describe("the caller's own object is what the handler gets", () => {
   })
 
   test("once it has turned out that what it gets is for it alone", async () => {
-    const made = wrapped(() => new Response("x", { headers: { "cache-control": "private" } }), OPTIONS)
+    const made = wrapped(
+      () => new Response("x", { headers: { "cache-control": "private" } }),
+      OPTIONS,
+    )
     await made.ask()
     const request = get(PATH, CONDITIONS)
     await made.ask(request)
@@ -197,7 +208,11 @@ describe("covers()", () => {
     [true, "the URL of one", new URL(AT)],
     [true, "HEAD of one", new Request(AT, { method: "HEAD" })],
     [true, "a method that changes something there", new Request(AT, { method: "DELETE" })],
-    [false, "a method that changes nothing and is not listed", new Request(AT, { method: "OPTIONS" })],
+    [
+      false,
+      "a method that changes nothing and is not listed",
+      new Request(AT, { method: "OPTIONS" }),
+    ],
     [false, "another path", url("/x")],
     [false, "another method than the rule lists", url("/p/1")],
     [true, "the method that the rule lists", new Request(url("/p/1"), { method: "QUERY" })],

@@ -44,7 +44,11 @@ describe("a wrapped handler of an instance with rules", () => {
 
   test.each<[string, CacheWrapOptions, string]>([
     ["a lifetime", { ttlSeconds: 30 }, "hit; ttl=30"],
-    ["a lifetime of 0", { ttlSeconds: 0, staleWhileRevalidateSeconds: 30 }, "hit; ttl=0; detail=stale"],
+    [
+      "a lifetime of 0",
+      { ttlSeconds: 0, staleWhileRevalidateSeconds: 30 },
+      "hit; ttl=0; detail=stale",
+    ],
   ])("caches every request where wrap has %s of its own", async (_name, options, expected) => {
     const { ask } = wrapped(counting, options, API)
     await (await ask(get("/other"))).text()

@@ -31,7 +31,10 @@ const CALLERS = 100
 const ERROR_WINDOW = 120
 const NO_REFRESH = { staleWhileRevalidateSeconds: 0 }
 const BY_OPTION: CacheWrapOptions = { ...NO_REFRESH, staleIfErrorSeconds: ERROR_WINDOW }
-const BY_RESPONSE: CacheWrapOptions = { ttlSeconds: undefined, staleWhileRevalidateSeconds: undefined }
+const BY_RESPONSE: CacheWrapOptions = {
+  ttlSeconds: undefined,
+  staleWhileRevalidateSeconds: undefined,
+}
 
 const answering =
   (status: number): Run =>
@@ -56,7 +59,11 @@ describe("a stale response is served where the handler", () => {
     expect(response.headers.get("cache-status")).toBe(
       `${module.identity}; fwd=stale;${told} ttl=-1; detail=stale-if-error`,
     )
-    expect([response.status, response.headers.get("age"), await response.text()]).toEqual([200, "61", "old"])
+    expect([response.status, response.headers.get("age"), await response.text()]).toEqual([
+      200,
+      "61",
+      "old",
+    ])
     expect(runs()).toBe(2)
     expect(await module.stats()).toEqual({ ...NO_STATS, misses: 2, puts: 1 })
     expect(await counts(module)).toMatchObject({ staleIfErrorHits: 1 })
@@ -109,7 +116,11 @@ describe("a stale response is served where the handler", () => {
     await pass(0.2)
     expect(how(await ask())).toBe("fwd=stale; ttl=-11; detail=stale-if-error")
     expect(runs()).toBe(3)
-    expect(await counts(module)).toMatchObject({ staleHits: 1, staleIfErrorHits: 2, failedRefreshes: 1 })
+    expect(await counts(module)).toMatchObject({
+      staleHits: 1,
+      staleIfErrorHits: 2,
+      failedRefreshes: 1,
+    })
   })
 })
 
@@ -139,7 +150,11 @@ describe("the failure is what the caller gets", () => {
       const value = `max-age=${TTL}, stale-if-error=${ERROR_WINDOW}, ${directive}`
       const gone = { headers: { ...control(value).headers, etag: '"v"' } }
       await expectFailure(down, { ...BY_RESPONSE, staleIfErrorSeconds: ERROR_WINDOW }, gone)
-      await expectFailure(answering(503), { ...BY_RESPONSE, staleIfErrorSeconds: ERROR_WINDOW }, gone)
+      await expectFailure(
+        answering(503),
+        { ...BY_RESPONSE, staleIfErrorSeconds: ERROR_WINDOW },
+        gone,
+      )
     },
   )
 
@@ -166,7 +181,9 @@ describe("100 concurrent callers of a failing handler", () => {
       const { module, ask, runs } = await goneStale(next, BY_OPTION)
       const all = crowd(CALLERS, () => ask())
       expect(tally(await texts(all))).toEqual({ old: CALLERS })
-      const told = (await Promise.all(all)).map((response) => how(response)?.replace(/ fwd-status=\d+;/, ""))
+      const told = (await Promise.all(all)).map((response) =>
+        how(response)?.replace(/ fwd-status=\d+;/, ""),
+      )
       expect(tally(told)).toEqual({
         "fwd=stale; ttl=0; detail=stale-if-error": 1,
         "hit; ttl=0; detail=stale-if-error": CALLERS - 1,

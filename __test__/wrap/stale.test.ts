@@ -41,7 +41,13 @@ describe("inside the stale window", () => {
     await calm()
     const fresh = await ask()
     expect([how(fresh), await fresh.text(), runs()]).toEqual(["hit; ttl=60", "new", 2])
-    expect(await counts(module)).toEqual({ hits: 2, misses: 1, puts: 2, staleHits: 1, elections: 1 })
+    expect(await counts(module)).toEqual({
+      hits: 2,
+      misses: 1,
+      puts: 2,
+      staleHits: 1,
+      elections: 1,
+    })
   })
 
   test("100 callers at once and more while it lasts are served by one run in the background", async () => {
@@ -120,7 +126,8 @@ describe("inside the stale window", () => {
 
   test("variants are refreshed each for itself", async () => {
     const { ask, runs } = wrapped(
-      (request, run) => new Response(`${request.headers.get("x-a")} ${run}`, { headers: { vary: "x-a" } }),
+      (request, run) =>
+        new Response(`${request.headers.get("x-a")} ${run}`, { headers: { vary: "x-a" } }),
       POLICY,
     )
     const of = (value: string) => ask(get(PATH, { "x-a": value }))

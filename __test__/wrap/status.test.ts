@@ -1,7 +1,19 @@
 import type { CacheModuleOptions, CacheWrapOptions } from "@layeron/modules"
 import { freshCache, get } from "../helpers/cache"
 import { stopTime } from "../helpers/clock"
-import { AT, crowd, end, how, PATH, POLICY, pass, type Run, TTL, wrapped, wrappedIn } from "../helpers/wrap"
+import {
+  AT,
+  crowd,
+  end,
+  how,
+  PATH,
+  POLICY,
+  pass,
+  type Run,
+  TTL,
+  wrapped,
+  wrappedIn,
+} from "../helpers/wrap"
 import { down, goneStale } from "../helpers/wrap-stale"
 
 beforeEach(stopTime)
@@ -28,7 +40,12 @@ const LED = "fwd=uri-miss; fwd-status=200; stored; ttl=60"
 describe("Cache-Status of a response that the handler was run for says", () => {
   test.each<[string, Run, Request, string]>([
     ["that it is stored", with_({}), get(PATH), LED],
-    ["which status it has", with_({}, 404), get(PATH), "fwd=uri-miss; fwd-status=404; stored; ttl=60"],
+    [
+      "which status it has",
+      with_({}, 404),
+      get(PATH),
+      "fwd=uri-miss; fwd-status=404; stored; ttl=60",
+    ],
     [
       "the method that is not stored",
       with_({}, 201),
@@ -41,7 +58,12 @@ describe("Cache-Status of a response that the handler was run for says", () => {
       get(PATH, { "x-preview": "1" }),
       "fwd=bypass; fwd-status=200",
     ],
-    ["nothing of HEAD", with_({}), new Request(AT, { method: "HEAD" }), "fwd=uri-miss; fwd-status=200"],
+    [
+      "nothing of HEAD",
+      with_({}),
+      new Request(AT, { method: "HEAD" }),
+      "fwd=uri-miss; fwd-status=200",
+    ],
     [
       "no-store",
       with_({ "cache-control": "no-store" }),
@@ -66,7 +88,12 @@ describe("Cache-Status of a response that the handler was run for says", () => {
       get(PATH),
       "fwd=uri-miss; fwd-status=200; detail=set-cookie",
     ],
-    ["a status that is not stored", with_({}, 304), get(PATH), "fwd=uri-miss; fwd-status=304; detail=status"],
+    [
+      "a status that is not stored",
+      with_({}, 304),
+      get(PATH),
+      "fwd=uri-miss; fwd-status=304; detail=status",
+    ],
     [
       "an event stream",
       with_({ "content-type": "text/event-stream" }),
@@ -118,13 +145,18 @@ describe("Cache-Status of a response that the handler was run for says", () => {
 
   test("how long it is fresh, less its age", async () => {
     const headers = { "cache-control": "max-age=60", age: "20" }
-    expect(await first(with_(headers), get(PATH), {})).toBe("fwd=uri-miss; fwd-status=200; stored; ttl=40")
+    expect(await first(with_(headers), get(PATH), {})).toBe(
+      "fwd=uri-miss; fwd-status=200; stored; ttl=40",
+    )
   })
 
   test("that it answered who waited too, or that what is stored is of other headers", async () => {
     const { ask } = wrapped(async () => new Response("x", { headers: { vary: "x-a" } }), POLICY)
     const answers = await Promise.all(crowd(2, () => ask(get(PATH, { "x-a": "1" }))))
-    expect(answers.map(how)).toEqual([LED, "fwd=uri-miss; fwd-status=200; stored; collapsed; ttl=60"])
+    expect(answers.map(how)).toEqual([
+      LED,
+      "fwd=uri-miss; fwd-status=200; stored; collapsed; ttl=60",
+    ])
     await Promise.all(answers.map((answer) => answer.text()))
     const others = await Promise.all(crowd(2, () => ask(get(PATH, { "x-a": "2" }))))
     expect(others.map(how)).toEqual([
@@ -138,7 +170,10 @@ describe("Cache-Status of a response that the handler was run for says", () => {
     await (await ask()).text()
     const forced = get(PATH, { "cache-control": "no-cache" })
     const fresh = await ask(forced)
-    expect([how(fresh), await fresh.text()]).toEqual(["fwd=request; fwd-status=200; stored; ttl=60", "2"])
+    expect([how(fresh), await fresh.text()]).toEqual([
+      "fwd=request; fwd-status=200; stored; ttl=60",
+      "2",
+    ])
     await pass(TTL)
     expect((await Promise.all(crowd(2, () => ask()))).map(how)).toEqual([
       "fwd=stale; fwd-status=200; stored; ttl=60",
@@ -165,7 +200,9 @@ describe("Cache-Status of a response from the store says", () => {
       "hit; ttl=0; detail=stale-if-error",
     ])
     const answered = await goneStale(with_({}, 502), options)
-    expect(how(await answered.ask())).toBe("fwd=stale; fwd-status=502; ttl=0; detail=stale-if-error")
+    expect(how(await answered.ask())).toBe(
+      "fwd=stale; fwd-status=502; ttl=0; detail=stale-if-error",
+    )
   })
 })
 

@@ -59,8 +59,12 @@ async function twoReaders() {
 }
 
 /** Reads so many chunks. */
-async function take(reader: ReadableStreamDefaultReader<Uint8Array>, chunks: number): Promise<void> {
-  for (let chunk = 0; chunk < chunks; chunk++) expect((await reader.read()).value?.byteLength).toBe(CHUNK)
+async function take(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  chunks: number,
+): Promise<void> {
+  for (let chunk = 0; chunk < chunks; chunk++)
+    expect((await reader.read()).value?.byteLength).toBe(CHUNK)
 }
 
 describe("a body without end is read no further than a window ahead", () => {
@@ -95,7 +99,9 @@ describe("a body without end is read no further than a window ahead", () => {
     expect([pulls(), await fate(blocked)]).toEqual([before, "pending"])
     await pass(0.001)
     await blocked
-    await expect((async () => take(slow, 100))()).rejects.toThrow("the response was read too slowly")
+    await expect((async () => take(slow, 100))()).rejects.toThrow(
+      "the response was read too slowly",
+    )
     await take(fast, 10)
     await fast.cancel()
   })
@@ -170,7 +176,10 @@ describe("the handler's body is cancelled, and its request aborted,", () => {
 describe("a body is what its handler gave", () => {
   test("where another was read to its end and has been collected since", async () => {
     const body = handFed()
-    const { ask } = wrapped(({ url }) => new Response(url.endsWith("b") ? body.stream : "done"), POLICY)
+    const { ask } = wrapped(
+      ({ url }) => new Response(url.endsWith("b") ? body.stream : "done"),
+      POLICY,
+    )
     await (async () => expect(await (await ask(get("/a"))).text()).toBe("done"))()
     const response = await ask(get("/b"))
     body.give("one ")
@@ -182,7 +191,10 @@ describe("a body is what its handler gave", () => {
 
   test("where the client of another has cancelled while it waited for more", async () => {
     const bodies: Record<string, ReturnType<typeof handFed>> = { "/a": handFed(), "/b": handFed() }
-    const { ask } = wrapped(({ url }) => new Response(bodies[new URL(url).pathname]?.stream), POLICY)
+    const { ask } = wrapped(
+      ({ url }) => new Response(bodies[new URL(url).pathname]?.stream),
+      POLICY,
+    )
     const reader = readerOf(await ask(get("/a")))
     const waiting = reader.read()
     await calm()
@@ -206,7 +218,10 @@ describe("a body is what its handler gave", () => {
       ({ url }) => new Response(bodies[Number(new URL(url).search.slice(1))]?.stream),
       POLICY,
     )
-    const all = made.flatMap((_, index) => [ask(get(`${PATH}?${index}`)), ask(get(`${PATH}?${index}`))])
+    const all = made.flatMap((_, index) => [
+      ask(get(`${PATH}?${index}`)),
+      ask(get(`${PATH}?${index}`)),
+    ])
     const got = texts(all)
     for (let at = 0; at < 800; at += 100) {
       for (const [index, body] of bodies.entries()) {

@@ -116,7 +116,10 @@ describe("a body that a worker thread's handler is still writing", () => {
       (error: Error) => error.name,
     )
     await thread.end()
-    const given = Promise.race([rest, new Promise((resolve) => void setImmediate(() => waited(resolve)))])
+    const given = Promise.race([
+      rest,
+      new Promise((resolve) => void setImmediate(() => waited(resolve))),
+    ])
     expect(await given).toBe("TypeError")
     expect(await bodyOf(module, AT)).toBeUndefined()
     expect(await (await here.ask()).text()).toBe("here")

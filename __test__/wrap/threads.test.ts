@@ -62,9 +62,9 @@ describe("100 concurrent requests over two worker threads", () => {
     const kinds = new Set(got.flat().map(({ error, code }) => `${code}: ${error}`))
     expect(kinds).toEqual(new Set([OWN, OTHER]))
     expect(await module.stats()).toMatchObject({ misses: ALL, puts: 0 })
-    expect((await threads.crowd(EACH)).flat().filter(({ error }) => error?.includes("down"))).toHaveLength(
-      ALL,
-    )
+    expect(
+      (await threads.crowd(EACH)).flat().filter(({ error }) => error?.includes("down")),
+    ).toHaveLength(ALL)
     expect(threads.runs()).toBe(2)
   })
 
@@ -114,7 +114,10 @@ describe("what one thread's handler has failed with", () => {
 
   test("is a stale response for another's callers, where stale-if-error allows it", async () => {
     const { module, threads } = await twoThreads("throws")
-    const here = wrappedIn(module, () => new Response("old"), { ttlSeconds: TTL, staleIfErrorSeconds: 60 })
+    const here = wrappedIn(module, () => new Response("old"), {
+      ttlSeconds: TTL,
+      staleIfErrorSeconds: 60,
+    })
     await (await here.ask()).text()
     await pass(TTL)
     expect(tally((await threads.crowd(EACH)).flat().map(({ text }) => text))).toEqual({ old: ALL })

@@ -12,7 +12,9 @@ const values = [
 `
 
 async function outputOf(script: string): Promise<unknown> {
-  const { stdout } = await runNode(["--no-warnings", "-e", `${VALUES}${script}`], { cwd: __dirname })
+  const { stdout } = await runNode(["--no-warnings", "-e", `${VALUES}${script}`], {
+    cwd: __dirname,
+  })
   return JSON.parse(stdout)
 }
 

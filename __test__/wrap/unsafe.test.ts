@@ -25,7 +25,8 @@ const PATHS = [PATH, `${PATH}?q=1`, `${PATH}0`, "/w", "/other"]
 /** A wrapped handler with an entry at each path, and what it answers to other methods than GET. */
 async function filled(answer: Run, paths: readonly string[] = PATHS) {
   const made = wrapped(
-    (request, run) => (request.method === "GET" ? new Response(`run ${run}`) : answer(request, run)),
+    (request, run) =>
+      request.method === "GET" ? new Response(`run ${run}`) : answer(request, run),
     POLICY,
   )
   await texts(paths.map((path) => made.ask(get(path))))
@@ -60,18 +61,24 @@ describe("a request that changes something", () => {
     },
   )
 
-  test.each([200, 201, 204, 302, 303, 399])("and is answered with %d has succeeded", async (status) => {
-    const { ask, left } = await filled(answering(status))
-    await ask(send())
-    expect(await left()).toEqual(without(PATH))
-  })
+  test.each([200, 201, 204, 302, 303, 399])(
+    "and is answered with %d has succeeded",
+    async (status) => {
+      const { ask, left } = await filled(answering(status))
+      await ask(send())
+      expect(await left()).toEqual(without(PATH))
+    },
+  )
 
-  test.each([400, 404, 409, 500, 503])("and is answered with %d has not: all is left", async (status) => {
-    const { module, ask, left } = await filled(answering(status, { location: "/other" }))
-    await ask(send())
-    expect(await left()).toEqual(PATHS)
-    expect(await counts(module)).not.toHaveProperty("invalidations")
-  })
+  test.each([400, 404, 409, 500, 503])(
+    "and is answered with %d has not: all is left",
+    async (status) => {
+      const { module, ask, left } = await filled(answering(status, { location: "/other" }))
+      await ask(send())
+      expect(await left()).toEqual(PATHS)
+      expect(await counts(module)).not.toHaveProperty("invalidations")
+    },
+  )
 
   test("and fails has not: all is left, and neither is its caller's error anyone else's", async () => {
     const { ask, left, runs } = await filled(() => Promise.reject(new Error("down")))
@@ -85,7 +92,11 @@ describe("a request that changes something", () => {
     const rules = [{ methods: ["GET", "QUERY"], vary: ["x-key"] }]
     const module = freshCache({ ...POLICY, rules })
     const vary = { headers: { vary: "x-a" } }
-    const variants: Record<string, string>[] = [{ "x-a": "1" }, { "x-a": "2" }, { "x-key": "1", "x-a": "1" }]
+    const variants: Record<string, string>[] = [
+      { "x-a": "1" },
+      { "x-a": "2" },
+      { "x-key": "1", "x-a": "1" },
+    ]
     for (const headers of variants) {
       await module.put(get(PATH, headers), new Response("x", vary))
     }
@@ -102,11 +113,14 @@ describe("a request that changes something", () => {
   })
 })
 
-test.each(["OPTIONS", "PROPFIND", "SEARCH", "QUERY"])("a request by %s changes nothing", async (method) => {
-  const { ask, left } = await filled(answering(200, { "content-location": "/other" }))
-  expect(how(await ask(send(method)))).toBe("fwd=method; fwd-status=200")
-  expect(await left()).toEqual(PATHS)
-})
+test.each(["OPTIONS", "PROPFIND", "SEARCH", "QUERY"])(
+  "a request by %s changes nothing",
+  async (method) => {
+    const { ask, left } = await filled(answering(200, { "content-location": "/other" }))
+    expect(how(await ask(send(method)))).toBe("fwd=method; fwd-status=200")
+    expect(await left()).toEqual(PATHS)
+  },
+)
 
 describe("what the answer to such a request names", () => {
   test.each<[string, string, string]>([
@@ -122,7 +136,9 @@ describe("what the answer to such a request names", () => {
   })
 
   test("in both is removed both times", async () => {
-    const { ask, left } = await filled(answering(201, { location: "/other", "content-location": "/w" }))
+    const { ask, left } = await filled(
+      answering(201, { location: "/other", "content-location": "/w" }),
+    )
     await ask(send())
     expect(await left()).toEqual(without(PATH, "/other", "/w"))
   })

@@ -30,7 +30,9 @@ function validating(validator: Record<string, string>, headers: Record<string, s
     const matches = etag === null ? since === validator["last-modified"] : etag === validator.etag
     return (etag !== null || since !== null) && matches
       ? new Response(null, { status: 304, headers: { "x-run": `${run}`, ...headers } })
-      : new Response("body", { headers: { "x-run": `${run}`, "content-type": "text/plain", ...validator } })
+      : new Response("body", {
+          headers: { "x-run": `${run}`, "content-type": "text/plain", ...validator },
+        })
   }
 }
 
@@ -55,7 +57,11 @@ describe("a stale response that the handler says is right", () => {
     )
     await pass(TTL - 0.001)
     const hit = await ask()
-    expect([how(hit), hit.headers.get("x-run"), await hit.text()]).toEqual(["hit; ttl=0", "2", "body"])
+    expect([how(hit), hit.headers.get("x-run"), await hit.text()]).toEqual([
+      "hit; ttl=0",
+      "2",
+      "body",
+    ])
     expect(runs()).toBe(2)
     expect(await counts(module)).toEqual({ hits: 1, misses: 2, puts: 1, revalidations: 1 })
   })
@@ -92,7 +98,10 @@ describe("a stale response that the handler says is right", () => {
   })
 
   test("is no longer stored where the 304 says private, and is the caller's nevertheless", async () => {
-    const { module, ask } = wrapped(validating({ etag: '"v1"' }, { "cache-control": "private" }), OPTIONS)
+    const { module, ask } = wrapped(
+      validating({ etag: '"v1"' }, { "cache-control": "private" }),
+      OPTIONS,
+    )
     await (await ask()).text()
     await pass(TTL)
     expect(await (await ask()).text()).toBe("body")
@@ -138,7 +147,8 @@ describe("a stale response that the handler says is right", () => {
   test("has no other variant freshened with it, though the strong entity tags are the same", async () => {
     const etag = '"v1"'
     const { module, ask } = wrapped(({ headers }) => {
-      if (headers.has("if-none-match")) return new Response(null, { status: 304, headers: { etag } })
+      if (headers.has("if-none-match"))
+        return new Response(null, { status: 304, headers: { etag } })
       return new Response(headers.get("x-a"), { headers: { etag, vary: "x-a" } })
     }, OPTIONS)
     const of = (name: string) => ask(get(PATH, { "x-a": name }))
@@ -146,7 +156,10 @@ describe("a stale response that the handler says is right", () => {
     await pass(TTL)
     for (const name of ["1", "2"]) {
       const response = await of(name)
-      expect([how(response), await response.text()]).toEqual(["fwd=stale; fwd-status=304; ttl=60", name])
+      expect([how(response), await response.text()]).toEqual([
+        "fwd=stale; fwd-status=304; ttl=60",
+        name,
+      ])
     }
     expect(await counts(module)).toMatchObject({ puts: 2, revalidations: 2 })
   })
@@ -209,7 +222,10 @@ test("what may never be served without being validated is validated for each req
   const always = { etag: '"v1"', "cache-control": "no-cache" }
   const { module, ask, runs } = wrapped(validating(always, { "cache-control": "no-cache" }))
   const first = await ask()
-  expect([how(first), await first.text()]).toEqual(["fwd=uri-miss; fwd-status=200; stored; ttl=0", "body"])
+  expect([how(first), await first.text()]).toEqual([
+    "fwd=uri-miss; fwd-status=200; stored; ttl=0",
+    "body",
+  ])
   for (let call = 2; call <= 4; call++) {
     const response = await ask()
     expect([how(response), await response.text()]).toEqual([

@@ -23,7 +23,8 @@ export function inChild(module, input, { node = process.execPath } = {}) {
     child.on("error", reject)
     child.on("close", (code, signal) => {
       process.off("SIGTERM", stop)
-      if (told === undefined) reject(new Error(`A process of the table ended by ${signal ?? code}.`))
+      if (told === undefined)
+        reject(new Error(`A process of the table ended by ${signal ?? code}.`))
       else if ("failed" in told) reject(new Error(told.failed))
       else resolve(told.outcome)
     })

@@ -4,7 +4,10 @@
 export function number(value) {
   if (value === 0 || !Number.isFinite(value)) return String(value)
   const digits = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value))))
-  return value.toLocaleString("en", { maximumFractionDigits: digits, minimumFractionDigits: digits })
+  return value.toLocaleString("en", {
+    maximumFractionDigits: digits,
+    minimumFractionDigits: digits,
+  })
 }
 
 export function count(value) {

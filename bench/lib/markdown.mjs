@@ -5,7 +5,11 @@ import { reaches, TARGETS, worstOf } from "./targets.mjs"
 const RATIO_COLUMNS = ["", "against", "ours", "theirs", "ratio", "quartiles", "least and most"]
 
 export function tableText({ title, note, sections }) {
-  const texts = sections.flatMap((section) => [`### ${section.title}`, section.note, sectionText(section)])
+  const texts = sections.flatMap((section) => [
+    `### ${section.title}`,
+    section.note,
+    sectionText(section),
+  ])
   return [`## ${title}`, note, ...texts].filter((text) => text !== undefined).join("\n\n")
 }
 
@@ -32,7 +36,9 @@ function ratioCells({ what, rival, because, unit, ours, theirs, ratio }) {
 }
 
 function verdict({ judged }) {
-  const outcomes = judged.map(({ target, figure }) => (reaches(figure, target) ? "reached" : "**missed**"))
+  const outcomes = judged.map(({ target, figure }) =>
+    reaches(figure, target) ? "reached" : "**missed**",
+  )
   return [judged.map(({ target }) => boundOf(target)).join(", "), outcomes.join(", ")]
 }
 
@@ -50,7 +56,11 @@ export function summaryText(tables) {
   )
   const lines = Object.entries(TARGETS).map(([name, { what }]) => {
     const figures = judged.filter(({ target }) => target === name)
-    return [what, boundOf(name), ...(figures.length > 0 ? worst(figures, name) : ["", "not measured", ""])]
+    return [
+      what,
+      boundOf(name),
+      ...(figures.length > 0 ? worst(figures, name) : ["", "not measured", ""]),
+    ]
   })
   return `## Targets\n\n${grid(["", "target", "worst", "", "where it is worst"], lines)}`
 }
@@ -62,7 +72,11 @@ function whereIs({ what, rival }, section) {
 function worst(figures, name) {
   const missed = figures.filter(({ figure }) => !reaches(figure, name)).length
   const { figure, where } = worstOf(figures, name)
-  return [number(figure), missed === 0 ? "reached" : `**missed** in ${missed} of ${figures.length}`, where]
+  return [
+    number(figure),
+    missed === 0 ? "reached" : `**missed** in ${missed} of ${figures.length}`,
+    where,
+  ]
 }
 
 export function grid(columns, rows) {

@@ -62,11 +62,15 @@ export class Report {
 
   #head() {
     const title = `# Figures of ${this.#date}`
-    return [title, ...(this.#settings.quick ? [QUICK] : []), machineText(this.#machine)].join("\n\n")
+    return [title, ...(this.#settings.quick ? [QUICK] : []), machineText(this.#machine)].join(
+      "\n\n",
+    )
   }
 }
 
 /** Digits beyond the fourth are noise. */
 function shortened(_key, value) {
-  return typeof value === "number" && !Number.isInteger(value) ? Number(value.toPrecision(4)) : value
+  return typeof value === "number" && !Number.isInteger(value)
+    ? Number(value.toPrecision(4))
+    : value
 }

@@ -17,7 +17,8 @@ const OPTIONS = {
 export function readSettings(args, known) {
   const { values, positionals } = parseArgs({ args, options: OPTIONS, allowPositionals: true })
   const unknown = positionals.find((name) => !known.includes(name))
-  if (unknown !== undefined) throw new Error(`There is no table ${unknown}, only ${known.join(", ")}.`)
+  if (unknown !== undefined)
+    throw new Error(`There is no table ${unknown}, only ${known.join(", ")}.`)
   return {
     tables: positionals.length > 0 ? known.filter((name) => positionals.includes(name)) : known,
     isWhole: positionals.length === 0,

@@ -14,7 +14,10 @@ export const TARGETS = {
   stream: atMost(1.1, "match to Response and `body` as a stream"),
   miss: atMost(0.2, "miss, against a hit in lru-cache and `new Response`"),
   put: atMost(1.2, "put of a 2 KB response, against lru-cache after `arrayBuffer()`"),
-  large: atMost(1, "match to `arrayBuffer()` at 64 KB and 1 MB, against lru-cache and `new Response`"),
+  large: atMost(
+    1,
+    "match to `arrayBuffer()` at 64 KB and 1 MB, against lru-cache and `new Response`",
+  ),
   stall: atMost(0.05, "longest stall of the event loop at 1,000,000 entries, against lru-cache's"),
   rss: atMost(0.6, "RSS there, against lru-cache's"),
   overhead: atMost(300, "bytes per entry beyond key, headers and body"),
@@ -22,7 +25,10 @@ export const TARGETS = {
   threads: atLeast(1.6, "reads per second of two threads, against one"),
   http: atLeast(0.9, "hits per second over HTTP, against the constant handler"),
   "disk-hit": atMost(1.1, "hit in memory with a disk under it, against one without"),
-  start: atMost(1_000, "milliseconds until the first hit of a process, 1,000,000 entries on the disk"),
+  start: atMost(
+    1_000,
+    "milliseconds until the first hit of a process, 1,000,000 entries on the disk",
+  ),
   lru: atLeast(0, "hit ratio, points above lru-cache's"),
   "s3-fifo": atLeast(-1, "hit ratio, points above S3-FIFO's own"),
 }

@@ -30,7 +30,9 @@ function endToEnd(raw) {
 
 /** What else `Connection` makes a field of the connection. */
 function namedByConnection(pairs) {
-  const options = pairs.filter(([name]) => name === "connection").flatMap(([, value]) => value.split(","))
+  const options = pairs
+    .filter(([name]) => name === "connection")
+    .flatMap(([, value]) => value.split(","))
   return new Set(options.map((option) => option.trim().toLowerCase()))
 }
 

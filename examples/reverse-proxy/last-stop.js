@@ -8,7 +8,9 @@ const SECRET = new Set(["authorization", "cookie", "proxy-authorization"])
 function answerHere(req, { path }, headers) {
   if (req.method !== "OPTIONS" && req.method !== "TRACE") return undefined
   if (path !== "*" && forwardsLeft(headers)) return undefined
-  return req.method === "OPTIONS" ? new Response(null, { headers: { "content-length": "0" } }) : echoOf(req)
+  return req.method === "OPTIONS"
+    ? new Response(null, { headers: { "content-length": "0" } })
+    : echoOf(req)
 }
 
 function forwardsLeft(headers) {
@@ -22,7 +24,8 @@ function forwardsLeft(headers) {
 function echoOf({ method, url, httpVersion, rawHeaders }) {
   let message = `${method} ${url} HTTP/${httpVersion}\r\n`
   for (let at = 0; at < rawHeaders.length; at += 2) {
-    if (!SECRET.has(rawHeaders[at].toLowerCase())) message += `${rawHeaders[at]}: ${rawHeaders[at + 1]}\r\n`
+    if (!SECRET.has(rawHeaders[at].toLowerCase()))
+      message += `${rawHeaders[at]}: ${rawHeaders[at + 1]}\r\n`
   }
   const headers = { "content-type": "message/http", "cache-control": "no-store" }
   return new Response(Buffer.from(`${message}\r\n`, "latin1"), { headers })

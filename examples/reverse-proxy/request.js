@@ -11,7 +11,13 @@ function requestOf(req, { url, host }, exchange) {
   if (!isPlainlySent(req.headers)) throw new Refusal(501)
   const { method } = req
   const body = hasContent(req) ? contentOf(req, exchange) : null
-  const init = { method, headers: requestHeaders(req, host), body, duplex: "half", signal: exchange.signal }
+  const init = {
+    method,
+    headers: requestHeaders(req, host),
+    body,
+    duplex: "half",
+    signal: exchange.signal,
+  }
   return isPlatformic(method, body) ? new Request(url, init) : { url, ...init }
 }
 

@@ -4,7 +4,12 @@ function readSettings(env) {
     host: env.HOST || "127.0.0.1",
     port: readInteger("PORT", env.PORT || "8080", 0, 65_535),
     upstream: readUpstream(env.UPSTREAM),
-    timeoutMs: readInteger("UPSTREAM_TIMEOUT_MS", env.UPSTREAM_TIMEOUT_MS || "30000", 1, 2_147_483_647),
+    timeoutMs: readInteger(
+      "UPSTREAM_TIMEOUT_MS",
+      env.UPSTREAM_TIMEOUT_MS || "30000",
+      1,
+      2_147_483_647,
+    ),
   }
 }
 

@@ -21,7 +21,9 @@ function readTarget(req) {
 
 /** The value of the one Host field. @throws Refusal where there is none, or more */
 function hostField(rawHeaders) {
-  const values = rawHeaders.filter((_, at) => at % 2 === 1 && rawHeaders[at - 1].toLowerCase() === "host")
+  const values = rawHeaders.filter(
+    (_, at) => at % 2 === 1 && rawHeaders[at - 1].toLowerCase() === "host",
+  )
   if (values.length !== 1) throw new Refusal(400)
   return values[0]
 }

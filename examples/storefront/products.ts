@@ -38,7 +38,12 @@ export async function findProduct(id: string | undefined): Promise<Product> {
 export async function updateProduct(id: string | undefined, input: unknown): Promise<void> {
   const own = readId(id)
   const change = readChange(own, input)
-  const { changes } = update.run(change.name ?? null, change.price ?? null, change.description ?? null, own)
+  const { changes } = update.run(
+    change.name ?? null,
+    change.price ?? null,
+    change.description ?? null,
+    own,
+  )
   if (changes === 0) throw new UnknownProduct(`No product has the id ${id}`)
 }
 

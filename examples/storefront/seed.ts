@@ -15,12 +15,15 @@ export function seed(database: Database): void {
   )
   // Two processes may open one file at the same time; ids that are there already are left as they are.
   database.transaction(() => {
-    for (const [index, name] of names().entries()) insert.run(index + 1, name, priceOf(index), describe(name))
+    for (const [index, name] of names().entries())
+      insert.run(index + 1, name, priceOf(index), describe(name))
   })()
 }
 
 function names(): string[] {
-  return qualities.split(" ").flatMap((quality) => things.split(" ").map((thing) => `${quality} ${thing}`))
+  return qualities
+    .split(" ")
+    .flatMap((quality) => things.split(" ").map((thing) => `${quality} ${thing}`))
 }
 
 function priceOf(index: number): number {

@@ -15,7 +15,8 @@ pub const MOST_SECONDS: u32 = i32::MAX as u32;
 pub fn block(text: &str) -> String {
     let mut block = String::new();
     for (name, value) in text.lines().filter_map(|line| line.split_once(':')) {
-        let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+        let is_token =
+            |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
         if !name.is_empty()
             && name.bytes().all(is_token)
             && !value.contains(|c: char| c.is_control() && c != '\t')

@@ -15,7 +15,11 @@ fuzz_target!(|value: &str| {
         "directives and field names have no case"
     );
     if let Some(written) = written(&read) {
-        assert_eq!(CacheControl::parse(&written), read, "what is written as it was read reads the same");
+        assert_eq!(
+            CacheControl::parse(&written),
+            read,
+            "what is written as it was read reads the same"
+        );
     }
     let behind = CacheControl::parse(&format!("no-store, {value}"));
     assert_eq!(

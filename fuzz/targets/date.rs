@@ -17,8 +17,16 @@ fuzz_target!(|text: &str| {
             "a date is written as it is read"
         );
     }
-    assert_eq!(date_seconds(&text.to_ascii_lowercase()), date_seconds(text), "names in a date have no case");
-    assert_eq!(date_seconds(&text.to_ascii_uppercase()), date_seconds(text), "names in a date have no case");
+    assert_eq!(
+        date_seconds(&text.to_ascii_lowercase()),
+        date_seconds(text),
+        "names in a date have no case"
+    );
+    assert_eq!(
+        date_seconds(&text.to_ascii_uppercase()),
+        date_seconds(text),
+        "names in a date have no case"
+    );
     let ms = number(&mut text.split_whitespace());
     assert_eq!(date_seconds(&http_date(ms)), Some(ms.div_euclid(1000).clamp(0, LAST_SECOND)));
 });

@@ -5,8 +5,8 @@
 
 use layeron_cache::fuzzing::lines::Fields;
 use layeron_cache::fuzzing::{
-    Answer, CacheControl, Decision, Directives, Exchange, Freshness, Refused, RequestControl, ResponseHead,
-    Reuse, Scope, State, Stored, decide, reuse, storable,
+    Answer, CacheControl, Decision, Directives, Exchange, Freshness, Refused, RequestControl,
+    ResponseHead, Reuse, Scope, State, Stored, decide, reuse, storable,
 };
 use layeron_cache::{Overrides, Terms};
 use layeron_fuzz::{block, number};
@@ -21,14 +21,16 @@ fuzz_target!(|text: &str| {
     let (numbers, messages) = text.split_once('\n').unwrap_or((text, ""));
     let mut numbers = numbers.split_whitespace();
     let status = u16::try_from(number(&mut numbers)).unwrap_or(200).clamp(100, 999);
-    let ttl =
-        u32::try_from(number(&mut numbers)).ok().filter(|ttl| (1..=i32::MAX.unsigned_abs()).contains(ttl));
+    let ttl = u32::try_from(number(&mut numbers))
+        .ok()
+        .filter(|ttl| (1..=i32::MAX.unsigned_abs()).contains(ttl));
     let (delay, after) = (number(&mut numbers), number(&mut numbers));
     let mut messages = messages.split("\n\n").map(block);
     let request = messages.next().unwrap_or_default() + ABSENT;
     let response = messages.next().unwrap_or_default();
     let later = messages.next().unwrap_or_default() + ABSENT;
-    let (request, response, later) = (Fields::new(&request), Fields::new(&response), Fields::new(&later));
+    let (request, response, later) =
+        (Fields::new(&request), Fields::new(&response), Fields::new(&later));
 
     let head = ResponseHead { status, reason: "OK", fields: response };
     let terms = Terms { ttl, ..Terms::default() };

@@ -21,7 +21,8 @@ fuzz_target!(|value: &str| {
 fn plain(value: &str, length: usize) -> Option<Requested> {
     let (first, last) = value.strip_prefix("bytes=")?.split_once('-')?;
     let number = |text: &str| {
-        let is_short = (1..=9).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+        let is_short =
+            (1..=9).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
         is_short.then(|| text.parse::<usize>().ok()).flatten()
     };
     let (first, last) = (number(first)?, number(last)?);

@@ -14,7 +14,11 @@ fuzz_target!(|text: &str| {
     assert!([max_age, min_fresh].into_iter().flatten().all(|seconds| seconds <= MOST_SECONDS));
     assert!(max_stale.is_none_or(|seconds| seconds <= MOST_SECONDS || seconds == u32::MAX));
     assert_eq!(RequestControl::parse(&value.to_ascii_uppercase()), read, "directives have no case");
-    assert_eq!(RequestControl::parse(&written(read)), read, "what is written as it was read reads the same");
+    assert_eq!(
+        RequestControl::parse(&written(read)),
+        read,
+        "what is written as it was read reads the same"
+    );
 
     let pragma = pragma.replace('\n', "");
     let both = format!("cache-control:{value}\npragma:{pragma}\n");
@@ -42,6 +46,7 @@ fn written(read: RequestControl) -> String {
         ("max-stale", read.max_stale.filter(|seconds| *seconds != u32::MAX)),
     ];
     let flags = flags.iter().filter(|(_, is_there)| *is_there).map(|(name, _)| (*name).to_owned());
-    let seconds = seconds.iter().filter_map(|(name, seconds)| Some(format!("{name}={}", (*seconds)?)));
+    let seconds =
+        seconds.iter().filter_map(|(name, seconds)| Some(format!("{name}={}", (*seconds)?)));
     flags.chain(seconds).collect::<Vec<_>>().join(",")
 }

@@ -3,7 +3,9 @@
 #![no_main]
 
 use layeron_cache::fuzzing::lines::Fields;
-use layeron_cache::fuzzing::{Directives, Exchange, Freshness, ResponseHead, State, decide, is_dated};
+use layeron_cache::fuzzing::{
+    Directives, Exchange, Freshness, ResponseHead, State, decide, is_dated,
+};
 use layeron_cache::{Overrides, Terms};
 use layeron_fuzz::{MOST_SECONDS, block, number};
 use libfuzzer_sys::fuzz_target;
@@ -22,12 +24,19 @@ fuzz_target!(|text: &str| {
         let times = decision.times;
         assert_eq!(times.stored_at, responded_at);
         assert_ne!(times.state(responded_at), State::Expired);
-        assert!(!is_dated(fields) || times.initial_age >= responded_at.saturating_sub(requested_at));
+        assert!(
+            !is_dated(fields) || times.initial_age >= responded_at.saturating_sub(requested_at)
+        );
         hold(&times, sooner, later);
     }
     let directives = Directives::of(fields);
-    let (times, _) =
-        Freshness::decide(Overrides::default(), &Terms::default(), &directives, fields, responded_at);
+    let (times, _) = Freshness::decide(
+        Overrides::default(),
+        &Terms::default(),
+        &directives,
+        fields,
+        responded_at,
+    );
     hold(&times, sooner, later);
 });
 
@@ -39,7 +48,10 @@ fn hold(times: &Freshness, sooner: i64, later: i64) {
         return hold(&restarted, sooner, later);
     }
     assert!((0..=i64::from(MOST_SECONDS) * 1000).contains(&times.lifetime));
-    assert!(times.age(sooner) >= 0 && times.age(sooner) <= times.age(later), "nothing becomes younger");
+    assert!(
+        times.age(sooner) >= 0 && times.age(sooner) <= times.age(later),
+        "nothing becomes younger"
+    );
     assert!(rank(times.state(sooner)) <= rank(times.state(later)), "nor fresher");
     if times.outlives_errors(later) {
         let [state, before] = [later, sooner].map(|now| times.state(now));

@@ -12,14 +12,22 @@ fuzz_target!(|url: &str| {
         assert_eq!(canonical(&once, true).as_deref(), Ok(&*once), "what is canonical stays so");
         if !serialised {
             assert_eq!(canonical(&once, false).as_deref(), Ok(&*once), "and is seen to be");
-            assert_eq!(canonical(url, true).as_deref(), Ok(&*once), "a parser would change nothing");
+            assert_eq!(
+                canonical(url, true).as_deref(),
+                Ok(&*once),
+                "a parser would change nothing"
+            );
         }
         assert!(!once.contains('#'), "a fragment is no part of it");
         let before_query = once.split_once('?').map_or(&*once, |(before, _)| before);
         assert_eq!(origin(before_query).len() + path(&once).len(), before_query.len());
 
         let before = url.split_once('#').map_or(url, |(before, _)| before);
-        assert_eq!(parameters(&once), parameters(before), "no parameter is lost or becomes another one");
+        assert_eq!(
+            parameters(&once),
+            parameters(before),
+            "no parameter is lost or becomes another one"
+        );
         let mut names: Vec<_> = query_names(&once).collect();
         let mut given: Vec<_> = query_names(before).collect();
         if parameters(&once).iter().flatten().all(|part| str::from_utf8(part).is_ok()) {
@@ -54,7 +62,8 @@ fn bytes(text: &str) -> Vec<u8> {
         let escaped = behind
             .first_chunk::<2>()
             .filter(|digits| *first == b'%' && digits.iter().all(u8::is_ascii_hexdigit));
-        let byte = escaped.and_then(|digits| u8::from_str_radix(str::from_utf8(digits).ok()?, 16).ok());
+        let byte =
+            escaped.and_then(|digits| u8::from_str_radix(str::from_utf8(digits).ok()?, 16).ok());
         bytes.push(byte.unwrap_or(if *first == b'+' { b' ' } else { *first }));
         rest = if byte.is_some() { &behind[2..] } else { behind };
     }

@@ -82,7 +82,9 @@ export interface GatewayCorsConfig {
    */
   readonly origins: readonly string[]
   /** Methods allowed by preflights. Default: GET, HEAD and POST, which need none as such. */
-  readonly methods?: readonly ("GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS")[] | undefined
+  readonly methods?:
+    | readonly ("GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS")[]
+    | undefined
   /** Names of the request headers allowed by preflights, in any case. Default: none. */
   readonly requestHeaders?: readonly string[] | undefined
   /** Names of the response headers that pages may read. Default: none beside those that they always may. */

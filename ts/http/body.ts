@@ -46,7 +46,10 @@ export function takeReader(response: Response): Reader | null {
   if (body === null) return null
   const reader: unknown = isStream(body) ? body.getReader() : nodeReader(body)
   if (!isReader(reader)) {
-    throw invalid("LAYERON_INVALID_RESPONSE", `the reader of a body must have read(), got ${shown(reader)}`)
+    throw invalid(
+      "LAYERON_INVALID_RESPONSE",
+      `the reader of a body must have read(), got ${shown(reader)}`,
+    )
   }
   if (!NO_BODY.includes(response.status)) return reader
   // Other libraries give such responses an empty stream.
@@ -120,14 +123,20 @@ export async function readAll(
   const most = Math.min(room, expected ?? room)
   const chunks: Uint8Array[] = []
   let length = 0
-  for (let read = await reader?.read(); reader !== null && !read?.done; read = await reader.read()) {
+  for (
+    let read = await reader?.read();
+    reader !== null && !read?.done;
+    read = await reader.read()
+  ) {
     const value = read?.value
-    if (!isUint8Array(value)) throw invalid("LAYERON_INVALID_RESPONSE", `${path} must have a body of bytes`)
+    if (!isUint8Array(value))
+      throw invalid("LAYERON_INVALID_RESPONSE", `${path} must have a body of bytes`)
     chunks.push(value)
     length += value.byteLength
     if (length > most) break
     // A body of one chunk is in memory already, whoever holds it.
-    if (chunks.length > 1 && !receive(chunks.length === 2 ? length : value.byteLength)) return NO_ROOM
+    if (chunks.length > 1 && !receive(chunks.length === 2 ? length : value.byteLength))
+      return NO_ROOM
   }
   if (expected !== undefined && length !== expected) throw wrongLength(path, expected)
   if (length > room) return TOO_LARGE

@@ -80,7 +80,11 @@ const DEMANDS: Record<string, Demand> = {
     subject: "response",
     must: "must not be a 206 (Partial Content)",
   },
-  "vary-any": { code: "LAYERON_INVALID_RESPONSE", subject: "response", must: "must not have a Vary of *" },
+  "vary-any": {
+    code: "LAYERON_INVALID_RESPONSE",
+    subject: "response",
+    must: "must not have a Vary of *",
+  },
   method: {
     code: "LAYERON_INVALID_REQUEST",
     subject: "request",
@@ -115,7 +119,10 @@ export function openBinding(options: BindingOptions, ring: (number: number) => v
     const { code, message } = error as NodeJS.ErrnoException
     if (code !== "storage-conflict") throw error
     const identity = `${options.namespace}/${options.name}`
-    throw failure("LAYERON_STORAGE_CONFLICT", `${identity} is open with another storage: ${message}`)
+    throw failure(
+      "LAYERON_STORAGE_CONFLICT",
+      `${identity} is open with another storage: ${message}`,
+    )
   }
 }
 
@@ -152,7 +159,12 @@ export type LookUp = ReturnType<BindingCache["lookUpFunction"]>
  * Looks a request up. Its text is all that crosses by itself: each argument costs a tenth of the lookup. Returns an answer as one
  * string of bytes, or the number of another outcome.
  */
-export function lookUp(call: LookUp, text: string, vary: string | undefined, now: number): string | number {
+export function lookUp(
+  call: LookUp,
+  text: string,
+  vary: string | undefined,
+  now: number,
+): string | number {
   numbers[TIME] = now
   return vary === undefined ? call(text) : call(text, vary)
 }
@@ -172,9 +184,16 @@ export interface Retry {
 }
 
 /** Decides on a request to a wrapped handler. */
-export function serve(wrapper: BindingWrapper, text: string, retry: Retry | undefined, now: number): number {
+export function serve(
+  wrapper: BindingWrapper,
+  text: string,
+  retry: Retry | undefined,
+  now: number,
+): number {
   numbers[TIME] = now
-  return retry === undefined ? wrapper.serve(text) : wrapper.serveAgain(text, retry.outcome, retry.failure)
+  return retry === undefined
+    ? wrapper.serve(text)
+    : wrapper.serveAgain(text, retry.outcome, retry.failure)
 }
 
 /** Whether the answer that the last call left is to be refreshed by the caller. */

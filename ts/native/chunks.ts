@@ -33,7 +33,11 @@ export class Chunks {
 }
 
 /** So many bytes of a body from `from` on, in a buffer of their own. */
-export function copied(handle: BindingAnswer, from: number, length: number): Uint8Array<ArrayBuffer> {
+export function copied(
+  handle: BindingAnswer,
+  from: number,
+  length: number,
+): Uint8Array<ArrayBuffer> {
   // Not zeroed before, nor part of a buffer that others have a part of.
   const bytes = new Uint8Array(Buffer.allocUnsafeSlow(length).buffer as ArrayBuffer)
   handle.copy(bytes, from)

@@ -22,7 +22,12 @@ export class Tickets {
    * Waits for what comes of a ticket, for at most `patience` milliseconds: then nothing has. Rejects where it could not be done; `what` says
    * what that was.
    */
-  settled(binding: native.BindingCache, ticket: number, what: string, patience?: number): Promise<number> {
+  settled(
+    binding: native.BindingCache,
+    ticket: number,
+    what: string,
+    patience?: number,
+  ): Promise<number> {
     const known = this.#awaited.get(ticket)
     if (known !== undefined) return known
     const settled = this.#settled(binding, ticket, what, patience)
@@ -40,7 +45,8 @@ export class Tickets {
     for (;;) {
       const outcome = this.#outcome(binding, ticket, what)
       if (outcome !== native.PENDING) return outcome
-      if (await this.#waits.for(ticket, { timeoutMs: patience, keepAliveMs: KEEP_ALIVE_MS })) continue
+      if (await this.#waits.for(ticket, { timeoutMs: patience, keepAliveMs: KEEP_ALIVE_MS }))
+        continue
       binding.dropTicket(ticket)
       return 0
     }

@@ -23,7 +23,13 @@ export function explanationOf(found: BindingExplanation, parts: Parts): CacheExp
     entry: entry === undefined ? null : entryOf(entry),
   }
   const outcome =
-    facts.bypass !== null ? "bypass" : facts.entry === null ? "miss" : facts.entry.stale ? "stale" : "hit"
+    facts.bypass !== null
+      ? "bypass"
+      : facts.entry === null
+        ? "miss"
+        : facts.entry.stale
+          ? "stale"
+          : "hit"
   return {
     ...facts,
     outcome,
@@ -54,7 +60,9 @@ function entryOf({
   }
 }
 
-type Facts = Pick<CacheExplanation, "method" | "url" | "rule" | "bypass" | "entry"> & { admitted: boolean }
+type Facts = Pick<CacheExplanation, "method" | "url" | "rule" | "bypass" | "entry"> & {
+  admitted: boolean
+}
 
 function sentence(outcome: CacheExplanation["outcome"], facts: Facts, identity: string): string {
   const { method, url, rule, bypass, entry } = facts

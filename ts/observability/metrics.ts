@@ -39,7 +39,8 @@ export function observer(config: ObservabilityConfig): (event: CacheEvent) => vo
 /** What an event counts for. What is not one of the documented metrics, or an error, counts for nothing. */
 function measure({ operation, outcome, purged }: CacheEvent): Measurement | undefined {
   const one = (metric: string): Measurement => ({ metric, value: 1, failed: false })
-  if (outcome === "error" || outcome === "failed") return { metric: "cache.errors", value: 1, failed: true }
+  if (outcome === "error" || outcome === "failed")
+    return { metric: "cache.errors", value: 1, failed: true }
   if (operation === "purge") return { metric: "cache.purges", value: purged ?? 0, failed: false }
   if (operation === "delete") return one("cache.deletes")
   if (outcome === "hit" || outcome === "stale") return one("cache.hits")
@@ -68,7 +69,10 @@ function redaction(fields: readonly string[]): (attributes: Attributes) => Attri
   const hidden = new Set(fields)
   return (attributes) =>
     Object.fromEntries(
-      Object.entries(attributes).map(([name, value]) => [name, hidden.has(name) ? REDACTED : value]),
+      Object.entries(attributes).map(([name, value]) => [
+        name,
+        hidden.has(name) ? REDACTED : value,
+      ]),
     )
 }
 
@@ -120,7 +124,8 @@ function openTelemetry(): Telemetry | undefined {
   try {
     return require("@opentelemetry/api")
   } catch (error) {
-    if ((error as NodeJS.ErrnoException | null | undefined)?.code !== "MODULE_NOT_FOUND") complain(error)
+    if ((error as NodeJS.ErrnoException | null | undefined)?.code !== "MODULE_NOT_FOUND")
+      complain(error)
     return undefined
   }
 }

@@ -47,7 +47,12 @@ export function readKeyOptions(path: string, given: unknown): KeyArguments {
 
 export function readPutOptions(path: string, given: unknown): PutArguments {
   if (given === undefined) return NO_PUT_OPTIONS
-  const fields = check.options(path, given, ["vary", "ttlSeconds", "staleWhileRevalidateSeconds", "tags"])
+  const fields = check.options(path, given, [
+    "vary",
+    "ttlSeconds",
+    "staleWhileRevalidateSeconds",
+    "tags",
+  ])
   return {
     ...readVary(path, fields),
     ttlSeconds: check.seconds(`${path}.ttlSeconds`, fields.ttlSeconds),

@@ -126,7 +126,12 @@ export function isToken(value: unknown): value is string {
 }
 
 export function tag(path: string, value: unknown): string {
-  if (typeof value !== "string" || value.length === 0 || characters(value) > 1024 || NOT_IN_TAG.test(value)) {
+  if (
+    typeof value !== "string" ||
+    value.length === 0 ||
+    characters(value) > 1024 ||
+    NOT_IN_TAG.test(value)
+  ) {
     throw wrong(path, "a tag of 1 to 1024 characters without commas or control characters", value)
   }
   return value

@@ -1,5 +1,10 @@
 import type { CacheBypassOptions, ObservabilityConfig, ResolvedCacheRule } from "../../index.js"
-import { type BindingOptions, type BindingRule, type BindingTerms, patternError } from "../native/addon.js"
+import {
+  type BindingOptions,
+  type BindingRule,
+  type BindingTerms,
+  patternError,
+} from "../native/addon.js"
 import * as check from "./check.js"
 import {
   bindingRequestOptions,
@@ -68,7 +73,8 @@ export function readDeclaration(given: unknown): Declaration {
 function readNamespace(path: string, value: unknown): string {
   if (value === undefined) return "default"
   const namespace = check.identifier(path, value)
-  if (namespace === "layeron") throw check.wrong(path, "another namespace than the reserved layeron", value)
+  if (namespace === "layeron")
+    throw check.wrong(path, "another namespace than the reserved layeron", value)
   return namespace
 }
 
@@ -96,7 +102,10 @@ function readRule(
   budget: { left: number },
 ): ResolvedCacheRule {
   const fields = check.options(path, check.object(path, given), RULE)
-  const methods = check.optionalList(`${path}.methods`, fields.methods, check.method) ?? ["GET", "HEAD"]
+  const methods = check.optionalList(`${path}.methods`, fields.methods, check.method) ?? [
+    "GET",
+    "HEAD",
+  ]
   if (methods.length === 0)
     throw check.wrong(`${path}.methods`, "a list of at least one method", fields.methods)
   return Object.freeze({
@@ -118,7 +127,11 @@ function readPattern(path: string, value: unknown, budget: { left: number }): st
     ? "it has half a character"
     : patternError(pattern, budget.left)
   if (typeof checked === "string")
-    throw check.wrong(path, `a path pattern that all of Hono's routers match alike (${checked})`, value)
+    throw check.wrong(
+      path,
+      `a path pattern that all of Hono's routers match alike (${checked})`,
+      value,
+    )
   budget.left = checked
   return pattern
 }
@@ -126,7 +139,9 @@ function readPattern(path: string, value: unknown, budget: { left: number }): st
 function readBypass(path: string, value: unknown): Readonly<Required<CacheBypassOptions>> {
   const fields = check.options(path, value, ["headers", "cookies", "query"])
   return Object.freeze({
-    headers: Object.freeze(check.optionalList(`${path}.headers`, fields.headers, check.headerName) ?? []),
+    headers: Object.freeze(
+      check.optionalList(`${path}.headers`, fields.headers, check.headerName) ?? [],
+    ),
     cookies: Object.freeze(check.optionalList(`${path}.cookies`, fields.cookies, check.name) ?? []),
     query: Object.freeze(check.optionalList(`${path}.query`, fields.query, check.name) ?? []),
   })
@@ -142,7 +157,9 @@ function readObservability(path: string, value: unknown): ObservabilityConfig | 
       success: check.share(`${path}.sampling.success`, sampling.success),
       error: check.share(`${path}.sampling.error`, sampling.error),
     },
-    redaction: { fields: check.optionalList(`${path}.redaction.fields`, redaction.fields, check.name) ?? [] },
+    redaction: {
+      fields: check.optionalList(`${path}.redaction.fields`, redaction.fields, check.name) ?? [],
+    },
     sink: readSink(`${path}.sink`, fields.sink),
   }
 }
@@ -158,7 +175,11 @@ function readSink(path: string, value: unknown): ObservabilityConfig["sink"] {
   ) {
     return value as ObservabilityConfig["sink"]
   }
-  throw check.wrong(path, '"stdout", "stderr", a function or an object with a write function', value)
+  throw check.wrong(
+    path,
+    '"stdout", "stderr", a function or an object with a write function',
+    value,
+  )
 }
 
 /** Names of the request fields that the declaration's policy may need. */
@@ -172,7 +193,13 @@ export function neededFields({ terms, rules }: Declaration): string[] {
 }
 
 /** The declaration as the addon takes it. */
-export function bindingOptions({ namespace, name, terms, rules, storage }: Declaration): BindingOptions {
+export function bindingOptions({
+  namespace,
+  name,
+  terms,
+  rules,
+  storage,
+}: Declaration): BindingOptions {
   return {
     namespace,
     name,

@@ -52,7 +52,9 @@ function spellings(url: string, isWhole: boolean): string[] | undefined {
   if (end < 0 && !isWhole) return authorities(scheme, rest)
   const [authority, target] = cut(rest, end)
   const origin = authority === "" ? undefined : originOf(`${scheme}${authority}`)
-  return origin === undefined ? undefined : targets(target, isWhole).map((spelling) => origin + spelling)
+  return origin === undefined
+    ? undefined
+    : targets(target, isWhole).map((spelling) => origin + spelling)
 }
 
 /** Scheme, user, host and port as a URL has them; `undefined` where there is no such URL. */

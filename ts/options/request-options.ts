@@ -17,11 +17,20 @@ export const REQUEST_OPTIONS = ["cookies", "requestDirectives"]
 export function readRequestOptions(path: string, fields: check.Fields): RequestOptions {
   return {
     cookies: choice(`${path}.cookies`, fields.cookies, "pass", "ignore"),
-    requestDirectives: choice(`${path}.requestDirectives`, fields.requestDirectives, "honour", "ignore"),
+    requestDirectives: choice(
+      `${path}.requestDirectives`,
+      fields.requestDirectives,
+      "honour",
+      "ignore",
+    ),
   }
 }
 
-function choice<Word extends string>(path: string, value: unknown, ...words: Word[]): Word | undefined {
+function choice<Word extends string>(
+  path: string,
+  value: unknown,
+  ...words: Word[]
+): Word | undefined {
   if (value === undefined || words.includes(value as Word)) return value as Word | undefined
   throw check.wrong(path, words.map((word) => JSON.stringify(word)).join(" or "), value)
 }

@@ -64,7 +64,11 @@ export function readStorage(path: string, value: unknown): Storage {
     said.map((each) => each[name]).find((each) => each !== undefined)
   const maxBytes = first("maxBytes") ?? DEFAULT_MAX_BYTES
   const defaultEntryBytes = Math.max(Math.floor(maxBytes / ENTRY_SHARE), 1)
-  const maxEntryBytes = Math.min(first("maxEntryBytes") ?? defaultEntryBytes, maxBytes, check.INT32_MAX)
+  const maxEntryBytes = Math.min(
+    first("maxEntryBytes") ?? defaultEntryBytes,
+    maxBytes,
+    check.INT32_MAX,
+  )
   const defaultInFlightBytes = Math.max(Math.floor(maxBytes / IN_FLIGHT_SHARE), maxEntryBytes)
   return {
     maxBytes,
@@ -98,7 +102,12 @@ function readSaid(path: string, value: unknown, elsewhere = DEFAULT_MAX_BYTES): 
     maxDiskBytes: bytes("maxDiskBytes", fields.maxDiskBytes, MIB, Number.MAX_SAFE_INTEGER),
     maxBytes,
     maxEntryBytes: bytes("memory.maxEntryBytes", memory.maxEntryBytes, 1, mostEntryBytes),
-    maxInFlightBytes: bytes("memory.maxInFlightBytes", memory.maxInFlightBytes, 1, Number.MAX_SAFE_INTEGER),
+    maxInFlightBytes: bytes(
+      "memory.maxInFlightBytes",
+      memory.maxInFlightBytes,
+      1,
+      Number.MAX_SAFE_INTEGER,
+    ),
   }
 }
 

@@ -1,7 +1,15 @@
 import type { CacheRequest } from "../../index.js"
 import type { Dialogue } from "../client.js"
 import { invalid, inWords } from "../errors.js"
-import { assertUnused, discard, NO_ROOM, type Reader, readAll, TOO_LARGE, takeReader } from "../http/body.js"
+import {
+  assertUnused,
+  discard,
+  NO_ROOM,
+  type Reader,
+  readAll,
+  TOO_LARGE,
+  takeReader,
+} from "../http/body.js"
 import { type ResponseHead, readHead } from "../http/head.js"
 import { isRequest, methodOf } from "../http/request.js"
 import * as native from "../native/addon.js"
@@ -38,7 +46,8 @@ export class Writer {
     const head = readHead(response, methodOf(request), "put() response")
     assertUnused(response, "put() response")
     const outcome = this.#draft(request, head, given, now)
-    const done = outcome < 0 ? turnAway(outcome, response) : await this.#fill(outcome, response, head)
+    const done =
+      outcome < 0 ? turnAway(outcome, response) : await this.#fill(outcome, response, head)
     // What is put for the same object next may come of the same miss, unless this was what the miss has led to.
     if (isRequest(request) && done.outcome === "stored") this.#misses.forget(request)
     return done

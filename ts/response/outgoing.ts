@@ -8,7 +8,11 @@ export function responseOf(status: number, head: string, body: Body): Response {
   const statusText = reasonPhraseOf(head)
   const headers = headersOf(head)
   const isUsual = status >= 200 && status <= 599
-  const response = new PlatformResponse(body, { status: isUsual ? status : 200, statusText, headers })
+  const response = new PlatformResponse(body, {
+    status: isUsual ? status : 200,
+    statusText,
+    headers,
+  })
   return isUsual ? response : withStatus(response, status)
 }
 

@@ -117,7 +117,9 @@ export class StoredResponse implements Response {
     const state = this.#state
     if (this.bodyUsed || state.stream?.locked)
       throw new TypeError("Response.clone: Body has already been consumed.")
-    const clone = new StoredResponse(state.stream === undefined ? state.answer.another() : state.answer)
+    const clone = new StoredResponse(
+      state.stream === undefined ? state.answer.another() : state.answer,
+    )
     clone.#state.headers = state.headers && new Headers(state.headers)
     if (state.stream !== undefined) [state.stream, clone.#state.stream] = state.stream.tee()
     return clone

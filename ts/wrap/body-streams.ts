@@ -104,7 +104,10 @@ export class Fills {
     this.#waits.ring(NUMBER.reader(reader.number))
   }
 
-  async #pull(reader: StreamReader, controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
+  async #pull(
+    reader: StreamReader,
+    controller: ReadableStreamDefaultController<Uint8Array>,
+  ): Promise<void> {
     while (!reader.isDone) {
       const read = this.#wrapper.read(reader.number)
       awaitNews()
@@ -142,10 +145,16 @@ export class Fills {
     const stopIfUnread = (progress: number) => {
       if (progress === native.STOP) controller.abort(NOBODY)
     }
-    const readers = this.#waits.listen(NUMBER.fill(fill), () => stopIfUnread(this.#wrapper.progress(fill)))
-    const stall = new BackgroundTimer(() => stopIfUnread(this.#wrapper.stall(fill)), this.#timeoutMs)
+    const readers = this.#waits.listen(NUMBER.fill(fill), () =>
+      stopIfUnread(this.#wrapper.progress(fill)),
+    )
+    const stall = new BackgroundTimer(
+      () => stopIfUnread(this.#wrapper.stall(fill)),
+      this.#timeoutMs,
+    )
     try {
-      const isWhole = reader === null || (await this.#copy(fill, reader, ring, () => stall.refresh()))
+      const isWhole =
+        reader === null || (await this.#copy(fill, reader, ring, () => stall.refresh()))
       signal.throwIfAborted()
       if (isWhole) return this.#end(fill, reader !== null)
       throw NOBODY
@@ -181,7 +190,12 @@ export class Fills {
   }
 
   /** Tells whether it came to the end. */
-  async #copy(fill: number, reader: Reader, ring: () => void, progressed: () => void): Promise<boolean> {
+  async #copy(
+    fill: number,
+    reader: Reader,
+    ring: () => void,
+    progressed: () => void,
+  ): Promise<boolean> {
     for (let read = await reader.read(); !read.done; read = await reader.read()) {
       progressed()
       for (const piece of piecesOf(read.value)) {
@@ -193,7 +207,10 @@ export class Fills {
           // Once no reader has read for so long, no thread stays for their sake.
           const isAwaitedElsewhere = isRead && this.#wrapper.isFillReadByOtherThread(fill)
           const keepAliveMs = isAwaitedElsewhere ? SLOW_READER_MS : undefined
-          isRead = await this.#waits.for(NUMBER.fill(fill), { timeoutMs: SLOW_READER_MS, keepAliveMs })
+          isRead = await this.#waits.for(NUMBER.fill(fill), {
+            timeoutMs: SLOW_READER_MS,
+            keepAliveMs,
+          })
           if (!isRead) this.#wrapper.shed(fill)
           next = this.#wrapper.progress(fill)
         }
@@ -208,7 +225,10 @@ export class Fills {
 
 function* piecesOf(chunk: Uint8Array): Generator<Uint8Array> {
   if (!isUint8Array(chunk)) {
-    throw invalid("LAYERON_INVALID_RESPONSE", "the response of a wrapped handler must have a body of bytes")
+    throw invalid(
+      "LAYERON_INVALID_RESPONSE",
+      "the response of a wrapped handler must have a body of bytes",
+    )
   }
   for (let start = 0; start === 0 || start < chunk.byteLength; start += PIECE_BYTES) {
     yield chunk.subarray(start, start + PIECE_BYTES)

@@ -12,7 +12,11 @@ export interface Surroundings {
   readonly dialogue: Dialogue
   readonly misses: Misses
   /** Tells whoever listens. */
-  readonly tell: (operation: "match" | "put" | "refresh", request: Request, detail: EventDetail) => void
+  readonly tell: (
+    operation: "match" | "put" | "refresh",
+    request: Request,
+    detail: EventDetail,
+  ) => void
 }
 
 /** What runs of a wrapped handler have in common. */

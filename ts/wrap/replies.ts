@@ -132,7 +132,8 @@ export class Replies<Rest extends unknown[]> {
       return known
     }
     if (outcome >= 0 || outcome === native.AGAIN) {
-      const answer = outcome >= 0 ? new StoredResponse(native.takeAnswer(dialogue.binding)) : undefined
+      const answer =
+        outcome >= 0 ? new StoredResponse(native.takeAnswer(dialogue.binding)) : undefined
       discard(reader)
       return answer
     }
@@ -206,7 +207,14 @@ export class Replies<Rest extends unknown[]> {
     const isPrivate = hasCredentials(run.request.headers)
     const message = isPrivate ? "" : inWords(error)
     const fail = (request: string) => binding.fail(run.number, request, message, Date.now())
-    const outcome = dialogue.ask<number>(run.request, told, REQUEST, fail, false, fingerprintOf(run.request))
+    const outcome = dialogue.ask<number>(
+      run.request,
+      told,
+      REQUEST,
+      fail,
+      false,
+      fingerprintOf(run.request),
+    )
     if (outcome >= 0) return new StoredResponse(native.takeAnswer(dialogue.binding))
     if (outcome === native.FAILED && !isPrivate) failures.note(native.takeNumber(), error)
     throw error

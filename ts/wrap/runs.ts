@@ -106,7 +106,10 @@ export class Runs<Rest extends unknown[]> {
   /** Never rejects. */
   async #refresh(run: Run<Rest>): Promise<void> {
     const { wrapping, tell } = this.#context
-    const late = failure("LAYERON_REFRESH_TIMEOUT", `it took longer than ${wrapping.refreshTimeoutMs} ms`)
+    const late = failure(
+      "LAYERON_REFRESH_TIMEOUT",
+      `it took longer than ${wrapping.refreshTimeoutMs} ms`,
+    )
     let timer: BackgroundTimer | undefined
     const timeout = new Promise<never>((_, reject) => {
       const expire = () => (run.outlives?.() ? reject(late) : run.controller.abort(late))

@@ -192,7 +192,11 @@ class Wrapper<Rest extends unknown[]> {
   }
 
   /** The body, or `null` for statuses that have none, not even an empty one. */
-  #body(status: number, reader: number, signal: AbortSignal | undefined): ReadableStream<Uint8Array> | null {
+  #body(
+    status: number,
+    reader: number,
+    signal: AbortSignal | undefined,
+  ): ReadableStream<Uint8Array> | null {
     if (!NO_BODY.includes(status)) return this.#fills.stream(reader, signal)
     this.#binding.dropReader(reader)
     return null
@@ -204,7 +208,8 @@ class Wrapper<Rest extends unknown[]> {
 }
 
 function bindingWrapping(wrapping: Wrapping): native.BindingWrapping {
-  const { vary, ttlSeconds, staleWhileRevalidateSeconds, staleIfErrorSeconds, refreshTimeoutMs } = wrapping
+  const { vary, ttlSeconds, staleWhileRevalidateSeconds, staleIfErrorSeconds, refreshTimeoutMs } =
+    wrapping
   return {
     vary,
     ttlSeconds,

@@ -1,6 +1,10 @@
 import { type KeyArguments, readVary } from "../options/arguments.js"
 import * as check from "../options/check.js"
-import { REQUEST_OPTIONS, type RequestOptions, readRequestOptions } from "../options/request-options.js"
+import {
+  REQUEST_OPTIONS,
+  type RequestOptions,
+  readRequestOptions,
+} from "../options/request-options.js"
 import type { Contribution } from "./active-runs.js"
 
 type TagsFunction = (
@@ -49,9 +53,16 @@ export function readWrapping(path: string, given: unknown): Wrapping {
     ),
     staleIfErrorSeconds: check.seconds(`${path}.staleIfErrorSeconds`, fields.staleIfErrorSeconds),
     tags: readTags(`${path}.tags`, fields.tags),
-    shouldStore: readFunction(`${path}.shouldStore`, fields.shouldStore) as StorePredicate | undefined,
+    shouldStore: readFunction(`${path}.shouldStore`, fields.shouldStore) as
+      | StorePredicate
+      | undefined,
     waitUntil: readFunction(`${path}.waitUntil`, fields.waitUntil) as WaitUntil | undefined,
-    refreshTimeoutMs: check.integer(`${path}.refreshTimeoutMs`, refreshTimeoutMs, 1, check.INT32_MAX),
+    refreshTimeoutMs: check.integer(
+      `${path}.refreshTimeoutMs`,
+      refreshTimeoutMs,
+      1,
+      check.INT32_MAX,
+    ),
   }
 }
 
@@ -66,7 +77,8 @@ function readTags(path: string, value: unknown): Wrapping["tags"] {
 }
 
 function readFunction(path: string, value: unknown): unknown {
-  if (value !== undefined && typeof value !== "function") throw check.wrong(path, "a function", value)
+  if (value !== undefined && typeof value !== "function")
+    throw check.wrong(path, "a function", value)
   return value
 }
 
@@ -88,8 +100,10 @@ export async function decisionOf(
   rest: readonly unknown[],
 ): Promise<StoreDecision> {
   const given = typeof tags === "function" ? await tags(request, response, ...rest) : tags
-  const checked = given === tags ? tags : check.optionalList("wrap() options.tags()", given, check.tag)
-  const mayStore = shouldStore === undefined || Boolean(await shouldStore(request, response, ...rest))
+  const checked =
+    given === tags ? tags : check.optionalList("wrap() options.tags()", given, check.tag)
+  const mayStore =
+    shouldStore === undefined || Boolean(await shouldStore(request, response, ...rest))
   return { tags: (checked ?? []).join("\n"), mayStore }
 }
 

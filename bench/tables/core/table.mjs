@@ -27,7 +27,10 @@ export default async function core({ quick }) {
 
 function row({ what, median }) {
   const { lower_bound, upper_bound } = median.confidence_interval
-  const cells = [`${number(median.point_estimate)} ns`, `${number(lower_bound)} to ${number(upper_bound)} ns`]
+  const cells = [
+    `${number(median.point_estimate)} ns`,
+    `${number(lower_bound)} to ${number(upper_bound)} ns`,
+  ]
   return { ...plain({ what, cells }), nanoseconds: median.point_estimate }
 }
 

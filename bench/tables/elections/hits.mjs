@@ -34,7 +34,8 @@ export default async function hits(timing) {
 }
 
 async function fill(instance, kind, count) {
-  for (let number = 0; number < count; number++) await instance.put(urlOf(kind, number), new Response(BODY))
+  for (let number = 0; number < count; number++)
+    await instance.put(urlOf(kind, number), new Response(BODY))
 }
 
 function requests(kind) {

@@ -15,7 +15,10 @@ export default async function elections({ quick, rounds }) {
     title: "Elections",
     note: "Microseconds per match to Response. An election is somebody's turn to refresh a stale entry.",
     sections: [
-      ratios("Hits", [row("beside 10,000 elections", beside), row("on an entry with an election", itself)]),
+      ratios("Hits", [
+        row("beside 10,000 elections", beside),
+        row("on an entry with an election", itself),
+      ]),
     ],
   }
 }

@@ -8,7 +8,15 @@ import { s3Fifo } from "./s3-fifo.mjs"
 import { readTraces } from "./traces.mjs"
 
 const SHARES = [0.01, 0.05, 0.2]
-const COLUMNS = ["ours", "lru-cache", "S3-FIFO", "Belady", "above lru-cache", "above S3-FIFO", "ours held"]
+const COLUMNS = [
+  "ours",
+  "lru-cache",
+  "S3-FIFO",
+  "Belady",
+  "above lru-cache",
+  "above S3-FIFO",
+  "ours held",
+]
 const TITLE = "Hit ratio"
 
 export default async function hitRatio({ traces: folder }) {

@@ -10,7 +10,9 @@ const AUTOCANNON = new URL("autocannon.mjs", import.meta.url)
 const SCRIPT = fileURLToPath(new URL("paths.lua", import.meta.url))
 
 export async function loader() {
-  return (await isInstalled("wrk")) ? { name: "wrk", load: wrk } : { name: "autocannon", load: autocannon }
+  return (await isInstalled("wrk"))
+    ? { name: "wrk", load: wrk }
+    : { name: "autocannon", load: autocannon }
 }
 
 /** @returns requests per second that were answered with 200 */

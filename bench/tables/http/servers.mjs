@@ -34,7 +34,8 @@ function whenListening(child) {
       heard += text
       const port = /Listening on http:\/\/\S+:(\d+)\n/.exec(heard)?.[1]
       // By its number: a name may stand for addresses where nobody listens.
-      if (port !== undefined) resolve({ origin: `http://127.0.0.1:${port}`, stop: () => ended(child) })
+      if (port !== undefined)
+        resolve({ origin: `http://127.0.0.1:${port}`, stop: () => ended(child) })
     })
   })
 }

@@ -17,7 +17,8 @@ export default async function http({ quick, rounds }) {
   const { name, load } = await loader()
   const servers = {}
   try {
-    for (const [what, application] of Object.entries(APPLICATIONS)) servers[what] = await serve(application)
+    for (const [what, application] of Object.entries(APPLICATIONS))
+      servers[what] = await serve(application)
     const nginx = await nginxInFrontOf(servers["no cache"].origin)
     if (nginx !== undefined) servers[NGINX] = nginx
     await assertHits(servers)
@@ -63,7 +64,8 @@ async function assertHits(servers) {
   for (const [name, { origin }] of Object.entries(servers)) {
     for (const path of PATHS) await (await fetch(origin + path)).arrayBuffer()
     const response = await fetch(origin + PATHS[6])
-    if ((await response.text()) !== expected) throw new Error(`${name} answers with something else.`)
+    if ((await response.text()) !== expected)
+      throw new Error(`${name} answers with something else.`)
     const status = response.headers.get("cache-status") ?? response.headers.get("x-cache")
     const isHit = OURS.includes(name) ? /; hit/.test(status) : name !== NGINX || status === "HIT"
     if (!isHit) throw new Error(`${name} does not answer from its cache: ${status}`)

@@ -37,7 +37,8 @@ async function assertRight(side, size) {
   const { cache } = side
   const found = await cache.match(side.request(0))
   const hasHeaders = cache.leftOut?.header !== undefined || found.headers.get("etag") === etagOf(0)
-  if (!hasHeaders || (await found.text()) !== bodyOf(0, size)) throw new Error("The response is another one.")
+  if (!hasHeaders || (await found.text()) !== bodyOf(0, size))
+    throw new Error("The response is another one.")
   const [conditional] = side.conditional(1)
   const { status } = await cache.notModified(conditional)
   if (status !== 304) throw new Error(`A condition that holds is answered with ${status}.`)

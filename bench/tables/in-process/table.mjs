@@ -22,7 +22,13 @@ const EVERY = [
   { ...operation("match to body as a stream", "stream"), target: "stream" },
   { ...operation("304", "not-modified"), target: "not-modified", judgedBy: [FLOOR] },
   operation("miss", "miss"),
-  { what: "miss, against their hit", ours: "miss", theirs: "match", target: "miss", rivals: JUDGED },
+  {
+    what: "miss, against their hit",
+    ours: "miss",
+    theirs: "match",
+    target: "miss",
+    rivals: JUDGED,
+  },
   { ...PUT, target: "put" },
   operation("delete", "delete"),
 ]

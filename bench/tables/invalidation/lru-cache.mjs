@@ -3,7 +3,11 @@ import { LRUCache } from "lru-cache"
 
 export function open() {
   const keysOf = new Map()
-  const kept = new LRUCache({ max: 2 ** 21, ttl: 86_400_000, dispose: ({ tags }, url) => untag(url, tags) })
+  const kept = new LRUCache({
+    max: 2 ** 21,
+    ttl: 86_400_000,
+    dispose: ({ tags }, url) => untag(url, tags),
+  })
 
   function untag(url, tags) {
     for (const each of tags) {

@@ -17,7 +17,8 @@ export async function churnFor(cache, world, milliseconds) {
   const began = performance.now()
   let last = began
   while (last - began < milliseconds) {
-    for (let operation = 0; operation < BATCH; operation++) await operate(cache, world, counts, reads)
+    for (let operation = 0; operation < BATCH; operation++)
+      await operate(cache, world, counts, reads)
     await new Promise((resolve) => setImmediate(resolve))
     const now = performance.now()
     turns.record(nanoseconds(now - last))

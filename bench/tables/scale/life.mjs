@@ -12,7 +12,9 @@ const SAMPLED = 97
 export default async function life({ contestant, entries, seconds }) {
   const collections = []
   // Delivered late, and therefore watched from the beginning.
-  new PerformanceObserver((list) => collections.push(...list.getEntries())).observe({ entryTypes: ["gc"] })
+  new PerformanceObserver((list) => collections.push(...list.getEntries())).observe({
+    entryTypes: ["gc"],
+  })
   const { open } = await import(`./${contestant}.mjs`)
   const world = { entries, generations: new Uint16Array(entries), random: seeded(SEED) }
   world.popular = zipf(entries, world.random)
@@ -56,11 +58,13 @@ function rss() {
 /** Bytes per entry beyond what is kept in it: as the process has grown, and as the cache itself reckons. */
 function overheadOf(cache, filled, before, entries) {
   let sampled = 0
-  for (let slot = 0; slot < entries; slot += SAMPLED) sampled += payloadOf(slot, cache.keyOf(urlOf(slot, 0)))
+  for (let slot = 0; slot < entries; slot += SAMPLED)
+    sampled += payloadOf(slot, cache.keyOf(urlOf(slot, 0)))
   const payloadBytes = sampled / Math.ceil(entries / SAMPLED)
   return {
     payloadBytes,
     overheadByRss: (filled.rss - before) / filled.entries - payloadBytes,
-    overheadReckoned: filled.bytes === undefined ? undefined : filled.bytes / filled.entries - payloadBytes,
+    overheadReckoned:
+      filled.bytes === undefined ? undefined : filled.bytes / filled.entries - payloadBytes,
   }
 }

@@ -31,7 +31,11 @@ export async function open(entries) {
     },
     async put(url, response, tags) {
       const body = Buffer.from(await response.arrayBuffer())
-      kept.set(url, { status: response.status, headers: Object.fromEntries(response.headers), body })
+      kept.set(url, {
+        status: response.status,
+        headers: Object.fromEntries(response.headers),
+        body,
+      })
       tag(url, tags)
     },
     held: async () => ({ entries: kept.size }),

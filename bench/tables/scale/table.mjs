@@ -31,7 +31,9 @@ export default async function scale({ quick, rounds }) {
 function compared(lives) {
   const row = (what, name, unit, target) => {
     const size = unit === "MB" ? 1e6 : 1
-    const [ours, theirs] = CONTESTANTS.map((contestant) => lives[contestant].map((life) => life[name] / size))
+    const [ours, theirs] = CONTESTANTS.map((contestant) =>
+      lives[contestant].map((life) => life[name] / size),
+    )
     return against({ what, rival: "lru-cache", unit, ours, theirs, target })
   }
   return ratios("Against lru-cache", [

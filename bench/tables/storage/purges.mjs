@@ -39,7 +39,8 @@ async function time(side, removed) {
   const start = performance.now()
   await side.purge(TAG)
   const milliseconds = performance.now() - start
-  if ((await side.match(urlOf(removed - 1))) !== undefined) throw new Error("What was purged is still there.")
+  if ((await side.match(urlOf(removed - 1))) !== undefined)
+    throw new Error("What was purged is still there.")
   return milliseconds
 }
 

@@ -17,7 +17,12 @@ export function startsOf(contestants, rounds) {
     for (const [at, contestant] of contestants.entries()) {
       const own = join(folder, String(at))
       await mkdir(own)
-      const input = { name: contestant.name, folder: own, entries: contestant.entries, bytes: BYTES }
+      const input = {
+        name: contestant.name,
+        folder: own,
+        entries: contestant.entries,
+        bytes: BYTES,
+      }
       const seconds = await inChild(FIXTURE, input, contestant)
       // Some files go with the process.
       fixtures.push({ ...contestant, ...input, seconds, bytes: await bytesIn(own), ms: [] })

@@ -55,7 +55,9 @@ export default async function storage({ quick, rounds, sqliteNode }) {
 const WITHOUT_SQLITE = `Node ${process.versions.node} has no \`node:sqlite\`, and \`--sqlite-node\` names none that has`
 
 async function layersSection(timing) {
-  const { match, text, put, written } = await inFolder((folder) => inChild(LAYERS, { folder, timing }))
+  const { match, text, put, written } = await inFolder((folder) =>
+    inChild(LAYERS, { folder, timing }),
+  )
   const row = (what, { disk, memory }, target) =>
     against({ what, rival: "ours without", unit: "µs", ours: disk, theirs: memory, target })
   return ratios("With a disk under it, against memory alone: entries of 2 KB that are in memory", [
@@ -86,7 +88,10 @@ async function contestSection(rivals, entries, timing) {
       )
     }
   }
-  return ratios(`From the disk: ${count(entries)} entries of 2 KB, hardly any in memory`, rows.flat())
+  return ratios(
+    `From the disk: ${count(entries)} entries of 2 KB, hardly any in memory`,
+    rows.flat(),
+  )
 }
 
 async function purgeSection({ removed, held }, rounds) {
@@ -131,7 +136,12 @@ async function startSections(rivals, { most, beside }, rounds) {
   const cells = ({ ms, bytes, seconds }, entries) => {
     const { median, low, high } = spreadOf(ms)
     const size = `${megabytes(bytes)}, ${count(Math.round(bytes / entries))} B an entry`
-    return [`${number(median)} ms`, `${number(low)} to ${number(high)} ms`, size, `${number(seconds)} s`]
+    return [
+      `${number(median)} ms`,
+      `${number(low)} to ${number(high)} ms`,
+      size,
+      `${number(seconds)} s`,
+    ]
   }
   const row = (who, start, entries, target) =>
     plain({

@@ -55,6 +55,7 @@ export async function fill(contestant, entries, bytes) {
 export async function assertRight(contestant, number, bytes) {
   const found = await contestant.match(urlOf(number))
   const isRight =
-    found?.headers.get("etag") === `"${number}-v1"` && (await found.text()) === bodyOf(number, bytes)
+    found?.headers.get("etag") === `"${number}-v1"` &&
+    (await found.text()) === bodyOf(number, bytes)
   if (!isRight) throw new Error("The response is another one.")
 }

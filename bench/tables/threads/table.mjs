@@ -18,7 +18,9 @@ export default async function threads({ quick, rounds }) {
   const rows = []
   for (const { name, what, target } of ROWS) {
     const { one, two } = await inChild(THREADS, { name, rounds, ...(quick ? QUICK : LONG) })
-    rows.push(against({ what, rival: "itself on one", unit: "k/s", ours: two, theirs: one, target }))
+    rows.push(
+      against({ what, rival: "itself on one", unit: "k/s", ours: two, theirs: one, target }),
+    )
   }
   return {
     title: "Threads",

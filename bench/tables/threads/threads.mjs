@@ -9,7 +9,10 @@ const WARM_UP_ROUNDS = 2
 
 /** @returns thousands of reads per second by rounds, of one thread and of two */
 export default async function threads({ name, rounds, roundMs }) {
-  const workers = Array.from({ length: THREADS }, () => new Worker(WORKER, { workerData: { name } }))
+  const workers = Array.from(
+    { length: THREADS },
+    () => new Worker(WORKER, { workerData: { name } }),
+  )
   await Promise.all(workers.map((worker) => once(worker, "message")))
   const rates = { one: [], two: [] }
   for (let round = -WARM_UP_ROUNDS; round < rounds; round++) {

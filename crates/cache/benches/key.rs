@@ -16,7 +16,8 @@ fn keys(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("key");
     let mut bench = |name, url, fields, vary: &Names| {
         group.bench_function(name, |bencher| {
-            bencher.iter(|| cache.key(get(black_box(url), fields), Some(vary)).expect("all is told"));
+            bencher
+                .iter(|| cache.key(get(black_box(url), fields), Some(vary)).expect("all is told"));
         });
     };
     bench("path", "https://api.example.com/api/products/7", PLAIN, &none);

@@ -34,7 +34,8 @@ fn lookups(criterion: &mut Criterion) {
                 head.len()
             });
         });
-        let map = RwLock::new(urls.iter().map(|url| (url.clone(), Arc::<[u8]>::from(BODY))).collect());
+        let map =
+            RwLock::new(urls.iter().map(|url| (url.clone(), Arc::<[u8]>::from(BODY))).collect());
         group.bench_function(format!("HashMap, {count} held"), |bencher| {
             each(bencher, &urls, |url| read(&map, url));
         });
@@ -43,8 +44,12 @@ fn lookups(criterion: &mut Criterion) {
     let held: Vec<String> = (0..COUNTS[0]).map(url).collect();
     let absent: Vec<String> = (COUNTS[0]..2 * COUNTS[0]).map(url).collect();
     let condition = "if-none-match:\"v1\"\nrange\n";
-    group.bench_function("304", |bencher| each(bencher, &held, |url| look_up(&cache, url, condition)));
-    group.bench_function("miss", |bencher| each(bencher, &absent, |url| look_up(&cache, url, PLAIN)));
+    group.bench_function("304", |bencher| {
+        each(bencher, &held, |url| look_up(&cache, url, condition))
+    });
+    group.bench_function("miss", |bencher| {
+        each(bencher, &absent, |url| look_up(&cache, url, PLAIN))
+    });
     group.finish();
 }
 

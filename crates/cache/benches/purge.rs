@@ -17,7 +17,9 @@ fn purges(criterion: &mut Criterion) {
     let by_path = Selector { prefixes: vec!["/purged/".to_owned()], ..Selector::default() };
     for beside in [REMOVED, 100 * REMOVED] {
         let cache = filled(beside, BODY);
-        for (name, selector) in [("tag", &by_tag), ("prefix", &by_prefix), ("path on every host", &by_path)] {
+        for (name, selector) in
+            [("tag", &by_tag), ("prefix", &by_prefix), ("path on every host", &by_path)]
+        {
             group.bench_function(format!("{REMOVED} by {name} beside {beside}"), |bencher| {
                 bencher.iter_batched(
                     || {

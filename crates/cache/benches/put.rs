@@ -20,7 +20,9 @@ fn puts(criterion: &mut Criterion) {
         });
     }
     let body = [b'x'; 2 * KIB];
-    for (name, tags) in [("without tags", [].as_slice()), ("with two tags", &["products", "product:7"])] {
+    for (name, tags) in
+        [("without tags", [].as_slice()), ("with two tags", &["products", "product:7"])]
+    {
         // About as many as stay.
         let cache = open(u64::from(HELD) * 3 * KIB as u64);
         let mut number = 0;

@@ -71,7 +71,10 @@ impl Selecting {
     /// the key that the request lacks has no part in its text, so it has to be told apart here.
     pub fn beside(in_key: &Names, fields: Fields<'_>, names: &Names, loosely: bool) -> Self {
         let fields = FieldIndex::new(fields);
-        Self { names: names.without(&in_key.those(|name| fields.told(name).value().is_some())), loosely }
+        Self {
+            names: names.without(&in_key.those(|name| fields.told(name).value().is_some())),
+            loosely,
+        }
     }
 
     /// Whether there are none.
@@ -236,8 +239,14 @@ mod tests {
         let key = |vary: &str, fields: &str| key("https://x.y/", &[vary], fields);
         for name in ["Authorization", "Cookie", "Proxy-Authorization"] {
             let lower = name.to_ascii_lowercase();
-            assert_eq!(key(name, &format!("{lower}: abc \n")), format!("https://x.y/#ns;GET;{lower}={HASH}"));
-            assert_ne!(key(name, &format!("{lower}:{HASH}\n")), key(name, &format!("{lower}:abc\n")));
+            assert_eq!(
+                key(name, &format!("{lower}: abc \n")),
+                format!("https://x.y/#ns;GET;{lower}={HASH}")
+            );
+            assert_ne!(
+                key(name, &format!("{lower}:{HASH}\n")),
+                key(name, &format!("{lower}:abc\n"))
+            );
             assert_eq!(key(name, &format!("{lower}\n")), "https://x.y/#ns;GET");
             assert_ne!(key(name, &format!("{lower}:\n")), "https://x.y/#ns;GET");
         }
@@ -265,7 +274,8 @@ mod tests {
 
     #[test]
     fn variants_differ_by_value_absence_and_name() {
-        let key = Key::new("https://x.y/", "ns", "GET", &Names::default(), Fields::new("")).unwrap();
+        let key =
+            Key::new("https://x.y/", "ns", "GET", &Names::default(), Fields::new("")).unwrap();
         let variant = |names: &[&str], fields: &str| {
             let names = Names::new(names.iter().copied());
             key.variant(&Selecting { names, loosely: false }, Fields::new(fields)).unwrap()

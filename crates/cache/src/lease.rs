@@ -41,7 +41,8 @@ impl Election {
     /// A caller whose clock is a little behind the elected one's is not; a clock that was set back further elects anew.
     pub(crate) fn elects(&self, now: i64, patience: i64) -> bool {
         let elected_at = self.at.load(Relaxed);
-        let held = elected_at != NOBODY && (now - elected_at).abs() < i64::from(self.patience.load(Relaxed));
+        let held = elected_at != NOBODY
+            && (now - elected_at).abs() < i64::from(self.patience.load(Relaxed));
         let elected = !held && self.at.compare_exchange(elected_at, now, Relaxed, Relaxed).is_ok();
         if elected {
             self.patience.store(patience as u32, Relaxed);

@@ -147,6 +147,10 @@ impl Counters {
 
     /// Refused writes by reason, each reason once.
     pub(crate) fn refused(&self) -> Vec<(Refused, u64)> {
-        Refused::ALL.into_iter().zip(&self.refused).map(|(reason, count)| (reason, read(count))).collect()
+        Refused::ALL
+            .into_iter()
+            .zip(&self.refused)
+            .map(|(reason, count)| (reason, read(count)))
+            .collect()
     }
 }

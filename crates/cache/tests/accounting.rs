@@ -66,15 +66,20 @@ fn bytes_held_cover_bytes_allocated() {
     let tagged = |cache: &Cache| {
         for number in 0..ENTRIES {
             let own = format!("product:{number}");
-            let content =
-                Content { body: &[0; 512], tags: &["products", &own], ttl: 60, ..Content::default() };
+            let content = Content {
+                body: &[0; 512],
+                tags: &["products", &own],
+                ttl: 60,
+                ..Content::default()
+            };
             warm_up(cache, get(&url(number), PLAIN), &content, NOW);
         }
     };
     let tagged_apart = |cache: &Cache| {
         for number in 0..ENTRIES {
             let (a, b) = (format!("a:{number}"), format!("b:{number}"));
-            let content = Content { body: &[0; 512], tags: &[&a, &b], ttl: 60, ..Content::default() };
+            let content =
+                Content { body: &[0; 512], tags: &[&a, &b], ttl: 60, ..Content::default() };
             warm_up(cache, get(&url(number), PLAIN), &content, NOW);
         }
     };
@@ -88,7 +93,8 @@ fn bytes_held_cover_bytes_allocated() {
     };
     let varied = |cache: &Cache| {
         for number in 0..ENTRIES {
-            let content = Content { body: &[0; 512], fields: "vary:accept\n", ttl: 60, ..Content::default() };
+            let content =
+                Content { body: &[0; 512], fields: "vary:accept\n", ttl: 60, ..Content::default() };
             warm_up(cache, get(&url(number), "accept:a\n"), &content, NOW);
         }
     };
@@ -107,7 +113,11 @@ fn bytes_held_cover_bytes_allocated() {
     ];
     for (name, fill) in fills {
         let (allocated, held) = measure(fill);
-        println!("{name}: {} bytes allocated an entry, {} held", allocated / ENTRIES, held / ENTRIES);
+        println!(
+            "{name}: {} bytes allocated an entry, {} held",
+            allocated / ENTRIES,
+            held / ENTRIES
+        );
         assert!(allocated <= held, "{name}: {allocated} bytes allocated, {held} held");
         assert!(held <= allocated * 13 / 10, "{name}: {held} bytes held, {allocated} allocated");
     }
@@ -122,7 +132,12 @@ fn places_that_small_entries_have_left_behind_count_against_the_bound() {
     let fill = |name: &str, count: usize, size: usize, tags: &[&str]| {
         for number in 0..count {
             let content = Content { body: &vec![0; size], tags, ttl: 60, ..Content::default() };
-            warm_up(&cache, get(&format!("https://a.example/{name}/{number}"), PLAIN), &content, NOW);
+            warm_up(
+                &cache,
+                get(&format!("https://a.example/{name}/{number}"), PLAIN),
+                &content,
+                NOW,
+            );
         }
     };
     fill("lasting", 1, 1, &[]);

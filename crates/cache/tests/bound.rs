@@ -53,7 +53,12 @@ fn expired_entries_leave_before_others_are_evicted() {
         warm_up(&cache, get(&format!("https://a.example/{number}"), PLAIN), &content(1), NOW);
     }
     for number in 3..6 {
-        warm_up(&cache, get(&format!("https://a.example/{number}"), PLAIN), &content(60), NOW + 1_000);
+        warm_up(
+            &cache,
+            get(&format!("https://a.example/{number}"), PLAIN),
+            &content(60),
+            NOW + 1_000,
+        );
     }
     let usage = cache.inspect(NOW + 1_000).usage;
     assert_eq!((usage.entries, usage.evictions, usage.expirations), (4, 0, 3));

@@ -29,7 +29,13 @@ fn step(cache: &Cache, sweeper: &mut Sweeper, rng: &mut Rng, now: i64) {
     }
 }
 
-fn store(cache: &Cache, rng: &mut Rng, request: layeron_cache::Request<'_>, since: Since, now: i64) {
+fn store(
+    cache: &Cache,
+    rng: &mut Rng,
+    request: layeron_cache::Request<'_>,
+    since: Since,
+    now: i64,
+) {
     let content = Content {
         body: &vec![0; rng.usize(0..8_000)],
         fields: if rng.bool() { "vary:accept\n" } else { "" },
@@ -72,7 +78,10 @@ fn random_operations_on_few_keys_in_little_room_leave_the_store_whole() {
     let seen = cache.inspect(NOW + STEPS * STEP_MS);
     assert!(seen.usage.bytes <= BYTES);
     assert!(
-        seen.usage.evictions > 0 && seen.usage.expirations > 0 && seen.fenced > 0 && seen.elections > 0,
+        seen.usage.evictions > 0
+            && seen.usage.expirations > 0
+            && seen.fenced > 0
+            && seen.elections > 0,
         "{seen:?}"
     );
 }

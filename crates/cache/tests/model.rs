@@ -30,7 +30,8 @@ fn random_operations_on_four_threads_give_the_results_of_their_models() {
             .map(|number| {
                 let cache = &cache;
                 scope.spawn(move || {
-                    let mut driver = Driver::new(cache, &format!("host-{number}.example"), false, number);
+                    let mut driver =
+                        Driver::new(cache, &format!("host-{number}.example"), false, number);
                     (0..STEPS).for_each(|_| driver.step());
                     (driver.hits, driver.stored, driver.purged, driver.elections, driver.fenced)
                 })

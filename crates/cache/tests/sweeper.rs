@@ -34,7 +34,8 @@ fn expired_entries_of_every_watched_instance_are_removed_and_no_others() {
 }
 
 #[test]
-fn an_instance_is_watched_once_however_often_it_is_declared_and_until_its_last_declaration_is_gone() {
+fn an_instance_is_watched_once_however_often_it_is_declared_and_until_its_last_declaration_is_gone()
+{
     let (first, name) = (filled(60), "sweeper-twice");
     let declare = || Cache::open("ns", name, BOUNDS, Policy::default()).unwrap();
     let (one, two, mut sweeper) = (declare(), declare(), Sweeper::default());

@@ -87,7 +87,11 @@ fn evicting_a_set_of_fields_evicts_every_variant_of_it_and_no_other_entry() {
     let other = get("https://b.example/", "x-old:1\n");
     let content = Content { body: b"b", fields: "vary:x-old\n", ttl: 60, ..Content::default() };
     warm_up(&cache, other, &content, NOW);
-    assert_eq!(entries_and_evictions(&cache), (2 + MAX_SETS as u64, 5), "each key has sets of its own");
+    assert_eq!(
+        entries_and_evictions(&cache),
+        (2 + MAX_SETS as u64, 5),
+        "each key has sets of its own"
+    );
 }
 
 #[test]
@@ -100,7 +104,10 @@ fn a_key_keeps_about_4096_variants_and_those_put_last_are_among_them() {
     cache.validate();
     let (entries, evictions) = entries_and_evictions(&cache);
     assert_eq!(entries + evictions, VARIANTS as u64);
-    assert!(entries as usize <= MAX_VARIANTS && entries as usize > MAX_VARIANTS * 15 / 16, "{entries}");
+    assert!(
+        entries as usize <= MAX_VARIANTS && entries as usize > MAX_VARIANTS * 15 / 16,
+        "{entries}"
+    );
     for value in VARIANTS - MAX_VARIANTS * 15 / 16..VARIANTS {
         assert_eq!(found(&cache, "cookie", value).0, Some(format!("cookie {value}")));
     }
@@ -120,8 +127,15 @@ fn renewing_a_variant_of_a_full_key_evicts_nothing() {
     }
     assert_eq!(entries_and_evictions(&cache), (MAX_VARIANTS as u64, 0));
     put(&cache, "cookie", MAX_VARIANTS, NOW + 1);
-    assert_eq!(entries_and_evictions(&cache), (MAX_VARIANTS as u64 * 15 / 16 + 1, MAX_VARIANTS as u64 / 16));
-    assert_eq!(found(&cache, "cookie", 50).0, Some("cookie 50".into()), "what was renewed is not the oldest");
+    assert_eq!(
+        entries_and_evictions(&cache),
+        (MAX_VARIANTS as u64 * 15 / 16 + 1, MAX_VARIANTS as u64 / 16)
+    );
+    assert_eq!(
+        found(&cache, "cookie", 50).0,
+        Some("cookie 50".into()),
+        "what was renewed is not the oldest"
+    );
     assert_eq!(found(&cache, "cookie", 150).0, None);
     cache.validate();
 }

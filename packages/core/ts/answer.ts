@@ -14,7 +14,11 @@ import type { Declared, Routes } from "./routes.js"
 export type Perform = (declared: Declared, request: Request) => Promise<Response>
 
 /** Answers a request with the declared routes. Never rejects. */
-export async function answer(routes: Routes, request: Request, perform: Perform = run): Promise<Response> {
+export async function answer(
+  routes: Routes,
+  request: Request,
+  perform: Perform = run,
+): Promise<Response> {
   if (request.method !== "HEAD") return dispatch(routes, request, perform)
   return withoutBody(await dispatch(routes, request, perform))
 }
@@ -73,6 +77,8 @@ export function report(request: Request, error: unknown): void {
 /** Whether an error is but the reason that a signal was aborted with. A refresh that takes too long is aborted, too, and has failed. */
 function isAbort({ aborted, reason }: AbortSignal, error: unknown): boolean {
   return (
-    aborted && error === reason && (reason as { code?: unknown } | null)?.code !== "LAYERON_REFRESH_TIMEOUT"
+    aborted &&
+    error === reason &&
+    (reason as { code?: unknown } | null)?.code !== "LAYERON_REFRESH_TIMEOUT"
   )
 }

@@ -45,7 +45,9 @@ export function rewrite(incoming: IncomingMessage, { authority, path }: Target):
 }
 
 function hostField({ rawHeaders, httpVersion }: IncomingMessage): string | undefined {
-  const values = rawHeaders.filter((_, at) => at > 0 && isHost(rawHeaders[at - 1] as string, at - 1))
+  const values = rawHeaders.filter(
+    (_, at) => at > 0 && isHost(rawHeaders[at - 1] as string, at - 1),
+  )
   if (values.length > 1) throw new BadTarget("A request must have no more than one Host field.")
   const [value] = values
   if (value !== undefined) return readAuthority(value)
@@ -61,7 +63,9 @@ function isHost(text: string, at: number): boolean {
 function readAuthority(text: string): string {
   const url = `http://${text}`
   if (!AUTHORITY.test(text) || !URL.canParse(url)) {
-    throw new BadTarget("The host of a request must be a host name or an IP address, with or without a port.")
+    throw new BadTarget(
+      "The host of a request must be a host name or an IP address, with or without a port.",
+    )
   }
   return new URL(url).host
 }

@@ -63,7 +63,10 @@ export class Caching {
     if (caches.length === 0) return this.#respond(handler, request)
     if (this.#obstacle(route) === undefined) {
       const run = this.#run(handler, (response) => this.#screen.write(response))
-      const through = caches.reduceRight<Run>((next, cache) => (asked) => cache.fetch(asked, next), run)
+      const through = caches.reduceRight<Run>(
+        (next, cache) => (asked) => cache.fetch(asked, next),
+        run,
+      )
       return released(await through(request))
     }
     const response = await this.#respond(handler, request)
@@ -78,7 +81,8 @@ export class Caching {
   }
 
   #run(handler: RouteHandler, screen: (response: Response) => Response): Run {
-    return (asked) => this.#failures.seen(asked, async () => screen(await this.#respond(handler, asked)))
+    return (asked) =>
+      this.#failures.seen(asked, async () => screen(await this.#respond(handler, asked)))
   }
 
   /** Whether everyone may have what a route answers. */

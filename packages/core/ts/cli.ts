@@ -45,13 +45,16 @@ async function runCommand(args: string[]): Promise<void> {
   const [command, entry, ...extra] = positionals
   if (values.help) process.stdout.write(HELP)
   else if (values.version) process.stdout.write(`${version()}\n`)
-  else if (command !== "dev" || extra.length > 0) throw new Error(`${complaint(command, extra)}\n\n${HELP}`)
+  else if (command !== "dev" || extra.length > 0)
+    throw new Error(`${complaint(command, extra)}\n\n${HELP}`)
   else await dev(entry, values["allowed-host"])
 }
 
 function complaint(command: string | undefined, extra: string[]): string {
   if (command === undefined) return "a command is missing"
-  return command === "dev" ? `unexpected argument: ${extra.join(" ")}` : `unknown command: ${command}`
+  return command === "dev"
+    ? `unexpected argument: ${extra.join(" ")}`
+    : `unknown command: ${command}`
 }
 
 function version(): string {

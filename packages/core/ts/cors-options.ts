@@ -13,7 +13,14 @@ export interface CorsSettings {
   readonly maxAgeSeconds: number | undefined
 }
 
-const OPTIONS = ["origins", "methods", "requestHeaders", "responseHeaders", "credentials", "maxAgeSeconds"]
+const OPTIONS = [
+  "origins",
+  "methods",
+  "requestHeaders",
+  "responseHeaders",
+  "credentials",
+  "maxAgeSeconds",
+]
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 /** Those that a page may use without asking. */
 const SAFELISTED_METHODS = ["GET", "HEAD", "POST"]
@@ -65,7 +72,8 @@ function lowerCase(value: string): string {
 }
 
 function readSeconds(name: string, value: unknown): number | undefined {
-  const isAllowed = Number.isInteger(value) && (value as number) >= 0 && (value as number) <= INT32_MAX
+  const isAllowed =
+    Number.isInteger(value) && (value as number) >= 0 && (value as number) <= INT32_MAX
   if (value === undefined || isAllowed) return value as number | undefined
   throw invalidOption(name, `an integer from 0 to ${INT32_MAX}`)
 }

@@ -3,7 +3,9 @@ import { preflightRefused } from "./reply.js"
 
 /** A browser asks whether a request may be made (Fetch standard, section 3.3). */
 export function isPreflight({ method, headers }: Request): boolean {
-  return method === "OPTIONS" && headers.has("origin") && headers.has("access-control-request-method")
+  return (
+    method === "OPTIONS" && headers.has("origin") && headers.has("access-control-request-method")
+  )
 }
 
 /** Names of the fields by which a response says who may read it. */
@@ -44,7 +46,8 @@ export class Cors {
   #permission(): Headers {
     const { methods, requestHeaders, maxAgeSeconds } = this.#settings
     const headers = new Headers({ "access-control-allow-methods": methods.join(", ") })
-    if (requestHeaders.length > 0) headers.set("access-control-allow-headers", requestHeaders.join(", "))
+    if (requestHeaders.length > 0)
+      headers.set("access-control-allow-headers", requestHeaders.join(", "))
     if (maxAgeSeconds !== undefined) headers.set("access-control-max-age", String(maxAgeSeconds))
     return headers
   }
@@ -53,7 +56,8 @@ export class Cors {
   #refused(request: Request): string | undefined {
     const { methods, requestHeaders } = this.#settings
     if (this.#originFor(request) === undefined) return "origin"
-    if (!methods.includes(request.headers.get("access-control-request-method") ?? "")) return "method"
+    if (!methods.includes(request.headers.get("access-control-request-method") ?? ""))
+      return "method"
     const asked = (request.headers.get("access-control-request-headers") ?? "").split(",")
     const names = asked.map((name) => name.trim().toLowerCase()).filter((name) => name !== "")
     return names.every((name) => requestHeaders.includes(name)) ? undefined : "headers"

@@ -11,13 +11,18 @@ export interface Declaration {
 }
 
 /** Reads `(path, handler)` or `(path, options, handler)`; `call` is the name of the caller in messages. */
-export function readDeclaration(call: string, path: unknown, rest: readonly unknown[]): Declaration {
+export function readDeclaration(
+  call: string,
+  path: unknown,
+  rest: readonly unknown[],
+): Declaration {
   const [options, handler] = rest.length > 1 ? rest : [undefined, rest[0]]
   if (typeof path !== "string" || !path.startsWith("/")) {
     throw invalidOption(`${call} path`, 'a string that begins with "/"')
   }
   assertPattern(call, path)
-  if (options !== undefined && !isObject(options)) throw invalidOption(`${call} options`, "an object")
+  if (options !== undefined && !isObject(options))
+    throw invalidOption(`${call} options`, "an object")
   if (typeof handler !== "function") throw invalidOption(`${call} handler`, "a function")
   return { path, options: options ?? {}, handler: handler as RouteHandler }
 }

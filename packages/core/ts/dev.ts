@@ -9,7 +9,10 @@ import { findEntry } from "./entry.js"
  * `layer dev`: turns this process into `tsx watch`, which runs serve.js with the entry and runs it again whenever one of
  * the loaded files changes.
  */
-export async function dev(given: string | undefined, allowedHosts: readonly string[]): Promise<void> {
+export async function dev(
+  given: string | undefined,
+  allowedHosts: readonly string[],
+): Promise<void> {
   const entry = findEntry(given)
   allow(allowedHosts)
   const port = await freePort(readAddress(process.env))

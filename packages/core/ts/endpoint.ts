@@ -11,7 +11,10 @@ export interface Endpoint {
 export function readEndpoint(value: unknown): Endpoint {
   if (value === undefined) return { basePath: "", host: undefined }
   const url =
-    typeof value === "string" && /^https?:\/\//i.test(value) && URL.canParse(value) && new URL(value)
+    typeof value === "string" &&
+    /^https?:\/\//i.test(value) &&
+    URL.canParse(value) &&
+    new URL(value)
   if (!url || !isPlain(url)) {
     throw invalidOption(
       "backend().endpoint",

@@ -12,7 +12,9 @@ export class EntryError extends Error {}
 export function findEntry(given: string | undefined): string {
   const found = given ?? DEFAULTS.find((name) => existsSync(name))
   if (found === undefined) {
-    throw new EntryError(`No entry given, and none of ${DEFAULTS.join(", ")} is in ${process.cwd()}`)
+    throw new EntryError(
+      `No entry given, and none of ${DEFAULTS.join(", ")} is in ${process.cwd()}`,
+    )
   }
   const path = resolve(found)
   if (!existsSync(path)) throw new EntryError(`Entry not found: ${path}`)
@@ -28,7 +30,9 @@ export function shortName(path: string): string {
 export async function loadEntry(path: string): Promise<LocalService> {
   const app = defaultExport(await import(pathToFileURL(path).href))
   if (app === undefined) {
-    throw new EntryError(`${shortName(path)} has no default export. End it with: export default app`)
+    throw new EntryError(
+      `${shortName(path)} has no default export. End it with: export default app`,
+    )
   }
   if (!canFetch(app)) {
     throw new EntryError(
@@ -44,7 +48,12 @@ interface Fetchable {
 }
 
 function canFetch(value: unknown): value is Fetchable {
-  return typeof value === "object" && value !== null && "fetch" in value && typeof value.fetch === "function"
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    "fetch" in value &&
+    typeof value.fetch === "function"
+  )
 }
 
 // A CommonJS entry that was compiled from ESM syntax carries its default export one level further down.

@@ -1,5 +1,8 @@
 /** The error of a refused argument: names it and says what it may be. */
 export function invalidOption(name: string, allowed: string, cause?: unknown): TypeError {
-  const error = new TypeError(`${name} must be ${allowed}`, cause === undefined ? undefined : { cause })
+  const error = new TypeError(
+    `${name} must be ${allowed}`,
+    cause === undefined ? undefined : { cause },
+  )
   return Object.assign(error, { code: "LAYERON_INVALID_OPTION" })
 }

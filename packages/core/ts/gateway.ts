@@ -23,7 +23,9 @@ export class Gateway {
   async answer(routes: Routes, request: Request): Promise<Response> {
     try {
       const cors = this.#cors
-      return await (cors ? this.#answerAcrossOrigins(cors, routes, request) : this.#answer(routes, request))
+      return await (cors
+        ? this.#answerAcrossOrigins(cors, routes, request)
+        : this.#answer(routes, request))
     } catch (error) {
       return failed(request, error)
     }

@@ -35,7 +35,10 @@ export function readModule(value: unknown): BackendModule {
   if (isObject(value) && fields.every((field) => typeof value[field] === "string")) {
     return value as unknown as BackendModule
   }
-  throw invalidOption("app.use() module", `a module: an object with the strings ${fields.join(", ")}`)
+  throw invalidOption(
+    "app.use() module",
+    `a module: an object with the strings ${fields.join(", ")}`,
+  )
 }
 
 function readLabel(option: string, value: unknown): string | undefined {

@@ -5,7 +5,12 @@ import { heldBack } from "./hold.js"
 import type { Warnings } from "./warnings.js"
 
 /** Fields that a response has for its one client, beside those of CORS and the request's id. */
-const PERSONAL = ["authentication-info", "authorization", "proxy-authentication-info", "timing-allow-origin"]
+const PERSONAL = [
+  "authentication-info",
+  "authorization",
+  "proxy-authentication-info",
+  "timing-allow-origin",
+]
 
 /** Keeps what is for one client out of what a cache gives to others. */
 export class Screen {

@@ -31,7 +31,10 @@ async function listen(service: LocalService, address: Address, hosts: AllowedHos
     { overrideGlobalObjects: false },
   )
   // A missing Host is refused with the others that are wrong.
-  const server = createServer({ requireHostHeader: false }, guarded(hosts, listener as RequestListener))
+  const server = createServer(
+    { requireHostHeader: false },
+    guarded(hosts, listener as RequestListener),
+  )
   server.listen(address.port, address.host)
   try {
     await once(server, "listening")

@@ -45,7 +45,9 @@ export class UsedCache {
 
   /** Lets the cache know how a request was answered past it, so that what the request has changed is not served any longer. */
   async heed(request: Request, { status, headers }: Response): Promise<void> {
-    const heeded = await this.#wrapped(request, async () => heldBack(new Response(null, { status, headers })))
+    const heeded = await this.#wrapped(request, async () =>
+      heldBack(new Response(null, { status, headers })),
+    )
     await heeded.body?.cancel()
   }
 }

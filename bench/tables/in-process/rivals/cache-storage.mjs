@@ -11,7 +11,9 @@ export async function open({ entries }) {
   const cache = await caches.open("bench")
   return {
     refuses:
-      entries > MOST_ENTRIES ? "every call looks at every entry: a round would take minutes" : undefined,
+      entries > MOST_ENTRIES
+        ? "every call looks at every entry: a round would take minutes"
+        : undefined,
     leftOut: { text: CHAINED, json: CHAINED, buffer: CHAINED, stream: CHAINED },
     request: (url, init) => new Request(url, init),
     match: (request) => cache.match(request),

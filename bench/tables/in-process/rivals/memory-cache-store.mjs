@@ -46,5 +46,8 @@ function keyOf({ url, method }) {
 }
 
 function revive({ statusCode, headers, body }) {
-  return new Response(body.length === 1 ? body[0] : Buffer.concat(body), { status: statusCode, headers })
+  return new Response(body.length === 1 ? body[0] : Buffer.concat(body), {
+    status: statusCode,
+    headers,
+  })
 }

@@ -4,7 +4,8 @@ const STEPS = 3_000
 export async function open() {
   let state = 1
   return async () => {
-    for (let step = 0; step < STEPS; step++) state = (Math.imul(state, 1_664_525) + 1_013_904_223) | 0
+    for (let step = 0; step < STEPS; step++)
+      state = (Math.imul(state, 1_664_525) + 1_013_904_223) | 0
     return state
   }
 }

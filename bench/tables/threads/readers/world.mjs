@@ -5,7 +5,10 @@ import { seeded, zipf } from "../../../lib/random.mjs"
 const ENTRIES = 1_000
 const DRAWN = 8_192
 export const BODY = JSON.stringify({ text: "e".repeat(2_037) })
-export const HEADERS = { "content-type": "application/json", "cache-control": "public, max-age=3600" }
+export const HEADERS = {
+  "content-type": "application/json",
+  "cache-control": "public, max-age=3600",
+}
 
 export const REQUESTS = Array.from(
   { length: ENTRIES },

@@ -59,7 +59,8 @@ impl Cache {
         if seen.is_none() && applied.admitted {
             self.ask_disk(&key, request, now)?;
         }
-        let value = |name: &str| request.fields.value(name).map(|value| shown(name, value).into_owned());
+        let value =
+            |name: &str| request.fields.value(name).map(|value| shown(name, value).into_owned());
         Ok(Explanation {
             url: url.into_owned(),
             method: request.method.to_ascii_uppercase(),

@@ -49,7 +49,9 @@ impl Instance {
         if let Some(path) = store.set_aside()
             && !warned.set_aside.swap(true, SeqCst)
         {
-            return Some(format!("begins anew on disk: what was there is damaged, and set aside as {path}"));
+            return Some(format!(
+                "begins anew on disk: what was there is damaged, and set aside as {path}"
+            ));
         }
         if store.is_damaged() && !warned.damaged.swap(true, SeqCst) {
             return Some("has damaged entries on disk, which are as good as none".to_owned());
@@ -76,7 +78,15 @@ impl Cache {
         let Instance { store, counters, in_flight, .. } = self.instance();
         let totals = store.totals().unwrap_or_else(|| counters.totals());
         let [_, stale_hits, _, _, _, _, bypasses, rest @ ..] = totals.numbers();
-        let [elections, fenced, error_hits, collapsed, revalidations, failed_refreshes, invalidations] = rest;
+        let [
+            elections,
+            fenced,
+            error_hits,
+            collapsed,
+            revalidations,
+            failed_refreshes,
+            invalidations,
+        ] = rest;
         Inspection {
             disk: store.disk_usage(),
             usage: store.usage(now),

@@ -9,7 +9,9 @@ use crate::http::Names;
 use crate::http::lines::{Fields, Untold};
 use crate::key::{Key, Selecting};
 use crate::memory::{Entry, NotStored};
-use crate::policy::{Freshness, Overrides, Refused, Rejected, ResponseHead, State, Storable, storable};
+use crate::policy::{
+    Freshness, Overrides, Refused, Rejected, ResponseHead, State, Storable, storable,
+};
 use crate::response::Stored;
 use crate::stats::count;
 
@@ -98,11 +100,17 @@ impl Cache {
                 return Ok(Drafted::Refused(self.refuse(reason)));
             }
         };
-        let (times, cache_control) =
-            Freshness::decide(options.overrides, applied.terms, &storable.directives, head.fields, now);
+        let (times, cache_control) = Freshness::decide(
+            options.overrides,
+            applied.terms,
+            &storable.directives,
+            head.fields,
+            now,
+        );
         let lines = [("cache-control", cache_control.as_deref())];
         let configured = [options.tags.as_slice(), &applied.terms.tags];
-        let entry = entry(&key, vary, request.fields, (head, &storable, false), times, &lines, configured)?;
+        let entry =
+            entry(&key, vary, request.fields, (head, &storable, false), times, &lines, configured)?;
         let began = self.end_build(&key, since, now);
         if times.state(now) == State::Expired {
             return Ok(Drafted::Refused(self.refuse(Refused::Expired)));
@@ -204,7 +212,8 @@ pub(crate) fn written(
 ) -> String {
     let mut text = String::with_capacity(256);
     text.extend([head.reason, "\n"]);
-    let replaced = |name: &str| lines.iter().any(|(known, value)| *known == name && value.is_some());
+    let replaced =
+        |name: &str| lines.iter().any(|(known, value)| *known == name && value.is_some());
     for (name, value) in head.fields.iter().filter(|(name, _)| keeps(name) && !replaced(name)) {
         text.extend([name, ":", value, "\n"]);
     }

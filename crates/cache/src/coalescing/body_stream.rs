@@ -294,7 +294,8 @@ impl Position {
 
 impl Inner {
     fn read(&mut self, reader: usize, waiter: Waiter) -> (Read, Option<Waiter>) {
-        let Some(position) = self.readers.get_mut(reader).filter(|position| !position.is_shed) else {
+        let Some(position) = self.readers.get_mut(reader).filter(|position| !position.is_shed)
+        else {
             return (Read::Broken("the response was read too slowly".into()), None);
         };
         let next = position.next;
@@ -352,8 +353,11 @@ impl Inner {
             return true;
         }
         let missing = self.bytes - held;
-        let ahead =
-            if held < PART_BYTES as u64 || self.passing { missing } else { missing.max(held * AHEAD) };
+        let ahead = if held < PART_BYTES as u64 || self.passing {
+            missing
+        } else {
+            missing.max(held * AHEAD)
+        };
         let fits = self.reserved.try_grow(ahead) || self.reserved.try_grow(missing);
         if !fits {
             self.reserved.grow(missing);

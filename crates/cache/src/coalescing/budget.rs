@@ -31,9 +31,9 @@ impl Budget {
     }
 
     fn try_take(&self, bytes: u64) -> bool {
-        let taken = self
-            .used
-            .fetch_update(Relaxed, Relaxed, |used| used.checked_add(bytes).filter(|used| *used <= self.max));
+        let taken = self.used.fetch_update(Relaxed, Relaxed, |used| {
+            used.checked_add(bytes).filter(|used| *used <= self.max)
+        });
         taken.is_ok()
     }
 }

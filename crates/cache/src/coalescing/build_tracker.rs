@@ -89,7 +89,11 @@ impl Builds {
     }
 
     fn oldest_in_time(&self, now: i64) -> Option<u64> {
-        self.records.iter().filter(|record| !record.is_overdue(now)).map(|record| record.since).min()
+        self.records
+            .iter()
+            .filter(|record| !record.is_overdue(now))
+            .map(|record| record.since)
+            .min()
     }
 }
 
@@ -135,7 +139,8 @@ impl Notes {
     /// Ends a build for `key` on this thread and returns where the sequence stood when it began at the latest;
     /// `None` for a put that no miss has led to.
     pub(crate) fn end(&mut self, key: Digest, now: i64) -> Option<u64> {
-        let lost = self.lost.iter().filter(|(_, until)| now < *until).map(|(since, _)| *since).min();
+        let lost =
+            self.lost.iter().filter(|(_, until)| now < *until).map(|(since, _)| *since).min();
         let Some(known) = self.notes.get_mut(&key) else {
             return lost;
         };
@@ -156,7 +161,8 @@ impl Notes {
     }
 
     fn lose(&mut self, evicted: &[Builds], now: i64) {
-        let Some(since) = evicted.iter().filter_map(|builds| builds.oldest_in_time(now)).min() else {
+        let Some(since) = evicted.iter().filter_map(|builds| builds.oldest_in_time(now)).min()
+        else {
             return;
         };
         let until = now + PATIENCE_MS;
@@ -211,7 +217,11 @@ mod tests {
         assert_eq!(notes.end(unknown, 29_999), Some(3));
         notes.begin(unknown, u64::MAX, 29_999);
         assert_eq!(notes.end(unknown, 29_999), Some(3), "the lost build may be of this key");
-        assert_eq!(notes.end(unknown, 30_000), Some(4), "the note evicted last began half a minute before");
+        assert_eq!(
+            notes.end(unknown, 30_000),
+            Some(4),
+            "the note evicted last began half a minute before"
+        );
         assert_eq!(notes.end(unknown, 60_000), None);
     }
 
@@ -226,7 +236,11 @@ mod tests {
             notes.begin(key(1_000_000 + second), u64::from(second) + 4, now);
             assert!(notes.lost.len() <= 32, "{} records", notes.lost.len());
         }
-        assert_eq!(notes.end(key(2_000_000), 58_999), Some(3), "evicted at 29 s, when it was not overdue");
+        assert_eq!(
+            notes.end(key(2_000_000), 58_999),
+            Some(3),
+            "evicted at 29 s, when it was not overdue"
+        );
         assert_eq!(notes.end(key(2_000_000), 90_000), None);
     }
 
@@ -259,7 +273,10 @@ mod tests {
         for number in 0..1_000 {
             notes.begin(key(1), number + 3, number as i64);
         }
-        assert_eq!(notes.notes.get(&key(1)).map(|builds| builds[0].records.len()), Some(MAX_RECORDS));
+        assert_eq!(
+            notes.notes.get(&key(1)).map(|builds| builds[0].records.len()),
+            Some(MAX_RECORDS)
+        );
         for _ in 0..1_000 {
             assert_eq!(notes.end(key(1), 1_000), Some(3));
         }

@@ -141,7 +141,13 @@ impl Flights {
         self.begin(&mut self.0.lock(), key, Flight::new(since, now, expected, None), false)
     }
 
-    fn begin(self: &Arc<Self>, table: &mut Table, key: Digest, flight: Flight, repeats: bool) -> Lead {
+    fn begin(
+        self: &Arc<Self>,
+        table: &mut Table,
+        key: Digest,
+        flight: Flight,
+        repeats: bool,
+    ) -> Lead {
         let flight = Arc::new(flight);
         table.running.entry(key).or_default().push(Arc::clone(&flight));
         Lead { flights: Arc::clone(self), key, flight, repeats }
@@ -195,14 +201,18 @@ impl Table {
 
     /// The failure with this number, if it is still remembered.
     fn failure_of(&self, key: Digest, number: u32) -> Option<&Failure> {
-        let Some(Remembered::Failed { failures, .. }) = self.remembered.get(&key) else { return None };
+        let Some(Remembered::Failed { failures, .. }) = self.remembered.get(&key) else {
+            return None;
+        };
         failures.iter().find(|failure| failure.number == number).map(Arc::as_ref)
     }
 
     /// What the failures of the key mean for a request: none of them is for another request than
     /// the one it failed, but a request that has waited and led in vain fails like the last.
     fn failure(&self, key: Digest, boarder: &Boarder, repeats: Option<Repeat>) -> Option<Boarding> {
-        let Some(Remembered::Failed { times, failures }) = self.remembered.get(&key) else { return None };
+        let Some(Remembered::Failed { times, failures }) = self.remembered.get(&key) else {
+            return None;
+        };
         let pause = PAUSES.after(*times);
         let mut recent = failures.iter().filter(|failure| {
             is_within(failure.at, pause, boarder.now) && (boarder.has_stale || !failure.is_answer)
@@ -211,7 +221,8 @@ impl Table {
             // Of those that waited for `known`, requests like the one that failed fail with each
             // other, and so do the rest. One that has waited for a repeated run waits for no third.
             let is_final = |failure: &Failure| {
-                let is_later = failure.number > known || failure.number == known && failure.is_repeat;
+                let is_later =
+                    failure.number > known || failure.number == known && failure.is_repeat;
                 repeats.map_or(failure.number > known, |Repeat { failed, is_same }| {
                     is_later && (failure.fingerprint == Some(failed)) == is_same
                 })
@@ -242,8 +253,9 @@ impl Table {
             _ => (0, Vec::new()),
         };
         // Those that waited for the one before the last still ask for it.
-        let is_same =
-            |known: &Arc<Failure>| known.fingerprint.is_some() && known.fingerprint == failure.fingerprint;
+        let is_same = |known: &Arc<Failure>| {
+            known.fingerprint.is_some() && known.fingerprint == failure.fingerprint
+        };
         if failures.iter().filter(|known| is_same(known)).count() > 1
             && let Some(oldest) = failures.iter().position(is_same)
         {
@@ -276,7 +288,8 @@ impl Lead {
 
     /// The response is stored as a whole: the next find it there, or it was not for them.
     pub(crate) fn complete(self) {
-        self.flights.leave(self.key, &self.flight, |table| drop(table.remembered.remove(&self.key)));
+        self.flights
+            .leave(self.key, &self.flight, |table| drop(table.remembered.remove(&self.key)));
     }
 
     /// The response is for one alone: nobody waits for the next.
@@ -293,7 +306,12 @@ impl Lead {
     }
 
     /// The handler has failed for the request with this fingerprint.
-    pub(crate) fn fail(self, message: &str, fingerprint: Option<Fingerprint>, now: i64) -> Arc<Failure> {
+    pub(crate) fn fail(
+        self,
+        message: &str,
+        fingerprint: Option<Fingerprint>,
+        now: i64,
+    ) -> Arc<Failure> {
         self.fail_with(message.to_owned(), false, fingerprint, now)
     }
 
@@ -316,8 +334,14 @@ impl Lead {
     ) -> Arc<Failure> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let failure =
-            Arc::new(Failure { number, message, fingerprint, is_answer, is_repeat: self.repeats, at: now });
+        let failure = Arc::new(Failure {
+            number,
+            message,
+            fingerprint,
+            is_answer,
+            is_repeat: self.repeats,
+            at: now,
+        });
         let kept = Arc::clone(&failure);
         let remember = |table: &mut Table| table.remember_failure(self.key, kept, self.repeats);
         self.flights.leave(self.key, &self.flight, remember);
@@ -437,7 +461,8 @@ mod tests {
     }
 
     #[test]
-    fn an_error_that_was_answered_leaves_alone_only_a_handler_in_whose_place_something_stale_is_served() {
+    fn an_error_that_was_answered_leaves_alone_only_a_handler_in_whose_place_something_stale_is_served()
+     {
         let flights = Arc::<Flights>::default();
         lead(&flights, 1, at(0)).answer_error(503, Some(Fingerprint(1)), 0);
         let has_stale = Boarder { has_stale: true, ..at(199) };
@@ -454,7 +479,8 @@ mod tests {
         }
         let first = Boarder { fingerprint: Some(Fingerprint(0)), ..at(1) };
         assert!(matches!(board(&flights, 1, first), Boarding::Fail(_)));
-        lead(&flights, 1, Boarder { fingerprint: Some(Fingerprint(99)), ..at(0) }).fail("down", None, 0);
+        lead(&flights, 1, Boarder { fingerprint: Some(Fingerprint(99)), ..at(0) })
+            .fail("down", None, 0);
         assert!(matches!(board(&flights, 1, first), Boarding::Lead(_)), "the oldest is forgotten");
     }
 
@@ -471,7 +497,10 @@ mod tests {
             other => panic!("{other:?}"),
         }
         assert!(matches!(board(&flights, 1, at(199)), Boarding::Fail(_)));
-        assert!(matches!(board(&flights, 1, at(200)), Boarding::Lead(_)), "two failures, one in a row");
+        assert!(
+            matches!(board(&flights, 1, at(200)), Boarding::Lead(_)),
+            "two failures, one in a row"
+        );
     }
 
     #[test]
@@ -519,7 +548,10 @@ mod tests {
         assert!(!run.abandon(leader.clone()), "another request has come meanwhile");
         drop(late);
         assert!(run.abandon(leader));
-        assert!(matches!(board(&flights, 1, at(0)), Boarding::Lead(_)), "nobody joins an abandoned run");
+        assert!(
+            matches!(board(&flights, 1, at(0)), Boarding::Lead(_)),
+            "nobody joins an abandoned run"
+        );
     }
 
     #[test]

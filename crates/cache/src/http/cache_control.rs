@@ -105,7 +105,8 @@ fn at_semicolons(member: &str) -> impl Iterator<Item = &str> {
 }
 
 fn keeps_out(directive: &str) -> bool {
-    let name = directive.split_once('=').map_or(directive, |(name, _)| name).trim_matches([' ', '\t']);
+    let name =
+        directive.split_once('=').map_or(directive, |(name, _)| name).trim_matches([' ', '\t']);
     ["no-cache", "no-store", "private"].iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
@@ -154,8 +155,12 @@ impl Reader {
     fn member(&mut self, name: &str, member: &ListEntry) {
         let ListEntry::Item(Item { bare_item, .. }) = member else { return };
         match (name, bare_item) {
-            ("no-cache" | "private", BareItem::String(list)) => self.directive(name, Some(list.as_str())),
-            ("no-cache" | "private", BareItem::Token(one)) => self.directive(name, Some(one.as_str())),
+            ("no-cache" | "private", BareItem::String(list)) => {
+                self.directive(name, Some(list.as_str()))
+            }
+            ("no-cache" | "private", BareItem::Token(one)) => {
+                self.directive(name, Some(one.as_str()))
+            }
             (_, BareItem::Boolean(true)) if !takes_seconds(name) => self.directive(name, None),
             (_, BareItem::Integer(number)) if takes_seconds(name) => {
                 self.directive(name, Some(&number.to_string()));
@@ -240,7 +245,11 @@ mod tests {
     fn a_targeted_field_is_a_dictionary_or_does_not_count() {
         let age = |value: &str| CacheControl::parse_targeted(value).map(|read| read.max_age);
         assert_eq!(age("max-age=60, foo"), Some(Some(60)));
-        assert_eq!(age("max-age=1, max-age=2"), Some(Some(2)), "of a repeated member the last counts");
+        assert_eq!(
+            age("max-age=1, max-age=2"),
+            Some(Some(2)),
+            "of a repeated member the last counts"
+        );
         assert_eq!(age("max-age=\"60\", no-store"), Some(None));
         assert_eq!(age("max-age=99999999999"), Some(Some(2_147_483_647)));
         for bad in ["", "Max-Age=60", "max-age=60, &&&", "max-age=60,"] {
@@ -270,7 +279,10 @@ mod tests {
             CacheControl { private: Scope::Whole, max_age: Some(0), ..CacheControl::default() }
         );
         assert_eq!(read("NO-CACHE ;foo"), read("no-cache"));
-        assert_eq!(read("no-store;private;no-cache;max-age=1"), read("no-store,private,no-cache,max-age=1"));
+        assert_eq!(
+            read("no-store;private;no-cache;max-age=1"),
+            read("no-store,private,no-cache,max-age=1")
+        );
         assert_eq!(read("private=\"x;y\"; no-store"), read("private=\"x;y\", no-store"));
         assert_eq!(read("private=\"x; no-store"), read("private=\"x, no-store"));
         assert_eq!(read("private=x;no-store"), read("private=x, no-store"));
@@ -297,7 +309,8 @@ mod tests {
 
     #[test]
     fn a_directive_that_names_fields_many_times_names_all_of_them() {
-        let value: Vec<String> = (0..3_000).map(|number| format!("private=\"x-{number}\"")).collect();
+        let value: Vec<String> =
+            (0..3_000).map(|number| format!("private=\"x-{number}\"")).collect();
         let Scope::Fields(names) = CacheControl::parse(&value.join(", ")).private else {
             panic!("each names a field");
         };

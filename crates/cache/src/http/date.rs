@@ -11,7 +11,8 @@ pub fn seconds(value: &str) -> Option<i64> {
 }
 
 fn leniently(value: &str) -> Option<SystemTime> {
-    const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+    const DAYS: [&str; 7] =
+        ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
     let cased = in_proper_case(value);
     let (given, rest) = cased.split_at(cased.find([',', ' '])?);
     DAYS.iter().find(|day| day.starts_with(given))?;

@@ -30,7 +30,10 @@ impl<'a> FieldIndex<'a> {
     pub fn told(&self, name: &str) -> Told<'a> {
         let Some(sorted) = &self.sorted else { return self.fields.told(name) };
         let first = sorted.partition_point(|&(known, _)| known < name);
-        sorted.get(first).filter(|(known, _)| *known == name).map_or(Told::Untold, |&(_, told)| told)
+        sorted
+            .get(first)
+            .filter(|(known, _)| *known == name)
+            .map_or(Told::Untold, |&(_, told)| told)
     }
 
     /// What the block says of each of `names`, in their order.
@@ -45,7 +48,8 @@ mod tests {
 
     #[test]
     fn a_sorted_block_tells_what_a_searched_one_does() {
-        let mut block = String::from("b:first\nb:second\nabsent\nempty:\nx-1 :no\n:no\n\nc: a: b \n");
+        let mut block =
+            String::from("b:first\nb:second\nabsent\nempty:\nx-1 :no\n:no\n\nc: a: b \n");
         for padding in [0, 200] {
             (0..padding).for_each(|n| block.extend(["x-", &n.to_string(), ": 1\n"]));
             let (fields, index) = (Fields::new(&block), FieldIndex::new(Fields::new(&block)));

@@ -87,7 +87,10 @@ impl<'a> Fields<'a> {
 
     /// Every field that has a value, in order, repeated lines apart.
     pub fn iter(self) -> impl Iterator<Item = (&'a str, &'a str)> {
-        self.0.lines().filter_map(|line| line.split_once(':')).map(|(name, value)| (name, trim(value)))
+        self.0
+            .lines()
+            .filter_map(|line| line.split_once(':'))
+            .map(|(name, value)| (name, trim(value)))
     }
 }
 

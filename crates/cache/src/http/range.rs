@@ -32,7 +32,10 @@ pub fn requested_range(value: &str, length: usize) -> Requested {
     }
     match parsed.validate(length as u64) {
         Ok(ranges) => match ranges.as_slice() {
-            [one] => Requested::Part(ByteRange { first: *one.start() as usize, last: *one.end() as usize }),
+            [one] => Requested::Part(ByteRange {
+                first: *one.start() as usize,
+                last: *one.end() as usize,
+            }),
             _ => Requested::Whole,
         },
         Err(RangeUnsatisfiableError::Unsatisfiable) => Requested::Unsatisfiable,
@@ -52,7 +55,8 @@ mod tests {
         assert_eq!(requested_range("bytes=-4", 10), part(6, 9));
         assert_eq!(requested_range("bytes=0-99", 10), part(0, 9));
         assert_eq!(requested_range("bytes=-99", 10), part(0, 9));
-        for whole in ["bytes=0-1, 4-5", "bytes=0-1, 99-", "bytes=5-2", "bytes=", "items=0-1", "0-1"] {
+        for whole in ["bytes=0-1, 4-5", "bytes=0-1, 99-", "bytes=5-2", "bytes=", "items=0-1", "0-1"]
+        {
             assert_eq!(requested_range(whole, 10), Requested::Whole, "{whole}");
         }
         assert_eq!(requested_range("bytes=10-", 10), Requested::Unsatisfiable);

@@ -92,7 +92,9 @@ fn is_serialised_host(host: &str) -> bool {
 }
 
 fn is_serialised_port(port: &str) -> bool {
-    !port.starts_with('0') && port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok()
+    !port.starts_with('0')
+        && port.bytes().all(|byte| byte.is_ascii_digit())
+        && port.parse::<u16>().is_ok()
 }
 
 /// Bytes that a host name may hold in lower case.
@@ -108,7 +110,10 @@ static STAYS: [u8; 256] = {
     let mut byte = 0x21;
     while byte < 0x7f {
         let character = byte as u8;
-        if character.is_ascii_lowercase() || character.is_ascii_digit() || matches!(character, b'-' | b'.') {
+        if character.is_ascii_lowercase()
+            || character.is_ascii_digit()
+            || matches!(character, b'-' | b'.')
+        {
             stays[byte] |= IN_HOST;
         }
         let plain = !matches!(character, b'"' | b'#' | b'<' | b'>' | b'\\' | b'`');
@@ -264,7 +269,10 @@ mod tests {
             "http://localhost:8787/a-b_c.d~/%20/x",
             "http://127.0.0.1:3000/?a=1&b=&b=0&c=%2F+",
         ] {
-            assert!(matches!(canonical(url, false), Ok(Cow::Borrowed(same)) if same == url), "{url}");
+            assert!(
+                matches!(canonical(url, false), Ok(Cow::Borrowed(same)) if same == url),
+                "{url}"
+            );
         }
     }
 
@@ -353,7 +361,11 @@ mod tests {
             let form = canonical(&url, true).unwrap().into_owned();
             let decoded = decoded_bytes(&url);
             assert_eq!(decoded_bytes(&form), decoded, "{url} and its form {form}");
-            assert_eq!(canonical(&form, true).as_deref(), Ok(&*form), "the form of {url} is its own");
+            assert_eq!(
+                canonical(&form, true).as_deref(),
+                Ok(&*form),
+                "the form of {url} is its own"
+            );
             let known = forms.entry(form).or_insert_with(|| decoded.clone());
             assert_eq!(*known, decoded, "{url}");
             shared += usize::from(*known == decoded);

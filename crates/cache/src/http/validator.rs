@@ -36,7 +36,8 @@ pub fn entity_tags(value: &str) -> impl Iterator<Item = EntityTag<'_>> {
     std::iter::from_fn(move || {
         let start = rest.find('"')?;
         let end = start + 1 + rest[start + 1..].find('"')?;
-        let before = rest[..start].rsplit(',').next().unwrap_or_default().trim_start_matches([' ', '\t']);
+        let before =
+            rest[..start].rsplit(',').next().unwrap_or_default().trim_start_matches([' ', '\t']);
         let tag = (before.is_empty() || before == "W/").then(|| &rest[start - before.len()..=end]);
         rest = &rest[end + 1..];
         Some(tag.unwrap_or_default())
@@ -51,7 +52,10 @@ mod tests {
     #[test]
     fn a_list_has_its_tags_whatever_is_in_them_and_between_them() {
         let tags = |value| entity_tags(value).map(|tag| (tag.weak, tag.opaque)).collect::<Vec<_>>();
-        assert_eq!(tags(r#""a,\", W/"b" ,x,"""#), [(false, r#""a,\""#), (true, r#""b""#), (false, r#""""#)]);
+        assert_eq!(
+            tags(r#""a,\", W/"b" ,x,"""#),
+            [(false, r#""a,\""#), (true, r#""b""#), (false, r#""""#)]
+        );
         assert_eq!(tags(r#"w/"a", "b"#), []);
         assert!(tags("*").is_empty());
     }

@@ -105,7 +105,12 @@ impl Fence {
     }
 
     /// Whether a write passes whose content was computed when the sequence stood at `since`.
-    pub(crate) fn passes<'a>(&self, since: u64, key: &str, tags: impl IntoIterator<Item = &'a str>) -> bool {
+    pub(crate) fn passes<'a>(
+        &self,
+        since: u64,
+        key: &str,
+        tags: impl IntoIterator<Item = &'a str>,
+    ) -> bool {
         // Almost always: nothing at all was purged since.
         since == self.sequence
             || since >= self.floor

@@ -19,7 +19,8 @@ impl Shelves {
 
     fn validate_counts(&self) {
         let Self { slots, usage, bound, .. } = self;
-        let (entries, bytes) = (slots.len(), slots.iter().map(|(_, slot)| slot.cost()).sum::<u64>());
+        let (entries, bytes) =
+            (slots.len(), slots.iter().map(|(_, slot)| slot.cost()).sum::<u64>());
         let tags: HashSet<_> = slots.iter().flat_map(|(_, slot)| slot.tag_list().iter()).collect();
         assert_eq!((usage.entries, usage.bytes), (entries as u64, bytes), "usage");
         assert!(bytes <= *bound, "{bytes} bytes held of {bound}");
@@ -36,7 +37,11 @@ impl Shelves {
             let key = slot.key();
             assert_eq!(self.lookup(slot.name()), Some(id), "{key} is found");
             assert!(ordered.of_key(key, slots).contains(&id), "{key} is in order");
-            assert_eq!(slot.tag_list().iter().count(), slot.links.len(), "{key} has a link for each tag");
+            assert_eq!(
+                slot.tag_list().iter().count(),
+                slot.links.len(),
+                "{key} has a link for each tag"
+            );
             slot.tag_list().iter().for_each(|tag| tagged.entry(tag).or_default().push(id));
         }
         for (tag, mut ids) in tagged {
@@ -59,7 +64,8 @@ impl Shelves {
             let (sets, variants) = of_keys.entry(key).or_default();
             (*sets, *variants) = (*sets + 1, *variants + entries);
         }
-        let is_bounded = |&(sets, variants): &(usize, usize)| sets <= MAX_SETS && variants <= MAX_VARIANTS;
+        let is_bounded =
+            |&(sets, variants): &(usize, usize)| sets <= MAX_SETS && variants <= MAX_VARIANTS;
         assert!(of_keys.values().all(is_bounded), "variants of a key");
         let known: HashMap<(Digest, &Selecting), usize> =
             self.variants.iter().map(|(digest, vary, entries)| ((digest, vary), entries)).collect();

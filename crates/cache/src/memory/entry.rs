@@ -54,7 +54,12 @@ impl Entry {
     /// The response as it is kept, with its body and what the indexes look for in it.
     pub(super) fn sealed(&self, body: Option<Parts<'_>>) -> Stored {
         let tags = TagList::written(&self.tags);
-        Stored::labelled(Label { name: &self.key, notes: &tags }, self.head.status(), self.head.head(), body)
+        Stored::labelled(
+            Label { name: &self.key, notes: &tags },
+            self.head.status(),
+            self.head.head(),
+            body,
+        )
     }
 }
 

@@ -96,7 +96,12 @@ impl Eviction {
     }
 
     /// Enters `id` in the place of an entry that it replaces.
-    pub(crate) fn succeed(&mut self, id: Id, Standing { at, used }: Standing, entries: &mut impl Queued) {
+    pub(crate) fn succeed(
+        &mut self,
+        id: Id,
+        Standing { at, used }: Standing,
+        entries: &mut impl Queued,
+    ) {
         *entries.place_mut(id).used.get_mut() = used.saturating_add(1).min(MOST_USED);
         self.link(id, at, entries);
     }

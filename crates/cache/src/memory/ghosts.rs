@@ -23,8 +23,10 @@ impl Ghosts {
     pub(super) fn forget(&mut self, fingerprint: u64) -> bool {
         let fingerprint = narrow(fingerprint);
         let at = self.bucket_of(fingerprint);
-        let place =
-            self.0.get_mut(at).and_then(|bucket| bucket.iter_mut().find(|known| **known == fingerprint));
+        let place = self
+            .0
+            .get_mut(at)
+            .and_then(|bucket| bucket.iter_mut().find(|known| **known == fingerprint));
         place.map(|place| *place = 0).is_some()
     }
 
@@ -34,7 +36,8 @@ impl Ghosts {
             return;
         }
         let old = std::mem::replace(&mut self.0, vec![[0; WAYS]; buckets]);
-        for known in old.iter().flat_map(|bucket| bucket.iter().rev()).filter(|&&known| known != 0) {
+        for known in old.iter().flat_map(|bucket| bucket.iter().rev()).filter(|&&known| known != 0)
+        {
             let at = self.bucket_of(*known);
             self.0[at].copy_within(..WAYS - 1, 1);
             self.0[at][0] = *known;

@@ -119,18 +119,33 @@ impl Shelves {
         self.fence.sequence()
     }
 
-    pub(super) fn look(&self, key: &Key, fields: Fields<'_>, now: i64) -> Result<Option<Sight>, Untold> {
+    pub(super) fn look(
+        &self,
+        key: &Key,
+        fields: Fields<'_>,
+        now: i64,
+    ) -> Result<Option<Sight>, Untold> {
         let found = self.find_served(key, fields, now)?.map(|id| &self.slots[id]);
         Ok(found.map(|slot| Sight { times: slot.times, tags: slot.tags(), bytes: slot.cost() }))
     }
 
     /// The entry that answers without being validated.
-    pub(super) fn find_served(&self, key: &Key, fields: Fields<'_>, now: i64) -> Result<Option<Id>, Untold> {
+    pub(super) fn find_served(
+        &self,
+        key: &Key,
+        fields: Fields<'_>,
+        now: i64,
+    ) -> Result<Option<Id>, Untold> {
         self.find(key, fields, |id| self.state(*id, now).is_served())
     }
 
     /// The entry that answers, be it after it has been validated.
-    pub(super) fn find_held(&self, key: &Key, fields: Fields<'_>, now: i64) -> Result<Option<Id>, Untold> {
+    pub(super) fn find_held(
+        &self,
+        key: &Key,
+        fields: Fields<'_>,
+        now: i64,
+    ) -> Result<Option<Id>, Untold> {
         self.find(key, fields, |id| self.state(*id, now) != State::Expired)
     }
 
@@ -191,7 +206,8 @@ impl Shelves {
             return Ok(());
         }
         let standing = known.map(|id| self.remove(id));
-        while self.footprint_with(cost) > self.bound && (self.expire_one(now) || self.evict_one()) {}
+        while self.footprint_with(cost) > self.bound && (self.expire_one(now) || self.evict_one()) {
+        }
         if self.is_vacant() {
             drop(self.clear());
         }
@@ -208,7 +224,14 @@ impl Shelves {
     }
 
     /// Puts what was stored before, unless there is something of the same name. It stays older than what is of the same key and was put later.
-    pub(super) fn restore(&mut self, entry: Entry, stored: Stored, cost: u64, since: u64, now: i64) -> bool {
+    pub(super) fn restore(
+        &mut self,
+        entry: Entry,
+        stored: Stored,
+        cost: u64,
+        since: u64,
+        now: i64,
+    ) -> bool {
         let known = self.lookup(entry.name()).filter(|&id| self.state(id, now) != State::Expired);
         let (key, put_at) = (Key::known(entry.key.clone()), entry.times.stored_at);
         if known.is_some()
@@ -220,7 +243,8 @@ impl Shelves {
         let restored = self.puts;
         let Self { slots, ordered, .. } = self;
         let of_key = ordered.of_key(key.text(), slots);
-        let is_later = |id: &&Id| slots[**id].times.stored_at > put_at && slots[**id].order != restored;
+        let is_later =
+            |id: &&Id| slots[**id].times.stored_at > put_at && slots[**id].order != restored;
         if let Some(first) = of_key.iter().filter(is_later).map(|&id| slots[id].order).min()
             && let Some(&own) = of_key.iter().find(|&&id| slots[id].order == restored)
         {
@@ -297,7 +321,18 @@ impl Shelves {
     /// Removes the entries, from one index after the other: of many, what is to be looked for in one index does not wait for what lies far away
     /// in another.
     pub(super) fn remove_all(&mut self, ids: &[Id]) {
-        let Self { slots, variants, tags, ordered, deadlines, eviction, by_name, hasher, usage, .. } = self;
+        let Self {
+            slots,
+            variants,
+            tags,
+            ordered,
+            deadlines,
+            eviction,
+            by_name,
+            hasher,
+            usage,
+            ..
+        } = self;
         for &id in ids {
             by_name.remove(slots[id].name().hash(hasher), |&known| known == id);
         }
@@ -331,7 +366,8 @@ impl Shelves {
     }
 
     fn evict_one(&mut self) -> bool {
-        let evicted = self.eviction.evict(&mut self.slots, |slots, id| slots[id].name().hash(&self.hasher));
+        let evicted =
+            self.eviction.evict(&mut self.slots, |slots, id| slots[id].name().hash(&self.hasher));
         if let Some(id) = evicted {
             self.remove(id);
             self.usage.evictions += 1;

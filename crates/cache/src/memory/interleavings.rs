@@ -29,8 +29,13 @@ fn store() -> Arc<Memory> {
 
 /// Puts a response whose body tells who made it.
 fn put(store: &Memory, body: &str, since: u64, stored_at: i64) -> bool {
-    let times =
-        Freshness { stored_at, initial_age: 0, lifetime: 5_000, stale_window: 60, ..Freshness::default() };
+    let times = Freshness {
+        stored_at,
+        initial_age: 0,
+        lifetime: 5_000,
+        stale_window: 60,
+        ..Freshness::default()
+    };
     let key = key();
     let (digest, tags) = (key.digest(), vec!["t".into()]);
     let entry = Entry {
@@ -75,10 +80,14 @@ fn every_purge() -> Vec<fn(&Memory)> {
     vec![
         |store| purge(store, Selector { tags: vec!["t".into()], ..Selector::default() }),
         |store| purge(store, Selector { key: Some(key().into_text()), ..Selector::default() }),
-        |store| purge(store, Selector { prefixes: vec!["https://a.".into()], ..Selector::default() }),
+        |store| {
+            purge(store, Selector { prefixes: vec!["https://a.".into()], ..Selector::default() })
+        },
         |store| purge(store, Selector { prefixes: vec!["/p".into()], ..Selector::default() }),
         |store| purge(store, Selector { everything: true, ..Selector::default() }),
-        |store| purge(store, Selector { tags: vec!["t".into()], soft: true, ..Selector::default() }),
+        |store| {
+            purge(store, Selector { tags: vec!["t".into()], soft: true, ..Selector::default() })
+        },
         |store| drop(store.delete(&key(), Fields::new(""), NOW)),
     ]
 }

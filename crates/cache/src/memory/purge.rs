@@ -10,8 +10,14 @@ use crate::policy::State;
 
 impl Shelves {
     /// Removes what a lookup would find, and what would be validated for the request. Tells which variants they were.
-    pub(super) fn delete(&mut self, key: &Key, fields: Fields<'_>, now: i64) -> Result<Vec<Digest>, Untold> {
-        let (served, held) = (self.find_served(key, fields, now)?, self.find_held(key, fields, now)?);
+    pub(super) fn delete(
+        &mut self,
+        key: &Key,
+        fields: Fields<'_>,
+        now: i64,
+    ) -> Result<Vec<Digest>, Untold> {
+        let (served, held) =
+            (self.find_served(key, fields, now)?, self.find_held(key, fields, now)?);
         self.fence.advance();
         self.fence.mark(Purged::Key(key.text()));
         let mut deleted: Vec<Id> = served.into_iter().chain(held).collect();
@@ -30,7 +36,8 @@ impl Shelves {
 
     fn evict_variant(&mut self, key: &str, variant: &Digest) {
         let is_only = *variant == Digest::of(key);
-        if let Some(id) = self.lookup(if is_only { Name::Key(key) } else { Name::Variant(variant) }) {
+        if let Some(id) = self.lookup(if is_only { Name::Key(key) } else { Name::Variant(variant) })
+        {
             self.remove(id);
         }
     }
@@ -57,7 +64,11 @@ impl Shelves {
     fn live(&self, now: i64) -> usize {
         if self.may_be_ahead(now) {
             // Deadlines tell nothing of entries from the future.
-            return self.slots.iter().filter(|&(id, _)| self.state(id, now) != State::Expired).count();
+            return self
+                .slots
+                .iter()
+                .filter(|&(id, _)| self.state(id, now) != State::Expired)
+                .count();
         }
         self.slots.len() - self.deadlines.count_due(now, &self.slots)
     }
@@ -85,9 +96,11 @@ impl Shelves {
         if selector.everything {
             return slots.iter().map(|(id, _)| id).collect();
         }
-        let mut selected: Vec<Id> = selector.tags.iter().flat_map(|tag| tags.entries(tag, slots)).collect();
+        let mut selected: Vec<Id> =
+            selector.tags.iter().flat_map(|tag| tags.entries(tag, slots)).collect();
         selected.extend(selector.key.iter().flat_map(|key| ordered.of_key(key, slots)));
-        selected.extend(selector.prefixes.iter().flat_map(|prefix| ordered.with_prefix(prefix, slots)));
+        selected
+            .extend(selector.prefixes.iter().flat_map(|prefix| ordered.with_prefix(prefix, slots)));
         selected.sort_unstable();
         selected.dedup();
         selected

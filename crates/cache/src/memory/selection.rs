@@ -113,7 +113,11 @@ impl Shelves {
 
     /// The entries of `key` that a request with `fields` selects, expired or not, each as it would be put anew but for its body,
     /// the one put last first. Costs a lookup for each set of selecting fields, however many variants the key has.
-    pub(super) fn selectable(&self, key: &Key, fields: Fields<'_>) -> Result<Vec<(Held, Entry)>, Untold> {
+    pub(super) fn selectable(
+        &self,
+        key: &Key,
+        fields: Fields<'_>,
+    ) -> Result<Vec<(Held, Entry)>, Untold> {
         let slots = &self.slots;
         let mut ids: Vec<Id> = self.lookup(Name::Key(key.text())).into_iter().collect();
         let fields = FieldIndex::new(fields);
@@ -149,7 +153,12 @@ impl Shelves {
     }
 
     /// Whether content passes that was computed when the sequence stood at `since`.
-    pub(super) fn passes<'a>(&self, since: u64, key: &str, tags: impl IntoIterator<Item = &'a str>) -> bool {
+    pub(super) fn passes<'a>(
+        &self,
+        since: u64,
+        key: &str,
+        tags: impl IntoIterator<Item = &'a str>,
+    ) -> bool {
         self.fence.passes(since, key, tags)
     }
 }

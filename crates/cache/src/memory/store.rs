@@ -44,7 +44,12 @@ impl Memory {
     }
 
     /// Looks at the entry that [`get`](Self::get) would find, and changes nothing.
-    pub(crate) fn look(&self, key: &Key, fields: Fields<'_>, now: i64) -> Result<Option<Sight>, Untold> {
+    pub(crate) fn look(
+        &self,
+        key: &Key,
+        fields: Fields<'_>,
+        now: i64,
+    ) -> Result<Option<Sight>, Untold> {
         self.shelves.read().look(key, fields, now)
     }
 
@@ -101,7 +106,9 @@ impl Memory {
 
     /// Puts what was stored before as it was, unless there is something of the same name. Tells whether it did.
     pub(crate) fn restore(&self, entry: Entry, stored: Stored, since: u64, now: i64) -> bool {
-        let Ok(cost) = self.cost(&entry, stored.body().as_ref().map(slice::from_ref)) else { return false };
+        let Ok(cost) = self.cost(&entry, stored.body().as_ref().map(slice::from_ref)) else {
+            return false;
+        };
         self.shelves.write().restore(entry, stored, cost, since, now)
     }
 
@@ -154,7 +161,11 @@ impl Memory {
 
     /// The entries of `key` that a request with `fields` selects, the one put last first, each as it would be put anew but for
     /// its body.
-    pub(crate) fn selectable(&self, key: &Key, fields: Fields<'_>) -> Result<Vec<(Held, Entry)>, Untold> {
+    pub(crate) fn selectable(
+        &self,
+        key: &Key,
+        fields: Fields<'_>,
+    ) -> Result<Vec<(Held, Entry)>, Untold> {
         self.shelves.read().selectable(key, fields)
     }
 
@@ -183,12 +194,22 @@ impl Memory {
     }
 
     /// Whether nothing of the content was purged since the sequence stood at `since`.
-    pub(crate) fn passes<'a>(&self, since: u64, key: &str, tags: impl IntoIterator<Item = &'a str>) -> bool {
+    pub(crate) fn passes<'a>(
+        &self,
+        since: u64,
+        key: &str,
+        tags: impl IntoIterator<Item = &'a str>,
+    ) -> bool {
         self.shelves.read().passes(since, key, tags)
     }
 
     /// Removes the variant that [`get`](Self::get) would find, and holds writes to the key back that began before. Tells which it was.
-    pub(crate) fn delete(&self, key: &Key, fields: Fields<'_>, now: i64) -> Result<Vec<Digest>, Untold> {
+    pub(crate) fn delete(
+        &self,
+        key: &Key,
+        fields: Fields<'_>,
+        now: i64,
+    ) -> Result<Vec<Digest>, Untold> {
         self.shelves.write().delete(key, fields, now)
     }
 

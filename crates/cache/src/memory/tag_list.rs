@@ -30,7 +30,10 @@ impl<'a> TagList<'a> {
     /// Where each tag begins.
     pub(super) fn starts(self) -> Box<[u32]> {
         let ends = self.0.match_indices('\n').map(|(end, _)| end as u32 + 1);
-        std::iter::once(0).chain(ends).take_while(|&start| (start as usize) < self.0.len()).collect()
+        std::iter::once(0)
+            .chain(ends)
+            .take_while(|&start| (start as usize) < self.0.len())
+            .collect()
     }
 
     /// The tag that begins there.

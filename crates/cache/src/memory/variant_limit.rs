@@ -22,7 +22,8 @@ impl Shelves {
         if entry.vary.is_empty() {
             return;
         }
-        let surplus = self.variants.surplus(entry.digest, &entry.vary).map(|(vary, _)| vary.clone());
+        let surplus =
+            self.variants.surplus(entry.digest, &entry.vary).map(|(vary, _)| vary.clone());
         if let Some(vary) = surplus {
             let oldest = self.variants_of(entry, |known| *known == vary);
             self.evict_variants(&oldest);
@@ -38,7 +39,8 @@ impl Shelves {
     /// Whether `entry`, which was stored before, has room among the variants of its key without evicting what is newer.
     pub(super) fn has_room_for_variant(&self, entry: &Entry) -> bool {
         let surplus = || self.variants.surplus(entry.digest, &entry.vary);
-        let replaces_newer = || surplus().is_some_and(|(_, latest)| latest >= entry.times.stored_at);
+        let replaces_newer =
+            || surplus().is_some_and(|(_, latest)| latest >= entry.times.stored_at);
         entry.vary.is_empty() || !replaces_newer() && !self.has_most_variants(entry)
     }
 
@@ -49,7 +51,8 @@ impl Shelves {
 
     /// The variants of the key of `entry` that are selected by a set for which `matches` holds.
     fn variants_of(&self, entry: &Entry, matches: impl Fn(&Selecting) -> bool) -> Vec<Id> {
-        let is_one = |slot: &Slot| slot.varied.as_deref().is_some_and(|varied| matches(&varied.vary));
+        let is_one =
+            |slot: &Slot| slot.varied.as_deref().is_some_and(|varied| matches(&varied.vary));
         let mut ids = self.ordered.of_key(&entry.key, &self.slots);
         ids.retain(|&id| is_one(&self.slots[id]));
         ids

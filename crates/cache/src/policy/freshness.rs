@@ -81,7 +81,8 @@ impl Freshness {
             Some(_) => None,
             None => targeted.lifetime().or(general.lifetime()).or_else(|| expires(fields, now)),
         };
-        let may_be_stale = configured.is_some() || !(targeted.revalidates() || general.revalidates());
+        let may_be_stale =
+            configured.is_some() || !(targeted.revalidates() || general.revalidates());
         let own_window = targeted.stale_while_revalidate.or(general.stale_while_revalidate);
         let ttl = configured.or(own).unwrap_or(DEFAULT_TTL_SECONDS);
         let window = overrides
@@ -194,11 +195,16 @@ mod tests {
 
     const NOW: i64 = 784_111_777_000; // Sun, 06 Nov 1994 08:49:37 GMT
 
-    fn decide(call: Option<u32>, configured: Option<u32>, fields: &str) -> (i64, i64, Option<String>) {
+    fn decide(
+        call: Option<u32>,
+        configured: Option<u32>,
+        fields: &str,
+    ) -> (i64, i64, Option<String>) {
         let fields = Fields::new(fields);
         let overrides = Overrides { ttl: call, ..Overrides::default() };
         let terms = Terms { ttl: configured, ..Terms::default() };
-        let (times, written) = Freshness::decide(overrides, &terms, &Directives::of(fields), fields, NOW);
+        let (times, written) =
+            Freshness::decide(overrides, &terms, &Directives::of(fields), fields, NOW);
         (times.lifetime / 1000, i64::from(times.stale_window), written)
     }
 
@@ -230,7 +236,11 @@ mod tests {
         let own = "cache-control:max-age=1, stale-while-revalidate=5\n";
         assert_eq!(decide(None, None, own), (1, 5, None));
         assert_eq!(
-            decide(None, None, "cache-control:max-age=1, stale-while-revalidate=5, must-revalidate\n"),
+            decide(
+                None,
+                None,
+                "cache-control:max-age=1, stale-while-revalidate=5, must-revalidate\n"
+            ),
             (1, 0, None)
         );
         assert_eq!(
@@ -249,7 +259,8 @@ mod tests {
         assert_eq!(decide(None).age(NOW + 1000), 5000);
         assert_eq!(decide(None).deadline(), NOW + 6000);
         assert_eq!(decide(Some(10)).age(NOW + 1000), 1000);
-        for (age, seconds) in [("500, 3", 500), ("99999999999", 2_147_483_647), ("+5", 0), ("", 0)] {
+        for (age, seconds) in [("500, 3", 500), ("99999999999", 2_147_483_647), ("+5", 0), ("", 0)]
+        {
             let line = format!("age:{age}\n");
             assert_eq!(own_age(Fields::new(&line)), seconds, "{age}");
         }

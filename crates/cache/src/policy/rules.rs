@@ -103,7 +103,8 @@ pub enum BypassCause<'a> {
 impl Policy {
     /// A policy of `terms` and, before them, `rules`.
     pub fn new(terms: Terms, rules: Vec<Rule>) -> Self {
-        let may_ignore_cookies = terms.ignores_cookies || rules.iter().any(|rule| rule.terms.ignores_cookies);
+        let may_ignore_cookies =
+            terms.ignores_cookies || rules.iter().any(|rule| rule.terms.ignores_cookies);
         Self { terms, rules, may_ignore_cookies }
     }
 
@@ -124,7 +125,13 @@ impl Policy {
         match self.covering(method, url) {
             Covering::Rule(at, rule) => {
                 let bypass = rule.bypass.cause(url, fields);
-                Applied { terms: &rule.terms, rule: Some(at), covered: true, admitted: true, bypass }
+                Applied {
+                    terms: &rule.terms,
+                    rule: Some(at),
+                    covered: true,
+                    admitted: true,
+                    bypass,
+                }
             }
             Covering::Nothing => uncovered(None),
             Covering::Ambiguous(pattern) => uncovered(Some(BypassCause::Path(pattern))),
@@ -175,12 +182,14 @@ impl Bypass {
 
     fn cookie(&self, fields: Fields<'_>) -> Option<BypassCause<'_>> {
         let sent = if self.cookies.is_empty() { None } else { fields.value("cookie") }?;
-        let cookie = self.cookies.iter().find(|known| cookie_names(sent).any(|name| name == *known));
+        let cookie =
+            self.cookies.iter().find(|known| cookie_names(sent).any(|name| name == *known));
         cookie.map(|name| BypassCause::Cookie(name))
     }
 
     fn parameter(&self, url: &str) -> Option<BypassCause<'_>> {
-        let parameter = self.query.iter().find(|known| query_names(url).any(|name| name == **known));
+        let parameter =
+            self.query.iter().find(|known| query_names(url).any(|name| name == **known));
         parameter.map(|name| BypassCause::Query(name))
     }
 }
@@ -231,8 +240,14 @@ mod tests {
         };
         let cause = |url: &str, fields: &str| bypass.cause(url, Fields::new(fields));
         assert_eq!(cause("https://x.y/", "x-preview:\n"), Some(BypassCause::Header("x-preview")));
-        assert_eq!(cause("https://x.y/", "cookie:a=1; session=\n"), Some(BypassCause::Cookie("session")));
+        assert_eq!(
+            cause("https://x.y/", "cookie:a=1; session=\n"),
+            Some(BypassCause::Cookie("session"))
+        );
         assert_eq!(cause("https://x.y/?draft+mode=", ""), Some(BypassCause::Query("draft mode")));
-        assert_eq!(cause("https://x.y/session?a=draft+mode", "x-preview\ncookie:a=session\n"), None);
+        assert_eq!(
+            cause("https://x.y/session?a=draft+mode", "x-preview\ncookie:a=session\n"),
+            None
+        );
     }
 }

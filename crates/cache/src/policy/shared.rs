@@ -78,7 +78,11 @@ pub fn decide(
     };
     times.kept = kept(&times, head.fields);
     if times.state(exchange.responded_at) == State::Expired {
-        return Err(if governing.no_cache == Scope::Whole { Refused::NoCache } else { Refused::Expired });
+        return Err(if governing.no_cache == Scope::Whole {
+            Refused::NoCache
+        } else {
+            Refused::Expired
+        });
     }
     let cache_control = configured.map(|ttl| written(ttl, windows.stale));
     Ok(Decision { storable, times, cache_control })
@@ -105,7 +109,9 @@ fn permits(
 ) -> Result<(), Refused> {
     if exchange.no_store {
         Err(Refused::RequestNoStore)
-    } else if is_about_request(head.status) || governing.must_understand && !is_understood(head.status) {
+    } else if is_about_request(head.status)
+        || governing.must_understand && !is_understood(head.status)
+    {
         Err(Refused::Status)
     } else if governing.no_store && !governing.must_understand {
         Err(Refused::NoStore)
@@ -164,7 +170,8 @@ pub fn may_update(
     exchange: Exchange,
 ) -> bool {
     let configured = overrides.ttl.or(terms.ttl).filter(|_| is_configurable(status));
-    let is_silent = ["cache-control", "cdn-cache-control"].iter().all(|name| new.value(name).is_none());
+    let is_silent =
+        ["cache-control", "cdn-cache-control"].iter().all(|name| new.value(name).is_none());
     let fields = if is_silent && configured.is_none() { stored } else { new };
     let (governing, targeted) = governing(fields);
     let is_for_client = governing.no_store || governing.private == Scope::Whole;
@@ -216,7 +223,8 @@ fn own_lifetime(
     if governing.no_cache == Scope::Whole {
         return governing.lifetime().or_else(expires).or(may_guess.then_some(0)).map(|_| 0);
     }
-    let guess = || if may_guess { heuristic_lifetime(head.fields, exchange.responded_at) } else { None };
+    let guess =
+        || if may_guess { heuristic_lifetime(head.fields, exchange.responded_at) } else { None };
     governing.lifetime().or_else(expires).or_else(guess)
 }
 

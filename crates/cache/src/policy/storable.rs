@@ -34,7 +34,10 @@ const MAX_VARY_NAMES: usize = 128;
 ///
 /// # Errors
 /// The outer error is the caller's, the inner one the response's.
-pub fn storable(admitted: bool, head: ResponseHead<'_>) -> Result<Result<Storable, Refused>, Rejected> {
+pub fn storable(
+    admitted: bool,
+    head: ResponseHead<'_>,
+) -> Result<Result<Storable, Refused>, Rejected> {
     if !admitted {
         return Err(Rejected::Method);
     }
@@ -128,11 +131,14 @@ fn dropped_fields(fields: Fields<'_>, directives: &Directives) -> Names {
         "upgrade",
     ];
     let CacheControl { private, no_cache, .. } = &directives.general;
-    let CacheControl { private: targeted_private, no_cache: targeted_no_cache, .. } = &directives.targeted;
+    let CacheControl { private: targeted_private, no_cache: targeted_no_cache, .. } =
+        &directives.targeted;
     let named =
-        [private, no_cache, targeted_private, targeted_no_cache].into_iter().flat_map(|scope| match scope {
-            Scope::Fields(names) => names.iter().collect(),
-            Scope::Nothing | Scope::Whole => Vec::new(),
+        [private, no_cache, targeted_private, targeted_no_cache].into_iter().flat_map(|scope| {
+            match scope {
+                Scope::Fields(names) => names.iter().collect(),
+                Scope::Nothing | Scope::Whole => Vec::new(),
+            }
         });
     let by_connection = members(fields.value("connection").unwrap_or_default());
     Names::new(ALWAYS.into_iter().chain(named).chain(by_connection))
@@ -153,7 +159,8 @@ fn cache_tags(fields: Fields<'_>) -> Result<Vec<String>, Refused> {
 /// The tag that the bytes of a field value spell. The platform's `Headers` hands over one character
 /// for each byte: bytes that are UTF-8 are decoded, and all others are Latin-1 already.
 fn decoded(tag: &str) -> String {
-    let bytes: Option<Vec<u8>> = tag.chars().map(|character| u8::try_from(character).ok()).collect();
+    let bytes: Option<Vec<u8>> =
+        tag.chars().map(|character| u8::try_from(character).ok()).collect();
     bytes.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_else(|| tag.to_owned())
 }
 
@@ -205,8 +212,9 @@ mod tests {
 
     #[test]
     fn fields_of_one_connection_and_named_ones_are_not_kept() {
-        let fields =
-            Fields::new("connection:close, x-hop\ncache-control:private=\"x-user\"\ncache-tag:a, b\n");
+        let fields = Fields::new(
+            "connection:close, x-hop\ncache-control:private=\"x-user\"\ncache-tag:a, b\n",
+        );
         let head = ResponseHead { status: 200, reason: "", fields };
         let storable = storable(true, head).unwrap().unwrap();
         for name in ["connection", "x-hop", "x-user", "cache-tag", "age", "transfer-encoding"] {
@@ -240,7 +248,11 @@ mod tests {
         assert_eq!(tags(&on_the_wire("\u{80}")), Err(Refused::CacheTag), "a control character");
         assert_eq!(tags("\u{80}"), Err(Refused::CacheTag), "a control character of Latin-1");
         let long = "\u{e9}".repeat(1_024);
-        assert_eq!(tags(&on_the_wire(&long)), Ok(vec![long.clone()]), "characters count, not bytes");
+        assert_eq!(
+            tags(&on_the_wire(&long)),
+            Ok(vec![long.clone()]),
+            "characters count, not bytes"
+        );
         assert_eq!(tags(&on_the_wire(&format!("{long}x"))), Err(Refused::CacheTag));
     }
 }

@@ -57,7 +57,15 @@ impl Answer {
     fn with_condition(stored: Stored, condition: Condition, times: Freshness, now: i64) -> Self {
         let (age_ms, lifetime_ms) = (times.age(now), times.lifetime);
         let detail = (age_ms >= lifetime_ms).then_some("stale");
-        Self { stored, condition, age_ms, lifetime_ms, handled: Handled::Hit, detail, bodiless: false }
+        Self {
+            stored,
+            condition,
+            age_ms,
+            lifetime_ms,
+            handled: Handled::Hit,
+            detail,
+            bodiless: false,
+        }
     }
 
     /// The answer that the head of `stored` is, whose body is still under way: the whole of it or, where `fields` says that the
@@ -65,7 +73,12 @@ impl Answer {
     ///
     /// # Errors
     /// As for [`Condition::of`].
-    pub fn under_way(stored: Stored, times: Freshness, fields: Fields<'_>, now: i64) -> Result<Self, Untold> {
+    pub fn under_way(
+        stored: Stored,
+        times: Freshness,
+        fields: Fields<'_>,
+        now: i64,
+    ) -> Result<Self, Untold> {
         let not_modified = stored.status() == 200 && is_not_modified(fields, stored.fields())?;
         let condition = if not_modified { Condition::NotModified } else { Condition::Whole };
         Ok(Self::with_condition(stored, condition, times, now))
@@ -98,7 +111,9 @@ impl Answer {
         match self.condition {
             _ if self.bodiless => None,
             Condition::Whole => self.stored.body(),
-            Condition::Part(ByteRange { first, last }) => self.stored.body().map(|body| &body[first..=last]),
+            Condition::Part(ByteRange { first, last }) => {
+                self.stored.body().map(|body| &body[first..=last])
+            }
             Condition::NotModified | Condition::Unsatisfiable => None,
         }
     }
@@ -135,14 +150,19 @@ impl Answer {
     fn write_not_modified(&self, out: &mut String) {
         let fields = self.stored.fields();
         let tagged = fields.value("etag").is_some();
-        let keep = |name: &str| !DESCRIBES_BODY.contains(&name) && (name != "last-modified" || !tagged);
+        let keep =
+            |name: &str| !DESCRIBES_BODY.contains(&name) && (name != "last-modified" || !tagged);
         out.push_str("Not Modified\n");
         push_lines(fields, keep, out);
     }
 
     fn write_part(&self, ByteRange { first, last }: ByteRange, out: &mut String) {
         out.push_str("Partial Content\n");
-        push_lines(self.stored.fields(), |name| name != "content-length" && name != "content-range", out);
+        push_lines(
+            self.stored.fields(),
+            |name| name != "content-length" && name != "content-range",
+            out,
+        );
         let written = write!(
             out,
             "content-length:{}\ncontent-range:bytes {first}-{last}/{}\n",
@@ -154,7 +174,8 @@ impl Answer {
 
     fn write_unsatisfiable(&self, out: &mut String) {
         out.push_str("Range Not Satisfiable\n");
-        let keep = |name: &str| !DESCRIBES_BODY.contains(&name) && !DESCRIBES_RESPONSE.contains(&name);
+        let keep =
+            |name: &str| !DESCRIBES_BODY.contains(&name) && !DESCRIBES_RESPONSE.contains(&name);
         push_lines(self.stored.fields(), keep, out);
         let written = writeln!(out, "content-length:0\ncontent-range:bytes */{}", self.length());
         debug_assert!(written.is_ok(), "a String takes all that is written to it");
@@ -179,8 +200,9 @@ mod tests {
     const LAST_MODIFIED: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 
     fn stored() -> Stored {
-        let head =
-            format!("OK\netag:W/\"v1\"\nlast-modified:{LAST_MODIFIED}\ncontent-type:text/plain\nx-a:1\n");
+        let head = format!(
+            "OK\netag:W/\"v1\"\nlast-modified:{LAST_MODIFIED}\ncontent-type:text/plain\nx-a:1\n"
+        );
         Stored::new(200, &head).with_body(Some(&[b"0123456789"]))
     }
 
@@ -195,14 +217,19 @@ mod tests {
             out
         };
         let trailer = "age:7\ncache-status:ns/name; hit; ttl=52\n";
-        assert_eq!(head("if-none-match:\"v1\"\n"), format!("Not Modified\netag:W/\"v1\"\nx-a:1\n{trailer}"));
+        assert_eq!(
+            head("if-none-match:\"v1\"\n"),
+            format!("Not Modified\netag:W/\"v1\"\nx-a:1\n{trailer}")
+        );
         assert!(
             head("range:bytes=2-4\n")
                 .ends_with(&format!("content-length:3\ncontent-range:bytes 2-4/10\n{trailer}"))
         );
         assert_eq!(
             head("range:bytes=10-\n"),
-            format!("Range Not Satisfiable\nx-a:1\ncontent-length:0\ncontent-range:bytes */10\n{trailer}")
+            format!(
+                "Range Not Satisfiable\nx-a:1\ncontent-length:0\ncontent-range:bytes */10\n{trailer}"
+            )
         );
         assert!(head("").starts_with("OK\netag:") && head("").ends_with(trailer));
     }

@@ -43,7 +43,8 @@ impl Condition {
         let Some(range) = fields.known("range")? else {
             return Ok(Self::Whole);
         };
-        if !fields.known("if-range")?.is_none_or(|validator| is_current(validator, stored.fields())) {
+        if !fields.known("if-range")?.is_none_or(|validator| is_current(validator, stored.fields()))
+        {
             return Ok(Self::Whole);
         }
         Ok(match requested_range(range, body.len()) {
@@ -110,13 +111,20 @@ mod tests {
 
     #[test]
     fn fields_are_asked_for_where_they_decide() {
-        let asked = |fields: &str| Condition::of("GET", Fields::new(fields), &stored()).unwrap_err();
+        let asked =
+            |fields: &str| Condition::of("GET", Fields::new(fields), &stored()).unwrap_err();
         assert_eq!(asked(""), Untold(Names::new(["if-none-match"])));
         assert_eq!(asked("if-none-match\n"), Untold(Names::new(["if-modified-since"])));
         assert_eq!(asked("if-none-match:\"x\"\n"), Untold(Names::new(["range"])));
-        assert_eq!(asked("if-none-match:\"x\"\nrange:bytes=0-1\n"), Untold(Names::new(["if-range"])));
+        assert_eq!(
+            asked("if-none-match:\"x\"\nrange:bytes=0-1\n"),
+            Untold(Names::new(["if-range"]))
+        );
         let plain = Stored::new(200, "OK\n");
-        assert_eq!(Condition::of("GET", Fields::new("if-none-match\n"), &plain), Ok(Condition::Whole));
+        assert_eq!(
+            Condition::of("GET", Fields::new("if-none-match\n"), &plain),
+            Ok(Condition::Whole)
+        );
     }
 
     #[test]
@@ -126,7 +134,10 @@ mod tests {
         assert_eq!(condition("HEAD", "if-none-match:*\n"), Condition::NotModified);
         assert_eq!(condition("GET", &format!("if-none-match:\"v2\"\n{later}")), Condition::Whole);
         assert_eq!(condition("GET", later), Condition::NotModified);
-        assert_eq!(condition("GET", "if-modified-since:Sun, 06 Nov 1994 08:49:36 GMT\n"), Condition::Whole);
+        assert_eq!(
+            condition("GET", "if-modified-since:Sun, 06 Nov 1994 08:49:36 GMT\n"),
+            Condition::Whole
+        );
         assert_eq!(condition("GET", "if-modified-since:yesterday\n"), Condition::Whole);
     }
 

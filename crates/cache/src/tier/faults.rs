@@ -179,8 +179,11 @@ fn fail_each(concerns: fn(Operation) -> bool, failure: Failure, when_open: bool)
         if when_open {
             arm();
         }
-        let told =
-            if process.tiers.flush().is_some() { story(&process, other.as_ref()) } else { refused(&process) };
+        let told = if process.tiers.flush().is_some() {
+            story(&process, other.as_ref())
+        } else {
+            refused(&process)
+        };
         let is_over = armed.counted() <= number;
         let before = format!("operation {number}, {failure:?}, {when_open}");
         if told.has_failed && failure != Failure::Busy {

@@ -131,7 +131,8 @@ impl History {
 
     /// By when it was surely written, or held back for good.
     fn written(&self, put: &Put) -> Option<u64> {
-        let flushes = self.flushes.iter().filter(|flush| flush.by == put.by && flush.begin > put.end);
+        let flushes =
+            self.flushes.iter().filter(|flush| flush.by == put.by && flush.begin > put.end);
         flushes.map(|flush| flush.end).min()
     }
 
@@ -142,11 +143,14 @@ impl History {
             for removal in &self.removals {
                 let is_settled = put.since < removal.begin && removal.end < read.begin;
                 let is_soft = matches!(removal.what, What::Soft(_));
-                let has_come_back = is_settled && removal.what.concerns(put) && (!is_soft || read.is_fresh);
+                let has_come_back =
+                    is_settled && removal.what.concerns(put) && (!is_soft || read.is_fresh);
                 assert!(!has_come_back, "{put:?} has come back after {removal:?} in {read:?}");
             }
             let Some(written) = self.written(put).filter(|_| !has_lost) else { continue };
-            for later in self.puts.iter().filter(|later| later.key == put.key && later.since > written) {
+            for later in
+                self.puts.iter().filter(|later| later.key == put.key && later.since > written)
+            {
                 let is_known = self.written(later).is_some_and(|written| written < read.begin);
                 assert!(!is_known, "{put:?} has come back after {later:?} in {read:?}");
             }
@@ -283,7 +287,11 @@ impl Driver<'_> {
         let begin = self.clock.tick();
         let (_, ticket) = place.0.tiers.delete(&key, Fields::new(""), NOW).unwrap();
         if self.settled(&ticket.unwrap()).is_some() {
-            self.history.removals.push(Removal { what: What::Key(number), begin, end: self.clock.tick() });
+            self.history.removals.push(Removal {
+                what: What::Key(number),
+                begin,
+                end: self.clock.tick(),
+            });
         }
     }
 
@@ -301,7 +309,11 @@ impl Driver<'_> {
         if self.settled(&place.0.tiers.flush().unwrap()).is_none() {
             return;
         }
-        self.history.flushes.push(Flush { by: (self.number, place.1), begin, end: self.clock.tick() });
+        self.history.flushes.push(Flush {
+            by: (self.number, place.1),
+            begin,
+            end: self.clock.tick(),
+        });
     }
 
     /// The process ends, and another takes its place.
@@ -433,7 +445,10 @@ fn fail(seed: u64, failure: Failure, has_lost: bool) {
     for _ in 0..3 * KEYS {
         driver.read();
     }
-    assert!(history.written_puts() <= again[0].read().0.tiers.totals().unwrap().stats().puts || has_lost);
+    assert!(
+        history.written_puts() <= again[0].read().0.tiers.totals().unwrap().stats().puts
+            || has_lost
+    );
     history.add(driver.history);
     history.check(has_lost);
     assert_eq!(again[0].read().0.fault(), None);
@@ -460,7 +475,8 @@ fn come_and_go(is_damaged: bool) {
         for time in 0..TIMES {
             let process = Process::open(&folder);
             assert_eq!(process.fault(), None, "{place}, {time}");
-            let (before, found) = (time.checked_sub(1).map(|time| body(place, time)), process.get(&left));
+            let (before, found) =
+                (time.checked_sub(1).map(|time| body(place, time)), process.get(&left));
             assert!(found == before || is_damaged && found.is_none(), "{place}, {time}: {found:?}");
             assert_eq!(process.get(&removed), None, "{place}, {time}");
             process.put(&left, &body(place, time), &[], fresh());

@@ -19,7 +19,9 @@ use crate::memory::{Bounds, Entry, Found, Held, Memory, NotStored, Selection};
 use crate::policy::{Freshness, Reuse};
 use crate::response::{Parts, Stored};
 use crate::stats::{Counters, Totals};
-use crate::tier::sqlite::{Disk, DiskOptions, DiskUsage, Fault, Kept, Mark, Purge, Ticket, Unusable};
+use crate::tier::sqlite::{
+    Disk, DiskOptions, DiskUsage, Fault, Kept, Mark, Purge, Ticket, Unusable,
+};
 
 /// What a store is asked for that is to last: done at once where there is no disk.
 #[derive(Clone, Debug)]
@@ -63,7 +65,8 @@ impl Tiers {
         counters: &Arc<Counters>,
     ) -> Self {
         let memory = Arc::new(Memory::new(*bounds));
-        let open = |options| Disk::open(options, identity, Arc::clone(&memory), Arc::clone(counters));
+        let open =
+            |options| Disk::open(options, identity, Arc::clone(&memory), Arc::clone(counters));
         let disk = disk.as_ref().map(open);
         Self { memory, disk }
     }
@@ -162,7 +165,13 @@ impl Tiers {
     }
 
     /// See [`Memory::replace`]. One that becomes another variant leaves nothing on the disk under its old name.
-    pub(crate) fn replace(&self, held: &Held, entry: Entry, since: u64, now: i64) -> Result<(), NotStored> {
+    pub(crate) fn replace(
+        &self,
+        held: &Held,
+        entry: Entry,
+        since: u64,
+        now: i64,
+    ) -> Result<(), NotStored> {
         let old = self.disk().and_then(|disk| Some((disk, self.memory.variant(held)?)));
         let renamed = old.filter(|(_, variant)| *variant != entry.variant);
         self.keep(entry, |entry| self.memory.replace(held, entry, since, now))?;
@@ -208,7 +217,11 @@ impl Tiers {
             let name = || key.text().to_owned();
             let selected = (!is_removed).then(|| Mark::Selected(name(), fields.text().to_owned()));
             let variants = deleted.into_iter().map(|variant| Mark::Variant(name(), variant));
-            Ok((variants.chain(selected).map(|mark| Purge::of(mark, now)).collect(), None, is_removed))
+            Ok((
+                variants.chain(selected).map(|mark| Purge::of(mark, now)).collect(),
+                None,
+                is_removed,
+            ))
         };
         let (is_removed, ticket) = match disk {
             Ok(disk) => disk.purge(delete)?,

@@ -7,7 +7,9 @@ pub mod model;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use layeron_cache::Fields;
-use layeron_cache::{Bounds, Cache, Drafted, Lookup, NotStored, NotedBy, Policy, PutOptions, Request, Since};
+use layeron_cache::{
+    Bounds, Cache, Drafted, Lookup, NotStored, NotedBy, Policy, PutOptions, Request, Since,
+};
 use layeron_cache::{Lasting, Overrides, ResponseHead, Selector};
 
 pub const NOW: i64 = 1_800_000_000_000;

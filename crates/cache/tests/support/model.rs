@@ -147,7 +147,9 @@ impl<'a> Driver<'a> {
     fn put_one(&mut self) {
         let build = match self.builds.len() {
             0 => None,
-            builds if self.rng.u8(0..4) > 0 => Some(self.builds.swap_remove(self.rng.usize(0..builds))),
+            builds if self.rng.u8(0..4) > 0 => {
+                Some(self.builds.swap_remove(self.rng.usize(0..builds)))
+            }
             _ => None,
         };
         let (url, language) = match &build {
@@ -156,9 +158,11 @@ impl<'a> Driver<'a> {
         };
         self.puts += 1;
         let entry = self.entry(&url, language);
-        let fenced =
-            build.as_ref().is_some_and(|build| self.log[build.after..].iter().any(|it| it.hits(&entry)));
-        let stored = self.put(&url, language, &entry, build.map_or(Since::ByKey, |build| build.since));
+        let fenced = build
+            .as_ref()
+            .is_some_and(|build| self.log[build.after..].iter().any(|it| it.hits(&entry)));
+        let stored =
+            self.put(&url, language, &entry, build.map_or(Since::ByKey, |build| build.since));
         assert_eq!(stored, !fenced, "{entry:?}");
         if fenced {
             self.fenced += 1;
@@ -217,11 +221,15 @@ impl<'a> Driver<'a> {
         let selector = self.selector();
         let selected = |entry: &Known| Purged::Selected(selector.clone()).hits(entry);
         let now = self.now;
-        let expected = self.known.iter().filter(|entry| now < entry.stale_until && selected(entry)).count();
+        let expected =
+            self.known.iter().filter(|entry| now < entry.stale_until && selected(entry)).count();
         assert_eq!(purge(self.cache, &selector, now), expected as u64, "{selector:?}");
         self.purged += expected as u64;
         if selector.soft {
-            self.known.iter_mut().filter(|entry| selected(entry)).for_each(|entry| entry.soften(now));
+            self.known
+                .iter_mut()
+                .filter(|entry| selected(entry))
+                .for_each(|entry| entry.soften(now));
         } else {
             self.known.retain(|entry| !selected(entry));
         }

@@ -73,7 +73,8 @@ impl Fill {
         budget: &Arc<Budget>,
     ) -> Self {
         let (key, body, since) = (entry.digest, Writing::begin(budget, reply.at), run.since);
-        let (replaces, background) = (run.selected.take().map(|selected| selected.held), run.background);
+        let (replaces, background) =
+            (run.selected.take().map(|selected| selected.held), run.background);
         let lead = match run.lead.take() {
             Some(lead) if !is_shareable(&entry.times) => {
                 lead.alone(reply.at);
@@ -217,8 +218,10 @@ impl Cache {
         if state == State::Expired {
             return Ended::NotStored(NotStored::Refused(self.refuse(Refused::Expired)));
         }
-        let parts: Option<Vec<&[u8]>> =
-            whole.as_deref().filter(|_| has_body).map(|parts| parts.iter().map(AsRef::as_ref).collect());
+        let parts: Option<Vec<&[u8]>> = whole
+            .as_deref()
+            .filter(|_| has_body)
+            .map(|parts| parts.iter().map(AsRef::as_ref).collect());
         match store.put_unless_superseded(entry, parts.as_deref(), since, now) {
             Ok(stored) => body.settle(stored),
             Err(why) => {

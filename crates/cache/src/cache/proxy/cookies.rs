@@ -13,7 +13,11 @@ use crate::policy::{RequestOptions, RequestPolicy};
 impl Cache {
     /// The fields of a request whose cookies are ignored, without them. `None` where nothing is to be changed: there are no
     /// cookies, they count, or a rule makes the request skip the cache.
-    pub(crate) fn without_cookies(&self, request: Request<'_>, wrapping: &Wrapping) -> Option<String> {
+    pub(crate) fn without_cookies(
+        &self,
+        request: Request<'_>,
+        wrapping: &Wrapping,
+    ) -> Option<String> {
         let RequestOptions { ignores_cookies, .. } = wrapping.request;
         if !ignores_cookies.unwrap_or(self.policy().may_ignore_cookies()) {
             return None;
@@ -34,7 +38,8 @@ impl Cache {
         fields: Fields<'_>,
         now: i64,
     ) -> Result<bool, Untold> {
-        let is_marked = policy.minds_cookies() && self.instance().flights.is_alone(mark_of(key), now);
+        let is_marked =
+            policy.minds_cookies() && self.instance().flights.is_alone(mark_of(key), now);
         Ok(is_marked && policy.has_cookies(fields)?)
     }
 

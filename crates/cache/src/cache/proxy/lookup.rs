@@ -8,7 +8,9 @@ use std::sync::Arc;
 use crate::cache::instance::Instance;
 use crate::cache::proxy::wait::{Ticket, WhenFailed};
 use crate::cache::{Cache, Keyed, Request, Wanted};
-use crate::coalescing::{Boarder, Boarding, Expected, Failure, Flight, Landing, Lead, Stage, Waiter};
+use crate::coalescing::{
+    Boarder, Boarding, Expected, Failure, Flight, Landing, Lead, Stage, Waiter,
+};
 use crate::http::lines::{Fields, Untold};
 use crate::key::{Key, Selecting};
 use crate::memory::{Selected, Selection};
@@ -158,7 +160,8 @@ impl Cache {
     /// # Errors
     /// [`Wanted`] where the request does not tell enough.
     pub fn covers(&self, request: Request<'_>) -> Result<bool, Wanted> {
-        let rule = |method| Ok::<_, Wanted>(self.keyed(Request { method, ..request }, None)?.applied.rule);
+        let rule =
+            |method| Ok::<_, Wanted>(self.keyed(Request { method, ..request }, None)?.applied.rule);
         let by_method = rule(request.method)?.is_some();
         Ok(by_method || !is_safe(request.method) && rule("GET")?.is_some())
     }
@@ -180,7 +183,8 @@ impl Cache {
         let cookieless = self.without_cookies(as_get(request), wrapping);
         let fields = cookieless.as_deref().map_or(request.fields, Fields::new);
         let request = Request { fields, ..request };
-        let Keyed { key, vary, applied, .. } = self.keyed(as_get(request), wrapping.vary.as_ref())?;
+        let Keyed { key, vary, applied, .. } =
+            self.keyed(as_get(request), wrapping.vary.as_ref())?;
         let Instance { store, counters, .. } = self.instance();
         if applied.bypass.is_some() {
             count(&counters.bypasses);
@@ -218,8 +222,17 @@ impl Cache {
         };
         let without_cookies = policy.ignores_cookies();
         let (lead, background) = (None, false);
-        let run =
-            Run { why, since, began_at: now, lead, selected, is_head, is_get, background, without_cookies };
+        let run = Run {
+            why,
+            since,
+            began_at: now,
+            lead,
+            selected,
+            is_head,
+            is_get,
+            background,
+            without_cookies,
+        };
         let served = if asked.only_if_cached {
             Served::Unavailable
         } else if is_head
@@ -275,8 +288,17 @@ impl Cache {
         let is_get = as_get(request).method.eq_ignore_ascii_case("GET");
         let (background, without_cookies) = (true, false);
         let is_head = false;
-        let run =
-            Run { why, since, began_at: now, lead, selected, is_head, is_get, background, without_cookies };
+        let run = Run {
+            why,
+            since,
+            began_at: now,
+            lead,
+            selected,
+            is_head,
+            is_get,
+            background,
+            without_cookies,
+        };
         Ok(Served::Answer(answer, state, Some(Box::new(run))))
     }
 
@@ -294,7 +316,10 @@ impl Cache {
             may_lead: passage.may_lead,
             may_fail: passage.may_fail(),
             after_failure: passage.after_failure(),
-            has_stale: run.selected.as_ref().is_some_and(|known| known.times.outlives_errors(passage.now)),
+            has_stale: run
+                .selected
+                .as_ref()
+                .is_some_and(|known| known.times.outlives_errors(passage.now)),
             fingerprint: request.fingerprint,
             now: passage.now,
         };
@@ -312,7 +337,13 @@ impl Cache {
             Boarding::Wait(wait) => {
                 let (why, selected) = (*why, selected.clone());
                 let when_failed = passage.when_failed();
-                Ok(Served::Wait(Box::new(Ticket { wait, since: boarder.since, why, selected, when_failed })))
+                Ok(Served::Wait(Box::new(Ticket {
+                    wait,
+                    since: boarder.since,
+                    why,
+                    selected,
+                    when_failed,
+                })))
             }
             Boarding::NeedsFingerprint => Err(Wanted::Fingerprint),
             Boarding::Fail(failure) => {
@@ -356,7 +387,11 @@ impl Cache {
 /// The variant that a run for a request with `fields` is expected to bring, if its response has the
 /// `vary` of an earlier one. Where the response varies by something else, the expectation has only
 /// kept requests from sharing a run.
-fn expected(key: &Key, vary: Option<&Selecting>, fields: Fields<'_>) -> Result<Option<Expected>, Untold> {
+fn expected(
+    key: &Key,
+    vary: Option<&Selecting>,
+    fields: Fields<'_>,
+) -> Result<Option<Expected>, Untold> {
     let Some(vary) = vary.filter(|vary| !vary.is_empty()) else { return Ok(None) };
     Ok(Some(Expected { variant: key.variant(vary, fields)?, vary: vary.clone() }))
 }
@@ -379,13 +414,18 @@ fn is_about_part(fields: Fields<'_>) -> Result<bool, Untold> {
 
 /// Methods that change nothing (RFC 9110, section 9.2.1, and the registry of methods).
 pub(crate) fn is_safe(method: &str) -> bool {
-    const SAFE: [&str; 8] = ["GET", "HEAD", "OPTIONS", "TRACE", "PROPFIND", "QUERY", "REPORT", "SEARCH"];
+    const SAFE: [&str; 8] =
+        ["GET", "HEAD", "OPTIONS", "TRACE", "PROPFIND", "QUERY", "REPORT", "SEARCH"];
     SAFE.iter().any(|safe| safe.eq_ignore_ascii_case(method))
 }
 
 /// A HEAD is answered with what is stored for a GET.
 pub(crate) fn as_get(request: Request<'_>) -> Request<'_> {
-    if request.method.eq_ignore_ascii_case("HEAD") { Request { method: "GET", ..request } } else { request }
+    if request.method.eq_ignore_ascii_case("HEAD") {
+        Request { method: "GET", ..request }
+    } else {
+        request
+    }
 }
 
 /// What a stored response answers.

@@ -15,7 +15,9 @@ use crate::http::lines::Fields;
 use crate::http::{canonical, http_date};
 use crate::key::Key;
 use crate::memory::Selected;
-use crate::policy::{Forwarded, Refused, RequestOptions, RequestPolicy, ResponseHead, decide, may_update};
+use crate::policy::{
+    Forwarded, Refused, RequestOptions, RequestPolicy, ResponseHead, decide, may_update,
+};
 use crate::response::Answer;
 use crate::response::{CacheStatus, Handled};
 use crate::stats::add;
@@ -67,13 +69,19 @@ impl Cache {
         Responded::Pass(outgoing(reply.head, None, &status), passed)
     }
 
-    fn cache_status(&self, handled: Handled, ttl: Option<i64>, detail: Option<&'static str>) -> String {
+    fn cache_status(
+        &self,
+        handled: Handled,
+        ttl: Option<i64>,
+        detail: Option<&'static str>,
+    ) -> String {
         CacheStatus { cache: self.identity(), handled, ttl, detail }.to_string()
     }
 
     fn fill(&self, run: &mut Run, reply: &Reply<'_>) -> Result<Responded, Wanted> {
         let &Reply { request, wrapping, at: now, .. } = reply;
-        let Keyed { key, vary, applied, .. } = self.keyed(as_get(request), wrapping.vary.as_ref())?;
+        let Keyed { key, vary, applied, .. } =
+            self.keyed(as_get(request), wrapping.vary.as_ref())?;
         if !reply.may_store {
             return Ok(self.turn_away(run, &key, reply, Refused::ShouldStore));
         }
@@ -94,7 +102,8 @@ impl Cache {
             }
         };
         let date = reply.head.fields.value("date").is_none().then(|| http_date(now));
-        let lines = [("cache-control", decision.cache_control.as_deref()), ("date", date.as_deref())];
+        let lines =
+            [("cache-control", decision.cache_control.as_deref()), ("date", date.as_deref())];
         let (response, tags) =
             ((reply.head, &decision.storable, true), [reply.tags.as_slice(), &applied.terms.tags]);
         let entry = entry(&key, vary, request.fields, response, decision.times, &lines, tags)?;
@@ -144,8 +153,9 @@ impl Cache {
         &Reply { request, at: now, .. }: &Reply<'_>,
         status: u16,
     ) -> Result<bool, Wanted> {
-        let changed =
-            run.why == Forwarded::Method && !is_safe(request.method) && (200..400).contains(&status);
+        let changed = run.why == Forwarded::Method
+            && !is_safe(request.method)
+            && (200..400).contains(&status);
         if changed {
             self.invalidate(request, now)?;
         }

@@ -14,7 +14,8 @@ use crate::key::{Digest, Key, Selecting};
 use crate::memory::{Entry, Held, Selected};
 use crate::policy::rules::Terms;
 use crate::policy::{
-    Decision, Exchange, Freshness, Refused, RequestPolicy, ResponseHead, decide, is_dated, may_update,
+    Decision, Exchange, Freshness, Refused, RequestPolicy, ResponseHead, decide, is_dated,
+    may_update,
 };
 use crate::response::{Answer, Stored};
 use crate::stats::count;
@@ -34,7 +35,11 @@ const KEPT: [&str; 8] = [
 impl Cache {
     /// The handler says that what is stored is right: it is freshened, with every other response that the request selects and
     /// the answer speaks of, and answers.
-    pub(crate) fn not_modified(&self, run: &mut Run, reply: &Reply<'_>) -> Result<Responded, Wanted> {
+    pub(crate) fn not_modified(
+        &self,
+        run: &mut Run,
+        reply: &Reply<'_>,
+    ) -> Result<Responded, Wanted> {
         let &Reply { request, at: now, .. } = reply;
         let Some(Selected { held: Held { stored, .. }, times, .. }) = run.selected.clone() else {
             return Ok(Responded::Again);
@@ -56,14 +61,20 @@ impl Cache {
 
     /// Ends the lead of a run that a 304 has answered. Those who wait find the response in the store, unless it may not be
     /// served without being validated for each of them.
-    fn end_validation(&self, run: &mut Run, reply: &Reply<'_>, times: Freshness) -> Result<(), Wanted> {
+    fn end_validation(
+        &self,
+        run: &mut Run,
+        reply: &Reply<'_>,
+        times: Freshness,
+    ) -> Result<(), Wanted> {
         let &Reply { request, wrapping, at: now, .. } = reply;
         let Some(lead) = run.lead.take() else { return Ok(()) };
         if times.state(now).is_served() {
             lead.complete();
             return Ok(());
         }
-        let Keyed { key, vary, applied, .. } = self.keyed(as_get(request), wrapping.vary.as_ref())?;
+        let Keyed { key, vary, applied, .. } =
+            self.keyed(as_get(request), wrapping.vary.as_ref())?;
         let policy = RequestPolicy::new(wrapping.request, applied.terms, vary);
         if policy.has_cookies(request.fields)? {
             self.leave_for_cookies(lead, &key, now);
@@ -81,7 +92,10 @@ impl Cache {
         let stored = &held.stored;
         let (new, old) = (reply.head.fields, stored.fields());
         let says = |name: &str| new.value(name).is_some() && old.value(name).is_some();
-        if reply.head.status != 200 || stored.status() != 200 || !self.speaks_for_all(run, reply, stored)? {
+        if reply.head.status != 200
+            || stored.status() != 200
+            || !self.speaks_for_all(run, reply, stored)?
+        {
             return Ok(());
         }
         if !is_about(new, old) || differs(new, old, "content-length") {
@@ -93,7 +107,12 @@ impl Cache {
     }
 
     /// Whether the answer may change what is stored for everybody: not one to credentials or cookies that does not say so.
-    fn speaks_for_all(&self, run: &Run, reply: &Reply<'_>, stored: &Stored) -> Result<bool, Wanted> {
+    fn speaks_for_all(
+        &self,
+        run: &Run,
+        reply: &Reply<'_>,
+        stored: &Stored,
+    ) -> Result<bool, Wanted> {
         let &Reply { request, wrapping, at, .. } = reply;
         let Keyed { vary, applied, .. } = self.keyed(as_get(request), wrapping.vary.as_ref())?;
         let policy = RequestPolicy::new(wrapping.request, applied.terms, vary);
@@ -112,17 +131,25 @@ impl Cache {
         reply: &Reply<'_>,
     ) -> Result<Option<(Stored, Freshness)>, Wanted> {
         let &Reply { request, wrapping, at: now, .. } = reply;
-        let Keyed { key, vary, applied, .. } = self.keyed(as_get(request), wrapping.vary.as_ref())?;
+        let Keyed { key, vary, applied, .. } =
+            self.keyed(as_get(request), wrapping.vary.as_ref())?;
         let policy = RequestPolicy::new(wrapping.request, applied.terms, vary);
         if policy.control(request.fields)?.no_store || !self.speaks_for_all(run, reply, selected)? {
             return Ok(None);
         }
-        let renewal =
-            Renewal { key: &key, in_key: vary, reply, terms: applied.terms, began_at: run.began_at };
+        let renewal = Renewal {
+            key: &key,
+            in_key: vary,
+            reply,
+            terms: applied.terms,
+            began_at: run.began_at,
+        };
         let Instance { store, .. } = self.instance();
         let mut changes = Vec::new();
         for (held, entry) in store.selectable(&key, request.fields)? {
-            if held.stored.is(selected) || has_same_strong_tag(reply.head.fields, held.stored.fields()) {
+            if held.stored.is(selected)
+                || has_same_strong_tag(reply.head.fields, held.stored.fields())
+            {
                 let updated = renewal.updated(&held.stored, entry)?;
                 changes.push((held, updated));
             }
@@ -183,7 +210,14 @@ impl Renewal<'_> {
         tags.sort_unstable();
         tags.dedup();
         let (vary, variant) = self.selection(&entry, &storable.vary)?;
-        Ok(Ok(Entry { vary, variant, times, tags, head: Stored::new(stored.status(), &text), ..entry }))
+        Ok(Ok(Entry {
+            vary,
+            variant,
+            times,
+            tags,
+            head: Stored::new(stored.status(), &text),
+            ..entry
+        }))
     }
 
     /// The head of the stored response with the fields of the reply in the place of its own.
@@ -192,7 +226,8 @@ impl Renewal<'_> {
         let kept = |name: &str| KEPT.contains(&name) || name != "date" && !new.contains(name);
         let old = ResponseHead { status: stored.status(), reason: "", fields: stored.fields() };
         let mut merged = written(old, kept, &[]);
-        for (name, value) in self.reply.head.fields.iter().filter(|(name, _)| !KEPT.contains(name)) {
+        for (name, value) in self.reply.head.fields.iter().filter(|(name, _)| !KEPT.contains(name))
+        {
             merged.extend([name, ":", value, "\n"]);
         }
         if !new.contains("date") {
@@ -205,7 +240,8 @@ impl Renewal<'_> {
     /// The course of the exchange. Whether the request allows to store the answer is decided before.
     fn exchange(&self) -> Exchange {
         let responded_at = self.reply.at;
-        let requested_at = if is_dated(self.reply.head.fields) { self.began_at } else { responded_at };
+        let requested_at =
+            if is_dated(self.reply.head.fields) { self.began_at } else { responded_at };
         Exchange { requested_at, responded_at, ..Exchange::default() }
     }
 
@@ -234,7 +270,10 @@ fn is_about(new: Fields<'_>, old: Fields<'_>) -> bool {
 }
 
 fn has_same_strong_tag(new: Fields<'_>, old: Fields<'_>) -> bool {
-    let tags = new.value("etag").and_then(EntityTag::parse).zip(old.value("etag").and_then(EntityTag::parse));
+    let tags = new
+        .value("etag")
+        .and_then(EntityTag::parse)
+        .zip(old.value("etag").and_then(EntityTag::parse));
     tags.is_some_and(|(new, old)| new.strongly_equals(&old))
 }
 

@@ -40,14 +40,25 @@ impl Cache {
         }
         let answer = self.despite_failure(run.selected.as_ref(), request, now)?;
         let failure = run.lead.take().map(|lead| lead.fail(message, request.fingerprint, now));
-        let why = Handled::Forwarded { why: run.why.word(), status: None, stored: false, collapsed: false };
+        let why = Handled::Forwarded {
+            why: run.why.word(),
+            status: None,
+            stored: false,
+            collapsed: false,
+        };
         Ok(answer.map_or(Failed::Failure(failure), |answer| Failed::Answer(answer.told(why, None))))
     }
 
     /// The handler has thrown an answer for its own client, of `status` where that is known: it is
     /// neither shared nor a failure. A resource that is gone is not served stale any longer; a
     /// background run, which has no client, has failed otherwise.
-    pub fn thrown_answer(&self, run: &mut Run, request: Request<'_>, status: Option<u16>, now: i64) {
+    pub fn thrown_answer(
+        &self,
+        run: &mut Run,
+        request: Request<'_>,
+        status: Option<u16>,
+        now: i64,
+    ) {
         if matches!(status, Some(404 | 410)) {
             if let Some(Selected { held, .. }) = run.selected.take() {
                 self.instance().store.retire(&held);
@@ -75,7 +86,11 @@ impl Cache {
     }
 
     /// The stale response in the place of an error, where there is one for that; a background run has simply failed.
-    pub(crate) fn heed_failure(&self, run: &mut Run, reply: &Reply<'_>) -> Result<Option<Responded>, Wanted> {
+    pub(crate) fn heed_failure(
+        &self,
+        run: &mut Run,
+        reply: &Reply<'_>,
+    ) -> Result<Option<Responded>, Wanted> {
         let (status, now) = (reply.head.status, reply.at);
         let fingerprint = reply.request.fingerprint;
         if run.background {
@@ -98,7 +113,8 @@ impl Cache {
         request: Request<'_>,
         now: i64,
     ) -> Result<Option<Answer>, Wanted> {
-        let Some(Selected { held, times, .. }) = selected.filter(|known| known.times.outlives_errors(now))
+        let Some(Selected { held, times, .. }) =
+            selected.filter(|known| known.times.outlives_errors(now))
         else {
             return Ok(None);
         };

@@ -102,10 +102,12 @@ impl Cache {
             Stage::Running => Ok(Arrival::Pending),
             Stage::Over => Ok(Arrival::Again(Attempt::Again)),
             Stage::Alone => Ok(Arrival::Again(Attempt::Alone)),
-            Stage::Failed(failure) => Ok(match self.despite_failure(selected.as_ref(), request, now)? {
-                Some(answer) => Arrival::Answer(answer, None),
-                None => when_failed.arrival(failure),
-            }),
+            Stage::Failed(failure) => {
+                Ok(match self.despite_failure(selected.as_ref(), request, now)? {
+                    Some(answer) => Arrival::Answer(answer, None),
+                    None => when_failed.arrival(failure),
+                })
+            }
             Stage::Landed(landing) => {
                 let Keyed { key, .. } = self.keyed(request, wrapping.vary.as_ref())?;
                 if !self.is_for(&key, wait.flight(), &landing, *since, request.fields)? {
@@ -121,9 +123,19 @@ impl Cache {
     }
 
     /// Whether a run is young enough for a request that sees the sequence at `since`: nothing of the key was purged in between.
-    pub(crate) fn is_current(&self, flight: &Flight, since: u64, key: &Key, tags: &[String]) -> bool {
+    pub(crate) fn is_current(
+        &self,
+        flight: &Flight,
+        since: u64,
+        key: &Key,
+        tags: &[String],
+    ) -> bool {
         flight.since >= since
-            || self.instance().store.passes(flight.since, key.text(), tags.iter().map(String::as_str))
+            || self.instance().store.passes(
+                flight.since,
+                key.text(),
+                tags.iter().map(String::as_str),
+            )
     }
 
     /// Whether what a run has brought answers a request.
@@ -141,7 +153,12 @@ impl Cache {
 }
 
 /// The answer that a landing is for one who has waited, and the reader of its body.
-fn read_along(landing: &Landing, why: Forwarded, fields: Fields<'_>, now: i64) -> Result<Arrival, Wanted> {
+fn read_along(
+    landing: &Landing,
+    why: Forwarded,
+    fields: Fields<'_>,
+    now: i64,
+) -> Result<Arrival, Wanted> {
     let Landing { stored, times, body, .. } = landing;
     let answer = Answer::under_way(stored.clone(), *times, fields, now)?;
     let Some(reader) = Reader::open(body) else {

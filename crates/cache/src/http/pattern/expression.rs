@@ -43,8 +43,10 @@ impl Expression {
             return Err(reader.refused("an unmatched ')'"));
         }
         *budget = budget.checked_sub(facts.cost).ok_or_else(|| {
-            reader
-                .refused(&format!("more than {} characters and ranges, counted as repeated", Self::MAX_COST))
+            reader.refused(&format!(
+                "more than {} characters and ranges, counted as repeated",
+                Self::MAX_COST
+            ))
         })?;
         Ok(Self {
             regex: compiled(format!("^(?:{})$", reader.rust))?,
@@ -81,7 +83,8 @@ fn is_beyond_first_router(text: &str) -> bool {
         return true;
     }
     let is_one_group = |inner: &str| inner.find(')') == Some(inner.len() - 1) && inner.len() > 1;
-    let rewritten = text.strip_prefix('(').filter(|inner| !inner.starts_with("?:") && is_one_group(inner));
+    let rewritten =
+        text.strip_prefix('(').filter(|inner| !inner.starts_with("?:") && is_one_group(inner));
     rewritten.unwrap_or(text).split('(').skip(1).any(|behind| !behind.starts_with("?:"))
 }
 
@@ -93,7 +96,8 @@ fn compiled(expression: String) -> Result<Arc<Regex>, BadPattern> {
     if let Some(regex) = compiled.regexes.get(&expression).and_then(Weak::upgrade) {
         return Ok(regex);
     }
-    let built = RegexBuilder::new(&expression).size_limit(MAX_BYTES).dfa_size_limit(MAX_BYTES).build();
+    let built =
+        RegexBuilder::new(&expression).size_limit(MAX_BYTES).dfa_size_limit(MAX_BYTES).build();
     let regex = Arc::new(built.map_err(|error| BadPattern(error.to_string()))?);
     compiled.remember(expression, &regex);
     Ok(regex)
@@ -152,9 +156,9 @@ impl Reader<'_> {
         let mut facts = self.sequence(depth)?;
         while self.rest.next_if_eq(&'|').is_some() {
             if depth == 0 {
-                return Err(
-                    self.refused("a '|' outside a group, which one of Hono's routers does not anchor")
-                );
+                return Err(self.refused(
+                    "a '|' outside a group, which one of Hono's routers does not anchor",
+                ));
             }
             self.rust.push('|');
             let other = self.sequence(depth)?;
@@ -240,7 +244,8 @@ impl Reader<'_> {
         if character.len_utf16() == 1 {
             Ok(())
         } else {
-            Err(self.refused(&format!("the character '{character}', which JavaScript takes for two")))
+            Err(self
+                .refused(&format!("the character '{character}', which JavaScript takes for two")))
         }
     }
 
@@ -275,7 +280,11 @@ impl Reader<'_> {
         let first = match first {
             ClassEnd::Named(class, has_slash) => {
                 self.rust.push_str(class);
-                return if self.is_before_range() { Err(self.misplaced_dash()) } else { Ok(has_slash) };
+                return if self.is_before_range() {
+                    Err(self.misplaced_dash())
+                } else {
+                    Ok(has_slash)
+                };
             }
             ClassEnd::Character(first) => first,
         };
@@ -305,7 +314,9 @@ impl Reader<'_> {
         let Some(next) = self.rest.next() else { return Ok(None) };
         let character = match next {
             '\\' => self.escaped()?,
-            '{' | '}' | '@' | '#' => return Err(self.refused(&format!("a '{next}' that is not supported"))),
+            '{' | '}' | '@' | '#' => {
+                return Err(self.refused(&format!("a '{next}' that is not supported")));
+            }
             plain => {
                 self.assert_one_unit(plain)?;
                 return Ok(Some(ClassEnd::Character(plain)));
@@ -324,7 +335,9 @@ impl Reader<'_> {
     }
 
     fn misplaced_dash(&self) -> BadPattern {
-        self.refused("a '-' in a class that is neither first, last nor between two characters in order")
+        self.refused(
+            "a '-' in a class that is neither first, last nor between two characters in order",
+        )
     }
 
     /// The part behind which the reader stands, with the quantifier that may follow it.
@@ -367,9 +380,10 @@ impl Reader<'_> {
         };
         let part = part.repeated(least.unwrap_or_default(), copies);
         if part.cost > Expression::MAX_COST {
-            return Err(
-                self.refused(&format!("a part that counts as more than {} characters", Expression::MAX_COST))
-            );
+            return Err(self.refused(&format!(
+                "a part that counts as more than {} characters",
+                Expression::MAX_COST
+            )));
         }
         let _ = write!(self.rust, "{{{bounds}}}");
         self.lazy();
@@ -498,7 +512,8 @@ mod tests {
 
     #[test]
     fn an_expression_that_would_be_large_is_refused_before_it_is_compiled() {
-        let class: String = (0x4e00..0x4e00 + 2_000).step_by(2).filter_map(char::from_u32).collect();
+        let class: String =
+            (0x4e00..0x4e00 + 2_000).step_by(2).filter_map(char::from_u32).collect();
         for text in [
             "((a?){50}){50}",
             "(((a{11}){10}){10})",

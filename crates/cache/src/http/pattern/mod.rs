@@ -103,7 +103,11 @@ impl Pattern {
     /// The same for one of several patterns, whose expressions share a `budget`.
     fn within(text: &str, budget: &mut usize) -> Result<Self, BadPattern> {
         let parsed = parse::pattern(text, budget)?;
-        Ok(Self { text: text.into(), variants: parsed.variants.into(), second_router: parsed.second_router })
+        Ok(Self {
+            text: text.into(),
+            variants: parsed.variants.into(),
+            second_router: parsed.second_router,
+        })
     }
 
     /// The pattern as it is written.
@@ -117,7 +121,8 @@ impl Pattern {
     }
 
     fn matches_text(&self, path: &str) -> Match {
-        let matched = self.variants.iter().map(|variant| variant.matches(path)).max().unwrap_or(Match::No);
+        let matched =
+            self.variants.iter().map(|variant| variant.matches(path)).max().unwrap_or(Match::No);
         if matched == Match::Ambiguous && self.second_router { Match::Yes } else { matched }
     }
 }
@@ -190,7 +195,9 @@ mod tests {
     use super::*;
 
     fn matches(pattern: &str, path: &str) -> Match {
-        Pattern::new(pattern).unwrap_or_else(|why| panic!("{pattern}: {why:?}")).matches(&RoutePath::of(path))
+        Pattern::new(pattern)
+            .unwrap_or_else(|why| panic!("{pattern}: {why:?}"))
+            .matches(&RoutePath::of(path))
     }
 
     #[test]
@@ -248,7 +255,11 @@ mod tests {
         assert_eq!(matches("/a/*/c", "/a//c"), Match::Ambiguous);
         assert_eq!(matches("/a/*/c", "/a//d"), Match::No);
         assert_eq!(matches("/:id{[0-9]+}", "/:id%7B[0-9]+%7D"), Match::Ambiguous);
-        assert_eq!(matches("/:id{[0-9]*}", "/:id%7B[0-9]*%7D"), Match::Yes, "only the second router has it");
+        assert_eq!(
+            matches("/:id{[0-9]*}", "/:id%7B[0-9]*%7D"),
+            Match::Yes,
+            "only the second router has it"
+        );
         assert_eq!(matches("/:id{[0-9]+}/x", "/:id%7B[0-9]+%7D/x"), Match::No);
         assert_eq!(matches("/:id{[0-9]+}/*", "/:id%7B[0-9]+%7D/x"), Match::Ambiguous);
     }

@@ -56,7 +56,8 @@ fn segments(pattern: &str) -> Result<Vec<&str>, BadPattern> {
     if depth > 0 {
         return refused("an expression has no end");
     }
-    let breaks = |segment: &&&str| segment.split_once('}').is_some_and(|(_, behind)| behind.contains('/'));
+    let breaks =
+        |segment: &&&str| segment.split_once('}').is_some_and(|(_, behind)| behind.contains('/'));
     match segments.iter().find(breaks) {
         Some(segment) => refused(format!("'{segment}' has a slash behind a '}}'")),
         None => Ok(segments),
@@ -72,7 +73,9 @@ fn with_options(segments: Vec<&str>) -> Result<Vec<Vec<&str>>, BadPattern> {
         return Ok(vec![segments]);
     }
     if segments.iter().any(|segment| segment.is_empty() || segment.contains('/')) {
-        return refused("with an optional parameter, it has an empty segment or a slash in an expression");
+        return refused(
+            "with an optional parameter, it has an empty segment or a slash in an expression",
+        );
     }
     if segments.iter().filter(|segment| is_optional(segment)).count() > MAX_OPTIONAL {
         return refused(format!("it has more than {MAX_OPTIONAL} optional parameters"));
@@ -94,7 +97,8 @@ fn with_options(segments: Vec<&str>) -> Result<Vec<Vec<&str>>, BadPattern> {
 
 impl Parsed {
     fn add(&mut self, segments: &[&str], budget: &mut usize) -> Result<(), BadPattern> {
-        let is_dynamic = segments.iter().any(|segment| segment.contains('*') || segment.starts_with(':'));
+        let is_dynamic =
+            segments.iter().any(|segment| segment.contains('*') || segment.starts_with(':'));
         let mut variant = Variant::default();
         for (at, &segment) in segments.iter().enumerate() {
             let next = segments.get(at + 1).copied();
@@ -129,7 +133,8 @@ impl Parsed {
             variant.segments.push(Segment::Parameter);
             return Ok(());
         };
-        let Some(expression) = expression.strip_suffix('}').filter(|expression| !expression.is_empty())
+        let Some(expression) =
+            expression.strip_suffix('}').filter(|expression| !expression.is_empty())
         else {
             return refused(format!("'{segment}' has no expression, or something behind it"));
         };
@@ -166,11 +171,17 @@ fn add_literal(
     is_dynamic: bool,
     is_last: bool,
 ) -> Result<(), BadPattern> {
-    if let Some(odd) = segment.find(['?', '#', '{', '}', '\\']).and_then(|at| segment[at..].chars().next()) {
-        return refused(format!("'{segment}' has a '{odd}', which no path has or routers read differently"));
+    if let Some(odd) =
+        segment.find(['?', '#', '{', '}', '\\']).and_then(|at| segment[at..].chars().next())
+    {
+        return refused(format!(
+            "'{segment}' has a '{odd}', which no path has or routers read differently"
+        ));
     }
     if is_dynamic
-        && (segment.contains('|') || segment.len() > 1 && segment.contains(':') || has_mark(segment))
+        && (segment.contains('|')
+            || segment.len() > 1 && segment.contains(':')
+            || has_mark(segment))
     {
         return refused(format!(
             "'{segment}' has a '|', a ':' or an '@' before a digit, which routers read differently"
@@ -186,14 +197,21 @@ fn add_literal(
         Some("") => variant.segments.push(Segment::Wildcard),
         Some(text) if is_last && !text.contains('*') => variant.end = End::Prefix(text.into()),
         None if !segment.contains('*') => variant.segments.push(Segment::Literal(segment.into())),
-        _ => return refused(format!("'{segment}' has a '*' that is neither a segment nor at the end")),
+        _ => {
+            return refused(format!(
+                "'{segment}' has a '*' that is neither a segment nor at the end"
+            ));
+        }
     }
     Ok(())
 }
 
 /// Whether there is an `@` before a digit, by which the first router marks parameters.
 fn has_mark(segment: &str) -> bool {
-    segment.split('@').skip(1).any(|behind| behind.starts_with(|first: char| first.is_ascii_digit()))
+    segment
+        .split('@')
+        .skip(1)
+        .any(|behind| behind.starts_with(|first: char| first.is_ascii_digit()))
 }
 
 #[cfg(test)]

@@ -70,8 +70,9 @@ fn is_escape(chunk: &[u8]) -> bool {
 
 fn push_decoded(run: &str, text: &mut String) {
     let digits = |escape: usize| &run[escape * 3 + 1..escape * 3 + 3];
-    let bytes: Vec<u8> =
-        (0..run.len() / 3).filter_map(|escape| u8::from_str_radix(digits(escape), 16).ok()).collect();
+    let bytes: Vec<u8> = (0..run.len() / 3)
+        .filter_map(|escape| u8::from_str_radix(digits(escape), 16).ok())
+        .collect();
     let Ok(characters) = str::from_utf8(&bytes) else {
         text.push_str(run);
         return;

@@ -45,7 +45,11 @@ impl Ordered {
         found
     }
 
-    fn beginning_with<'a>(&'a self, prefix: &'a str, entries: &'a impl Keyed) -> impl Iterator<Item = u32> {
+    fn beginning_with<'a>(
+        &'a self,
+        prefix: &'a str,
+        entries: &'a impl Keyed,
+    ) -> impl Iterator<Item = u32> {
         self.from(prefix, entries).take_while(move |&id| entries.key(id).starts_with(prefix))
     }
 

@@ -70,7 +70,8 @@ impl Sorted {
 
     pub(super) fn remove(&mut self, number: u32, order: impl Fn(u32) -> Ordering) {
         let (block, at) = self.locate_near(order);
-        let Some(numbers) = self.blocks.get_mut(block).filter(|numbers| numbers.get(at) == Some(&number))
+        let Some(numbers) =
+            self.blocks.get_mut(block).filter(|numbers| numbers.get(at) == Some(&number))
         else {
             debug_assert!(false, "{number} is where its order says");
             return;
@@ -102,15 +103,18 @@ impl Sorted {
 
     /// Block and place of the first number that does not stand before the one that is meant.
     fn locate(&self, order: impl Fn(u32) -> Ordering) -> (usize, usize) {
-        let is_before = |block: &Vec<u32>| block.last().is_some_and(|&last| order(last) == Ordering::Less);
+        let is_before =
+            |block: &Vec<u32>| block.last().is_some_and(|&last| order(last) == Ordering::Less);
         let block = self.blocks.partition_point(is_before);
         (block, self.locate_in(block, order))
     }
 
     /// The same, beginning at the block that was changed last.
     fn locate_near(&mut self, order: impl Fn(u32) -> Ordering) -> (usize, usize) {
-        let ends = self.blocks.get(self.last_changed).and_then(|block| block.first().zip(block.last()));
-        let is_there = ends.is_some_and(|(&first, &last)| order(first).is_le() && order(last).is_ge());
+        let ends =
+            self.blocks.get(self.last_changed).and_then(|block| block.first().zip(block.last()));
+        let is_there =
+            ends.is_some_and(|(&first, &last)| order(first).is_le() && order(last).is_ge());
         let (block, at) = if is_there {
             (self.last_changed, self.locate_in(self.last_changed, order))
         } else {
@@ -121,7 +125,9 @@ impl Sorted {
     }
 
     fn locate_in(&self, block: usize, order: impl Fn(u32) -> Ordering) -> usize {
-        self.blocks.get(block).map_or(0, |block| block.partition_point(|&number| order(number).is_lt()))
+        self.blocks
+            .get(block)
+            .map_or(0, |block| block.partition_point(|&number| order(number).is_lt()))
     }
 }
 
@@ -141,7 +147,8 @@ mod tests {
 
     #[test]
     fn it_holds_what_a_tree_holds_in_the_same_order() {
-        let (mut sorted, mut model, mut rng) = (Sorted::default(), BTreeSet::new(), Rng::with_seed(7));
+        let (mut sorted, mut model, mut rng) =
+            (Sorted::default(), BTreeSet::new(), Rng::with_seed(7));
         for round in 0..40 {
             for _ in 0..1_000 {
                 let number = rng.u32(0..8_000);

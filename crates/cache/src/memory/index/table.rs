@@ -85,9 +85,14 @@ mod tests {
         let mut table = Table::default();
         for number in 0..10_000 {
             table.insert(HASH(&number), number, HASH);
-            assert_eq!(table.find(HASH(&(number / 2)), |&known| known == number / 2), Some(&(number / 2)));
+            assert_eq!(
+                table.find(HASH(&(number / 2)), |&known| known == number / 2),
+                Some(&(number / 2))
+            );
         }
-        assert!((0..10_000).all(|number| table.find(HASH(&number), |&known| known == number).is_some()));
+        assert!(
+            (0..10_000).all(|number| table.find(HASH(&number), |&known| known == number).is_some())
+        );
         assert_eq!((table.len(), table.parts.len()), (10_000, 10_000_usize.div_ceil(MOST)));
     }
 
@@ -99,7 +104,10 @@ mod tests {
             table.remove(HASH(&5), |&number| number == 5);
         }
         let found = |number: u64| table.find(HASH(&number), |&known| known == number).copied();
-        assert_eq!((found(4), found(5), found(1_999), table.len()), (Some(4), None, Some(1_999), 1_999));
+        assert_eq!(
+            (found(4), found(5), found(1_999), table.len()),
+            (Some(4), None, Some(1_999), 1_999)
+        );
     }
 
     #[test]

@@ -126,8 +126,10 @@ impl Tags {
 
     /// The entries that have the tag `name`, the one entered last first.
     pub(crate) fn entries(&self, name: &str, entries: &impl Tagged) -> impl Iterator<Item = u32> {
-        let newest = self.newest.find(self.hasher.hash_one(name), |known| known.name(entries) == name);
-        std::iter::successors(newest.copied(), |posting| posting.link(entries).older.some()).map(Posting::id)
+        let newest =
+            self.newest.find(self.hasher.hash_one(name), |known| known.name(entries) == name);
+        std::iter::successors(newest.copied(), |posting| posting.link(entries).older.some())
+            .map(Posting::id)
     }
 
     /// Number of tags.

@@ -96,7 +96,9 @@ impl Variants {
 
     /// Every key, set of fields and number of entries.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Digest, &Selecting, usize)> {
-        self.0.iter().flat_map(|(key, kinds)| kinds.iter().map(|known| (*key, &known.vary, known.entries)))
+        self.0
+            .iter()
+            .flat_map(|(key, kinds)| kinds.iter().map(|known| (*key, &known.vary, known.entries)))
     }
 }
 

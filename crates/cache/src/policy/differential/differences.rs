@@ -19,7 +19,8 @@ const FRESHNESS: &[Aspect] = &[Stored, TimeToLive, Reuse];
 const TIMES: &[Aspect] = &[Stored, TimeToLive, Age, Reuse];
 
 /// Statuses that are stored there. RFC 7234 wanted a status to be understood, RFC 9111 wants it of 206 and 304 alone.
-const KNOWN_THERE: [u16; 14] = [200, 203, 204, 300, 301, 302, 303, 307, 308, 404, 405, 410, 414, 501];
+const KNOWN_THERE: [u16; 14] =
+    [200, 203, 204, 300, 301, 302, 303, 307, 308, 404, 405, 410, 414, 501];
 
 pub const DIFFERENCES: &[Difference] = &[
     Difference {
@@ -32,7 +33,9 @@ pub const DIFFERENCES: &[Difference] = &[
         section: "9111 5.2.2.3",
         what: "must-understand counts before no-store; there it is not known",
         aspects: &[Stored],
-        applies: |Exchange { response, .. }, _| response.says("must-understand") && response.says("no-store"),
+        applies: |Exchange { response, .. }, _| {
+            response.says("must-understand") && response.says("no-store")
+        },
     },
     Difference {
         section: "9111 5.2.2.7",
@@ -66,15 +69,18 @@ pub const DIFFERENCES: &[Difference] = &[
         section: "9111 3.3 (ours)",
         what: "a stream of events is not stored; there it is, like any other",
         aspects: &[Stored],
-        applies: |Exchange { response, .. }, _| response.other("content-type") == Some("text/event-stream"),
+        applies: |Exchange { response, .. }, _| {
+            response.other("content-type") == Some("text/event-stream")
+        },
     },
     Difference {
         section: "9111 5.2",
         what: "directives have no case; there they are known in lower case alone",
         aspects: &[Stored, TimeToLive, Reuse, Validators],
         applies: |exchange, _| {
-            let upper =
-                |directive: &Directive| directive.name.contains(|letter: char| letter.is_ascii_uppercase());
+            let upper = |directive: &Directive| {
+                directive.name.contains(|letter: char| letter.is_ascii_uppercase())
+            };
             messages(exchange).iter().any(|message| message.directives().iter().any(upper))
         },
     },
@@ -83,8 +89,9 @@ pub const DIFFERENCES: &[Difference] = &[
         what: "a comma in a quoted string separates nothing; there it does",
         aspects: FRESHNESS,
         applies: |exchange, _| {
-            let quoted =
-                |directive: &Directive| directive.argument.as_deref().is_some_and(|text| text.contains(','));
+            let quoted = |directive: &Directive| {
+                directive.argument.as_deref().is_some_and(|text| text.contains(','))
+            };
             messages(exchange).iter().any(|message| message.directives().iter().any(quoted))
         },
     },
@@ -98,7 +105,9 @@ pub const DIFFERENCES: &[Difference] = &[
         section: "9111 4.2.1",
         what: "a lifetime without an argument is 0; there it is passed over",
         aspects: FRESHNESS,
-        applies: |Exchange { response, .. }, _| response.says_all("max-age") || response.says_all("s-maxage"),
+        applies: |Exchange { response, .. }, _| {
+            response.says_all("max-age") || response.says_all("s-maxage")
+        },
     },
     Difference {
         section: "9111 1.2.2",
@@ -113,8 +122,9 @@ pub const DIFFERENCES: &[Difference] = &[
         what: "more seconds than 2^31 - 1 are as many; there they are more, or none",
         aspects: &[TimeToLive, Reuse],
         applies: |Exchange { response, .. }, _| {
-            let too_many =
-                |directive: &Directive| directive.seconds().is_some_and(|many| many > i32::MAX as u128);
+            let too_many = |directive: &Directive| {
+                directive.seconds().is_some_and(|many| many > i32::MAX as u128)
+            };
             response.directives().iter().any(too_many)
         },
     },
@@ -147,8 +157,11 @@ pub const DIFFERENCES: &[Difference] = &[
         what: "a date has three forms, and its zone is GMT; there it has that of e-mail",
         aspects: FRESHNESS,
         applies: |Exchange { response, .. }, _| {
-            let odd =
-                |name| response.other(name).is_some_and(|date| date.contains(':') && !date.ends_with(" GMT"));
+            let odd = |name| {
+                response
+                    .other(name)
+                    .is_some_and(|date| date.contains(':') && !date.ends_with(" GMT"))
+            };
             ["date", "expires", "last-modified"].into_iter().any(odd)
         },
     },
@@ -156,7 +169,9 @@ pub const DIFFERENCES: &[Difference] = &[
         section: "9111 4.2.2 (ours)",
         what: "freshness is guessed as a day at most; there as any time",
         aspects: &[TimeToLive, Reuse],
-        applies: |_, ours| ours.decision.as_ref().is_ok_and(|known| known.times.lifetime == 86_400_000),
+        applies: |_, ours| {
+            ours.decision.as_ref().is_ok_and(|known| known.times.lifetime == 86_400_000)
+        },
     },
     Difference {
         section: "8246 2",
@@ -180,7 +195,8 @@ pub const DIFFERENCES: &[Difference] = &[
         aspects: &[Reuse],
         applies: |Exchange { later, .. }, _| {
             let pragma = later.other("pragma");
-            pragma == Some("x-no-cache") || pragma == Some("no-cache") && later.cache_control.is_some()
+            pragma == Some("x-no-cache")
+                || pragma == Some("no-cache") && later.cache_control.is_some()
         },
     },
     Difference {
@@ -188,7 +204,8 @@ pub const DIFFERENCES: &[Difference] = &[
         what: "max-age=0 wants a new response; there one of this moment will do",
         aspects: &[Reuse],
         applies: |Exchange { later, .. }, ours| {
-            let asked = later.directive("max-age").is_some_and(|directive| directive.seconds() == Some(0));
+            let asked =
+                later.directive("max-age").is_some_and(|directive| directive.seconds() == Some(0));
             asked && ours.decision.as_ref().is_ok_and(|known| known.times.age(NOW) == 0)
         },
     },

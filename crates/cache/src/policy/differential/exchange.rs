@@ -14,15 +14,23 @@ impl Directive {
     }
 
     pub fn takes_seconds(&self) -> bool {
-        ["max-age", "s-maxage", "min-fresh", "max-stale", "stale-while-revalidate", "stale-if-error"]
-            .iter()
-            .any(|name| self.is(name))
+        [
+            "max-age",
+            "s-maxage",
+            "min-fresh",
+            "max-stale",
+            "stale-while-revalidate",
+            "stale-if-error",
+        ]
+        .iter()
+        .any(|name| self.is(name))
     }
 
     /// The argument, as far as it is a number in quotes or not.
     pub fn seconds(&self) -> Option<u128> {
         let argument = self.argument.as_deref()?;
-        let digits = argument.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(argument);
+        let digits =
+            argument.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(argument);
         digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok()).flatten()
     }
 }
@@ -96,6 +104,9 @@ impl fmt::Display for Message {
 impl fmt::Display for Exchange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { request, status, response, delay, after, later } = self;
-        write!(f, "GET{request}\n    {status}{response}, in {delay} s\n    GET{later}, {after} s later")
+        write!(
+            f,
+            "GET{request}\n    {status}{response}, in {delay} s\n    GET{later}, {after} s later"
+        )
     }
 }

@@ -7,8 +7,8 @@ use super::exchange::{Directive, Exchange, Message};
 use crate::http::http_date;
 
 const STATUSES: [u16; 24] = [
-    200, 200, 200, 200, 200, 200, 200, 203, 204, 206, 299, 301, 302, 302, 303, 304, 308, 404, 404, 410, 500,
-    501, 503, 999,
+    200, 200, 200, 200, 200, 200, 200, 203, 204, 206, 299, 301, 302, 302, 303, 304, 308, 404, 404,
+    410, 500, 501, 503, 999,
 ];
 
 pub fn exchange(rng: &mut Rng) -> Exchange {
@@ -61,7 +61,10 @@ fn request(rng: &mut Rng, later: bool) -> Message {
         others.push(("pragma", pick(rng, &["no-cache", "no-cache", "x-no-cache", "x"]).to_owned()));
     }
     if in_hundred(rng, 30) {
-        others.push(("accept-language", pick(rng, &["en", "de", "EN", "en, de", "en,de"]).to_owned()));
+        others.push((
+            "accept-language",
+            pick(rng, &["en", "de", "EN", "en, de", "en,de"]).to_owned(),
+        ));
     }
     Message { cache_control, others }
 }
@@ -112,19 +115,33 @@ fn response_fields(rng: &mut Rng) -> Vec<(&'static str, String)> {
     };
     let any = |values: &'static [&'static str]| move |rng: &mut Rng| pick(rng, values).to_owned();
     sometimes(40, "date", &|rng| date(rng, &[0, 0, 0, -5, -30, 20]));
-    sometimes(20, "age", &any(&["0", "5", "5", "30", "70", "abc", "-5", "5, 9", "+5", "99999999999"]));
+    sometimes(
+        20,
+        "age",
+        &any(&["0", "5", "5", "30", "70", "abc", "-5", "5, 9", "+5", "99999999999"]),
+    );
     sometimes(20, "expires", &|rng| {
         if in_hundred(rng, 15) {
             return pick(rng, &["0", "tomorrow", ""]).to_owned();
         }
         date(rng, &[-60, 0, 10, 60, 100, 4000])
     });
-    sometimes(40, "last-modified", &|rng| date(rng, &[-10, -100, -1000, -9999, -100_000, -90_000_000, 10]));
+    sometimes(40, "last-modified", &|rng| {
+        date(rng, &[-10, -100, -1000, -9999, -100_000, -90_000_000, 10])
+    });
     sometimes(40, "etag", &any(&["\"a\"", "W/\"a\"", "\"a,b\""]));
-    sometimes(15, "vary", &any(&["accept-language", "Accept-Language", "*", "accept-language, *", "x-a"]));
+    sometimes(
+        15,
+        "vary",
+        &any(&["accept-language", "Accept-Language", "*", "accept-language, *", "x-a"]),
+    );
     sometimes(8, "set-cookie", &any(&["a=b"]));
     sometimes(5, "pragma", &any(&["no-cache", "x"]));
-    sometimes(10, "content-type", &any(&["text/html", "text/plain; charset=utf-8", "text/event-stream"]));
+    sometimes(
+        10,
+        "content-type",
+        &any(&["text/html", "text/plain; charset=utf-8", "text/event-stream"]),
+    );
     sometimes(
         8,
         "cdn-cache-control",
@@ -150,8 +167,12 @@ fn date(rng: &mut Rng, offsets: &[i64]) -> String {
 fn directive(rng: &mut Rng, names: &[&str]) -> Directive {
     let name = pick(rng, names);
     let argument = match name.strip_suffix('=') {
-        Some("x") => Some(pick(rng, &["1", "\"a\"", "\"a, no-store, b\"", "\"a, max-age=1, b\""]).to_owned()),
-        Some(_) => Some(pick(rng, &["\"x-a\"", "x-a", "\"x-a, set-cookie\"", "\"etag\""]).to_owned()),
+        Some("x") => {
+            Some(pick(rng, &["1", "\"a\"", "\"a, no-store, b\"", "\"a, max-age=1, b\""]).to_owned())
+        }
+        Some(_) => {
+            Some(pick(rng, &["\"x-a\"", "x-a", "\"x-a, set-cookie\"", "\"etag\""]).to_owned())
+        }
         None => seconds(rng, name),
     };
     let name = name.trim_end_matches('=');
@@ -161,9 +182,13 @@ fn directive(rng: &mut Rng, names: &[&str]) -> Directive {
 
 fn seconds(rng: &mut Rng, name: &str) -> Option<String> {
     const GOOD: [&str; 9] = ["0", "1", "5", "10", "60", "60", "100", "\"60\"", "3600"];
-    const BAD: [&str; 7] = ["abc", "-60", "+60", "", "\"60", "2147483649", "99999999999999999999999"];
+    const BAD: [&str; 7] =
+        ["abc", "-60", "+60", "", "\"60", "2147483649", "99999999999999999999999"];
     let directive = Directive { name: name.to_owned(), argument: None };
-    if !directive.takes_seconds() || (name == "max-stale" && in_hundred(rng, 40)) || in_hundred(rng, 2) {
+    if !directive.takes_seconds()
+        || (name == "max-stale" && in_hundred(rng, 40))
+        || in_hundred(rng, 2)
+    {
         return None;
     }
     Some(if in_hundred(rng, 10) { pick(rng, &BAD) } else { pick(rng, &GOOD) }.to_owned())

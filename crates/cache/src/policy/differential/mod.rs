@@ -19,7 +19,9 @@ use crate::http::{Names, RequestControl};
 use crate::key::{Key, Selecting};
 use crate::memory::{Held, Selected};
 use crate::policy::rules::Terms;
-use crate::policy::{self, Decision, Forwarded, Overrides, Refused, ResponseHead, Reuse, decide, reuse};
+use crate::policy::{
+    self, Decision, Forwarded, Overrides, Refused, ResponseHead, Reuse, decide, reuse,
+};
 use crate::response::Stored;
 use differences::{DIFFERENCES, Difference};
 use exchange::{Exchange, Message};
@@ -64,7 +66,9 @@ fn decisions_are_those_of_the_oracle_but_for_the_differences_that_are_meant() {
             if !meant.iter().any(|difference| difference.aspects.contains(&aspect)) {
                 *compared.entry(aspect).or_default() += 1;
                 if ours != theirs {
-                    wrong.push(format!("{aspect:?}: {ours} here, {theirs} there, of\n    {exchange}"));
+                    wrong.push(format!(
+                        "{aspect:?}: {ours} here, {theirs} there, of\n    {exchange}"
+                    ));
                 }
             }
         }
@@ -75,14 +79,18 @@ fn decisions_are_those_of_the_oracle_but_for_the_differences_that_are_meant() {
         wrong.len(),
         wrong[..wrong.len().min(9)].join("\n")
     );
-    assert!(compared.len() == 5 && compared.values().all(|count| *count > EXCHANGES / 10), "{compared:?}");
+    assert!(
+        compared.len() == 5 && compared.values().all(|count| *count > EXCHANGES / 10),
+        "{compared:?}"
+    );
 }
 
 #[test]
 fn every_difference_that_is_meant_is_one_in_all_its_aspects() {
     let mut rng = Rng::with_seed(SEED + 1);
-    let aspects =
-        |known: &'static Difference| known.aspects.iter().map(|aspect| (known.section, known.what, *aspect));
+    let aspects = |known: &'static Difference| {
+        known.aspects.iter().map(|aspect| (known.section, known.what, *aspect))
+    };
     let mut unseen: BTreeSet<(&str, &str, Aspect)> = DIFFERENCES.iter().flat_map(aspects).collect();
     for _ in 0..4 * EXCHANGES {
         if unseen.is_empty() {
@@ -136,8 +144,9 @@ fn judged(exchange: &Exchange, ours: &Ours) -> Vec<(Aspect, String, String)> {
         (Aspect::Reuse, (ours.reuse == Some(Reuse::Serve)).to_string(), fresh.to_string()),
     ];
     if let Some(headers) = forwarded {
-        let header =
-            |name| headers.get(name).map(|value| value.to_str().expect("it is one of ours").to_owned());
+        let header = |name| {
+            headers.get(name).map(|value| value.to_str().expect("it is one of ours").to_owned())
+        };
         let theirs = (header("if-none-match"), header("if-modified-since"));
         judged.push((
             Aspect::Validators,
@@ -178,9 +187,15 @@ fn time(ms: i64) -> SystemTime {
 }
 
 fn theirs(exchange: &Exchange) -> CachePolicy {
-    let mut response = http::Response::builder().status(exchange.status).body(()).expect("a status is one");
+    let mut response =
+        http::Response::builder().status(exchange.status).body(()).expect("a status is one");
     *response.headers_mut() = headers(&exchange.response);
-    CachePolicy::new_options(&request(&exchange.request), &response, time(NOW), CacheOptions::default())
+    CachePolicy::new_options(
+        &request(&exchange.request),
+        &response,
+        time(NOW),
+        CacheOptions::default(),
+    )
 }
 
 fn request(message: &Message) -> http::Request<()> {
@@ -222,7 +237,8 @@ fn ours(exchange: &Exchange) -> Ours {
     let decision = decide(head, Overrides::default(), &Terms::default(), course);
     let reuse = decision.as_ref().ok().and_then(|decision| {
         let vary = Selecting { names: decision.storable.vary.clone(), loosely: true };
-        let key = Key::new("https://x.y/", "ns", "GET", &Names::default(), request).expect("nothing selects");
+        let key = Key::new("https://x.y/", "ns", "GET", &Names::default(), request)
+            .expect("nothing selects");
         let variant = |fields| key.variant(&vary, fields).expect("a request tells enough");
         let selected = variant(request) == variant(later);
         selected.then(|| reuse(&decision.times, asked(later), NOW + exchange.after * 1000))

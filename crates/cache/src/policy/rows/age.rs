@@ -131,8 +131,15 @@ fn an_entry_ahead_of_the_clock_goes_through_its_windows_once_its_times_are_resta
     let now = NOW - 36_000_000;
     let times = decision.times.restarted(now);
     assert_eq!((times.state(now), times.deadline()), (State::Stale, now + 30_000));
-    assert_eq!((times.state(now + 29_999), times.state(now + 30_000)), (State::Stale, State::Expired));
+    assert_eq!(
+        (times.state(now + 29_999), times.state(now + 30_000)),
+        (State::Stale, State::Expired)
+    );
     let purged = decision.times.stale_from(now);
     assert_eq!((purged.state(now), purged.deadline()), (State::Stale, now + 30_000));
-    assert_eq!(decision.times.stale_from(NOW - 5_000).deadline(), NOW + 30_000, "a small step is no jump");
+    assert_eq!(
+        decision.times.stale_from(NOW - 5_000).deadline(),
+        NOW + 30_000,
+        "a small step is no jump"
+    );
 }

@@ -18,7 +18,8 @@ const UNSATISFIABLE: &str = "range: bytes=10-";
 fn answer(method: &str, request: &str, response: &str) -> (u16, String) {
     let (status, fields) = response_block(response);
     let stored = Stored::new(status, &format!("\n{fields}")).with_body(Some(&[b"0123456789"]));
-    let times = Freshness { stored_at: NOW, initial_age: 5_000, lifetime: 60_000, ..Freshness::default() };
+    let times =
+        Freshness { stored_at: NOW, initial_age: 5_000, lifetime: 60_000, ..Freshness::default() };
     let request = request_block(request);
     let answer = Answer::new(stored, times, method, Fields::new(&request), NOW + 7_900)
         .expect("the request tells enough");
@@ -66,8 +67,16 @@ fn an_answer_has_the_fields_that_its_status_asks_for() {
             ("9110 15.4.5", (NOT_MODIFIED, RESPONSE, "etag"), some("\"a\"")),
             ("9110 15.4.5", (NOT_MODIFIED, RESPONSE, "cache-control"), some("max-age=60")),
             ("9110 15.4.5", (NOT_MODIFIED, RESPONSE, "content-location"), some("/b")),
-            ("9110 15.4.5", (NOT_MODIFIED, RESPONSE, "date"), some("Sun, 06 Nov 1994 08:49:37 GMT")),
-            ("9110 15.4.5", (NOT_MODIFIED, RESPONSE, "expires"), some("Sun, 06 Nov 1994 08:50:37 GMT")),
+            (
+                "9110 15.4.5",
+                (NOT_MODIFIED, RESPONSE, "date"),
+                some("Sun, 06 Nov 1994 08:49:37 GMT"),
+            ),
+            (
+                "9110 15.4.5",
+                (NOT_MODIFIED, RESPONSE, "expires"),
+                some("Sun, 06 Nov 1994 08:50:37 GMT"),
+            ),
             ("9110 15.4.5", (NOT_MODIFIED, RESPONSE, "vary"), some("accept")),
             ("9110 15.4.5", (NOT_MODIFIED, RESPONSE, "last-modified"), None),
             ("9110 15.4.5", (NOT_MODIFIED, RESPONSE, "content-type"), None),
@@ -102,7 +111,10 @@ fn an_answer_to_head_tells_the_length_of_the_body_that_it_lacks() {
         fields.map(|(_, value)| value.to_owned()).collect::<Vec<_>>()
     };
     hold(
-        &[("9110 9.3.2", RESPONSE, vec!["10".to_owned()]), ("9110 9.3.2", UNTAGGED, vec!["10".to_owned()])],
+        &[
+            ("9110 9.3.2", RESPONSE, vec!["10".to_owned()]),
+            ("9110 9.3.2", UNTAGGED, vec!["10".to_owned()]),
+        ],
         length,
     );
 }

@@ -24,8 +24,16 @@ fn a_configured_lifetime_counts_before_the_responses_own_but_for_errors_of_the_m
     hold(
         &[
             ("9111 4.2.2 (ours)", (90, "", "200"), Ok((90, 0, written(90)))),
-            ("9111 4.2.1 (ours)", (90, "", "200 | cache-control: max-age=5"), Ok((90, 0, written(90)))),
-            ("9111 4.2.1 (ours)", (90, "", "200 | cdn-cache-control: max-age=5"), Ok((90, 0, written(90)))),
+            (
+                "9111 4.2.1 (ours)",
+                (90, "", "200 | cache-control: max-age=5"),
+                Ok((90, 0, written(90))),
+            ),
+            (
+                "9111 4.2.1 (ours)",
+                (90, "", "200 | cdn-cache-control: max-age=5"),
+                Ok((90, 0, written(90))),
+            ),
             ("9111 5.3 (ours)", (90, "", "200 | expires: 0"), Ok((90, 0, written(90)))),
             ("9111 5.1 (ours)", (90, "", "200 | age: 50 | date: {-50}"), Ok((90, 0, written(90)))),
             ("9110 15.1 (ours)", (90, "", "404"), Ok((90, 0, written(90)))),
@@ -61,7 +69,11 @@ fn a_configured_lifetime_applies_to_eleven_statuses_only() {
     }
     for status in [405, 414, 501] {
         let guessed = lifetime(status, " | last-modified: {-1000}");
-        assert_eq!(guessed, Ok(100), "RFC 9110, section 15.1, allows heuristic freshness for {status}");
+        assert_eq!(
+            guessed,
+            Ok(100),
+            "RFC 9110, section 15.1, allows heuristic freshness for {status}"
+        );
     }
 }
 

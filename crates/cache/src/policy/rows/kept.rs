@@ -31,13 +31,25 @@ fn fields_are_kept_but_for_those_of_a_connection_a_proxy_or_one_user() {
             ("9111 3.1", (FRESH, "proxy-authentication-info"), false),
             ("9111 3.1", (FRESH, "proxy-authorization"), false),
             ("9111 5.1", (FRESH, "age"), false),
-            ("9110 7.6.1", ("cache-control: max-age=60 | connection: close, X-Hop", "x-hop"), false),
-            ("9110 7.6.1", ("cache-control: max-age=60 | connection: close, X-Hop", "x-hop-2"), true),
+            (
+                "9110 7.6.1",
+                ("cache-control: max-age=60 | connection: close, X-Hop", "x-hop"),
+                false,
+            ),
+            (
+                "9110 7.6.1",
+                ("cache-control: max-age=60 | connection: close, X-Hop", "x-hop-2"),
+                true,
+            ),
             ("9111 5.2.2.7", ("cache-control: max-age=60, private=\"X-A, x-b\"", "x-a"), false),
             ("9111 5.2.2.7", ("cache-control: max-age=60, private=\"X-A, x-b\"", "x-b"), false),
             ("9111 5.2.2.7", ("cache-control: max-age=60, private=\"X-A, x-b\"", "x-c"), true),
             ("9111 5.2.2.7", ("cache-control: max-age=60, private=x-a", "x-a"), false),
-            ("9111 5.2.2.7", ("cache-control: max-age=60, private=\"x-a\", private=x-b", "x-b"), false),
+            (
+                "9111 5.2.2.7",
+                ("cache-control: max-age=60, private=\"x-a\", private=x-b", "x-b"),
+                false,
+            ),
             // A quoted pair stands for what is behind its backslash.
             ("9110 5.6.4", ("cache-control: max-age=60, private=\"x\\-a\"", "x-a"), false),
             ("9111 5.2.2.4", ("cache-control: max-age=60, no-cache=\"x-a\"", "x-a"), false),

@@ -22,7 +22,11 @@ fn s_maxage_comes_before_max_age_before_expires() {
             ("9111 5.3", "200 | cache-control: max-age=0 | expires: {60} | etag: \"a\"", Ok(0)),
             ("9111 5.3", "200 | cache-control: public | expires: {60}", Ok(60)),
             ("9111 5.2.2.4", "200 | cache-control: no-cache, max-age=60 | etag: \"a\"", Ok(0)),
-            ("9111 5.2.2.4", "200 | cache-control: no-cache=\"x\", max-age=60 | etag: \"a\"", Ok(60)),
+            (
+                "9111 5.2.2.4",
+                "200 | cache-control: no-cache=\"x\", max-age=60 | etag: \"a\"",
+                Ok(60),
+            ),
             ("9111 5.2.2.2", "200 | cache-control: must-revalidate, max-age=60", Ok(60)),
             ("9111 5.2.2.8", "200 | cache-control: proxy-revalidate, max-age=60", Ok(60)),
         ],

@@ -40,7 +40,13 @@ fn hold<Given: Copy + Debug, Expected: Debug + PartialEq>(
             format!("RFC {section}: {given:?}\n    should be {expected:?}, is {found:?}")
         })
         .collect();
-    assert!(wrong.is_empty(), "{} of {} rows do not hold:\n{}", wrong.len(), rows.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} of {} rows do not hold:\n{}",
+        wrong.len(),
+        rows.len(),
+        wrong.join("\n")
+    );
 }
 
 /// The block of field lines that `fields` is short for.

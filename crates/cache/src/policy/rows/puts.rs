@@ -22,14 +22,34 @@ fn what_a_caller_may_not_put_is_an_error_and_what_the_response_forbids_is_not() 
             ("9111 3.3", "206", Err(Rejected::PartialContent)),
             ("9111 4.1", "200 | vary: *", Err(Rejected::VaryAny)),
             ("9111 4.1", "200 | vary: a, *", Err(Rejected::VaryAny)),
-            ("9111 5.2.2.5", "200 | cache-control: no-store, max-age=60", refused(Refused::NoStore)),
-            ("9111 5.2.2.4", "200 | cache-control: no-cache | etag: \"a\"", refused(Refused::NoCache)),
+            (
+                "9111 5.2.2.5",
+                "200 | cache-control: no-store, max-age=60",
+                refused(Refused::NoStore),
+            ),
+            (
+                "9111 5.2.2.4",
+                "200 | cache-control: no-cache | etag: \"a\"",
+                refused(Refused::NoCache),
+            ),
             ("9111 5.2.2.7", "200 | cache-control: private, max-age=60", refused(Refused::Private)),
             ("9111 5.2.2.7", "200 | cache-control: private=\"x\", max-age=60", STORED),
-            ("9111 5.2.2.5 (ours)", "200 | cache-control: no-store; max-age=0", refused(Refused::NoStore)),
+            (
+                "9111 5.2.2.5 (ours)",
+                "200 | cache-control: no-store; max-age=0",
+                refused(Refused::NoStore),
+            ),
             ("9111 5.2.2.4 (ours)", "200 | cache-control: no-cache;foo", refused(Refused::NoCache)),
-            ("9111 5.2.2.7 (ours)", "200 | cache-control: private; max-age=60", refused(Refused::Private)),
-            ("9111 5.2.2.7 (ours)", "200 | cache-control: public, PRIVATE ;x", refused(Refused::Private)),
+            (
+                "9111 5.2.2.7 (ours)",
+                "200 | cache-control: private; max-age=60",
+                refused(Refused::Private),
+            ),
+            (
+                "9111 5.2.2.7 (ours)",
+                "200 | cache-control: public, PRIVATE ;x",
+                refused(Refused::Private),
+            ),
             (
                 "9111 5.2.2.7 (ours)",
                 "200 | cache-control: private=\"x\"; no-store",
@@ -57,7 +77,8 @@ fn a_put_without_a_word_on_freshness_is_fresh_for_a_minute() {
         let block = response_block(response);
         let fields = head(&block).fields;
         let directives = Directives::of(fields);
-        let (times, _) = Freshness::decide(Overrides::default(), &Terms::default(), &directives, fields, NOW);
+        let (times, _) =
+            Freshness::decide(Overrides::default(), &Terms::default(), &directives, fields, NOW);
         (times.lifetime / 1000, times.age(NOW) / 1000, times.stale_window)
     };
     hold(
@@ -69,7 +90,11 @@ fn a_put_without_a_word_on_freshness_is_fresh_for_a_minute() {
             ("9111 4.2.1", "200 | cache-control: max-age=5 | expires: {9}", (5, 0, 0)),
             ("9111 4.2.1", "200 | expires: {9}", (9, 0, 0)),
             ("9111 5.3", "200 | expires: 0", (0, 0, 0)),
-            ("9213 2.2", "200 | cdn-cache-control: max-age=7 | cache-control: max-age=5", (7, 0, 0)),
+            (
+                "9213 2.2",
+                "200 | cdn-cache-control: max-age=7 | cache-control: max-age=5",
+                (7, 0, 0),
+            ),
             ("9111 5.1", "200 | cache-control: max-age=5 | age: 3", (5, 3, 0)),
             ("9111 5.1 (ours)", "200 | age: 3", (60, 0, 0)),
             ("5861 3", "200 | cache-control: max-age=5, stale-while-revalidate=4", (5, 0, 4)),

@@ -33,13 +33,21 @@ fn a_response_is_served_while_it_is_fresh_and_in_its_window() {
                 ("", "200 | cache-control: max-age=60 | age: 50 | etag: \"a\"", 10),
                 Validate(Stale),
             ),
-            ("9111 4.2", ("", "200 | cache-control: max-age=60 | date: {-50} | etag: \"a\"", 9), Serve),
+            (
+                "9111 4.2",
+                ("", "200 | cache-control: max-age=60 | date: {-50} | etag: \"a\"", 9),
+                Serve,
+            ),
             (
                 "9111 4.2",
                 ("", "200 | cache-control: max-age=60 | date: {-50} | etag: \"a\"", 10),
                 Validate(Stale),
             ),
-            ("9111 5.2.2.4", ("", "200 | cache-control: no-cache | etag: \"a\"", 0), Validate(Stale)),
+            (
+                "9111 5.2.2.4",
+                ("", "200 | cache-control: no-cache | etag: \"a\"", 0),
+                Validate(Stale),
+            ),
             (
                 "9111 5.2.2.4",
                 ("", "200 | cache-control: no-cache, max-age=60 | etag: \"a\"", 0),
@@ -57,7 +65,11 @@ fn a_response_is_served_while_it_is_fresh_and_in_its_window() {
                 ("", "200 | cache-control: no-cache; max-age=60 | etag: \"a\"", 0),
                 Validate(Stale),
             ),
-            ("9111 5.2.1.4 (ours)", ("cache-control: no-cache; max-age=60", MINUTE, 0), Validate(Request)),
+            (
+                "9111 5.2.1.4 (ours)",
+                ("cache-control: no-cache; max-age=60", MINUTE, 0),
+                Validate(Request),
+            ),
             ("9111 5.4 (ours)", ("pragma: no-cache; foo", MINUTE, 0), Validate(Request)),
             ("9111 5.2.1.4", ("cache-control: x; no-cache", MINUTE, 0), Serve),
             ("5861 3", ("", WINDOW, 59), Serve),
@@ -118,7 +130,11 @@ fn max_age_wants_a_response_that_is_no_older() {
             ("9111 4.2.1 (ours)", ("cache-control: max-age", MINUTE, 0), Validate(Request)),
             // Without max-stale, the client does not wish to receive a stale response.
             ("9111 5.2.1.1", ("cache-control: max-age=3600", WINDOW, 70), Validate(Stale)),
-            ("9111 5.2.1.1", ("cache-control: max-age=3600, max-stale", WINDOW, 70), ServeAndRefresh),
+            (
+                "9111 5.2.1.1",
+                ("cache-control: max-age=3600, max-stale", WINDOW, 70),
+                ServeAndRefresh,
+            ),
             ("9111 5.2.1.1", ("cache-control: max-age=65, max-stale", MINUTE, 65), Serve),
             ("9111 5.2.1.1", ("cache-control: max-age=65, max-stale", MINUTE, 66), Validate(Stale)),
         ],
@@ -136,10 +152,18 @@ fn min_fresh_wants_a_response_that_stays_fresh() {
             ("9111 5.2.1.3", ("cache-control: min-fresh=0", MINUTE, 60), Validate(Stale)),
             ("9111 5.2.1.3", ("cache-control: min-fresh=61", MINUTE, 0), Validate(Request)),
             ("9111 5.2.1.3", ("cache-control: min-fresh=\"61\"", MINUTE, 0), Validate(Request)),
-            ("9111 5.2.1.3", ("cache-control: min-fresh=99999999999999999999", MINUTE, 0), Validate(Request)),
+            (
+                "9111 5.2.1.3",
+                ("cache-control: min-fresh=99999999999999999999", MINUTE, 0),
+                Validate(Request),
+            ),
             ("9111 5.2.1.3", ("cache-control: min-fresh=1", WINDOW, 70), Validate(Stale)),
             ("9111 5.2.1.3", ("cache-control: min-fresh=10, max-age=40", MINUTE, 40), Serve),
-            ("9111 5.2.1.3", ("cache-control: min-fresh=10, max-age=40", MINUTE, 41), Validate(Request)),
+            (
+                "9111 5.2.1.3",
+                ("cache-control: min-fresh=10, max-age=40", MINUTE, 41),
+                Validate(Request),
+            ),
         ],
         reused,
     );
@@ -177,7 +201,11 @@ fn max_stale_takes_a_stale_response_that_nothing_forbids() {
             ("9111 5.2.2.4", ("cache-control: max-stale", &no_cache, 0), Validate(Stale)),
             ("5861 3", ("cache-control: max-stale", &plain_shared, 60), ServeAndRefresh),
             ("9111 5.2.2.10", ("cache-control: max-stale", &plain_shared, 90), Validate(Stale)),
-            ("9111 5.2.1.3", ("cache-control: max-stale, min-fresh=1", MINUTE, 60), Validate(Stale)),
+            (
+                "9111 5.2.1.3",
+                ("cache-control: max-stale, min-fresh=1", MINUTE, 60),
+                Validate(Stale),
+            ),
         ],
         reused,
     );

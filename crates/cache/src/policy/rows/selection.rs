@@ -43,10 +43,26 @@ fn the_named_fields_of_both_requests_match_or_are_both_absent() {
 fn values_that_mean_the_same_match_and_others_do_not() {
     hold(
         &[
-            ("9111 4.1", ("accept-language", "accept-language: en, de", "accept-language: en,de"), true),
-            ("9111 4.1", ("accept-language", "accept-language: en;q=1", "accept-language: en; q=1"), true),
-            ("9110 12.5.4", ("accept-language", "accept-language: EN-us", "accept-language: en-US"), true),
-            ("9110 5.6.1.2", ("accept-language", "accept-language: en,de", "accept-language: en, ,de"), true),
+            (
+                "9111 4.1",
+                ("accept-language", "accept-language: en, de", "accept-language: en,de"),
+                true,
+            ),
+            (
+                "9111 4.1",
+                ("accept-language", "accept-language: en;q=1", "accept-language: en; q=1"),
+                true,
+            ),
+            (
+                "9110 12.5.4",
+                ("accept-language", "accept-language: EN-us", "accept-language: en-US"),
+                true,
+            ),
+            (
+                "9110 5.6.1.2",
+                ("accept-language", "accept-language: en,de", "accept-language: en, ,de"),
+                true,
+            ),
             ("9111 4.1", ("accept", "accept: a/b ;q=1", "accept: a/b; q=1"), true),
             ("9111 4.1", ("accept", "accept: a/b c", "accept: a/bc"), false),
             // The grammar of other fields is not known, so their values match to the letter.

@@ -35,7 +35,11 @@ fn a_configured_lifetime_stores_no_response_to_cookies_unless_it_declares_that_i
             ("9213 2.2", (some, COOKIE, "200 | cdn-cache-control: max-age=1"), STORED),
             ("9213 2.2", (some, COOKIE, "200 | cdn-cache-control: public"), STORED),
             // What counts is the word for shared caches: s-maxage before max-age, the targeted field before all.
-            ("9111 5.2.2.10", (some, COOKIE, "200 | cache-control: s-maxage=0, max-age=9"), Err(Cookie)),
+            (
+                "9111 5.2.2.10",
+                (some, COOKIE, "200 | cache-control: s-maxage=0, max-age=9"),
+                Err(Cookie),
+            ),
             (
                 "9213 2.2",
                 (some, COOKIE, "200 | cdn-cache-control: max-age=0 | cache-control: max-age=9"),
@@ -47,8 +51,16 @@ fn a_configured_lifetime_stores_no_response_to_cookies_unless_it_declares_that_i
             ("9111 5.3 (ours)", (some, COOKIE, "200 | expires: {0}"), Err(Cookie)),
             ("9111 5.3 (ours)", (some, COOKIE, "200 | expires: 0"), Err(Cookie)),
             ("9111 4.2.2 (ours)", (some, COOKIE, "200 | last-modified: {-1000}"), Err(Cookie)),
-            ("9111 5.2.2.2 (ours)", (some, COOKIE, "200 | cache-control: must-revalidate"), Err(Cookie)),
-            ("5861 3 (ours)", (some, COOKIE, "200 | cache-control: stale-while-revalidate=9"), Err(Cookie)),
+            (
+                "9111 5.2.2.2 (ours)",
+                (some, COOKIE, "200 | cache-control: must-revalidate"),
+                Err(Cookie),
+            ),
+            (
+                "5861 3 (ours)",
+                (some, COOKIE, "200 | cache-control: stale-while-revalidate=9"),
+                Err(Cookie),
+            ),
             ("9111 4.1", (some, COOKIE, "200 | vary: cookie"), STORED),
             ("9111 4.1", (some, COOKIE, "200 | vary: accept, Cookie"), STORED),
             ("9111 4.1 (ours)", (some, COOKIE, "200 | vary: accept"), Err(Cookie)),
@@ -59,7 +71,11 @@ fn a_configured_lifetime_stores_no_response_to_cookies_unless_it_declares_that_i
                 (some, COOKIE, "200 | set-cookie: a=b | cache-control: public"),
                 Err(SetCookie),
             ),
-            ("9111 5.2.2.7", (some, COOKIE, "200 | cache-control: private, max-age=9"), Err(Private)),
+            (
+                "9111 5.2.2.7",
+                (some, COOKIE, "200 | cache-control: private, max-age=9"),
+                Err(Private),
+            ),
         ],
         verdict,
     );
@@ -85,8 +101,13 @@ fn updates((ttl, asked, new, stored): (Option<u32>, (bool, bool), &str, &str)) -
     let (status, stored) = response_block(stored);
     let new = block(new);
     let (authorized, cookies) = asked;
-    let exchange =
-        Exchange { authorized, cookies, requested_at: NOW, responded_at: NOW, ..Exchange::default() };
+    let exchange = Exchange {
+        authorized,
+        cookies,
+        requested_at: NOW,
+        responded_at: NOW,
+        ..Exchange::default()
+    };
     let known = (status, Fields::new(&stored));
     may_update(Fields::new(&new), known, Overrides::default(), &terms(ttl), exchange)
 }
@@ -105,11 +126,23 @@ fn a_304_to_credentials_or_cookies_updates_what_it_might_have_been_stored_as() {
             ("9111 3.5", (None, AUTHORIZED, "cache-control: s-maxage=9", "200"), true),
             ("9111 3.5", (None, AUTHORIZED, "cache-control: must-revalidate", "200"), true),
             ("9213 2.2", (None, AUTHORIZED, "cdn-cache-control: public", "200"), true),
-            ("9111 5.2.2.7", (None, AUTHORIZED, "cache-control: private, must-revalidate", "200"), false),
-            ("9111 5.2.2.5", (None, AUTHORIZED, "cache-control: no-store, s-maxage=9", "200"), false),
+            (
+                "9111 5.2.2.7",
+                (None, AUTHORIZED, "cache-control: private, must-revalidate", "200"),
+                false,
+            ),
+            (
+                "9111 5.2.2.5",
+                (None, AUTHORIZED, "cache-control: no-store, s-maxage=9", "200"),
+                false,
+            ),
             ("9111 5.2.2.7", (some, COOKIES, "cache-control: private, max-age=9", own), false),
             ("9111 5.2.2.7", (None, (false, false), "cache-control: private", own), true),
-            ("9213 2.2", (None, AUTHORIZED, "cdn-cache-control: x | cache-control: public", "200"), false),
+            (
+                "9213 2.2",
+                (None, AUTHORIZED, "cdn-cache-control: x | cache-control: public", "200"),
+                false,
+            ),
             // One without Cache-Control means that of the stored response, if that is the response's own.
             ("9111 3.2", (None, AUTHORIZED, "etag: \"a\"", own), true),
             ("9111 3.2", (None, AUTHORIZED, "cache-control: max-age=9", own), false),
@@ -128,7 +161,8 @@ fn a_304_to_credentials_or_cookies_updates_what_it_might_have_been_stored_as() {
 
 /// The policy of `wrap`'s options over those of a rule: cookies first, directives second.
 fn policy(wrap: [Option<bool>; 2], rule: [bool; 2], in_key: &Names) -> RequestPolicy<'_> {
-    let options = RequestOptions { has_ttl: true, ignores_cookies: wrap[0], ignores_directives: wrap[1] };
+    let options =
+        RequestOptions { has_ttl: true, ignores_cookies: wrap[0], ignores_directives: wrap[1] };
     let terms = Terms { ignores_cookies: rule[0], ignores_directives: rule[1], ..Terms::default() };
     RequestPolicy::new(options, &terms, in_key)
 }
@@ -144,7 +178,8 @@ fn of_ignored_directives_only_if_cached_alone_counts() {
     let none = RequestControl::default();
     let only = RequestControl { only_if_cached: true, ..none };
     let no_cache = RequestControl { no_cache: true, ..none };
-    let all = "cache-control: no-cache, no-store, max-age=0, min-fresh=9, max-stale, only-if-cached";
+    let all =
+        "cache-control: no-cache, no-store, max-age=0, min-fresh=9, max-stale, only-if-cached";
     hold(
         &[
             ("9111 5.2.1 (ours)", (Some(true), false, all), only),

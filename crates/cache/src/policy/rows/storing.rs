@@ -26,7 +26,11 @@ fn a_final_status_is_stored_where_the_response_says_how_long() {
             ("9111 3", "203 | cache-control: max-age=60", STORED),
             ("9111 3", "204 | cache-control: max-age=60", STORED),
             ("9111 3", "205 | cache-control: max-age=60", STORED),
-            ("9111 3.3", "206 | cache-control: max-age=60 | content-range: bytes 0-1/9", Err(PartialContent)),
+            (
+                "9111 3.3",
+                "206 | cache-control: max-age=60 | content-range: bytes 0-1/9",
+                Err(PartialContent),
+            ),
             ("9111 3", "299 | cache-control: max-age=60", STORED),
             ("9111 3", "300 | cache-control: max-age=60", STORED),
             ("9111 3", "301 | cache-control: max-age=60", STORED),
@@ -53,10 +57,22 @@ fn a_final_status_is_stored_where_the_response_says_how_long() {
 fn a_semicolon_after_a_refusing_directive_does_not_hide_it() {
     hold(
         &[
-            ("9111 5.2.2.5 (ours)", ("", "200 | cache-control: no-store; max-age=60"), Err(NoStore)),
-            ("9111 5.2.2.5 (ours)", ("", "200 | cache-control: max-age=60, no-store;"), Err(NoStore)),
+            (
+                "9111 5.2.2.5 (ours)",
+                ("", "200 | cache-control: no-store; max-age=60"),
+                Err(NoStore),
+            ),
+            (
+                "9111 5.2.2.5 (ours)",
+                ("", "200 | cache-control: max-age=60, no-store;"),
+                Err(NoStore),
+            ),
             ("9111 5.2.2.7 (ours)", ("", "200 | cache-control: private; max-age=60"), Err(Private)),
-            ("9111 5.2.2.7 (ours)", ("", "200 | cache-control: private;x;y, max-age=60"), Err(Private)),
+            (
+                "9111 5.2.2.7 (ours)",
+                ("", "200 | cache-control: private;x;y, max-age=60"),
+                Err(Private),
+            ),
             (
                 "9111 5.2.1.5 (ours)",
                 ("cache-control: no-store; x", "200 | cache-control: max-age=60"),
@@ -127,7 +143,11 @@ fn what_nobody_calls_fresh_is_not_stored_unless_it_can_be_validated() {
             ("9111 4.2 (ours)", "200 | cache-control: max-age=60 | age: 120", Err(Expired)),
             ("9111 4.2", "200 | cache-control: max-age=60 | age: 60 | etag: \"a\"", STORED),
             ("9111 4.2 (ours)", "200 | cache-control: max-age=60 | date: {-120}", Err(Expired)),
-            ("5861 3", "200 | cache-control: max-age=60, stale-while-revalidate=30 | age: 70", STORED),
+            (
+                "5861 3",
+                "200 | cache-control: max-age=60, stale-while-revalidate=30 | age: 70",
+                STORED,
+            ),
             (
                 "5861 3 (ours)",
                 "200 | cache-control: max-age=60, stale-while-revalidate=30 | age: 120",
@@ -173,8 +193,16 @@ fn private_keeps_a_response_out_unless_it_names_fields() {
             ("9111 5.2.2.7", "200 | cache-control: private=\"x-a\", max-age=60", STORED),
             ("9111 5.2.2.7", "200 | cache-control: private=\"x-a, x-b\", max-age=60", STORED),
             ("9111 5.2.2.7", "200 | cache-control: private=x-a, max-age=60", STORED),
-            ("9111 5.2.2.7", "200 | cache-control: private=\"x-a\", private, max-age=60", Err(Private)),
-            ("9111 5.2.2.7", "200 | cache-control: private, private=\"x-a\", max-age=60", Err(Private)),
+            (
+                "9111 5.2.2.7",
+                "200 | cache-control: private=\"x-a\", private, max-age=60",
+                Err(Private),
+            ),
+            (
+                "9111 5.2.2.7",
+                "200 | cache-control: private, private=\"x-a\", max-age=60",
+                Err(Private),
+            ),
             ("9111 5.2.2.7 (ours)", "200 | cache-control: private=\"\", max-age=60", Err(Private)),
             ("9111 5.2.2.7 (ours)", "200 | cache-control: private=, max-age=60", Err(Private)),
             ("9111 5.2.3", "200 | cache-control: x=private, max-age=60", STORED),
@@ -213,11 +241,19 @@ fn must_understand_counts_before_no_store() {
             ("9111 5.2.2.3", "404 | cache-control: no-store, must-understand, max-age=60", STORED),
             ("9111 5.2.2.3", "200 | cache-control: must-understand, max-age=60", STORED),
             ("9111 5.2.2.3", "299 | cache-control: must-understand, max-age=60", Err(Status)),
-            ("9111 5.2.2.3", "299 | cache-control: must-understand, no-store, max-age=60", Err(Status)),
+            (
+                "9111 5.2.2.3",
+                "299 | cache-control: must-understand, no-store, max-age=60",
+                Err(Status),
+            ),
             ("9111 5.2.2.3", "999 | cache-control: must-understand, max-age=60", Err(Status)),
             ("9111 3", "206 | cache-control: must-understand, max-age=60", Err(PartialContent)),
             ("9111 3", "304 | cache-control: must-understand, max-age=60", Err(Status)),
-            ("9111 5.2.2.3", "200 | cache-control: must-understand, private, max-age=60", Err(Private)),
+            (
+                "9111 5.2.2.3",
+                "200 | cache-control: must-understand, private, max-age=60",
+                Err(Private),
+            ),
             ("9111 3 (ours)", "200 | cache-control: must-understand, no-store", Err(NoFreshness)),
         ],
         of_response,
@@ -240,9 +276,21 @@ fn what_answers_authorization_is_stored_only_where_the_response_allows_it() {
                 (AUTHORIZED, "200 | cache-control: proxy-revalidate, max-age=60"),
                 Err(Authorization),
             ),
-            ("9111 3.5", (AUTHORIZED, "200 | cache-control: x=\"public\", max-age=60"), Err(Authorization)),
-            ("9111 3.5", (AUTHORIZED, "200 | cache-control: public, private, max-age=60"), Err(Private)),
-            ("9111 3.5", (AUTHORIZED, "200 | cache-control: no-store, public, max-age=60"), Err(NoStore)),
+            (
+                "9111 3.5",
+                (AUTHORIZED, "200 | cache-control: x=\"public\", max-age=60"),
+                Err(Authorization),
+            ),
+            (
+                "9111 3.5",
+                (AUTHORIZED, "200 | cache-control: public, private, max-age=60"),
+                Err(Private),
+            ),
+            (
+                "9111 3.5",
+                (AUTHORIZED, "200 | cache-control: no-store, public, max-age=60"),
+                Err(NoStore),
+            ),
             ("9111 3.5", ("authorization:", "200 | cache-control: max-age=60"), Err(Authorization)),
             ("9213 2.2", (AUTHORIZED, "200 | cdn-cache-control: public, max-age=60"), STORED),
             (
@@ -290,9 +338,21 @@ fn a_vary_that_no_request_can_match_keeps_a_response_out() {
 fn cookies_and_streams_of_events_are_not_shared() {
     hold(
         &[
-            ("9111 7.3 (ours)", "200 | cache-control: max-age=60 | set-cookie: a=b", Err(SetCookie)),
-            ("9111 7.3 (ours)", "200 | cache-control: public, max-age=60 | set-cookie: a=b", Err(SetCookie)),
-            ("9111 5.2.2.7", "200 | cache-control: private=Set-Cookie, max-age=60 | set-cookie: a=b", STORED),
+            (
+                "9111 7.3 (ours)",
+                "200 | cache-control: max-age=60 | set-cookie: a=b",
+                Err(SetCookie),
+            ),
+            (
+                "9111 7.3 (ours)",
+                "200 | cache-control: public, max-age=60 | set-cookie: a=b",
+                Err(SetCookie),
+            ),
+            (
+                "9111 5.2.2.7",
+                "200 | cache-control: private=Set-Cookie, max-age=60 | set-cookie: a=b",
+                STORED,
+            ),
             (
                 "9111 5.2.2.7",
                 "200 | cache-control: private=\"x, set-cookie\", max-age=60 | set-cookie: a=b",
@@ -308,7 +368,11 @@ fn cookies_and_streams_of_events_are_not_shared() {
                 "200 | cache-control: max-age=60 | content-type: Text/Event-Stream",
                 Err(EventStream),
             ),
-            ("9111 3", "200 | cache-control: max-age=60 | content-type: text/event-stream-x", STORED),
+            (
+                "9111 3",
+                "200 | cache-control: max-age=60 | content-type: text/event-stream-x",
+                STORED,
+            ),
         ],
         of_response,
     );

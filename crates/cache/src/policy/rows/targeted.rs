@@ -16,7 +16,11 @@ fn a_valid_targeted_field_counts_alone() {
         &[
             ("9213 2.2", "200 | cdn-cache-control: max-age=60 | cache-control: max-age=10", Ok(60)),
             ("9213 2.2", "200 | cdn-cache-control: max-age=10 | cache-control: max-age=60", Ok(10)),
-            ("9213 2.2", "200 | cdn-cache-control: max-age=60 | cache-control: s-maxage=10", Ok(60)),
+            (
+                "9213 2.2",
+                "200 | cdn-cache-control: max-age=60 | cache-control: s-maxage=10",
+                Ok(60),
+            ),
             ("9213 2.2", "200 | cdn-cache-control: max-age=60 | expires: 0", Ok(60)),
             ("9213 3.1", "200 | cdn-cache-control: max-age=600 | cache-control: no-store", Ok(600)),
             ("9213 2.2", "200 | cdn-cache-control: max-age=600 | cache-control: private", Ok(600)),
@@ -25,8 +29,16 @@ fn a_valid_targeted_field_counts_alone() {
                 "200 | cdn-cache-control: max-age=600 | cache-control: no-cache, must-revalidate",
                 Ok(600),
             ),
-            ("9213 2.2", "200 | cdn-cache-control: no-store | cache-control: max-age=60", Err(NoStore)),
-            ("9213 2.2", "200 | cdn-cache-control: private | cache-control: max-age=60", Err(Private)),
+            (
+                "9213 2.2",
+                "200 | cdn-cache-control: no-store | cache-control: max-age=60",
+                Err(NoStore),
+            ),
+            (
+                "9213 2.2",
+                "200 | cdn-cache-control: private | cache-control: max-age=60",
+                Err(Private),
+            ),
             (
                 "9213 2.2",
                 "200 | cdn-cache-control: no-cache, max-age=9 | cache-control: max-age=60",
@@ -40,7 +52,11 @@ fn a_valid_targeted_field_counts_alone() {
                 "200 | cdn-cache-control: none | cache-control: no-store | last-modified: {-1000}",
                 Ok(100),
             ),
-            ("9213 2.2", "200 | cdn-cache-control: none | cache-control: max-age=60", Err(NoFreshness)),
+            (
+                "9213 2.2",
+                "200 | cdn-cache-control: none | cache-control: max-age=60",
+                Err(NoFreshness),
+            ),
             ("9213 2.2", "200 | cdn-cache-control: none | expires: {60}", Err(NoFreshness)),
             ("9213 2.2", "299 | cdn-cache-control: must-understand, max-age=60", Err(Status)),
             ("9213 2.2", "200 | cdn-cache-control: must-understand, no-store, max-age=60", Ok(60)),
@@ -57,15 +73,47 @@ fn a_targeted_field_that_cannot_be_read_does_not_count() {
             ("9213 2.1", "200 | cdn-cache-control: | cache-control: max-age=10", Ok(10)),
             ("9213 2.1", "200 | cdn-cache-control: | cache-control: no-store", Err(NoStore)),
             ("9213 2.1", "200 | cdn-cache-control: Max-Age=60 | cache-control: max-age=10", Ok(10)),
-            ("9213 2.1", "200 | cdn-cache-control: max-age=60, &&& | cache-control: max-age=10", Ok(10)),
-            ("9213 2.1", "200 | cdn-cache-control: max-age=60, | cache-control: max-age=10", Ok(10)),
-            ("9213 2.1", "200 | cdn-cache-control: ,max-age=60 | cache-control: max-age=10", Ok(10)),
-            ("9213 2.1", "200 | cdn-cache-control: max-age =60 | cache-control: max-age=10", Ok(10)),
-            ("9213 2.1", "200 | cdn-cache-control: max-age=60; | cache-control: max-age=10", Ok(10)),
+            (
+                "9213 2.1",
+                "200 | cdn-cache-control: max-age=60, &&& | cache-control: max-age=10",
+                Ok(10),
+            ),
+            (
+                "9213 2.1",
+                "200 | cdn-cache-control: max-age=60, | cache-control: max-age=10",
+                Ok(10),
+            ),
+            (
+                "9213 2.1",
+                "200 | cdn-cache-control: ,max-age=60 | cache-control: max-age=10",
+                Ok(10),
+            ),
+            (
+                "9213 2.1",
+                "200 | cdn-cache-control: max-age =60 | cache-control: max-age=10",
+                Ok(10),
+            ),
+            (
+                "9213 2.1",
+                "200 | cdn-cache-control: max-age=60; | cache-control: max-age=10",
+                Ok(10),
+            ),
             ("9213 2.1", "200 | cdn-cache-control: max-age= | cache-control: max-age=10", Ok(10)),
-            ("9213 2.1", "200 | cdn-cache-control: max-age=\"60 | cache-control: no-store", Err(NoStore)),
-            ("9213 2.1", "200 | cdn-cache-control: no-store, A | cache-control: max-age=10", Ok(10)),
-            ("9213 2.1", "200 | cdn-cache-control: max-age=1234567890123456 | expires: {10}", Ok(10)),
+            (
+                "9213 2.1",
+                "200 | cdn-cache-control: max-age=\"60 | cache-control: no-store",
+                Err(NoStore),
+            ),
+            (
+                "9213 2.1",
+                "200 | cdn-cache-control: no-store, A | cache-control: max-age=10",
+                Ok(10),
+            ),
+            (
+                "9213 2.1",
+                "200 | cdn-cache-control: max-age=1234567890123456 | expires: {10}",
+                Ok(10),
+            ),
         ],
         lifetime,
     );
@@ -75,8 +123,16 @@ fn a_targeted_field_that_cannot_be_read_does_not_count() {
 fn members_of_a_targeted_field_have_types() {
     hold(
         &[
-            ("9213 2.1", "200 | cdn-cache-control: max-age=60;x=1, foo | cache-control: max-age=9", Ok(60)),
-            ("9213 2.1", "200 | cdn-cache-control: max-age=60 \t,  foo | cache-control: max-age=9", Ok(60)),
+            (
+                "9213 2.1",
+                "200 | cdn-cache-control: max-age=60;x=1, foo | cache-control: max-age=9",
+                Ok(60),
+            ),
+            (
+                "9213 2.1",
+                "200 | cdn-cache-control: max-age=60 \t,  foo | cache-control: max-age=9",
+                Ok(60),
+            ),
             ("9213 2.1", "200 | cdn-cache-control: no-store;x=1, max-age=60", Err(NoStore)),
             ("9213 2.1", "200 | cdn-cache-control: no-store=?1, max-age=60", Err(NoStore)),
             ("9213 2.1", "200 | cdn-cache-control: no-store=?0, max-age=60", Ok(60)),
@@ -90,8 +146,16 @@ fn members_of_a_targeted_field_have_types() {
                 "200 | cdn-cache-control: max-age=\"60\" | cache-control: max-age=9",
                 Err(NoFreshness),
             ),
-            ("9213 2.1", "200 | cdn-cache-control: max-age=abc | cache-control: max-age=9", Err(NoFreshness)),
-            ("9213 2.1", "200 | cdn-cache-control: max-age | cache-control: max-age=9", Err(NoFreshness)),
+            (
+                "9213 2.1",
+                "200 | cdn-cache-control: max-age=abc | cache-control: max-age=9",
+                Err(NoFreshness),
+            ),
+            (
+                "9213 2.1",
+                "200 | cdn-cache-control: max-age | cache-control: max-age=9",
+                Err(NoFreshness),
+            ),
             (
                 "9213 2.1",
                 "200 | cdn-cache-control: max-age=(60) | cache-control: max-age=9",
@@ -126,8 +190,9 @@ fn a_targeted_field_decides_as_cache_control_would_by_itself() {
         "x=\"no-store, a\"",
     ];
     let mut rng = Rng::with_seed(9213);
-    let decided =
-        |request: &str, response: &str| decide_after(request, response, 0).map(|decision| decision.times);
+    let decided = |request: &str, response: &str| {
+        decide_after(request, response, 0).map(|decision| decision.times)
+    };
     for _ in 0..2_000 {
         let [targeted, general] = [(); 2].map(|()| rng.choose_multiple(DIRECTIVES, 3).join(", "));
         let request = rng.choice(["", "authorization: Basic YTpi"]).expect("there are two");
@@ -139,6 +204,10 @@ fn a_targeted_field_decides_as_cache_control_would_by_itself() {
             "{status} | cdn-cache-control: {targeted} | cache-control: {general} | expires: {{9}}{others}"
         );
         let alone = format!("{status} | cache-control: {targeted}{others}");
-        assert_eq!(decided(request, &beside), decided(request, &alone), "RFC 9213 2.2: {request}, {beside}");
+        assert_eq!(
+            decided(request, &beside),
+            decided(request, &alone),
+            "RFC 9213 2.2: {request}, {beside}"
+        );
     }
 }

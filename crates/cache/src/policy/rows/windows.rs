@@ -19,28 +19,48 @@ fn a_response_opens_windows_unless_it_demands_to_be_validated() {
     hold(
         &[
             ("9111 4.2.4", "200 | cache-control: max-age=60", (0, 0, false)),
-            ("5861 3", "200 | cache-control: max-age=60, stale-while-revalidate=30", (30, 0, false)),
+            (
+                "5861 3",
+                "200 | cache-control: max-age=60, stale-while-revalidate=30",
+                (30, 0, false),
+            ),
             ("5861 4", "200 | cache-control: max-age=60, stale-if-error=30", (0, 30, false)),
             (
                 "5861 5",
                 "200 | cache-control: max-age=6, stale-while-revalidate=3, stale-if-error=9",
                 (3, 9, false),
             ),
-            ("5861 3", "200 | expires: {60} | cache-control: stale-while-revalidate=30", (30, 0, false)),
+            (
+                "5861 3",
+                "200 | expires: {60} | cache-control: stale-while-revalidate=30",
+                (30, 0, false),
+            ),
             (
                 "5861 3",
                 "200 | last-modified: {-99} | cache-control: stale-while-revalidate=30",
                 (30, 0, false),
             ),
-            ("9111 5.2", "200 | cache-control: max-age=60, Stale-While-Revalidate=\"30\"", (30, 0, false)),
+            (
+                "9111 5.2",
+                "200 | cache-control: max-age=60, Stale-While-Revalidate=\"30\"",
+                (30, 0, false),
+            ),
             ("9111 5.2", "200 | cache-control: max-age=60, STALE-IF-ERROR=\"30\"", (0, 30, false)),
             (
                 "9111 1.2.2",
                 "200 | cache-control: max-age=60, stale-if-error=9999999999",
                 (0, 2_147_483_647, false),
             ),
-            ("9111 4.2.1", "200 | cache-control: max-age=60, stale-while-revalidate=x", (0, 0, false)),
-            ("9111 4.2.1", "200 | cache-control: max-age=60, stale-while-revalidate", (0, 0, false)),
+            (
+                "9111 4.2.1",
+                "200 | cache-control: max-age=60, stale-while-revalidate=x",
+                (0, 0, false),
+            ),
+            (
+                "9111 4.2.1",
+                "200 | cache-control: max-age=60, stale-while-revalidate",
+                (0, 0, false),
+            ),
             ("9111 4.2.1", "200 | cache-control: max-age=60, stale-if-error=-1", (0, 0, false)),
             (
                 "9111 4.2.1",
@@ -74,7 +94,11 @@ fn a_response_opens_windows_unless_it_demands_to_be_validated() {
                 "200 | cache-control: no-cache, stale-while-revalidate=3 | etag: \"a\"",
                 (0, 0, true),
             ),
-            ("9111 5.2.2.4", "200 | cache-control: no-cache, stale-if-error=3 | etag: \"a\"", (0, 0, true)),
+            (
+                "9111 5.2.2.4",
+                "200 | cache-control: no-cache, stale-if-error=3 | etag: \"a\"",
+                (0, 0, true),
+            ),
             (
                 "9111 5.2.2.4",
                 "200 | cache-control: max-age=6, no-cache=\"x\", stale-if-error=3",
@@ -82,7 +106,11 @@ fn a_response_opens_windows_unless_it_demands_to_be_validated() {
             ),
             ("9111 5.2.2.10", "200 | cache-control: s-maxage=60", (0, 0, true)),
             // A response that gives a window to shared caches cannot mean at the same time that they have none.
-            ("5861 3 (ours)", "200 | cache-control: s-maxage=60, stale-while-revalidate=30", (30, 0, true)),
+            (
+                "5861 3 (ours)",
+                "200 | cache-control: s-maxage=60, stale-while-revalidate=30",
+                (30, 0, true),
+            ),
             ("5861 4 (ours)", "200 | cache-control: s-maxage=60, stale-if-error=30", (0, 30, true)),
         ],
         own_windows,
@@ -93,7 +121,11 @@ fn a_response_opens_windows_unless_it_demands_to_be_validated() {
 fn a_targeted_field_opens_and_forbids_windows_alone() {
     hold(
         &[
-            ("9213 2.2", "200 | cdn-cache-control: max-age=60, stale-while-revalidate=30", (30, 0, false)),
+            (
+                "9213 2.2",
+                "200 | cdn-cache-control: max-age=60, stale-while-revalidate=30",
+                (30, 0, false),
+            ),
             (
                 "9213 2.2",
                 "200 | cdn-cache-control: max-age=60, must-revalidate, stale-if-error=9",
@@ -114,7 +146,11 @@ fn a_targeted_field_opens_and_forbids_windows_alone() {
                 "200 | cdn-cache-control: stale-if-error=9, | cache-control: max-age=6, stale-if-error=3",
                 (0, 3, false),
             ),
-            ("9213 2.1", "200 | cdn-cache-control: max-age=60, stale-if-error=\"30\"", (0, 0, false)),
+            (
+                "9213 2.1",
+                "200 | cdn-cache-control: max-age=60, stale-if-error=\"30\"",
+                (0, 0, false),
+            ),
             ("9213 2.1", "200 | cdn-cache-control: max-age=60, stale-if-error=30.5", (0, 0, false)),
         ],
         own_windows,
@@ -126,7 +162,8 @@ fn configured_windows_count_before_the_responses_own_but_none_serves_what_no_cac
     type Set = (Option<u32>, Option<u32>, Option<u32>);
     let configured = |(response, (configured, called, error)): (&str, Set)| {
         let terms = Terms { stale_while_revalidate: configured, ..Terms::default() };
-        let overrides = Overrides { ttl: None, stale_while_revalidate: called, stale_if_error: error };
+        let overrides =
+            Overrides { ttl: None, stale_while_revalidate: called, stale_if_error: error };
         windows(&decide_with(overrides, &terms, "", response, 0).expect("the response is stored"))
     };
     let own = "200 | cache-control: max-age=60, stale-while-revalidate=30, stale-if-error=40";
@@ -154,7 +191,8 @@ fn windows_begin_where_freshness_ends() {
         let now = NOW + later * 1000;
         (times.state(now), times.outlives_errors(now))
     };
-    let both = "200 | cache-control: max-age=60, stale-while-revalidate=30, stale-if-error=90 | age: 10";
+    let both =
+        "200 | cache-control: max-age=60, stale-while-revalidate=30, stale-if-error=90 | age: 10";
     let errors = "200 | cache-control: max-age=60, stale-if-error=90";
     let strict = "200 | cache-control: max-age=60, must-revalidate";
     hold(

@@ -92,7 +92,8 @@ impl<'a, 'c> Batch<'a, 'c> {
     pub(super) fn finish(&mut self, last: u64) -> rusqlite::Result<(u64, bool)> {
         let cleared = self.is_cleared.then_some(Mark::Everything);
         let changed = Mark::changed(std::mem::take(&mut self.changed));
-        let purges: Vec<_> = cleared.into_iter().chain(changed).map(|mark| Purge::of(mark, 0)).collect();
+        let purges: Vec<_> =
+            cleared.into_iter().chain(changed).map(|mark| Purge::of(mark, 0)).collect();
         let sequence = purging::note(self.transaction, &purges, last, self.common.bound)?;
         self.evicted += writes::shrink(self.transaction, self.common.bound)?;
         Ok((sequence, self.is_cleared))

@@ -121,7 +121,9 @@ impl Common {
     fn purge_entries(&self, Purge { mark, soft, at }: &Purge) {
         let mut selector = Selector { soft: *soft, ..Selector::default() };
         match mark.clone() {
-            Mark::Key(key) | Mark::Variant(key, _) | Mark::Selected(key, _) => selector.key = Some(key),
+            Mark::Key(key) | Mark::Variant(key, _) | Mark::Selected(key, _) => {
+                selector.key = Some(key)
+            }
             Mark::Tag(tag) => selector.tags.push(tag),
             Mark::Prefix(prefix) => selector.prefixes.push(prefix),
             Mark::Everything => selector.everything = true,

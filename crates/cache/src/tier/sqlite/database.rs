@@ -61,10 +61,18 @@ pub(super) struct Begun {
 }
 
 /// Makes sure that there is a database of these terms. One that is damaged is set aside. For a process that is alone with it.
-pub(super) fn begin(files: &Files, identity: &str, max_bytes: u64, is_damaged: bool) -> Result<Begun, Fault> {
+pub(super) fn begin(
+    files: &Files,
+    identity: &str,
+    max_bytes: u64,
+    is_damaged: bool,
+) -> Result<Begun, Fault> {
     let fault = |error: std::io::Error| Fault::at(&files.database, error);
     let mut set_aside = is_damaged.then(|| files.set_aside()).transpose().map_err(fault)?;
-    own(&files.database, &private_file(&files.database).and_then(|file| file.metadata()).map_err(fault)?)?;
+    own(
+        &files.database,
+        &private_file(&files.database).and_then(|file| file.metadata()).map_err(fault)?,
+    )?;
     let mut outcome = set_up(files, identity, max_bytes);
     if outcome.as_ref().is_err_and(is_damage) {
         set_aside = Some(files.set_aside().map_err(fault)?);
@@ -94,7 +102,8 @@ fn set_up(files: &Files, identity: &str, max_bytes: u64) -> Result<u64, rusqlite
             // The name of the file tells it: somebody has changed what is in it.
             return Err(damaged("it is of another cache than its name says"));
         }
-        transaction.execute("UPDATE meta SET value = ?1 WHERE name = 'max_bytes'", [max_bytes as i64])?;
+        transaction
+            .execute("UPDATE meta SET value = ?1 WHERE name = 'max_bytes'", [max_bytes as i64])?;
     }
     transaction.commit()?;
     if !is_known(&connection)? {

@@ -44,7 +44,9 @@ pub(super) fn is_passing(error: &rusqlite::Error) -> bool {
 
 /// Whether an error says that the file is not what it should be.
 pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
-    use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, Utf8Error};
+    use rusqlite::Error::{
+        FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, Utf8Error,
+    };
     use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
     match error {
         // A value that nobody has written so.

@@ -41,7 +41,8 @@ impl Files {
     pub(super) fn set_aside(&self) -> io::Result<PathBuf> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
         let files = self.of_database();
-        let is_free = |ending: &String| files.iter().all(|path| !with_ending(path, ending).exists());
+        let is_free =
+            |ending: &String| files.iter().all(|path| !with_ending(path, ending).exists());
         let mut endings = (now..).map(|number| format!(".damaged-{number}"));
         let ending = endings.find(is_free).unwrap_or_default();
         // The database goes first: without its log it would have what has been purged.

@@ -49,7 +49,9 @@ impl Mark {
     pub(super) fn fence_off(&self, fence: &mut Fence) {
         fence.advance();
         match self {
-            Self::Key(key) | Self::Variant(key, _) | Self::Selected(key, _) => fence.mark(Purged::Key(key)),
+            Self::Key(key) | Self::Variant(key, _) | Self::Selected(key, _) => {
+                fence.mark(Purged::Key(key))
+            }
             Self::Url(url) => fence.mark(Purged::Url(url)),
             Self::Tag(tag) => fence.mark(Purged::Tag(tag)),
             Self::Prefix(prefix) => fence.mark_prefix(prefix),

@@ -104,7 +104,9 @@ impl Disk {
     ) -> Result<Self, Unusable> {
         let unusable = |fault| Unusable::new(fault, options.max_bytes);
         let opening = Opening::begin(options, identity).map_err(unusable)?;
-        opening.finish(memory, counters).map_err(|fault| unusable(fault).watching(opening.give_up()))
+        opening
+            .finish(memory, counters)
+            .map_err(|fault| unusable(fault).watching(opening.give_up()))
     }
 
     /// Sees to it that the memory store knows of everything that other processes have purged. Costs one read of memory where there is nothing.
@@ -117,9 +119,10 @@ impl Disk {
     #[cold]
     fn heed(&self) {
         let witness = self.witness.lock();
-        let heeded = witness.as_ref().filter(|_| self.common.fault().is_none()).is_some_and(|witness| {
-            self.common.heed(witness).inspect_err(|error| drop(self.common.fail(error))).is_ok()
-        });
+        let heeded =
+            witness.as_ref().filter(|_| self.common.fault().is_none()).is_some_and(|witness| {
+                self.common.heed(witness).inspect_err(|error| drop(self.common.fail(error))).is_ok()
+            });
         drop(witness);
         if !heeded {
             // Whatever it was, it is not served any longer.
@@ -188,7 +191,8 @@ impl Disk {
         let _in_order = order.lock();
         let since = memory.sequence();
         heeding.lock().begin(since);
-        let (purges, in_memory, seen) = in_memory(memory).inspect_err(|_| heeding.lock().end(since))?;
+        let (purges, in_memory, seen) =
+            in_memory(memory).inspect_err(|_| heeding.lock().end(since))?;
         let ticket = self.ask(|ticket| Work::Purge(Ordered { purges, in_memory, since, ticket }));
         Ok((seen, ticket))
     }

@@ -38,7 +38,13 @@ impl<'a> Opening<'a> {
         let files = Files::of(&options.folder, identity);
         files::private_folder(&options.folder)?;
         let (shared, is_alone) = Shared::open(&files.shared)?;
-        Ok(Self { identity, max_bytes: options.max_bytes, files, shared: Arc::new(shared), is_alone })
+        Ok(Self {
+            identity,
+            max_bytes: options.max_bytes,
+            files,
+            shared: Arc::new(shared),
+            is_alone,
+        })
     }
 
     /// Counts no longer among those who have it open. What they share can still be seen.
@@ -47,10 +53,15 @@ impl<'a> Opening<'a> {
         Arc::clone(&self.shared)
     }
 
-    pub(super) fn finish(&self, memory: Arc<Memory>, counters: Arc<Counters>) -> Result<Disk, Fault> {
+    pub(super) fn finish(
+        &self,
+        memory: Arc<Memory>,
+        counters: Arc<Counters>,
+    ) -> Result<Disk, Fault> {
         let set_aside = self.settle()?.map(|path| path.display().to_string());
         let connection = self.connect(Use::Write)?;
-        database::check(&connection, self.identity, self.max_bytes).map_err(|fault| self.fault(fault))?;
+        database::check(&connection, self.identity, self.max_bytes)
+            .map_err(|fault| self.fault(fault))?;
         let shared = Arc::clone(&self.shared);
         let common = Common::new(memory, counters, shared, self.max_bytes, &connection)
             .map_err(|error| self.fault(error))?;
@@ -62,7 +73,8 @@ impl<'a> Opening<'a> {
         if !self.is_alone {
             return Ok(None);
         }
-        let begun = database::begin(&self.files, self.identity, self.max_bytes, self.shared.is_damaged())?;
+        let begun =
+            database::begin(&self.files, self.identity, self.max_bytes, self.shared.is_damaged())?;
         self.shared.begin(begun.sequence);
         self.shared.settle()?;
         Ok(begun.set_aside)
@@ -83,7 +95,8 @@ impl<'a> Opening<'a> {
             queue: Arc::clone(&queue),
             loads: Arc::clone(&loads),
         };
-        let reader = named("reader").spawn(move || reader.run()).map_err(|error| self.fault(error))?;
+        let reader =
+            named("reader").spawn(move || reader.run()).map_err(|error| self.fault(error))?;
         let writer = Writer {
             connection,
             common: Arc::clone(&common),

@@ -29,11 +29,14 @@ pub(super) fn note(
     let total = "SELECT total FROM purges ORDER BY sequence DESC LIMIT 1";
     let mut total: i64 =
         transaction.prepare_cached(total)?.query_row([], |row| row.get(0)).optional()?.unwrap_or(0);
-    let insert = "INSERT INTO purges (total, kind, name, digests, soft, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let insert =
+        "INSERT INTO purges (total, kind, name, digests, soft, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     for Purge { mark, soft, at } in purges {
         let (kind, name, digests) = mark.written();
         total += REST_OF_PURGE + (name.len() + digests.len()) as i64;
-        transaction.prepare_cached(insert)?.execute(params![total, kind, name, digests, soft, at])?;
+        transaction
+            .prepare_cached(insert)?
+            .execute(params![total, kind, name, digests, soft, at])?;
         sequence = transaction.last_insert_rowid() as u64;
     }
     let first = "SELECT sequence, total FROM purges ORDER BY sequence LIMIT 1";
@@ -81,7 +84,8 @@ fn apply(transaction: &Transaction<'_>, id: i64, soft: bool, at: i64) -> rusqlit
         return Ok(is_live.into());
     }
     let select = format!("SELECT {COLUMNS} FROM entries WHERE id = ?1");
-    let kept = transaction.prepare_cached(&select)?.query_row([id], Kept::read).optional()?.flatten();
+    let kept =
+        transaction.prepare_cached(&select)?.query_row([id], Kept::read).optional()?.flatten();
     let is_live = kept.as_ref().is_some_and(|kept| kept.times.state(at) != State::Expired);
     match kept {
         Some(kept) => make_stale(transaction, id, kept, at)?,
@@ -106,7 +110,9 @@ fn ids_of(transaction: &Transaction<'_>, mark: &Mark, at: i64) -> rusqlite::Resu
         Mark::Variant(_, variant) => {
             ids("SELECT id FROM entries WHERE variant = ?1", &variant.bytes().as_slice())
         }
-        Mark::Selected(key, fields) => Ok(selected(transaction, key, fields, at)?.into_iter().collect()),
+        Mark::Selected(key, fields) => {
+            Ok(selected(transaction, key, fields, at)?.into_iter().collect())
+        }
         Mark::Changed(_) => Ok(Vec::new()),
     }
 }
@@ -119,7 +125,8 @@ fn selected(
     fields: &str,
     at: i64,
 ) -> rusqlite::Result<Option<i64>> {
-    let select = "SELECT id, variant, vary FROM entries WHERE key = ?1 AND deadline > ?2 ORDER BY id DESC";
+    let select =
+        "SELECT id, variant, vary FROM entries WHERE key = ?1 AND deadline > ?2 ORDER BY id DESC";
     let known = Key::known(key.to_owned());
     let mut statement = transaction.prepare_cached(select)?;
     let mut rows = statement.query_map(params![key, at], |row| {
@@ -129,8 +136,9 @@ fn selected(
         for name in vary.names.iter().filter(|name| Fields::new(fields).known(name).is_err()) {
             told.extend(["\n", name]);
         }
-        let selects =
-            known.variant(&vary, Fields::new(&told)).is_ok_and(|selected| Some(selected) == variant);
+        let selects = known
+            .variant(&vary, Fields::new(&told))
+            .is_ok_and(|selected| Some(selected) == variant);
         Ok(selects.then_some(row.get(0)?))
     })?;
     rows.find_map(Result::transpose).transpose()
@@ -140,8 +148,10 @@ fn selected(
 fn with_path_prefix(transaction: &Transaction<'_>, prefix: &str) -> rusqlite::Result<Vec<i64>> {
     let next = "SELECT key FROM entries WHERE key >= ?1 ORDER BY key LIMIT 1";
     let (mut from, mut ids) = (String::new(), Vec::new());
-    while let Some(key) =
-        transaction.prepare_cached(next)?.query_row([&from], |row| row.get::<_, String>(0)).optional()?
+    while let Some(key) = transaction
+        .prepare_cached(next)?
+        .query_row([&from], |row| row.get::<_, String>(0))
+        .optional()?
     {
         if key < from {
             // The order is not what it was written as.
@@ -159,7 +169,8 @@ fn with_path_prefix(transaction: &Transaction<'_>, prefix: &str) -> rusqlite::Re
 fn with_prefix(transaction: &Transaction<'_>, prefix: &str) -> rusqlite::Result<Vec<i64>> {
     // No text has this character, and every text that begins with the prefix stands before it.
     let end = format!("{prefix}\u{10ffff}");
-    let mut statement = transaction.prepare_cached("SELECT id FROM entries WHERE key >= ?1 AND key < ?2")?;
+    let mut statement =
+        transaction.prepare_cached("SELECT id FROM entries WHERE key >= ?1 AND key < ?2")?;
     let rows = statement.query_map(params![prefix, end], |row| row.get(0))?;
     rows.collect()
 }

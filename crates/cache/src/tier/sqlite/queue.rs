@@ -86,7 +86,12 @@ struct Inner {
 
 impl Queue {
     pub(super) fn new(most_bytes: usize) -> Self {
-        Self { inner: Mutex::default(), news: Condvar::new(), most_bytes, hasher: RandomState::new() }
+        Self {
+            inner: Mutex::default(),
+            news: Condvar::new(),
+            most_bytes,
+            hasher: RandomState::new(),
+        }
     }
 
     pub(super) fn push(&self, work: Work) {

@@ -10,8 +10,9 @@ const MOST_VARIANTS: u32 = 256;
 
 /// The entries of a key, the one put first first, and how many there are that are not as they were written.
 pub(super) fn entries_of(connection: &Connection, key: &str) -> rusqlite::Result<(Vec<Kept>, u64)> {
-    let query =
-        format!("SELECT {COLUMNS} FROM entries WHERE key = ?1 ORDER BY id DESC LIMIT {MOST_VARIANTS}");
+    let query = format!(
+        "SELECT {COLUMNS} FROM entries WHERE key = ?1 ORDER BY id DESC LIMIT {MOST_VARIANTS}"
+    );
     let mut statement = connection.prepare_cached(&query)?;
     let rows = statement.query_map([key], Kept::read)?;
     let found: Vec<Option<Kept>> = rows.collect::<rusqlite::Result<_>>()?;
@@ -48,8 +49,9 @@ pub(super) fn sequence(connection: &Connection) -> rusqlite::Result<u64> {
 /// Every counter; one that is no number is 0.
 pub(super) fn counters(connection: &Connection) -> rusqlite::Result<Vec<(String, u64)>> {
     let mut statement = connection.prepare_cached("SELECT name, value FROM counters")?;
-    let rows = statement
-        .query_map(params![], |row| Ok((row.get(0)?, row.get_ref(1)?.as_i64().unwrap_or(0).max(0) as u64)))?;
+    let rows = statement.query_map(params![], |row| {
+        Ok((row.get(0)?, row.get_ref(1)?.as_i64().unwrap_or(0).max(0) as u64))
+    })?;
     rows.collect()
 }
 

@@ -55,8 +55,15 @@ impl Kept {
     /// Gives `write` the values of [`COLUMNS`].
     pub(super) fn written<T>(&self, write: impl FnOnce(&[&dyn ToSql]) -> T) -> T {
         let vary = vary_text(&self.vary);
-        let Freshness { stored_at, initial_age, lifetime, stale_window, error_window, kept, strict } =
-            self.times;
+        let Freshness {
+            stored_at,
+            initial_age,
+            lifetime,
+            stale_window,
+            error_window,
+            kept,
+            strict,
+        } = self.times;
         write(&[
             &self.key(),
             &self.variant.bytes().as_slice(),
@@ -85,7 +92,8 @@ impl Kept {
     }
 
     fn read_written(row: &Row<'_>) -> rusqlite::Result<Option<Self>> {
-        let text = |at: usize| row.get_ref(at).map(|value| value.as_str().unwrap_or_default().to_owned());
+        let text =
+            |at: usize| row.get_ref(at).map(|value| value.as_str().unwrap_or_default().to_owned());
         let (key, vary, tags, head) = (text(0)?, text(2)?, text(3)?, text(5)?);
         let Some(variant) = row.get_ref(1)?.as_blob().ok().and_then(Digest::from_bytes) else {
             return Ok(None);
@@ -133,12 +141,20 @@ impl Kept {
             hash.update((part.len() as u64).to_le_bytes());
             hash.update(part);
         }
-        let Freshness { stored_at, initial_age, lifetime, stale_window, error_window, kept, strict } =
-            self.times;
+        let Freshness {
+            stored_at,
+            initial_age,
+            lifetime,
+            stale_window,
+            error_window,
+            kept,
+            strict,
+        } = self.times;
         for number in [stored_at, initial_age, lifetime] {
             hash.update(number.to_le_bytes());
         }
-        for number in [stale_window, error_window, kept, strict.into(), self.stored.status().into()] {
+        for number in [stale_window, error_window, kept, strict.into(), self.stored.status().into()]
+        {
             hash.update(number.to_le_bytes());
         }
         hash.update(self.variant.bytes());
@@ -162,6 +178,8 @@ fn vary_text(vary: &Selecting) -> String {
 pub(super) fn read_vary(text: &str) -> Selecting {
     match text.split_once(':') {
         None => Selecting::default(),
-        Some((how, names)) => Selecting { names: Names::new(names.split(',')), loosely: how == "loose" },
+        Some((how, names)) => {
+            Selecting { names: Names::new(names.split(',')), loosely: how == "loose" }
+        }
     }
 }

@@ -283,7 +283,11 @@ mod tests {
             // They most likely wait by then. Where they do not, all is well in any case.
             thread::sleep(10 * PAUSE);
             drop(victim);
-            assert_eq!(waits.map(|wait| wait.join().unwrap()), [7, 7], "of a file that is new: {is_first}");
+            assert_eq!(
+                waits.map(|wait| wait.join().unwrap()),
+                [7, 7],
+                "of a file that is new: {is_first}"
+            );
         }
     }
 }

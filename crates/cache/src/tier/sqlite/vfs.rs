@@ -329,10 +329,10 @@ unsafe extern "C" fn open(
         if outcome == ffi::SQLITE_OK {
             let mut state = plan.state.lock();
             state.open += 1;
-            state
-                .files
-                .entry(path.to_owned())
-                .or_insert_with(|| Image { synced: fs::read(path).unwrap_or_default(), since: Vec::new() });
+            state.files.entry(path.to_owned()).or_insert_with(|| Image {
+                synced: fs::read(path).unwrap_or_default(),
+                since: Vec::new(),
+            });
             drop(state);
             (*file.cast::<Failing>()).opened =
                 Box::into_raw(Box::new(Opened { plan, path: path.to_owned() }));
@@ -408,7 +408,12 @@ unsafe extern "C" fn close(file: *mut sqlite3_file) -> c_int {
     }
 }
 
-unsafe extern "C" fn read(file: *mut sqlite3_file, into: *mut c_void, bytes: c_int, at: i64) -> c_int {
+unsafe extern "C" fn read(
+    file: *mut sqlite3_file,
+    into: *mut c_void,
+    bytes: c_int,
+    at: i64,
+) -> c_int {
     // SAFETY: SQLite gives a file that is open, and room for so many bytes.
     unsafe {
         match opened(file).plan.failure(Operation::Read) {
@@ -418,7 +423,12 @@ unsafe extern "C" fn read(file: *mut sqlite3_file, into: *mut c_void, bytes: c_i
     }
 }
 
-unsafe extern "C" fn write(file: *mut sqlite3_file, from: *const c_void, bytes: c_int, at: i64) -> c_int {
+unsafe extern "C" fn write(
+    file: *mut sqlite3_file,
+    from: *const c_void,
+    bytes: c_int,
+    at: i64,
+) -> c_int {
     // SAFETY: SQLite gives a file that is open, and so many bytes.
     unsafe {
         let Opened { plan, path } = opened(file);
@@ -474,12 +484,16 @@ fn what_was_synced_is_left_and_of_the_rest_some() {
         .unwrap();
     armed.fail(Operation::changes, 2, Failure::Crash);
     assert!(connection.execute_batch("UPDATE numbers SET number = 2").is_err());
-    assert!(connection.execute_batch("UPDATE numbers SET number = 2").is_err(), "nothing is done any more");
+    assert!(
+        connection.execute_batch("UPDATE numbers SET number = 2").is_err(),
+        "nothing is done any more"
+    );
     drop(connection);
     armed.wait_closed();
     armed.lose(&mut fastrand::Rng::with_seed(1));
     armed.mend();
     let connection = rusqlite::Connection::open(&path).unwrap();
-    let number: i64 = connection.query_row("SELECT number FROM numbers", [], |row| row.get(0)).unwrap();
+    let number: i64 =
+        connection.query_row("SELECT number FROM numbers", [], |row| row.get(0)).unwrap();
     assert_eq!(number, 1);
 }

@@ -39,7 +39,9 @@ impl Writer {
             let mut together = Vec::new();
             for work in self.queue.take() {
                 match work {
-                    Work::Put(..) | Work::Retire(..) | Work::Clear | Work::Expire(_) => together.push(work),
+                    Work::Put(..) | Work::Retire(..) | Work::Clear | Work::Expire(_) => {
+                        together.push(work)
+                    }
                     Work::Purge(ordered) => {
                         // What has gone wrong with the puts is told to those who look.
                         let _ = self.write(&std::mem::take(&mut together));
@@ -49,7 +51,9 @@ impl Writer {
                         let _ = self.write(&std::mem::take(&mut together));
                         self.loads.again(load);
                     }
-                    Work::Flush(ticket) => ticket.settle(self.flush(&std::mem::take(&mut together))),
+                    Work::Flush(ticket) => {
+                        ticket.settle(self.flush(&std::mem::take(&mut together)))
+                    }
                     Work::End(ticket) => {
                         let outcome = self.flush(&together);
                         self.end();
@@ -172,7 +176,11 @@ impl Writer {
         outcome
     }
 
-    fn purge_together(&mut self, purges: &[Purge], in_memory: Option<u64>) -> rusqlite::Result<u64> {
+    fn purge_together(
+        &mut self,
+        purges: &[Purge],
+        in_memory: Option<u64>,
+    ) -> rusqlite::Result<u64> {
         let Self { connection, common, .. } = self;
         let transaction = connection.transaction_with_behavior(Immediate)?;
         common.heed(&transaction)?;
@@ -183,9 +191,9 @@ impl Writer {
         let counted = in_memory.map_or(0, |_| count);
         let evicted = writes::shrink(&transaction, common.bound)?;
         add(&common.counters.purges, counted);
-        let committed = common
-            .count_into(&transaction)
-            .and_then(|written| commit(common, transaction, last..=sequence, true).map(|()| written()));
+        let committed = common.count_into(&transaction).and_then(|written| {
+            commit(common, transaction, last..=sequence, true).map(|()| written())
+        });
         if committed.is_err() {
             // Where it is tried again, it is counted again.
             subtract(&common.counters.purges, counted);

@@ -51,7 +51,11 @@ pub(super) fn remove_variant(
 }
 
 /// Removes entries whose deadline has come, at most so many. Returns how many they were.
-pub(super) fn expire(transaction: &Transaction<'_>, now: i64, most: u32) -> rusqlite::Result<usize> {
+pub(super) fn expire(
+    transaction: &Transaction<'_>,
+    now: i64,
+    most: u32,
+) -> rusqlite::Result<usize> {
     let select = "SELECT id, tags FROM entries WHERE deadline <= ?1 ORDER BY deadline LIMIT ?2";
     let due: Vec<Found> = transaction
         .prepare_cached(select)?
@@ -133,7 +137,8 @@ pub(super) fn shrink(transaction: &Transaction<'_>, bound: u64) -> rusqlite::Res
 pub(super) fn remove_id(transaction: &Transaction<'_>, id: i64) -> rusqlite::Result<Option<i64>> {
     let select = "SELECT id, tags, deadline FROM entries WHERE id = ?1";
     let read = |row: &rusqlite::Row<'_>| Ok((found(row)?, row.get(2)?));
-    let Some((found, deadline)) = transaction.prepare_cached(select)?.query_row([id], read).optional()?
+    let Some((found, deadline)) =
+        transaction.prepare_cached(select)?.query_row([id], read).optional()?
     else {
         return Ok(None);
     };

@@ -89,9 +89,17 @@ fn another_bound_is_a_fault_while_somebody_has_the_file_and_the_new_bound_afterw
     other.put("/a", "a", &["t"], fresh());
     one.put("/b", "b", &[], fresh());
     one.flush();
-    assert_eq!(other.in_memory("/a").as_deref(), Some("a"), "what one puts is no reason to forget anything");
+    assert_eq!(
+        other.in_memory("/a").as_deref(),
+        Some("a"),
+        "what one puts is no reason to forget anything"
+    );
     one.purge(&tagged("t")).unwrap();
-    assert_eq!(other.in_memory("/a"), None, "what one purges the other does not serve all the same");
+    assert_eq!(
+        other.in_memory("/a"),
+        None,
+        "what one purges the other does not serve all the same"
+    );
     assert!(other.purge(&tagged("t")).is_err());
     one.end();
     let again = Process::with(&folder, 1 << 21);
@@ -179,7 +187,12 @@ fn flipped_bytes_are_never_served() {
     let folder = folder();
     let process = Process::open(&folder);
     for number in 0..200 {
-        process.put(&format!("/{number}"), &format!("body {number} {}", "x".repeat(500)), &["t"], fresh());
+        process.put(
+            &format!("/{number}"),
+            &format!("body {number} {}", "x".repeat(500)),
+            &["t"],
+            fresh(),
+        );
     }
     process.end();
     let database = database_in(&folder);
@@ -216,9 +229,11 @@ fn files_are_for_their_owner_alone() {
     let folder = parent.path().join("a/b");
     let disk = Some(DiskOptions { folder: folder.clone(), max_bytes: ROOMY });
     let _tiers = Tiers::open(&Storage { disk, ..BOUNDS.into() }, "ns/name", &Arc::default());
-    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let mode =
+        |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&folder), 0o700);
-    let files: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path()).collect();
+    let files: Vec<_> =
+        std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path()).collect();
     assert!(files.len() >= 3, "{files:?}");
     assert!(files.iter().all(|file| mode(file) == 0o600), "{files:?}");
 }

@@ -84,7 +84,9 @@ impl Process {
 
     pub(super) fn in_memory(&self, path: &str) -> Option<String> {
         match self.look(path) {
-            Found::Entry(stored, ..) => Some(String::from_utf8_lossy(stored.body().unwrap()).into_owned()),
+            Found::Entry(stored, ..) => {
+                Some(String::from_utf8_lossy(stored.body().unwrap()).into_owned())
+            }
             Found::Elected { .. } | Found::Nothing { .. } => None,
         }
     }
@@ -127,7 +129,8 @@ pub(super) fn prefixed(prefix: &str) -> Selector {
 }
 
 pub(super) fn key(path: &str) -> Key {
-    let url = if path.starts_with('/') { format!("https://a.example{path}") } else { path.to_owned() };
+    let url =
+        if path.starts_with('/') { format!("https://a.example{path}") } else { path.to_owned() };
     Key::new(&url, "ns", "GET", &Names::default(), Fields::new("")).unwrap()
 }
 

@@ -18,7 +18,8 @@ fn every_selector_removes_from_the_disk_what_it_removes_from_memory() {
         (Box::new(|process| process.tiers.invalidate("https://a.example/p/1", NOW)), &["/p/1"]),
         (
             Box::new(|process| {
-                let (is_removed, ticket) = process.tiers.delete(&key("/q"), Fields::new(""), NOW).unwrap();
+                let (is_removed, ticket) =
+                    process.tiers.delete(&key("/q"), Fields::new(""), NOW).unwrap();
                 ticket.unwrap().wait().unwrap();
                 is_removed.into()
             }),
@@ -39,7 +40,11 @@ fn every_selector_removes_from_the_disk_what_it_removes_from_memory() {
         assert_eq!(gone(&other), [""; 0], "{at}");
         assert_eq!(remove(&process), removed.len() as u64, "{at}");
         process.flush();
-        assert_eq!((gone(&process).as_slice(), gone(&other).as_slice()), (*removed, *removed), "{at}");
+        assert_eq!(
+            (gone(&process).as_slice(), gone(&other).as_slice()),
+            (*removed, *removed),
+            "{at}"
+        );
         other.end();
         process.end();
         assert_eq!(gone(&Process::open(&folder)), *removed, "{at}");
@@ -105,7 +110,8 @@ fn what_is_deleted_although_memory_has_no_room_for_it_is_deleted() {
     let vary = Selecting { names: Names::new(["accept"]), loosely: false };
     let (key, fields) = (key("/a"), Fields::new("accept:b\n"));
     let roomy = Process::open(&folder);
-    let entry = Entry { variant: key.variant(&vary, fields).unwrap(), vary, ..entry("/a", &[], fresh()) };
+    let entry =
+        Entry { variant: key.variant(&vary, fields).unwrap(), vary, ..entry("/a", &[], fresh()) };
     roomy.tiers.put(entry, Some(&[&[b'x'; 1_000]]), roomy.tiers.sequence(), NOW).unwrap();
     roomy.end();
     let disk = Some(DiskOptions { folder: folder.path().to_owned(), max_bytes: ROOMY });
@@ -126,7 +132,9 @@ fn what_is_put_after_a_purge_stays_although_the_purge_is_not_written_yet() {
     let folder = folder();
     let process = Process::open(&folder);
     process.put("/a", "old", &["t"], fresh());
-    let Lasting::Soon(ticket) = process.tiers.purge(&tagged("t"), NOW) else { panic!("there is a disk") };
+    let Lasting::Soon(ticket) = process.tiers.purge(&tagged("t"), NOW) else {
+        panic!("there is a disk")
+    };
     assert_eq!(process.in_memory("/a"), None, "memory is purged at once");
     process.put("/a", "new", &["t"], fresh());
     assert_eq!(ticket.wait(), Ok(1));
@@ -179,6 +187,10 @@ fn a_soft_purge_leaves_what_has_a_stale_window() {
     process.end();
     let again = Process::open(&folder);
     assert_eq!(again.get("/stale"), None, "who looks first is elected");
-    assert_eq!(again.in_memory("/stale").as_deref(), Some("s"), "it is stale, and somebody else is elected");
+    assert_eq!(
+        again.in_memory("/stale").as_deref(),
+        Some("s"),
+        "it is stale, and somebody else is elected"
+    );
     assert_eq!(again.get("/none"), None);
 }

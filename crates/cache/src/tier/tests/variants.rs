@@ -21,7 +21,9 @@ fn put(process: &Process, set: usize, body: &str) {
 /// Whether memory has the entry of the set of this number. The fields of all sets are told.
 fn has(process: &Process, set: usize) -> bool {
     let mut fields = format!("x-{set}:1\n");
-    (0..100).filter(|other| *other != set).for_each(|other| fields.extend(["x-", &other.to_string(), "\n"]));
+    (0..100)
+        .filter(|other| *other != set)
+        .for_each(|other| fields.extend(["x-", &other.to_string(), "\n"]));
     matches!(process.tiers.get(&key("/a"), Fields::new(&fields), NOW), Ok(Found::Entry(..)))
 }
 
@@ -37,7 +39,11 @@ fn the_sets_of_fields_used_last_are_restored_and_none_evicts_a_newer_one() {
     let newest: Vec<usize> = (4..20).collect();
     assert_eq!(those_in_memory(&first), newest);
     first.flush();
-    assert_eq!(first.tiers.load(&key("/a"), NOW).unwrap().wait(), Ok(0), "what was evicted stays so");
+    assert_eq!(
+        first.tiers.load(&key("/a"), NOW).unwrap().wait(),
+        Ok(0),
+        "what was evicted stays so"
+    );
     assert_eq!(those_in_memory(&first), newest);
     first.tiers.memory.validate();
     first.end();
@@ -102,8 +108,9 @@ fn what_a_request_selects_is_found_by_lookup_however_many_variants_there_are() {
         process.tiers.put(entry, Some(&[b"x"]), process.tiers.sequence(), NOW).unwrap();
     }
     put(&process, 0, "of another set");
-    let selected =
-        |fields: &str| process.tiers.selectable(&key("/a"), Fields::new(fields)).map(|all| all.len());
+    let selected = |fields: &str| {
+        process.tiers.selectable(&key("/a"), Fields::new(fields)).map(|all| all.len())
+    };
     assert_eq!(selected("origin:https://7.example\nx-0\n"), Ok(1));
     assert_eq!(selected("origin:https://7.example\nx-0:1\n"), Ok(2));
     assert_eq!(selected("origin:https://no.example\nx-0\n"), Ok(0));
