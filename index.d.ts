@@ -4,7 +4,10 @@
  */
 export type CacheRequest = Request | URL | string
 
-/** Names whose presence in a request makes it skip the cache: it is neither looked up nor stored nor deleted. */
+/**
+ * Names whose presence in a request makes it skip the cache: it is neither looked up nor stored nor
+ * deleted.
+ */
 export interface CacheBypassOptions {
   /** Request header names, in any case. */
   headers?: readonly string[] | undefined
@@ -15,15 +18,16 @@ export interface CacheBypassOptions {
 }
 
 /**
- * Policy for some routes. The first rule whose path and method match a request applies to it, in `key`, `match`,
- * `put` and `delete` alike. What a rule omits it inherits from the instance; its tags are added to the instance's.
+ * Policy for some routes. The first rule whose path and method match a request applies to it, in
+ * `key`, `match`, `put` and `delete` alike. What a rule omits it inherits from the instance; its
+ * tags are added to the instance's.
  */
 export interface CacheRuleOptions {
   /** Name for diagnostics, 1 to 128 characters. Default: `rule-1`, `rule-2`, … by position. */
   name?: string | undefined
   /**
-   * Hono path pattern: `/api/posts/:id`, `/api/docs/*`, `/api/posts/:id{[0-9]+}`; it begins with `/` or is `*`, and has up to 2,048
-   * characters. Default: every path.
+   * Hono path pattern: `/api/posts/:id`, `/api/docs/*`, `/api/posts/:id{[0-9]+}`; it begins with
+   * `/` or is `*`, and has up to 2,048 characters. Default: every path.
    *
    * The rule covers the paths that Hono routes to the pattern, decoded as Hono decodes them. A
    * pattern that Hono's routers match differently is a `TypeError`: `*` or `:` within a segment,
@@ -34,7 +38,10 @@ export interface CacheRuleOptions {
    * in a declaration, each counted as often as it is repeated.
    */
   path?: string | undefined
-  /** Methods covered, at least one. Default: `["GET", "HEAD"]`. A method other than these can be put only under a rule that lists it. */
+  /**
+   * Methods covered, at least one. Default: `["GET", "HEAD"]`. A method other than these can be put
+   * only under a rule that lists it.
+   */
   methods?: readonly string[] | undefined
   /** As {@link CacheModuleOptions.ttlSeconds}. */
   ttlSeconds?: number | undefined
@@ -53,19 +60,22 @@ export interface CacheRuleOptions {
 }
 
 /**
- * Emission of the metrics `cache.hits`, `cache.misses`, `cache.puts`, `cache.deletes`, `cache.purges` (by the number of entries) and
- * `cache.errors` (puts whose body failed), each with the attributes `product` (`cache`), `namespace` and `name`. They are counted through `@opentelemetry/api`
- * where the app has it installed, and written as one line of JSON each to `sink`, there with `time`, `operation`, `outcome`,
- * `reason` and `key` in addition.
+ * Emission of the metrics `cache.hits`, `cache.misses`, `cache.puts`, `cache.deletes`,
+ * `cache.purges` (by the number of entries) and `cache.errors` (puts whose body failed), each with
+ * the attributes `product` (`cache`), `namespace` and `name`. They are counted through
+ * `@opentelemetry/api` where the app has it installed, and written as one line of JSON each to
+ * `sink`, there with `time`, `operation`, `outcome`, `reason` and `key` in addition.
  */
 export interface ObservabilityConfig {
   /** Shares of metrics emitted, each from 0 to 1: of errors, and of everything else. Default: 1. */
   sampling?: { success?: number | undefined; error?: number | undefined } | undefined
-  /** Attributes whose values are replaced by `[redacted]` before they are emitted. Default: none. */
+  /**
+   * Attributes whose values are replaced by `[redacted]` before they are emitted. Default: none.
+   */
   redaction?: { fields?: readonly string[] | undefined } | undefined
   /**
-   * Where lines of JSON go; a function gets each without a line feed. One that throws, rejects or fails as a stream does fails no call
-   * and is warned of once in the process. Default: nowhere.
+   * Where lines of JSON go; a function gets each without a line feed. One that throws, rejects or
+   * fails as a stream does fails no call and is warned of once in the process. Default: nowhere.
    */
   sink?:
     | "stdout"
@@ -78,14 +88,15 @@ export interface ObservabilityConfig {
 /** Where an instance keeps its entries. */
 export interface CacheStorageOptions {
   /**
-   * The folder of a disk under the memory, made where there is none, for its owner alone. What is stored outlives the process, memory
-   * evicts to it, and all processes of the machine that open the same folder are one cache. Relative to the working directory.
-   * Default: none.
+   * The folder of a disk under the memory, made where there is none, for its owner alone. What is
+   * stored outlives the process, memory evicts to it, and all processes of the machine that open
+   * the same folder are one cache. Relative to the working directory. Default: none.
    */
   path?: string | undefined
   /**
-   * Bytes that the file of one instance may take there; what was put first leaves first. A log beside it takes some megabytes more.
-   * An integer from 1048576 (1 MiB) to 2^53 - 1. Default: 1073741824 (1 GiB).
+   * Bytes that the file of one instance may take there; what was put first leaves first. A log
+   * beside it takes some megabytes more. An integer from 1048576 (1 MiB) to 2^53 - 1. Default:
+   * 1073741824 (1 GiB).
    */
   maxDiskBytes?: number | undefined
   /** In the memory of this process, shared by all of its threads. */
@@ -97,14 +108,16 @@ export interface CacheStorageOptions {
          */
         maxBytes?: number | undefined
         /**
-         * Bytes that one entry's body, headers, key and tags may take together. A larger one is not stored and evicts
-         * nothing. An integer from 1 to 2147483647, at most `maxBytes`. Default: an eighth of `maxBytes`.
+         * Bytes that one entry's body, headers, key and tags may take together. A larger one is not
+         * stored and evicts nothing. An integer from 1 to 2147483647, at most `maxBytes`. Default:
+         * an eighth of `maxBytes`.
          */
         maxEntryBytes?: number | undefined
         /**
-         * Bytes that bodies may take together while they are received or streamed to waiters, beside
-         * `maxBytes`. Beyond it, responses of wrapped handlers are streamed through without being stored,
-         * and a `put` of a body in several chunks stores nothing; both count as `in-flight` in
+         * Bytes that bodies may take together while they are received or streamed to waiters,
+         * beside `maxBytes`. Beyond it, responses of wrapped handlers are streamed through without
+         * being stored, and a `put` of a body in several chunks stores nothing; both count as
+         * `in-flight` in
          * {@link CacheInspection.refusedWrites}. An integer from 1 to 2^53 - 1. Default: a quarter of
          * `maxBytes`, and at least `maxEntryBytes`.
          */
@@ -123,13 +136,13 @@ export interface CacheModuleOptions {
   /** Namespace of the instance, of the same form; `layeron` is reserved. Default: `"default"`. */
   namespace?: string | undefined
   /**
-   * Fresh lifetime in seconds, an int32 from 0. Default: what the response's `CDN-Cache-Control`, `Cache-Control`
-   * (`s-maxage` before `max-age`) or `Expires` says, else 60.
+   * Fresh lifetime in seconds, an int32 from 0. Default: what the response's `CDN-Cache-Control`,
+   * `Cache-Control` (`s-maxage` before `max-age`) or `Expires` says, else 60.
    */
   ttlSeconds?: number | undefined
   /**
-   * Seconds after the fresh lifetime during which the stale response is served, an int32 from 0 (RFC 5861).
-   * Default: the response's own `stale-while-revalidate`, else 0.
+   * Seconds after the fresh lifetime during which the stale response is served, an int32 from 0
+   * (RFC 5861). Default: the response's own `stale-while-revalidate`, else 0.
    */
   staleWhileRevalidateSeconds?: number | undefined
   /**
@@ -138,31 +151,39 @@ export interface CacheModuleOptions {
    * their SHA-256.
    */
   vary?: readonly string[] | undefined
-  /** Invalidation tags of every stored response: 1 to 1,024 characters, no comma, no control character. Default: none. */
+  /**
+   * Invalidation tags of every stored response: 1 to 1,024 characters, no comma, no control
+   * character. Default: none.
+   */
   tags?: readonly string[] | undefined
   /**
-   * Whether wrapped handlers get the cookies of requests. `"ignore"` removes `Cookie` before the handler runs: requests with cookies are
-   * then served and coalesced as those without. A request that a rule's `bypass` selects, or whose response is not stored because of its
-   * method, keeps its cookies. No effect on `match` and `put`. Default: `"pass"`; then, under a configured lifetime, the response to a
-   * request with cookies is stored only if it declares that it may be shared. See "What may be shared" in the documentation.
+   * Whether wrapped handlers get the cookies of requests. `"ignore"` removes `Cookie` before the
+   * handler runs: requests with cookies are then served and coalesced as those without. A request
+   * that a rule's `bypass` selects, or whose response is not stored because of its method, keeps
+   * its cookies. No effect on `match` and `put`. Default: `"pass"`; then, under a configured
+   * lifetime, the response to a request with cookies is stored only if it declares that it may be
+   * shared. See "What may be shared" in the documentation.
    */
   cookies?: "pass" | "ignore" | undefined
   /**
-   * Whether wrapped handlers' caches act on `Cache-Control` and `Pragma` of requests (RFC 9111, sections 5.2.1 and 5.4). `"ignore"` takes
-   * from clients the means to have the handler run: `no-cache`, `no-store`, `max-age`, `min-fresh` and `max-stale` do not count then;
+   * Whether wrapped handlers' caches act on `Cache-Control` and `Pragma` of requests (RFC 9111,
+   * sections 5.2.1 and 5.4). `"ignore"` takes from clients the means to have the handler run:
+   * `no-cache`, `no-store`, `max-age`, `min-fresh` and `max-stale` do not count then;
    * `only-if-cached` always does. No effect on `match` and `put`. Default: `"honour"`.
    */
   requestDirectives?: "honour" | "ignore" | undefined
   /**
-   * Policies for routes, the first that matches applies. An instance with rules caches, in wrapped handlers, only what a rule covers; see
+   * Policies for routes, the first that matches applies. An instance with rules caches, in wrapped
+   * handlers, only what a rule covers; see
    * {@link CacheWrapOptions.ttlSeconds}. Default: none.
    */
   rules?: readonly CacheRuleOptions[] | undefined
   /** Settings for the emission of hits, misses, writes and purges. Default: nothing is emitted. */
   observability?: ObservabilityConfig | undefined
   /**
-   * Where entries live: options, or one of `"memory"` and `"file:<folder>"`. What is left out comes from {@link configure}, else from
-   * `LAYERON_CACHE_STORAGE` in the environment, which has one of these two words. One identity has one storage. Default: 128 MiB of memory.
+   * Where entries live: options, or one of `"memory"` and `"file:<folder>"`. What is left out comes
+   * from {@link configure}, else from `LAYERON_CACHE_STORAGE` in the environment, which has one of
+   * these two words. One identity has one storage. Default: 128 MiB of memory.
    */
   storage?: CacheStorageOptions | CacheStorageName | undefined
 }
@@ -189,8 +210,9 @@ export interface CachePutOptions extends CacheKeyOptions {
 /** What `purge` removes: the union of what its fields select, of which at least one is needed. */
 export interface CachePurgeSelector {
   /**
-   * The entry with the request's key, in all variants that the responses' own `Vary` made. The key is the one that `key()` gives
-   * without options: an entry put with a `vary` of its own is not among them.
+   * The entry with the request's key, in all variants that the responses' own `Vary` made. The key
+   * is the one that `key()` gives without options: an entry put with a `vary` of its own is not
+   * among them.
    */
   request?: CacheRequest | undefined
   /** Entries that have one of these tags. An empty list selects nothing. */
@@ -206,8 +228,9 @@ export interface CachePurgeSelector {
   /** Every entry of the instance. */
   everything?: boolean | undefined
   /**
-   * Makes the entries stale instead of removing them: they are served for the rest of their stale window while one caller refreshes
-   * each. An entry without a stale window is removed. Default: false.
+   * Makes the entries stale instead of removing them: they are served for the rest of their stale
+   * window while one caller refreshes each. An entry without a stale window is removed. Default:
+   * false.
    */
   soft?: boolean | undefined
 }
@@ -232,14 +255,20 @@ export type CacheRefusal =
   | "no-cache"
   | "private"
   | "set-cookie"
-  /** A 1xx or 304. Of wrapped handlers also a 412 or 416, and a status that `must-understand` demands to be understood. */
+  /**
+   * A 1xx or 304. Of wrapped handlers also a 412 or 416, and a status that `must-understand`
+   * demands to be understood.
+   */
   | "status"
   | "event-stream"
   /** Neither lifetime nor stale window is left. */
   | "expired"
   /** A `Cache-Tag` that cannot be a tag. */
   | "cache-tag"
-  /** A `Vary` that is no list of field names, or longer than 4 KiB, or has more than 128 names; of wrapped handlers also `*`. */
+  /**
+   * A `Vary` that is no list of field names, or longer than 4 KiB, or has more than 128 names; of
+   * wrapped handlers also `*`.
+   */
   | "vary"
   /** Over `maxEntryBytes` or `maxBytes`, or more than 65,535 tags. */
   | "too-large"
@@ -254,24 +283,33 @@ export type CacheRefusal =
   /** `shouldStore` of the wrapped handler said so. */
   | "should-store"
   /**
-   * Bodies in flight took all of `maxInFlightBytes`, the body made no progress for `refreshTimeoutMs`, or a refresh took longer.
-   * Of `put` too.
+   * Bodies in flight took all of `maxInFlightBytes`, the body made no progress for
+   * `refreshTimeoutMs`, or a refresh took longer. Of `put` too.
    */
   | "in-flight"
   /** A response that the handler made later was stored first. */
   | "superseded"
-  /** The request has cookies, the lifetime is a configured one, and the response does not declare that it may be shared. */
+  /**
+   * The request has cookies, the lifetime is a configured one, and the response does not declare
+   * that it may be shared.
+   */
   | "cookie"
 
 /** What can be seen of an instance. */
 export interface CacheInspection {
-  /** Entries held, expired ones left out. What a wrapped handler may only serve after it has been validated counts too, here and in a purge. */
+  /**
+   * Entries held, expired ones left out. What a wrapped handler may only serve after it has been
+   * validated counts too, here and in a purge.
+   */
   entries: number
   /** Bytes held: bodies, headers, keys, tags and indexes. */
   bytes: number
   /** The bound on `bytes`. */
   maxBytes: number
-  /** Bytes of bodies that are received or streamed to waiters, beside `bytes`; see `maxInFlightBytes`. */
+  /**
+   * Bytes of bodies that are received or streamed to waiters, beside `bytes`; see
+   * `maxInFlightBytes`.
+   */
   inFlightBytes: number
   /** Different tags that entries have. */
   tags: number
@@ -281,25 +319,38 @@ export interface CacheInspection {
   staleHits: number
   /** Callers that got a miss to refresh a stale entry while others were served it. */
   elections: number
-  /** Stale responses that wrapped handlers' callers got because the handler failed (RFC 5861, section 4). */
+  /**
+   * Stale responses that wrapped handlers' callers got because the handler failed (RFC 5861,
+   * section 4).
+   */
   staleIfErrorHits: number
   /** Requests to wrapped handlers that waited for the run of another. */
   collapsed: number
-  /** Stored responses of which a wrapped handler has said, with a 304, that they are still right. */
+  /**
+   * Stored responses of which a wrapped handler has said, with a 304, that they are still right.
+   */
   revalidations: number
   /** Refreshes in the background that have failed. */
   failedRefreshes: number
-  /** Entries removed because a request to a wrapped handler has changed something at their URL (RFC 9111, section 4.4). */
+  /**
+   * Entries removed because a request to a wrapped handler has changed something at their URL (RFC
+   * 9111, section 4.4).
+   */
   invalidations: number
   /** Entries that left to make room. */
   evictions: number
   /** Entries that left because they had expired. */
   expirations: number
-  /** Puts held back because something of them was purged or deleted after the miss that led to them. */
+  /**
+   * Puts held back because something of them was purged or deleted after the miss that led to them.
+   */
   fencedWrites: number
   /** Responses not stored, by reason. Every reason is there. */
   refusedWrites: Record<CacheRefusal, number>
-  /** Calls of `match`, `put` and `delete` that a rule made skip the cache, and such requests to wrapped handlers; of these also the ones that no rule covers. */
+  /**
+   * Calls of `match`, `put` and `delete` that a rule made skip the cache, and such requests to
+   * wrapped handlers; of these also the ones that no rule covers.
+   */
   bypasses: number
   /** The disk under the memory, or `null` where the instance has none. */
   disk: CacheDiskInspection | null
@@ -317,11 +368,20 @@ export interface CacheDiskInspection {
   maxBytes: number
   /** Entries that this process has removed from the file to make room. */
   evictions: number
-  /** Puts that this process has not written, because too many waited or one was too large. They are in memory all the same. */
+  /**
+   * Puts that this process has not written, because too many waited or one was too large. They are
+   * in memory all the same.
+   */
   droppedWrites: number
-  /** How often this process has read an entry that was not as it was written, which is as good as none. */
+  /**
+   * How often this process has read an entry that was not as it was written, which is as good as
+   * none.
+   */
   damagedReads: number
-  /** Where the file is now that was there when this process opened the folder, if it was damaged, or `null`. */
+  /**
+   * Where the file is now that was there when this process opened the folder, if it was damaged, or
+   * `null`.
+   */
   setAside: string | null
   /** Why nothing is read or written any longer, or `null`. Memory goes on, and purges reject. */
   fault: string | null
@@ -329,7 +389,10 @@ export interface CacheDiskInspection {
 
 /** Why a request is a hit, a miss or a bypass. */
 export interface CacheExplanation {
-  /** What `match` would come to; `stale` is a hit for all but the one caller who refreshes the entry. */
+  /**
+   * What `match` would come to; `stale` is a hit for all but the one caller who refreshes the
+   * entry.
+   */
   outcome: "hit" | "stale" | "miss" | "bypass"
   /** The whole in one sentence. */
   sentence: string
@@ -338,7 +401,10 @@ export interface CacheExplanation {
   url: string
   method: string
   namespace: string
-  /** The headers in the key with the values that the key has of them, `null` where the request lacks one. */
+  /**
+   * The headers in the key with the values that the key has of them, `null` where the request lacks
+   * one.
+   */
   vary: Record<string, string | null>
   /** The rule that applies, and why. */
   rule: { name: string; because: string } | null
@@ -363,8 +429,10 @@ export interface CacheExplanation {
 }
 
 /**
- * What is published on the `diagnostics_channel` channels `layeron:cache:match`, `layeron:cache:put`, `layeron:cache:delete`,
- * `layeron:cache:purge` and `layeron:cache:refresh`. Requests to a wrapped handler are matches and puts too. Nothing is built for a channel without subscribers.
+ * What is published on the `diagnostics_channel` channels `layeron:cache:match`,
+ * `layeron:cache:put`, `layeron:cache:delete`, `layeron:cache:purge` and `layeron:cache:refresh`.
+ * Requests to a wrapped handler are matches and puts too. Nothing is built for a channel without
+ * subscribers.
  */
 export interface CacheEvent {
   operation: "match" | "put" | "delete" | "purge" | "refresh"
@@ -373,8 +441,10 @@ export interface CacheEvent {
   namespace: string
   name: string
   /**
-   * match: `hit`, `stale`, `miss`, `bypass` · put: `stored`, `refused`, `fenced`, `bypass`, `error` · delete: `deleted`, `absent`,
-   * `bypass` · purge: `purged`, `softened` · refresh, in the background by a wrapped handler: `refreshed`, `failed`. A call that is refused for its arguments is no event.
+   * match: `hit`, `stale`, `miss`, `bypass` · put: `stored`, `refused`, `fenced`, `bypass`, `error`
+   * · delete: `deleted`, `absent`, `bypass` · purge: `purged`, `softened` · refresh, in the
+   * background by a wrapped handler: `refreshed`, `failed`. A call that is refused for its
+   * arguments is no event.
    */
   outcome:
     | "hit"
@@ -392,9 +462,11 @@ export interface CacheEvent {
     | "refreshed"
     | "failed"
   /**
-   * Of a miss `elected` or `absent`, to a wrapped handler why it was run (`uri-miss`, `vary-miss`, `stale`, `request`), `collapsed`, `failed` or
-   * `only-if-cached`; of a refresh what it failed with; of a put refused a {@link CacheRefusal}, of one fenced `purged`, of an error what the body failed
-   * with; of a bypass `header`, `cookie` or `query` and the name, `path` and the pattern, or `no-rule`.
+   * Of a miss `elected` or `absent`, to a wrapped handler why it was run (`uri-miss`, `vary-miss`,
+   * `stale`, `request`), `collapsed`, `failed` or `only-if-cached`; of a refresh what it failed
+   * with; of a put refused a {@link CacheRefusal}, of one fenced `purged`, of an error what the
+   * body failed with; of a bypass `header`, `cookie` or `query` and the name, `path` and the
+   * pattern, or `no-rule`.
    */
   reason?: string | undefined
   /** The key; of a purge, the one that its request selects. */
@@ -408,40 +480,48 @@ export interface CacheEvent {
 /**
  * A handler to wrap: whatever answers a `Request`, with any further arguments its callers pass.
  *
- * The request is not always the caller's own object. What is run for all who want the same has no conditions and no range of one
- * client, has `If-None-Match` and `If-Modified-Since` of what is stored, and a signal of its own.
+ * The request is not always the caller's own object. What is run for all who want the same has no
+ * conditions and no range of one client, has `If-None-Match` and `If-Modified-Since` of what is
+ * stored, and a signal of its own.
  *
- * `Incoming` is the class of the requests: `Request`, or one that extends it, such as `NextRequest`.
+ * `Incoming` is the class of the requests: `Request`, or one that extends it, such as
+ * `NextRequest`.
  */
 export type CacheHandler<Rest extends unknown[] = [], Incoming extends Request = Request> = (
   request: Incoming,
   ...rest: Rest
 ) => Response | Promise<Response>
 
-/** Options of `wrap`. What is given here comes before the rule, the rule before the instance, and that before the response's own word. */
+/**
+ * Options of `wrap`. What is given here comes before the rule, the rule before the instance, and
+ * that before the response's own word.
+ */
 export interface CacheWrapOptions<Rest extends unknown[] = [], Incoming extends Request = Request> {
   /**
-   * As {@link CacheModuleOptions.ttlSeconds}. A configured lifetime applies to the statuses 200, 203, 204, 300, 301, 302, 303, 307, 308,
-   * 404 and 410 only, and so do configured stale windows; a response of another status is stored only if it declares or allows a lifetime
-   * itself. With a lifetime here, requests are cached that no rule of the instance covers; without, they run the handler and nothing is
-   * looked up, stored or waited for (`Cache-Status: …; fwd=bypass; detail=no-rule`). Default: what the rule or the instance says, else the
-   * response itself; one that says nothing is not stored.
+   * As {@link CacheModuleOptions.ttlSeconds}. A configured lifetime applies to the statuses 200,
+   * 203, 204, 300, 301, 302, 303, 307, 308, 404 and 410 only, and so do configured stale windows; a
+   * response of another status is stored only if it declares or allows a lifetime itself. With a
+   * lifetime here, requests are cached that no rule of the instance covers; without, they run the
+   * handler and nothing is looked up, stored or waited for (`Cache-Status: …; fwd=bypass;
+   * detail=no-rule`). Default: what the rule or the instance says, else the response itself; one
+   * that says nothing is not stored.
    */
   ttlSeconds?: number | undefined
   /** As {@link CacheModuleOptions.staleWhileRevalidateSeconds}. */
   staleWhileRevalidateSeconds?: number | undefined
   /**
-   * Seconds after the fresh lifetime during which the stale response is served where the handler throws or answers 500, 502, 503 or 504
-   * (RFC 5861, section 4), an int32 from 0. `must-revalidate` and `proxy-revalidate` forbid it. Default: the response's own
+   * Seconds after the fresh lifetime during which the stale response is served where the handler
+   * throws or answers 500, 502, 503 or 504 (RFC 5861, section 4), an int32 from 0.
+   * `must-revalidate` and `proxy-revalidate` forbid it. Default: the response's own
    * `stale-if-error`, else 0.
    */
   staleIfErrorSeconds?: number | undefined
   /** Names of the request headers in the key, in place of the rule's or the instance's. */
   vary?: readonly string[] | undefined
   /**
-   * Tags beside those of the rule, the instance and the response's `Cache-Tag`, or a function that returns them. It is called
-   * with the arguments of the wrapped handler and the response, whose body it may read from a `clone()` only. One that
-   * throws fails the run. Default: none.
+   * Tags beside those of the rule, the instance and the response's `Cache-Tag`, or a function that
+   * returns them. It is called with the arguments of the wrapped handler and the response, whose
+   * body it may read from a `clone()` only. One that throws fails the run. Default: none.
    */
   tags?:
     | readonly string[]
@@ -456,22 +536,24 @@ export interface CacheWrapOptions<Rest extends unknown[] = [], Incoming extends 
   /** As {@link CacheModuleOptions.requestDirectives}. */
   requestDirectives?: "honour" | "ignore" | undefined
   /**
-   * Whether a response that may be stored is stored. Called like a `tags` function. A response that it refuses goes to its own
-   * client alone. One that throws fails the run. Default: every response is stored.
+   * Whether a response that may be stored is stored. Called like a `tags` function. A response that
+   * it refuses goes to its own client alone. One that throws fails the run. Default: every response
+   * is stored.
    */
   shouldStore?:
     | ((request: Incoming, response: Response, ...rest: Rest) => boolean | Promise<boolean>)
     | undefined
   /**
-   * Called with a promise for work that continues after the response is returned, which never rejects, and with the arguments of
-   * the wrapped handler. Default: none.
+   * Called with a promise for work that continues after the response is returned, which never
+   * rejects, and with the arguments of the wrapped handler. Default: none.
    */
   waitUntil?: ((work: Promise<unknown>, request: Incoming, ...rest: Rest) => void) | undefined
   /**
-   * Milliseconds after which a refresh in the background has failed and its request is aborted, with a reason of code
-   * `LAYERON_REFRESH_TIMEOUT`; a body that clients read already goes on for them and is not stored. After the same time a
-   * caller no longer waits for another's run, and a body that makes no progress is neither stored nor joined by others.
-   * An integer from 1 to 2147483647. Default: 30000.
+   * Milliseconds after which a refresh in the background has failed and its request is aborted,
+   * with a reason of code `LAYERON_REFRESH_TIMEOUT`; a body that clients read already goes on for
+   * them and is not stored. After the same time a caller no longer waits for another's run, and a
+   * body that makes no progress is neither stored nor joined by others. An integer from 1 to
+   * 2147483647. Default: 30000.
    */
   refreshTimeoutMs?: number | undefined
 }
@@ -497,7 +579,10 @@ export interface ResolvedCacheRule {
   readonly bypass: Readonly<Required<CacheBypassOptions>>
 }
 
-/** The key of `Symbol.asyncDispose`, where the compiler's `lib` knows it: it is in `esnext.disposable`, and not every project has that. */
+/**
+ * The key of `Symbol.asyncDispose`, where the compiler's `lib` knows it: it is in
+ * `esnext.disposable`, and not every project has that.
+ */
 type AsyncDisposeKey<Symbols> = Symbols extends { readonly asyncDispose: infer Key extends symbol }
   ? Key
   : never
@@ -508,17 +593,21 @@ type Disposed = { [Key in AsyncDisposeKey<SymbolConstructor>]: () => Promise<voi
 /**
  * A cache instance.
  *
- * Every call that is given bad input throws, or rejects with, a `TypeError` that names the option and what is allowed
- * and has a `code`: `LAYERON_INVALID_OPTION`, `LAYERON_INVALID_REQUEST` or `LAYERON_INVALID_RESPONSE`. Nothing has changed then.
- * Options are what the given object itself has; what it inherits is not read.
- * After {@link CacheModule.close}, every call but `close()` throws or rejects with an `Error` of code `LAYERON_CLOSED`.
+ * Every call that is given bad input throws, or rejects with, a `TypeError` that names the option
+ * and what is allowed and has a `code`: `LAYERON_INVALID_OPTION`, `LAYERON_INVALID_REQUEST` or
+ * `LAYERON_INVALID_RESPONSE`. Nothing has changed then. Options are what the given object itself
+ * has; what it inherits is not read. After {@link CacheModule.close}, every call but `close()`
+ * throws or rejects with an `Error` of code `LAYERON_CLOSED`.
  */
 export interface CacheModule extends Disposed {
   /** What the module is, for `app.use()`. */
   readonly kind: "cache"
   readonly name: string
   readonly namespace: string
-  /** `namespace/name`. Declarations of one identity share entries and counters, across all threads of the process. */
+  /**
+   * `namespace/name`. Declarations of one identity share entries and counters, across all threads
+   * of the process.
+   */
   readonly identity: string
   /** The rules, with what they inherit. */
   readonly rules: readonly ResolvedCacheRule[]
@@ -535,106 +624,134 @@ export interface CacheModule extends Disposed {
   /**
    * The stored response for a request, or `undefined`.
    *
-   * The response is a real `Response` and the caller's own. It says how old it is in `Age` (RFC 9111, section 5.1) and where it
-   * comes from in `Cache-Status` (RFC 9211). To `If-None-Match` and `If-Modified-Since` it may be a 304, to `Range` a 206 or 416.
-   * Counts a hit or a miss; a bypass counts as neither. Costs a few microseconds, and never waits for a network or another caller's
-   * build. What is not in memory is waited for where the instance has a disk, for two seconds at a time.
+   * The response is a real `Response` and the caller's own. It says how old it is in `Age` (RFC
+   * 9111, section 5.1) and where it comes from in `Cache-Status` (RFC 9211). To `If-None-Match` and
+   * `If-Modified-Since` it may be a 304, to `Range` a 206 or 416. Counts a hit or a miss; a bypass
+   * counts as neither. Costs a few microseconds, and never waits for a network or another caller's
+   * build. What is not in memory is waited for where the instance has a disk, for two seconds at a
+   * time.
    *
-   * Inside the stale window one caller, of all threads, gets a miss and is to put a new response; everyone else is served the stale
-   * one, which says so (`Cache-Status: shop/api; hit; ttl=-3; detail=stale`). A caller that has not put within 30 s is replaced.
+   * Inside the stale window one caller, of all threads, gets a miss and is to put a new response;
+   * everyone else is served the stale one, which says so (`Cache-Status: shop/api; hit; ttl=-3;
+   * detail=stale`). A caller that has not put within 30 s is replaced.
    */
   match(request: CacheRequest, options?: CacheKeyOptions): Promise<Response | undefined>
 
   /**
    * Stores a response, and resolves when it can be found.
    *
-   * Takes the response's body: clone a response that is also returned. GET and HEAD are stored, other methods where a rule
-   * that covers the request lists them. A response that is private (`no-store`, `no-cache`, `private`, `Set-Cookie` that
-   * `private=Set-Cookie` does not take out), or that cannot be kept (a 1xx, a 304, `text/event-stream`, too large, no lifetime left, a
-   * `Vary` or `Cache-Tag` that cannot be read) is not stored: the put resolves, and the reason is counted in
+   * Takes the response's body: clone a response that is also returned. GET and HEAD are stored,
+   * other methods where a rule that covers the request lists them. A response that is private
+   * (`no-store`, `no-cache`, `private`, `Set-Cookie` that `private=Set-Cookie` does not take out),
+   * or that cannot be kept (a 1xx, a 304, `text/event-stream`, too large, no lifetime left, a
+   * `Vary` or `Cache-Tag` that cannot be read) is not stored: the put resolves, and the reason is
+   * counted in
    * {@link CacheModule.inspect}.
    *
-   * A purge is never undone: where something that concerns the response - its key, its URL's prefix, one of its tags - was purged or
-   * deleted after the `match` miss that led to this put, it is not stored either. Pass the same `Request` to both, so that the
-   * cache knows which miss that was. For strings and URLs it goes by the key: each put ends one of the builds under way for it, all
-   * count as the oldest, and one that has been under way for 30 s may be given up when another begins.
+   * A purge is never undone: where something that concerns the response - its key, its URL's
+   * prefix, one of its tags - was purged or deleted after the `match` miss that led to this put, it
+   * is not stored either. Pass the same `Request` to both, so that the cache knows which miss that
+   * was. For strings and URLs it goes by the key: each put ends one of the builds under way for it,
+   * all count as the oldest, and one that has been under way for 30 s may be given up when another
+   * begins.
    *
-   * A response of another library will do where it has the members of a `Response` and its body is a `ReadableStream` or a `Readable`
-   * of Node.
+   * A response of another library will do where it has the members of a `Response` and its body is
+   * a `ReadableStream` or a `Readable` of Node.
    *
-   * Rejects with a `TypeError` for a 206, for `Vary: *`, for a used body, for one of another kind, for a status, reason phrase or header
-   * that no response can have, and for a body that is not as long as `Content-Length` says; and with the body's own error, whatever
-   * value that is, where the body fails. Nothing is stored then.
+   * Rejects with a `TypeError` for a 206, for `Vary: *`, for a used body, for one of another kind,
+   * for a status, reason phrase or header that no response can have, and for a body that is not as
+   * long as `Content-Length` says; and with the body's own error, whatever value that is, where the
+   * body fails. Nothing is stored then.
    */
   put(request: CacheRequest, response: Response, options?: CachePutOptions): Promise<void>
 
   /**
-   * Removes the entry that `match` would find. Resolves to whether there was one. Whatever it finds, puts of the key that a `match`
-   * before it has led to are not stored. Where the instance has a disk it resolves once that is on disk, and rejects with an `Error` of code
+   * Removes the entry that `match` would find. Resolves to whether there was one. Whatever it
+   * finds, puts of the key that a `match` before it has led to are not stored. Where the instance
+   * has a disk it resolves once that is on disk, and rejects with an `Error` of code
    * `LAYERON_STORAGE_FAILED` where it cannot be.
    */
   delete(request: CacheRequest, options?: CacheKeyOptions): Promise<boolean>
 
   /**
-   * Removes what is selected, each entry counted once. Costs what it removes, not what the store holds; a prefix that begins with `/`
-   * costs a step for each host in addition. Other threads wait for it.
+   * Removes what is selected, each entry counted once. Costs what it removes, not what the store
+   * holds; a prefix that begins with `/` costs a step for each host in addition. Other threads wait
+   * for it.
    *
-   * Where the instance has a disk, memory is purged when this is called, and it resolves once the purge is on disk and holds in all processes:
-   * nothing of what is selected comes back then. Rejects with an `Error` of code `LAYERON_STORAGE_FAILED` where it cannot be kept.
+   * Where the instance has a disk, memory is purged when this is called, and it resolves once the
+   * purge is on disk and holds in all processes: nothing of what is selected comes back then.
+   * Rejects with an `Error` of code `LAYERON_STORAGE_FAILED` where it cannot be kept.
    */
   purge(selector: CachePurgeSelector): Promise<{ purged: number }>
 
   /**
-   * Turns a handler into a cached one: an HTTP shared cache (RFC 9111) in front of it. What can be answered from the store is; else the handler
-   * is run, once for all who want the same at the same time, in all threads. Its response streams to whoever waits while it is stored.
+   * Turns a handler into a cached one: an HTTP shared cache (RFC 9111) in front of it. What can be
+   * answered from the store is; else the handler is run, once for all who want the same at the same
+   * time, in all threads. Its response streams to whoever waits while it is stored.
    *
-   * - Stale inside the window: served at once, and one run in the background refreshes it. One that fails is counted, reported as an
-   *   event and a warning, and tried again after a pause that grows from 1 s to 60 s.
-   * - Stale otherwise: the handler is run with `If-None-Match` and `If-Modified-Since`, and may answer 304.
-   * - Where a handler throws, one of the requests that wait runs it once more; if that throws too, all who still wait fail with it. For 200 ms to
-   *   2 s the handler is not run again for a request with the same header fields and no credentials. A stale response is served instead where
-   *   `stale-if-error` allows. A thrown `Response`, and an error with `getResponse()` or a `status` or `statusCode` from 400 to 499, is an
-   *   answer rather than a failure: the call rejects with it, unchanged, and with nothing stale in its place.
-   * - An error of the server (a status from 500) that is not stored goes to its own client; the requests that wait run the handler on their own.
-   * - A call whose `request.signal` aborts rejects with its reason. A run that no client waits for any more, and that is no refresh, is
-   *   aborted by the signal of the handler's request; once its response has begun, it is stored.
-   * - A wrapped handler that is called inside of a run of the same instance for the same key runs its handler directly, and adds its tags and
-   *   lifetimes to what is stored.
-   * - What is not for all (`private`, `Set-Cookie`, …) goes to its caller alone, and for a minute nobody waits for the key.
-   * - Under a configured lifetime, the response to a request with cookies is stored and shared only if it declares that it may be, or
-   *   varies by `Cookie`; see {@link CacheModuleOptions.cookies}.
-   * - A request that changes something and succeeds removes what is stored for its URL, and for its `Location` and `Content-Location`. One
-   *   whose method a rule lists is a read and removes nothing.
+   * - Stale inside the window: served at once, and one run in the background refreshes it. One that
+   *   fails is counted, reported as an event and a warning, and tried again after a pause that
+   *   grows from 1 s to 60 s.
+   * - Stale otherwise: the handler is run with `If-None-Match` and `If-Modified-Since`, and may
+   *   answer 304.
+   * - Where a handler throws, one of the requests that wait runs it once more; if that throws too,
+   *   all who still wait fail with it. For 200 ms to 2 s the handler is not run again for a request
+   *   with the same header fields and no credentials. A stale response is served instead where
+   *   `stale-if-error` allows. A thrown `Response`, and an error with `getResponse()` or a `status`
+   *   or `statusCode` from 400 to 499, is an answer rather than a failure: the call rejects with
+   *   it, unchanged, and with nothing stale in its place.
+   * - An error of the server (a status from 500) that is not stored goes to its own client; the
+   *   requests that wait run the handler on their own.
+   * - A call whose `request.signal` aborts rejects with its reason. A run that no client waits for
+   *   any more, and that is no refresh, is aborted by the signal of the handler's request; once its
+   *   response has begun, it is stored.
+   * - A wrapped handler that is called inside of a run of the same instance for the same key runs
+   *   its handler directly, and adds its tags and lifetimes to what is stored.
+   * - What is not for all (`private`, `Set-Cookie`, …) goes to its caller alone, and for a minute
+   *   nobody waits for the key.
+   * - Under a configured lifetime, the response to a request with cookies is stored and shared only
+   *   if it declares that it may be, or varies by `Cookie`; see {@link CacheModuleOptions.cookies}.
+   * - A request that changes something and succeeds removes what is stored for its URL, and for its
+   *   `Location` and `Content-Location`. One whose method a rule lists is a read and removes
+   *   nothing.
    * - Every answer says in `Cache-Status` (RFC 9211) how it came about.
    *
-   * GET is stored, other methods only where a rule that covers the request lists them; HEAD is answered from what is stored for GET. Inside of a run, `match` of
-   * the request that the handler is given finds nothing and counts nothing, and what the handler `put`s for it is not stored a second time.
-   * After {@link CacheModule.close} the handler is run as it is.
+   * GET is stored, other methods only where a rule that covers the request lists them; HEAD is
+   * answered from what is stored for GET. Inside of a run, `match` of the request that the handler
+   * is given finds nothing and counts nothing, and what the handler `put`s for it is not stored a
+   * second time. After {@link CacheModule.close} the handler is run as it is.
    *
-   * @throws TypeError with code `LAYERON_INVALID_OPTION` for an option that is not allowed. The wrapped handler rejects with what the handler
-   *   throws; a caller of another thread that has waited for it gets an `Error` of code `LAYERON_HANDLER_FAILED`.
+   * @throws TypeError with code `LAYERON_INVALID_OPTION` for an option that is not allowed. The
+   *   wrapped handler rejects with what the handler throws; a caller of another thread that has
+   *   waited for it gets an `Error` of code `LAYERON_HANDLER_FAILED`.
    */
   wrap<Rest extends unknown[] = [], Incoming extends Request = Request>(
     handler: CacheHandler<Rest, Incoming>,
     options?: CacheWrapOptions<Rest, Incoming>,
   ): (request: Incoming, ...rest: Rest) => Promise<Response>
 
-  /** Whether a rule covers a request, or would cover a GET of its URL where its method is one that changes something. */
+  /**
+   * Whether a rule covers a request, or would cover a GET of its URL where its method is one that
+   * changes something.
+   */
   covers(request: CacheRequest): boolean
 
   /** The counters of the instance. */
   stats(): Promise<CacheStats>
 
-  /** What the instance holds and what became of what it no longer does. Removes expired entries first and looks at every other, while other threads wait. */
+  /**
+   * What the instance holds and what became of what it no longer does. Removes expired entries
+   * first and looks at every other, while other threads wait.
+   */
   inspect(): Promise<CacheInspection>
 
   /** Why a request is a hit, a miss or a bypass. Changes and counts nothing. */
   explain(request: CacheRequest, options?: CacheKeyOptions): Promise<CacheExplanation>
 
   /**
-   * Closes this declaration. Entries and counters are freed with the last declaration of the identity, in any thread, that is closed,
-   * garbage-collected or lost with its worker thread. What is to be on disk is there
-   * once it resolves, where the disk can be written to.
+   * Closes this declaration. Entries and counters are freed with the last declaration of the
+   * identity, in any thread, that is closed, garbage-collected or lost with its worker thread. What
+   * is to be on disk is there once it resolves, where the disk can be written to.
    */
   close(): Promise<void>
 }
@@ -646,18 +763,22 @@ export interface CacheConfiguration {
 }
 
 /**
- * Configures the instances that are declared from now on, in this thread and in those that it starts. Meant to be called once, where a
- * process begins; a second call takes the place of the first.
+ * Configures the instances that are declared from now on, in this thread and in those that it
+ * starts. Meant to be called once, where a process begins; a second call takes the place of the
+ * first.
  *
  * @throws TypeError with code `LAYERON_INVALID_OPTION` for an option that is not allowed.
  */
 export declare function configure(options: CacheConfiguration): void
 
 /**
- * Declares a cache instance. Equal declarations, in any file or thread of the process, are the same instance; one with another
- * policy (TTL, vary, tags, rules) keeps its own policy over the same entries.
+ * Declares a cache instance. Equal declarations, in any file or thread of the process, are the same
+ * instance; one with another policy (TTL, vary, tags, rules) keeps its own policy over the same
+ * entries.
  *
- * @throws TypeError with code `LAYERON_INVALID_OPTION` for an option that is not allowed. An unknown option is warned of once.
- * @throws Error with code `LAYERON_STORAGE_CONFLICT` where the identity is open with another `storage`.
+ * @throws TypeError with code `LAYERON_INVALID_OPTION` for an option that is not allowed. An
+ *   unknown option is warned of once.
+ * @throws Error with code `LAYERON_STORAGE_CONFLICT` where the identity is open with another
+ *   `storage`.
  */
 export declare function cache(options: CacheModuleOptions): CacheModule

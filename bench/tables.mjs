@@ -1,4 +1,7 @@
-/** The tables by name, in the order in which they are run. Each is loaded when it is, after the rivals have been installed. */
+/**
+ * The tables by name, in the order in which they are run. Each is loaded when it is, after the
+ * rivals have been installed.
+ */
 export const TABLES = {
   "in-process": () => import("./tables/in-process/table.mjs"),
   scale: () => import("./tables/scale/table.mjs"),

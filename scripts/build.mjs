@@ -1,6 +1,6 @@
 /**
- * `npm run build`: builds whatever is not up to date, and writes the packages of the platforms anew. Options are handed to
- * `napi build`, e.g. `-- --target aarch64-unknown-linux-musl -x`.
+ * `npm run build`: builds whatever is not up to date, and writes the packages of the platforms
+ * anew. Options are handed to `napi build`, e.g. `-- --target aarch64-unknown-linux-musl -x`.
  */
 import { writePlatformPackages } from "./platform-packages.mjs"
 import { main, step } from "./run.mjs"

@@ -1,4 +1,6 @@
-/** Checks of the crates depended on: licences, bans, sources, advisories. deny.toml has the rules. */
+/**
+ * Checks of the crates depended on: licences, bans, sources, advisories. deny.toml has the rules.
+ */
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { capture, ROOT, step } from "./run.mjs"

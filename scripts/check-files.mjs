@@ -8,8 +8,8 @@ const GENERATED = ["native.js", "native.d.ts"]
 const GENERATED_FROM = ["src", "crates", "build.rs", "Cargo.toml", "Cargo.lock", "package.json"]
 
 /**
- * The build has written these files anew. While their sources differ from the last commit so may they: both belong in the
- * next one.
+ * The build has written these files anew. While their sources differ from the last commit so may
+ * they: both belong in the next one.
  */
 export async function checkAddonFiles() {
   const differing = await changedSinceCommit(GENERATED)
@@ -23,7 +23,10 @@ async function changedSinceCommit(paths) {
   return (await capture("git", ["status", "--porcelain", "--", ...paths])).stdout.trimEnd()
 }
 
-/** A lock file names packages and versions. Where they are downloaded from is each machine's own business. */
+/**
+ * A lock file names packages and versions. Where they are downloaded from is each machine's own
+ * business.
+ */
 export function checkLockFiles() {
   const naming = filesUnder(ROOT)
     .filter((file) => basename(file) === "package-lock.json")

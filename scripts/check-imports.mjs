@@ -20,7 +20,10 @@ export function checkImports() {
   if (wrong.length > 0) throw new Error(`Imports against docs/design.md:\n${wrong.join("\n")}`)
 }
 
-/** The blocks of docs/design.md marked `import-order`: a folder and a colon, then rows of module names. */
+/**
+ * The blocks of docs/design.md marked `import-order`: a folder and a colon, then rows of module
+ * names.
+ */
 function orders() {
   const design = readFileSync(join(ROOT, "docs/design.md"), "utf8")
   return [...design.matchAll(/^```import-order\n([^:]+):\n(.*?)^```$/gms)].map(

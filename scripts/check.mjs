@@ -1,4 +1,7 @@
-/** `npm run check`: format, lints, types, generated files, dependencies. One that fails does not keep the others from running. */
+/**
+ * `npm run check`: format, lints, types, generated files, dependencies. One that fails does not
+ * keep the others from running.
+ */
 import { checkCrates } from "./check-crates.mjs"
 import { checkAddonFiles, checkLockFiles } from "./check-files.mjs"
 import { checkImports } from "./check-imports.mjs"

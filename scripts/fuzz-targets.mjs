@@ -1,6 +1,6 @@
 /**
- * Building and running the fuzz targets in `fuzz/`, with libFuzzer. Cargo by itself builds them, on the stable toolchain, with the
- * flags that cargo-fuzz has: installing that takes minutes.
+ * Building and running the fuzz targets in `fuzz/`, with libFuzzer. Cargo by itself builds them, on
+ * the stable toolchain, with the flags that cargo-fuzz has: installing that takes minutes.
  */
 import { mkdirSync, readdirSync, rmSync } from "node:fs"
 import { availableParallelism } from "node:os"
@@ -41,7 +41,8 @@ async function host() {
 }
 
 /**
- * Runs a target from its seeds for so many seconds, with the same random numbers every time. What it finds is not kept.
+ * Runs a target from its seeds for so many seconds, with the same random numbers every time. What
+ * it finds is not kept.
  * @returns how many inputs it has had.
  */
 export async function fuzzAnew(target, seconds) {
@@ -53,7 +54,10 @@ export async function fuzzAnew(target, seconds) {
   return Number(/^Done (\d+) runs/m.exec(both)?.[1] ?? 0)
 }
 
-/** The command that runs a target for so many seconds from what was found before, and keeps what it finds. */
+/**
+ * The command that runs a target for so many seconds from what was found before, and keeps what it
+ * finds.
+ */
 export async function fuzzOn(target, seconds) {
   const corpus = join(FUZZ, "corpus", target)
   mkdirSync(corpus, { recursive: true })

@@ -1,4 +1,7 @@
-/** `npm run fuzz -- url 600`: fuzzes one target for so many seconds, a minute if it is not said how many. */
+/**
+ * `npm run fuzz -- url 600`: fuzzes one target for so many seconds, a minute if it is not said how
+ * many.
+ */
 import { cargoFuzz, fuzzOn, fuzzTargets } from "./fuzz-targets.mjs"
 import { inForeground, main, step } from "./run.mjs"
 

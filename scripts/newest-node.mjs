@@ -1,4 +1,7 @@
-/** The newest even-numbered Node, as the registry's `node` package has it, kept beside the project's own dependencies. */
+/**
+ * The newest even-numbered Node, as the registry's `node` package has it, kept beside the project's
+ * own dependencies.
+ */
 import { existsSync, mkdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { captureNpm, ROOT } from "./run.mjs"
@@ -36,8 +39,8 @@ function installed() {
 }
 
 /**
- * What the `node` package, by its install script, installs for this machine: taken by name, since npm runs install scripts
- * only where they are allowed.
+ * What the `node` package, by its install script, installs for this machine: taken by name, since
+ * npm runs install scripts only where they are allowed.
  */
 function packageName() {
   const { platform, arch } = process

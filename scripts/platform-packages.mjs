@@ -1,4 +1,7 @@
-/** The packages of the platforms under npm/, each with one addon to hold. They are made from package.json. */
+/**
+ * The packages of the platforms under npm/, each with one addon to hold. They are made from
+ * package.json.
+ */
 import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"

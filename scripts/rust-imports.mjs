@@ -1,7 +1,10 @@
 /** Which files of a crate import which, by their `use` declarations and `crate::` paths. */
 import { posix } from "node:path"
 
-/** What only tests compile: the modules that a file declares so, and all from the first inline one on. */
+/**
+ * What only tests compile: the modules that a file declares so, and all from the first inline one
+ * on.
+ */
 const TEST_MODULE =
   /^#\[cfg\([^\]]*\btest\b[^\]]*\)\]\n(?:#\[[^\]]*\]\n)*(?:pub(?:\(\w+\))? )?mod (\w+);/gm
 const TESTS_FROM = /^#\[cfg\([^\]]*\btest\b[^\]]*\)\]\n(?:#\[[^\]]*\]\n)*mod \w+ \{/m
@@ -84,7 +87,10 @@ function branches(list) {
   return found.filter((branch) => branch !== "")
 }
 
-/** The module that a path leads to: the longest known one, or the one that it hands the next name on from. */
+/**
+ * The module that a path leads to: the longest known one, or the one that it hands the next name on
+ * from.
+ */
 function definedIn(path, modules, reexports) {
   const parts = path.split("::")
   for (let length = parts.length; length > 0; length--) {

@@ -17,8 +17,9 @@ export async function setUp() {
 }
 
 /**
- * Installs what the lock file names and leaves the file as it is. Not `npm ci`: a lock file holds only those platform
- * packages that the registry had when it was written, and `npm ci` refuses it wherever one more is found or missed.
+ * Installs what the lock file names and leaves the file as it is. Not `npm ci`: a lock file holds
+ * only those platform packages that the registry had when it was written, and `npm ci` refuses it
+ * wherever one more is found or missed.
  */
 export async function installDependencies() {
   const lock = fingerprint(["package-lock.json"])
@@ -28,8 +29,8 @@ export async function installDependencies() {
 }
 
 /**
- * Builds the addon in release mode, and the two files that are generated with it. With options, which may ask for another
- * platform, it always builds, and what it was for this platform is gone.
+ * Builds the addon in release mode, and the two files that are generated with it. With options,
+ * which may ask for another platform, it always builds, and what it was for this platform is gone.
  */
 export function buildAddon(options = []) {
   const { name, version, napi } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"))

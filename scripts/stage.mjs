@@ -8,7 +8,10 @@ import { platform } from "./setup.mjs"
 /** What of a manifest speaks of the repository and not of the package. */
 const OF_THE_REPOSITORY = ["scripts", "devDependencies", "workspaces", "napi"]
 
-/** The main package. It depends on the platforms' packages of its own version, of which npm installs the one that fits. */
+/**
+ * The main package. It depends on the platforms' packages of its own version, of which npm installs
+ * the one that fits.
+ */
 export function stageModules(scratch) {
   const platforms = platformPackages().map(({ manifest }) => [manifest.name, manifest.version])
   return stage(ROOT, join(scratch, "modules"), {
@@ -20,7 +23,10 @@ export function stageCore(scratch) {
   return stage(join(ROOT, "packages/core"), join(scratch, "core"))
 }
 
-/** The packages of the platforms whose addon is in the folder; without a folder that of this platform. */
+/**
+ * The packages of the platforms whose addon is in the folder; without a folder that of this
+ * platform.
+ */
 export function stagePlatforms(scratch, addons) {
   const from = addons === undefined ? ROOT : resolve(addons)
   const staged = platformPackages()

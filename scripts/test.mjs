@@ -1,6 +1,6 @@
 /**
- * `npm test`: the Rust tests, then Jest on this Node and on the newest even-numbered one. With arguments it hands them to
- * Jest on this Node and leaves the rest out: `npm test -- purge`.
+ * `npm test`: the Rust tests, then Jest on this Node and on the newest even-numbered one. With
+ * arguments it hands them to Jest on this Node and leaves the rest out: `npm test -- purge`.
  */
 import { newestEvenNode } from "./newest-node.mjs"
 import { capture, inForeground, main, ROOT, step } from "./run.mjs"
@@ -36,7 +36,10 @@ async function cargoTest() {
   return passedByCargo(await capture("cargo", ["test", "--workspace"]))
 }
 
-/** Elections and fences under every interleaving. Apart from the rest, because all is built anew for it. */
+/**
+ * Elections and fences under every interleaving. Apart from the rest, because all is built anew for
+ * it.
+ */
 async function modelChecker() {
   const env = { ...process.env, RUSTFLAGS: "--cfg loom", CARGO_TARGET_DIR: `${ROOT}/target/loom` }
   const test = ["test", "--package", "layeron-cache", "--lib", "--release", "interleavings"]

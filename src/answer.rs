@@ -1,11 +1,13 @@
-//! A large answer, held while JavaScript has a response of it and copied in pieces while that is read.
+//! A large answer, held while JavaScript has a response of it and copied in pieces while that is
+//! read.
 
 use layeron_cache::Answer;
 use napi::bindgen_prelude::{FromNapiValue, Uint8Array, Unknown};
 use napi::{Env, check_status, sys};
 use napi_derive::napi;
 
-/// A handle to an answer. Holds the stored response, whether or not the store still has it, until it is released or collected.
+/// A handle to an answer. Holds the stored response, whether or not the store still has it, until
+/// it is released or collected.
 #[napi]
 pub struct BindingAnswer {
     answer: Option<Answer>,
@@ -30,11 +32,13 @@ impl BindingAnswer {
         &self.head
     }
 
-    /// Fills `target` with the bytes of the body from `from` on. Returns how many there were: 0 at the end and after the release.
+    /// Fills `target` with the bytes of the body from `from` on. Returns how many there were: 0 at
+    /// the end and after the release.
     #[napi]
     pub fn copy(&self, mut target: Uint8Array, from: u32) -> u32 {
         let rest = self.body().get(from as usize..).unwrap_or_default();
-        // SAFETY: the face has just made the buffer and shows it to nobody before this call returns.
+        // SAFETY: the face has just made the buffer and shows it to nobody before this call
+        // returns.
         #[allow(unsafe_code)]
         let target = unsafe { target.as_mut() };
         let length = rest.len().min(target.len());
@@ -54,7 +58,8 @@ impl BindingAnswer {
         let create =
             if is_ascii { sys::napi_create_string_latin1 } else { sys::napi_create_string_utf8 };
         let mut text = std::ptr::null_mut();
-        // SAFETY: the bytes are copied before the call returns, and `text` is a value of `env` then.
+        // SAFETY: the bytes are copied before the call returns, and `text` is a value of `env`
+        // then.
         #[allow(unsafe_code)]
         unsafe {
             let made = create(env.raw(), body.as_ptr().cast(), body.len() as isize, &raw mut text);

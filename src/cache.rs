@@ -39,8 +39,8 @@ pub struct BindingCache {
 
 #[napi]
 impl BindingCache {
-    /// Declares an instance. Throws with code `storage-conflict` where its identity is open with another storage. `ring` is told the number
-    /// of a ticket that is settled.
+    /// Declares an instance. Throws with code `storage-conflict` where its identity is open with
+    /// another storage. `ring` is told the number of a ticket that is settled.
     #[napi(constructor)]
     pub fn new(
         options: BindingOptions,
@@ -93,8 +93,9 @@ impl BindingCache {
         core.waiting.take().map(|answer| BindingAnswer::new(answer, core.scratch.head().to_owned()))
     }
 
-    /// Decides on a put from the response's head, with the numbers in the scratch buffer. Returns the draft's number, with the bytes
-    /// of body it has room for in the scratch buffer, or why there is none.
+    /// Decides on a put from the response's head, with the numbers in the scratch buffer. Returns
+    /// the draft's number, with the bytes of body it has room for in the scratch buffer, or why
+    /// there is none.
     #[napi]
     pub fn draft(
         &mut self,
@@ -176,7 +177,8 @@ impl BindingCache {
         Ok(outcome::refused(open(core.cache.as_ref())?.refuse(Refused::TooLarge)))
     }
 
-    /// Deletes the entry that a lookup would find. The number of the ticket to wait for is in the scratch buffer, or [`NO_TICKET`].
+    /// Deletes the entry that a lookup would find. The number of the ticket to wait for is in the
+    /// scratch buffer, or [`NO_TICKET`].
     #[napi]
     pub fn delete(
         &mut self,
@@ -206,8 +208,8 @@ impl BindingCache {
         )
     }
 
-    /// Purges what is selected and returns how many entries that was. Where that is not known yet, it is [`PENDING`] and the number of
-    /// the ticket that tells it is in the scratch buffer.
+    /// Purges what is selected and returns how many entries that was. Where that is not known yet,
+    /// it is [`PENDING`] and the number of the ticket that tells it is in the scratch buffer.
     #[napi]
     pub fn purge(&self, selector: BindingSelector, now: f64) -> Result<f64, Thrown> {
         let core = &mut *self.core.borrow_mut();
@@ -220,7 +222,8 @@ impl BindingCache {
         })
     }
 
-    /// What has come of a ticket: a number of entries, or [`PENDING`]. Throws with code `disk-fault` where it is that it could not be done.
+    /// What has come of a ticket: a number of entries, or [`PENDING`]. Throws with code
+    /// `disk-fault` where it is that it could not be done.
     #[napi]
     pub fn settled(&self, ticket: u32) -> Result<f64, Thrown> {
         match self.core.borrow_mut().tickets.outcome(ticket) {
@@ -242,7 +245,8 @@ impl BindingCache {
         self.core.borrow_mut().cache.as_ref().and_then(Cache::take_warning)
     }
 
-    /// Whether a rule covers a request, or would cover a GET of its URL where it changes something; or what is wanted to tell.
+    /// Whether a rule covers a request, or would cover a GET of its URL where it changes something;
+    /// or what is wanted to tell.
     #[napi]
     pub fn covers(&mut self, request: String) -> Result<i32, Thrown> {
         let core = &mut *self.core.borrow_mut();
@@ -293,7 +297,8 @@ impl BindingCache {
         Ok(open(core.cache.as_ref())?.inspect(time(now)).into())
     }
 
-    /// Gives the declaration up. Every later call throws. Returns the number of the ticket to wait for, or [`NO_TICKET`].
+    /// Gives the declaration up. Every later call throws. Returns the number of the ticket to wait
+    /// for, or [`NO_TICKET`].
     #[napi]
     pub fn close(&mut self) -> u32 {
         let core = &mut *self.core.borrow_mut();
@@ -304,7 +309,8 @@ impl BindingCache {
     }
 }
 
-/// Writes what waits to be written to disks, for no longer than so many milliseconds. For a process that ends.
+/// Writes what waits to be written to disks, for no longer than so many milliseconds. For a process
+/// that ends.
 #[napi]
 pub fn flush_all(patience: u32) {
     layeron_cache::flush_all(Duration::from_millis(patience.into()));

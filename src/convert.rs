@@ -2,9 +2,9 @@
 
 use layeron_cache::{Fields, Fingerprint, Names, NotedBy, Request, ResponseHead};
 
-/// Reads `METHOD`, the field lines and, behind an empty line, the URL. `@` before the method says that the disk has been asked, `=` that
-/// a URL parser printed the URL, and `(…)` holds a fingerprint in hexadecimal digits; they can be no part of a method, and come
-/// in this order.
+/// Reads `METHOD`, the field lines and, behind an empty line, the URL. `@` before the method says
+/// that the disk has been asked, `=` that a URL parser printed the URL, and `(…)` holds a
+/// fingerprint in hexadecimal digits; they can be no part of a method, and come in this order.
 pub(crate) fn request(text: &str) -> Request<'_> {
     let (head, url) = at_empty_line(text);
     let (method, fields) = head.split_once('\n').unwrap_or((head, ""));
@@ -24,14 +24,15 @@ fn fingerprint(text: &str) -> (&str, Option<Fingerprint>) {
     given.map_or((text, None), |(digits, method)| (method, read(digits)))
 }
 
-/// What stands before the first empty line and what behind it. A search for two line feeds would cost more than all the rest here.
+/// What stands before the first empty line and what behind it. A search for two line feeds would
+/// cost more than all the rest here.
 fn at_empty_line(text: &str) -> (&str, &str) {
     let at = text.as_bytes().windows(2).position(|pair| pair == b"\n\n");
     at.map_or((text, ""), |at| (&text[..at], &text[at + 2..]))
 }
 
-/// Reads the same, where `:` before all of it says that a miss is to be noted by the key; it can be no part of a method
-/// either.
+/// Reads the same, where `:` before all of it says that a miss is to be noted by the key; it can be
+/// no part of a method either.
 pub(crate) fn noted_request(text: &str) -> (Request<'_>, NotedBy) {
     match text.strip_prefix(':') {
         Some(text) => (request(text), NotedBy::Key),

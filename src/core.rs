@@ -1,4 +1,5 @@
-//! What the calls of a declaration share: the cache, the buffer, and the answer that waits to be taken.
+//! What the calls of a declaration share: the cache, the buffer, and the answer that waits to be
+//! taken.
 
 use std::cell::RefCell;
 use std::rc::Rc;

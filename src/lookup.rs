@@ -1,9 +1,10 @@
 //! The lookup, which is most of what a cache is called for.
 //!
-//! It is a function of its own over the calls of the Node-API, because a method of a class costs as much again as the lookup:
-//! unwrapping the object, borrowing it, and looking at each argument twice. It takes the request's text and, where a call sets
-//! them, the selecting fields; the time is in the scratch buffer. It returns an answer as one string of bytes, whose parts are told by the
-//! words in the scratch buffer, or the number of another outcome.
+//! It is a function of its own over the calls of the Node-API, because a method of a class costs as
+//! much again as the lookup: unwrapping the object, borrowing it, and looking at each argument
+//! twice. It takes the request's text and, where a call sets them, the selecting fields; the time
+//! is in the scratch buffer. It returns an answer as one string of bytes, whose parts are told by
+//! the words in the scratch buffer, or the number of another outcome.
 
 #![allow(unsafe_code)]
 
@@ -26,7 +27,8 @@ use crate::text::Text;
 pub(crate) fn function<'env>(env: &Env, core: SharedCore) -> napi::Result<Unknown<'env>> {
     let data = Rc::into_raw(core).cast_mut().cast::<c_void>();
     let mut function = null_mut();
-    // SAFETY: `data` is a counted reference that the function's finalizer gives back; nothing else does.
+    // SAFETY: `data` is a counted reference that the function's finalizer gives back; nothing else
+    // does.
     unsafe {
         let raw = env.raw();
         check_status!(
@@ -50,7 +52,8 @@ unsafe extern "C" fn look_up(env: sys::napi_env, info: sys::napi_callback_info) 
     let mut count = 2;
     let mut arguments = [null_mut(); 2];
     let mut data = null_mut();
-    // SAFETY: the arrays have the room that is told, and `data` is the reference that the function holds.
+    // SAFETY: the arrays have the room that is told, and `data` is the reference that the function
+    // holds.
     let core = unsafe {
         sys::napi_get_cb_info(
             env,

@@ -48,7 +48,8 @@ pub const WANTS_URL: i32 = -3;
 /// Header fields are wanted; their names are in the scratch buffer.
 #[napi]
 pub const WANTS_FIELDS: i32 = -4;
-/// The disk is to be waited for, and the same asked again then; the number of the ticket is in the scratch buffer.
+/// The disk is to be waited for, and the same asked again then; the number of the ticket is in the
+/// scratch buffer.
 #[napi]
 pub const WANTS_DISK: i32 = -8;
 
@@ -62,7 +63,8 @@ pub const RUN: i32 = -10;
 /// A request waits for the run of another; the number of its ticket is in the scratch buffer.
 #[napi]
 pub const WAIT: i32 = -11;
-/// The run that a request depends on has failed; the number of the failure is in the scratch buffer, and there is a text.
+/// The run that a request depends on has failed; the number of the failure is in the scratch
+/// buffer, and there is a text.
 #[napi]
 pub const FAILED: i32 = -12;
 /// A request takes nothing but what is stored, and nothing is; there is a text for `Cache-Status`.
@@ -77,19 +79,23 @@ pub const PASS_FAILED: i32 = -15;
 /// The same, of a request that has changed something.
 #[napi]
 pub const PASS_CHANGED: i32 = -24;
-/// A response is stored or read along; its head is the text, and the number of its fill is in the scratch buffer.
+/// A response is stored or read along; its head is the text, and the number of its fill is in the
+/// scratch buffer.
 #[napi]
 pub const FILL: i32 = -16;
-/// A response is stored or read along, and its client is answered with what is in the scratch buffer, a 304.
+/// A response is stored or read along, and its client is answered with what is in the scratch
+/// buffer, a 304.
 #[napi]
 pub const KNOWN: i32 = -25;
-/// A request is answered with what is stale, in the scratch buffer, because the handler has just failed.
+/// A request is answered with what is stale, in the scratch buffer, because the handler has just
+/// failed.
 #[napi]
 pub const INSTEAD: i32 = -26;
 /// The same is to be done again.
 #[napi]
 pub const AGAIN: i32 = -17;
-/// The same, after the failure of another's run; the number of the failure is in the scratch buffer.
+/// The same, after the failure of another's run; the number of the failure is in the scratch
+/// buffer.
 #[napi]
 pub const AGAIN_AFTER_FAILURE: i32 = -27;
 /// The same, without others.
@@ -98,7 +104,8 @@ pub const AGAIN_ALONE: i32 = -28;
 /// There is nothing yet.
 #[napi]
 pub const PENDING: i32 = -18;
-/// An answer whose body is under way: its head is the text, its status in the scratch buffer, and `readerOf` tells who reads it.
+/// An answer whose body is under way: its head is the text, its status in the scratch buffer, and
+/// `readerOf` tells who reads it.
 #[napi]
 pub const READ_ALONG: i32 = -19;
 /// A body has no more.

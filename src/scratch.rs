@@ -1,9 +1,10 @@
-//! The buffer in which answers cross into JavaScript. It belongs to the face, is written here and is sliced
-//! there before the next call.
+//! The buffer in which answers cross into JavaScript. It belongs to the face, is written here and
+//! is sliced there before the next call.
 //!
-//! The last forty bytes are numbers that a call is given, 64-bit floats written by the face: status, lifetime, stale window, sequence of a
-//! miss, and the time, the last alone for a lookup. One that is not a number is not given. Layout of an answer: four 32-bit
-//! little-endian words - status, length of the head, length of the body or [`NO_BODY`], a set of flags - then the head,
+//! The last forty bytes are numbers that a call is given, 64-bit floats written by the face:
+//! status, lifetime, stale window, sequence of a miss, and the time, the last alone for a lookup.
+//! One that is not a number is not given. Layout of an answer: four 32-bit little-endian words -
+//! status, length of the head, length of the body or [`NO_BODY`], a set of flags - then the head,
 //! then the body. Names that are wanted are laid out as a head alone; a number is one 64-bit float.
 
 use layeron_cache::{Answer, Names};
@@ -48,8 +49,8 @@ impl Scratch {
         Self { buffer, head: String::with_capacity(1024), whole: Vec::with_capacity(4096) }
     }
 
-    /// Writes the answer, in the name of `cache`. Tells whether its head and body had room; the words tell how much
-    /// they take either way.
+    /// Writes the answer, in the name of `cache`. Tells whether its head and body had room; the
+    /// words tell how much they take either way.
     pub(crate) fn write_answer(&mut self, answer: &Answer, stale: bool, cache: &str) -> bool {
         self.head.clear();
         answer.write_head(cache, &mut self.head);
@@ -64,7 +65,8 @@ impl Scratch {
         written
     }
 
-    /// Writes the words of the answer, and puts head and body together as one string of bytes. Tells whether they fit.
+    /// Writes the words of the answer, and puts head and body together as one string of bytes.
+    /// Tells whether they fit.
     pub(crate) fn compose(&mut self, answer: &Answer, stale: bool, cache: &str) -> bool {
         self.head.clear();
         answer.write_head(cache, &mut self.head);
@@ -146,8 +148,9 @@ impl Scratch {
 
     #[allow(unsafe_code)]
     fn bytes(&mut self) -> &mut [u8] {
-        // SAFETY: the face never lets the buffer out of its hands and reads it only between calls into this
-        // addon, on the one thread that makes them; so nobody else reads or writes while this borrow lasts.
+        // SAFETY: the face never lets the buffer out of its hands and reads it only between calls
+        // into this addon, on the one thread that makes them; so nobody else reads or writes while
+        // this borrow lasts.
         unsafe { self.buffer.as_mut() }
     }
 }

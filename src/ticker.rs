@@ -1,7 +1,8 @@
 //! A call into JavaScript once a second, for what is to be done from time to time.
 //!
-//! Driven from here and not by a timer of JavaScript, because tests replace those: one that was set while a test had replaced them would
-//! never fire again. What is done, and what time it is, JavaScript decides.
+//! Driven from here and not by a timer of JavaScript, because tests replace those: one that was set
+//! while a test had replaced them would never fire again. What is done, and what time it is,
+//! JavaScript decides.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
@@ -14,7 +15,8 @@ use napi_derive::napi;
 
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// A function of JavaScript that any thread may call; it keeps no event loop alive. A call that comes before the last was made is left out.
+/// A function of JavaScript that any thread may call; it keeps no event loop alive. A call that
+/// comes before the last was made is left out.
 type Call = ThreadsafeFunction<(), (), (), Status, false, true, 1>;
 
 /// The calls to make, of all threads of JavaScript.

@@ -1,5 +1,6 @@
-//! What a thread has asked the disk for, by number. Who asks for what has been asked for already has the same number; no two have the same
-//! one after the other, since the face goes by the number for a moment longer.
+//! What a thread has asked the disk for, by number. Who asks for what has been asked for already
+//! has the same number; no two have the same one after the other, since the face goes by the number
+//! for a moment longer.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -40,7 +41,8 @@ impl Tickets {
         }
     }
 
-    /// What has come of a ticket, which is gone then. Where nothing has yet, the bell tells when something has.
+    /// What has come of a ticket, which is gone then. Where nothing has yet, the bell tells when
+    /// something has.
     pub(crate) fn outcome(&mut self, number: u32) -> Option<Outcome> {
         let (bell, ticket) = (self.bell.as_ref()?, self.open.get(&number)?);
         let wake: Arc<dyn layeron_cache::Wake> = Arc::<Bell>::clone(bell);

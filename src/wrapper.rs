@@ -1,4 +1,5 @@
-//! The class through which the face calls the core for a wrapped handler. One object a wrapped handler and thread.
+//! The class through which the face calls the core for a wrapped handler. One object a wrapped
+//! handler and thread.
 
 // What napi-derive hands over is owned.
 #![allow(clippy::needless_pass_by_value)]
@@ -290,8 +291,8 @@ impl BindingWrapper {
     }
 
     /// What has become of a ticket, whose number is the caller's until
-    /// [`drop_ticket`](Self::drop_ticket): freed here, it would be another request's by the time the
-    /// caller drops it.
+    /// [`drop_ticket`](Self::drop_ticket): freed here, it would be another request's by the time
+    /// the caller drops it.
     #[napi]
     pub fn arrive(&mut self, ticket: u32, request: String, now: f64) -> Result<i32, Thrown> {
         let core = &mut *self.core.borrow_mut();

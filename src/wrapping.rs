@@ -16,7 +16,8 @@ pub struct BindingWrapping {
     pub vary: Option<String>,
     /// How long a run is waited for, in milliseconds.
     pub patience: f64,
-    /// Whether handlers get no cookies; left out, the rule or the instance decides, as on the following.
+    /// Whether handlers get no cookies; left out, the rule or the instance decides, as on the
+    /// following.
     pub ignores_cookies: Option<bool>,
     /// Whether directives of requests do not count, but for `only-if-cached`.
     pub ignores_directives: Option<bool>,

@@ -86,7 +86,8 @@ class Cache implements CacheModule {
     const now = Date.now()
     // The addon is told, and says, the rest.
     const byObject = typeof request === "object" && request !== null && !(request instanceof URL)
-    // The handler that it is to be answered by is running: what led to that has been looked up, and counted.
+    // The handler that it is to be answered by is running: what led to that has been looked up, and
+    // counted.
     if (byObject && this.#misses.isRun(request)) return undefined
     // A background refresh would otherwise be given the response that it is to replace.
     const key = () => this.#dialogue.key(request, given, "match() request")

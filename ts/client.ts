@@ -8,10 +8,15 @@ import type { KeyArguments } from "./options/arguments.js"
 import { bindingOptions, type Declaration, neededFields } from "./options/options.js"
 import { warnOfEnd } from "./warnings.js"
 
-/** By these every stored response may answer with less than all of it. Others are asked for where one has what they need. */
+/**
+ * By these every stored response may answer with less than all of it. Others are asked for where
+ * one has what they need.
+ */
 const CONDITIONS = ["if-none-match", "range"]
 
-/** What a request may say on whether a stored response will do (RFC 9111, sections 5.2.1 and 5.4). */
+/**
+ * What a request may say on whether a stored response will do (RFC 9111, sections 5.2.1 and 5.4).
+ */
 const DIRECTIVES = ["cache-control", "pragma"]
 
 /** How long a read waits for a disk. */
@@ -24,15 +29,19 @@ const MOST_LOADS = 1_000
 const MOST_LEARNED = 64
 
 /**
- * The conversation with the addon about requests. It is told as little of a request as will do, since each header field costs as much
- * as half a lookup, and it asks back for what else it has to know.
+ * The conversation with the addon about requests. It is told as little of a request as will do,
+ * since each header field costs as much as half a lookup, and it asks back for what else it has to
+ * know.
  */
 export class Dialogue {
   readonly binding: native.BindingCache
   readonly #identity: string
   readonly #configured: FieldNames
   readonly #configuredForMatch: FieldNames
-  /** What `match` looks for in a request: what is configured, and what stored responses turned out to vary by. */
+  /**
+   * What `match` looks for in a request: what is configured, and what stored responses turned out
+   * to vary by.
+   */
   #learned: FieldNames
   /** The same with what a wrapped handler needs in addition. */
   #learnedForServe: { readonly basis: FieldNames; readonly names: FieldNames } | undefined
@@ -71,9 +80,10 @@ export class Dialogue {
   }
 
   /**
-   * Makes a call about `request`, again with what it asks for until it has all. `path` names the argument in errors. A call that would
-   * look at the disk comes to {@link native.WANTS_DISK}, and what is to be waited for is the number that it leaves; but not where
-   * the disk has been `asked`. The `fingerprint` of the request is computed where the call asks for it and none is given.
+   * Makes a call about `request`, again with what it asks for until it has all. `path` names the
+   * argument in errors. A call that would look at the disk comes to {@link native.WANTS_DISK}, and
+   * what is to be waited for is the number that it leaves; but not where the disk has been `asked`.
+   * The `fingerprint` of the request is computed where the call asks for it and none is given.
    */
   ask<Outcome>(
     request: CacheRequest,
@@ -106,9 +116,11 @@ export class Dialogue {
   }
 
   /**
-   * Waits until what a call has come to {@link native.WANTS_DISK} for is in memory. The caller then asks again by itself, since what a call
-   * leaves has to be taken before anybody else makes one. Resolves to whether the disk has been `asked` then: not where something was brought,
-   * which a memory that is too small for all that is brought at a time may have lost again, unless that has happened often enough.
+   * Waits until what a call has come to {@link native.WANTS_DISK} for is in memory. The caller then
+   * asks again by itself, since what a call leaves has to be taken before anybody else makes one.
+   * Resolves to whether the disk has been `asked` then: not where something was brought, which a
+   * memory that is too small for all that is brought at a time may have lost again, unless that has
+   * happened often enough.
    */
   async loaded(attempt: number): Promise<boolean> {
     const ticket = native.takeNumber()

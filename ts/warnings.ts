@@ -3,7 +3,10 @@ const INTERVAL_MS = 60_000
 /** When an instance was last warned of. */
 const warned = new Map<string, number>()
 
-/** Warns that refreshes of an instance fail: once a minute, for there may be many and nobody waits for them. */
+/**
+ * Warns that refreshes of an instance fail: once a minute, for there may be many and nobody waits
+ * for them.
+ */
 export function warnOfRefresh(identity: string, reason: string | undefined): void {
   const now = Date.now()
   const last = warned.get(identity)
@@ -17,7 +20,10 @@ export function warnOfRefresh(identity: string, reason: string | undefined): voi
 /** Whose fault has been told of. */
 const faulty = new Set<string>()
 
-/** Warns of what has become of the disk of an instance, if anything has. The addon tells each but once. */
+/**
+ * Warns of what has become of the disk of an instance, if anything has. The addon tells each but
+ * once.
+ */
 export function warnOfDisk(identity: string, warning: string | null | undefined): void {
   if (warning == null) return
   faulty.add(identity)
@@ -32,7 +38,10 @@ export function warnOfEnd(identity: string, warning: string): void {
 
 const warnedOfCookies = new Set<string>()
 
-/** Warns once of an instance that a response to a request with cookies is not stored, and tells what can be done about it. */
+/**
+ * Warns once of an instance that a response to a request with cookies is not stored, and tells what
+ * can be done about it.
+ */
 export function warnOfCookies(identity: string): void {
   if (warnedOfCookies.has(identity)) return
   warnedOfCookies.add(identity)

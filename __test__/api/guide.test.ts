@@ -4,8 +4,8 @@ import { type Layer, startLayerDev, temporaryProject } from "../helpers/layer-de
 const STOREFRONT = join(__dirname, "../../examples/storefront/app.ts")
 
 /**
- * The storefront, with the one call of the guide that it has no route for: another declaration of the same instance deletes
- * the entry of a request.
+ * The storefront, with the one call of the guide that it has no route for: another declaration of
+ * the same instance deletes the entry of a request.
  */
 const ENTRY = `
 import { cache } from "@layeron/modules"

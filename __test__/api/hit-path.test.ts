@@ -1,4 +1,7 @@
-/** What a hit may cost, in calls into the addon and in bytes of JavaScript's heap: counted, never timed. */
+/**
+ * What a hit may cost, in calls into the addon and in bytes of JavaScript's heap: counted, never
+ * timed.
+ */
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -61,7 +64,8 @@ describe.each<[string, (folder: string) => string]>([
   let costs: Record<string, Cost>
 
   beforeAll(async () => {
-    // Room for all that is allocated, so that what a round leaves is there to be counted at its end.
+    // Room for all that is allocated, so that what a round leaves is there to be counted at its
+    // end.
     const flags = ["--expose-gc", "--min-semi-space-size=256", "--max-semi-space-size=256"]
     const env = { ...process.env, LAYERON_CACHE_STORAGE: storage(folder) }
     costs = JSON.parse((await runNode([...flags, "-e", SCRIPT], { cwd: __dirname, env })).stdout)

@@ -4,7 +4,10 @@ import { subscribe, unsubscribe } from "node:diagnostics_channel"
 import { bodyOf, freshCache, get, url } from "../helpers/cache"
 import { Random } from "../helpers/random"
 
-/** The URL part of a key, as the platform writes it, but for query parameters that are no UTF-8, which keep their text. */
+/**
+ * The URL part of a key, as the platform writes it, but for query parameters that are no UTF-8,
+ * which keep their text.
+ */
 function canonical(text: string): string {
   const parsed = new URL(text)
   parsed.hash = ""

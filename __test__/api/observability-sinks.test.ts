@@ -1,9 +1,13 @@
-/** What fails in a sink stays there: run in processes of their own, because what escapes would end one. */
+/**
+ * What fails in a sink stays there: run in processes of their own, because what escapes would end
+ * one.
+ */
 import { runNode } from "../helpers/run-node"
 
 /**
- * Counts with a sink that fails, and writes what came of a hit, a put whose body fails, and a miss; then which warnings there were. An
- * unhandled rejection or exception ends the process with another code than 0.
+ * Counts with a sink that fails, and writes what came of a hit, a put whose body fails, and a miss;
+ * then which warnings there were. An unhandled rejection or exception ends the process with another
+ * code than 0.
  */
 const script = (sink: string) => `
 const { Writable } = require("node:stream")

@@ -1,4 +1,7 @@
-/** Options are what an object itself has: nothing that `Object.prototype` is given changes what a call does. */
+/**
+ * Options are what an object itself has: nothing that `Object.prototype` is given changes what a
+ * call does.
+ */
 import { backend } from "@layeron/core"
 import { type CacheModule, cache, configure } from "@layeron/modules"
 import { bodyOf, forbidden, freshCache, get, url } from "../helpers/cache"
@@ -7,7 +10,10 @@ import { stopDate } from "../helpers/clock"
 beforeEach(stopDate)
 afterEach(() => jest.useRealTimers())
 
-/** What `call` comes to while every object inherits `name`. What it returns is waited for afterwards. */
+/**
+ * What `call` comes to while every object inherits `name`. What it returns is waited for
+ * afterwards.
+ */
 function inheriting<T>(name: string, value: unknown, call: () => T): T {
   Object.defineProperty(Object.prototype, name, { value, configurable: true, writable: true })
   try {

@@ -1,4 +1,6 @@
-/** Large stored responses: what is copied of them, when, and that it is right however it is read. */
+/**
+ * Large stored responses: what is copied of them, when, and that it is right however it is read.
+ */
 import type { CacheModule } from "@layeron/modules"
 import { BindingAnswer } from "../../native.js"
 import { found, freshCache, get, url } from "../helpers/cache"
@@ -11,7 +13,10 @@ const CHUNK = 65_536
 const MIB = 2 ** 20
 const AT = url("/large")
 
-/** Bytes copied of large answers from here on: of bodies as bytes, one number a copy, and how often as a text. */
+/**
+ * Bytes copied of large answers from here on: of bodies as bytes, one number a copy, and how often
+ * as a text.
+ */
 function countCopies(): { sizes(): number[]; texts(): number } {
   const copy = jest.spyOn(BindingAnswer.prototype, "copy")
   const text = jest.spyOn(BindingAnswer.prototype, "text")
@@ -243,7 +248,10 @@ describe("a clone of a large response", () => {
   })
 })
 
-/** An entry of 100 MiB, which the allocator takes from the system and gives back at once. What is held is told by the size of the process. */
+/**
+ * An entry of 100 MiB, which the allocator takes from the system and gives back at once. What is
+ * held is told by the size of the process.
+ */
 const HELD = `
 const { cache } = require("../..")
 const MIB = 2 ** 20
@@ -276,7 +284,8 @@ describe("a stored response of 100 MiB that is no longer in the store is held by
     ["until their streams are cancelled", "for (const hit of hits) await hit.body.cancel()"],
     [
       "until their streams are read",
-      // The pieces are collected as they are read: what the process keeps of them for later is not what is held.
+      // The pieces are collected as they are read: what the process keeps of them for later is not
+      // what is held.
       `for (const hit of hits) {
         let pieces = 0
         for await (const { length } of hit.body) {

@@ -1,4 +1,7 @@
-/** Requests and responses that are not the platform's: taken where they are as good, refused with a code where not, never half. */
+/**
+ * Requests and responses that are not the platform's: taken where they are as good, refused with a
+ * code where not, never half.
+ */
 import { createServer, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import { Readable } from "node:stream"

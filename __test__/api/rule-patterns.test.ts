@@ -344,7 +344,10 @@ function pathFor(pattern: string, random: Random): string {
   return `/${written.slice(0, written.length - Number(random.below(6) === 0)).join("/")}${behind}`
 }
 
-/** Whether a router with the pattern alone routes the path; `undefined` if it does not support the pattern. */
+/**
+ * Whether a router with the pattern alone routes the path; `undefined` if it does not support the
+ * pattern.
+ */
 function routes(router: RegExpRouter<string> | TrieRouter<string>, pattern: string) {
   try {
     router.add("GET", pattern, "routed")

@@ -19,8 +19,8 @@ async function filled(ttlSeconds: number): Promise<CacheModule> {
 }
 
 /**
- * How many entries are held, seen by a clock by which none has expired: neither `match` nor anything else that a caller may ask
- * removes entries then.
+ * How many entries are held, seen by a clock by which none has expired: neither `match` nor
+ * anything else that a caller may ask removes entries then.
  */
 async function held(module: CacheModule): Promise<number> {
   const clock = now

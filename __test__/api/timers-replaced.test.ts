@@ -1,4 +1,6 @@
-/** Tests of applications replace timers. That neither stops the sweeper for good nor ends a process. */
+/**
+ * Tests of applications replace timers. That neither stops the sweeper for good nor ends a process.
+ */
 import { setTimeout as pause } from "node:timers/promises"
 import { freshCache, get } from "../helpers/cache"
 import { runNode } from "../helpers/run-node"
@@ -27,7 +29,10 @@ const DECLARE = `
 const shop = cache({ name: "shop", ttlSeconds: 1 })
 const AT = (n) => "https://api.example.com/" + n`
 
-/** When the package is loaded and an instance declared, in regard to the time at which timers are replaced. */
+/**
+ * When the package is loaded and an instance declared, in regard to the time at which timers are
+ * replaced.
+ */
 const ORDERS: Readonly<Record<string, (replace: string, restore: string) => string>> = {
   "loaded and declared while they are replaced, and used when they are restored": (
     replace,

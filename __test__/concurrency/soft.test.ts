@@ -68,7 +68,10 @@ async function softly(module: CacheModule): Promise<number> {
   return (await module.purge({ request: AT, soft: true })).purged
 }
 
-/** Whether a caller who is not elected is served the entry that is stale until `seconds`, to the millisecond. */
+/**
+ * Whether a caller who is not elected is served the entry that is stale until `seconds`, to the
+ * millisecond.
+ */
 async function expectStaleUntil(module: CacheModule, seconds: number): Promise<void> {
   setClock(seconds - 0.001)
   await module.match(AT)

@@ -6,7 +6,10 @@ const FOR_MS = 4_000
 const LANGUAGES = ["de", "en"]
 const PRODUCTS = [1, 2, 3]
 const READERS = 6
-/** Reads that a writer makes of its product between two writes, so that there is something to be served from the cache. */
+/**
+ * Reads that a writer makes of its product between two writes, so that there is something to be
+ * served from the cache.
+ */
 const READS_A_WRITE = 6
 
 interface Product {

@@ -4,7 +4,10 @@ import { type Layer, startLayerDev, temporaryProject } from "../helpers/layer-de
 
 const STOREFRONT = join(__dirname, "../../examples/storefront/app.ts")
 
-/** The storefront, with another declaration of its cache that shows what it has come to, and with that of the guide which deletes an entry. */
+/**
+ * The storefront, with another declaration of its cache that shows what it has come to, and with
+ * that of the guide which deletes an entry.
+ */
 const ENTRY = `
 import { cache } from "@layeron/modules"
 import app from ${JSON.stringify(STOREFRONT)}

@@ -50,7 +50,10 @@ export async function bodyOf(
 
 type TimelessInspection = Omit<CacheInspection, "oldestEntrySeconds" | "disk">
 
-/** Everything that can be seen of a module from outside, but for what changes with time alone, and what a disk has by now. */
+/**
+ * Everything that can be seen of a module from outside, but for what changes with time alone, and
+ * what a disk has by now.
+ */
 export async function state(
   module: CacheModule,
 ): Promise<{ stats: CacheStats; inspection: TimelessInspection }> {

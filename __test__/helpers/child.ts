@@ -40,7 +40,9 @@ afterEach(() => {
   for (const child of living) child.kill()
 })
 
-/** A process that has the package and does what it is sent. One that outlives its test is killed. */
+/**
+ * A process that has the package and does what it is sent. One that outlives its test is killed.
+ */
 export class Child {
   readonly #process: ChildProcess
   readonly #ended: Promise<unknown>
@@ -114,7 +116,10 @@ export class Child {
   }
 }
 
-/** Runs a function in a process of its own that ends by itself then, and resolves to what it has returned once the process is gone. */
+/**
+ * Runs a function in a process of its own that ends by itself then, and resolves to what it has
+ * returned once the process is gone.
+ */
 export async function inProcess<Args extends unknown[], T>(
   call: Elsewhere<Args, T>,
   ...args: Args

@@ -8,7 +8,10 @@ export function stopClock(): void {
   jest.useFakeTimers({ now: START })
 }
 
-/** What a stopped date leaves alone; timers of the global object only where they are named beside it. */
+/**
+ * What a stopped date leaves alone; timers of the global object only where they are named beside
+ * it.
+ */
 const RUNNING = [
   "hrtime",
   "nextTick",
@@ -21,8 +24,8 @@ const RUNNING = [
 ] as const
 
 /**
- * Stops `Date.now()` at {@link START}, until `jest.useRealTimers()`, and leaves timers and microtasks alone, which connections and threads
- * need.
+ * Stops `Date.now()` at {@link START}, until `jest.useRealTimers()`, and leaves timers and
+ * microtasks alone, which connections and threads need.
  */
 export function stopDate(): void {
   jest.useFakeTimers({ now: START, doNotFake: [...RUNNING, "setTimeout", "clearTimeout"] })
@@ -44,7 +47,8 @@ export function httpDate(seconds: number): string {
 }
 
 /**
- * What callers get in the stale window: the first may be told to refresh the entry, so it is the second that counts.
+ * What callers get in the stale window: the first may be told to refresh the entry, so it is the
+ * second that counts.
  */
 export async function staleMatch(
   module: CacheModule,
@@ -55,8 +59,8 @@ export async function staleMatch(
 }
 
 /**
- * The freshness lifetime and the stale window of the entry put at {@link START}, in seconds, found by asking at the millisecond
- * before and at the end of each.
+ * The freshness lifetime and the stale window of the entry put at {@link START}, in seconds, found
+ * by asking at the millisecond before and at the end of each.
  */
 export async function expectTimes(
   module: CacheModule,

@@ -1,4 +1,7 @@
-/** Has every instance that a test file declares keep its entries on disk as well, in a folder of the file's own. */
+/**
+ * Has every instance that a test file declares keep its entries on disk as well, in a folder of the
+ * file's own.
+ */
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"

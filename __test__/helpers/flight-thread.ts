@@ -16,7 +16,10 @@ interface Message {
   readonly answered?: string
 }
 
-/** A worker thread with a declaration of its own. Its clock stands where the test's stood at the last call. */
+/**
+ * A worker thread with a declaration of its own. Its clock stands where the test's stood at the
+ * last call.
+ */
 export class Thread {
   readonly #worker: Worker
   readonly #waiting = new Map<

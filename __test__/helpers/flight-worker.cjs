@@ -1,6 +1,7 @@
 /**
- * A thread that declares the cache that it is told of and does what it is sent: `{ id, now, call, args }`, answered by
- * `{ id, value }` or `{ id, error }`. A build that it begins goes on when it is sent `{ release }`.
+ * A thread that declares the cache that it is told of and does what it is sent: `{ id, now, call,
+ * args }`, answered by `{ id, value }` or `{ id, error }`. A build that it begins goes on when it
+ * is sent `{ release }`.
  */
 const { parentPort, workerData } = require("node:worker_threads")
 const { cache } = require("@layeron/modules")

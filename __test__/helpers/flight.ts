@@ -16,7 +16,10 @@ export const WINDOW = 300
 /** Fresh for a minute, then served stale for five. */
 export const POLICY = { ttlSeconds: TTL, staleWhileRevalidateSeconds: WINDOW }
 
-/** A module with the entry `old`, put at {@link START}, at one second past its lifetime. Needs `stopDate()`. */
+/**
+ * A module with the entry `old`, put at {@link START}, at one second past its lifetime. Needs
+ * `stopDate()`.
+ */
 export async function goneStale(
   request: CacheRequest = AT,
   options: Partial<CacheModuleOptions> = {},
@@ -85,7 +88,10 @@ export const REQUESTS: readonly (readonly [form: string, request: () => CacheReq
   ["a string", () => AT],
 ]
 
-/** What a build that ends too late leaves behind: nothing, counted as held back; and what is built from now on is stored. */
+/**
+ * What a build that ends too late leaves behind: nothing, counted as held back; and what is built
+ * from now on is stored.
+ */
 export async function expectHeldBack(
   module: CacheModule,
   request: CacheRequest,

@@ -5,7 +5,10 @@ import { tmpdir } from "node:os"
 import { delimiter, dirname, join } from "node:path"
 import { type Finished, runNode } from "./run-node"
 
-/** An empty project outside the repository, on a machine that has Node and npm and, as far as it can see, no Rust. */
+/**
+ * An empty project outside the repository, on a machine that has Node and npm and, as far as it can
+ * see, no Rust.
+ */
 export class InstalledProject {
   readonly path = realpathSync(mkdtempSync(join(tmpdir(), "installed-")))
   readonly env = { ...ownEnvironment(), PATH: pathWithout("cargo", "rustc") }

@@ -66,7 +66,10 @@ export class Layer {
     if (this.#output.split(text).length <= times) throw new Error(`layer ended:\n${this.#output}`)
   }
 
-  /** Writes the file until the output holds the text that many times: a watcher may start after the first write. */
+  /**
+   * Writes the file until the output holds the text that many times: a watcher may start after the
+   * first write.
+   */
   async changeUntil(file: string, content: string, text: string, times: number): Promise<void> {
     for (let attempt = 0; attempt < 5; attempt++) {
       writeFileSync(file, content)

@@ -8,7 +8,10 @@ export type Line =
   | readonly ["removed", removal: number]
   | readonly ["closed", stats: CacheStats]
 
-/** What may be found of the entries of a process that was killed, by what it has reported. No two puts are of one version. */
+/**
+ * What may be found of the entries of a process that was killed, by what it has reported. No two
+ * puts are of one version.
+ */
 export class Ledger {
   /** Versions of each key that may be there. */
   readonly #possible = new Map<string, Set<number>>()
@@ -47,7 +50,9 @@ export class Ledger {
     }
   }
 
-  /** What is wrong with having found this version of a key, or none; and from now on that is known. */
+  /**
+   * What is wrong with having found this version of a key, or none; and from now on that is known.
+   */
   findFault(key: string, found: number | undefined): string | undefined {
     const versions = this.#versions(key)
     const isRight = found === undefined ? !this.#certain.has(key) : versions.has(found)

@@ -23,7 +23,10 @@ const meters = {}
 exports.metrics = { getMeter: (meter) => (meters[meter] ??= (write({ meter }), { createCounter })) }
 `
 
-/** Declares `shop` with some observability, uses it in every way that is counted, and runs what comes then. */
+/**
+ * Declares `shop` with some observability, uses it in every way that is counted, and runs what
+ * comes then.
+ */
 function script(observability: object | undefined, then: string): string {
   const options = JSON.stringify({ name: "shop", namespace: "ns", observability })
   return `

@@ -40,7 +40,10 @@ export async function withCache(
   await withProxy((stage) => use({ ...stage, module }), { cache: module, ...options })
 }
 
-/** The same so many seconds after the origin has answered a request for {@link AT} with `first`. It has `next` to say after that. */
+/**
+ * The same so many seconds after the origin has answered a request for {@link AT} with `first`. It
+ * has `next` to say after that.
+ */
 export async function withStored(
   first: Answer,
   seconds: number,
@@ -93,7 +96,10 @@ export function told(response: RawResponse): string {
   return `${response.status} ${response.text} (${how(response)})`
 }
 
-/** The lines of a head but for those of the connection to the client, names in lower case, in their order. */
+/**
+ * The lines of a head but for those of the connection to the client, names in lower case, in their
+ * order.
+ */
 export function lines({ head }: RawResponse): string[] {
   const ofConnection = ["connection", "keep-alive", "transfer-encoding"]
   return head.fields

@@ -68,7 +68,10 @@ export class TestProxy {
   }
 }
 
-/** A proxy in front of a scripted origin, both for the time of `use`. Every request that reaches the origin has to be scripted. */
+/**
+ * A proxy in front of a scripted origin, both for the time of `use`. Every request that reaches the
+ * origin has to be scripted.
+ */
 export async function withProxy(
   use: (stage: { proxy: TestProxy; origin: ScriptedOrigin }) => Promise<void>,
   { cache = freshCache(), timeoutMs, upstream }: ProxyOptions = {},

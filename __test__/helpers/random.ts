@@ -14,7 +14,10 @@ export class Random {
   }
 }
 
-/** Calls with a seed that is new in every run, or that of `TEST_SEED` in the environment, and tells it where it fails. */
+/**
+ * Calls with a seed that is new in every run, or that of `TEST_SEED` in the environment, and tells
+ * it where it fails.
+ */
 export async function withSeed(call: (seed: number) => Promise<void>): Promise<void> {
   const seed = Number(process.env.TEST_SEED ?? Date.now() % 1_000_000)
   try {

@@ -91,7 +91,9 @@ export class RawClient {
     return new ResponseHead((await readHead(this.#reader)).raw)
   }
 
-  /** The next response with its body, after the informational ones. `method` is that of its request. */
+  /**
+   * The next response with its body, after the informational ones. `method` is that of its request.
+   */
   async response(method = "GET"): Promise<RawResponse> {
     const informational: ResponseHead[] = []
     let head = await this.head()

@@ -4,7 +4,9 @@ import { bodyOf, failureOf, freshCache, state, url } from "./cache"
 
 export type Row = readonly [path: string, shown: string, value: unknown]
 
-/** One row for each bad value of each option; a path that ends in `[0]` takes the value in a list. */
+/**
+ * One row for each bad value of each option; a path that ends in `[0]` takes the value in a list.
+ */
 export function rows(table: Readonly<Record<string, bad.Bad>>): Row[] {
   return Object.entries(table).flatMap(([path, values]) =>
     values.map(([shown, value]): Row => [path, shown, value]),

@@ -52,8 +52,8 @@ export interface Turn {
 }
 
 /**
- * What the origin answers with: bytes, sent once the whole request is there, or steps, which begin when its head is. A connection stays
- * open for further requests unless a step ends it.
+ * What the origin answers with: bytes, sent once the whole request is there, or steps, which begin
+ * when its head is. A connection stays open for further requests unless a step ends it.
  */
 export type Answer = Bytes | ((turn: Turn) => unknown)
 
@@ -125,7 +125,10 @@ export class ScriptedOrigin {
     return this.#connections
   }
 
-  /** Answers the next requests for a target, in whatever method, one after the other. Adds to what has been scripted for it. */
+  /**
+   * Answers the next requests for a target, in whatever method, one after the other. Adds to what
+   * has been scripted for it.
+   */
   script(target: string, answers: Answer | readonly Answer[]): this {
     this.#scripts.set(target, [
       ...(this.#scripts.get(target) ?? []),

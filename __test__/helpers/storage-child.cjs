@@ -1,6 +1,7 @@
 /**
- * A process that calls the functions whose source it is sent: `{ id, source, args }`, answered by `{ id, value }` or `{ id, error, code }`.
- * It ends by itself when it is told that there is nothing more, `{ end: true }`, or nobody is left to send anything.
+ * A process that calls the functions whose source it is sent: `{ id, source, args }`, answered by
+ * `{ id, value }` or `{ id, error, code }`. It ends by itself when it is told that there is nothing
+ * more, `{ end: true }`, or nobody is left to send anything.
  */
 const { cache, configure } = require("@layeron/modules")
 

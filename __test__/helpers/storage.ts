@@ -20,7 +20,10 @@ const open = new Set<CacheModule>()
 afterEach(closeAll)
 afterAll(() => rmSync(root, { recursive: true, force: true }))
 
-/** The path of a folder that nobody else has and that is not there yet. All go when the tests are over. */
+/**
+ * The path of a folder that nobody else has and that is not there yet. All go when the tests are
+ * over.
+ */
 export function newPath(): string {
   return join(root, randomUUID())
 }

@@ -5,7 +5,10 @@ export interface WatchedBody {
   cancelled(): boolean
 }
 
-/** A body without end, in chunks of `chunkBytes`. It fails where a reader takes it for one with an end. */
+/**
+ * A body without end, in chunks of `chunkBytes`. It fails where a reader takes it for one with an
+ * end.
+ */
 export function endless(chunkBytes: number): WatchedBody {
   let pulls = 0
   let cancelled = false

@@ -10,7 +10,10 @@ export function bytesOf(data: Bytes): Buffer {
 /** The connection has ended before what was to be read from it. */
 export class EndOfConnection extends Error {}
 
-/** Reads a connection in the portions that HTTP has. What nobody asks for is left where it is, so that the other side has to wait. */
+/**
+ * Reads a connection in the portions that HTTP has. What nobody asks for is left where it is, so
+ * that the other side has to wait.
+ */
 export class SocketReader {
   readonly #socket: Socket
   #held = Buffer.alloc(0)
@@ -128,7 +131,10 @@ export async function readHead(reader: SocketReader): Promise<Head> {
   return new Head((await reader.through("\r\n\r\n")).toString("latin1"))
 }
 
-/** A body as it comes in, in portions, by what the head says of its length; `null` is a length that only the end of the connection says. */
+/**
+ * A body as it comes in, in portions, by what the head says of its length; `null` is a length that
+ * only the end of the connection says.
+ */
 export async function* bodyOf(
   reader: SocketReader,
   head: Head,

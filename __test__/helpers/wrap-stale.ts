@@ -6,7 +6,10 @@ export const down: Run = () => {
   throw new Error("down")
 }
 
-/** A wrapped handler with `old` in the store, so many seconds past its lifetime, and who is run from now on. Needs `stopTime`. */
+/**
+ * A wrapped handler with `old` in the store, so many seconds past its lifetime, and who is run from
+ * now on. Needs `stopTime`.
+ */
 export async function goneStale(
   next: Run,
   options: CacheWrapOptions = {},

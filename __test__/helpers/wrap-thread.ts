@@ -54,7 +54,10 @@ export class Threads {
     return Atomics.load(this.#counters, 0)
   }
 
-  /** So many callers at once on each thread, with these headers in turn. No handler answers before all have asked. */
+  /**
+   * So many callers at once on each thread, with these headers in turn. No handler answers before
+   * all have asked.
+   */
   async crowd(
     callers: number,
     headers: readonly Record<string, string>[] = [{}],

@@ -1,11 +1,14 @@
 /**
- * A thread that wraps a handler with the cache that it is told of and does what it is sent: `{ id, now, call, args }`, answered by
- * `{ id, value }` or `{ id, error }`. What its handler does is told by `mode`; its runs are counted in memory that all threads share.
+ * A thread that wraps a handler with the cache that it is told of and does what it is sent: `{ id,
+ * now, call, args }`, answered by `{ id, value }` or `{ id, error }`. What its handler does is told
+ * by `mode`; its runs are counted in memory that all threads share.
  */
 const { parentPort, workerData } = require("node:worker_threads")
 const { cache } = require("@layeron/modules")
 
-/** Places in the shared memory: runs made, callers that have asked, and how many there are to be. */
+/**
+ * Places in the shared memory: runs made, callers that have asked, and how many there are to be.
+ */
 const [RUNS, ASKED, CALLERS] = [0, 1, 2]
 
 const { options, wrapping, mode } = workerData

@@ -58,8 +58,8 @@ export async function pass(seconds: number): Promise<void> {
 }
 
 /**
- * Lets everything come to an end that does not wait for the test: what threads tell each other takes some rounds, and a disk as many as
- * it takes.
+ * Lets everything come to an end that does not wait for the test: what threads tell each other
+ * takes some rounds, and a disk as many as it takes.
  */
 export async function calm(): Promise<void> {
   for (let round = 0; round < 20; round++) {
@@ -81,8 +81,8 @@ export function theEnd(): Promise<void> {
 }
 
 /**
- * Ends the test's handlers, and its time once nobody waits any longer: who waits keeps the process alive. Jest takes a rejection that
- * nobody handles until then for a failure of the test.
+ * Ends the test's handlers, and its time once nobody waits any longer: who waits keeps the process
+ * alive. Jest takes a rejection that nobody handles until then for a failure of the test.
  */
 export async function end(): Promise<void> {
   for (let round = 0; round < 3; round++) {
@@ -97,7 +97,10 @@ export function how(response: Response): string | undefined {
   return response.headers.get("cache-status")?.replace(/^[^;]+; /, "")
 }
 
-/** What has become of a promise, once all that can has come to an end: `pending`, or what `of` makes of its value, or its error. */
+/**
+ * What has become of a promise, once all that can has come to an end: `pending`, or what `of` makes
+ * of its value, or its error.
+ */
 export async function fate<T>(promise: Promise<T>, of: (value: T) => unknown = (value) => value) {
   const settled = promise.then(of, (error: unknown) => error)
   return Promise.race([settled, calm().then(() => "pending")])

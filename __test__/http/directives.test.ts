@@ -46,7 +46,9 @@ async function expectHit(
   expect(conditions(origin)).toEqual([{}])
 }
 
-/** Expects a request to be answered after the origin has been asked whether what is stored is right. */
+/**
+ * Expects a request to be answered after the origin has been asked whether what is stored is right.
+ */
 async function expectValidated(
   { proxy, origin }: CacheStage,
   fields: Fields,

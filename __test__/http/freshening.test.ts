@@ -140,7 +140,10 @@ describe("a client's conditions where nothing is stored", () => {
 })
 
 describe("a 304 for one of two stale responses that its request selects", () => {
-  /** Expects what the 304 for the second, with this tag, says of the first. Each varies by a field of its own. */
+  /**
+   * Expects what the 304 for the second, with this tag, says of the first. Each varies by a field
+   * of its own.
+   */
   async function expectSecond(
     tags: [string, string],
     confirmed: Fields,

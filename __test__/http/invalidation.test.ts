@@ -204,7 +204,10 @@ describe("what a successful change names in", () => {
 })
 
 describe("a change while the origin answers another's GET", () => {
-  /** The answer in two halves, with the change at the point between head and body, or before the head. */
+  /**
+   * The answer in two halves, with the change at the point between head and body, or before the
+   * head.
+   */
   async function during(first: Answer, isReady: () => void, stage: CacheStage): Promise<string> {
     const { proxy, origin, module } = stage
     origin.script(AT, [first, dated({ body: "changed" }), minute("after")])

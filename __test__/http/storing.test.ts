@@ -9,7 +9,10 @@ type Fields = NonNullable<AnswerParts["fields"]>
 
 const MINUTE = { "Cache-Control": "max-age=60" }
 
-/** Expects a response to be stored, or not for a reason, by what its two clients are told, the second of which wants it too. */
+/**
+ * Expects a response to be stored, or not for a reason, by what its two clients are told, the
+ * second of which wants it too.
+ */
 async function expectStored(
   reason: string | undefined,
   parts: AnswerParts,

@@ -316,7 +316,8 @@ describe("informational responses", () => {
   })
 
   test("they do not get into an answer that has begun", async () => {
-    // Runs the handler while it answers with something else, as a cache does that refreshes what it serves.
+    // Runs the handler while it answers with something else, as a cache does that refreshes what it
+    // serves.
     const refreshing: Pick<CacheModule, "wrap"> = {
       wrap:
         (handler) =>

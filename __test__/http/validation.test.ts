@@ -25,7 +25,10 @@ const BY_TAG = { "if-none-match": '"v1"' }
 const CONFIRMED = "fwd=stale; fwd-status=304; ttl=60"
 const REPLACED = "fwd=stale; fwd-status=200; stored; ttl=60"
 
-/** The stage once a response has been stored and is stale since a second, with the origin's next answers scripted. */
+/**
+ * The stage once a response has been stored and is stale since a second, with the origin's next
+ * answers scripted.
+ */
 function stale(
   fields: Fields,
   next: readonly Answer[],

@@ -1,4 +1,7 @@
-/** The declarations as a compiler sees them in projects of different settings. Lines that must not compile are marked as such. */
+/**
+ * The declarations as a compiler sees them in projects of different settings. Lines that must not
+ * compile are marked as such.
+ */
 import { execFile } from "node:child_process"
 import { join } from "node:path"
 import { temporaryProject } from "../helpers/layer-dev"

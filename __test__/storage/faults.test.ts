@@ -98,7 +98,10 @@ async function expectFailed(call: () => Promise<unknown>, cause: RegExp): Promis
   expect(error.message).toMatch(cause)
 }
 
-/** What an instance does whose disk cannot be used: all that memory can, and it tells the cause once. */
+/**
+ * What an instance does whose disk cannot be used: all that memory can, and it tells the cause
+ * once.
+ */
 async function expectMemoryAlone(module: CacheModule, path: string, cause: RegExp): Promise<void> {
   // Each time anew: a string would be a miss that each later put of its key goes back to.
   const at = () => get("/in-memory")

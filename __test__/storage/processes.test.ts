@@ -82,8 +82,9 @@ interface Played {
 }
 
 /**
- * Removes the versions of its own groups, tells on the board that they are gone, and puts the next; reads what the others have, fills in
- * what is missing, and looks whether anything is served that was gone before.
+ * Removes the versions of its own groups, tells on the board that they are gone, and puts the next;
+ * reads what the others have, fills in what is missing, and looks whether anything is served that
+ * was gone before.
  */
 async function play({ shop, require }: Given, part: Part): Promise<Played> {
   const { openSync, readSync, writeSync } = require("node:fs") as typeof import("node:fs")

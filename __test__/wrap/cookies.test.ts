@@ -39,7 +39,9 @@ const REFUSED = "fwd=uri-miss; fwd-status=200; detail=cookie"
 const of = (session: string, headers: Record<string, string> = {}) =>
   get(PATH, { cookie: `session=${session}`, ...headers })
 
-/** Answers with the cookie that it gets, after as many turns of the event loop as a handler takes. */
+/**
+ * Answers with the cookie that it gets, after as many turns of the event loop as a handler takes.
+ */
 const greet =
   (headers: Record<string, string> = {}): Run =>
   async (request) => {

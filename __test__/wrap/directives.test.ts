@@ -20,7 +20,9 @@ import {
 beforeEach(stopTime)
 afterEach(end)
 
-/** Fresh for a minute, kept for a while after it, and never served stale without being asked for. */
+/**
+ * Fresh for a minute, kept for a while after it, and never served stale without being asked for.
+ */
 async function stored(age: number, headers: Record<string, string> = {}): Promise<Wrapped> {
   const made = wrapped((_, run) => new Response(`run ${run}`, { headers }), { ttlSeconds: TTL })
   await (await made.ask()).text()

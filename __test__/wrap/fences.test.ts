@@ -172,7 +172,8 @@ describe("who asks after", () => {
       expect(await bodyOf(module, AT)).toBe("run 2")
       const { collapsed, ...counted } = await counts(module)
       expect(counted).toMatchObject({ puts: 1, fencedWrites: 1 })
-      // Those of the early ones who wait; of the late ones those who do not come when the second run is over.
+      // Those of the early ones who wait; of the late ones those who do not come when the second
+      // run is over.
       expect(collapsed).toBeGreaterThanOrEqual(2)
     },
   )

@@ -7,7 +7,10 @@ afterEach(end)
 
 const STORED = { etag: '"v1"', "content-length": "4", "x-run": "1" }
 
-/** A wrapped handler with a response to GET in the store, at the end of its lifetime, and what it answers to HEAD. */
+/**
+ * A wrapped handler with a response to GET in the store, at the end of its lifetime, and what it
+ * answers to HEAD.
+ */
 async function gone(
   answer: ResponseInit | ((request: Request) => ResponseInit),
   stored: Record<string, string> = STORED,

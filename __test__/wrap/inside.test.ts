@@ -22,7 +22,9 @@ import {
 beforeEach(stopTime)
 afterEach(end)
 
-/** A handler as the guide has it, which looks for its response and puts it, and what `put` is told. */
+/**
+ * A handler as the guide has it, which looks for its response and puts it, and what `put` is told.
+ */
 function guided(
   module: CacheModule,
   build: (run: number) => Response | Promise<Response>,

@@ -3,7 +3,10 @@ import { runNode } from "../helpers/run-node"
 
 const ROOT = join(__dirname, "../..")
 
-/** Runs a script, which has to end by itself, with a wrapped handler that does what `handler` is. What it wrote. */
+/**
+ * Runs a script, which has to end by itself, with a wrapped handler that does what `handler` is.
+ * What it wrote.
+ */
 async function run(
   handler: string,
   script: string,
@@ -112,7 +115,9 @@ const UNUSED = `() => new Response("unused")`
 
 const SMALL = `storage: { memory: { maxBytes: 1048576, maxEntryBytes: 1000 } }`
 
-/** Reads until the writer waits for another reader, does something about that, and reads the rest. */
+/**
+ * Reads until the writer waits for another reader, does something about that, and reads the rest.
+ */
 const READ = `
   const reader = first.body.getReader()
   let bytes = 0

@@ -25,10 +25,16 @@ afterEach(end)
 const KB = 1024
 const CHUNK = 16 * KB
 const SMALL: Partial<CacheModuleOptions> = { storage: { memory: { maxEntryBytes: 64 * KB } } }
-/** What may be ahead of the slowest reader, in chunks: 64 KB that might have been stored, 256 KB, and what streams take on their own. */
+/**
+ * What may be ahead of the slowest reader, in chunks: 64 KB that might have been stored, 256 KB,
+ * and what streams take on their own.
+ */
 const AHEAD = (64 + 256) / 16 + 4
 
-/** A body without end that begins at some time, and tells how often it was asked for more, and whether nobody wants it. */
+/**
+ * A body without end that begins at some time, and tells how often it was asked for more, and
+ * whether nobody wants it.
+ */
 function endless(headers: Record<string, string> = {}, begins = Promise.resolve()) {
   let pulls = 0
   let cancelled = false

@@ -1,4 +1,7 @@
-/** Values that applications throw and that cannot be shown end no process: run in processes of their own, which have to end with 0. */
+/**
+ * Values that applications throw and that cannot be shown end no process: run in processes of their
+ * own, which have to end with 0.
+ */
 import { runNode } from "../helpers/run-node"
 
 const VALUES = `

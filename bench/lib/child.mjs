@@ -4,10 +4,15 @@ import { fileURLToPath } from "node:url"
 
 const MAIN = fileURLToPath(new URL("child-main.mjs", import.meta.url))
 
-/** A million entries in JavaScript's heap need more room than it has by itself on a small machine. */
+/**
+ * A million entries in JavaScript's heap need more room than it has by itself on a small machine.
+ */
 const FLAGS = ["--expose-gc", "--max-old-space-size=8192"]
 
-/** Runs the default export of a module there, by another Node where one is named. @returns what that resolves to */
+/**
+ * Runs the default export of a module there, by another Node where one is named. @returns what that
+ * resolves to
+ */
 export function inChild(module, input, { node = process.execPath } = {}) {
   return new Promise((resolve, reject) => {
     const child = fork(MAIN, { execPath: node, execArgv: FLAGS, serialization: "advanced" })

@@ -1,11 +1,15 @@
-/** Runs contestants in turn, round by round, so that whatever else the machine does falls on all alike. */
+/**
+ * Runs contestants in turn, round by round, so that whatever else the machine does falls on all
+ * alike.
+ */
 
 /** More would be garbage of the benchmark's own that contestants would pay for. */
 const MOST_CALLS = 50_000
 
 /**
- * A contestant has `call(item)`, what is timed; `prepare(count)`, which makes that many items beforehand; where it is needed
- * `clean(items)`, which puts things back afterwards; and `most`, the most items that may be prepared at once.
+ * A contestant has `call(item)`, what is timed; `prepare(count)`, which makes that many items
+ * beforehand; where it is needed `clean(items)`, which puts things back afterwards; and `most`, the
+ * most items that may be prepared at once.
  *
  * @returns for each contestant its microseconds per call, by rounds
  */
@@ -14,7 +18,8 @@ export async function inTurn(contestants, { rounds, warmUpMs, roundMs }) {
   for (const contestant of contestants) calls.push(await warmUp(contestant, warmUpMs, roundMs))
   const times = contestants.map(() => [])
   for (let round = 0; round < rounds; round++) {
-    // What runs second may find caches and clocks as the first has left them: each is first in its turn.
+    // What runs second may find caches and clocks as the first has left them: each is first in its
+    // turn.
     for (let turn = 0; turn < contestants.length; turn++) {
       const at = (round + turn) % contestants.length
       times[at].push(await time(contestants[at], calls[at]))

@@ -1,4 +1,7 @@
-/** The rows that tables consist of. `judged` are figures of a row, each beside the target that it is judged by. */
+/**
+ * The rows that tables consist of. `judged` are figures of a row, each beside the target that it is
+ * judged by.
+ */
 import { median, spreadOf } from "./statistics.mjs"
 
 /** Ours against a rival: medians of the rounds, and the ratio round by round. */

@@ -1,4 +1,7 @@
-/** What the cache is to reach, on Node 20. A row that names one of these is judged by it; every row that does has to reach it. */
+/**
+ * What the cache is to reach, on Node 20. A row that names one of these is judged by it; every row
+ * that does has to reach it.
+ */
 
 const atMost = (bound, what) => ({ kind: "at most", bound, what })
 const atLeast = (bound, what) => ({ kind: "at least", bound, what })

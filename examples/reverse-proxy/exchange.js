@@ -17,8 +17,9 @@ class Exchange {
   }
 
   /**
-   * Called when the content is wanted, which it may never be: then a client that asked first is spared from sending it. Node closes the
-   * connection of one that has not been told to continue, because content may follow on it or not.
+   * Called when the content is wanted, which it may never be: then a client that asked first is
+   * spared from sending it. Node closes the connection of one that has not been told to continue,
+   * because content may follow on it or not.
    */
   begin() {
     if (this.#isHeldBack && !this.#res.headersSent) this.#res.writeContinue()
@@ -26,10 +27,12 @@ class Exchange {
   }
 
   /**
-   * Sends an informational response. Does nothing once there is an answer, as where the upstream is asked to refresh what the client was
-   * served, nor for HTTP/1.0, which knows of none (RFC 9110, section 15.2).
+   * Sends an informational response. Does nothing once there is an answer, as where the upstream is
+   * asked to refresh what the client was served, nor for HTTP/1.0, which knows of none (RFC 9110,
+   * section 15.2).
    *
-   * Written to the socket, because Node has no call for any status but 100, 102 and 103 and wants a `Link` in the last.
+   * Written to the socket, because Node has no call for any status but 100, 102 and 103 and wants a
+   * `Link` in the last.
    */
   inform(status, pairs) {
     const { socket, headersSent } = this.#res
@@ -40,8 +43,8 @@ class Exchange {
 }
 
 /**
- * Goes by the connection, because a response whose turn on it has not come yet is not told that it has closed. Any number of them may be
- * waiting for theirs.
+ * Goes by the connection, because a response whose turn on it has not come yet is not told that it
+ * has closed. Any number of them may be waiting for theirs.
  */
 function signalOf({ socket }, res) {
   const gone = new AbortController()

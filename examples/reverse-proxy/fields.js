@@ -1,6 +1,7 @@
 /**
- * Fields of one connection (RFC 9110, section 7.6.1), which end here. `Proxy-Authenticate` and `Proxy-Authorization` pass: to its
- * clients a reverse proxy is the origin, so what they say there is meant for a proxy behind it.
+ * Fields of one connection (RFC 9110, section 7.6.1), which end here. `Proxy-Authenticate` and
+ * `Proxy-Authorization` pass: to its clients a reverse proxy is the origin, so what they say there
+ * is meant for a proxy behind it.
  */
 const OF_CONNECTION = new Set([
   "connection",
@@ -17,7 +18,8 @@ const PSEUDONYM = "layeron"
 /**
  * The fields that go on to the other side, as pairs of name and value.
  *
- * @param raw names and values by turns, of strings or of buffers; each byte becomes one character, so that it leaves as it came
+ * @param raw names and values by turns, of strings or of buffers; each byte becomes one
+ *   character, so that it leaves as it came
  */
 function endToEnd(raw) {
   const pairs = []
@@ -40,8 +42,9 @@ function namedByConnection(pairs) {
 const CODINGS = new Set(["compress", "deflate", "gzip", "x-compress", "x-gzip"])
 
 /**
- * Whether an answer has a transfer coding that would have to be undone, since its name ends here. One that nobody has registered is none:
- * such content goes until the connection is closed (RFC 9112, section 6.3), and is passed on as it is.
+ * Whether an answer has a transfer coding that would have to be undone, since its name ends here.
+ * One that nobody has registered is none: such content goes until the connection is closed (RFC
+ * 9112, section 6.3), and is passed on as it is.
  */
 function isCoded({ "transfer-encoding": codings = "" }) {
   return String(codings)
@@ -49,7 +52,10 @@ function isCoded({ "transfer-encoding": codings = "" }) {
     .some((coding) => CODINGS.has(coding.trim().toLowerCase()))
 }
 
-/** Whether a message has no transfer coding but `chunked`. Any other would have to be undone, since its name ends here. */
+/**
+ * Whether a message has no transfer coding but `chunked`. Any other would have to be undone, since
+ * its name ends here.
+ */
 function isPlainlySent({ "transfer-encoding": coding = "chunked" }) {
   return String(coding).trim().toLowerCase() === "chunked"
 }

@@ -6,11 +6,19 @@ export interface ProxyOptions {
   upstream: string | URL
   /** What is between clients and upstream. */
   cache: Pick<CacheModule, "wrap">
-  /** Milliseconds that a connection to the upstream may take, and then the head of its answer. Default: 30,000. */
+  /**
+   * Milliseconds that a connection to the upstream may take, and then the head of its answer.
+   * Default: 30,000.
+   */
   timeoutMs?: number | undefined
-  /** Hears of failures for which clients only get a 502, a 504 or a broken connection. Default: nobody does. */
+  /**
+   * Hears of failures for which clients only get a 502, a 504 or a broken connection. Default:
+   * nobody does.
+   */
   onError?: ((error: Error, what: string) => void) | undefined
 }
 
-/** The server, not listening yet. It gives its connections to the upstream up once it has closed. */
+/**
+ * The server, not listening yet. It gives its connections to the upstream up once it has closed.
+ */
 export declare function createProxy(options: ProxyOptions): Server

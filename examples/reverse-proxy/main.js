@@ -26,7 +26,10 @@ function serve({ host, port, upstream, timeoutMs }) {
   for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => stop(server))
 }
 
-/** Lets what is being answered end. A second signal, which nobody handles any more, ends the process at once. */
+/**
+ * Lets what is being answered end. A second signal, which nobody handles any more, ends the process
+ * at once.
+ */
 function stop(server) {
   server.close()
   setTimeout(() => server.closeAllConnections(), GRACE_MS).unref()

@@ -3,8 +3,8 @@ const { STATUS_CODES } = require("node:http")
 const { hasNoContent } = require("./response.js")
 
 /**
- * Sends a response. Rejects where its body fails, having broken the connection off, and where the client leaves, which `signal` says,
- * having given the body up.
+ * Sends a response. Rejects where its body fails, having broken the connection off, and where the
+ * client leaves, which `signal` says, having given the body up.
  */
 async function reply(res, response, signal) {
   const { status, statusText, body } = response
@@ -30,7 +30,10 @@ async function pour(stream, res, signal) {
   }
 }
 
-/** To HTTP/1.0 the end of the connection is the end of the body, unless it is reset. Others miss the rest of the length or the last chunk. */
+/**
+ * To HTTP/1.0 the end of the connection is the end of the body, unless it is reset. Others miss the
+ * rest of the length or the last chunk.
+ */
 function breakOff(res) {
   if (res.req.httpVersion === "1.0") res.socket?.resetAndDestroy()
   else res.destroy()

@@ -2,8 +2,8 @@ const { addVia, endToEnd, headersOf, isPlainlySent } = require("./fields.js")
 const { Refusal } = require("./refusal.js")
 
 /**
- * The request as the upstream is to get it. What `Request` cannot be is an object with the same members: a TRACE, or a GET or HEAD with
- * content.
+ * The request as the upstream is to get it. What `Request` cannot be is an object with the same
+ * members: a TRACE, or a GET or HEAD with content.
  *
  * @throws Refusal
  */
@@ -27,8 +27,9 @@ function isPlatformic(method, body) {
 }
 
 /**
- * Of what a client says about the way it has come only the addresses are passed on, with its own behind them. The rest would be believed by
- * upstreams that build links from it, and responses are shared.
+ * Of what a client says about the way it has come only the addresses are passed on, with its own
+ * behind them. The rest would be believed by upstreams that build links from it, and responses are
+ * shared.
  */
 function requestHeaders(req, host) {
   const headers = headersOf(endToEnd(req.rawHeaders))
@@ -52,8 +53,8 @@ function hasContent({ headers }) {
 }
 
 /**
- * The content as it is asked for. Giving it up lets the rest run by instead of destroying the request, which would take the connection
- * and the answer along.
+ * The content as it is asked for. Giving it up lets the rest run by instead of destroying the
+ * request, which would take the connection and the answer along.
  */
 function contentOf(req, exchange) {
   let chunks

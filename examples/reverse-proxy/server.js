@@ -47,8 +47,9 @@ function createProxy({ upstream, cache, timeoutMs = 30_000, onError = () => {} }
 }
 
 /**
- * What the platform has no `Request` for is neither stored nor does it change anything. Where the URL does not say all of the target, writes
- * still pass the cache, so that they make it forget; nothing is kept of reads.
+ * What the platform has no `Request` for is neither stored nor does it change anything. Where the
+ * URL does not say all of the target, writes still pass the cache, so that they make it forget;
+ * nothing is kept of reads.
  */
 function isForCache(request, target) {
   if (!(request instanceof Request)) return false

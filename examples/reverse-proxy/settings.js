@@ -19,7 +19,10 @@ function readInteger(name, text, least, most) {
   throw new Error(`${name} must be a whole number from ${least} to ${most}, not "${text}"`)
 }
 
-/** An origin alone: a path in front of every path would show in redirects, cookies and links of the upstream, which nobody rewrites. */
+/**
+ * An origin alone: a path in front of every path would show in redirects, cookies and links of the
+ * upstream, which nobody rewrites.
+ */
 function readUpstream(text) {
   if (!text) throw new Error("UPSTREAM must be set, for example UPSTREAM=http://127.0.0.1:8000")
   const url = URL.canParse(text) ? new URL(text) : undefined

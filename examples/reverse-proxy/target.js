@@ -6,7 +6,8 @@ const ABSOLUTE = /^http:\/\/([^/?#]*)(.*)$/i
 /**
  * What a request is for (RFC 9112, section 3.3).
  *
- * @returns `host` as URLs spell it, `path` with the query to the letter as it came, and the `url` of both
+ * @returns `host` as URLs spell it, `path` with the query to the letter as it came, and the `url`
+ *   of both
  * @throws Refusal
  */
 function readTarget(req) {
@@ -28,7 +29,10 @@ function hostField(rawHeaders) {
   return values[0]
 }
 
-/** The host as URLs spell it. The upstream is told the same, so that two names of one key are one name there as well. */
+/**
+ * The host as URLs spell it. The upstream is told the same, so that two names of one key are one
+ * name there as well.
+ */
 function readHost(text) {
   const url = `http://${text}`
   if (!HOST.test(text) || !URL.canParse(url)) throw new Refusal(400)
@@ -40,8 +44,8 @@ function targetOf(host, path) {
 }
 
 /**
- * Whether a URL says all of the target. Where it would be spelled otherwise, by a fragment that is left out or by `/a/../b` that becomes
- * `/b`, the answer to one target could be stored for another.
+ * Whether a URL says all of the target. Where it would be spelled otherwise, by a fragment that is
+ * left out or by `/a/../b` that becomes `/b`, the answer to one target could be stored for another.
  */
 function isSaidByUrl({ url }) {
   return !url.includes("#") && new URL(url).href === url

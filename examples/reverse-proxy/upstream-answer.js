@@ -1,10 +1,15 @@
 const { addVia, endToEnd, headersOf, isCoded } = require("./fields.js")
 const { hasNoContent, responseOf } = require("./response.js")
 
-/** Bytes of a body that are kept ready for whoever reads it. Beyond them the upstream has to wait. */
+/**
+ * Bytes of a body that are kept ready for whoever reads it. Beyond them the upstream has to wait.
+ */
 const AHEAD = new ByteLengthQueuingStrategy({ highWaterMark: 65_536 })
 
-/** Receives an answer from undici (its `DispatchHandler`) and makes a response of it. Trailers are dropped. */
+/**
+ * Receives an answer from undici (its `DispatchHandler`) and makes a response of it. Trailers are
+ * dropped.
+ */
 class UpstreamAnswer {
   /** Resolves with the head. */
   response
@@ -40,9 +45,11 @@ class UpstreamAnswer {
     if (isCoded(fields)) throw new Error("The answer has a transfer coding that nobody asked for")
     const headers = headersOf(pairs)
     addVia(headers, "1.1")
-    // An answer that is kept has to say when it was received, if nothing else (RFC 9110, section 6.6.1).
+    // An answer that is kept has to say when it was received, if nothing else (RFC 9110, section
+    // 6.6.1).
     if (!headers.has("date")) headers.set("date", new Date().toUTCString())
-    // Unlike the others without content, this one is framed as if it had some (RFC 9110, section 15.3.6).
+    // Unlike the others without content, this one is framed as if it had some (RFC 9110, section
+    // 15.3.6).
     if (status === 205) headers.set("content-length", "0")
     const body = hasNoContent(this.#method, status) ? null : this.#openBody()
     this.#resolve(responseOf(body, { status, statusText: bytesOf(reason), headers }))

@@ -3,7 +3,10 @@ const { UpstreamAnswer } = require("./upstream-answer.js")
 
 const TIMEOUTS = new Set(["UND_ERR_CONNECT_TIMEOUT", "UND_ERR_HEADERS_TIMEOUT", "ETIMEDOUT"])
 
-/** The server behind the proxy. Asked through undici's lowest call, because `fetch` decodes bodies, follows redirects and lacks 1xx. */
+/**
+ * The server behind the proxy. Asked through undici's lowest call, because `fetch` decodes bodies,
+ * follows redirects and lacks 1xx.
+ */
 class Upstream {
   #pool
   #servername
@@ -14,7 +17,10 @@ class Upstream {
     this.#servername = url.hostname
   }
 
-  /** The answer, as soon as its head is there. Rejects where there is none; a body that breaks off fails. */
+  /**
+   * The answer, as soon as its head is there. Rejects where there is none; a body that breaks off
+   * fails.
+   */
   ask(request, exchange) {
     const answer = new UpstreamAnswer(request, exchange)
     const options = {
@@ -34,8 +40,8 @@ class Upstream {
 }
 
 /**
- * Connects, and gives resets a code that undici does not know: it takes one for the end of a body that ends with its connection, which
- * would then be kept as if it was whole (RFC 9112, section 8).
+ * Connects, and gives resets a code that undici does not know: it takes one for the end of a body
+ * that ends with its connection, which would then be kept as if it was whole (RFC 9112, section 8).
  */
 function connector(timeout) {
   const connect = buildConnector({ timeout })
@@ -48,7 +54,10 @@ function connector(timeout) {
     })
 }
 
-/** A length is said of content that is sent: a cache may have left it out of the request it makes to refresh an answer. */
+/**
+ * A length is said of content that is sent: a cache may have left it out of the request it makes to
+ * refresh an answer.
+ */
 function fieldsOf({ headers, body }) {
   const pairs = [...headers].filter(
     ([name, value]) => name !== "content-length" || body !== null || Number(value) === 0,

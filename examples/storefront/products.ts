@@ -34,7 +34,10 @@ export async function findProduct(id: string | undefined): Promise<Product> {
   return product
 }
 
-/** Changes the fields that the input has; the product's own `id` may be among them. @throws UnknownProduct, InvalidChange */
+/**
+ * Changes the fields that the input has; the product's own `id` may be among them. @throws
+ * UnknownProduct, InvalidChange
+ */
 export async function updateProduct(id: string | undefined, input: unknown): Promise<void> {
   const own = readId(id)
   const change = readChange(own, input)

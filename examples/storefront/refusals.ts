@@ -1,7 +1,10 @@
 import type { RouteHandler } from "@layeron/core"
 import { InvalidChange, UnknownProduct } from "./products.ts"
 
-/** Runs the handler and turns what it refuses into an answer: 404 for an unknown product, 400 for a bad body. */
+/**
+ * Runs the handler and turns what it refuses into an answer: 404 for an unknown product, 400 for a
+ * bad body.
+ */
 export function refusals(handler: RouteHandler): RouteHandler {
   return async (request) => {
     try {

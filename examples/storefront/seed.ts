@@ -13,7 +13,8 @@ export function seed(database: Database): void {
   const insert = database.prepare(
     "INSERT OR IGNORE INTO products (id, name, price, description) VALUES (?, ?, ?, ?)",
   )
-  // Two processes may open one file at the same time; ids that are there already are left as they are.
+  // Two processes may open one file at the same time; ids that are there already are left as they
+  // are.
   database.transaction(() => {
     for (const [index, name] of names().entries())
       insert.run(index + 1, name, priceOf(index), describe(name))

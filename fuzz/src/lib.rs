@@ -1,4 +1,5 @@
-//! What the targets share: messages out of arbitrary text, and header fields written as they are understood.
+//! What the targets share: messages out of arbitrary text, and header fields written as they are
+//! understood.
 
 use std::fmt::Write as _;
 
@@ -10,8 +11,8 @@ pub const LAST_MS: i64 = 8_640_000_000_000_000;
 /// The most seconds that a directive has (RFC 9111, section 1.2.2).
 pub const MOST_SECONDS: u32 = i32::MAX as u32;
 
-/// Those lines of `text` that can be field lines, as they come from the platform's `Headers`: names in lower case, no control
-/// characters in values.
+/// Those lines of `text` that can be field lines, as they come from the platform's `Headers`: names
+/// in lower case, no control characters in values.
 pub fn block(text: &str) -> String {
     let mut block = String::new();
     for (name, value) in text.lines().filter_map(|line| line.split_once(':')) {

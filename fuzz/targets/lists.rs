@@ -1,4 +1,5 @@
-//! Lists, lists of field names, and values of selecting fields in the one form of all that mean the same.
+//! Lists, lists of field names, and values of selecting fields in the one form of all that mean the
+//! same.
 #![no_main]
 
 use layeron_cache::fuzzing::{field_names, members, normal};

@@ -1,6 +1,7 @@
-//! All decisions on one exchange and a later request. A line with the response's status, the configured lifetime, how long the
-//! response took and how much later the other request comes, in milliseconds; then the fields of the request, the response and
-//! the later request, an empty line between them.
+//! All decisions on one exchange and a later request. A line with the response's status, the
+//! configured lifetime, how long the response took and how much later the other request comes, in
+//! milliseconds; then the fields of the request, the response and the later request, an empty line
+//! between them.
 #![no_main]
 
 use layeron_cache::fuzzing::lines::Fields;

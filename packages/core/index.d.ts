@@ -7,11 +7,13 @@ export interface BackendOptions {
   readonly name?: string | undefined
 
   /**
-   * Where the backend is deployed: an absolute `http:` or `https:` URL such as `"https://api.example.com/v1"`, without
-   * credentials, query, fragment, and without `:` or `*` in its path.
+   * Where the backend is deployed: an absolute `http:` or `https:` URL such as
+   * `"https://api.example.com/v1"`, without credentials, query, fragment, and without `:` or `*` in
+   * its path.
    *
-   * Its path is the base path of every route, and {@link BackendApp.fetch} answers only requests for its host (a
-   * request for another host is a 404). `layer dev` keeps the base path and leaves the host out.
+   * Its path is the base path of every route, and {@link BackendApp.fetch} answers only requests
+   * for its host (a request for another host is a 404). `layer dev` keeps the base path and leaves
+   * the host out.
    *
    * Default: no base path, every host.
    */
@@ -22,44 +24,57 @@ export interface BackendOptions {
 }
 
 /**
- * Settings for the gateway in front of the backend. All of them are configuration that is kept and has no effect on how requests are
- * answered, unless {@link GatewayConfig.cache} is true: then the fields described here have the effects described here.
+ * Settings for the gateway in front of the backend. All of them are configuration that is kept and
+ * has no effect on how requests are answered, unless {@link GatewayConfig.cache} is true: then the
+ * fields described here have the effects described here.
  */
 export interface GatewayConfig {
   /**
-   * Whether routes are run through the caches in use. Default: false, and then nothing else here is looked at.
+   * Whether routes are run through the caches in use. Default: false, and then nothing else here is
+   * looked at.
    *
-   * A GET route whose request is covered by a rule of a used cache (a module of kind `cache` with the functions `wrap` and `covers`, as
-   * `cache()` of `@layeron/modules` returns) is answered from the first such cache where that has the response, else run through it once for
-   * all who want the same, and stored by the rule's policy. Its handler needs no `match` and no `put`; one that has them does as before.
+   * A GET route whose request is covered by a rule of a used cache (a module of kind `cache` with
+   * the functions `wrap` and `covers`, as `cache()` of `@layeron/modules` returns) is answered from
+   * the first such cache where that has the response, else run through it once for all who want the
+   * same, and stored by the rule's policy. Its handler needs no `match` and no `put`; one that has
+   * them does as before.
    *
-   * - A request that changes something and succeeds makes every cache that covers it forget what it has for the URL.
-   * - What concerns one caller is left out of what a cached route answers: `Access-Control-*`, `Timing-Allow-Origin`,
-   *   `Authentication-Info`, `Proxy-Authentication-Info`, `Authorization` and {@link GatewayConfig.responseRequestIdHeader}. Who may read the
-   *   answer is said anew for each request, by {@link GatewayConfig.cors}.
-   * - Not stored, and sent untouched: a 401, a response with `WWW-Authenticate`, and where there is no {@link GatewayConfig.cors} one
-   *   that sets `Access-Control-*` itself.
-   * - Not stored under a rule's or an instance's `ttlSeconds`: the response to a request with cookies, unless it declares that it may be
-   *   shared or a rule has `cookies: "ignore"`.
-   * - Not run through a cache: a route that is not public (see {@link GatewayConfig.defaultAuth}), or that has an option `use` which is not
-   *   an empty array, since a stored response would get around what they ask for; and HEAD routes. HEAD of a GET route is cached.
+   * - A request that changes something and succeeds makes every cache that covers it forget what it
+   *   has for the URL.
+   * - What concerns one caller is left out of what a cached route answers: `Access-Control-*`,
+   *   `Timing-Allow-Origin`, `Authentication-Info`, `Proxy-Authentication-Info`, `Authorization`
+   *   and {@link GatewayConfig.responseRequestIdHeader}. Who may read the answer is said anew for
+   *   each request, by {@link GatewayConfig.cors}.
+   * - Not stored, and sent untouched: a 401, a response with `WWW-Authenticate`, and where there is
+   *   no {@link GatewayConfig.cors} one that sets `Access-Control-*` itself.
+   * - Not stored under a rule's or an instance's `ttlSeconds`: the response to a request with
+   *   cookies, unless it declares that it may be shared or a rule has `cookies: "ignore"`.
+   * - Not run through a cache: a route that is not public (see {@link GatewayConfig.defaultAuth}),
+   *   or that has an option `use` which is not an empty array, since a stored response would get
+   *   around what they ask for; and HEAD routes. HEAD of a GET route is cached.
    *
-   * A route that is covered and not cached is named in a warning, once, of code `LAYERON_NOT_CACHED`. A handler that fails is written to
-   * standard error once for each time it runs, also where a stale response is served instead.
+   * A route that is covered and not cached is named in a warning, once, of code
+   * `LAYERON_NOT_CACHED`. A handler that fails is written to standard error once for each time it
+   * runs, also where a stale response is served instead.
    */
   readonly cache?: boolean | undefined
 
-  /** Lets pages of other origins read the answers. Effective only with {@link GatewayConfig.cache}. Default: nothing is added. */
+  /**
+   * Lets pages of other origins read the answers. Effective only with {@link GatewayConfig.cache}.
+   * Default: nothing is added.
+   */
   readonly cors?: GatewayCorsConfig | undefined
 
   /**
-   * The policy of routes whose options have no `auth`: `public`, `user`, `service` or `admin`. Only public ones are cached; to let nobody
-   * else in is left to the handlers. Effective only with {@link GatewayConfig.cache}. Default: `public`.
+   * The policy of routes whose options have no `auth`: `public`, `user`, `service` or `admin`. Only
+   * public ones are cached; to let nobody else in is left to the handlers. Effective only with
+   * {@link GatewayConfig.cache}. Default: `public`.
    */
   readonly defaultAuth?: "public" | "user" | "service" | "admin" | undefined
 
   /**
-   * Name of the response header that holds a request's id, which cached routes do not send. Effective only with
+   * Name of the response header that holds a request's id, which cached routes do not send.
+   * Effective only with
    * {@link GatewayConfig.cache}. Default: `x-layeron-request-id`.
    */
   readonly responseRequestIdHeader?: string | undefined
@@ -69,16 +84,20 @@ export interface GatewayConfig {
 }
 
 /**
- * Which pages of other origins may read answers and what they may ask for (Fetch standard, section 3.3).
+ * Which pages of other origins may read answers and what they may ask for (Fetch standard, section
+ * 3.3).
  *
- * Every answer, also an error and one from a cache, gets the fields for its request's origin, in place of any the handler has set, and
- * `Vary: Origin`. A preflight of a declared path is a 204 where its origin, method and headers are allowed and a 403
- * (`preflight_refused`) where not, unless the path has an OPTIONS route, which answers instead: what that sets of `Access-Control-*` stays.
+ * Every answer, also an error and one from a cache, gets the fields for its request's origin, in
+ * place of any the handler has set, and `Vary: Origin`. A preflight of a declared path is a 204
+ * where its origin, method and headers are allowed and a 403 (`preflight_refused`) where not,
+ * unless the path has an OPTIONS route, which answers instead: what that sets of `Access-Control-*`
+ * stays.
  */
 export interface GatewayCorsConfig {
   /**
-   * Origins as browsers send them, such as `https://www.example.com`: without a path, and without the default port. `"*"` allows all of
-   * them, and is refused together with {@link GatewayCorsConfig.credentials}.
+   * Origins as browsers send them, such as `https://www.example.com`: without a path, and without
+   * the default port. `"*"` allows all of them, and is refused together with {@link
+   * GatewayCorsConfig.credentials}.
    */
   readonly origins: readonly string[]
   /** Methods allowed by preflights. Default: GET, HEAD and POST, which need none as such. */
@@ -87,15 +106,24 @@ export interface GatewayCorsConfig {
     | undefined
   /** Names of the request headers allowed by preflights, in any case. Default: none. */
   readonly requestHeaders?: readonly string[] | undefined
-  /** Names of the response headers that pages may read. Default: none beside those that they always may. */
+  /**
+   * Names of the response headers that pages may read. Default: none beside those that they always
+   * may.
+   */
   readonly responseHeaders?: readonly string[] | undefined
   /** Whether requests may come with cookies and the like. Default: false. */
   readonly credentials?: boolean | undefined
-  /** How many seconds browsers may keep the answer to a preflight, an int32 from 0. Default: left to them. */
+  /**
+   * How many seconds browsers may keep the answer to a preflight, an int32 from 0. Default: left to
+   * them.
+   */
   readonly maxAgeSeconds?: number | undefined
 }
 
-/** What a module (for instance what `cache()` of `@layeron/modules` returns) shows of itself to the backend. */
+/**
+ * What a module (for instance what `cache()` of `@layeron/modules` returns) shows of itself to the
+ * backend.
+ */
 export interface BackendModule {
   /** What the module is, e.g. `"cache"`. */
   readonly kind: string
@@ -108,23 +136,25 @@ export interface BackendModule {
 }
 
 /**
- * What a handler may give back. A `Response` is sent as it is, `undefined` becomes an empty 204, and any other value is
- * sent as JSON with status 200.
+ * What a handler may give back. A `Response` is sent as it is, `undefined` becomes an empty 204,
+ * and any other value is sent as JSON with status 200.
  */
-// biome-ignore lint/suspicious/noConfusingVoidType: a handler without a return statement is one that answers 204
+// biome-ignore lint/suspicious/noConfusingVoidType: a handler without a return statement is one
+// that answers 204
 export type RouteResult = Response | object | string | number | boolean | null | undefined | void
 
 /**
  * Answers the requests of one route.
  *
- * A `Response` may also be thrown, and is then the answer. Anything else that is thrown, and a result that JSON cannot
- * hold, is answered with a 500 that tells nothing about the error; the error goes to standard error with its stack.
+ * A `Response` may also be thrown, and is then the answer. Anything else that is thrown, and a
+ * result that JSON cannot hold, is answered with a 500 that tells nothing about the error; the
+ * error goes to standard error with its stack.
  */
 export type RouteHandler = (request: Request) => RouteResult | Promise<RouteResult>
 
 /**
- * Settings of one route, kept as they are given: see {@link BackendApp.routes}. With {@link GatewayConfig.cache}, `auth` and `use` tell
- * whether the route is cached.
+ * Settings of one route, kept as they are given: see {@link BackendApp.routes}. With {@link
+ * GatewayConfig.cache}, `auth` and `use` tell whether the route is cached.
  */
 export type RouteOptions = Readonly<Record<string, unknown>>
 
@@ -141,11 +171,13 @@ export interface Route {
 /**
  * Declares a route.
  *
- * `path` begins with `/` and is a Hono pattern: `/api/products/:id`, `/files/*`, `/posts/:id{[0-9]+}`, `/api/:version?`.
- * Where several patterns match a request, the one declared first answers.
+ * `path` begins with `/` and is a Hono pattern: `/api/products/:id`, `/files/*`,
+ * `/posts/:id{[0-9]+}`, `/api/:version?`. Where several patterns match a request, the one declared
+ * first answers.
  *
  * @returns The app, for chaining.
- * @throws TypeError with `code: "LAYERON_INVALID_OPTION"` for a path, options or handler of the wrong kind.
+ * @throws TypeError with `code: "LAYERON_INVALID_OPTION"` for a path, options or handler of the
+ *   wrong kind.
  * @throws Error once the app has answered its first request: routes are declared before.
  */
 export interface DeclareRoute {
@@ -169,15 +201,19 @@ export interface BackendApp {
   readonly routes: readonly Route[]
 
   /**
-   * Registers a module. Registering one object again changes nothing. With {@link GatewayConfig.cache}, a cache is put in front of
-   * the routes that its rules cover; of several that cover a request that only reads, the one registered first.
+   * Registers a module. Registering one object again changes nothing. With {@link
+   * GatewayConfig.cache}, a cache is put in front of the routes that its rules cover; of several
+   * that cover a request that only reads, the one registered first.
    *
    * @returns The app, for chaining.
    * @throws TypeError with `code: "LAYERON_INVALID_OPTION"` for anything that is not a module.
    */
   use(module: BackendModule): BackendApp
 
-  /** Declares a GET route. It answers HEAD requests too, without the body, unless a HEAD route of its own does. */
+  /**
+   * Declares a GET route. It answers HEAD requests too, without the body, unless a HEAD route of
+   * its own does.
+   */
   readonly get: DeclareRoute
   /** Declares a POST route. */
   readonly post: DeclareRoute
@@ -187,17 +223,21 @@ export interface BackendApp {
   readonly patch: DeclareRoute
   /** Declares a DELETE route. */
   readonly delete: DeclareRoute
-  /** Declares a HEAD route, which takes precedence over what the GET route of the path would answer. */
+  /**
+   * Declares a HEAD route, which takes precedence over what the GET route of the path would answer.
+   */
   readonly head: DeclareRoute
-  /** Declares an OPTIONS route. Without one, OPTIONS of a declared path answers 204 with `Allow`. */
+  /**
+   * Declares an OPTIONS route. Without one, OPTIONS of a declared path answers 204 with `Allow`.
+   */
   readonly routeOptions: DeclareRoute
 
   /**
    * Answers a request. Never rejects, and needs no `this`: it can be handed to a server as it is.
    *
-   * Answers of its own are JSON, `{ "error": { "code", "message" } }`: 404 `not_found` for a path nobody declared, 405
-   * `method_not_allowed` with `Allow` for a declared path without the method, 500 `internal_error` for a handler that
-   * failed.
+   * Answers of its own are JSON, `{ "error": { "code", "message" } }`: 404 `not_found` for a path
+   * nobody declared, 405 `method_not_allowed` with `Allow` for a declared path without the method,
+   * 500 `internal_error` for a handler that failed.
    */
   readonly fetch: (request: Request) => Promise<Response>
 }
@@ -209,7 +249,8 @@ export interface BackendApp {
  *     app.get("/api/health", () => ({ status: "ok" }))
  *     export default app
  *
- * @throws TypeError with `code: "LAYERON_INVALID_OPTION"` for an option of the wrong kind; the message names the option
- *   and what it may be. An option with an unknown name is ignored with a warning (`process.emitWarning`).
+ * @throws TypeError with `code: "LAYERON_INVALID_OPTION"` for an option of the wrong kind; the
+ *   message names the option and what it may be. An option with an unknown name is ignored with a
+ *   warning (`process.emitWarning`).
  */
 export function backend(options?: BackendOptions): BackendApp

@@ -20,15 +20,17 @@ export interface Reader {
   releaseLock(): void
 }
 
-/** Streams of Node whose reader has been taken. They say so themselves only once something was read. */
+/**
+ * Streams of Node whose reader has been taken. They say so themselves only once something was read.
+ */
 const taken = new WeakSet<Readable>()
 
 /** The platform's streams, and those of Node that responses of other libraries have. */
 type Body = ReadableStream<Uint8Array> | Readable
 
 /**
- * Checks that the body of a response can be read: that it is a `ReadableStream` or a `Readable` of Node, or that there is none, and that
- * nobody has read any of it.
+ * Checks that the body of a response can be read: that it is a `ReadableStream` or a `Readable` of
+ * Node, or that there is none, and that nobody has read any of it.
  */
 export function assertUnused(response: Response, path: string): void {
   const body = bodyOf(response, path)
@@ -103,13 +105,16 @@ export interface Bounds {
   readonly room: number
   /** Its length by `Content-Length`. */
   readonly expected: number | undefined
-  /** Counts bytes that are held while more are waited for. Returns whether there is room for them. */
+  /**
+   * Counts bytes that are held while more are waited for. Returns whether there is room for them.
+   */
   receive(bytes: number): boolean
 }
 
 /**
- * The whole body, `null` where there is none, {@link TOO_LARGE} as soon as it exceeds `room`, or {@link NO_ROOM} where
- * other bodies leave none. Rejects where it is not `expected` bytes long, and with the body's own error where it fails.
+ * The whole body, `null` where there is none, {@link TOO_LARGE} as soon as it exceeds `room`, or
+ * {@link NO_ROOM} where other bodies leave none. Rejects where it is not `expected` bytes long, and
+ * with the body's own error where it fails.
  */
 export async function readAll(
   reader: Reader | null,

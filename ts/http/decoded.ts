@@ -10,13 +10,15 @@ function decodesZstd(undici = "0.0"): boolean {
   return major > 7 || (major === 7 && minor >= 11)
 }
 
-/** Fields of a response that describe the coded body, which is no longer there once it is decoded. */
+/**
+ * Fields of a response that describe the coded body, which is no longer there once it is decoded.
+ */
 export const OF_CODED_BODY: readonly string[] = ["content-encoding", "content-length"]
 
 /**
- * Whether `fetch` has decoded the body of a response, whose fields still describe the coded one. Only
- * a response as `fetch` returned it has a URL; a copy of it cannot be told from one that the handler
- * has encoded itself.
+ * Whether `fetch` has decoded the body of a response, whose fields still describe the coded one.
+ * Only a response as `fetch` returned it has a URL; a copy of it cannot be told from one that the
+ * handler has encoded itself.
  */
 export function isDecoded(response: Response, method: string): boolean {
   if (typeof response.url !== "string" || response.url === "" || method === "HEAD") return false

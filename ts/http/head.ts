@@ -17,7 +17,10 @@ export interface ResponseHead {
   readonly expected: number | undefined
 }
 
-/** Reads the head of a response. Responses of another realm or of the undici package are as good as the platform's. */
+/**
+ * Reads the head of a response. Responses of another realm or of the undici package are as good as
+ * the platform's.
+ */
 export function readHead(response: Response, method: string, path: string): ResponseHead {
   if (!isResponse(response))
     throw invalid("LAYERON_INVALID_RESPONSE", `${path} must be a Response, got ${shown(response)}`)
@@ -39,7 +42,8 @@ export function readHead(response: Response, method: string, path: string): Resp
   let length: string | undefined
   let isCoded = false
   const withoutCoding = isDecoded(response, method)
-  // Here rather than by name: each question to the platform's headers costs as much as several lines of them.
+  // Here rather than by name: each question to the platform's headers costs as much as several
+  // lines of them.
   for (const [name, value] of platformHeaders(response.headers, path)) {
     if (withoutCoding && OF_CODED_BODY.includes(name)) continue
     text += `${name}:${value}\n`
@@ -47,8 +51,8 @@ export function readHead(response: Response, method: string, path: string): Resp
     else if (name === "content-length") length = value
     else if (name === "content-encoding") isCoded = true
   }
-  // The answer to a HEAD, like a 204, may tell the length of a body that it does not have. `fetch` decodes a coded body
-  // and leaves its length, which a copy of the response takes along.
+  // The answer to a HEAD, like a 204, may tell the length of a body that it does not have. `fetch`
+  // decodes a coded body and leaves its length, which a copy of the response takes along.
   const isLengthOfOther = method === "HEAD" || isCoded || NO_BODY.includes(status)
   const expected = isLengthOfOther ? undefined : expectedLength(length)
   return { status, text, vary: varyNames(vary), expected }
@@ -76,7 +80,10 @@ function isStatus(status: number): boolean {
   return status === 0 || (Number.isInteger(status) && status >= 100 && status <= 999)
 }
 
-/** Header fields as the platform keeps them: names in lower case, no character that a field cannot have, one line each. */
+/**
+ * Header fields as the platform keeps them: names in lower case, no character that a field cannot
+ * have, one line each.
+ */
 function platformHeaders(headers: Headers, path: string): Headers {
   if (Object.getPrototypeOf(headers) === Headers.prototype) return headers
   try {
@@ -86,7 +93,10 @@ function platformHeaders(headers: Headers, path: string): Headers {
   }
 }
 
-/** Field names alone: a `Vary` with anything else in it is refused, and nothing has to be told for it. */
+/**
+ * Field names alone: a `Vary` with anything else in it is refused, and nothing has to be told for
+ * it.
+ */
 function varyNames(vary: string | undefined): string[] {
   return vary === undefined
     ? []

@@ -26,7 +26,10 @@ export interface RequestParts {
   readonly url: string
 }
 
-/** Reads the method, the URL and the fields `names` of a request. `path` names the argument in errors. */
+/**
+ * Reads the method, the URL and the fields `names` of a request. `path` names the argument in
+ * errors.
+ */
 export function readRequest(request: CacheRequest, names: FieldNames, path: string): RequestParts {
   if (typeof request === "string") return { head: `GET\n${names.absent}`, url: request }
   // Each member is read once: they are getters, and this is the way of every hit.
@@ -88,7 +91,10 @@ export function isRequest(value: unknown): value is RequestLike {
   return typeof method === "string" && typeof url === "string" && typeof headers?.get === "function"
 }
 
-/** The signal of a request, if it can be listened to. An object that is no platform's request may have any value there. */
+/**
+ * The signal of a request, if it can be listened to. An object that is no platform's request may
+ * have any value there.
+ */
 export function signalOf({ signal }: { readonly signal?: AbortSignal }): AbortSignal | undefined {
   return typeof signal?.addEventListener === "function" ? signal : undefined
 }
@@ -97,7 +103,8 @@ function fieldLines(headers: RequestLike["headers"], names: FieldNames, path: st
   let lines = ""
   for (const name of names.list) {
     const value = headers.get(name)
-    // An object that is no platform's request may have a `Map` as its headers, which has `undefined` for what it lacks.
+    // An object that is no platform's request may have a `Map` as its headers, which has
+    // `undefined` for what it lacks.
     if (value == null) lines += `${name}\n`
     else if (typeof value !== "string" || NOT_IN_VALUE.test(value))
       throw invalid(

@@ -1,6 +1,6 @@
 /**
- * The crossing into the addon, of which this is the only importer. Answers come back in one buffer that is read before the
- * next call; nothing of it leaves this file but copies.
+ * The crossing into the addon, of which this is the only importer. Answers come back in one buffer
+ * that is read before the next call; nothing of it leaves this file but copies.
  */
 
 import {
@@ -108,7 +108,10 @@ const SCRATCH_BYTES = 32 * 1024
 
 const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES)
 const words = new DataView(scratch.buffer)
-/** Status, lifetime, stale window, sequence of a miss, and the time. One that is not a number is not given. */
+/**
+ * Status, lifetime, stale window, sequence of a miss, and the time. One that is not a number is not
+ * given.
+ */
 const numbers = new Float64Array(scratch.buffer, SCRATCH_BYTES - 40, 5)
 const TIME = 4
 
@@ -135,7 +138,10 @@ export interface PutNumbers {
   readonly now: number
 }
 
-/** Drafts a put. Numbers cross in the buffer, because each argument costs as much as several of them. */
+/**
+ * Drafts a put. Numbers cross in the buffer, because each argument costs as much as several of
+ * them.
+ */
 export function draft(
   binding: BindingCache,
   request: string,
@@ -156,8 +162,8 @@ export function draft(
 export type LookUp = ReturnType<BindingCache["lookUpFunction"]>
 
 /**
- * Looks a request up. Its text is all that crosses by itself: each argument costs a tenth of the lookup. Returns an answer as one
- * string of bytes, or the number of another outcome.
+ * Looks a request up. Its text is all that crosses by itself: each argument costs a tenth of the
+ * lookup. Returns an answer as one string of bytes, or the number of another outcome.
  */
 export function lookUp(
   call: LookUp,
@@ -177,7 +183,9 @@ export function openWrapper(
   return new BindingWrapper(binding, wrapping, ring)
 }
 
-/** Why a request to a wrapped handler is decided on again: the outcome of its wait, with its number. */
+/**
+ * Why a request to a wrapped handler is decided on again: the outcome of its wait, with its number.
+ */
 export interface Retry {
   readonly outcome: number
   readonly failure: number
@@ -201,7 +209,10 @@ export function isToRefresh(): boolean {
   return (words.getUint32(12, true) & REFRESH) !== 0
 }
 
-/** The answer that the last call has come to; `all` of it where that came along as a string of bytes. */
+/**
+ * The answer that the last call has come to; `all` of it where that came along as a string of
+ * bytes.
+ */
 export function takeAnswer(binding: BindingCache, all?: string): Answer {
   const status = words.getUint32(0, true)
   const headLength = words.getUint32(4, true)
@@ -228,7 +239,10 @@ export function takeWantedFields(): string[] {
     .split("\n")
 }
 
-/** The number that the last call left, such as the bytes of body that a draft has room for, or the sequence that a miss saw. */
+/**
+ * The number that the last call left, such as the bytes of body that a draft has room for, or the
+ * sequence that a miss saw.
+ */
 export function takeNumber(): number {
   return words.getFloat64(0, true)
 }

@@ -1,7 +1,9 @@
 import type { BindingAnswer } from "../../native.js"
 import { Chunks, copied } from "./chunks.js"
 
-/** An answer from the store, for one response. Its body is read once: by `text`, `bytes` or `raw`. */
+/**
+ * An answer from the store, for one response. Its body is read once: by `text`, `bytes` or `raw`.
+ */
 export interface Answer {
   readonly status: number
   readonly stale: boolean
@@ -13,7 +15,10 @@ export interface Answer {
   text(): string
   /** The body in a buffer of its own. */
   bytes(): Uint8Array<ArrayBuffer>
-  /** The body for whoever only passes it on: a string of one character for each byte, or in pieces where it is large. */
+  /**
+   * The body for whoever only passes it on: a string of one character for each byte, or in pieces
+   * where it is large.
+   */
   raw(): string | Chunks
   /** The same answer for another response. */
   another(): Answer
@@ -23,8 +28,9 @@ const NOT_ASCII = /[\x80-\xff]/
 const BYTE_ORDER_MARK = "\ufeff"
 
 /**
- * A small answer: head and body as one string of bytes. The JavaScript engine makes, moves and frees such a string several
- * times faster than a buffer, and where it is ASCII it is the text already.
+ * A small answer: head and body as one string of bytes. The JavaScript engine makes, moves and
+ * frees such a string several times faster than a buffer, and where it is ASCII it is the text
+ * already.
  */
 export class SmallAnswer implements Answer {
   constructor(
@@ -61,8 +67,8 @@ export class SmallAnswer implements Answer {
 }
 
 /**
- * A large answer: a handle to the stored response, from which nothing but the head is copied until the body is read. The handle is
- * let go then, or when it is collected.
+ * A large answer: a handle to the stored response, from which nothing but the head is copied until
+ * the body is read. The handle is let go then, or when it is collected.
  */
 export class LargeAnswer implements Answer {
   constructor(

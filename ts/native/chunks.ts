@@ -3,7 +3,10 @@ import type { BindingAnswer } from "../../native.js"
 /** Bytes that are copied at a time, so that a reader that is slow or goes away costs no more. */
 const CHUNK_BYTES = 64 * 1024
 
-/** The body of a large answer in pieces. Each is copied when it is asked for; the stored response is let go after the last. */
+/**
+ * The body of a large answer in pieces. Each is copied when it is asked for; the stored response is
+ * let go after the last.
+ */
 export class Chunks {
   /** Bytes of all of the body. */
   readonly length: number
@@ -15,7 +18,9 @@ export class Chunks {
     this.length = length
   }
 
-  /** The next piece, of at most 64 KiB and the caller's own, or `undefined` where there is no more. */
+  /**
+   * The next piece, of at most 64 KiB and the caller's own, or `undefined` where there is no more.
+   */
   next(): Uint8Array<ArrayBuffer> | undefined {
     const left = this.length - this.#at
     if (left === 0) return undefined

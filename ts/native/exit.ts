@@ -5,7 +5,10 @@ const PATIENCE_MS = 5_000
 
 let isAwaited = false
 
-/** Has what was put written to disk before the process or the thread ends, by itself or by `process.exit`. */
+/**
+ * Has what was put written to disk before the process or the thread ends, by itself or by
+ * `process.exit`.
+ */
 export function flushAtExit(): void {
   if (isAwaited) return
   isAwaited = true

@@ -10,7 +10,10 @@ const FAILED: ErrorCode = "LAYERON_STORAGE_FAILED"
 /** What has been asked of the disk, by number. */
 export class Tickets {
   readonly #waits = new Waits()
-  /** What is waited for, by all who do. They go on in the order in which they came, one right after the other. */
+  /**
+   * What is waited for, by all who do. They go on in the order in which they came, one right after
+   * the other.
+   */
   readonly #awaited = new Map<number, Promise<number>>()
 
   /** For the addon, which tells by it which ticket is settled. */
@@ -19,8 +22,8 @@ export class Tickets {
   }
 
   /**
-   * Waits for what comes of a ticket, for at most `patience` milliseconds: then nothing has. Rejects where it could not be done; `what` says
-   * what that was.
+   * Waits for what comes of a ticket, for at most `patience` milliseconds: then nothing has.
+   * Rejects where it could not be done; `what` says what that was.
    */
   settled(
     binding: native.BindingCache,

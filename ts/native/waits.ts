@@ -20,7 +20,10 @@ export function awaitNews(): void {
 export interface WaitOptions {
   /** Milliseconds after which there is no news. Default: no end. */
   readonly timeoutMs?: number | undefined
-  /** Milliseconds for which the wait keeps the process alive, because another thread works on the news. Default: not at all. */
+  /**
+   * Milliseconds for which the wait keeps the process alive, because another thread works on the
+   * news. Default: not at all.
+   */
   readonly keepAliveMs?: number | undefined
 }
 

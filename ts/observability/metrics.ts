@@ -19,7 +19,10 @@ interface Counter {
 
 const REDACTED = "[redacted]"
 
-/** Metrics of events: through OpenTelemetry where the app has it, and as lines of JSON to the sink it names. */
+/**
+ * Metrics of events: through OpenTelemetry where the app has it, and as lines of JSON to the sink
+ * it names.
+ */
 export function observer(config: ObservabilityConfig): (event: CacheEvent) => void {
   const redact = redaction(config.redaction?.fields ?? [])
   const write = lineWriter(config.sink)
@@ -36,7 +39,10 @@ export function observer(config: ObservabilityConfig): (event: CacheEvent) => vo
   }
 }
 
-/** What an event counts for. What is not one of the documented metrics, or an error, counts for nothing. */
+/**
+ * What an event counts for. What is not one of the documented metrics, or an error, counts for
+ * nothing.
+ */
 function measure({ operation, outcome, purged }: CacheEvent): Measurement | undefined {
   const one = (metric: string): Measurement => ({ metric, value: 1, failed: false })
   if (outcome === "error" || outcome === "failed")
@@ -87,7 +93,10 @@ function lineWriter(sink: ObservabilityConfig["sink"]): ((line: string) => unkno
   return (text) => target.write(`${text}\n`)
 }
 
-/** Writes to a stream of Node. One that fails tells so by an event, which ends the process where nobody listens. */
+/**
+ * Writes to a stream of Node. One that fails tells so by an event, which ends the process where
+ * nobody listens.
+ */
 function writeTo(stream: Writable, text: string): void {
   stream.write(text, (error) => {
     if (error == null) return

@@ -7,7 +7,9 @@ const IDENTIFIER = /^[A-Za-z0-9._-]{1,128}$/
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
 const NOT_IN_TAG = /[\u0000-\u001f\u007f-\u009f,]/
 
-/** Options as their object itself has them. Without a prototype: what is not given is `undefined`. */
+/**
+ * Options as their object itself has them. Without a prototype: what is not given is `undefined`.
+ */
 export type Fields = Readonly<Record<string, unknown>>
 
 /** The error for an option at `path` that is not what is `allowed`. */
@@ -37,8 +39,8 @@ export function object(path: string, value: unknown): object {
 }
 
 /**
- * The properties that an object itself has, each read once. What it inherits is no option: somebody who gets to set
- * `Object.prototype.everything` would empty the cache with the next purge.
+ * The properties that an object itself has, each read once. What it inherits is no option: somebody
+ * who gets to set `Object.prototype.everything` would empty the cache with the next purge.
  */
 export function own(given: object, names: readonly string[]): Fields {
   const fields: Record<string, unknown> = Object.create(null)

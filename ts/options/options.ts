@@ -34,7 +34,10 @@ export interface Terms {
   readonly requestDirectives: RequestDirectives
 }
 
-/** What the expressions in all patterns of a declaration may cost: characters and classes, counted as often as they are repeated. */
+/**
+ * What the expressions in all patterns of a declaration may cost: characters and classes, counted
+ * as often as they are repeated.
+ */
 const PATTERN_BUDGET = 20_000
 
 const POLICY = ["ttlSeconds", "staleWhileRevalidateSeconds", "vary", "tags", ...REQUEST_OPTIONS]

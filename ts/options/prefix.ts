@@ -1,6 +1,9 @@
 import { wrong } from "./check.js"
 
-/** Stands for what may follow a prefix, so that a parser does not take its last part for a whole one. No hexadecimal digit. */
+/**
+ * Stands for what may follow a prefix, so that a parser does not take its last part for a whole
+ * one. No hexadecimal digit.
+ */
 const MORE = "x"
 
 const SCHEMES = ["https://", "http://"]
@@ -98,7 +101,10 @@ function partialAddress(host: string): string | undefined {
   return /^\[[0-9a-f:.]*$/i.test(host) ? host.toLowerCase() : undefined
 }
 
-/** A host name that may end within a label. One that is no ASCII is whole: part of it encodes to something else. */
+/**
+ * A host name that may end within a label. One that is no ASCII is whole: part of it encodes to
+ * something else.
+ */
 function partialName(host: string): string | undefined {
   const [labels, last] = cut(host, host.lastIndexOf(".") + 1)
   const isAscii = (text: string) => /^[!$&-.0-;=A-Z_a-z~]*$/.test(text)
@@ -161,7 +167,10 @@ function parameter(pair: string): Parameter {
   return { name, text: new URLSearchParams([[name, value]]).toString() }
 }
 
-/** How a parameter may be written that begins so: it may end within an escape, or within the escapes of a character. */
+/**
+ * How a parameter may be written that begins so: it may end within an escape, or within the escapes
+ * of a character.
+ */
 function begun(pair: string): string[] {
   const ends = /(?:%[0-9a-f]{2}){0,3}(?:%[0-9a-f]?)?$/i.exec(pair)?.[0] ?? ""
   const spelled = new Set<string>()

@@ -5,7 +5,9 @@ export type Cookies = "pass" | "ignore"
 /** Whether the cache acts on `Cache-Control` and `Pragma` of requests. */
 export type RequestDirectives = "honour" | "ignore"
 
-/** How requests to a wrapped handler are treated; `undefined` leaves it to the rule or the instance. */
+/**
+ * How requests to a wrapped handler are treated; `undefined` leaves it to the rule or the instance.
+ */
 export interface RequestOptions {
   readonly cookies: Cookies | undefined
   readonly requestDirectives: RequestDirectives | undefined

@@ -26,7 +26,10 @@ export interface Storage {
   readonly maxDiskBytes: number
 }
 
-/** What was said of a storage in one place. What was not said there, and is `undefined`, is asked for in the next. */
+/**
+ * What was said of a storage in one place. What was not said there, and is `undefined`, is asked
+ * for in the next.
+ */
 interface Said {
   /** The folder, or `null` for memory alone. */
   readonly folder: string | null | undefined
@@ -57,7 +60,10 @@ export function configure(options: CacheConfiguration): void {
   setEnvironmentData(CONFIGURED, { ...configured })
 }
 
-/** The storage of a declaration: what it says, else what is configured, else what the environment says, else memory. */
+/**
+ * The storage of a declaration: what it says, else what is configured, else what the environment
+ * says, else memory.
+ */
 export function readStorage(path: string, value: unknown): Storage {
   const said = [readSaid(path, value, configured.maxBytes), configured, ofEnvironment()]
   const first = <Name extends keyof Said>(name: Name) =>

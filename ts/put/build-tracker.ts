@@ -13,9 +13,10 @@ export interface HandlerRun {
 }
 
 /**
- * What misses saw, by the `Request` they were about. A put of the same object is held back where something of it was purged since.
- * Requests are held weakly, and declarations of one identity share the notes. A string or a URL may be spelled anew for the put, so
- * their misses are noted by the key, in the addon.
+ * What misses saw, by the `Request` they were about. A put of the same object is held back where
+ * something of it was purged since. Requests are held weakly, and declarations of one identity
+ * share the notes. A string or a URL may be spelled anew for the put, so their misses are noted by
+ * the key, in the addon.
  */
 export class Misses {
   static readonly #ofIdentities = new Map<string, Misses>()
@@ -42,7 +43,10 @@ export class Misses {
     else run.stored = true
   }
 
-  /** Notes that a wrapped handler is run with `request`: the miss that it has to do with has been counted. */
+  /**
+   * Notes that a wrapped handler is run with `request`: the miss that it has to do with has been
+   * counted.
+   */
   begin(request: object, sequence: number): HandlerRun {
     const run = { stored: false }
     this.#notes.set(request, { sequence, run })

@@ -48,7 +48,8 @@ export class Writer {
     const outcome = this.#draft(request, head, given, now)
     const done =
       outcome < 0 ? turnAway(outcome, response) : await this.#fill(outcome, response, head)
-    // What is put for the same object next may come of the same miss, unless this was what the miss has led to.
+    // What is put for the same object next may come of the same miss, unless this was what the miss
+    // has led to.
     if (isRequest(request) && done.outcome === "stored") this.#misses.forget(request)
     return done
   }
@@ -101,7 +102,10 @@ export class Writer {
   }
 }
 
-/** A response that the addon has decided to store, and that waits for its body. Its number is another's once it is stored or given up. */
+/**
+ * A response that the addon has decided to store, and that waits for its body. Its number is
+ * another's once it is stored or given up.
+ */
 class Draft {
   readonly #binding: native.BindingCache
   readonly #number: number
@@ -112,7 +116,10 @@ class Draft {
     this.#number = number
   }
 
-  /** Counts bytes of the body that are held while more are waited for. Returns whether there is room for them. */
+  /**
+   * Counts bytes of the body that are held while more are waited for. Returns whether there is room
+   * for them.
+   */
   receive(bytes: number): boolean {
     return this.#binding.receive(this.#number, bytes)
   }

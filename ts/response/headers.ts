@@ -1,6 +1,7 @@
 /**
- * The header fields of a stored response, from its head: reason phrase and field lines, a line feed behind each. They are the
- * platform's own, since the methods of `Headers.prototype` read what no subclass can fill in later.
+ * The header fields of a stored response, from its head: reason phrase and field lines, a line feed
+ * behind each. They are the platform's own, since the methods of `Headers.prototype` read what no
+ * subclass can fill in later.
  */
 export function headersOf(head: string): Headers {
   const headers = new Headers()

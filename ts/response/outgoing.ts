@@ -3,7 +3,10 @@ import { PlatformResponse } from "./response.js"
 
 type Body = ConstructorParameters<typeof Response>[0]
 
-/** A response of the platform with this head: the reason phrase and the field lines, a line feed behind each. */
+/**
+ * A response of the platform with this head: the reason phrase and the field lines, a line feed
+ * behind each.
+ */
 export function responseOf(status: number, head: string, body: Body): Response {
   const statusText = reasonPhraseOf(head)
   const headers = headersOf(head)
@@ -17,8 +20,8 @@ export function responseOf(status: number, head: string, body: Body): Response {
 }
 
 /**
- * The platform makes no response with a status that is no HTTP status today, but there are origins that do. A clone has it
- * too.
+ * The platform makes no response with a status that is no HTTP status today, but there are origins
+ * that do. A clone has it too.
  */
 function withStatus(response: Response, status: number): Response {
   const clone = () => withStatus(PlatformResponse.prototype.clone.call(response), status)

@@ -7,8 +7,8 @@ import { streamOf, streamOfChunks } from "./streams.js"
 import { takeWhole, type Whole } from "./whole.js"
 
 /**
- * The platform's own class. A server adapter may have put another in its place, whose instances keep state of their own; the
- * class that it extends is the one meant here.
+ * The platform's own class. A server adapter may have put another in its place, whose instances
+ * keep state of their own; the class that it extends is the one meant here.
  */
 function platformResponse(): typeof Response {
   let found = globalThis.Response
@@ -22,7 +22,10 @@ function platformResponse(): typeof Response {
 /** The class of the platform. */
 export const PlatformResponse = platformResponse()
 
-/** What a stored response has come to. One object, because each private field costs a response as much as a header costs a lookup. */
+/**
+ * What a stored response has come to. One object, because each private field costs a response as
+ * much as a header costs a lookup.
+ */
 interface State {
   readonly answer: Answer
   headers: Headers | undefined
@@ -33,9 +36,10 @@ interface State {
 }
 
 /**
- * A stored response. Making a `Response` with headers and body costs several times the lookup, so each part is made when it is first
- * asked for; whatever needs a stream is handed on to a `Response` of the platform made then. It is a `Response` by its prototype, and
- * every member is its own: the platform's constructor, which would prepare for all of them, never runs.
+ * A stored response. Making a `Response` with headers and body costs several times the lookup, so
+ * each part is made when it is first asked for; whatever needs a stream is handed on to a
+ * `Response` of the platform made then. It is a `Response` by its prototype, and every member is
+ * its own: the platform's constructor, which would prepare for all of them, never runs.
  */
 export class StoredResponse implements Response {
   readonly #state: State
@@ -135,7 +139,10 @@ export class StoredResponse implements Response {
     }
   }
 
-  /** As the platform shows a response, which reads it from the inside. Neither makes the stream nor uses the body. */
+  /**
+   * As the platform shows a response, which reads it from the inside. Neither makes the stream nor
+   * uses the body.
+   */
   [inspect.custom](depth: number, options: InspectOptions): string {
     if (depth < 0) return "[Response]"
     const { status, statusText, headers, bodyUsed, ok, redirected, type, url } = this
@@ -171,7 +178,9 @@ export class StoredResponse implements Response {
     return typeof raw === "string" ? streamOf(answer.bytes()) : streamOfChunks(raw)
   }
 
-  /** A response of the platform with the same body, and with the one field that says how to read it. */
+  /**
+   * A response of the platform with the same body, and with the one field that says how to read it.
+   */
   #streamed(): Response {
     return new PlatformResponse(this.body, this.#typeField())
   }

@@ -10,7 +10,7 @@ export interface Whole {
 }
 
 /**
- * A method that takes a response as a whole and with it its body, or returns `undefined` where that is read already or as a stream. In
- * the global registry, because servers know it by its name.
+ * A method that takes a response as a whole and with it its body, or returns `undefined` where that
+ * is read already or as a stream. In the global registry, because servers know it by its name.
  */
 export const takeWhole = Symbol.for("@layeron/modules.takeWhole")

@@ -43,7 +43,10 @@ export class ActiveRun {
     return this.#signal
   }
 
-  /** What the handler has made and keeps, such as a connection, keeps the run, and must not keep its request. */
+  /**
+   * What the handler has made and keeps, such as a connection, keeps the run, and must not keep its
+   * request.
+   */
   end(): void {
     this.isOver = true
     this.#key = undefined
@@ -57,8 +60,9 @@ const storage = new AsyncLocalStorage<ActiveRun>()
 let active = 0
 
 /**
- * The innermost run under way inside of which the caller is, for a new run to have as its parent. Work
- * that a run has begun and that goes on after it, such as a timer, is inside of what encloses that run.
+ * The innermost run under way inside of which the caller is, for a new run to have as its parent.
+ * Work that a run has begun and that goes on after it, such as a timer, is inside of what encloses
+ * that run.
  */
 export function currentRun(): ActiveRun | undefined {
   let run = active === 0 ? undefined : storage.getStore()
@@ -79,8 +83,8 @@ export function endRun(run: ActiveRun): void {
 }
 
 /**
- * Whether the caller is inside of another run for the same client. That call rejects when the client
- * leaves; its run still needs the response.
+ * Whether the caller is inside of another run for the same client. That call rejects when the
+ * client leaves; its run still needs the response.
  */
 export function isInsideRunFor(run: ActiveRun): boolean {
   for (let outer = run.parent; outer !== undefined; outer = outer.parent) {
@@ -91,8 +95,8 @@ export function isInsideRunFor(run: ActiveRun): boolean {
 
 /**
  * The run for `key` of the instance `identity` inside of which the caller is, directly or not. Work
- * of other requests may end up in the same asynchronous context, so runs that are over do not count,
- * and neither do those past the cache, which have nothing to store.
+ * of other requests may end up in the same asynchronous context, so runs that are over do not
+ * count, and neither do those past the cache, which have nothing to store.
  */
 export function enclosingRun(identity: string, key: () => string): ActiveRun | undefined {
   for (let run = currentRun(); run !== undefined; run = run.parent) {

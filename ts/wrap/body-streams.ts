@@ -30,7 +30,10 @@ const NUMBER = {
   run: (number: number) => number * 4 + 3,
 }
 
-/** The bodies of a wrapped handler on their way: written to the addon here, and read from there by this and other threads. */
+/**
+ * The bodies of a wrapped handler on their way: written to the addon here, and read from there by
+ * this and other threads.
+ */
 export class Fills {
   readonly #wrapper: native.BindingWrapper
   readonly #waits: Waits
@@ -38,7 +41,10 @@ export class Fills {
   /** Gives up the readers of streams that nobody will ever read. */
   readonly #unread: FinalizationRegistry<StreamReader>
 
-  /** @param timeoutMs milliseconds without progress after which a body is no longer stored, nor joined by others */
+  /**
+   * @param timeoutMs milliseconds without progress after which a body is no longer stored, nor
+   * joined by others
+   */
   constructor(wrapper: native.BindingWrapper, waits: Waits, timeoutMs: number) {
     this.#wrapper = wrapper
     this.#waits = waits
@@ -57,12 +63,16 @@ export class Fills {
     this.#waits.ring(NUMBER.ticket(ticket))
   }
 
-  /** Calls `left` when the last request has stopped waiting for a run, until it is told to `stop`. */
+  /**
+   * Calls `left` when the last request has stopped waiting for a run, until it is told to `stop`.
+   */
   listenToRun(run: number, left: () => void): { stop(): void } {
     return this.#waits.listen(NUMBER.run(run), left)
   }
 
-  /** The stream of a body that is under way. It errors with the reason of `signal` when that aborts. */
+  /**
+   * The stream of a body that is under way. It errors with the reason of `signal` when that aborts.
+   */
   stream(number: number, signal: AbortSignal | undefined): ReadableStream<Uint8Array> {
     const reader: StreamReader = { number, isDone: false, forget: () => {} }
     const stream = new ReadableStream<Uint8Array>(
@@ -94,7 +104,10 @@ export class Fills {
     reader.forget = () => signal.removeEventListener("abort", abort)
   }
 
-  /** Gives a reader up. Its number may be another's from here on, so nothing is to be read with it any more. */
+  /**
+   * Gives a reader up. Its number may be another's from here on, so nothing is to be read with it
+   * any more.
+   */
   #finish(reader: StreamReader): void {
     reader.isDone = true
     reader.forget()
@@ -126,9 +139,10 @@ export class Fills {
   }
 
   /**
-   * Writes a body to where it is stored and read from, and resolves to what has become of it: the outcome, or what it has broken
-   * off with. Never rejects. The controller's signal breaks it off, and is given where nobody wants the rest. `own` is the reader of
-   * the client that it is for, who need not wait until the event loop comes round to hear of it.
+   * Writes a body to where it is stored and read from, and resolves to what has become of it: the
+   * outcome, or what it has broken off with. Never rejects. The controller's signal breaks it off,
+   * and is given where nobody wants the rest. `own` is the reader of the client that it is for, who
+   * need not wait until the event loop comes round to hear of it.
    */
   async write(
     fill: number,

@@ -3,7 +3,10 @@ import { failure } from "../errors.js"
 /** More than these nobody waits for at a time. */
 const MOST = 1_000
 
-/** What wrapped handlers have thrown on this thread, by the number that the addon gives a failure: who has waited gets the same. */
+/**
+ * What wrapped handlers have thrown on this thread, by the number that the addon gives a failure:
+ * who has waited gets the same.
+ */
 class Failures {
   readonly #thrown = new Map<number, unknown>()
 
@@ -14,8 +17,8 @@ class Failures {
   }
 
   /**
-   * What is thrown for a failure. Of one of another thread only the message is known, and of one for
-   * a request with credentials not even that.
+   * What is thrown for a failure. Of one of another thread only the message is known, and of one
+   * for a request with credentials not even that.
    */
   thrown(number: number, message: string): unknown {
     if (this.#thrown.has(number)) return this.#thrown.get(number)

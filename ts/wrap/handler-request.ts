@@ -7,8 +7,9 @@ const CONDITIONS = ["if-none-match", "if-modified-since", "if-range", "range"]
 const MEMBERS = ["method", "url", "headers", "signal", "body"] as const
 
 /**
- * The request that a handler is run with for all who want the same: without the conditions of the one client, with those of what is
- * stored (RFC 9111, section 4.3.1), and with a signal of its own, because it goes on when the client has gone.
+ * The request that a handler is run with for all who want the same: without the conditions of the
+ * one client, with those of what is stored (RFC 9111, section 4.3.1), and with a signal of its own,
+ * because it goes on when the client has gone.
  */
 export function handlerRequest(
   request: Request,
@@ -58,7 +59,8 @@ function bodyOf({ method, body }: Request): RequestInit {
 
 /**
  * A request of the same class as `request`, with its prototype and own properties, and with what
- * `init` says. The class's own constructor is not called, because only the class knows what to give it.
+ * `init` says. The class's own constructor is not called, because only the class knows what to give
+ * it.
  */
 function derived(request: Request, init: RequestInit): Request {
   const root = rootClass(request)
@@ -77,7 +79,10 @@ function derived(request: Request, init: RequestInit): Request {
   return made
 }
 
-/** The class that `request` is of, or that its class extends; `undefined` where that is no `Request`. */
+/**
+ * The class that `request` is of, or that its class extends; `undefined` where that is no
+ * `Request`.
+ */
 function rootClass(request: Request): typeof Request | undefined {
   let root: { prototype?: object } | undefined
   for (let prototype = parentOf(request); prototype !== null; prototype = parentOf(prototype)) {
@@ -92,7 +97,9 @@ function parentOf(value: object): object | null {
   return Object.getPrototypeOf(value) as object | null
 }
 
-/** A member of a subclass may throw where it uses private fields that only its constructor makes. */
+/**
+ * A member of a subclass may throw where it uses private fields that only its constructor makes.
+ */
 function has(request: Request, name: keyof Request, value: unknown): boolean {
   try {
     return request[name] === value

@@ -1,8 +1,9 @@
 import type { Dialogue } from "../client.js"
 
 /**
- * Invalidates what the `Location` and the `Content-Location` of a response name, because its request has changed something there
- * (RFC 9111, section 4.4). Other origins are none of its business.
+ * Invalidates what the `Location` and the `Content-Location` of a response name, because its
+ * request has changed something there (RFC 9111, section 4.4). Other origins are none of its
+ * business.
  */
 export function invalidateRelated(dialogue: Dialogue, request: Request, response: Response): void {
   const target = new URL(request.url)

@@ -40,7 +40,9 @@ export interface Run<Rest extends unknown[]> {
   clientLeft: boolean
   /** Stops waiting for the other requests to leave. */
   stopListening?: () => void
-  /** Whether its body, which is under way, goes on for clients that read it when the run times out. */
+  /**
+   * Whether its body, which is under way, goes on for clients that read it when the run times out.
+   */
   outlives?: (() => boolean) | undefined
   /** What becomes of the body. */
   written: Promise<PutOutcome> | undefined
@@ -175,7 +177,10 @@ export class Replies<Rest extends unknown[]> {
     if (!run.background) this.prolong(run, written)
   }
 
-  /** What the client gets although the handler has failed. Throws what it has thrown where that is nothing. */
+  /**
+   * What the client gets although the handler has failed. Throws what it has thrown where that is
+   * nothing.
+   */
   failed(run: Run<Rest>, error: unknown): Response {
     const { binding, dialogue } = this.#context
     if (run.decided) throw error
@@ -192,7 +197,10 @@ export class Replies<Rest extends unknown[]> {
     }
   }
 
-  /** What the client gets in the place of what the handler has thrown. Throws it where that is nothing. */
+  /**
+   * What the client gets in the place of what the handler has thrown. Throws it where that is
+   * nothing.
+   */
   #instead(run: Run<Rest>, error: unknown): Response {
     const { binding, dialogue } = this.#context
     const answer = thrownAnswer(error)
@@ -220,7 +228,10 @@ export class Replies<Rest extends unknown[]> {
     throw error
   }
 
-  /** Tells the caller of work that goes on. A `waitUntil` that throws or rejects must not fail the request. */
+  /**
+   * Tells the caller of work that goes on. A `waitUntil` that throws or rejects must not fail the
+   * request.
+   */
   prolong(run: Run<Rest>, work: Promise<unknown>): void {
     harmlessly(
       () => this.#context.wrapping.waitUntil?.(work, run.caller, ...run.rest),
@@ -233,7 +244,10 @@ export class Replies<Rest extends unknown[]> {
   }
 }
 
-/** What decides on storing a response: its head, and what the wrapper's and nested wrappers' options say of it. */
+/**
+ * What decides on storing a response: its head, and what the wrapper's and nested wrappers' options
+ * say of it.
+ */
 function bindingReply<Rest extends unknown[]>(
   { active }: Run<Rest>,
   { head, decision }: Handled,

@@ -149,7 +149,8 @@ export class Runs<Rest extends unknown[]> {
   async #answered(run: Run<Rest>): Promise<Response> {
     try {
       for (;;) {
-        // What nested handlers have decided on the response of another run does not hold for this one.
+        // What nested handlers have decided on the response of another run does not hold for this
+        // one.
         run.active.contributions.length = 0
         const answered = this.#replies.respond(run, await this.#handledInTime(run))
         if (answered !== undefined) return answered

@@ -42,7 +42,9 @@ export function wrap<Rest extends unknown[]>(
   return (request, ...rest) => wrapper.fetch(request, rest)
 }
 
-/** Decides on each request what answers it: the store, a run of the handler, or the run of another. */
+/**
+ * Decides on each request what answers it: the store, a run of the handler, or the run of another.
+ */
 class Wrapper<Rest extends unknown[]> {
   readonly #surroundings: Surroundings
   readonly #dialogue: Dialogue

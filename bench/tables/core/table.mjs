@@ -9,7 +9,8 @@ const BENCHES = ["key", "lookup", "put", "purge"]
 const CRITERION = join(resolve(ROOT, process.env.CARGO_TARGET_DIR ?? "target"), "criterion")
 
 export default async function core({ quick }) {
-  // Building takes longer than anything is measured; files written before this run are of another one.
+  // Building takes longer than anything is measured; files written before this run are of another
+  // one.
   const began = Date.now()
   const names = BENCHES.flatMap((name) => ["--bench", name])
   const options = ["--", "--noplot", ...(quick ? ["--quick"] : [])]

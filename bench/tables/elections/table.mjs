@@ -1,4 +1,7 @@
-/** What elections cost a hit: with none, beside ten thousand of them, and on an entry that is itself being refreshed. */
+/**
+ * What elections cost a hit: with none, beside ten thousand of them, and on an entry that is itself
+ * being refreshed.
+ */
 import { inChild } from "../../lib/child.mjs"
 import { against, ratios } from "../../lib/rows.mjs"
 

@@ -1,4 +1,7 @@
-/** Belady's optimum: what is not needed for longest leaves. Nothing that does not know the future can do better. */
+/**
+ * Belady's optimum: what is not needed for longest leaves. Nothing that does not know the future
+ * can do better.
+ */
 
 /** @returns the share of requests that hit */
 export function belady(keys, capacity) {
@@ -22,7 +25,10 @@ export function belady(keys, capacity) {
   return hits / keys.length
 }
 
-/** For every request when its key is requested again. Keys that never are have times of their own, so that no two are the same. */
+/**
+ * For every request when its key is requested again. Keys that never are have times of their own,
+ * so that no two are the same.
+ */
 function nextRequests(keys) {
   const next = new Float64Array(keys.length)
   const seen = new Map()

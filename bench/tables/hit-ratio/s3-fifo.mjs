@@ -1,6 +1,7 @@
 /**
- * S3-FIFO as its authors describe it ("FIFO queues are all you need for cache eviction", 2023): a small queue of a tenth, a main queue,
- * and a queue of the keys that have left the small one without being asked for again.
+ * S3-FIFO as its authors describe it ("FIFO queues are all you need for cache eviction", 2023): a
+ * small queue of a tenth, a main queue, and a queue of the keys that have left the small one
+ * without being asked for again.
  */
 const SMALL_SHARE = 0.1
 const MOST_HITS = 3

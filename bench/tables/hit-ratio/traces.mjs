@@ -5,7 +5,10 @@ import { gunzipSync } from "node:zlib"
 
 const NAMES = ["web07", "adaptsize"]
 
-/** @returns the keys of each trace, numbered in the order in which they first appear, or undefined where there are no traces */
+/**
+ * @returns the keys of each trace, numbered in the order in which they first appear, or undefined
+ * where there are no traces
+ */
 export function readTraces(folder) {
   const files = NAMES.map((name) => join(folder, `${name}.keys.gz`))
   if (!files.every(existsSync)) return undefined

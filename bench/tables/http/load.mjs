@@ -1,4 +1,7 @@
-/** The load, which comes from another process: wrk where there is one, because it takes less of the machine, else autocannon. */
+/**
+ * The load, which comes from another process: wrk where there is one, because it takes less of the
+ * machine, else autocannon.
+ */
 import { fileURLToPath } from "node:url"
 import { capture } from "../../../scripts/run.mjs"
 import { inChild } from "../../lib/child.mjs"

@@ -15,7 +15,10 @@ export const APPLICATIONS = {
   gateway: { entry: STOREFRONT, env: { STOREFRONT_GATEWAY: "1" } },
 }
 
-/** Serves an application with `layer dev`, on a port that is free. @returns its origin, and what ends it */
+/**
+ * Serves an application with `layer dev`, on a port that is free. @returns its origin, and what
+ * ends it
+ */
 export function serve({ entry, env }) {
   const layer = join(ROOT, "packages/core/bin/layer.js")
   const child = spawn(process.execPath, [layer, "dev", join(ROOT, entry)], {

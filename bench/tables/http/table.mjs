@@ -58,7 +58,10 @@ async function inTurn(servers, load, { rounds, warmUpSeconds, roundSeconds }) {
   return rates
 }
 
-/** What is fast and wrong is no rival: all have to answer with the same product, and what has a cache from that. */
+/**
+ * What is fast and wrong is no rival: all have to answer with the same product, and what has a
+ * cache from that.
+ */
 async function assertHits(servers) {
   const expected = await (await fetch(servers["no cache"].origin + PATHS[6])).text()
   for (const [name, { origin }] of Object.entries(servers)) {

@@ -32,7 +32,9 @@ async function times(timed, timing) {
   return { ours, theirs }
 }
 
-/** What is fast and wrong is no rival: an entry has to come back as it was put, and to be validated. */
+/**
+ * What is fast and wrong is no rival: an entry has to come back as it was put, and to be validated.
+ */
 async function assertRight(side, size) {
   const { cache } = side
   const found = await cache.match(side.request(0))

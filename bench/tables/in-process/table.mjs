@@ -1,4 +1,7 @@
-/** One call after the other in one process: what a hit, a miss, a put and a delete cost beside what one would take instead. */
+/**
+ * One call after the other in one process: what a hit, a miss, a put and a delete cost beside what
+ * one would take instead.
+ */
 import { inChild } from "../../lib/child.mjs"
 import { against, leftOut, ratios } from "../../lib/rows.mjs"
 import { FLOOR, JUDGED, RIVALS } from "./rivals.mjs"

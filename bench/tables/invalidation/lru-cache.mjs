@@ -1,4 +1,7 @@
-/** lru-cache as people purge it: a Map from tags to Sets of keys; for a prefix, all keys are looked at. */
+/**
+ * lru-cache as people purge it: a Map from tags to Sets of keys; for a prefix, all keys are looked
+ * at.
+ */
 import { LRUCache } from "lru-cache"
 
 export function open() {

@@ -1,4 +1,6 @@
-/** Reads and writes for a while, and how long anything has kept the event loop from its next turn. */
+/**
+ * Reads and writes for a while, and how long anything has kept the event loop from its next turn.
+ */
 import { createHistogram } from "node:perf_hooks"
 import { put, urlOf } from "./world.mjs"
 

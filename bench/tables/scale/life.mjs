@@ -24,7 +24,8 @@ export default async function life({ contestant, entries, seconds }) {
   for (let slot = 0; slot < entries; slot++) await put(cache, slot, 0)
   const filled = { rss: rss(), ...(await cache.held()) }
   const overhead = overheadOf(cache, filled, before, entries)
-  // What filling has left to the event loop, such as the entries of the observer, is no stall of what follows.
+  // What filling has left to the event loop, such as the entries of the observer, is no stall of
+  // what follows.
   await setImmediate()
   const churn = await churnFor(cache, world, seconds * 1_000)
   await new Promise((resolve) => setTimeout(resolve, 100))
@@ -55,7 +56,10 @@ function rss() {
   return process.memoryUsage.rss()
 }
 
-/** Bytes per entry beyond what is kept in it: as the process has grown, and as the cache itself reckons. */
+/**
+ * Bytes per entry beyond what is kept in it: as the process has grown, and as the cache itself
+ * reckons.
+ */
 function overheadOf(cache, filled, before, entries) {
   let sampled = 0
   for (let slot = 0; slot < entries; slot += SAMPLED)

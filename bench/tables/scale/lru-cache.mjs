@@ -1,4 +1,7 @@
-/** lru-cache with tags as people add them: which keys a tag has, and which tags a key has, in two Maps of Sets. */
+/**
+ * lru-cache with tags as people add them: which keys a tag has, and which tags a key has, in two
+ * Maps of Sets.
+ */
 import { LRUCache } from "lru-cache"
 
 export async function open(entries) {

@@ -1,4 +1,7 @@
-/** A million entries: what they weigh, and what they do to the event loop while they are read and written. */
+/**
+ * A million entries: what they weigh, and what they do to the event loop while they are read and
+ * written.
+ */
 import { inChild } from "../../lib/child.mjs"
 import { count, number, percent } from "../../lib/format.mjs"
 import { against, figures, plain, ratios } from "../../lib/rows.mjs"

@@ -1,4 +1,7 @@
-/** A million products, each in one of a thousand categories. Every now and then one becomes another, under another URL. */
+/**
+ * A million products, each in one of a thousand categories. Every now and then one becomes another,
+ * under another URL.
+ */
 
 const BYTES = 512
 const CATEGORIES = 1_000

@@ -10,7 +10,10 @@ const START = new URL("start.mjs", import.meta.url)
 
 const BYTES = 512
 
-/** @param contestants each with `name`, `entries` and the Node that it runs on, @returns of each `ms` by rounds, `bytes` and `seconds` */
+/**
+ * @param contestants each with `name`, `entries` and the Node that it runs on, @returns of each
+ * `ms` by rounds, `bytes` and `seconds`
+ */
 export function startsOf(contestants, rounds) {
   return inFolder(async (folder) => {
     const fixtures = []

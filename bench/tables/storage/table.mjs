@@ -1,4 +1,7 @@
-/** The disk under the memory: what it costs who does not need it, and what it gives beside others that keep responses on a disk. */
+/**
+ * The disk under the memory: what it costs who does not need it, and what it gives beside others
+ * that keep responses on a disk.
+ */
 import { isBuiltin } from "node:module"
 import { inChild } from "../../lib/child.mjs"
 import { count, megabytes, number } from "../../lib/format.mjs"

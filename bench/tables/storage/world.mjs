@@ -4,7 +4,10 @@ export const PRODUCTS = "https://api.example.com/api/products/"
 export const SPARE = "https://api.example.com/api/spare/"
 
 const CATEGORIES = 1_000
-/** Walks through any number of entries up to a million in no order, and through all before one comes again; a prime. */
+/**
+ * Walks through any number of entries up to a million in no order, and through all before one comes
+ * again; a prime.
+ */
 const STRIDE = 7_368_787
 
 /** A body of JSON that is `bytes` long. */

@@ -1,4 +1,5 @@
-//! From a request to its key: the URL in its canonical form, the selecting header fields, and the hash of all of it.
+//! From a request to its key: the URL in its canonical form, the selecting header fields, and the
+//! hash of all of it.
 
 mod support;
 

@@ -1,5 +1,5 @@
-//! From a request to its answer, or to a miss. Beside it what a `HashMap` under a lock takes for a body alone, the least that any
-//! shared map can do.
+//! From a request to its answer, or to a miss. Beside it what a `HashMap` under a lock takes for a
+//! body alone, the least that any shared map can do.
 
 mod support;
 

@@ -1,4 +1,5 @@
-//! From a response to an entry that can be found: one in another's place, one with room to spare, and one that others make room for.
+//! From a response to an entry that can be found: one in another's place, one with room to spare,
+//! and one that others make room for.
 
 mod support;
 

@@ -62,13 +62,15 @@ impl From<[u8; Digest::BYTES]> for Digest {
 pub struct Selecting {
     /// Their names.
     pub names: Names,
-    /// Whether values that mean the same select the same (RFC 9111, section 4.1), or only the same to the letter.
+    /// Whether values that mean the same select the same (RFC 9111, section 4.1), or only the same
+    /// to the letter.
     pub loosely: bool,
 }
 
 impl Selecting {
-    /// The fields `names` of a response's `Vary`, without those that the key of the request with `fields` has already. A field of
-    /// the key that the request lacks has no part in its text, so it has to be told apart here.
+    /// The fields `names` of a response's `Vary`, without those that the key of the request with
+    /// `fields` has already. A field of the key that the request lacks has no part in its text, so
+    /// it has to be told apart here.
     pub fn beside(in_key: &Names, fields: Fields<'_>, names: &Names, loosely: bool) -> Self {
         let fields = FieldIndex::new(fields);
         Self {
@@ -133,8 +135,8 @@ impl Key {
         *self.digest.get_or_init(|| Digest::of(&self.text))
     }
 
-    /// The digest of one variant of this key: of the response that is selected by `vary` (RFC 9111, section 4.1). Without names it is
-    /// the key's own.
+    /// The digest of one variant of this key: of the response that is selected by `vary` (RFC 9111,
+    /// section 4.1). Without names it is the key's own.
     ///
     /// # Errors
     /// [`Untold`] where `fields` does not speak of a field in `vary`.

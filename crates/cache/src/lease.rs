@@ -6,7 +6,8 @@ use crate::backoff::Pauses;
 use crate::sync::AtomicI64;
 use crate::sync::Ordering::Relaxed;
 
-/// How long a caller that got a miss is waited for, in milliseconds, before it may be taken for gone.
+/// How long a caller that got a miss is waited for, in milliseconds, before it may be taken for
+/// gone.
 pub(crate) const PATIENCE_MS: i64 = 30_000;
 
 const NOBODY: i64 = i64::MIN;
@@ -17,13 +18,15 @@ const PAUSES: Pauses = Pauses { first_ms: 1_000, longest_ms: 60_000 };
 /// How long it is left to another process to refresh, before it is asked again, in milliseconds.
 const DEFERRED_MS: u32 = 1_000;
 
-/// The election of one entry. It ends with the entry, so what replaces or removes the entry needs to do nothing about it.
+/// The election of one entry. It ends with the entry, so what replaces or removes the entry needs
+/// to do nothing about it.
 #[derive(Debug)]
 pub(crate) struct Election {
     /// When somebody was elected, or failed.
     at: AtomicI64,
-    /// How long nobody else is elected then, in milliseconds. Who reads it a moment too early reads another patience, none of which is
-    /// over at once; so the model checker, for which each further atomic is many more orders of events, need not look at it.
+    /// How long nobody else is elected then, in milliseconds. Who reads it a moment too early reads
+    /// another patience, none of which is over at once; so the model checker, for which each
+    /// further atomic is many more orders of events, need not look at it.
     patience: AtomicU32,
     failures: AtomicU32,
 }
@@ -37,8 +40,9 @@ impl Election {
         }
     }
 
-    /// Whether the caller is the one to refresh the entry, for which it has `patience` milliseconds: nobody else is at it.
-    /// A caller whose clock is a little behind the elected one's is not; a clock that was set back further elects anew.
+    /// Whether the caller is the one to refresh the entry, for which it has `patience`
+    /// milliseconds: nobody else is at it. A caller whose clock is a little behind the elected
+    /// one's is not; a clock that was set back further elects anew.
     pub(crate) fn elects(&self, now: i64, patience: i64) -> bool {
         let elected_at = self.at.load(Relaxed);
         let held = elected_at != NOBODY
@@ -61,7 +65,8 @@ impl Election {
         self.at.store(now, Relaxed);
     }
 
-    /// The elected caller has failed: nobody is elected for a pause, which grows with each failure in a row.
+    /// The elected caller has failed: nobody is elected for a pause, which grows with each failure
+    /// in a row.
     pub(crate) fn fail(&self, now: i64) {
         let failures = self.failures.fetch_add(1, Relaxed) + 1;
         self.patience.store(PAUSES.after(failures) as u32, Relaxed);

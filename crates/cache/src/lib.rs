@@ -1,7 +1,7 @@
 //! The core of the Layeron response cache: keys, policy, store and indexes, without any JavaScript.
 //!
-//! Time is passed in, in milliseconds since 1970, and read once per operation by the caller. Each row of modules imports
-//! only from rows above it:
+//! Time is passed in, in milliseconds since 1970, and read once per operation by the caller. Each
+//! row of modules imports only from rows above it:
 //!
 //! * `sync`, `bounded`, `backoff`, `lease`: locks, a bounded map, pauses, who refreshes an entry;
 //! * `http`: syntax of header fields, URLs and path patterns;

@@ -9,7 +9,8 @@ use std::sync::{Mutex, PoisonError};
 use layeron_cache::{Bounds, Cache, Selector};
 use support::{Content, NOW, PLAIN, ROOMY, fresh_cache, get, warm_up};
 
-/// The system's allocator, with what it gave out added up as an allocator of size classes would spend it.
+/// The system's allocator, with what it gave out added up as an allocator of size classes would
+/// spend it.
 struct Counting;
 
 static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
@@ -44,7 +45,8 @@ fn measure(fill: impl Fn(&Cache)) -> (usize, usize) {
     let before = ALLOCATED.load(Relaxed);
     fill(&cache);
     let measured = (ALLOCATED.load(Relaxed) - before, cache.inspect(NOW).usage.bytes as usize);
-    // A thread of its own frees what a closed instance held, and must not do so during the next turn.
+    // A thread of its own frees what a closed instance held, and must not do so during the next
+    // turn.
     cache.purge(&Selector { everything: true, ..Selector::default() }, NOW);
     measured
 }

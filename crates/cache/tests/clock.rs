@@ -1,4 +1,5 @@
-//! A clock that was ahead and is corrected: what was stored meanwhile is stale, and leaves in its time.
+//! A clock that was ahead and is corrected: what was stored meanwhile is stale, and leaves in its
+//! time.
 
 mod support;
 
@@ -8,7 +9,8 @@ use support::{Content, NOW, PLAIN, ROOMY, Seen, fresh_cache, get, look_up, purge
 const TEN_HOURS: i64 = 36_000_000;
 const URL: &str = "https://a.example/";
 
-/// A cache in which `count` entries of a minute, with this stale window, are stored ten hours ahead of [`NOW`].
+/// A cache in which `count` entries of a minute, with this stale window, are stored ten hours ahead
+/// of [`NOW`].
 fn stored_ahead(count: usize, window: u32) -> Cache {
     let cache = fresh_cache(ROOMY);
     for number in 0..count {

@@ -1,4 +1,5 @@
-//! Threads that get in each other's way, on few keys and in little room, leave a store that agrees with itself.
+//! Threads that get in each other's way, on few keys and in little room, leave a store that agrees
+//! with itself.
 
 mod support;
 

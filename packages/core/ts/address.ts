@@ -4,7 +4,10 @@ export interface Address {
   readonly port: number
 }
 
-/** Reads `HOST` (default `127.0.0.1`) and `PORT` (default 8787; 0 takes a free one). @throws RangeError */
+/**
+ * Reads `HOST` (default `127.0.0.1`) and `PORT` (default 8787; 0 takes a free one). @throws
+ * RangeError
+ */
 export function readAddress(env: NodeJS.ProcessEnv): Address {
   const text = env.PORT || "8787"
   const port = Number(text)

@@ -6,14 +6,18 @@ export const ALLOWED_HOSTS = "LAYERON_ALLOWED_HOSTS"
 const NAME = /^\.?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/i
 
 /**
- * The hosts that `layer dev` answers for. A page of any site can point its own name at the address of the server and read what
- * it answers (DNS rebinding); so names that are not known to be the developer's are refused. IP addresses cannot be rebound.
+ * The hosts that `layer dev` answers for. A page of any site can point its own name at the address
+ * of the server and read what it answers (DNS rebinding); so names that are not known to be the
+ * developer's are refused. IP addresses cannot be rebound.
  */
 export class AllowedHosts {
   readonly #names = new Set<string>(["localhost"])
   readonly #suffixes: string[] = [".localhost"]
 
-  /** @param names host names; one that begins with a dot stands for its subdomains, and for the name without the dot */
+  /**
+   * @param names host names; one that begins with a dot stands for its subdomains, and for the name
+   * without the dot
+   */
   constructor(names: Iterable<string>) {
     for (const name of names) {
       const lower = name.toLowerCase()
@@ -22,7 +26,10 @@ export class AllowedHosts {
     }
   }
 
-  /** Whether requests for this authority, spelled as in URLs, are answered. The port does not matter. */
+  /**
+   * Whether requests for this authority, spelled as in URLs, are answered. The port does not
+   * matter.
+   */
   allow(authority: string): boolean {
     const name = new URL(`http://${authority}`).hostname.replace(/\.$/, "")
     if (isIP(name.replace(/^\[|\]$/g, "")) !== 0 || this.#names.has(name)) return true
@@ -31,7 +38,8 @@ export class AllowedHosts {
 }
 
 /**
- * Reads the host names allowed by the environment: those of `LAYERON_ALLOWED_HOSTS`, separated by commas, and `HOST`.
+ * Reads the host names allowed by the environment: those of `LAYERON_ALLOWED_HOSTS`, separated by
+ * commas, and `HOST`.
  *
  * @throws RangeError
  */

@@ -41,7 +41,10 @@ async function run({ handler }: Declared, request: Request): Promise<Response> {
   }
 }
 
-/** The response of a handler. Rejects with what the handler throws, and where its result cannot be sent. */
+/**
+ * The response of a handler. Rejects with what the handler throws, and where its result cannot be
+ * sent.
+ */
 export async function respond(handler: RouteHandler, request: Request): Promise<Response> {
   return toResponse(await resultOf(handler, request))
 }
@@ -62,7 +65,10 @@ export function failed(request: Request, error: unknown): Response {
   return internalError()
 }
 
-/** Writes an error to standard error. That a client has left, or a run is needed by nobody any more, is none. */
+/**
+ * Writes an error to standard error. That a client has left, or a run is needed by nobody any more,
+ * is none.
+ */
 export function report(request: Request, error: unknown): void {
   if (isAbort(request.signal, error)) return
   const what = `${request.method} ${new URL(request.url).pathname} failed:`
@@ -74,7 +80,10 @@ export function report(request: Request, error: unknown): void {
   }
 }
 
-/** Whether an error is but the reason that a signal was aborted with. A refresh that takes too long is aborted, too, and has failed. */
+/**
+ * Whether an error is but the reason that a signal was aborted with. A refresh that takes too long
+ * is aborted, too, and has failed.
+ */
 function isAbort({ aborted, reason }: AbortSignal, error: unknown): boolean {
   return (
     aborted &&

@@ -15,8 +15,9 @@ const AUTHORITY = /^(?:\[[\da-f:.]+\]|[\w.~!$&'()*+,;=%-]+)(?::\d*)?$/i
 const ABSOLUTE = /^http:\/\/([^/?#]*)(.*)$/i
 
 /**
- * Reads the target and the Host field of a request. The authority of a target in absolute form takes the place of Host (RFC 9112,
- * section 3.2.2), which has to be there once all the same (section 3.2); only HTTP/1.0 may leave it out.
+ * Reads the target and the Host field of a request. The authority of a target in absolute form
+ * takes the place of Host (RFC 9112, section 3.2.2), which has to be there once all the same
+ * (section 3.2); only HTTP/1.0 may leave it out.
  *
  * @throws BadTarget
  */
@@ -34,7 +35,10 @@ export function readTarget(incoming: IncomingMessage): Target {
   return { authority: readAuthority(authority), path: path.startsWith("/") ? path : `/${path}` }
 }
 
-/** Has the request say of its target and Host what the server takes them for, so that nobody reads anything else. */
+/**
+ * Has the request say of its target and Host what the server takes them for, so that nobody reads
+ * anything else.
+ */
 export function rewrite(incoming: IncomingMessage, { authority, path }: Target): void {
   const { rawHeaders } = incoming
   const at = rawHeaders.findIndex(isHost)
@@ -55,7 +59,10 @@ function hostField({ rawHeaders, httpVersion }: IncomingMessage): string | undef
   throw new BadTarget("A request must have a Host field.")
 }
 
-/** Whether a field named Host begins at this place of the raw header, where names and values take turns. */
+/**
+ * Whether a field named Host begins at this place of the raw header, where names and values take
+ * turns.
+ */
 function isHost(text: string, at: number): boolean {
   return at % 2 === 0 && text.toLowerCase() === "host"
 }

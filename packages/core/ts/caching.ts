@@ -45,11 +45,15 @@ export class Caching {
     const { method } = declared.route
     if (method === "GET") return this.#read(declared, request)
     if (UNSAFE.includes(method)) return this.#write(declared, request)
-    // The answer to a HEAD is never stored, and a stored GET would take the place that a HEAD route is declared to have.
+    // The answer to a HEAD is never stored, and a stored GET would take the place that a HEAD route
+    // is declared to have.
     return this.#respond(declared.handler, request)
   }
 
-  /** One cache does: what it does not have comes from the handler, and to more of them that would be no other. */
+  /**
+   * One cache does: what it does not have comes from the handler, and to more of them that would be
+   * no other.
+   */
   async #read({ route, handler }: Declared, request: Request): Promise<Response> {
     const cache = this.#caches.find((known) => known.covers(request))
     if (cache === undefined || !this.#isForAll(route)) return this.#respond(handler, request)
@@ -74,7 +78,10 @@ export class Caching {
     return response
   }
 
-  /** The response of a handler, to add to. The handler may give one twice, or one that cannot be changed. */
+  /**
+   * The response of a handler, to add to. The handler may give one twice, or one that cannot be
+   * changed.
+   */
   async #respond(handler: RouteHandler, request: Request): Promise<Response> {
     const response = await respond(handler, request)
     return this.#isAddedTo ? new Response(response.body, response) : response
@@ -93,7 +100,10 @@ export class Caching {
     return false
   }
 
-  /** The option by which something has a say on a request before it is answered. Here that is left to the handler, which a hit skips. */
+  /**
+   * The option by which something has a say on a request before it is answered. Here that is left
+   * to the handler, which a hit skips.
+   */
   #obstacle({ options }: Route): "auth" | "use" | undefined {
     const { auth, use } = own(options, ["auth", "use"])
     if ((auth ?? this.#defaultAuth) !== "public") return "auth"

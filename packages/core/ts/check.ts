@@ -7,8 +7,8 @@ export function isObject(value: unknown): value is Unchecked {
 }
 
 /**
- * The properties that an options object itself has. What it inherits is no option. Without a prototype: what is not given is
- * `undefined`.
+ * The properties that an options object itself has. What it inherits is no option. Without a
+ * prototype: what is not given is `undefined`.
  */
 export function own(given: object, names: readonly string[]): Unchecked {
   const options: Record<string, unknown> = Object.create(null)

@@ -49,7 +49,8 @@ function readOrigins(name: string, value: unknown, credentials: boolean): readon
   const allowed = 'origins such as "https://www.example.com", without a path, or "*"'
   const origins = list(name, value, allowed, isOrigin)
   if (origins === undefined) throw invalidOption(name, `an array of ${allowed}`)
-  // Browsers refuse the two together, and to answer each with its own name instead would let every site act as the user.
+  // Browsers refuse the two together, and to answer each with its own name instead would let every
+  // site act as the user.
   if (credentials && origins.includes("*")) {
     throw invalidOption(name, 'without "*" where credentials is true')
   }

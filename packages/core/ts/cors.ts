@@ -21,7 +21,10 @@ export class Cors {
     this.#settings = settings
   }
 
-  /** Gives an answer the fields for the request's origin, and takes away any that were made for another. */
+  /**
+   * Gives an answer the fields for the request's origin, and takes away any that were made for
+   * another.
+   */
   addTo({ headers }: Response, request: Request): void {
     for (const name of corsFields(headers)) headers.delete(name)
     const { responseHeaders } = this.#settings
@@ -82,7 +85,9 @@ export class Cors {
   }
 }
 
-/** Caches behind this one have to tell apart what is for one origin and for another, and for none. */
+/**
+ * Caches behind this one have to tell apart what is for one origin and for another, and for none.
+ */
 function varyByOrigin(headers: Headers): void {
   const names = (headers.get("vary") ?? "").split(",").map((name) => name.trim().toLowerCase())
   if (!names.includes("*") && !names.includes("origin")) headers.append("vary", "Origin")

@@ -10,7 +10,10 @@ export interface Declaration {
   readonly handler: RouteHandler
 }
 
-/** Reads `(path, handler)` or `(path, options, handler)`; `call` is the name of the caller in messages. */
+/**
+ * Reads `(path, handler)` or `(path, options, handler)`; `call` is the name of the caller in
+ * messages.
+ */
 export function readDeclaration(
   call: string,
   path: unknown,
@@ -27,7 +30,10 @@ export function readDeclaration(
   return { path, options: options ?? {}, handler: handler as RouteHandler }
 }
 
-/** A broken pattern would otherwise come to light with the first request, and take every other route with it. */
+/**
+ * A broken pattern would otherwise come to light with the first request, and take every other route
+ * with it.
+ */
 function assertPattern(call: string, path: string): void {
   try {
     const probe = new Hono().get(path, (context) => context.body(null))

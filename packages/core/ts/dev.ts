@@ -6,8 +6,8 @@ import { ALLOWED_HOSTS, assertName, readAllowedHosts } from "./allowed-hosts.js"
 import { findEntry } from "./entry.js"
 
 /**
- * `layer dev`: turns this process into `tsx watch`, which runs serve.js with the entry and runs it again whenever one of
- * the loaded files changes.
+ * `layer dev`: turns this process into `tsx watch`, which runs serve.js with the entry and runs it
+ * again whenever one of the loaded files changes.
  */
 export async function dev(
   given: string | undefined,
@@ -30,14 +30,20 @@ export async function dev(
   await import("tsx/cli" as string)
 }
 
-/** Adds host names to those that the environment allows, by which the server learns of them. @throws RangeError */
+/**
+ * Adds host names to those that the environment allows, by which the server learns of them. @throws
+ * RangeError
+ */
 function allow(hosts: readonly string[]): void {
   for (const name of hosts) assertName("--allowed-host", name)
   process.env[ALLOWED_HOSTS] = [process.env[ALLOWED_HOSTS] ?? "", ...hosts].join(",")
   readAllowedHosts(process.env)
 }
 
-/** The port to use. @throws Error when nobody can listen there: better said now than by every restart. */
+/**
+ * The port to use. @throws Error when nobody can listen there: better said now than by every
+ * restart.
+ */
 async function freePort(address: Address): Promise<number> {
   const probe = createServer().listen(address.port, address.host)
   try {
@@ -50,7 +56,8 @@ async function freePort(address: Address): Promise<number> {
   return port
 }
 
-// The watcher stops its child by itself and then exits with the signal's number; being asked to stop is no failure.
+// The watcher stops its child by itself and then exits with the signal's number; being asked to
+// stop is no failure.
 function stop(signal: string): void {
   process.on("exit", () => {
     process.exitCode = 0

@@ -24,7 +24,8 @@ export function readEndpoint(value: unknown): Endpoint {
   return { basePath: url.pathname.replace(/\/+$/, ""), host: url.host }
 }
 
-// A base path is put in front of route patterns, where ':' and '*' would be read as pattern characters.
+// A base path is put in front of route patterns, where ':' and '*' would be read as pattern
+// characters.
 function isPlain(url: URL): boolean {
   const extras = url.username + url.password + url.search + url.hash
   return extras === "" && !/[:*]/.test(url.pathname)

@@ -26,7 +26,10 @@ export function shortName(path: string): string {
   return relative("", path)
 }
 
-/** Imports the entry. @throws EntryError for a default export that cannot be served, and whatever the entry throws. */
+/**
+ * Imports the entry. @throws EntryError for a default export that cannot be served, and whatever
+ * the entry throws.
+ */
 export async function loadEntry(path: string): Promise<LocalService> {
   const app = defaultExport(await import(pathToFileURL(path).href))
   if (app === undefined) {
@@ -56,7 +59,8 @@ function canFetch(value: unknown): value is Fetchable {
   )
 }
 
-// A CommonJS entry that was compiled from ESM syntax carries its default export one level further down.
+// A CommonJS entry that was compiled from ESM syntax carries its default export one level further
+// down.
 function defaultExport(namespace: { default?: unknown }): unknown {
   const value = namespace.default
   const isCompiled = typeof value === "object" && value !== null && "__esModule" in value

@@ -2,8 +2,9 @@ import { report } from "./answer.js"
 import { internalError } from "./reply.js"
 
 /**
- * Failures of handlers that are run through a cache. One run may fail many callers, or none, where a stale response is served instead: each
- * failure is written where it happens, and not again for those who hear of it.
+ * Failures of handlers that are run through a cache. One run may fail many callers, or none, where
+ * a stale response is served instead: each failure is written where it happens, and not again for
+ * those who hear of it.
  */
 export class Failures {
   readonly #written = new WeakSet<object>()

@@ -13,7 +13,10 @@ export interface GatewaySettings {
 const OPTIONS = ["cache", "cors", "defaultAuth", "responseRequestIdHeader"]
 const POLICIES = ["public", "user", "service", "admin"]
 
-/** Reads what is told of the gateway: `undefined` where it does nothing, and then no more of it is looked at. */
+/**
+ * Reads what is told of the gateway: `undefined` where it does nothing, and then no more of it is
+ * looked at.
+ */
 export function readGatewaySettings(gateway: Unchecked | undefined): GatewaySettings | undefined {
   if (gateway === undefined) return undefined
   const options = own(gateway, OPTIONS)

@@ -5,7 +5,10 @@ import { Cors, corsFields, isPreflight } from "./cors.js"
 import type { GatewaySettings } from "./gateway-options.js"
 import type { Routes } from "./routes.js"
 
-/** What is in front of the routes: the caches in use, and in front of these what lets pages of other origins read the answers. */
+/**
+ * What is in front of the routes: the caches in use, and in front of these what lets pages of other
+ * origins read the answers.
+ */
 export class Gateway {
   readonly #caching: Caching
   readonly #cors: Cors | undefined

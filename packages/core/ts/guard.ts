@@ -2,7 +2,10 @@ import type { IncomingMessage, RequestListener, ServerResponse } from "node:http
 import { ALLOWED_HOSTS, type AllowedHosts } from "./allowed-hosts.js"
 import { BadTarget, readTarget, rewrite } from "./authority.js"
 
-/** Puts a check of the request's target and host in front of a listener: it sees neither a request that is refused nor two hosts in one. */
+/**
+ * Puts a check of the request's target and host in front of a listener: it sees neither a request
+ * that is refused nor two hosts in one.
+ */
 export function guarded(hosts: AllowedHosts, listener: RequestListener): RequestListener {
   return (incoming, outgoing) => {
     if (admit(hosts, incoming, outgoing)) listener(incoming, outgoing)

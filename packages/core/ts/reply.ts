@@ -32,7 +32,10 @@ export function toResponse(result: RouteResult): Response {
   return result === undefined ? new Response(null, { status: 204 }) : Response.json(result)
 }
 
-/** Also true for the responses of another fetch implementation, which are no instances of the global class. */
+/**
+ * Also true for the responses of another fetch implementation, which are no instances of the global
+ * class.
+ */
 export function isResponse(value: unknown): value is Response {
   return value instanceof Response || Object.prototype.toString.call(value) === "[object Response]"
 }

@@ -2,8 +2,8 @@
 const REFUSED = new Set(["CONNECT", "TRACE", "TRACK"])
 
 /**
- * The platform's own Request for the server's lightweight one, which looks the same but is refused by `fetch(request)`
- * and `new Request(request)`.
+ * The platform's own Request for the server's lightweight one, which looks the same but is refused
+ * by `fetch(request)` and `new Request(request)`.
  */
 export function platformRequest(request: Request): Request {
   const { url, method, headers, signal } = request

@@ -11,8 +11,8 @@ export interface Declared {
 }
 
 /**
- * The declared routes. Hono's router does the matching; its dispatch is left aside, because it turns every HEAD into a
- * GET and would never reach a HEAD route.
+ * The declared routes. Hono's router does the matching; its dispatch is left aside, because it
+ * turns every HEAD into a GET and would never reach a HEAD route.
  */
 export class Routes {
   readonly #hono: Hono

@@ -38,7 +38,10 @@ export class Screen {
     return personal.length === 0 ? response : without(response, personal)
   }
 
-  /** The response to one that writes: its client gets all of it, since a cache stores it only where a rule says so. */
+  /**
+   * The response to one that writes: its client gets all of it, since a cache stores it only where
+   * a rule says so.
+   */
   write(response: Response): Response {
     const isForOne = isChallenge(response) || this.#personalFields(response).length > 0
     return isForOne ? heldBack(response) : response

@@ -52,7 +52,10 @@ async function answerFrom(service: LocalService, request: Request): Promise<Resp
   }
 }
 
-/** Says what is wrong and leaves the process to the watcher, which ends it at the next change of what has been loaded. */
+/**
+ * Says what is wrong and leaves the process to the watcher, which ends it at the next change of
+ * what has been loaded.
+ */
 function giveUp(entry: string, error: unknown): void {
   if (error instanceof EntryError) console.error(error.message)
   else console.error(`Cannot load ${shortName(entry)}:`, error)
@@ -61,7 +64,8 @@ function giveUp(entry: string, error: unknown): void {
 
 function stopWithWatcher(): void {
   for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(0))
-  // A watcher that was killed cannot pass a signal on, and would leave this process holding the port.
+  // A watcher that was killed cannot pass a signal on, and would leave this process holding the
+  // port.
   const watcher = process.ppid
   setInterval(() => process.ppid === watcher || process.exit(0), 1_000)
 }

@@ -43,7 +43,10 @@ export class UsedCache {
     return this.#wrapped(request, run)
   }
 
-  /** Lets the cache know how a request was answered past it, so that what the request has changed is not served any longer. */
+  /**
+   * Lets the cache know how a request was answered past it, so that what the request has changed is
+   * not served any longer.
+   */
   async heed(request: Request, { status, headers }: Response): Promise<void> {
     const heeded = await this.#wrapped(request, async () =>
       heldBack(new Response(null, { status, headers })),

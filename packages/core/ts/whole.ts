@@ -1,6 +1,9 @@
 import type { ServerResponse } from "node:http"
 
-/** What a cache hands over of a response that it has as a whole: header fields as names and values in turn, a string of one character for each byte. */
+/**
+ * What a cache hands over of a response that it has as a whole: header fields as names and values
+ * in turn, a string of one character for each byte.
+ */
 interface Whole {
   readonly status: number
   readonly fields: string[]
@@ -14,7 +17,10 @@ interface Chunks {
   end(): void
 }
 
-/** By which a response takes itself as a whole, if it can and is still unread. See `@layeron/modules`. */
+/**
+ * By which a response takes itself as a whole, if it can and is still unread. See
+ * `@layeron/modules`.
+ */
 const takeWhole = Symbol.for("@layeron/modules.takeWhole")
 
 /** Whether a response comes from the store of a cache. */
@@ -24,7 +30,10 @@ export function isStored(response: Response): boolean {
 
 const DEFAULT_TYPE = "text/plain; charset=UTF-8"
 
-/** Writes a response that is there as a whole, without a stream in between. Tells whether it was one. */
+/**
+ * Writes a response that is there as a whole, without a stream in between. Tells whether it was
+ * one.
+ */
 export function writeWhole(response: Response, outgoing: ServerResponse): boolean {
   const whole = (response as { [takeWhole]?: () => Whole | undefined })[takeWhole]?.()
   if (whole === undefined) return false
@@ -36,7 +45,10 @@ export function writeWhole(response: Response, outgoing: ServerResponse): boolea
   return true
 }
 
-/** Writes no faster than the client reads, so that one that is slow holds a piece or two and not the whole. */
+/**
+ * Writes no faster than the client reads, so that one that is slow holds a piece or two and not the
+ * whole.
+ */
 function writeChunks(chunks: Chunks, outgoing: ServerResponse): void {
   const write = () => {
     for (let chunk = chunks.next(); chunk !== undefined; chunk = chunks.next()) {
@@ -50,7 +62,10 @@ function writeChunks(chunks: Chunks, outgoing: ServerResponse): void {
   write()
 }
 
-/** The fields of a response with this body: with its length, and with a type, as the server's adapter has it. */
+/**
+ * The fields of a response with this body: with its length, and with a type, as the server's
+ * adapter has it.
+ */
 function describing(fields: string[], body: string | Chunks): string[] {
   const described: string[] = []
   let isTyped = false

@@ -1,9 +1,15 @@
-/** undici's `caches`, the web's own interface. It takes requests and responses of its own classes only. */
+/**
+ * undici's `caches`, the web's own interface. It takes requests and responses of its own classes
+ * only.
+ */
 import { caches, Request, Response } from "undici"
 
 const MOST_ENTRIES = 1_000
 
-/** It tees what is left of the stored body once more on every match, and reading goes through all of the tees. */
+/**
+ * It tees what is left of the stored body once more on every match, and reading goes through all of
+ * the tees.
+ */
 const CHAINED = "after some thousand matches of an entry, reading its body overflows the stack"
 
 /** @returns undefined where there are too many entries for it */

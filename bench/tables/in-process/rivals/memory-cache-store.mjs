@@ -1,4 +1,7 @@
-/** The store of undici's caching interceptor. A body goes in as a stream and comes out as a list of chunks. */
+/**
+ * The store of undici's caching interceptor. A body goes in as a stream and comes out as a list of
+ * chunks.
+ */
 import { cacheStores } from "undici"
 
 const FOREVER = Number.MAX_SAFE_INTEGER

@@ -1,7 +1,10 @@
 import { cache } from "../../../../index.mjs"
 import { SPARE } from "../world.mjs"
 
-/** Room for a thousand entries or so, so that a match of one that has not been asked for lately reads from the disk. */
+/**
+ * Room for a thousand entries or so, so that a match of one that has not been asked for lately
+ * reads from the disk.
+ */
 const HARDLY_ANY = 2 ** 22
 const MUCH = 2 ** 32
 
@@ -14,7 +17,9 @@ export function open({ folder, inMemory = false }) {
   return {
     match: (url) => instance.match(url),
     put: (url, response, tags) => instance.put(url, response, { tags }),
-    /** A purge comes after all puts before it, and is on the disk, even one that selects nothing. */
+    /**
+     * A purge comes after all puts before it, and is on the disk, even one that selects nothing.
+     */
     flush: () => instance.purge({ tags: ["nothing has this"] }),
     purge: (tag) => instance.purge({ tags: [tag] }),
     removeSpare: () => instance.purge({ prefix: SPARE }),

@@ -1,4 +1,7 @@
-/** The store of undici's caching interceptor on SQLite. It writes and reads in the calling thread, and knows no tags. */
+/**
+ * The store of undici's caching interceptor on SQLite. It writes and reads in the calling thread,
+ * and knows no tags.
+ */
 import { join } from "node:path"
 import { cacheStores } from "undici"
 

@@ -1,4 +1,7 @@
-/** Work that touches no memory: what two threads get done of it tells how much of a processor each has. */
+/**
+ * Work that touches no memory: what two threads get done of it tells how much of a processor each
+ * has.
+ */
 const STEPS = 3_000
 
 export async function open() {

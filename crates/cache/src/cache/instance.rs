@@ -50,7 +50,8 @@ static ENDING: parking_lot::Mutex<Vec<Ticket>> = parking_lot::Mutex::new(Vec::ne
 static REGISTRY: LazyLock<parking_lot::Mutex<BTreeMap<String, Arc<Instance>>>> =
     LazyLock::new(parking_lot::Mutex::default);
 
-/// Writes what waits to be written to the disks of all instances, for no longer than `patience` in all. For a process that ends.
+/// Writes what waits to be written to the disks of all instances, for no longer than `patience` in
+/// all. For a process that ends.
 pub fn flush_all(patience: Duration) {
     let until = Instant::now() + patience;
     let mut flushes: Vec<_> =
@@ -70,7 +71,8 @@ pub(crate) struct Lease {
     is_held: bool,
 }
 
-/// An instance with more entries than this is freed by a thread of its own, so that no event loop waits for that.
+/// An instance with more entries than this is freed by a thread of its own, so that no event loop
+/// waits for that.
 const MANY_ENTRIES: u64 = 10_000;
 
 impl Lease {
@@ -87,7 +89,8 @@ impl Lease {
         Ok(Self { instance: Arc::clone(instance), is_held: true })
     }
 
-    /// Gives the lease back and, if it was the only one, the instance with it. What waits for the disk is written in the background.
+    /// Gives the lease back and, if it was the only one, the instance with it. What waits for the
+    /// disk is written in the background.
     pub(crate) fn release(mut self) -> Option<Ticket> {
         self.give_back()
     }

@@ -1,4 +1,5 @@
-//! Cache operations: lookup, delete and purge. `put` is in `put.rs`; wrapped handlers are in `proxy`.
+//! Cache operations: lookup, delete and purge. `put` is in `put.rs`; wrapped handlers are in
+//! `proxy`.
 
 pub(crate) mod explain;
 pub(crate) mod inspect;
@@ -24,7 +25,8 @@ use crate::stats::{add, count};
 use crate::tier::sqlite::Ticket;
 use crate::tier::{Lasting, Storage};
 
-/// One declaration of an instance: its own policy over the entries that all declarations of the identity share.
+/// One declaration of an instance: its own policy over the entries that all declarations of the
+/// identity share.
 #[derive(Debug)]
 pub struct Cache {
     instance: Lease,
@@ -121,8 +123,8 @@ impl Cache {
         Ok(Self { instance, namespace: namespace.to_owned(), policy })
     }
 
-    /// Gives the declaration up and, if it was the only open one, entries and counters with it. What is to be on the disk is there when the
-    /// ticket is done.
+    /// Gives the declaration up and, if it was the only open one, entries and counters with it.
+    /// What is to be on the disk is there when the ticket is done.
     pub fn close(self) -> Option<Ticket> {
         self.instance.release()
     }
@@ -148,8 +150,8 @@ impl Cache {
         Ok(self.keyed(request, vary)?.key.into_text())
     }
 
-    /// Finds the entry that answers `request` at `now`, and counts what comes of it. Where the entry is stale, one
-    /// caller gets a miss to refresh it, and everyone else the entry.
+    /// Finds the entry that answers `request` at `now`, and counts what comes of it. Where the
+    /// entry is stale, one caller gets a miss to refresh it, and everyone else the entry.
     ///
     /// # Errors
     /// [`Wanted`] where the request does not tell enough.
@@ -206,8 +208,9 @@ impl Cache {
         Lookup::Miss { since, elected }
     }
 
-    /// Removes the entry that [`look_up`](Self::look_up) would find. Tells whether there was one in memory. Where there is a disk, a ticket tells
-    /// how many there were there, and when they are gone for good.
+    /// Removes the entry that [`look_up`](Self::look_up) would find. Tells whether there was one in
+    /// memory. Where there is a disk, a ticket tells how many there were there, and when they are
+    /// gone for good.
     ///
     /// # Errors
     /// [`Wanted`] where the request does not tell enough.
@@ -233,7 +236,8 @@ impl Cache {
         Ok(deletion)
     }
 
-    /// Removes everything that `selector` selects, or makes it stale. Tells how many live entries were among it.
+    /// Removes everything that `selector` selects, or makes it stale. Tells how many live entries
+    /// were among it.
     pub fn purge(&self, selector: &Selector, now: i64) -> Lasting {
         let purged = self.instance.store.purge(selector, now);
         if let Lasting::Now(purged) = purged {

@@ -1,4 +1,5 @@
-//! The story of a put, in two parts: the head decides on storing, and the body is read only if it will be stored.
+//! The story of a put, in two parts: the head decides on storing, and the body is read only if it
+//! will be stored.
 
 use std::slice;
 
@@ -75,7 +76,8 @@ pub enum PutError {
 }
 
 impl Cache {
-    /// Decides from its head whether a response is stored and on what terms, before its body is read.
+    /// Decides from its head whether a response is stored and on what terms, before its body is
+    /// read.
     ///
     /// # Errors
     /// [`PutError`] where the request does not tell enough or the put is an error of its caller.
@@ -120,8 +122,8 @@ impl Cache {
         Ok(Drafted::Draft(Box::new(Draft { entry, since: began, noted_by, now, received })))
     }
 
-    /// Ends the build that the put brings to its end, and tells where the sequence of purges stood when it began: with a
-    /// miss, or else with the put itself.
+    /// Ends the build that the put brings to its end, and tells where the sequence of purges stood
+    /// when it began: with a miss, or else with the put itself.
     fn end_build(&self, key: &Key, since: Since, now: i64) -> u64 {
         let Instance { notes, store, .. } = self.instance();
         store.catch_up();
@@ -165,7 +167,8 @@ impl Cache {
         }
     }
 
-    /// Gives `draft` up because its body failed. The build goes on: what is put for it next began no later.
+    /// Gives `draft` up because its body failed. The build goes on: what is put for it next began
+    /// no later.
     pub fn abandon(&self, draft: &Draft) {
         if draft.noted_by == NotedBy::Key {
             self.instance().notes.lock().begin(draft.entry.digest, draft.since, draft.now);
@@ -179,7 +182,8 @@ impl Cache {
     }
 }
 
-/// The entry that a response is stored as, without its body, selected `loosely` or to the letter. `lines` are put in the place of the response's own.
+/// The entry that a response is stored as, without its body, selected `loosely` or to the letter.
+/// `lines` are put in the place of the response's own.
 ///
 /// # Errors
 /// [`Untold`] where `fields` does not speak of a field that selects the response.
@@ -204,7 +208,8 @@ pub(crate) fn entry(
     })
 }
 
-/// Reason phrase and those field lines that are kept, with `lines` in the place of the response's own.
+/// Reason phrase and those field lines that are kept, with `lines` in the place of the response's
+/// own.
 pub(crate) fn written(
     head: ResponseHead<'_>,
     keeps: impl Fn(&str) -> bool,

@@ -1,7 +1,8 @@
 //! A body under way: written once, read by several at their own pace.
 //!
-//! As long as it is to be stored all of it is kept. Once it is stored, readers go on with the stored response. Where it is
-//! not stored, only what a reader has yet to read is kept, and the writer is to wait for the readers.
+//! As long as it is to be stored all of it is kept. Once it is stored, readers go on with the
+//! stored response. Where it is not stored, only what a reader has yet to read is kept, and the
+//! writer is to wait for the readers.
 
 use std::collections::VecDeque;
 use std::mem::take;
@@ -159,7 +160,8 @@ impl Body {
         inner.release();
     }
 
-    /// Has the readers go on with the body of `stored`, which is this one. A small body is left as it is.
+    /// Has the readers go on with the body of `stored`, which is this one. A small body is left as
+    /// it is.
     pub(crate) fn settle(&self, stored: Stored) {
         let mut inner = self.inner.lock();
         if inner.bytes > PART_BYTES as u64 {
@@ -167,7 +169,8 @@ impl Body {
         }
     }
 
-    /// Bytes that are kept, and how many there are to read them. `writer` is told when some have been read.
+    /// Bytes that are kept, and how many there are to read them. `writer` is told when some have
+    /// been read.
     pub(crate) fn backlog(&self, writer: Waiter) -> (u64, usize) {
         let mut inner = self.inner.lock();
         inner.writer = Some(writer);

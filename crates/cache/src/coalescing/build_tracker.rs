@@ -1,9 +1,11 @@
-//! How far back the builds go that are under way for a key, where nothing tells them apart but the key.
+//! How far back the builds go that are under way for a key, where nothing tells them apart but the
+//! key.
 //!
-//! A miss begins a build of its key and a put ends one. Which of several builds a put ends cannot be told, so it counts
-//! as the oldest that may still be under way: a put may be held back in vain, and none is let through that began before
-//! a purge. Each build is given up by its own age. Threads keep their builds apart, and a put on a thread without any
-//! counts as the oldest build of the others.
+//! A miss begins a build of its key and a put ends one. Which of several builds a put ends cannot
+//! be told, so it counts as the oldest that may still be under way: a put may be held back in vain,
+//! and none is let through that began before a purge. Each build is given up by its own age.
+//! Threads keep their builds apart, and a put on a thread without any counts as the oldest build of
+//! the others.
 
 use std::thread::{self, ThreadId};
 
@@ -112,8 +114,8 @@ impl Default for Notes {
 }
 
 impl Notes {
-    /// Notes that a build for `key` is under way on this thread since the sequence stood at `since`. Builds of the key
-    /// that are overdue are given up for it.
+    /// Notes that a build for `key` is under way on this thread since the sequence stood at
+    /// `since`. Builds of the key that are overdue are given up for it.
     pub(crate) fn begin(&mut self, key: Digest, since: u64, now: i64) {
         let thread = thread::current().id();
         let first = Builds { thread, records: Vec::new(), ended: 0 };
@@ -136,8 +138,8 @@ impl Notes {
         }
     }
 
-    /// Ends a build for `key` on this thread and returns where the sequence stood when it began at the latest;
-    /// `None` for a put that no miss has led to.
+    /// Ends a build for `key` on this thread and returns where the sequence stood when it began at
+    /// the latest; `None` for a put that no miss has led to.
     pub(crate) fn end(&mut self, key: Digest, now: i64) -> Option<u64> {
         let lost =
             self.lost.iter().filter(|(_, until)| now < *until).map(|(since, _)| *since).min();

@@ -157,7 +157,8 @@ impl Flight {
     }
 }
 
-/// One request's share in a run that it waits for. Dropping it means that the request no longer waits.
+/// One request's share in a run that it waits for. Dropping it means that the request no longer
+/// waits.
 #[derive(Debug)]
 pub(crate) struct Wait {
     flight: Arc<Flight>,

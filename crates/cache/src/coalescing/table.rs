@@ -15,8 +15,8 @@ use crate::sync::Mutex;
 /// How long requests do not wait for one another after a response that was for one alone.
 const ALONE_MS: i64 = 60_000;
 
-/// What lies between runs that fail, where there is nothing to serve meanwhile: enough that a crowd does not run into it again,
-/// and hardly longer than somebody would wait anyway.
+/// What lies between runs that fail, where there is nothing to serve meanwhile: enough that a crowd
+/// does not run into it again, and hardly longer than somebody would wait anyway.
 const PAUSES: Pauses = Pauses { first_ms: 200, longest_ms: 2_000 };
 
 /// A failure this much later than the last is the first of a row.

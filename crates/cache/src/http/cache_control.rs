@@ -49,8 +49,9 @@ impl ScopeReader {
     }
 }
 
-/// The response directives that the cache acts on. Seconds are whole, and saturate at 2^31 - 1 as section 1.2.2
-/// of RFC 9111 allows; a value that is no number reads as 0, that is stale (section 4.2.1).
+/// The response directives that the cache acts on. Seconds are whole, and saturate at 2^31 - 1 as
+/// section 1.2.2 of RFC 9111 allows; a value that is no number reads as 0, that is stale (section
+/// 4.2.1).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 // Directives without an argument are there or not.
 #[allow(clippy::struct_excessive_bools)]
@@ -79,7 +80,8 @@ pub struct CacheControl {
     pub stale_if_error: Option<u32>,
 }
 
-/// The directives of a `Cache-Control` field value: names in lower case, arguments without their quotes.
+/// The directives of a `Cache-Control` field value: names in lower case, arguments without their
+/// quotes.
 pub(super) fn directives(value: &str) -> impl Iterator<Item = (String, Option<Cow<'_, str>>)> {
     members(value).flat_map(at_semicolons).map(|directive| match directive.split_once('=') {
         Some((name, argument)) => {
@@ -208,7 +210,8 @@ pub fn delta_seconds(text: &str) -> Option<u32> {
     digits.then(|| text.parse().map_or(MOST, |value: u32| value.min(MOST)))
 }
 
-/// A quoted string without its quotes and without the backslashes of quoted pairs (RFC 9110, section 5.6.4).
+/// A quoted string without its quotes and without the backslashes of quoted pairs (RFC 9110,
+/// section 5.6.4).
 fn unquote(argument: &str) -> Cow<'_, str> {
     let Some(inner) = argument.strip_prefix('"').and_then(|inner| inner.strip_suffix('"')) else {
         return argument.into();

@@ -6,8 +6,8 @@ use super::list::Names;
 /// Bytes up to which a block is searched from its beginning for each name.
 const MAX_SEARCHED_BYTES: usize = 1_024;
 
-/// A block whose lines are sorted once if there are many of them, so that looking up all of its fields costs n log n and not n
-/// squared.
+/// A block whose lines are sorted once if there are many of them, so that looking up all of its
+/// fields costs n log n and not n squared.
 #[derive(Debug)]
 pub struct FieldIndex<'a> {
     fields: Fields<'a>,

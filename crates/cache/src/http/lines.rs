@@ -1,7 +1,8 @@
-//! Blocks of field lines, the one form in which header fields travel: `name:value\n`, names in lower case.
+//! Blocks of field lines, the one form in which header fields travel: `name:value\n`, names in
+//! lower case.
 //!
-//! A line without a colon says that the field was looked for and is absent, which is not the same as a field
-//! nobody looked for.
+//! A line without a colon says that the field was looked for and is absent, which is not the same
+//! as a field nobody looked for.
 
 use super::list::Names;
 

@@ -14,7 +14,8 @@ pub struct ByteRange {
 /// What a `Range` field asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Requested {
-    /// The whole body: no byte range, a malformed one or several, which section 14.2 lets a server ignore.
+    /// The whole body: no byte range, a malformed one or several, which section 14.2 lets a server
+    /// ignore.
     Whole,
     /// One part.
     Part(ByteRange),

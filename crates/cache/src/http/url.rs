@@ -1,8 +1,9 @@
-//! URLs in the one form that a key has: as the URL standard serialises them, without fragment, query sorted.
+//! URLs in the one form that a key has: as the URL standard serialises them, without fragment,
+//! query sorted.
 //!
-//! Parsing is left to the platform, whose URL the key has to equal to the letter. Most URLs arrive in serialised
-//! form already, which is seen here in one pass; the rest is handed back as [`Uncanonical`] and comes again
-//! once the platform has serialised it.
+//! Parsing is left to the platform, whose URL the key has to equal to the letter. Most URLs arrive
+//! in serialised form already, which is seen here in one pass; the rest is handed back as
+//! [`Uncanonical`] and comes again once the platform has serialised it.
 
 use std::borrow::Cow;
 
@@ -57,8 +58,9 @@ pub fn query_names(url: &str) -> impl Iterator<Item = Cow<'_, str>> {
     form_urlencoded::parse(query.as_bytes()).map(|(name, _)| name)
 }
 
-/// Whether everything before the query is surely what a URL parser would print: a lower-case DNS name or a
-/// dotted IPv4 address, no needless port, a path of plain characters without dot segments.
+/// Whether everything before the query is surely what a URL parser would print: a lower-case DNS
+/// name or a dotted IPv4 address, no needless port, a path of plain characters without dot
+/// segments.
 fn is_serialised(before_query: &str) -> bool {
     let Some((rest, default_port)) = before_query
         .strip_prefix("https://")
@@ -104,7 +106,8 @@ const IN_PATH: u8 = 2;
 /// Bytes that no URL parser changes in a query, apart from what sorting it does.
 const IN_QUERY: u8 = 4;
 
-/// For each byte, where it stays as it is. A table, because every lookup asks for every byte of its URL.
+/// For each byte, where it stays as it is. A table, because every lookup asks for every byte of its
+/// URL.
 static STAYS: [u8; 256] = {
     let mut stays = [0; 256];
     let mut byte = 0x21;
@@ -143,7 +146,8 @@ fn is_dot_segment(segment: &str) -> bool {
     }
 }
 
-/// Whether sorting and serialising `query` would leave it as it is. May say no where the answer is yes.
+/// Whether sorting and serialising `query` would leave it as it is. May say no where the answer is
+/// yes.
 fn is_sorted(query: &str) -> bool {
     let mut last = "";
     !query.is_empty()

@@ -29,8 +29,8 @@ impl<'a> EntityTag<'a> {
     }
 }
 
-/// The entity tags of an `If-None-Match` list; what is none is passed over. Anything but a quote may stand in a tag, commas and
-/// backslashes too.
+/// The entity tags of an `If-None-Match` list; what is none is passed over. Anything but a quote
+/// may stand in a tag, commas and backslashes too.
 pub fn entity_tags(value: &str) -> impl Iterator<Item = EntityTag<'_>> {
     let mut rest = value;
     std::iter::from_fn(move || {

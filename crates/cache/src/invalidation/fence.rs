@@ -8,7 +8,8 @@ use hashbrown::{DefaultHashBuilder, HashMap};
 
 use crate::http::origin;
 
-/// Keys and tags remembered. Beyond that the oldest is forgotten, and writes from before it no longer pass.
+/// Keys and tags remembered. Beyond that the oldest is forgotten, and writes from before it no
+/// longer pass.
 const MOST_MARKS: usize = 16_384;
 
 /// Prefixes remembered; each write from before one is compared with it.
@@ -17,11 +18,13 @@ const MOST_PREFIXES: usize = 256;
 /// A longer prefix is remembered by its beginning, which holds back more and never less.
 const PREFIX_BYTES: usize = 1_024;
 
-/// The record of purges. A hash that two names share holds a write back that might have passed; never the reverse.
+/// The record of purges. A hash that two names share holds a write back that might have passed;
+/// never the reverse.
 #[derive(Debug)]
 pub(crate) struct Fence {
     sequence: u64,
-    /// Writes from before this point never pass: everything was purged then, or something that is forgotten by now.
+    /// Writes from before this point never pass: everything was purged then, or something that is
+    /// forgotten by now.
     floor: u64,
     marks: HashMap<u64, u64>,
     order: VecDeque<(u64, u64)>,
@@ -29,8 +32,9 @@ pub(crate) struct Fence {
     hasher: DefaultHashBuilder,
 }
 
-/// The next point of the sequence, which is one for all instances, so that an instance does not take what was noted for the one
-/// that had its identity before for its own. Exact in the doubles of JavaScript for the first 9,007,199,254,740,992 purges.
+/// The next point of the sequence, which is one for all instances, so that an instance does not
+/// take what was noted for the one that had its identity before for its own. Exact in the doubles
+/// of JavaScript for the first 9,007,199,254,740,992 purges.
 fn next() -> u64 {
     static SEQUENCE: AtomicU64 = AtomicU64::new(0);
     SEQUENCE.fetch_add(1, Ordering::SeqCst) + 1

@@ -1,5 +1,5 @@
-//! Entries that were stored by a clock that was ahead of the present one. Their deadlines are too late, so that expiry alone
-//! would keep them for as long as the clock was ahead.
+//! Entries that were stored by a clock that was ahead of the present one. Their deadlines are too
+//! late, so that expiry alone would keep them for as long as the clock was ahead.
 
 use crate::policy::Freshness;
 

@@ -12,7 +12,8 @@ pub struct Entry {
     pub key: String,
     /// The key's digest.
     pub digest: Digest,
-    /// The digest of this variant of the key; the key's own where the response has no `Vary` of its own.
+    /// The digest of this variant of the key; the key's own where the response has no `Vary` of its
+    /// own.
     pub variant: Digest,
     /// The response's own selecting fields, without those in the key.
     pub vary: Selecting,
@@ -24,8 +25,9 @@ pub struct Entry {
     pub head: Stored,
 }
 
-/// What an entry costs beyond its key, head, body and tags, in bytes: its place in the slab, the tables, the
-/// order and the indexes, and what the allocator adds. A test compares it with what is really allocated.
+/// What an entry costs beyond its key, head, body and tags, in bytes: its place in the slab, the
+/// tables, the order and the indexes, and what the allocator adds. A test compares it with what is
+/// really allocated.
 const ENTRY_OVERHEAD: usize = 208;
 
 /// What a tag of an entry costs beyond its name.
@@ -63,7 +65,8 @@ impl Entry {
     }
 }
 
-/// What an entry of this many bytes and tags costs, which is selected by fields of its own where there are any.
+/// What an entry of this many bytes and tags costs, which is selected by fields of its own where
+/// there are any.
 pub(super) fn cost(bytes: usize, tags: usize, vary: Option<&Selecting>) -> u64 {
     // A variant may be the only one of its kind, and then the fields that select it are held twice.
     let varied = vary.map_or(0, |vary| VARY_OVERHEAD + 2 * vary.names.heap_bytes());

@@ -1,8 +1,9 @@
 //! S3-FIFO (Yang et al., SOSP 2023): which entry leaves when room is needed.
 //!
-//! New entries enter a small queue of a tenth of the bytes. One that is read while it is there moves on to the
-//! main queue, one that is not leaves, and only its fingerprint stays for a while: should it return, it goes to
-//! the main queue at once. A hit costs one atomic store and no order changes, so reads share a lock.
+//! New entries enter a small queue of a tenth of the bytes. One that is read while it is there
+//! moves on to the main queue, one that is not leaves, and only its fingerprint stays for a while:
+//! should it return, it goes to the main queue at once. A hit costs one atomic store and no order
+//! changes, so reads share a lock.
 
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
@@ -111,7 +112,8 @@ impl Eviction {
         self.unlink(id, entries);
     }
 
-    /// Takes the entry out whose turn it is to leave, and remembers it by its fingerprint where that is of use.
+    /// Takes the entry out whose turn it is to leave, and remembers it by its fingerprint where
+    /// that is of use.
     pub(crate) fn evict<E: Queued>(
         &mut self,
         entries: &mut E,

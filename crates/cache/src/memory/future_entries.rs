@@ -10,8 +10,9 @@ impl Shelves {
         self.clock.next.is_some() || self.clock.has_stepped_back(now)
     }
 
-    /// Searches at most `most` places for entries from the future, and has their stale windows begin at `now`. Returns whether
-    /// there are places left to search. Costs nothing unless the clock has stepped back.
+    /// Searches at most `most` places for entries from the future, and has their stale windows
+    /// begin at `now`. Returns whether there are places left to search. Costs nothing unless the
+    /// clock has stepped back.
     pub(super) fn restart_ahead(&mut self, now: i64, most: usize) -> bool {
         if self.clock.next.is_none() && self.clock.has_stepped_back(now) {
             // What is stored from here on is noted again, and searched for after this search.

@@ -3,8 +3,9 @@
 /// Fingerprints in a bucket.
 const WAYS: usize = 8;
 
-/// The fingerprints. Each has its bucket, which forgets the oldest of its own; none is ever 0, which is an empty place. Two entries with one
-/// fingerprint are taken for each other, which costs no more than a better place in the order.
+/// The fingerprints. Each has its bucket, which forgets the oldest of its own; none is ever 0,
+/// which is an empty place. Two entries with one fingerprint are taken for each other, which costs
+/// no more than a better place in the order.
 #[derive(Debug, Default)]
 pub(super) struct Ghosts(Vec<[u32; WAYS]>);
 

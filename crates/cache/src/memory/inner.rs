@@ -18,7 +18,8 @@ use crate::memory::index::{Deadlines, Link, Ordered, Table, Tags, Variants};
 use crate::policy::State;
 use crate::response::Stored;
 
-/// What a place without an entry takes: in the slab, the table and the order of eviction, which shrink only together.
+/// What a place without an entry takes: in the slab, the table and the order of eviction, which
+/// shrink only together.
 const PLACE_BYTES: u64 = 152;
 
 /// What lies between two puts in their order.
@@ -149,7 +150,8 @@ impl Shelves {
         self.find(key, fields, |id| self.state(*id, now) != State::Expired)
     }
 
-    /// The entry that the request selects among those that are `live`: of several, the one put last.
+    /// The entry that the request selects among those that are `live`: of several, the one put
+    /// last.
     pub(super) fn find(
         &self,
         key: &Key,
@@ -223,7 +225,8 @@ impl Shelves {
         })
     }
 
-    /// Puts what was stored before, unless there is something of the same name. It stays older than what is of the same key and was put later.
+    /// Puts what was stored before, unless there is something of the same name. It stays older than
+    /// what is of the same key and was put later.
     pub(super) fn restore(
         &mut self,
         entry: Entry,
@@ -282,7 +285,8 @@ impl Shelves {
         usage.entries += 1;
     }
 
-    /// Puts `entry` in the place of the one of the same name, which stays in the orders that go by name.
+    /// Puts `entry` in the place of the one of the same name, which stays in the orders that go by
+    /// name.
     fn renew(&mut self, id: Id, entry: Entry, stored: Stored) {
         let Self { slots, variants, tags, deadlines, eviction, usage, .. } = self;
         let standing = slots[id].place.standing();
@@ -318,8 +322,8 @@ impl Shelves {
         standing
     }
 
-    /// Removes the entries, from one index after the other: of many, what is to be looked for in one index does not wait for what lies far away
-    /// in another.
+    /// Removes the entries, from one index after the other: of many, what is to be looked for in
+    /// one index does not wait for what lies far away in another.
     pub(super) fn remove_all(&mut self, ids: &[Id]) {
         let Self {
             slots,
@@ -402,12 +406,14 @@ impl Shelves {
         is_searching || self.is_due(now)
     }
 
-    /// Whether an entry has expired or may be from the future, or places are left that hold nothing.
+    /// Whether an entry has expired or may be from the future, or places are left that hold
+    /// nothing.
     pub(super) fn is_due(&self, now: i64) -> bool {
         self.deadlines.due(now, &self.slots).is_some() || self.is_vacant() || self.may_be_ahead(now)
     }
 
-    /// Bytes of the entries, of one more of `cost`, and of the places that entries have left behind and it does not take.
+    /// Bytes of the entries, of one more of `cost`, and of the places that entries have left behind
+    /// and it does not take.
     fn footprint_with(&self, cost: u64) -> u64 {
         self.usage.bytes + cost + self.slots.vacant().saturating_sub(1) as u64 * PLACE_BYTES
     }

@@ -62,7 +62,8 @@ fn body_at_the_end(store: &Memory) -> Option<Vec<u8>> {
     }
 }
 
-/// A miss, and the put that it leads to. Returns where the sequence of purges stood, if it was a miss.
+/// A miss, and the put that it leads to. Returns where the sequence of purges stood, if it was a
+/// miss.
 fn build(store: &Memory, body: &str) -> Option<u64> {
     match get(store) {
         Found::Nothing { since } | Found::Elected { since, .. } => {

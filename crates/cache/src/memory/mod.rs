@@ -1,8 +1,8 @@
 //! Where entries live.
 //!
-//! A store keeps these promises whatever happens at the same time: an entry that fits is readable as soon as it
-//! is put; the bytes held never exceed the bound; what a purge or delete has removed is gone from every index in
-//! the same step, and no write that began before it brings it back.
+//! A store keeps these promises whatever happens at the same time: an entry that fits is readable
+//! as soon as it is put; the bytes held never exceed the bound; what a purge or delete has removed
+//! is gone from every index in the same step, and no write that began before it brings it back.
 
 mod audit;
 mod clock;

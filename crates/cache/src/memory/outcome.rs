@@ -4,7 +4,8 @@ use super::eviction::Id;
 use crate::policy::{Freshness, Refused, State};
 use crate::response::Stored;
 
-/// An entry as somebody has seen it. What is done to it later is done if it is still the same, and else to none.
+/// An entry as somebody has seen it. What is done to it later is done if it is still the same, and
+/// else to none.
 #[derive(Clone, Debug)]
 pub(crate) struct Held {
     pub(crate) stored: Stored,
@@ -28,7 +29,8 @@ impl Held {
 pub(crate) enum Found {
     /// A response to answer with, fresh or stale.
     Entry(Stored, Freshness, State),
-    /// A stale entry that the caller is elected to refresh, seen with the sequence of purges at `since`.
+    /// A stale entry that the caller is elected to refresh, seen with the sequence of purges at
+    /// `since`.
     Elected { since: u64, held: Held },
     /// No entry, seen with the sequence of purges at `since`.
     Nothing { since: u64 },

@@ -1,4 +1,5 @@
-//! What removes entries because their content is out of date, and holds back the writes that do not know it yet.
+//! What removes entries because their content is out of date, and holds back the writes that do not
+//! know it yet.
 
 use super::eviction::Id;
 use super::inner::{Name, Shelves};
@@ -9,7 +10,8 @@ use crate::key::{Digest, Key};
 use crate::policy::State;
 
 impl Shelves {
-    /// Removes what a lookup would find, and what would be validated for the request. Tells which variants they were.
+    /// Removes what a lookup would find, and what would be validated for the request. Tells which
+    /// variants they were.
     pub(super) fn delete(
         &mut self,
         key: &Key,
@@ -106,7 +108,8 @@ impl Shelves {
         selected
     }
 
-    /// Removes every entry for the canonical `url`, and holds writes back that began before. Returns how many they were.
+    /// Removes every entry for the canonical `url`, and holds writes back that began before.
+    /// Returns how many they were.
     pub(super) fn invalidate(&mut self, url: &str) -> u64 {
         self.fence.advance();
         self.fence.mark(Purged::Url(url));

@@ -1,5 +1,5 @@
-//! What a wrapped handler needs of the store beyond a lookup: entries that are past serving, to validate them, and what
-//! becomes of them then.
+//! What a wrapped handler needs of the store beyond a lookup: entries that are past serving, to
+//! validate them, and what becomes of them then.
 
 use super::entry::Entry;
 use super::eviction::Id;
@@ -43,8 +43,8 @@ impl Selected {
 }
 
 impl Shelves {
-    /// Selects the entry for a request, be it past serving, and elects who refreshes it where `judge` finds that somebody should.
-    /// The one elected has `patience` milliseconds.
+    /// Selects the entry for a request, be it past serving, and elects who refreshes it where
+    /// `judge` finds that somebody should. The one elected has `patience` milliseconds.
     pub(super) fn select(
         &self,
         key: &Key,
@@ -111,8 +111,9 @@ impl Shelves {
         Some(variant)
     }
 
-    /// The entries of `key` that a request with `fields` selects, expired or not, each as it would be put anew but for its body,
-    /// the one put last first. Costs a lookup for each set of selecting fields, however many variants the key has.
+    /// The entries of `key` that a request with `fields` selects, expired or not, each as it would
+    /// be put anew but for its body, the one put last first. Costs a lookup for each set of
+    /// selecting fields, however many variants the key has.
     pub(super) fn selectable(
         &self,
         key: &Key,
@@ -132,7 +133,8 @@ impl Shelves {
         Ok(ids.into_iter().map(|id| (held(id), entry_of(&slots[id], key))).collect())
     }
 
-    /// Puts `entry`, whose response is `stored`, in the place of the one that is `held`, which may be another variant.
+    /// Puts `entry`, whose response is `stored`, in the place of the one that is `held`, which may
+    /// be another variant.
     pub(super) fn replace(
         &mut self,
         held: &Held,

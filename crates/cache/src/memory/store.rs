@@ -1,5 +1,5 @@
-//! The memory store: everything under one lock, so that entries, indexes, order and fence agree at every moment
-//! anyone can look. Reads share the lock.
+//! The memory store: everything under one lock, so that entries, indexes, order and fence agree at
+//! every moment anyone can look. Reads share the lock.
 
 use super::outcome::Found;
 use super::outcome::NotStored;
@@ -38,7 +38,8 @@ impl Memory {
         self.bounds
     }
 
-    /// Finds what answers a request with `key` and `fields`, and elects who refreshes it where it is stale.
+    /// Finds what answers a request with `key` and `fields`, and elects who refreshes it where it
+    /// is stale.
     pub(crate) fn get(&self, key: &Key, fields: Fields<'_>, now: i64) -> Result<Found, Untold> {
         self.shelves.read().get(key, fields, now)
     }
@@ -64,8 +65,9 @@ impl Memory {
         by_entry.min(self.bounds.bytes.saturating_sub(entry.cost_without_body()))
     }
 
-    /// Stores `entry` with its body and returns what it is stored as, in place of the same variant of the same key. `since` is where the sequence of purges stood
-    /// when its content began to be computed.
+    /// Stores `entry` with its body and returns what it is stored as, in place of the same variant
+    /// of the same key. `since` is where the sequence of purges stood when its content began to be
+    /// computed.
     ///
     /// # Errors
     /// [`NotStored`] where the entry exceeds a bound or was purged since; nothing has changed then.
@@ -104,7 +106,8 @@ impl Memory {
         Ok(stored)
     }
 
-    /// Puts what was stored before as it was, unless there is something of the same name. Tells whether it did.
+    /// Puts what was stored before as it was, unless there is something of the same name. Tells
+    /// whether it did.
     pub(crate) fn restore(&self, entry: Entry, stored: Stored, since: u64, now: i64) -> bool {
         let Ok(cost) = self.cost(&entry, stored.body().as_ref().map(slice::from_ref)) else {
             return false;
@@ -159,8 +162,8 @@ impl Memory {
         self.shelves.write().retire(held)
     }
 
-    /// The entries of `key` that a request with `fields` selects, the one put last first, each as it would be put anew but for
-    /// its body.
+    /// The entries of `key` that a request with `fields` selects, the one put last first, each as
+    /// it would be put anew but for its body.
     pub(crate) fn selectable(
         &self,
         key: &Key,
@@ -169,7 +172,8 @@ impl Memory {
         self.shelves.read().selectable(key, fields)
     }
 
-    /// Puts `entry`, with the body that is there, in the place of the one that is `held`, on the terms of [`put`](Self::put).
+    /// Puts `entry`, with the body that is there, in the place of the one that is `held`, on the
+    /// terms of [`put`](Self::put).
     ///
     /// # Errors
     /// As for [`put`](Self::put), and where it is no longer there.
@@ -203,7 +207,8 @@ impl Memory {
         self.shelves.read().passes(since, key, tags)
     }
 
-    /// Removes the variant that [`get`](Self::get) would find, and holds writes to the key back that began before. Tells which it was.
+    /// Removes the variant that [`get`](Self::get) would find, and holds writes to the key back
+    /// that began before. Tells which it was.
     pub(crate) fn delete(
         &self,
         key: &Key,
@@ -213,8 +218,9 @@ impl Memory {
         self.shelves.write().delete(key, fields, now)
     }
 
-    /// Removes what `selector` selects, or makes it stale, and holds writes back that began before and that it would
-    /// have selected. Returns how many entries that had not expired were selected.
+    /// Removes what `selector` selects, or makes it stale, and holds writes back that began before
+    /// and that it would have selected. Returns how many entries that had not expired were
+    /// selected.
     pub fn purge(&self, selector: &Selector, now: i64) -> u64 {
         let (purged, emptied) = self.shelves.write().purge(selector, now);
         // Taken apart here, where nobody waits for it.

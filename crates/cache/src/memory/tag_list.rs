@@ -1,5 +1,5 @@
-//! The tags of an entry as they are kept in one piece of memory with its response. Tags have no control characters, so that a line feed ends
-//! each.
+//! The tags of an entry as they are kept in one piece of memory with its response. Tags have no
+//! control characters, so that a line feed ends each.
 
 /// So many tags are sooner looked through than looked up.
 pub(super) const FEW_TAGS: usize = 16;

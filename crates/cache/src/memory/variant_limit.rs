@@ -1,5 +1,6 @@
-//! The bound on the variants of one key. A handler that names other fields in `Vary` each time, or a field with a value of
-//! its own in each request, must not make lookups and purges of the key slow.
+//! The bound on the variants of one key. A handler that names other fields in `Vary` each time, or
+//! a field with a value of its own in each request, must not make lookups and purges of the key
+//! slow.
 
 use std::cmp::Reverse;
 
@@ -9,15 +10,17 @@ use super::inner::Shelves;
 use super::slots::Slot;
 use crate::key::Selecting;
 
-/// Variants that one key may have. They cost nothing in a lookup; a purge of the key removes all of them at once.
+/// Variants that one key may have. They cost nothing in a lookup; a purge of the key removes all of
+/// them at once.
 pub(super) const MAX_VARIANTS: usize = 4_096;
 
 /// Variants that are evicted together, because finding the oldest looks at all.
 const EVICTED_TOGETHER: usize = MAX_VARIANTS / 16;
 
 impl Shelves {
-    /// Evicts what has no room beside `entry` among the variants of its key: all variants by the set of selecting fields that was
-    /// used longest ago, and the variants that were put longest ago.
+    /// Evicts what has no room beside `entry` among the variants of its key: all variants by the
+    /// set of selecting fields that was used longest ago, and the variants that were put longest
+    /// ago.
     pub(super) fn make_room_for_variant(&mut self, entry: &Entry) {
         if entry.vary.is_empty() {
             return;
@@ -36,7 +39,8 @@ impl Shelves {
         }
     }
 
-    /// Whether `entry`, which was stored before, has room among the variants of its key without evicting what is newer.
+    /// Whether `entry`, which was stored before, has room among the variants of its key without
+    /// evicting what is newer.
     pub(super) fn has_room_for_variant(&self, entry: &Entry) -> bool {
         let surplus = || self.variants.surplus(entry.digest, &entry.vary);
         let replaces_newer =

@@ -1,4 +1,5 @@
-//! How long a response is fresh, how long it may be served stale, and how old it is (RFC 9111, section 4.2).
+//! How long a response is fresh, how long it may be served stale, and how old it is (RFC 9111,
+//! section 4.2).
 
 use std::fmt::Write as _;
 
@@ -7,8 +8,9 @@ use crate::http::lines::Fields;
 use crate::http::{date_seconds, delta_seconds, members};
 use crate::policy::rules::Terms;
 
-/// The largest difference, in milliseconds, by which an entry may be newer than the clock and still count as new. Clocks are
-/// corrected in small steps; a larger difference means that the clock was ahead when the response was stored.
+/// The largest difference, in milliseconds, by which an entry may be newer than the clock and still
+/// count as new. Clocks are corrected in small steps; a larger difference means that the clock was
+/// ahead when the response was stored.
 const MAX_CLOCK_STEP_MS: i64 = 5_000;
 
 /// Freshness lifetime where nobody says anything.
@@ -21,11 +23,13 @@ pub struct Overrides {
     pub ttl: Option<u32>,
     /// Stale window in seconds.
     pub stale_while_revalidate: Option<u32>,
-    /// Seconds after the freshness lifetime during which the response is served where it cannot be refreshed.
+    /// Seconds after the freshness lifetime during which the response is served where it cannot be
+    /// refreshed.
     pub stale_if_error: Option<u32>,
 }
 
-/// The times of one entry, in milliseconds but for the windows, which are in seconds and begin where the freshness lifetime ends.
+/// The times of one entry, in milliseconds but for the windows, which are in seconds and begin
+/// where the freshness lifetime ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Freshness {
     /// When the response was put.
@@ -65,9 +69,9 @@ impl State {
 }
 
 impl Freshness {
-    /// Decides the times of a response put at `now`: the call's word before the configured one before the
-    /// response's own, else 60 seconds. The second value is the `Cache-Control` to store in place of the
-    /// response's, or `None` where the response itself decided.
+    /// Decides the times of a response put at `now`: the call's word before the configured one
+    /// before the response's own, else 60 seconds. The second value is the `Cache-Control` to store
+    /// in place of the response's, or `None` where the response itself decided.
     pub fn decide(
         overrides: Overrides,
         terms: &Terms,
@@ -101,8 +105,9 @@ impl Freshness {
         (times, own.is_none().then(|| written(ttl, window)))
     }
 
-    /// Age at `now`, in milliseconds. A clock that steps back makes nothing younger than it was when put. The true age of
-    /// an entry [from the future](Self::is_from_future) is unknown: it counts as stale from now on.
+    /// Age at `now`, in milliseconds. A clock that steps back makes nothing younger than it was
+    /// when put. The true age of an entry [from the future](Self::is_from_future) is unknown: it
+    /// counts as stale from now on.
     pub fn age(&self, now: i64) -> i64 {
         if self.is_from_future(now) {
             return self.initial_age.max(self.lifetime);
@@ -110,7 +115,8 @@ impl Freshness {
         self.initial_age + (now - self.stored_at).max(0)
     }
 
-    /// Whether the entry was stored more than 5 s after `now`, by a clock that was ahead and has been corrected since.
+    /// Whether the entry was stored more than 5 s after `now`, by a clock that was ahead and has
+    /// been corrected since.
     pub fn is_from_future(&self, now: i64) -> bool {
         self.stored_at.saturating_sub(now) > MAX_CLOCK_STEP_MS
     }
@@ -135,7 +141,8 @@ impl Freshness {
         }
     }
 
-    /// The same times with the freshness lifetime ended at `now`; the stale window goes on from where it is.
+    /// The same times with the freshness lifetime ended at `now`; the stale window goes on from
+    /// where it is.
     #[must_use]
     pub fn stale_from(self, now: i64) -> Self {
         let times = if self.is_from_future(now) { self.restarted(now) } else { self };
@@ -178,8 +185,8 @@ pub(super) fn expires(fields: Fields<'_>, now: i64) -> Option<u32> {
     Some(seconds.clamp(0, i64::from(i32::MAX)) as u32)
 }
 
-/// `Age` (section 5.1) of a response that came through another cache; of several the first, and more than can be told is
-/// as much as can be.
+/// `Age` (section 5.1) of a response that came through another cache; of several the first, and
+/// more than can be told is as much as can be.
 pub(super) fn own_age(fields: Fields<'_>) -> u32 {
     told_age(fields).unwrap_or(0)
 }

@@ -1,6 +1,7 @@
 //! Why a response is not stored.
 
-/// Why a response that may be put is not stored. Not an error: the put resolves, and the reason is counted.
+/// Why a response that may be put is not stored. Not an error: the put resolves, and the reason is
+/// counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Refused {
@@ -12,8 +13,8 @@ pub enum Refused {
     Private,
     /// A `Set-Cookie` that no `private=Set-Cookie` takes out.
     SetCookie,
-    /// A status that is no final, complete answer (1xx, 304), that is about one request alone (412, 416), or that is not
-    /// understood where it must be.
+    /// A status that is no final, complete answer (1xx, 304), that is about one request alone (412,
+    /// 416), or that is not understood where it must be.
     Status,
     /// `text/event-stream`: a body without an end.
     EventStream,
@@ -21,14 +22,17 @@ pub enum Refused {
     Expired,
     /// A `Cache-Tag` that cannot be a tag.
     CacheTag,
-    /// A `Vary` that cannot be honoured: something in it is no field name, as `*`, or it is longer than 4 KiB or
-    /// has more than 128 names.
+    /// A `Vary` that cannot be honoured: something in it is no field name, as `*`, or it is longer
+    /// than 4 KiB or has more than 128 names.
     Vary,
-    /// Body, header fields, key and tags exceed the bound for one entry, or the entry exceeds the store's.
+    /// Body, header fields, key and tags exceed the bound for one entry, or the entry exceeds the
+    /// store's.
     TooLarge,
-    /// Nobody says how long the response is fresh, and nothing allows to guess (RFC 9111, section 4.2.2).
+    /// Nobody says how long the response is fresh, and nothing allows to guess (RFC 9111, section
+    /// 4.2.2).
     NoFreshness,
-    /// The request has `Authorization` and the response does not allow to share what it answers (section 3.5).
+    /// The request has `Authorization` and the response does not allow to share what it answers
+    /// (section 3.5).
     Authorization,
     /// The request says `no-store` (section 5.2.1.5).
     RequestNoStore,
@@ -40,7 +44,8 @@ pub enum Refused {
     InFlight,
     /// A response that was made later is stored already.
     Superseded,
-    /// The request has cookies, the lifetime is a configured one, and the response does not say that it may be shared.
+    /// The request has cookies, the lifetime is a configured one, and the response does not say
+    /// that it may be shared.
     Cookie,
 }
 

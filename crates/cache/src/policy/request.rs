@@ -1,4 +1,5 @@
-//! What of a request to a wrapped handler decides on storing and reusing responses: its credentials, cookies and directives.
+//! What of a request to a wrapped handler decides on storing and reusing responses: its
+//! credentials, cookies and directives.
 
 use super::Exchange;
 use crate::http::lines::{Fields, Untold};
@@ -62,7 +63,8 @@ impl<'a> RequestPolicy<'a> {
         Ok(!self.in_key.contains("authorization") && fields.known("authorization")?.is_some())
     }
 
-    /// Whether cookies of a request can keep a response from being stored: a configured lifetime says nothing of them.
+    /// Whether cookies of a request can keep a response from being stored: a configured lifetime
+    /// says nothing of them.
     pub fn minds_cookies(self) -> bool {
         self.has_ttl && !self.ignores_cookies && !self.in_key.contains("cookie")
     }
@@ -75,8 +77,9 @@ impl<'a> RequestPolicy<'a> {
         Ok(self.minds_cookies() && fields.known("cookie")?.is_some_and(|value| !value.is_empty()))
     }
 
-    /// Whether a refresh of the response with the fields `stored` is made without the cookies of the request that happens to
-    /// lead to it. What is stored was made without cookies, or does not depend on them, unless it varies by them.
+    /// Whether a refresh of the response with the fields `stored` is made without the cookies of
+    /// the request that happens to lead to it. What is stored was made without cookies, or does not
+    /// depend on them, unless it varies by them.
     pub fn refreshes_without_cookies(self, stored: Fields<'_>) -> bool {
         let varies = || field_names(stored.value("vary").unwrap_or_default()).contains("cookie");
         self.ignores_cookies || self.minds_cookies() && !varies()

@@ -58,7 +58,8 @@ pub fn reuse(times: &Freshness, asked: RequestControl, now: i64) -> Reuse {
     let (state, age) = (times.state(now), times.age(now));
     let (left, staleness) = (times.lifetime - age, age - times.lifetime);
     let too_old = asked.max_age.is_some_and(|most| age > ms(most));
-    // Who says how old a response may be takes none that is stale, unless it says that too (section 5.2.1.1).
+    // Who says how old a response may be takes none that is stale, unless it says that too (section
+    // 5.2.1.1).
     let wants_fresh = asked.max_age.is_some() && asked.max_stale.is_none();
     let refused =
         asked.wants_new() || too_old || asked.min_fresh.is_some_and(|least| left < ms(least));

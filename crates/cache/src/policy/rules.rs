@@ -1,4 +1,5 @@
-//! Route rules: path patterns, methods and bypass conditions, and the policy that applies to a request.
+//! Route rules: path patterns, methods and bypass conditions, and the policy that applies to a
+//! request.
 
 use crate::http::lines::Fields;
 use crate::http::pattern::{BadPattern, Match, Pattern, RoutePath};
@@ -81,7 +82,8 @@ pub struct Applied<'a> {
     pub rule: Option<usize>,
     /// Whether a rule covers the request, or there are no rules.
     pub covered: bool,
-    /// Whether responses to the method are stored at all: GET and HEAD, and what a rule that applies lists.
+    /// Whether responses to the method are stored at all: GET and HEAD, and what a rule that
+    /// applies lists.
     pub admitted: bool,
     /// Why the request skips the cache, if it does.
     pub bypass: Option<BypassCause<'a>>,

@@ -1,5 +1,5 @@
-//! What a shared cache between a client and a handler does with a response (RFC 9111, sections 3 and 4.2): whether it stores
-//! it, and for how long.
+//! What a shared cache between a client and a handler does with a response (RFC 9111, sections 3
+//! and 4.2): whether it stores it, and for how long.
 
 use super::freshness::{expires, own_age, told_age, written};
 use super::storable::keepable;
@@ -8,14 +8,15 @@ use crate::http::lines::Fields;
 use crate::http::{CacheControl, Scope, date_seconds, field_names};
 use crate::policy::rules::Terms;
 
-/// How long a response with a validator is kept behind its freshness lifetime: a handler that is asked then
-/// need not send it again.
+/// How long a response with a validator is kept behind its freshness lifetime: a handler that is
+/// asked then need not send it again.
 const KEPT_WITH_VALIDATOR_SECONDS: u32 = 3_600;
 
 /// The same for one without, for requests that take it stale.
 const KEPT_WITHOUT_SECONDS: u32 = 60;
 
-/// Of a response whose freshness is guessed, the share of the time since it was modified (section 4.2.2).
+/// Of a response whose freshness is guessed, the share of the time since it was modified (section
+/// 4.2.2).
 const HEURISTIC_SHARE: i64 = 10;
 
 /// The longest freshness that is guessed, in seconds.
@@ -28,7 +29,8 @@ pub struct Exchange {
     pub no_store: bool,
     /// The request has `Authorization`, which is not in the key.
     pub authorized: bool,
-    /// The request has cookies, which are not in the key and which the handler has got, under a configured lifetime.
+    /// The request has cookies, which are not in the key and which the handler has got, under a
+    /// configured lifetime.
     pub cookies: bool,
     /// When the handler was asked.
     pub requested_at: i64,
@@ -47,7 +49,8 @@ pub struct Decision {
     pub cache_control: Option<String>,
 }
 
-/// Decides on a response: the configured lifetime first, where the status lets it count, else the response's own.
+/// Decides on a response: the configured lifetime first, where the status lets it count, else the
+/// response's own.
 ///
 /// # Errors
 /// Why it is not stored.
@@ -88,12 +91,14 @@ pub fn decide(
     Ok(Decision { storable, times, cache_control })
 }
 
-/// Whether the response that `decide` has accepted may answer other requests than the one that it was made for.
+/// Whether the response that `decide` has accepted may answer other requests than the one that it
+/// was made for.
 pub fn is_shareable(times: &Freshness) -> bool {
     times.state(times.stored_at).is_served()
 }
 
-/// The directives that count: those of `CDN-Cache-Control` where it can be read, and then no others (RFC 9213, section 2.2).
+/// The directives that count: those of `CDN-Cache-Control` where it can be read, and then no others
+/// (RFC 9213, section 2.2).
 fn governing(fields: Fields<'_>) -> (CacheControl, bool) {
     match fields.value("cdn-cache-control").and_then(CacheControl::parse_targeted) {
         Some(targeted) => (targeted, true),
@@ -126,8 +131,9 @@ fn permits(
     }
 }
 
-/// A configured lifetime is no statement about cookies: what answers a request with cookies is stored if the response itself
-/// says that it may be shared, or by which cookies it varies (section 4.1).
+/// A configured lifetime is no statement about cookies: what answers a request with cookies is
+/// stored if the response itself says that it may be shared, or by which cookies it varies (section
+/// 4.1).
 fn permits_cookies(
     governing: &CacheControl,
     targeted: bool,
@@ -146,8 +152,8 @@ fn permits_cookies(
     Ok(())
 }
 
-/// Whether a response says itself that it may be shared: `public`, or a freshness lifetime of its own, but not a guessed one
-/// and not one of 0 s.
+/// Whether a response says itself that it may be shared: `public`, or a freshness lifetime of its
+/// own, but not a guessed one and not one of 0 s.
 fn declares_sharing(
     governing: &CacheControl,
     targeted: bool,
@@ -158,10 +164,11 @@ fn declares_sharing(
     governing.public || governing.lifetime().or_else(expires).is_some_and(|seconds| seconds > 0)
 }
 
-/// Whether a response of the fields `new` that is not stored itself - a 304, the response to a HEAD, or one that is refused - may
-/// update or remove a stored response of `status` and the fields `stored` (section 4.3.4). One that answers credentials or cookies
-/// has to say that it is for everybody. One without `Cache-Control` means that of the stored response, unless the configuration
-/// has written it.
+/// Whether a response of the fields `new` that is not stored itself - a 304, the response to a
+/// HEAD, or one that is refused - may update or remove a stored response of `status` and the fields
+/// `stored` (section 4.3.4). One that answers credentials or cookies has to say that it is for
+/// everybody. One without `Cache-Control` means that of the stored response, unless the
+/// configuration has written it.
 pub fn may_update(
     new: Fields<'_>,
     (status, stored): (u16, Fields<'_>),
@@ -182,7 +189,8 @@ pub fn may_update(
         && permits_cookies(&governing, targeted, fields, configured, exchange).is_ok()
 }
 
-/// Statuses that answer the conditions or the range of one request (RFC 9110, sections 15.5.13 and 15.5.17).
+/// Statuses that answer the conditions or the range of one request (RFC 9110, sections 15.5.13 and
+/// 15.5.17).
 fn is_about_request(status: u16) -> bool {
     matches!(status, 412 | 416)
 }
@@ -205,13 +213,14 @@ fn is_heuristic(status: u16) -> bool {
     matches!(status, 200 | 203 | 204 | 300 | 301 | 308 | 404 | 405 | 410 | 414 | 501)
 }
 
-/// Whether a configured lifetime applies to a status. An error that one request causes, such as 405, 414 or 501, is stored
-/// only if the response itself declares or allows a lifetime.
+/// Whether a configured lifetime applies to a status. An error that one request causes, such as
+/// 405, 414 or 501, is stored only if the response itself declares or allows a lifetime.
 fn is_configurable(status: u16) -> bool {
     matches!(status, 200 | 203 | 204 | 300 | 301 | 302 | 303 | 307 | 308 | 404 | 410)
 }
 
-/// Section 4.2.1, in seconds. What is to be validated each time is never fresh, but may be stored where it might be fresh.
+/// Section 4.2.1, in seconds. What is to be validated each time is never fresh, but may be stored
+/// where it might be fresh.
 fn own_lifetime(
     governing: &CacheControl,
     targeted: bool,
@@ -234,14 +243,15 @@ fn heuristic_lifetime(fields: Fields<'_>, now: i64) -> Option<u32> {
     Some(((date - modified) / HEURISTIC_SHARE).clamp(0, MOST_HEURISTIC_SECONDS) as u32)
 }
 
-/// Whether a response says how old it is or when it was generated. One that says neither is generated when its head is
-/// available.
+/// Whether a response says how old it is or when it was generated. One that says neither is
+/// generated when its head is available.
 pub fn is_dated(fields: Fields<'_>) -> bool {
     fields.value("date").and_then(date_seconds).is_some() || told_age(fields).is_some()
 }
 
-/// Section 4.2.3, in milliseconds. The clock of `Date` is in whole seconds, and so is its difference to ours. The time that
-/// the handler took does not count against a response that the handler generates then and there.
+/// Section 4.2.3, in milliseconds. The clock of `Date` is in whole seconds, and so is its
+/// difference to ours. The time that the handler took does not count against a response that the
+/// handler generates then and there.
 fn corrected_age(fields: Fields<'_>, Exchange { requested_at, responded_at, .. }: Exchange) -> i64 {
     if !is_dated(fields) {
         return 0;
@@ -270,8 +280,9 @@ struct Windows {
 }
 
 impl Windows {
-    /// A window that is configured counts; the response's own only where nothing of it forbids stale responses.
-    /// `s-maxage` forbids them too (section 5.2.2.10), but not to whom the same response gives a window.
+    /// A window that is configured counts; the response's own only where nothing of it forbids
+    /// stale responses. `s-maxage` forbids them too (section 5.2.2.10), but not to whom the same
+    /// response gives a window.
     fn of(
         overrides: Overrides,
         terms: &Terms,
@@ -293,8 +304,9 @@ impl Windows {
     }
 }
 
-/// The window of a response: the configured one before its own. A configured window does not lengthen the life of a
-/// status to which no configured lifetime applies; it only shortens the response's own window.
+/// The window of a response: the configured one before its own. A configured window does not
+/// lengthen the life of a status to which no configured lifetime applies; it only shortens the
+/// response's own window.
 fn window(configured: Option<u32>, own: Option<u32>, status: u16) -> Option<u32> {
     match configured {
         Some(seconds) if is_configurable(status) => Some(seconds),

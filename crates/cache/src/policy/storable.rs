@@ -13,7 +13,8 @@ pub struct Storable {
     pub tags: Vec<String>,
     /// Its directives.
     pub directives: Directives,
-    /// Fields that must not be kept: hop-by-hop, named by a directive, or this cache's own business.
+    /// Fields that must not be kept: hop-by-hop, named by a directive, or this cache's own
+    /// business.
     dropped: Names,
 }
 
@@ -24,13 +25,15 @@ impl Storable {
     }
 }
 
-/// Its names are asked for where a request does not tell them, and there has to be room for the question.
+/// Its names are asked for where a request does not tell them, and there has to be room for the
+/// question.
 const MOST_VARY_BYTES: usize = 4096;
 
 /// Names in one `Vary`. Each lookup of the key looks at all of them.
 const MAX_VARY_NAMES: usize = 128;
 
-/// Decides whether a response that is put is stored. `admitted` says that responses of the request's method are.
+/// Decides whether a response that is put is stored. `admitted` says that responses of the
+/// request's method are.
 ///
 /// # Errors
 /// The outer error is the caller's, the inner one the response's.
@@ -52,7 +55,8 @@ pub fn storable(
     Ok(keepable(head, directives, permitted))
 }
 
-/// The same for a response that a shared cache finds on its way (RFC 9111, section 3). `permitted` is what its directives say.
+/// The same for a response that a shared cache finds on its way (RFC 9111, section 3). `permitted`
+/// is what its directives say.
 ///
 /// # Errors
 /// Why it is not stored.
@@ -113,8 +117,8 @@ fn is_event_stream(fields: Fields<'_>) -> bool {
     })
 }
 
-/// Hop-by-hop fields (RFC 9111, section 3.1), what `private` and `no-cache` name, and the fields that are
-/// consumed here: tags, and an age that is counted on.
+/// Hop-by-hop fields (RFC 9111, section 3.1), what `private` and `no-cache` name, and the fields
+/// that are consumed here: tags, and an age that is counted on.
 fn dropped_fields(fields: Fields<'_>, directives: &Directives) -> Names {
     const ALWAYS: [&str; 12] = [
         "age",
@@ -144,8 +148,8 @@ fn dropped_fields(fields: Fields<'_>, directives: &Directives) -> Names {
     Names::new(ALWAYS.into_iter().chain(named).chain(by_connection))
 }
 
-/// The tags of `Cache-Tag`. One that cannot be kept as a tag refuses the whole response: without it, a purge
-/// would leave the entry behind.
+/// The tags of `Cache-Tag`. One that cannot be kept as a tag refuses the whole response: without
+/// it, a purge would leave the entry behind.
 fn cache_tags(fields: Fields<'_>) -> Result<Vec<String>, Refused> {
     let value = fields.value("cache-tag").unwrap_or_default();
     value

@@ -21,7 +21,8 @@ const DESCRIBES_BODY: [&str; 8] = [
     "repr-digest",
 ];
 
-/// Fields about the stored response that would be false of an answer that is none, such as how long it may be kept.
+/// Fields about the stored response that would be false of an answer that is none, such as how long
+/// it may be kept.
 const DESCRIBES_RESPONSE: [&str; 6] =
     ["accept-ranges", "cache-control", "cdn-cache-control", "etag", "expires", "last-modified"];
 
@@ -68,8 +69,8 @@ impl Answer {
         }
     }
 
-    /// The answer that the head of `stored` is, whose body is still under way: the whole of it or, where `fields` says that the
-    /// requester has it, a 304.
+    /// The answer that the head of `stored` is, whose body is still under way: the whole of it or,
+    /// where `fields` says that the requester has it, a 304.
     ///
     /// # Errors
     /// As for [`Condition::of`].
@@ -84,7 +85,8 @@ impl Answer {
         Ok(Self::with_condition(stored, condition, times, now))
     }
 
-    /// The same answer, which says of itself that it came about otherwise than from the store alone.
+    /// The same answer, which says of itself that it came about otherwise than from the store
+    /// alone.
     #[must_use]
     pub fn told(self, handled: Handled, detail: Option<&'static str>) -> Self {
         Self { handled, detail: detail.or(self.detail), ..self }
@@ -123,8 +125,8 @@ impl Answer {
         self.stored.is_ascii()
     }
 
-    /// Writes reason phrase and field lines, each ended by a line feed, with `Age` (RFC 9111, section 5.1) and
-    /// `Cache-Status` in the name of `cache`.
+    /// Writes reason phrase and field lines, each ended by a line feed, with `Age` (RFC 9111,
+    /// section 5.1) and `Cache-Status` in the name of `cache`.
     pub fn write_head(&self, cache: &str, out: &mut String) {
         match self.condition {
             Condition::Whole => self.write_whole(out),

@@ -37,7 +37,8 @@ pub enum Handled {
 impl fmt::Display for CacheStatus<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { cache, handled, ttl, detail } = self;
-        // A token begins with a letter (RFC 8941, section 3.3.4); any other name is written as a string.
+        // A token begins with a letter (RFC 8941, section 3.3.4); any other name is written as a
+        // string.
         let quote =
             if cache.starts_with(|first: char| first.is_ascii_alphabetic()) { "" } else { "\"" };
         write!(f, "{quote}{cache}{quote}{handled}")?;

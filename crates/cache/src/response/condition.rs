@@ -1,4 +1,5 @@
-//! What a stored response answers to one request: the whole of it, a 304, a part, or that there is no such part.
+//! What a stored response answers to one request: the whole of it, a 304, a part, or that there is
+//! no such part.
 
 use super::Stored;
 use crate::http::lines::{Fields, Untold};
@@ -18,8 +19,9 @@ pub enum Condition {
 }
 
 impl Condition {
-    /// Evaluates the request's preconditions and range against `stored`, in the order of RFC 9110, section 13.2.2.
-    /// Only a stored 200 is subject to them, and only for GET and HEAD; a range only for GET (section 14.2).
+    /// Evaluates the request's preconditions and range against `stored`, in the order of RFC 9110,
+    /// section 13.2.2. Only a stored 200 is subject to them, and only for GET and HEAD; a range
+    /// only for GET (section 14.2).
     ///
     /// # Errors
     /// [`Untold`] where `fields` does not speak of a field that decides.
@@ -55,8 +57,8 @@ impl Condition {
     }
 }
 
-/// `If-None-Match`, else `If-Modified-Since` (RFC 9111, section 4.3.2). A response that does not tell when it was modified
-/// is as old as its date.
+/// `If-None-Match`, else `If-Modified-Since` (RFC 9111, section 4.3.2). A response that does not
+/// tell when it was modified is as old as its date.
 pub(super) fn is_not_modified(request: Fields<'_>, stored: Fields<'_>) -> Result<bool, Untold> {
     if let Some(list) = request.known("if-none-match")? {
         let current = stored.value("etag");
@@ -84,7 +86,8 @@ fn is_current(validator: &str, stored: Fields<'_>) -> bool {
     }
 }
 
-/// A date of modification tells representations apart unless they may have changed within its second (RFC 9110, section 8.8.2.2).
+/// A date of modification tells representations apart unless they may have changed within its
+/// second (RFC 9110, section 8.8.2.2).
 fn is_strong_date(stored: Fields<'_>) -> bool {
     let seconds = |name| stored.value(name).and_then(date_seconds);
     seconds("date").zip(seconds("last-modified")).is_none_or(|(date, modified)| date > modified)

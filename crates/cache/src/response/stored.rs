@@ -6,8 +6,9 @@ use triomphe::{Arc, HeaderSlice, HeaderWithLength, ThinArc, UniqueArc};
 
 use crate::http::lines::Fields;
 
-/// A stored response, or its head while there is no body yet. Never changed: whoever holds it reads it without a lock, and another handle
-/// to it costs a count. All of it is one piece of memory, because each piece costs as much again as its bookkeeping.
+/// A stored response, or its head while there is no body yet. Never changed: whoever holds it reads
+/// it without a lock, and another handle to it costs a count. All of it is one piece of memory,
+/// because each piece costs as much again as its bookkeeping.
 #[derive(Clone, Debug)]
 pub struct Stored(ThinArc<Layout, u8>);
 
@@ -37,7 +38,8 @@ struct Layout {
 pub type Parts<'a> = &'a [&'a [u8]];
 
 impl Stored {
-    /// A response without body; `head` is the reason phrase and the field lines, each ended by a line feed.
+    /// A response without body; `head` is the reason phrase and the field lines, each ended by a
+    /// line feed.
     pub fn new(status: u16, head: &str) -> Self {
         Self::labelled(Label::default(), status, head, None)
     }
@@ -93,7 +95,8 @@ impl Stored {
     fn text(&self, from: u32, length: u32) -> &str {
         let text = &self.0.slice[from as usize..][..length as usize];
         debug_assert!(std::str::from_utf8(text).is_ok(), "label and head are text");
-        // SAFETY: these bytes are those of the text that the label or the head was, and nothing changes them.
+        // SAFETY: these bytes are those of the text that the label or the head was, and nothing
+        // changes them.
         unsafe { std::str::from_utf8_unchecked(text) }
     }
 

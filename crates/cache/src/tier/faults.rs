@@ -1,4 +1,5 @@
-//! What becomes of entries, purges and counters where the disk fails at any moment, or the process ends there.
+//! What becomes of entries, purges and counters where the disk fails at any moment, or the process
+//! ends there.
 
 use std::fs;
 use std::time::Duration;
@@ -132,7 +133,8 @@ fn story(process: &Process, other: Option<&Process>) -> Settled {
     told
 }
 
-/// That what is in the folder agrees with what was told before. What was not synced is lost where `is_lost`.
+/// That what is in the folder agrees with what was told before. What was not synced is lost where
+/// `is_lost`.
 fn look_again(folder: &TempDir, told: &Settled, is_lost: bool, before: &str) {
     let process = Process::open(folder);
     assert_eq!(process.fault(), None, "{before}");
@@ -163,7 +165,8 @@ fn look_again(folder: &TempDir, told: &Settled, is_lost: bool, before: &str) {
     assert!((least..=11).contains(&counted), "{before}: {counted} are counted, and not {least}");
 }
 
-/// Has each operation fail in turn that `concerns` names, as the process opens the folder and after it has.
+/// Has each operation fail in turn that `concerns` names, as the process opens the folder and after
+/// it has.
 fn fail_each(concerns: fn(Operation) -> bool, failure: Failure, when_open: bool) {
     let whole = beginning();
     let mut rng = fastrand::Rng::with_seed(7);

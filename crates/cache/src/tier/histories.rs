@@ -136,7 +136,8 @@ impl History {
         flushes.map(|flush| flush.end).min()
     }
 
-    /// That nothing has come back that was removed, nor, unless the power has failed, what was put over.
+    /// That nothing has come back that was removed, nor, unless the power has failed, what was put
+    /// over.
     fn check(&self, has_lost: bool) {
         for read in &self.reads {
             let put = self.put_of(read.version);
@@ -462,7 +463,8 @@ fn no_history_that_fails_anywhere_shows_what_was_removed_before() {
     }
 }
 
-/// Processes that come and go at the same time, each of which looks for what the one before it in its place has left.
+/// Processes that come and go at the same time, each of which looks for what the one before it in
+/// its place has left.
 fn come_and_go(is_damaged: bool) {
     const TIMES: u64 = 24;
     const PLACES: usize = 3;

@@ -58,7 +58,8 @@ pub(crate) struct Tiers {
 }
 
 impl Tiers {
-    /// The tiers of the instance `identity`. A disk that cannot be opened leaves the instance in memory alone, and says so.
+    /// The tiers of the instance `identity`. A disk that cannot be opened leaves the instance in
+    /// memory alone, and says so.
     pub(crate) fn open(
         Storage { bounds, disk, .. }: &Storage,
         identity: &str,
@@ -75,7 +76,8 @@ impl Tiers {
         self.disk.as_ref()?.as_ref().ok()
     }
 
-    /// Sees to it that nothing is served that another process has purged. Costs one read of memory where there is nothing.
+    /// Sees to it that nothing is served that another process has purged. Costs one read of memory
+    /// where there is nothing.
     pub(crate) fn catch_up(&self) {
         match &self.disk {
             None => {}
@@ -164,7 +166,8 @@ impl Tiers {
         self.keep(entry, |entry| self.memory.put_unless_superseded(entry, body, since, now))
     }
 
-    /// See [`Memory::replace`]. One that becomes another variant leaves nothing on the disk under its old name.
+    /// See [`Memory::replace`]. One that becomes another variant leaves nothing on the disk under
+    /// its old name.
     pub(crate) fn replace(
         &self,
         held: &Held,
@@ -201,7 +204,8 @@ impl Tiers {
         }
     }
 
-    /// See [`Memory::delete`]. What is deleted does not come back once the ticket is done, which tells how many entries it was on the disk.
+    /// See [`Memory::delete`]. What is deleted does not come back once the ticket is done, which
+    /// tells how many entries it was on the disk.
     pub(crate) fn delete(
         &self,
         key: &Key,

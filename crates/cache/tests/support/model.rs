@@ -1,4 +1,5 @@
-//! The cache as anyone would write it who had all the time and memory in the world: one list, searched from end to end.
+//! The cache as anyone would write it who had all the time and memory in the world: one list,
+//! searched from end to end.
 
 use fastrand::Rng;
 use layeron_cache::{Cache, Deletion, Selector, Since};
@@ -46,8 +47,9 @@ struct Build {
     after: usize,
 }
 
-/// Drives a cache and a model of it through the same random operations and compares every result. Several drivers may
-/// drive one cache at a time: each has a host and tags of its own, and only one that is `alone` purges beyond them.
+/// Drives a cache and a model of it through the same random operations and compares every result.
+/// Several drivers may drive one cache at a time: each has a host and tags of its own, and only one
+/// that is `alone` purges beyond them.
 pub struct Driver<'a> {
     cache: &'a Cache,
     host: String,

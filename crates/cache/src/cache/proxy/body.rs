@@ -1,4 +1,5 @@
-//! The story of a body on its way from a handler to the store, to its client and to those who read along.
+//! The story of a body on its way from a handler to the store, to its client and to those who read
+//! along.
 
 use std::sync::Arc;
 
@@ -62,8 +63,8 @@ pub enum Ended {
 }
 
 impl Fill {
-    /// Begins the body of a response that is stored as `entry`, up to `room` bytes, and lets those who wait read along where it may
-    /// answer them. They get `head` meanwhile.
+    /// Begins the body of a response that is stored as `entry`, up to `room` bytes, and lets those
+    /// who wait read along where it may answer them. They get `head` meanwhile.
     pub(crate) fn begin(
         run: &mut Run,
         reply: &Reply<'_>,

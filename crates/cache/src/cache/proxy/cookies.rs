@@ -1,5 +1,5 @@
-//! Requests with cookies to a wrapped handler: whose cookies the handler does not get, and who is not waited for because of
-//! them.
+//! Requests with cookies to a wrapped handler: whose cookies the handler does not get, and who is
+//! not waited for because of them.
 
 use crate::cache::proxy::lookup::Served;
 use crate::cache::proxy::wrapping::Wrapping;
@@ -11,8 +11,8 @@ use crate::key::{Digest, Key};
 use crate::policy::{RequestOptions, RequestPolicy};
 
 impl Cache {
-    /// The fields of a request whose cookies are ignored, without them. `None` where nothing is to be changed: there are no
-    /// cookies, they count, or a rule makes the request skip the cache.
+    /// The fields of a request whose cookies are ignored, without them. `None` where nothing is to
+    /// be changed: there are no cookies, they count, or a rule makes the request skip the cache.
     pub(crate) fn without_cookies(
         &self,
         request: Request<'_>,
@@ -29,8 +29,9 @@ impl Cache {
         (is_ignored && applied.bypass.is_none()).then(|| cookieless(request.fields))
     }
 
-    /// Whether a request runs the handler for itself because requests with cookies have lately been answered with what may not
-    /// be stored (hit-for-miss). Requests without cookies lead and wait as ever.
+    /// Whether a request runs the handler for itself because requests with cookies have lately been
+    /// answered with what may not be stored (hit-for-miss). Requests without cookies lead and wait
+    /// as ever.
     pub(crate) fn passes_for_cookies(
         &self,
         key: &Key,
@@ -43,8 +44,8 @@ impl Cache {
         Ok(is_marked && policy.has_cookies(fields)?)
     }
 
-    /// The response to a request with cookies is for that request alone. Those who wait for it are served anew, and for a
-    /// minute requests with cookies neither lead nor wait.
+    /// The response to a request with cookies is for that request alone. Those who wait for it are
+    /// served anew, and for a minute requests with cookies neither lead nor wait.
     pub(crate) fn leave_for_cookies(&self, lead: Lead, key: &Key, now: i64) {
         self.instance().flights.remember_alone(mark_of(key), now);
         drop(lead);
@@ -52,7 +53,8 @@ impl Cache {
 }
 
 impl Served {
-    /// The same, where a refresh in the background is made without the client's cookies if `policy` has it so.
+    /// The same, where a refresh in the background is made without the client's cookies if `policy`
+    /// has it so.
     pub(crate) fn refreshing_under(mut self, policy: RequestPolicy<'_>) -> Self {
         if let Self::Answer(_, _, Some(run)) = &mut self
             && let Some(selected) = &run.selected

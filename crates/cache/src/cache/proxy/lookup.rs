@@ -1,5 +1,5 @@
-//! The story of a request to a wrapped handler: what of the store answers it, or who runs the handler and who waits for that
-//! (RFC 9111, section 4).
+//! The story of a request to a wrapped handler: what of the store answers it, or who runs the
+//! handler and who waits for that (RFC 9111, section 4).
 
 use crate::cache::proxy::wait::Attempt;
 use crate::cache::proxy::wrapping::Wrapping;
@@ -21,7 +21,8 @@ use crate::stats::{add, count};
 /// What a request comes to.
 #[derive(Debug)]
 pub enum Served {
-    /// It is answered from the store. The caller may be the one to run the handler anew for that, once the answer is out.
+    /// It is answered from the store. The caller may be the one to run the handler anew for that,
+    /// once the answer is out.
     Answer(Answer, State, Option<Box<Run>>),
     /// It is answered with what is stale, because the handler has just failed.
     Instead(Answer),
@@ -145,7 +146,8 @@ impl Run {
         matches!(self.why, Forwarded::Bypass | Forwarded::Uncovered | Forwarded::Method)
     }
 
-    /// The validators of the stored response, for `If-None-Match` and `If-Modified-Since` (section 4.3.1).
+    /// The validators of the stored response, for `If-None-Match` and `If-Modified-Since` (section
+    /// 4.3.1).
     pub fn validators(&self) -> (Option<&str>, Option<&str>) {
         let selected = self.selected.as_ref().filter(|_| self.is_get);
         let fields = selected.map(|selected| selected.held.stored.fields());
@@ -155,7 +157,8 @@ impl Run {
 }
 
 impl Cache {
-    /// Whether a rule covers `request`, or would cover a GET of its URL where its method is one that changes something.
+    /// Whether a rule covers `request`, or would cover a GET of its URL where its method is one
+    /// that changes something.
     ///
     /// # Errors
     /// [`Wanted`] where the request does not tell enough.
@@ -402,7 +405,8 @@ fn is_expected_for(flight: &Flight, key: &Key, fields: Fields<'_>) -> Result<boo
     Ok(key.variant(vary, fields)? == *variant)
 }
 
-/// Whether a request has conditions or a range that the handler has to evaluate, so that its response is for none but its client.
+/// Whether a request has conditions or a range that the handler has to evaluate, so that its
+/// response is for none but its client.
 fn is_about_part(fields: Fields<'_>) -> Result<bool, Untold> {
     for name in ["range", "if-match", "if-unmodified-since"] {
         if fields.known(name)?.is_some() {

@@ -28,7 +28,7 @@ pub enum Passed {
     Refused(Refused),
     /// It is a refresh that has failed.
     Failed,
-    /// Its request has changed something, and what its `Location` and `Content-Location` name is to be invalidated too
-    /// (RFC 9111, section 4.4).
+    /// Its request has changed something, and what its `Location` and `Content-Location` name is to
+    /// be invalidated too (RFC 9111, section 4.4).
     Changed,
 }

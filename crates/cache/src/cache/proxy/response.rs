@@ -1,4 +1,5 @@
-//! The story of what a wrapped handler answers: whether it is stored, and who else gets it (RFC 9111, section 3).
+//! The story of what a wrapped handler answers: whether it is stored, and who else gets it (RFC
+//! 9111, section 3).
 
 use crate::cache::instance::Instance;
 use crate::cache::proxy::body::Fill;
@@ -146,7 +147,8 @@ impl Cache {
         self.pass(run.why, reply, passed)
     }
 
-    /// A request that changes something and succeeds invalidates what is stored for its URL (section 4.4). Tells whether it is one.
+    /// A request that changes something and succeeds invalidates what is stored for its URL
+    /// (section 4.4). Tells whether it is one.
     fn heed_unsafe(
         &self,
         run: &Run,
@@ -173,20 +175,22 @@ impl Cache {
         Ok(())
     }
 
-    /// The handler has stored its response itself, which is the more specific word. What goes to its client says so.
+    /// The handler has stored its response itself, which is the more specific word. What goes to
+    /// its client says so.
     pub fn stored_by_handler(&self, run: &mut Run, head: ResponseHead<'_>) -> String {
         drop(run.lead.take());
         outgoing(head, None, &self.cache_status(forwarded(run.why, head.status, true), None, None))
     }
 
-    /// The `Cache-Status` of a response that no run has led to, because nothing is stored (section 5.2.1.7).
+    /// The `Cache-Status` of a response that no run has led to, because nothing is stored (section
+    /// 5.2.1.7).
     pub fn unavailable(&self) -> String {
         self.cache_status(Handled::Generated, None, Some("only-if-cached"))
     }
 }
 
-/// Whether a response that is not stored tells all the same that what is stored is no longer right: it is about the resource,
-/// and not about who asks or about the moment.
+/// Whether a response that is not stored tells all the same that what is stored is no longer right:
+/// it is about the resource, and not about who asks or about the moment.
 fn supersedes(status: u16, reason: Refused) -> bool {
     let is_lasting = matches!(status, 200..=399 | 404 | 410) && status != 304;
     let is_about_client = matches!(

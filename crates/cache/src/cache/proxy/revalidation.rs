@@ -1,4 +1,5 @@
-//! The story of a stored response that the handler says is still right (RFC 9111, sections 3.2, 4.3.4 and 4.3.5).
+//! The story of a stored response that the handler says is still right (RFC 9111, sections 3.2,
+//! 4.3.4 and 4.3.5).
 
 use std::slice;
 
@@ -20,7 +21,8 @@ use crate::policy::{
 use crate::response::{Answer, Stored};
 use crate::stats::count;
 
-/// Fields that a 304 or the answer to a HEAD does not change: they describe the stored body (section 3.2), or are for one client.
+/// Fields that a 304 or the answer to a HEAD does not change: they describe the stored body
+/// (section 3.2), or are for one client.
 const KEPT: [&str; 8] = [
     "content-digest",
     "content-encoding",
@@ -33,8 +35,8 @@ const KEPT: [&str; 8] = [
 ];
 
 impl Cache {
-    /// The handler says that what is stored is right: it is freshened, with every other response that the request selects and
-    /// the answer speaks of, and answers.
+    /// The handler says that what is stored is right: it is freshened, with every other response
+    /// that the request selects and the answer speaks of, and answers.
     pub(crate) fn not_modified(
         &self,
         run: &mut Run,
@@ -48,7 +50,8 @@ impl Cache {
             run.selected = None;
             return Ok(Responded::Again);
         }
-        // Asked for here, so that nothing has happened where something has to be told. A date may have come along.
+        // Asked for here, so that nothing has happened where something has to be told. A date may
+        // have come along.
         request.fields.known("if-modified-since")?;
         Answer::new(stored.clone(), times, request.method, request.fields, now)?;
         let freshened = self.freshen(run, &stored, reply)?;
@@ -59,8 +62,8 @@ impl Cache {
         Ok(Responded::Answer(answer.told(forwarded(run.why, 304, false), None)))
     }
 
-    /// Ends the lead of a run that a 304 has answered. Those who wait find the response in the store, unless it may not be
-    /// served without being validated for each of them.
+    /// Ends the lead of a run that a 304 has answered. Those who wait find the response in the
+    /// store, unless it may not be served without being validated for each of them.
     fn end_validation(
         &self,
         run: &mut Run,
@@ -84,7 +87,8 @@ impl Cache {
         Ok(())
     }
 
-    /// What the answer to a HEAD says of the response stored for a GET: that it is still right, or that it is not.
+    /// What the answer to a HEAD says of the response stored for a GET: that it is still right, or
+    /// that it is not.
     pub(crate) fn heed_head(&self, run: &mut Run, reply: &Reply<'_>) -> Result<(), Wanted> {
         let Some(Selected { held, .. }) = run.selected.clone() else {
             return Ok(());
@@ -106,7 +110,8 @@ impl Cache {
         Ok(())
     }
 
-    /// Whether the answer may change what is stored for everybody: not one to credentials or cookies that does not say so.
+    /// Whether the answer may change what is stored for everybody: not one to credentials or
+    /// cookies that does not say so.
     fn speaks_for_all(
         &self,
         run: &Run,
@@ -121,9 +126,10 @@ impl Cache {
         Ok(may_update(reply.head.fields, known, reply.overrides, applied.terms, exchange))
     }
 
-    /// Freshens `selected` and every other response that the request selects and that has the same strong entity tag
-    /// (section 4.3.4), but for a request with `no-store`, of whose answer nothing is stored (section 5.2.1.5), and for an answer
-    /// that is not for everybody. Returns what `selected` has become, if it is still to be stored.
+    /// Freshens `selected` and every other response that the request selects and that has the same
+    /// strong entity tag (section 4.3.4), but for a request with `no-store`, of whose answer
+    /// nothing is stored (section 5.2.1.5), and for an answer that is not for everybody. Returns
+    /// what `selected` has become, if it is still to be stored.
     fn freshen(
         &self,
         run: &Run,
@@ -186,8 +192,8 @@ struct Renewal<'a> {
 }
 
 impl Renewal<'_> {
-    /// The entry with the fields of the reply in the place of its own, and the times that come of both. The inner error tells
-    /// that it may no longer be stored.
+    /// The entry with the fields of the reply in the place of its own, and the times that come of
+    /// both. The inner error tells that it may no longer be stored.
     fn updated(&self, stored: &Stored, entry: Entry) -> Result<Result<Entry, Refused>, Untold> {
         let &Self { reply, terms, .. } = self;
         let reason = stored.head().split_once('\n').map_or("", |(reason, _)| reason);
@@ -231,13 +237,15 @@ impl Renewal<'_> {
             merged.extend([name, ":", value, "\n"]);
         }
         if !new.contains("date") {
-            // An answer without a date is of the moment at which it comes (RFC 9110, section 6.6.1).
+            // An answer without a date is of the moment at which it comes (RFC 9110, section
+            // 6.6.1).
             merged.extend(["date:", &http_date(self.reply.at), "\n"]);
         }
         merged
     }
 
-    /// The course of the exchange. Whether the request allows to store the answer is decided before.
+    /// The course of the exchange. Whether the request allows to store the answer is decided
+    /// before.
     fn exchange(&self) -> Exchange {
         let responded_at = self.reply.at;
         let requested_at =
@@ -258,7 +266,8 @@ impl Renewal<'_> {
     }
 }
 
-/// Whether an answer without a body speaks of the stored response: no validator that both have differs.
+/// Whether an answer without a body speaks of the stored response: no validator that both have
+/// differs.
 fn is_about(new: Fields<'_>, old: Fields<'_>) -> bool {
     match (new.value("etag"), old.value("etag")) {
         (Some(new), Some(old)) => {

@@ -1,4 +1,5 @@
-//! The story of a handler that fails: who is served the stale response instead, and who is told (RFC 5861, section 4).
+//! The story of a handler that fails: who is served the stale response instead, and who is told
+//! (RFC 5861, section 4).
 
 use std::sync::Arc;
 
@@ -85,7 +86,8 @@ impl Cache {
         }
     }
 
-    /// The stale response in the place of an error, where there is one for that; a background run has simply failed.
+    /// The stale response in the place of an error, where there is one for that; a background run
+    /// has simply failed.
     pub(crate) fn heed_failure(
         &self,
         run: &mut Run,
@@ -106,7 +108,8 @@ impl Cache {
         Ok(Some(Responded::Answer(answer.told(handled, None))))
     }
 
-    /// The stale response, where it may be served because it could not be refreshed (RFC 5861, section 4).
+    /// The stale response, where it may be served because it could not be refreshed (RFC 5861,
+    /// section 4).
     pub(crate) fn despite_failure(
         &self,
         selected: Option<&Selected>,

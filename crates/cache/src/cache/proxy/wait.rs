@@ -122,7 +122,8 @@ impl Cache {
         }
     }
 
-    /// Whether a run is young enough for a request that sees the sequence at `since`: nothing of the key was purged in between.
+    /// Whether a run is young enough for a request that sees the sequence at `since`: nothing of
+    /// the key was purged in between.
     pub(crate) fn is_current(
         &self,
         flight: &Flight,

@@ -23,7 +23,8 @@ pub struct BadPattern(pub String);
 /// expressions of one pattern may cost 1,000.
 ///
 /// # Errors
-/// [`BadPattern`] where the pattern cannot be matched as Hono's routers match it, or costs too much.
+/// [`BadPattern`] where the pattern cannot be matched as Hono's routers match it, or costs too
+/// much.
 pub fn check_pattern(text: &str, budget: &mut usize) -> Result<(), BadPattern> {
     Pattern::within(text, budget).map(|_| ())
 }
@@ -94,8 +95,9 @@ struct Labelled {
 
 impl Pattern {
     /// # Errors
-    /// [`BadPattern`] where Hono refuses the pattern, where its routers differ about it, or where its expressions are not in the
-    /// subset that is matched here as JavaScript matches it. The work is bounded by the length of the pattern and a constant.
+    /// [`BadPattern`] where Hono refuses the pattern, where its routers differ about it, or where
+    /// its expressions are not in the subset that is matched here as JavaScript matches it. The
+    /// work is bounded by the length of the pattern and a constant.
     pub(crate) fn new(text: &str) -> Result<Self, BadPattern> {
         Self::within(text, &mut { usize::MAX })
     }

@@ -1,8 +1,8 @@
-//! What belongs together: tags to entries, keys in order for prefixes, deadlines in order for expiry, keys to the fields that
-//! tell their variants apart.
+//! What belongs together: tags to entries, keys in order for prefixes, deadlines in order for
+//! expiry, keys to the fields that tell their variants apart.
 //!
-//! An index knows entries by their id, and reads what it orders them by where it stands, in the entries. It costs what it finds, not what it
-//! holds.
+//! An index knows entries by their id, and reads what it orders them by where it stands, in the
+//! entries. It costs what it finds, not what it holds.
 
 mod deadlines;
 mod ordered;

@@ -29,7 +29,8 @@ impl Ordered {
         self.from(key, entries).take_while(|&id| entries.key(id) == key).collect()
     }
 
-    /// The entries whose key begins with `prefix`; one that begins with `/` means that path on every host.
+    /// The entries whose key begins with `prefix`; one that begins with `/` means that path on
+    /// every host.
     pub(crate) fn with_prefix(&self, prefix: &str, entries: &impl Keyed) -> Vec<u32> {
         if !prefix.starts_with('/') {
             return self.beginning_with(prefix, entries).collect();
@@ -39,7 +40,8 @@ impl Ordered {
         while let Some(id) = next {
             let origin = origin(entries.key(id));
             found.extend(self.beginning_with(&format!("{origin}{prefix}"), entries));
-            // Every key of this origin has a slash behind it, and `0` is the first character after the slash.
+            // Every key of this origin has a slash behind it, and `0` is the first character after
+            // the slash.
             next = self.from(&format!("{origin}0"), entries).next();
         }
         found

@@ -1,14 +1,16 @@
-//! Numbers in an order that whoever gives them knows: an index that needs no copy of what it is ordered by.
+//! Numbers in an order that whoever gives them knows: an index that needs no copy of what it is
+//! ordered by.
 
 use std::cmp::Ordering;
 
-/// Numbers in a block. Taking one out or putting one in moves half of them, and finding a block is looking at one of each.
+/// Numbers in a block. Taking one out or putting one in moves half of them, and finding a block is
+/// looking at one of each.
 const MOST: usize = 256;
 
 /// The numbers, in blocks none of which is empty.
 ///
-/// Every method is given an `order`: how a number that is there stands to the one that is meant. Finding costs as many calls of it as the
-/// number of numbers has binary digits.
+/// Every method is given an `order`: how a number that is there stands to the one that is meant.
+/// Finding costs as many calls of it as the number of numbers has binary digits.
 #[derive(Debug, Default)]
 pub(super) struct Sorted {
     blocks: Vec<Vec<u32>>,

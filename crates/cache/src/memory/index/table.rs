@@ -1,5 +1,5 @@
-//! A hash table of small values that grows a little at a time, so that nobody waits for all of it to be moved (Litwin's linear hashing,
-//! over parts that are hash tables themselves).
+//! A hash table of small values that grows a little at a time, so that nobody waits for all of it
+//! to be moved (Litwin's linear hashing, over parts that are hash tables themselves).
 
 use hashbrown::HashTable;
 

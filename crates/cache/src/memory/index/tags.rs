@@ -1,11 +1,13 @@
-//! Tags to entries. The entries of a tag form a list, whose links stand in the entries; the index knows where each list begins. A tag's
-//! name stands in the entries that have it and nowhere else, because most tags are those of one entry.
+//! Tags to entries. The entries of a tag form a list, whose links stand in the entries; the index
+//! knows where each list begins. A tag's name stands in the entries that have it and nowhere else,
+//! because most tags are those of one entry.
 
 use std::hash::{BuildHasher as _, RandomState};
 
 use super::Table;
 
-/// One tag of one entry, by the entry's id and the place among its tags. In six bytes, as there are many.
+/// One tag of one entry, by the entry's id and the place among its tags. In six bytes, as there are
+/// many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Posting {
     id: [u16; 2],

@@ -1,5 +1,5 @@
-//! For each key whose responses name selecting fields of their own: the sets of fields by which its variants are told
-//! apart (RFC 9111, section 4.1).
+//! For each key whose responses name selecting fields of their own: the sets of fields by which its
+//! variants are told apart (RFC 9111, section 4.1).
 
 use hashbrown::HashMap;
 
@@ -10,7 +10,8 @@ use crate::key::{Digest, Key, Selecting};
 /// Names in one question, in bytes. One name is shorter than that, whatever it is.
 const MOST_QUESTION_BYTES: usize = 8_192;
 
-/// Sets of selecting fields that one key may have. Each lookup of the key computes a digest for each of them.
+/// Sets of selecting fields that one key may have. Each lookup of the key computes a digest for
+/// each of them.
 pub(crate) const MAX_SETS: usize = 16;
 
 /// A set of selecting fields.
@@ -45,8 +46,8 @@ impl Variants {
         self.0.get(&key).into_iter().flatten().map(|known| known.entries).sum()
     }
 
-    /// The set that an entry of `key` with the set `vary` has no room beside: the one by which an entry was stored longest ago,
-    /// and when that was.
+    /// The set that an entry of `key` with the set `vary` has no room beside: the one by which an
+    /// entry was stored longest ago, and when that was.
     pub(crate) fn surplus(&self, key: Digest, vary: &Selecting) -> Option<(&Selecting, i64)> {
         let kinds = self.0.get(&key).filter(|kinds| kinds.len() >= MAX_SETS)?;
         let is_new = kinds.iter().all(|known| known.vary != *vary);
@@ -79,8 +80,8 @@ impl Variants {
         kinds.into_iter().flatten().max_by_key(|known| known.latest).map(|known| &known.vary)
     }
 
-    /// What `fields` has yet to tell so that the variants of `key` are told apart, or as much of it as one question has
-    /// room for: each answer brings the rest nearer.
+    /// What `fields` has yet to tell so that the variants of `key` are told apart, or as much of it
+    /// as one question has room for: each answer brings the rest nearer.
     pub(crate) fn untold_of_key(&self, key: &Key, fields: &FieldIndex<'_>) -> Untold {
         let untold = self
             .of_key(key)

@@ -18,7 +18,8 @@ pub struct Difference {
 const FRESHNESS: &[Aspect] = &[Stored, TimeToLive, Reuse];
 const TIMES: &[Aspect] = &[Stored, TimeToLive, Age, Reuse];
 
-/// Statuses that are stored there. RFC 7234 wanted a status to be understood, RFC 9111 wants it of 206 and 304 alone.
+/// Statuses that are stored there. RFC 7234 wanted a status to be understood, RFC 9111 wants it of
+/// 206 and 304 alone.
 const KNOWN_THERE: [u16; 14] =
     [200, 203, 204, 300, 301, 302, 303, 307, 308, 404, 405, 410, 414, 501];
 
@@ -277,7 +278,8 @@ fn has_argument(message: &Message, holds: impl Fn(&str) -> bool) -> bool {
     message.directives().iter().any(|directive| directive.argument.as_deref().is_some_and(&holds))
 }
 
-/// Whether it has a directive twice, with other arguments or with quotes, which there are compared with what was in others.
+/// Whether it has a directive twice, with other arguments or with quotes, which there are compared
+/// with what was in others.
 fn repeats(message: &Message) -> bool {
     let directives = message.directives();
     directives.iter().enumerate().any(|(at, directive)| {

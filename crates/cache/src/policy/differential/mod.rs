@@ -1,5 +1,6 @@
-//! Our decisions beside those of `http-cache-semantics`, on random exchanges. Where the two are meant to differ,
-//! [`differences`] has the case and the section that it stands on; anywhere else they are the same.
+//! Our decisions beside those of `http-cache-semantics`, on random exchanges. Where the two are
+//! meant to differ, [`differences`] has the case and the section that it stands on; anywhere else
+//! they are the same.
 
 mod differences;
 mod exchange;
@@ -157,7 +158,8 @@ fn judged(exchange: &Exchange, ours: &Ours) -> Vec<(Aspect, String, String)> {
     judged
 }
 
-/// What is refused for want of freshness would be stored there, and never served. So would some that we do not share.
+/// What is refused for want of freshness would be stored there, and never served. So would some
+/// that we do not share.
 fn judged_storing(
     exchange: &Exchange,
     decision: &Result<Decision, Refused>,

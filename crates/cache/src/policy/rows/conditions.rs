@@ -1,4 +1,5 @@
-//! What the conditions of a request make of a stored response (RFC 9110, section 13; RFC 9111, section 4.3.2).
+//! What the conditions of a request make of a stored response (RFC 9110, section 13; RFC 9111,
+//! section 4.3.2).
 
 use super::{head, hold, request_block, response_block};
 use crate::http::ByteRange;
@@ -210,7 +211,8 @@ fn if_range_wants_a_strong_validator() {
             ("9110 13.1.5", ("{-101}", DATED), Whole),
             ("9110 13.1.5", ("{-100}", STRONG), Whole),
             ("9110 13.1.5", ("yesterday", DATED), Whole),
-            // Modified in the second in which it was sent, it may have been modified again in the same.
+            // Modified in the second in which it was sent, it may have been modified again in the
+            // same.
             ("9110 8.8.2.2", ("{-100}", "200 | last-modified: {-100} | date: {-100}"), Whole),
         ],
         ranged,

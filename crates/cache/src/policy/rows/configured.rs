@@ -1,4 +1,5 @@
-//! A freshness lifetime that is configured: for which responses it counts before their own, and which it cannot make storable.
+//! A freshness lifetime that is configured: for which responses it counts before their own, and
+//! which it cannot make storable.
 
 use super::{decide_with, hold};
 use crate::policy::Refused::{self, *};

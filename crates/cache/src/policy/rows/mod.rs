@@ -1,7 +1,8 @@
 //! The decisions of this module in tables: a row a decision, under the section that it stands on.
 //!
-//! A message is written as its fields with ` | ` between them, a response as its status before that. `{60}` is the date 60
-//! seconds after [`NOW`]. Rows that no standard asks for, because it leaves the choice, say "ours".
+//! A message is written as its fields with ` | ` between them, a response as its status before
+//! that. `{60}` is the date 60 seconds after [`NOW`]. Rows that no standard asks for, because it
+//! leaves the choice, say "ours".
 
 mod age;
 mod answers;
@@ -85,7 +86,8 @@ fn head((status, fields): &(u16, String)) -> ResponseHead<'_> {
     ResponseHead { status: *status, reason: "", fields: Fields::new(fields) }
 }
 
-/// What is decided where nothing is configured on a `response` that comes `delay` seconds after its `request`.
+/// What is decided where nothing is configured on a `response` that comes `delay` seconds after its
+/// `request`.
 fn decide_after(request: &str, response: &str, delay: i64) -> Result<Decision, Refused> {
     decide_with(Overrides::default(), &Terms::default(), request, response, delay)
 }

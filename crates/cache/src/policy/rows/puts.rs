@@ -1,4 +1,5 @@
-//! What a caller stores by itself: privacy beats configuration, and what nobody calls fresh is so for a minute.
+//! What a caller stores by itself: privacy beats configuration, and what nobody calls fresh is so
+//! for a minute.
 
 use super::{NOW, head, hold, response_block};
 use crate::policy::rules::Terms;

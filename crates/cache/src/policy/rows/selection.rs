@@ -5,7 +5,8 @@ use crate::http::Names;
 use crate::http::lines::Fields;
 use crate::key::{Key, Selecting};
 
-/// Whether a response that varies as `vary` says, to a request with the first fields, answers one with the second.
+/// Whether a response that varies as `vary` says, to a request with the first fields, answers one
+/// with the second.
 fn answers((vary, first, second): (&str, &str, &str)) -> bool {
     let response = format!("200 | cache-control: max-age=60 | vary: {vary}");
     let names = decide_after("", &response, 0).expect("the response is stored").storable.vary;

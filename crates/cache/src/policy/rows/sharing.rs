@@ -1,4 +1,5 @@
-//! What a request keeps from everybody else: cookies, credentials and directives (RFC 9111, sections 3.5, 4.3.4 and 5.2.1).
+//! What a request keeps from everybody else: cookies, credentials and directives (RFC 9111,
+//! sections 3.5, 4.3.4 and 5.2.1).
 
 use super::{NOW, block, decide_with, hold, request_block, response_block};
 use crate::http::lines::{Fields, Untold};
@@ -34,7 +35,8 @@ fn a_configured_lifetime_stores_no_response_to_cookies_unless_it_declares_that_i
             ("9111 5.3", (some, COOKIE, "200 | expires: {1}"), STORED),
             ("9213 2.2", (some, COOKIE, "200 | cdn-cache-control: max-age=1"), STORED),
             ("9213 2.2", (some, COOKIE, "200 | cdn-cache-control: public"), STORED),
-            // What counts is the word for shared caches: s-maxage before max-age, the targeted field before all.
+            // What counts is the word for shared caches: s-maxage before max-age, the targeted
+            // field before all.
             (
                 "9111 5.2.2.10",
                 (some, COOKIE, "200 | cache-control: s-maxage=0, max-age=9"),
@@ -96,7 +98,8 @@ fn cookies_do_not_matter_where_the_response_alone_decides_on_its_lifetime() {
     );
 }
 
-/// Whether the answer without a body, to a request with cookies or credentials, updates what is stored.
+/// Whether the answer without a body, to a request with cookies or credentials, updates what is
+/// stored.
 fn updates((ttl, asked, new, stored): (Option<u32>, (bool, bool), &str, &str)) -> bool {
     let (status, stored) = response_block(stored);
     let new = block(new);
@@ -143,7 +146,8 @@ fn a_304_to_credentials_or_cookies_updates_what_it_might_have_been_stored_as() {
                 (None, AUTHORIZED, "cdn-cache-control: x | cache-control: public", "200"),
                 false,
             ),
-            // One without Cache-Control means that of the stored response, if that is the response's own.
+            // One without Cache-Control means that of the stored response, if that is the
+            // response's own.
             ("9111 3.2", (None, AUTHORIZED, "etag: \"a\"", own), true),
             ("9111 3.2", (None, AUTHORIZED, "cache-control: max-age=9", own), false),
             ("9111 3.2 (ours)", (some, AUTHORIZED, "etag: \"a\"", own), false),

@@ -222,8 +222,8 @@ fn no_cache_is_stored_only_to_be_validated() {
             ("9111 5.2.2.4", "200 | cache-control: no-cache=\"x-a\", max-age=60", STORED),
             ("9111 5.2.2.4 (ours)", "200 | cache-control: no-cache=\"\", max-age=60", Err(NoCache)),
             ("9111 5.2.2.4", "201 | cache-control: no-cache, max-age=60 | etag: \"a\"", STORED),
-            // Nothing in the last item of the list in section 3 applies: no expiration, not public, no status that is cacheable
-            // by itself.
+            // Nothing in the last item of the list in section 3 applies: no expiration, not public,
+            // no status that is cacheable by itself.
             ("9111 3", "201 | cache-control: no-cache | etag: \"a\"", Err(NoFreshness)),
             ("9111 3", "302 | cache-control: no-cache | etag: \"a\"", Err(NoFreshness)),
             ("9111 3", "500 | cache-control: no-cache | etag: \"a\"", Err(NoFreshness)),

@@ -1,4 +1,5 @@
-//! `CDN-Cache-Control` before `Cache-Control` (RFC 9213): which of them counts, and how the former is read.
+//! `CDN-Cache-Control` before `Cache-Control` (RFC 9213): which of them counts, and how the former
+//! is read.
 
 use fastrand::Rng;
 

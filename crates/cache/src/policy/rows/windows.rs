@@ -1,4 +1,5 @@
-//! How long a response is served stale (RFC 5861), and what forbids it (RFC 9111, section 4.2.4). In seconds.
+//! How long a response is served stale (RFC 5861), and what forbids it (RFC 9111, section 4.2.4).
+//! In seconds.
 
 use super::{NOW, decide_after, decide_with, hold};
 use crate::policy::rules::Terms;
@@ -105,7 +106,8 @@ fn a_response_opens_windows_unless_it_demands_to_be_validated() {
                 (0, 3, false),
             ),
             ("9111 5.2.2.10", "200 | cache-control: s-maxage=60", (0, 0, true)),
-            // A response that gives a window to shared caches cannot mean at the same time that they have none.
+            // A response that gives a window to shared caches cannot mean at the same time that
+            // they have none.
             (
                 "5861 3 (ours)",
                 "200 | cache-control: s-maxage=60, stale-while-revalidate=30",

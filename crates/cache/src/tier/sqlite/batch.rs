@@ -53,7 +53,8 @@ impl<'a, 'c> Batch<'a, 'c> {
         }
         match work {
             Work::Put(kept, since) if self.common.passes(kept, *since) => self.put(kept),
-            // What it was put over is out of date all the same; what another process has put since is not.
+            // What it was put over is out of date all the same; what another process has put since
+            // is not.
             Work::Put(kept, _) => {
                 writes::remove_variant(self.transaction, &kept.variant, kept.times.stored_at)
             }
@@ -87,8 +88,9 @@ impl<'a, 'c> Batch<'a, 'c> {
         Ok(())
     }
 
-    /// Tells other processes what has changed, `last` being the sequence of the last purge, and brings the file to its bound. Returns the
-    /// sequence then, and whether it is about more than puts.
+    /// Tells other processes what has changed, `last` being the sequence of the last purge, and
+    /// brings the file to its bound. Returns the sequence then, and whether it is about more than
+    /// puts.
     pub(super) fn finish(&mut self, last: u64) -> rusqlite::Result<(u64, bool)> {
         let cleared = self.is_cleared.then_some(Mark::Everything);
         let changed = Mark::changed(std::mem::take(&mut self.changed));

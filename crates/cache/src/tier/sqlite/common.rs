@@ -25,11 +25,12 @@ pub(super) struct Common {
     pub(super) shared: Arc<Shared>,
     /// Bytes that the database may take.
     pub(super) bound: u64,
-    /// Held while something is done to the memory store and asked of the writer: both do it in the same order. Taken before
-    /// [`heeding`](Self::heeding).
+    /// Held while something is done to the memory store and asked of the writer: both do it in the
+    /// same order. Taken before [`heeding`](Self::heeding).
     pub(super) order: Mutex<()>,
     pub(super) heeding: Heeding,
-    /// What other processes have purged. The purges of this one are in the queue, among the puts that they concern.
+    /// What other processes have purged. The purges of this one are in the queue, among the puts
+    /// that they concern.
     purged_elsewhere: Mutex<Fence>,
     /// What of the counters is in the database.
     counted: Mutex<Counted>,
@@ -100,8 +101,8 @@ impl Common {
         Ok(())
     }
 
-    /// Does what [`heed`](Self::heed) does where the database cannot be read: nothing in memory is served any longer, unless it was
-    /// puts alone.
+    /// Does what [`heed`](Self::heed) does where the database cannot be read: nothing in memory is
+    /// served any longer, unless it was puts alone.
     pub(super) fn heed_blindly(&self) {
         let _in_order = self.order.lock();
         let mut told = self.heeding.lock();
@@ -147,7 +148,8 @@ impl Common {
         self.purged_elsewhere.lock().passes(since, label.name, label.notes.split_terminator('\n'))
     }
 
-    /// Adds what has been counted to what is in the database. Returns what is there then, for [`counted`](Self::counted).
+    /// Adds what has been counted to what is in the database. Returns what is there then, for
+    /// [`counted`](Self::counted).
     pub(super) fn count_into(
         &self,
         transaction: &rusqlite::Transaction<'_>,

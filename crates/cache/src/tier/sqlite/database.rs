@@ -17,7 +17,8 @@ const APPLICATION: i32 = 0x4c59_4341;
 /// The version of the format that this code reads and writes.
 const FORMAT: i32 = 1;
 
-/// Kilobytes of pages that the writer keeps at hand: a transaction that changes more pages than these writes some of them twice.
+/// Kilobytes of pages that the writer keeps at hand: a transaction that changes more pages than
+/// these writes some of them twice.
 const WRITER_CACHE: i32 = 16 * 1_024;
 
 /// How long a process waits for another that is writing.
@@ -60,7 +61,8 @@ pub(super) struct Begun {
     pub(super) set_aside: Option<PathBuf>,
 }
 
-/// Makes sure that there is a database of these terms. One that is damaged is set aside. For a process that is alone with it.
+/// Makes sure that there is a database of these terms. One that is damaged is set aside. For a
+/// process that is alone with it.
 pub(super) fn begin(
     files: &Files,
     identity: &str,
@@ -114,7 +116,8 @@ fn set_up(files: &Files, identity: &str, max_bytes: u64) -> Result<u64, rusqlite
     reads::sequence(&connection)
 }
 
-/// That the file has all of its pages: one that was cut off is found out before something reads behind its end.
+/// That the file has all of its pages: one that was cut off is found out before something reads
+/// behind its end.
 fn demand_whole(connection: &Connection, files: &Files) -> rusqlite::Result<()> {
     checkpoint(connection)?;
     let bytes = reads::pages(connection)?.bytes();
@@ -165,7 +168,8 @@ pub(super) fn connect(path: &Path, usage: Use) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY)?;
     if reads::pages(&connection)?.all == 0 {
-        // What is new is begun with this; the next would begin it. Anywhere else it would write, which has to wait for others.
+        // What is new is begun with this; the next would begin it. Anywhere else it would write,
+        // which has to wait for others.
         connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     }
     connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
@@ -177,7 +181,8 @@ pub(super) fn connect(path: &Path, usage: Use) -> rusqlite::Result<Connection> {
         Use::Read => connection.pragma_update(None, "query_only", true)?,
         Use::Write => connection.pragma_update(None, "cache_size", -WRITER_CACHE)?,
     }
-    // Else a statement may be compiled anew for every value, which takes longer than reading an entry.
+    // Else a statement may be compiled anew for every value, which takes longer than reading an
+    // entry.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)

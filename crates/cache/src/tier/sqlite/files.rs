@@ -18,7 +18,8 @@ pub(super) struct Files {
 }
 
 impl Files {
-    /// Named for the identity, so that people find them, and for its digest, so that no two are taken for each other.
+    /// Named for the identity, so that people find them, and for its digest, so that no two are
+    /// taken for each other.
     pub(super) fn of(folder: &Path, identity: &str) -> Self {
         let readable: String = identity
             .chars()

@@ -1,4 +1,5 @@
-//! How far the memory store of this process knows what has been purged in the database, by whichever process.
+//! How far the memory store of this process knows what has been purged in the database, by
+//! whichever process.
 
 use std::ops::RangeInclusive;
 use std::sync::atomic::{
@@ -22,7 +23,8 @@ struct Standing {
     last: u64,
     /// Purges that this process is writing. It knew of them first.
     own: Option<RangeInclusive<u64>>,
-    /// Where the sequence of the memory store stood when purges began that are not in the database yet.
+    /// Where the sequence of the memory store stood when purges began that are not in the database
+    /// yet.
     begun: Vec<u64>,
 }
 
@@ -89,7 +91,8 @@ impl Told<'_> {
         }
     }
 
-    /// From before which point on nothing that is in the database may be taken for purged there, the memory store being at `sequence`.
+    /// From before which point on nothing that is in the database may be taken for purged there,
+    /// the memory store being at `sequence`.
     pub(super) fn oldest(&self, sequence: u64) -> u64 {
         self.0.begun.iter().copied().min().unwrap_or(sequence).min(sequence)
     }

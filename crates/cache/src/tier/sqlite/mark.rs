@@ -21,9 +21,11 @@ pub(crate) enum Mark {
     Everything,
     /// One variant of a key; for other processes, which have the rest on the disk, all of them.
     Variant(String, Digest),
-    /// The variant of a key that a request with these fields selects, the one put last; for other processes as above.
+    /// The variant of a key that a request with these fields selects, the one put last; for other
+    /// processes as above.
     Selected(String, String),
-    /// Variants that are not as they were: what other processes have of them in memory is out of date. Nothing is held back.
+    /// Variants that are not as they were: what other processes have of them in memory is out of
+    /// date. Nothing is held back.
     Changed(Vec<(String, Digest)>),
 }
 
@@ -70,7 +72,8 @@ impl Mark {
         marks
     }
 
-    /// That variants have changed, told in parts that are no longer than a record of purges of any length has room for.
+    /// That variants have changed, told in parts that are no longer than a record of purges of any
+    /// length has room for.
     pub(super) fn changed(variants: Vec<(String, Digest)>) -> Vec<Self> {
         const MOST_BYTES: usize = 8 << 10;
         let mut parts: Vec<Vec<_>> = Vec::new();

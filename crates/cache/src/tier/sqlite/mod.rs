@@ -1,7 +1,9 @@
-//! The tier under the memory store that outlives the process: a database file, which the processes of a machine may have open at a time.
+//! The tier under the memory store that outlives the process: a database file, which the processes
+//! of a machine may have open at a time.
 //!
-//! Two threads serve it, one that writes and one that reads; no caller waits for either but by a ticket. What is wrong with the disk is
-//! never an error of a lookup: a disk that fails is one that has nothing, and says so where somebody looks.
+//! Two threads serve it, one that writes and one that reads; no caller waits for either but by a
+//! ticket. What is wrong with the disk is never an error of a lookup: a disk that fails is one that
+//! has nothing, and says so where somebody looks.
 
 mod batch;
 mod common;
@@ -92,7 +94,8 @@ pub(crate) struct Disk {
 type Witness = Mutex<Option<Connection>>;
 
 impl Disk {
-    /// Opens the file of the instance `identity`, sets one aside that is damaged, and begins one where there is none.
+    /// Opens the file of the instance `identity`, sets one aside that is damaged, and begins one
+    /// where there is none.
     ///
     /// # Errors
     /// [`Unusable`] where the file cannot be used.
@@ -109,7 +112,8 @@ impl Disk {
             .map_err(|fault| unusable(fault).watching(opening.give_up()))
     }
 
-    /// Sees to it that the memory store knows of everything that other processes have purged. Costs one read of memory where there is nothing.
+    /// Sees to it that the memory store knows of everything that other processes have purged. Costs
+    /// one read of memory where there is nothing.
     pub(crate) fn catch_up(&self) {
         if self.common.is_behind() {
             self.heed();
@@ -130,7 +134,8 @@ impl Disk {
         }
     }
 
-    /// Whether the caller is the one among all processes to refresh a variant, for which it has `patience` milliseconds.
+    /// Whether the caller is the one among all processes to refresh a variant, for which it has
+    /// `patience` milliseconds.
     pub(crate) fn elects(&self, variant: &Digest, now: i64, patience: i64) -> bool {
         self.common.shared.elects(variant, now, patience)
     }
@@ -181,8 +186,9 @@ impl Disk {
         }
     }
 
-    /// Purges, and has `in_memory` purge the memory store at once, which tells how many live entries it has removed where they count as
-    /// purged. Done when no process serves any of it and none will, whatever happens.
+    /// Purges, and has `in_memory` purge the memory store at once, which tells how many live
+    /// entries it has removed where they count as purged. Done when no process serves any of it and
+    /// none will, whatever happens.
     pub(crate) fn purge<T>(
         &self,
         in_memory: impl FnOnce(&Memory) -> Result<(Vec<Purge>, Option<u64>, T), Untold>,

@@ -1,5 +1,5 @@
-//! Opening a disk: the database is begun, or set aside where it is damaged, by a process that is alone with it; then the threads begin that
-//! serve it.
+//! Opening a disk: the database is begun, or set aside where it is damaged, by a process that is
+//! alone with it; then the threads begin that serve it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -68,7 +68,8 @@ impl<'a> Opening<'a> {
         self.serve(Arc::new(common), connection, set_aside)
     }
 
-    /// Sees to it that there is a database, where nobody else has. Returns where a damaged one is now.
+    /// Sees to it that there is a database, where nobody else has. Returns where a damaged one is
+    /// now.
     fn settle(&self) -> Result<Option<PathBuf>, Fault> {
         if !self.is_alone {
             return Ok(None);

@@ -1,4 +1,5 @@
-//! What purges are in the database: the record of them, and what they remove. Each is a part of a transaction that its caller begins and ends.
+//! What purges are in the database: the record of them, and what they remove. Each is a part of a
+//! transaction that its caller begins and ends.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +19,8 @@ const MOST_PURGES: u64 = 4_096;
 /// Bytes that a purge takes beside its name and digests, about.
 const REST_OF_PURGE: i64 = 40;
 
-/// Records purges for other processes, `last` being the sequence of the last that is known. Returns the sequence of the last.
+/// Records purges for other processes, `last` being the sequence of the last that is known. Returns
+/// the sequence of the last.
 pub(super) fn note(
     transaction: &Transaction<'_>,
     purges: &[Purge],
@@ -55,7 +57,8 @@ pub(super) fn note(
     }
 }
 
-/// Does what `purges` say, which are all of one kind and moment. Returns how many live entries they concerned, each counted once.
+/// Does what `purges` say, which are all of one kind and moment. Returns how many live entries they
+/// concerned, each counted once.
 pub(super) fn purge(transaction: &Transaction<'_>, purges: &[Purge]) -> rusqlite::Result<u64> {
     let Some(&Purge { soft, at, .. }) = purges.first() else { return Ok(0) };
     if !soft && purges.iter().any(|purge| purge.mark == Mark::Everything) {
@@ -117,8 +120,8 @@ fn ids_of(transaction: &Transaction<'_>, mark: &Mark, at: i64) -> rusqlite::Resu
     }
 }
 
-/// The variant of a key that a request with these fields selects, of several the one put last. A field that they do not speak of the request
-/// does not have.
+/// The variant of a key that a request with these fields selects, of several the one put last. A
+/// field that they do not speak of the request does not have.
 fn selected(
     transaction: &Transaction<'_>,
     key: &str,

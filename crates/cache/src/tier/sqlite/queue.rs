@@ -1,4 +1,5 @@
-//! What waits to be written: puts, bounded in bytes, and whatever else is asked of the writer, in the order in which it came.
+//! What waits to be written: puts, bounded in bytes, and whatever else is asked of the writer, in
+//! the order in which it came.
 
 use std::collections::VecDeque;
 use std::hash::{BuildHasher as _, RandomState};
@@ -57,8 +58,9 @@ pub(super) struct Ordered {
     pub(super) ticket: Ticket,
 }
 
-/// The queue. What waits takes at most so many bytes. Where it would take more, the puts that came first are given up, and counted: all that
-/// is left of them is that what the disk has is out of date.
+/// The queue. What waits takes at most so many bytes. Where it would take more, the puts that came
+/// first are given up, and counted: all that is left of them is that what the disk has is out of
+/// date.
 #[derive(Debug)]
 pub(super) struct Queue {
     inner: Mutex<Inner>,
@@ -113,7 +115,8 @@ impl Queue {
         if inner.bytes > self.most_bytes {
             self.collapse(&mut inner);
         }
-        // Whoever waits for more is left to sleep until there is enough of it: to be woken by every put costs each of them a switch.
+        // Whoever waits for more is left to sleep until there is enough of it: to be woken by every
+        // put costs each of them a switch.
         if inner.work.len() == 1 || !inner.is_for_more() {
             self.news.notify_one();
         }

@@ -38,7 +38,8 @@ impl Reader {
         }
     }
 
-    /// Brings what the disk has of a key into memory. `None` where that is not yet what was put last.
+    /// Brings what the disk has of a key into memory. `None` where that is not yet what was put
+    /// last.
     fn load(&self, key: &str, now: i64) -> rusqlite::Result<Option<u64>> {
         loop {
             if self.queue.is_about(key) {
@@ -65,7 +66,8 @@ impl Reader {
         }
     }
 
-    /// The last purge that the memory store knows of, and the point of its own sequence after which nothing is brought back that is purged.
+    /// The last purge that the memory store knows of, and the point of its own sequence after which
+    /// nothing is brought back that is purged.
     fn standing(&self) -> (u64, u64) {
         let told = self.common.heeding.lock();
         (told.last(), told.oldest(self.common.memory.sequence()))

@@ -8,7 +8,8 @@ use super::row::{COLUMNS, Kept};
 /// Variants of one key that are read at a time, the last put first.
 const MOST_VARIANTS: u32 = 256;
 
-/// The entries of a key, the one put first first, and how many there are that are not as they were written.
+/// The entries of a key, the one put first first, and how many there are that are not as they were
+/// written.
 pub(super) fn entries_of(connection: &Connection, key: &str) -> rusqlite::Result<(Vec<Kept>, u64)> {
     let query = format!(
         "SELECT {COLUMNS} FROM entries WHERE key = ?1 ORDER BY id DESC LIMIT {MOST_VARIANTS}"
@@ -20,7 +21,8 @@ pub(super) fn entries_of(connection: &Connection, key: &str) -> rusqlite::Result
     Ok((found.into_iter().rev().flatten().collect(), damaged as u64))
 }
 
-/// Purges after `sequence`, of which there are some, in order, each with its own sequence; `None` where not all of them are known any longer.
+/// Purges after `sequence`, of which there are some, in order, each with its own sequence; `None`
+/// where not all of them are known any longer.
 pub(super) fn purges_after(
     connection: &Connection,
     sequence: u64,

@@ -1,4 +1,5 @@
-//! An entry as a row, with a checksum of all of it: what has been changed on the disk is never served.
+//! An entry as a row, with a checksum of all of it: what has been changed on the disk is never
+//! served.
 
 use rusqlite::{Row, ToSql};
 use sha2::{Digest as _, Sha256};

@@ -1,7 +1,8 @@
-//! What the processes that have a file open share in memory: where its sequence of purges stands, which every hit looks at, and who
-//! refreshes what.
+//! What the processes that have a file open share in memory: where its sequence of purges stands,
+//! which every hit looks at, and who refreshes what.
 //!
-//! It lies in a file beside the database, which is also the lock by which a process knows whether it is alone.
+//! It lies in a file beside the database, which is also the lock by which a process knows whether
+//! it is alone.
 
 use std::fs::{File, TryLockError};
 use std::hash::{BuildHasher as _, RandomState};
@@ -27,7 +28,8 @@ const BYTES: u64 = 64 * 1_024;
 /// Words before those of the elections.
 const HEAD_WORDS: usize = 8;
 
-/// Elections that can stand at a time. Two of one place stand in each other's way: the later one is held then in each process.
+/// Elections that can stand at a time. Two of one place stand in each other's way: the later one is
+/// held then in each process.
 const ELECTIONS: usize = BYTES as usize / size_of::<u64>() - HEAD_WORDS;
 
 /// The file's first word, of this version of the format.
@@ -50,7 +52,8 @@ enum Word {
     Purged,
 }
 
-/// Locks the file for this process alone, or, where it is not alone, as one of several; `None` where somebody sets the database up.
+/// Locks the file for this process alone, or, where it is not alone, as one of several; `None`
+/// where somebody sets the database up.
 fn is_alone(file: &File) -> io::Result<Option<bool>> {
     let locked = |lock: Result<(), TryLockError>| match lock {
         Ok(()) => Ok(true),
@@ -70,7 +73,8 @@ fn mapped(mut file: &File, is_alone: bool) -> io::Result<Option<MmapRaw>> {
         if !is_alone {
             return Ok(None);
         }
-        // Written, and not only made longer: memory that the disk turns out to have no room for ends the process.
+        // Written, and not only made longer: memory that the disk turns out to have no room for
+        // ends the process.
         file.seek(SeekFrom::Start(length))?;
         file.write_all(&vec![0; (BYTES - length) as usize])?;
     }
@@ -82,7 +86,8 @@ fn mapped(mut file: &File, is_alone: bool) -> io::Result<Option<MmapRaw>> {
 #[allow(unsafe_code, clippy::cast_ptr_alignment)]
 fn word(memory: &MmapRaw, index: usize) -> &AtomicU64 {
     assert!(index < HEAD_WORDS + ELECTIONS, "there is no such word");
-    // SAFETY: the mapping is longer than that, is aligned to a page, lives as long as the result, and is looked at through atomics alone.
+    // SAFETY: the mapping is longer than that, is aligned to a page, lives as long as the result,
+    // and is looked at through atomics alone.
     unsafe { &*memory.as_mut_ptr().cast::<AtomicU64>().add(index) }
 }
 
@@ -98,8 +103,8 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// Opens the file and waits for whoever is about to set the database up. Tells whether no other process has it open; then the others wait
-    /// until [`settle`](Self::settle).
+    /// Opens the file and waits for whoever is about to set the database up. Tells whether no other
+    /// process has it open; then the others wait until [`settle`](Self::settle).
     pub(super) fn open(path: &Path) -> Result<(Self, bool), Fault> {
         let fault = |error: std::io::Error| Fault::at(path, error);
         let file = private_file(path).map_err(fault)?;
@@ -118,14 +123,16 @@ impl Shared {
                 }
                 return Ok((shared, is_alone));
             }
-            // Who was about to begin has not: it may be that nobody will, and this process is alone.
+            // Who was about to begin has not: it may be that nobody will, and this process is
+            // alone.
             file.unlock().map_err(fault)?;
             thread::sleep(PAUSE);
         }
         Err(Fault::at(path, "is not begun by whoever has it open"))
     }
 
-    /// Begins anew, whatever was there, with the sequence of the database. For a process that is alone.
+    /// Begins anew, whatever was there, with the sequence of the database. For a process that is
+    /// alone.
     pub(super) fn begin(&self, sequence: u64) {
         (0..HEAD_WORDS + ELECTIONS).for_each(|at| self.at(at).store(0, Release));
         self.word(Word::Sequence).store(sequence, Release);
@@ -173,13 +180,15 @@ impl Shared {
         self.word(Word::Damaged).store(1, Release);
     }
 
-    /// Whether this process is the one to refresh what has this digest, until so many milliseconds have passed.
+    /// Whether this process is the one to refresh what has this digest, until so many milliseconds
+    /// have passed.
     pub(super) fn elects(&self, digest: &Digest, now: i64, patience: i64) -> bool {
         let own = Election::of(digest, self.holder, now.saturating_add(patience));
         let place = self.place_of(digest);
         let standing = Election::read(place.load(Acquire));
         if standing.is_in_force(now) && !standing.is_same(own) {
-            // Where it is of another entry there is no room for a second one, and each process has its own.
+            // Where it is of another entry there is no room for a second one, and each process has
+            // its own.
             return !standing.is_of_same(own);
         }
         place.compare_exchange(standing.word(), own.word(), AcqRel, Acquire).is_ok()

@@ -1,6 +1,8 @@
-//! A file system for `SQLite` that fails where a test wants it to, and loses what a power failure would lose.
+//! A file system for `SQLite` that fails where a test wants it to, and loses what a power failure
+//! would lose.
 //!
-//! It stands before the platform's own and hands everything through to it, but for what is in a folder that is [`Armed`].
+//! It stands before the platform's own and hands everything through to it, but for what is in a
+//! folder that is [`Armed`].
 #![allow(unsafe_code)]
 
 use std::collections::HashMap;
@@ -247,8 +249,8 @@ fn platform() -> *mut sqlite3_vfs {
 fn install() {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {
-        // SAFETY: what is found and what is registered both live as long as the process, and all that is not replaced in the copy goes by
-        // its data, which are copied too.
+        // SAFETY: what is found and what is registered both live as long as the process, and all
+        // that is not replaced in the copy goes by its data, which are copied too.
         unsafe {
             let found = ffi::sqlite3_vfs_find(std::ptr::null());
             let _ = PLATFORM.set(Platform(found));
@@ -315,7 +317,8 @@ unsafe extern "C" fn open(
     flags_out: *mut c_int,
 ) -> c_int {
     let real = platform();
-    // SAFETY: SQLite gives a name that lives as long as the file, and room for the file, which is ours and the platform's behind it.
+    // SAFETY: SQLite gives a name that lives as long as the file, and room for the file, which is
+    // ours and the platform's behind it.
     unsafe {
         let really = (*real).xOpen.expect("a file system opens files");
         let armed = path_of(name).and_then(|path| Some((path, plan_of(path)?)));

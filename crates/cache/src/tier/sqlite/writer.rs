@@ -1,4 +1,5 @@
-//! The thread that writes: takes what waits together, heeds what other processes have purged, and writes in one transaction.
+//! The thread that writes: takes what waits together, heeds what other processes have purged, and
+//! writes in one transaction.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -65,7 +66,8 @@ impl Writer {
         }
     }
 
-    /// Closes the database for good. Whoever is alone with it from then on may set it aside, so nobody here has it open when it is given up.
+    /// Closes the database for good. Whoever is alone with it from then on may set it aside, so
+    /// nobody here has it open when it is given up.
     fn end(self) {
         let Self { connection, common, loads, reader, witness, .. } = self;
         loads.end();
@@ -204,7 +206,8 @@ impl Writer {
     }
 }
 
-/// Commits, and makes known that the sequence has come from one end of these to the other, where it has.
+/// Commits, and makes known that the sequence has come from one end of these to the other, where it
+/// has.
 fn commit(
     common: &Common,
     transaction: Transaction<'_>,

@@ -1,4 +1,5 @@
-//! What is written to the database of entries and counters, each in a transaction that its caller begins and ends.
+//! What is written to the database of entries and counters, each in a transaction that its caller
+//! begins and ends.
 
 use rusqlite::{OptionalExtension as _, Transaction, params, params_from_iter};
 
@@ -65,8 +66,8 @@ pub(super) fn expire(
     Ok(due.len())
 }
 
-/// Removes what was put first until an entry has room, and the database takes no more than `bound` bytes with it. What room there is at least is
-/// told from one entry to the next of a transaction.
+/// Removes what was put first until an entry has room, and the database takes no more than `bound`
+/// bytes with it. What room there is at least is told from one entry to the next of a transaction.
 pub(super) fn make_room(
     transaction: &Transaction<'_>,
     bound: u64,
@@ -112,7 +113,8 @@ fn remove_oldest(transaction: &Transaction<'_>) -> rusqlite::Result<bool> {
     Ok(oldest.is_some())
 }
 
-/// Brings a file that is beyond the bound, as after one that was wider, nearer to it. Returns how many entries that has cost.
+/// Brings a file that is beyond the bound, as after one that was wider, nearer to it. Returns how
+/// many entries that has cost.
 pub(super) fn shrink(transaction: &Transaction<'_>, bound: u64) -> rusqlite::Result<u64> {
     /// Pages, and entries, that go with a transaction.
     const MOST: u64 = 256;

@@ -1,4 +1,5 @@
-//! Variants of one key: which of them come back from the disk, and what becomes of one that gets another name.
+//! Variants of one key: which of them come back from the disk, and what becomes of one that gets
+//! another name.
 
 use super::*;
 use crate::http::Names;
