@@ -139,8 +139,7 @@ export interface BackendModule {
  * What a handler may give back. A `Response` is sent as it is, `undefined` becomes an empty 204,
  * and any other value is sent as JSON with status 200.
  */
-// biome-ignore lint/suspicious/noConfusingVoidType: a handler without a return statement is one
-// that answers 204
+// biome-ignore lint/suspicious/noConfusingVoidType: a handler that returns nothing answers 204
 export type RouteResult = Response | object | string | number | boolean | null | undefined | void
 
 /**
