@@ -15,14 +15,12 @@ export class Random {
 }
 
 /**
- * Calls with a seed that is new in every run, or that of `TEST_SEED` in the environment, and tells
- * it where it fails.
+ * The seeds that a random test runs with: the first `count` whole numbers from 1, or
+ * `TEST_SEED_FACTOR` times as many, or `TEST_SEED` alone, if the environment has these variables.
+ * They go into the title: `test.each(seeds(3))("… (seed %i)", async (seed) => …)`.
  */
-export async function withSeed(call: (seed: number) => Promise<void>): Promise<void> {
-  const seed = Number(process.env.TEST_SEED ?? Date.now() % 1_000_000)
-  try {
-    await call(seed)
-  } catch (error) {
-    throw new Error(`with TEST_SEED=${seed}`, { cause: error })
-  }
+export function seeds(count: number): number[] {
+  const { TEST_SEED, TEST_SEED_FACTOR = "1" } = process.env
+  if (TEST_SEED !== undefined) return [Number(TEST_SEED)]
+  return Array.from({ length: count * Number(TEST_SEED_FACTOR) }, (_, index) => index + 1)
 }

@@ -3,7 +3,7 @@ import type { CachePurgeSelector, CacheStats } from "@layeron/modules"
 import { NO_STATS, ORIGIN, url } from "../helpers/cache"
 import { Child, type Given } from "../helpers/child"
 import { Ledger, type Line } from "../helpers/ledger"
-import { Random, withSeed } from "../helpers/random"
+import { Random, seeds } from "../helpers/random"
 import { declared, diskOf, fileIn, MIB, newPath } from "../helpers/storage"
 
 const LANES = 4
@@ -208,8 +208,9 @@ class Lane {
   }
 }
 
-test(`a process killed at any moment, ${LANES * ROUNDS} times, leaves whole entries, and nothing that it had removed`, async () => {
-  await withSeed(async (seed) => {
+test.each(seeds(1))(
+  `a process killed at any moment, ${LANES * ROUNDS} times, leaves whole entries, and nothing that it had removed (seed %i)`,
+  async (seed) => {
     const lanes = Array.from(
       { length: LANES },
       (_, n) => new Lane(`lane-${n}`, n % 2 === 0 ? 64 * MIB : MIB, seed + n),
@@ -221,11 +222,13 @@ test(`a process killed at any moment, ${LANES * ROUNDS} times, leaves whole entr
       }),
     )
     for (const { found } of lanes) expect(found).toBeGreaterThan(ROUNDS)
-  })
-}, 120_000)
+  },
+  120_000,
+)
 
-test("a process killed while it opens a file leaves it to another that opens it as well", async () => {
-  await withSeed(async (seed) => {
+test.each(seeds(1))(
+  "a process killed while it opens a file leaves it to another that opens it as well (seed %i)",
+  async (seed) => {
     const random = new Random(seed)
     const open = async ({ cache }: Given, path: string) => {
       const shop = cache({ name: "shop", storage: { path } })
@@ -248,5 +251,6 @@ test("a process killed while it opens a file leaves it to another that opens it 
       await survivor.killed()
     }
     for (let round = 0; round < 30; round++) await fill()
-  })
-}, 120_000)
+  },
+  120_000,
+)

@@ -14,7 +14,7 @@ import { basename, join } from "node:path"
 import type { CacheModule } from "@layeron/modules"
 import { bodyOf, failureOf, get, NO_STATS, url } from "../helpers/cache"
 import { Child, type Given } from "../helpers/child"
-import { Random, withSeed } from "../helpers/random"
+import { Random, seeds } from "../helpers/random"
 import {
   closeAll,
   declared,
@@ -160,8 +160,9 @@ describe("a file that was cut off", () => {
     expect(damagedIn(folder)).toEqual([])
   })
 
-  test("at any length is set aside as it is, and a new one begun", async () => {
-    await withSeed(async (seed) => {
+  test.each(seeds(1))(
+    "at any length is set aside as it is, and a new one begun (seed %i)",
+    async (seed) => {
       const random = new Random(seed)
       const { size } = statSync(fileIn(prepared))
       const pages = Array.from({ length: size / PAGE - 1 }, (_, page) => (page + 1) * PAGE)
@@ -191,8 +192,8 @@ describe("a file that was cut off", () => {
         expect.stringMatching(/ begins anew on disk: .*, and set aside as .*\.db\.damaged-/),
       ]
       expect(warnings()).toEqual([...lengths].map(() => anew))
-    })
-  })
+    },
+  )
 })
 
 describe("a file of which a byte was changed", () => {
@@ -230,8 +231,9 @@ describe("a file of which a byte was changed", () => {
     return { whole, fault }
   }
 
-  test("has nothing wrong in any answer, wherever it is, and most entries where it was one byte of many", async () => {
-    await withSeed(async (seed) => {
+  test.each(seeds(1))(
+    "has nothing wrong in any answer, wherever it is, and most entries where it was one byte of many (seed %i)",
+    async (seed) => {
       const random = new Random(seed)
       const { size } = statSync(fileIn(prepared))
       let whole = 0
@@ -243,8 +245,9 @@ describe("a file of which a byte was changed", () => {
         whole += outcome.whole
       }
       expect(whole).toBeGreaterThan(900 * BODIES.size * 0.5)
-    })
-  }, 120_000)
+    },
+    120_000,
+  )
 
   test("has nothing wrong in any answer where it is in the file's head", async () => {
     for (let at = 0; at < 110; at++) {

@@ -4,7 +4,7 @@ import type { CachePurgeSelector, CacheStats } from "@layeron/modules"
 import { ORIGIN, url } from "../helpers/cache"
 import { Child, type Given } from "../helpers/child"
 import { START } from "../helpers/clock"
-import { Random, withSeed } from "../helpers/random"
+import { Random, seeds } from "../helpers/random"
 import { diskOf, eventually, fileIn, MIB, newFolder, newPath, openIn } from "../helpers/storage"
 
 /** Declares the cache of a folder in a child. */
@@ -173,8 +173,9 @@ async function disturb({ shop }: Given, origin: string): Promise<void> {
   }
 }
 
-test("four processes never serve what one of them has purged, count together, and keep the bound of the file", async () => {
-  await withSeed(async (seed) => {
+test.each(seeds(1))(
+  "four processes never serve what one of them has purged, count together, and keep the bound of the file (seed %i)",
+  async (seed) => {
     const path = newPath()
     const board = join(newFolder(), "board")
     writeFileSync(
@@ -220,8 +221,9 @@ test("four processes never serve what one of them has purged, count together, an
     expect(sum(({ evictions }) => evictions)).toBeGreaterThan(0)
     expect(Math.max(largest, statSync(file).size)).toBeLessThanOrEqual(bounds.maxDiskBytes)
     expect((await diskOf(module)).fault).toBeNull()
-  })
-}, 60_000)
+  },
+  60_000,
+)
 
 describe("a process that is killed in the middle of its writes", () => {
   test("holds nobody up", async () => {

@@ -1,5 +1,5 @@
 import { stopTime } from "../helpers/clock"
-import { Random } from "../helpers/random"
+import { Random, seeds } from "../helpers/random"
 import { end, warnings } from "../helpers/wrap"
 import { Model } from "../helpers/wrap-model"
 
@@ -11,10 +11,8 @@ afterEach(async () => {
 
 const ROUNDS = 20
 const STEPS = 100
-const { TEST_SEED } = process.env
-const SEEDS = TEST_SEED === undefined ? [1, 2, 3] : [Number(TEST_SEED)]
 
-test.each(SEEDS)(
+test.each(seeds(3))(
   "every client is answered with what is its to have, and all that was held is given back (seed %i)",
   async (seed) => {
     warnings()

@@ -3,11 +3,12 @@
 mod support;
 
 use support::model::Driver;
+use support::seeds::seeds;
 use support::{NOW, ROOMY, fresh_cache};
 
 #[test]
 fn random_operations_give_the_results_of_the_model() {
-    for seed in 0..20 {
+    for seed in seeds(20) {
         let cache = fresh_cache(ROOMY);
         let mut driver = Driver::new(&cache, "a.example", true, seed);
         for _ in 0..2_000 {

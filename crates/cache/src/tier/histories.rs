@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use parking_lot::RwLock;
 
+use self::seeds::seeds;
 use super::tests::{NOW, Process, ROOMY, entry, folder, fresh, key, names_in, prefixed, tagged};
 use super::{Bounds, Found, Lasting, Selector};
 use crate::http::lines::Fields;
@@ -16,6 +17,9 @@ use crate::policy::{Freshness, State};
 use crate::stats::count;
 use crate::tier::sqlite::Ticket;
 use crate::tier::sqlite::vfs::{Armed, Failure, Operation};
+
+#[path = "../../tests/support/seeds.rs"]
+mod seeds;
 
 const PROCESSES: usize = 3;
 const THREADS: usize = 2;
@@ -399,7 +403,7 @@ fn run(seed: u64, max_bytes: u64, steps: u32) -> (History, u64) {
 
 #[test]
 fn no_history_of_several_processes_shows_what_was_removed_or_put_over() {
-    for seed in 0..6 {
+    for seed in seeds(6) {
         let (history, purged) = run(seed, ROOMY, 300);
         history.check(false);
         assert_eq!(purged, history.purged, "purged by all processes");
@@ -409,8 +413,8 @@ fn no_history_of_several_processes_shows_what_was_removed_or_put_over() {
 
 #[test]
 fn no_history_in_a_narrow_file_shows_what_was_removed_or_put_over() {
-    for seed in 100..103 {
-        let (history, purged) = run(seed, 30 * 4_096, 300);
+    for seed in seeds(3) {
+        let (history, purged) = run(100 + seed, 30 * 4_096, 300);
         history.check(false);
         assert_eq!(purged, history.purged, "purged by all processes");
     }
@@ -457,7 +461,7 @@ fn fail(seed: u64, failure: Failure, has_lost: bool) {
 
 #[test]
 fn no_history_that_fails_anywhere_shows_what_was_removed_before() {
-    for seed in 0..12 {
+    for seed in seeds(12) {
         fail(seed, Failure::Crash, seed % 2 == 1);
         fail(seed, Failure::Error, false);
     }

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file is a crate of its own and uses a part")]
 
 pub mod model;
+pub mod seeds;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
