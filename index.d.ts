@@ -383,9 +383,43 @@ export interface CacheDiskInspection {
    * `null`.
    */
   setAside: string | null
-  /** Why nothing is read or written any longer, or `null`. Memory goes on, and purges reject. */
+  /** The error that has stopped reads and writes, or `null`. Memory still works; purges reject. */
   fault: string | null
+  /**
+   * The kind of that error, or `null`: `busy` (another process holds a lock), `full` (no space),
+   * `damaged`, `incompatible` (another format, cache, bound or owner), `closed`, or `io`.
+   */
+  faultCode: CacheStorageFault | null
 }
+
+/** Kinds of errors of a disk. */
+export type CacheStorageFault = "busy" | "full" | "damaged" | "incompatible" | "closed" | "io"
+
+/**
+ * The `code` of each error that the cache throws or rejects with.
+ *
+ * - `LAYERON_INVALID_OPTION`, `LAYERON_INVALID_REQUEST`, `LAYERON_INVALID_RESPONSE`: a `TypeError`
+ *   that names the argument and what is allowed.
+ * - `LAYERON_STORAGE_CONFLICT`: the instance is open with another storage.
+ * - `LAYERON_STORAGE_BUSY`, `_FULL`, `_DAMAGED`, `_INCOMPATIBLE`: the disk could not store a purge
+ *   or delete, see {@link CacheStorageFault}. `LAYERON_STORAGE_FAILED`: another error of the disk.
+ * - `LAYERON_CLOSED`: the instance is closed.
+ * - `LAYERON_HANDLER_FAILED`: the handler failed for another caller.
+ * - `LAYERON_REFRESH_TIMEOUT`: a background refresh exceeded `refreshTimeoutMs`.
+ */
+export type CacheErrorCode =
+  | "LAYERON_INVALID_OPTION"
+  | "LAYERON_INVALID_REQUEST"
+  | "LAYERON_INVALID_RESPONSE"
+  | "LAYERON_STORAGE_CONFLICT"
+  | "LAYERON_STORAGE_BUSY"
+  | "LAYERON_STORAGE_FULL"
+  | "LAYERON_STORAGE_DAMAGED"
+  | "LAYERON_STORAGE_INCOMPATIBLE"
+  | "LAYERON_STORAGE_FAILED"
+  | "LAYERON_CLOSED"
+  | "LAYERON_HANDLER_FAILED"
+  | "LAYERON_REFRESH_TIMEOUT"
 
 /** Why a request is a hit, a miss or a bypass. */
 export interface CacheExplanation {
@@ -428,54 +462,90 @@ export interface CacheExplanation {
   } | null
 }
 
-/**
- * What is published on the `diagnostics_channel` channels `layeron:cache:match`,
- * `layeron:cache:put`, `layeron:cache:delete`, `layeron:cache:purge` and `layeron:cache:refresh`.
- * Requests to a wrapped handler are matches and puts too. Nothing is built for a channel without
- * subscribers.
- */
-export interface CacheEvent {
-  operation: "match" | "put" | "delete" | "purge" | "refresh"
+/** Names of the `node:diagnostics_channel` channels of {@link CacheEvent}s. */
+export type CacheChannel = `layeron:cache:${CacheEvent["operation"]}`
+
+/** What all events have. */
+export interface CacheEventBase {
   /** `namespace/name` of the instance. */
   identity: string
   namespace: string
   name: string
+}
+
+/** A `match`, or a lookup of a wrapped handler. */
+export interface CacheMatchEvent extends CacheEventBase {
+  operation: "match"
+  outcome: "hit" | "stale" | "miss" | "bypass"
   /**
-   * match: `hit`, `stale`, `miss`, `bypass` · put: `stored`, `refused`, `fenced`, `bypass`, `error`
-   * · delete: `deleted`, `absent`, `bypass` · purge: `purged`, `softened` · refresh, in the
-   * background by a wrapped handler: `refreshed`, `failed`. A call that is refused for its
-   * arguments is no event.
-   */
-  outcome:
-    | "hit"
-    | "stale"
-    | "miss"
-    | "bypass"
-    | "stored"
-    | "refused"
-    | "fenced"
-    | "error"
-    | "deleted"
-    | "absent"
-    | "purged"
-    | "softened"
-    | "refreshed"
-    | "failed"
-  /**
-   * Of a miss `elected` or `absent`, to a wrapped handler why it was run (`uri-miss`, `vary-miss`,
-   * `stale`, `request`), `collapsed`, `failed` or `only-if-cached`; of a refresh what it failed
-   * with; of a put refused a {@link CacheRefusal}, of one fenced `purged`, of an error what the
-   * body failed with; of a bypass `header`, `cookie` or `query` and the name, `path` and the
-   * pattern, or `no-rule`.
+   * Of a miss `elected` (the caller refreshes a stale entry) or `absent`; of a miss of a wrapped
+   * handler why the handler ran (`uri-miss`, `vary-miss`, `stale`, `request`), or `collapsed`,
+   * `failed` or `only-if-cached`; of a bypass `header`, `cookie` or `query` and the name, `path` and
+   * the pattern, or `no-rule`.
    */
   reason?: string | undefined
-  /** The key; of a purge, the one that its request selects. */
-  key?: string | undefined
-  /** Entries that a purge selected. */
-  purged?: number | undefined
-  /** What else a purge selected by. */
-  selected?: { tags: readonly string[]; prefix?: string; everything: boolean } | undefined
+  /** The key. */
+  key: string
 }
+
+/** A `put`, or the response of a wrapped handler. */
+export interface CachePutEvent extends CacheEventBase {
+  operation: "put"
+  outcome: "stored" | "refused" | "fenced" | "bypass" | "error"
+  /**
+   * Of a refused response a {@link CacheRefusal}; of a fenced one `purged`; of an error what the
+   * body failed with; of a bypass as for {@link CacheMatchEvent}.
+   */
+  reason?: string | undefined
+  /** The key. */
+  key: string
+}
+
+/** A `delete`. */
+export interface CacheDeleteEvent extends CacheEventBase {
+  operation: "delete"
+  outcome: "deleted" | "absent" | "bypass"
+  /** Of a bypass as for {@link CacheMatchEvent}. */
+  reason?: string | undefined
+  /** The key. */
+  key: string
+}
+
+/** A `purge`. */
+export interface CachePurgeEvent extends CacheEventBase {
+  operation: "purge"
+  /** `softened` if the entries were made stale. */
+  outcome: "purged" | "softened"
+  reason?: undefined
+  /** Number of live entries selected. */
+  purged: number
+  /** The key that the selector's `request` selects. */
+  key?: string | undefined
+  /** What else the purge selected by. */
+  selected: { tags: readonly string[]; prefix?: string | undefined; everything: boolean }
+}
+
+/** A background refresh of a wrapped handler. */
+export interface CacheRefreshEvent extends CacheEventBase {
+  operation: "refresh"
+  outcome: "refreshed" | "failed"
+  /** Of a failed refresh the error. */
+  reason?: string | undefined
+  /** The key. */
+  key: string
+}
+
+/**
+ * What the channels `layeron:cache:<operation>` of `node:diagnostics_channel` publish: a union that
+ * narrows by `operation`. Requests to a wrapped handler are matches and puts too. Calls that are
+ * refused for their arguments publish nothing. Nothing is built for a channel without subscribers.
+ */
+export type CacheEvent =
+  | CacheMatchEvent
+  | CachePutEvent
+  | CacheDeleteEvent
+  | CachePurgeEvent
+  | CacheRefreshEvent
 
 /**
  * A handler to wrap: whatever answers a `Request`, with any further arguments its callers pass.
@@ -668,8 +738,8 @@ export interface CacheModule extends Disposed {
   /**
    * Removes the entry that `match` would find. Resolves to whether there was one. Whatever it
    * finds, puts of the key that a `match` before it has led to are not stored. Where the instance
-   * has a disk it resolves once that is on disk, and rejects with an `Error` of code
-   * `LAYERON_STORAGE_FAILED` where it cannot be.
+   * has a disk it resolves once that is on disk, and rejects with an `Error` whose code begins with
+   * `LAYERON_STORAGE_` if that fails ({@link CacheErrorCode}).
    */
   delete(request: CacheRequest, options?: CacheKeyOptions): Promise<boolean>
 
@@ -680,7 +750,8 @@ export interface CacheModule extends Disposed {
    *
    * Where the instance has a disk, memory is purged when this is called, and it resolves once the
    * purge is on disk and holds in all processes: nothing of what is selected comes back then.
-   * Rejects with an `Error` of code `LAYERON_STORAGE_FAILED` where it cannot be kept.
+   * Rejects with an `Error` whose code begins with `LAYERON_STORAGE_` if that fails
+   * ({@link CacheErrorCode}).
    */
   purge(selector: CachePurgeSelector): Promise<{ purged: number }>
 

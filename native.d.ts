@@ -9,97 +9,113 @@
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
-/** A handle to an answer. Holds the stored response, whether or not the store still has it, until it is released or collected. */
+/**
+ * A handle to an answer. It holds the stored response, even after an eviction, until it is
+ * released or collected.
+ */
 export declare class BindingAnswer {
-  /** Reason phrase and field lines, each ended by a line feed; also after the release. */
+  /** Reason phrase and field lines, each ended by a line feed. Also available after the release. */
   head(): string
-  /** Fills `target` with the bytes of the body from `from` on. Returns how many there were: 0 at the end and after the release. */
+  /**
+   * Copies bytes of the body, from `from` on, into `target`. Returns how many: 0 at the end and
+   * after the release.
+   */
   copy(target: Uint8Array, from: number): number
   /**
-   * The body as a string, decoded as UTF-8 with replacements.
+   * The body as a string, decoded as UTF-8 with replacement characters.
    *
    * # Errors
-   * Where it is longer than a string may be.
+   * If it is longer than a string may be.
    */
   text(): string
-  /** Another handle to the same answer, to be released by itself. */
+  /** Another handle to the same answer, to be released separately. */
   another(): BindingAnswer
-  /** Lets the stored response go. The head stays. */
+  /** Releases the stored response. The head stays. */
   release(): void
 }
 
 /** A declaration of an instance. */
 export declare class BindingCache {
   /**
-   * Declares an instance. Throws with code `storage-conflict` where its identity is open with another storage. `ring` is told the number
-   * of a ticket that is settled.
+   * Opens an instance. Throws with code `storage-conflict` if it is open with another storage.
+   * `notify` is called with the number of a completion that is done.
    */
-  constructor(options: BindingOptions, scratch: Uint8Array, ring: (arg: number) => void)
-  /** The key of a request, or what is wanted to tell it. */
+  constructor(options: BindingOptions, scratch: Uint8Array, notify: (arg: number) => void)
+  /** The key of a request, or the input that is missing. */
   key(request: string, vary?: string | undefined | null): string | number
-  /** The lookup, a function of its own: see [`lookup`](crate::lookup). */
+  /** The lookup as a function: see [`lookup`](crate::lookup). */
   lookUpFunction(): (request: string, vary?: string) => string | number
-  /** The answer that waits, if one does. */
+  /** Takes the answer that was too large for the buffer, if there is one. */
   takeAnswer(): BindingAnswer | null
   /**
-   * Decides on a put from the response's head, with the numbers in the scratch buffer. Returns the draft's number, with the bytes
-   * of body it has room for in the scratch buffer, or why there is none.
+   * Decides on a put by the head of the response; the numbers are in the scratch buffer. Returns
+   * the number of the draft, with the bytes of body that it has room for in the scratch buffer,
+   * or why there is none.
    */
   draft(request: Text, head: Text, vary?: string | undefined | null, tags?: string | undefined | null): number
-  /** Counts bytes of the body of a draft as in flight, and tells whether there is room for them. */
+  /** Counts bytes of the body of a draft as in flight. Returns whether there is room for them. */
   receive(draft: number, bytes: number): boolean
-  /**
-   * Forgets a draft, because the bodies in flight leave no room for the rest of it, and returns
-   * that as the reason.
-   */
+  /** Drops a draft because bodies in flight have used up their budget. Returns that reason. */
   refuseInFlight(draft: number): number
   /** Stores a draft with its body, which is copied. Returns that it is stored, or why not. */
   put(draft: number, body?: Uint8Array | undefined | null): number
-  /** Forgets a draft, because its body failed. */
+  /** Drops a draft whose body failed. */
   abandon(draft: number): void
-  /** Forgets a draft, because its body does not fit, and returns that as the reason. */
+  /** Drops a draft whose body is too large. Returns that reason. */
   refuseTooLarge(draft: number): number
-  /** Deletes the entry that a lookup would find. The number of the ticket to wait for is in the scratch buffer, or [`NO_TICKET`]. */
+  /**
+   * Deletes the entry that a lookup would find. Leaves the number of a completion, or
+   * [`NO_COMPLETION`], in the scratch buffer.
+   */
   delete(request: string, vary: string | undefined | null, now: number): number
   /**
-   * Purges what is selected and returns how many entries that was. Where that is not known yet, it is [`PENDING`] and the number of
-   * the ticket that tells it is in the scratch buffer.
+   * Purges, and returns the number of entries purged, or [`PENDING`] with the number of a
+   * completion in the scratch buffer.
    */
   purge(selector: BindingSelector, now: number): number
-  /** What has come of a ticket: a number of entries, or [`PENDING`]. Throws with code `disk-fault` where it is that it could not be done. */
-  settled(ticket: number): number
-  /** Waits no longer for what comes of a ticket. */
-  dropTicket(ticket: number): void
-  /** What there is to warn of about the disk, each to the first who asks. */
+  /**
+   * The number of entries that an operation on the disk affected, or [`PENDING`]. Throws with
+   * the code of a [`TierError`](layeron_cache::TierError) if it failed.
+   */
+  completed(completion: number): number
+  /** Stops waiting for a completion. */
+  dropCompletion(completion: number): void
+  /** The next warning about the disk, given to the first caller only. */
   takeWarning(): string | null
-  /** Whether a rule covers a request, or would cover a GET of its URL where it changes something; or what is wanted to tell. */
+  /**
+   * Whether a rule covers a request or, if its method is unsafe, a GET of its URL; or the input
+   * that is missing.
+   */
   covers(request: string): number
-  /** Removes what is stored for the URL of a request, or tells what is wanted for that. */
+  /** Removes the stored responses for the URL of a request, or returns the input that is missing. */
   invalidate(request: string, now: number): number
-  /** Explains what a lookup would come to, or tells what is wanted for that. */
+  /** Explains a lookup, or returns the input that is missing. */
   explain(request: string, vary: string | undefined | null, now: number): BindingExplanation | number
   /** The documented counters. */
   stats(): BindingStats
-  /** What can be seen of the instance. */
+  /** Counters and sizes of the instance. */
   inspect(now: number): BindingInspection
-  /** Gives the declaration up. Every later call throws. Returns the number of the ticket to wait for, or [`NO_TICKET`]. */
+  /**
+   * Closes the declaration: later calls throw. Returns the number of a completion, or
+   * [`NO_COMPLETION`].
+   */
   close(): number
 }
 
-/** The instances that a thread has declared, none of which it keeps. */
+/** The instances that a thread has declared, without keeping them open. */
 export declare class BindingSweeper {
-  /** Watches nothing yet. */
+  /** A sweeper without instances. */
   constructor()
-  /** Sweeps the instance of a declaration from now on, until it ends. */
+  /** Sweeps the instance of a declaration until it is closed. */
   watch(cache: BindingCache): void
-  /** Removes some expired entries of each instance. */
+  /** Removes expired entries of each instance. */
   sweep(now: number): BindingSwept
 }
 
 /** Calls a function once a second until it is stopped or collected. Keeps no event loop alive. */
 export declare class BindingTicker {
   constructor(tick: () => void)
-  /** Makes one more call as soon as the event loop comes round to it. */
+  /** Makes one more call soon. */
   soon(): void
   /** Makes no more calls. */
   stop(): void
@@ -107,98 +123,97 @@ export declare class BindingTicker {
 
 /** A wrapped handler. */
 export declare class BindingWrapper {
-  /** The number of a new reader of a fill, or that there can be none. */
-  readFill(fill: number): number | null
-  /** The next bytes of a body, or why there are none. */
+  /** Opens a reader of the body of a writer. `null` if its start is no longer buffered. */
+  openReader(writer: number): number | null
+  /** Reads the next bytes of a body, or the reason why there are none. */
   read(reader: number): Uint8Array | number
   /** Whether another thread writes the body of a reader. */
   isReaderOfOtherThread(reader: number): boolean
-  /** A reader reads no more. */
+  /** Closes a reader. */
   dropReader(reader: number): void
-  /** Adds bytes to a fill, and tells whether to go on. */
-  append(fill: number, bytes: Uint8Array, now: number): number
-  /** Whether the writer of a fill is to go on. It is told when it may. */
-  progress(fill: number): number
-  /** Whether readers on other threads have yet to read some of a fill. */
-  isFillReadByOtherThread(fill: number): boolean
-  /** Leaves behind who holds the others up. */
-  shed(fill: number): void
+  /** Appends bytes to a body. Returns whether to go on. */
+  append(writer: number, bytes: Uint8Array, now: number): number
+  /** Whether the writer of a body goes on. It is notified when it may. */
+  progress(writer: number): number
+  /** Whether readers on other threads have not read all of a body. */
+  isBodyReadByOtherThread(writer: number): boolean
+  /** Drops the readers that block the others. */
+  dropSlowestReaders(writer: number): void
+  /** Stops storing a body that makes no progress. Returns whether to go on. */
+  stall(writer: number): number
   /**
-   * The body of a fill has not grown for too long: it is not stored any longer. Returns whether
-   * to go on.
+   * Stops storing a body whose refresh has timed out. Returns whether clients read it; the
+   * writer is notified when they have left.
    */
-  stall(fill: number): number
-  /**
-   * The refresh that a fill is for has taken too long. Returns whether its body goes on for
-   * clients that read it; its writer is told then when they have left.
-   */
-  timeOut(fill: number, now: number): boolean
-  /** Ends a fill, and tells whether the response is stored. */
-  finish(fill: number, hasBody: boolean, now: number): number
-  /** The body of a fill has broken off. */
-  breakOff(fill: number, why: string, now: number): void
-  /** Wraps a handler. `ring` is told the number of what there is news of. */
-  constructor(cache: BindingCache, options: BindingWrapping, ring: (arg: number) => void)
-  /** What a request comes to, at the time in the scratch buffer. */
+  timeOut(writer: number, now: number): boolean
+  /** Ends a body. Returns whether the response is stored. */
+  finish(writer: number, hasBody: boolean, now: number): number
+  /** Breaks a body off. */
+  breakOff(writer: number, why: string, now: number): void
+  /** Wraps a handler. `notify` is called with the number of a waiter. */
+  constructor(cache: BindingCache, options: BindingWrapOptions, notify: (arg: number) => void)
+  /** Decides how a request is answered, at the time in the scratch buffer. */
   serve(request: Text): number
-  /**
-   * The same for one that [`arrive`](Self::arrive) has told to come again: with that outcome and
-   * the number that belongs to it.
-   */
+  /** Decides again after [`poll`](Self::poll), with its outcome and number. */
   serveAgain(request: Text, outcome: number, failure: number): number
-  /** The text that belongs to the last outcome. */
+  /** Takes the text of the last outcome. */
   takeText(): string
-  /** The number of the run that refreshes what the last answer was. */
+  /** Number of the run that refreshes the response of the last answer. */
   refreshOf(): number
-  /** The number of who reads the body of the last answer. */
+  /** Number of the reader of the body of the last answer. */
   readerOf(): number
-  /** The number of the fill of a response whose client knows it already. */
-  fillOf(): number
-  /** What there is to know of a run. */
+  /** Number of the body writer of a response whose client has its answer already. */
+  writerOf(): number
+  /** What JavaScript needs to know of a run. */
   run(run: number): BindingRun
-  /** Decides what becomes of the response of a run. */
-  respond(run: number, request: string, reply: BindingReply, now: number): number
-  /** A run has come to no response. */
+  /** Decides what happens to the response of a run. */
+  respond(run: number, request: string, handlerResponse: BindingHandlerResponse, now: number): number
+  /** Ends a run whose handler failed. */
   fail(run: number, request: string, message: string, now: number): number
-  /** A run has come to an answer that was thrown, of this status where that is known. */
+  /** Ends a run whose handler threw an answer, with its status if it has one. */
   thrownAnswer(run: number, request: string, status: number | undefined | null, now: number): void
   /**
-   * Ends a run whose client has gone, where no other request waits for it. Returns whether that
-   * is so. Otherwise there is news of the run when the last one has stopped waiting.
+   * Ends a run whose client has left, if no other request waits for it. Returns whether it did.
+   * Otherwise the run is notified when the last request has stopped waiting.
    */
   abandon(run: number): boolean
-  /** The handler has stored the response of a run itself. Returns the head for its client. */
+  /** Ends a run whose handler has stored its response itself. Returns the head for the client. */
   storedByHandler(run: number, status: number, head: string): string
-  /** Forgets a run. Who waits for it is left to itself. */
+  /** Drops a run. Its waiters decide again. */
   dropRun(run: number): void
   /**
-   * What has become of a ticket, whose number is the caller's until
-   * [`drop_ticket`](Self::drop_ticket): freed here, it would be another request's by the time the
-   * caller drops it.
+   * The outcome of a wait so far. The number stays valid until [`drop_wait`](Self::drop_wait):
+   * freed here, it could belong to another request by the time the caller drops it.
    */
-  arrive(ticket: number, request: string, now: number): number
-  /** Whether another thread runs the handler that a ticket waits for. */
-  isTicketOfOtherThread(ticket: number): boolean
-  /** Gives a ticket up. */
-  dropTicket(ticket: number): void
+  poll(wait: number, request: string, now: number): number
+  /** Whether another thread runs the handler that a wait waits for. */
+  isWaitOfOtherThread(wait: number): boolean
+  /** Ends a wait. */
+  dropWait(wait: number): void
 }
 
 /** A delete found no entry. */
 export declare const ABSENT: number
 
-/** The same is to be done again. */
+/** Decide again. */
 export declare const AGAIN: number
 
-/** The same, after the failure of another's run; the number of the failure is in the scratch buffer. */
+/** Decide again after the failure of another run; its number is in the scratch buffer. */
 export declare const AGAIN_AFTER_FAILURE: number
 
-/** The same, without others. */
+/** Decide again without coalescing. */
 export declare const AGAIN_ALONE: number
 
-/** There is an answer: in the scratch buffer, or waiting to be taken. */
+/** There is an answer, in the scratch buffer or to be taken. */
 export declare const ANSWER: number
 
-/** What can be seen of the disk. */
+/**
+ * The response is stored or streamed to waiters, and its client receives a 304, in the scratch
+ * buffer.
+ */
+export declare const ANSWERED: number
+
+/** Size and state of the disk. */
 export interface BindingDisk {
   entries: number
   bytes: number
@@ -206,11 +221,12 @@ export interface BindingDisk {
   evictions: number
   dropped: number
   damaged: number
-  setAside?: string
-  fault?: string
+  quarantined?: string
+  error?: string
+  errorCode?: string
 }
 
-/** An entry, its times in milliseconds. */
+/** An entry; times in milliseconds. */
 export interface BindingExplainedEntry {
   stale: boolean
   age: number
@@ -220,7 +236,7 @@ export interface BindingExplainedEntry {
   bytes: number
 }
 
-/** Everything that decides on a request. */
+/** What decides about a request. */
 export interface BindingExplanation {
   key: string
   url: string
@@ -233,7 +249,24 @@ export interface BindingExplanation {
   entry?: BindingExplainedEntry
 }
 
-/** What can be seen of an instance. */
+/** What decides about storing the response of a run. */
+export interface BindingHandlerResponse {
+  status: number
+  /** Reason phrase and field lines, each ended by a line feed. */
+  head: string
+  /** Length of the body, if it is known. */
+  length?: number
+  /** Tags, one per line. */
+  tags: string
+  /** Whether `shouldStore` lets it be stored. */
+  mayStore: boolean
+  /** Lifetime and stale windows, if the wrapper itself sets none. */
+  ttlSeconds?: number
+  staleWhileRevalidateSeconds?: number
+  staleIfErrorSeconds?: number
+}
+
+/** Counters and sizes of an instance. */
 export interface BindingInspection {
   entries: number
   bytes: number
@@ -263,34 +296,17 @@ export interface BindingOptions {
   maxBytes: number
   maxEntryBytes: number
   maxInFlightBytes: number
-  /** The folder of the disk, if there is to be one. */
+  /** Folder of the disk, if one is configured. */
   folder?: string
   maxDiskBytes: number
   terms: BindingTerms
   rules: Array<BindingRule>
 }
 
-/** How often one reason kept a response out of the store. */
+/** Number of responses that were uncacheable for one reason. */
 export interface BindingRefusals {
   reason: string
   count: number
-}
-
-/** What decides on storing the response of a run. */
-export interface BindingReply {
-  status: number
-  /** Reason phrase and field lines, a line feed behind each. */
-  head: string
-  /** Length of the body, where that is known. */
-  length?: number
-  /** Tags, one a line. */
-  tags: string
-  /** Whether it may be stored at all. */
-  mayStore: boolean
-  /** Lifetime and windows that count where the wrapper itself sets none. */
-  ttlSeconds?: number
-  staleWhileRevalidateSeconds?: number
-  staleIfErrorSeconds?: number
 }
 
 /** A rule with what it inherits. */
@@ -303,15 +319,15 @@ export interface BindingRule {
   bypassQuery: Array<string>
 }
 
-/** What the face has to know of a run. */
+/** What JavaScript needs to know of a run. */
 export interface BindingRun {
-  /** Others may wait for it. */
+  /** Whether other requests may wait for it. */
   leads: boolean
-  /** Nothing of it can be stored. */
+  /** Whether it bypasses the cache. */
   uncached: boolean
-  /** Why it is made, as `Cache-Status` says it, or its `detail` where there is one. */
+  /** Why the handler is run, as in `Cache-Status`, or its `detail`. */
   why: string
-  /** The handler gets the request without its cookies. */
+  /** Whether the handler receives the request without its cookies. */
   withoutCookies: boolean
   since: number
   etag?: string
@@ -328,7 +344,7 @@ export interface BindingSelecting {
 export interface BindingSelector {
   key?: string
   tags: Array<string>
-  /** Beginnings of keys, written as keys are. */
+  /** Prefixes of keys, normalised. */
   prefixes: Array<string>
   everything: boolean
   soft: boolean
@@ -343,158 +359,173 @@ export interface BindingStats {
   purges: number
 }
 
-/** What a sweep has come to. */
+/** Outcome of a sweep. */
 export interface BindingSwept {
-  /** There are more expired entries. */
+  /** Whether more expired entries are left. */
   more: boolean
-  /** Instances that are still there. */
+  /** Number of instances that are still open. */
   watched: number
   warnings: Array<BindingWarning>
 }
 
-/** What is configured for an instance or a rule. */
+/** Configuration of an instance or a rule. */
 export interface BindingTerms {
   ttlSeconds?: number
   staleWhileRevalidateSeconds?: number
   vary: Array<string>
   tags: Array<string>
-  /** Whether wrapped handlers get no cookies. */
+  /** Whether wrapped handlers receive no cookies. */
   ignoresCookies: boolean
-  /** Whether directives of requests to wrapped handlers do not count, but for `only-if-cached`. */
+  /** Whether directives of requests to wrapped handlers are ignored, except `only-if-cached`. */
   ignoresDirectives: boolean
 }
 
-/** What there is to warn of about the storage of an instance. */
+/** A warning about the storage of an instance. */
 export interface BindingWarning {
   identity: string
   message: string
 }
 
-/** What a handler is wrapped with. */
-export interface BindingWrapping {
+/** Options of a wrapped handler. */
+export interface BindingWrapOptions {
   ttlSeconds?: number
   staleWhileRevalidateSeconds?: number
   staleIfErrorSeconds?: number
-  /** Names, one a line. */
+  /** Names, one per line. */
   vary?: string
-  /** How long a run is waited for, in milliseconds. */
-  patience: number
-  /** Whether handlers get no cookies; left out, the rule or the instance decides, as on the following. */
+  /** Time after which a run counts as hung, in milliseconds. */
+  timeout: number
+  /** Whether handlers receive no cookies. If absent, the rule or the instance decides. */
   ignoresCookies?: boolean
-  /** Whether directives of requests do not count, but for `only-if-cached`. */
+  /**
+   * Whether directives of requests are ignored, except `only-if-cached`. If absent, the rule or
+   * the instance decides.
+   */
   ignoresDirectives?: boolean
 }
 
-/** A body has broken off; why is the text. */
+/**
+ * The response is stored or streamed to waiters; its head is the text, and the number of its body
+ * writer is in the scratch buffer.
+ */
+export declare const BODY: number
+
+/** The body has broken off; the message is the text. */
 export declare const BROKEN: number
 
 /** A rule makes the request skip the cache. */
 export declare const BYPASSED: number
 
-/** The declaration has been given up. */
+/** The declaration is closed. */
 export declare const CLOSED: number
 
-/** A lookup found a stale entry, and the caller is elected to refresh it. */
+/** A lookup found a stale entry, and the caller holds its refresh lease. */
 export declare const ELECTED: number
 
-/** A body has no more. */
+/** The body has ended. */
 export declare const END: number
 
-/** The run that a request depends on has failed; the number of the failure is in the scratch buffer, and there is a text. */
+/**
+ * The run has failed; the number of the failure is in the scratch buffer, and its message is the
+ * text.
+ */
 export declare const FAILED: number
 
-/** A put is held back, because something of it was purged after its content was computed. */
+/** A put was dropped by the fence. */
 export declare const FENCED: number
 
-/** A response is stored or read along; its head is the text, and the number of its fill is in the scratch buffer. */
-export declare const FILL: number
+/**
+ * Writes what is queued for disks, for at most `timeout` milliseconds. Called when the process
+ * exits.
+ */
+export declare function flushAll(timeout: number): void
 
-/** Writes what waits to be written to disks, for no longer than so many milliseconds. For a process that ends. */
-export declare function flushAll(patience: number): void
-
-/** A writer goes on. */
+/** The writer goes on. */
 export declare const GO: number
 
-/** A writer waits for the readers. */
-export declare const HOLD: number
+/** A put is invalid, for the reason with this number and those below it. */
+export declare const INVALID_PUT: number
 
-/** A request is answered with what is stale, in the scratch buffer, because the handler has just failed. */
-export declare const INSTEAD: number
-
-/** A response is stored or read along, and its client is answered with what is in the scratch buffer, a 304. */
-export declare const KNOWN: number
+/** Names of the reasons of invalid puts, in the order of their numbers. */
+export declare function invalidPutReasons(): Array<string>
 
 /** A lookup found no entry. */
 export declare const MISS: number
 
-/** There is no ticket to wait for. */
-export declare const NO_TICKET: number
+/** The call needs header fields; their names are in the scratch buffer. */
+export declare const NEEDS_FIELDS: number
 
-/** A response goes to its client and nowhere else; its head is the text. */
+/** The call needs a fingerprint of the request. */
+export declare const NEEDS_FINGERPRINT: number
+
+/** The call needs the entries on disk; the number of a completion is in the scratch buffer. */
+export declare const NEEDS_TIER: number
+
+/** The call needs the URL in serialised form. */
+export declare const NEEDS_URL: number
+
+/** There is no completion to wait for. */
+export declare const NO_COMPLETION: number
+
+/** The declaration was closed before the body ended. */
+export declare const NOT_STORED: number
+
+/** The response goes to its own client only; its head is the text. */
 export declare const PASS: number
 
-/** The same, of a request that has changed something. */
+/** [`PASS`], for a request with an unsafe method that succeeded. */
 export declare const PASS_CHANGED: number
 
-/** The same, of a run that counts as failed. */
+/** [`PASS`], for a background refresh that counts as failed. */
 export declare const PASS_FAILED: number
 
-/** The declaration has been given up before the body came to its end. */
-export declare const PAST: number
-
 /**
- * Why a path pattern cannot be used, or what is left of the budget that the patterns of a
- * declaration share.
+ * Why a path pattern cannot be used, or the rest of the budget that the patterns of a declaration
+ * share.
  */
 export declare function patternError(path: string, budget: number): string | number
 
-/** There is nothing yet. */
+/** There is no result yet. */
 export declare const PENDING: number
-
-/** An answer whose body is under way: its head is the text, its status in the scratch buffer, and `readerOf` tells who reads it. */
-export declare const READ_ALONG: number
-
-/** The names of the reasons for refusing a response, in the order of their numbers. */
-export declare function refusalReasons(): Array<string>
-
-/** A put is refused, for the reason of this number and those below it. */
-export declare const REFUSED: number
-
-/** A put is an error of its caller, for the reason of this number and those below it. */
-export declare const REJECTED: number
-
-/** The names of the reasons for rejecting a put, in the order of their numbers. */
-export declare function rejectionReasons(): Array<string>
 
 /** A delete removed an entry. */
 export declare const REMOVED: number
 
-/** A request is answered by running the handler; the number of the run is in the scratch buffer. */
+/** The caller runs the handler; the number of the run is in the scratch buffer. */
 export declare const RUN: number
 
-/** A writer stops, because nobody reads. */
+/**
+ * An answer whose body is in flight: its head is the text, its status in the scratch buffer, and
+ * `readerOf` returns its reader.
+ */
+export declare const SHARED: number
+
+/** A stale response, in the scratch buffer, because the handler has just failed. */
+export declare const STALE_IF_ERROR: number
+
+/** The writer stops, because no client reads. */
 export declare const STOP: number
 
 /** A put is stored. */
 export declare const STORED: number
 
-/** A request takes nothing but what is stored, and nothing is; there is a text for `Cache-Status`. */
+/** No stored response answers an `only-if-cached` request; `Cache-Status` is the text. */
 export declare const UNAVAILABLE: number
 
-/** A request waits for the run of another; the number of its ticket is in the scratch buffer. */
+/** A put is uncacheable, for the reason with this number and those below it. */
+export declare const UNCACHEABLE: number
+
+/** Names of the reasons of uncacheable responses, in the order of their numbers. */
+export declare function uncacheableReasons(): Array<string>
+
+/**
+ * The caller waits for the run of another request; the number of the wait is in the scratch
+ * buffer.
+ */
 export declare const WAIT: number
 
-/** The disk is to be waited for, and the same asked again then; the number of the ticket is in the scratch buffer. */
-export declare const WANTS_DISK: number
+/** The writer waits for the readers. */
+export declare const WAIT_FOR_READERS: number
 
-/** Header fields are wanted; their names are in the scratch buffer. */
-export declare const WANTS_FIELDS: number
-
-/** A fingerprint of the request is wanted. */
-export declare const WANTS_FINGERPRINT: number
-
-/** The URL is wanted in serialised form. */
-export declare const WANTS_URL: number
-
-/** A body is not as long as its response says. */
+/** The length of the body differs from `Content-Length`. */
 export declare const WRONG_LENGTH: number

@@ -23,7 +23,7 @@ use layeron_cache::{Bypass, Policy, Rule, Terms};
 const PIECES: usize = 150;
 
 /// Sorting takes this much more than twice the steps for twice the input, and no parser takes more.
-const MOST_GROWTH: f64 = 2.5;
+const MAX_GROWTH: f64 = 2.5;
 
 /// What input is made of, in all pairs.
 const MATERIAL: [&str; 30] = [
@@ -157,7 +157,7 @@ fn grows(run: impl Fn(usize)) -> Option<(u64, u64)> {
     let [once, twice] = [PIECES, 2 * PIECES].map(|pieces| steps::count(|| run(pieces)));
     // What is done once, whatever the input, makes growth small, never large.
     #[allow(clippy::cast_precision_loss)]
-    let grows = twice as f64 > MOST_GROWTH * once as f64;
+    let grows = twice as f64 > MAX_GROWTH * once as f64;
     grows.then_some((once, twice))
 }
 

@@ -1,13 +1,12 @@
-//! A large answer, held while JavaScript has a response of it and copied in pieces while that is
-//! read.
+//! A large answer: JavaScript holds a handle, and its body is copied in pieces while it is read.
 
 use layeron_cache::Answer;
 use napi::bindgen_prelude::{FromNapiValue, Uint8Array, Unknown};
 use napi::{Env, check_status, sys};
 use napi_derive::napi;
 
-/// A handle to an answer. Holds the stored response, whether or not the store still has it, until
-/// it is released or collected.
+/// A handle to an answer. It holds the stored response, even after an eviction, until it is
+/// released or collected.
 #[napi]
 pub struct BindingAnswer {
     answer: Option<Answer>,
@@ -26,19 +25,18 @@ impl BindingAnswer {
 
 #[napi]
 impl BindingAnswer {
-    /// Reason phrase and field lines, each ended by a line feed; also after the release.
+    /// Reason phrase and field lines, each ended by a line feed. Also available after the release.
     #[napi]
     pub fn head(&self) -> &str {
         &self.head
     }
 
-    /// Fills `target` with the bytes of the body from `from` on. Returns how many there were: 0 at
-    /// the end and after the release.
+    /// Copies bytes of the body, from `from` on, into `target`. Returns how many: 0 at the end and
+    /// after the release.
     #[napi]
     pub fn copy(&self, mut target: Uint8Array, from: u32) -> u32 {
         let rest = self.body().get(from as usize..).unwrap_or_default();
-        // SAFETY: the face has just made the buffer and shows it to nobody before this call
-        // returns.
+        // SAFETY: JavaScript has just created the buffer, and accesses it after this call only.
         #[allow(unsafe_code)]
         let target = unsafe { target.as_mut() };
         let length = rest.len().min(target.len());
@@ -46,10 +44,10 @@ impl BindingAnswer {
         length as u32
     }
 
-    /// The body as a string, decoded as UTF-8 with replacements.
+    /// The body as a string, decoded as UTF-8 with replacement characters.
     ///
     /// # Errors
-    /// Where it is longer than a string may be.
+    /// If it is longer than a string may be.
     #[napi(ts_return_type = "string")]
     #[allow(clippy::trivially_copy_pass_by_ref)]
     pub fn text<'env>(&self, env: &'env Env) -> napi::Result<Unknown<'env>> {
@@ -68,13 +66,13 @@ impl BindingAnswer {
         }
     }
 
-    /// Another handle to the same answer, to be released by itself.
+    /// Another handle to the same answer, to be released separately.
     #[napi]
     pub fn another(&self) -> Self {
         Self { answer: self.answer.clone(), head: self.head.clone() }
     }
 
-    /// Lets the stored response go. The head stays.
+    /// Releases the stored response. The head stays.
     #[napi]
     pub fn release(&mut self) {
         self.answer = None;

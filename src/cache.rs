@@ -1,11 +1,11 @@
-//! The class through which the face calls the core. One object a declaration and thread.
+//! The class by which JavaScript calls the core. One object per declaration and thread.
 
-// What napi-derive hands over is owned.
+// napi-derive passes owned values.
 #![allow(clippy::needless_pass_by_value)]
 
 use layeron_cache::{
-    BadPattern, Cache, Deletion, Draft, Drafted, Lasting, Overrides, PutError, PutOptions, Refused,
-    Since, StorageConflict,
+    BadPattern, Cache, Deletion, Draft, Drafted, Durable, Overrides, PutError, PutOptions, Since,
+    StorageConflict, Uncacheable,
 };
 use std::rc::Rc;
 use std::time::Duration;
@@ -16,17 +16,17 @@ use napi_derive::napi;
 use slab::Slab;
 
 use crate::answer::BindingAnswer;
+use crate::completions::Completions;
 use crate::convert;
 use crate::core::{Core, SharedCore, open};
 use crate::explanation::BindingExplanation;
 use crate::inspection::{BindingInspection, BindingStats, number};
 use crate::lookup;
+use crate::notifier::JsNotifier;
 use crate::options::{BindingOptions, BindingSelector, in_words};
-use crate::outcome::{self, ABSENT, BYPASSED, NO_TICKET, PENDING, REMOVED, STORED, wanted};
+use crate::outcome::{self, ABSENT, BYPASSED, NO_COMPLETION, PENDING, REMOVED, STORED, wanted};
 use crate::scratch::Numbers;
 use crate::text::Text;
-use crate::tickets::Tickets;
-use crate::wake::Bell;
 
 pub(crate) type Thrown = napi::Error<&'static str>;
 
@@ -39,28 +39,31 @@ pub struct BindingCache {
 
 #[napi]
 impl BindingCache {
-    /// Declares an instance. Throws with code `storage-conflict` where its identity is open with
-    /// another storage. `ring` is told the number of a ticket that is settled.
+    /// Opens an instance. Throws with code `storage-conflict` if it is open with another storage.
+    /// `notify` is called with the number of a completion that is done.
     #[napi(constructor)]
     pub fn new(
         options: BindingOptions,
         scratch: Uint8Array,
-        ring: Function<'_, u32, ()>,
+        notify: Function<'_, u32, ()>,
     ) -> Result<Self, Thrown> {
         let storage = options.storage();
-        // A function that other threads may call is not for nothing.
-        let bell = storage.disk.as_ref().map(|_| Bell::new(&ring)).transpose();
-        let bell = bell.map_err(|error| Thrown::new("no-bell", error.to_string()))?;
+        // A threadsafe function is not free.
+        let notifier = storage.disk.as_ref().map(|_| JsNotifier::new(&notify)).transpose();
+        let notifier = notifier.map_err(|error| Thrown::new("no-notifier", error.to_string()))?;
         let BindingOptions { namespace, name, terms, rules, .. } = options;
         let policy = BindingOptions::policy(terms, rules)
             .map_err(|BadPattern(why)| Thrown::new("bad-pattern", why))?;
         let cache = Cache::open(&namespace, &name, storage, policy).map_err(
             |StorageConflict { open_with }| Thrown::new("storage-conflict", in_words(&open_with)),
         )?;
-        Ok(Self { core: Core::shared(cache, scratch, Tickets::new(bell)), drafts: Slab::new() })
+        Ok(Self {
+            core: Core::shared(cache, scratch, Completions::new(notifier)),
+            drafts: Slab::new(),
+        })
     }
 
-    /// The key of a request, or what is wanted to tell it.
+    /// The key of a request, or the input that is missing.
     #[napi]
     pub fn key(
         &mut self,
@@ -71,11 +74,11 @@ impl BindingCache {
         let vary = vary.as_deref().map(convert::names);
         Ok(match open(core.cache.as_ref())?.key(convert::request(&request), vary.as_ref()) {
             Ok(key) => Either::A(key),
-            Err(missing) => Either::B(wanted(&missing, &mut core.scratch, &mut core.tickets)),
+            Err(missing) => Either::B(wanted(&missing, &mut core.scratch, &mut core.completions)),
         })
     }
 
-    /// The lookup, a function of its own: see [`lookup`](crate::lookup).
+    /// The lookup as a function: see [`lookup`](crate::lookup).
     #[napi(ts_return_type = "(request: string, vary?: string) => string | number")]
     #[allow(clippy::trivially_copy_pass_by_ref)]
     pub fn look_up_function(&self, env: &Env) -> napi::Result<Unknown<'_>> {
@@ -86,16 +89,16 @@ impl BindingCache {
         Rc::clone(&self.core)
     }
 
-    /// The answer that waits, if one does.
+    /// Takes the answer that was too large for the buffer, if there is one.
     #[napi]
     pub fn take_answer(&mut self) -> Option<BindingAnswer> {
         let core = &mut *self.core.borrow_mut();
         core.waiting.take().map(|answer| BindingAnswer::new(answer, core.scratch.head().to_owned()))
     }
 
-    /// Decides on a put from the response's head, with the numbers in the scratch buffer. Returns
-    /// the draft's number, with the bytes of body it has room for in the scratch buffer, or why
-    /// there is none.
+    /// Decides on a put by the head of the response; the numbers are in the scratch buffer. Returns
+    /// the number of the draft, with the bytes of body that it has room for in the scratch buffer,
+    /// or why there is none.
     #[napi]
     pub fn draft(
         &mut self,
@@ -116,23 +119,23 @@ impl BindingCache {
         let vary = vary.as_deref().map(convert::names);
         let tags = tags.as_deref().map(convert::tags).unwrap_or_default();
         let options = PutOptions { overrides, vary, tags };
-        let since = since.map_or(Since::ByKey, Since::Told);
+        let since = since.map_or(Since::ByKey, Since::Sequence);
         let head = convert::response_head(status, &head);
         Ok(match cache.draft(convert::request(&request), head, &options, since, time(now)) {
             Ok(Drafted::Draft(draft)) => {
                 core.scratch.write_number(cache.room(&draft));
                 self.drafts.insert(draft) as i32
             }
-            Ok(Drafted::Refused(reason)) => outcome::refused(reason),
+            Ok(Drafted::Uncacheable(reason)) => outcome::refused(reason),
             Ok(Drafted::Bypassed) => BYPASSED,
-            Err(PutError::Rejected(reason)) => outcome::rejected(reason),
-            Err(PutError::Wanted(missing)) => {
-                wanted(&missing, &mut core.scratch, &mut core.tickets)
+            Err(PutError::InvalidPut(reason)) => outcome::rejected(reason),
+            Err(PutError::MissingInput(missing)) => {
+                wanted(&missing, &mut core.scratch, &mut core.completions)
             }
         })
     }
 
-    /// Counts bytes of the body of a draft as in flight, and tells whether there is room for them.
+    /// Counts bytes of the body of a draft as in flight. Returns whether there is room for them.
     #[napi]
     pub fn receive(&mut self, draft: u32, bytes: u32) -> bool {
         let core = &mut *self.core.borrow_mut();
@@ -140,13 +143,12 @@ impl BindingCache {
         drafted.is_none_or(|(cache, draft)| cache.receive(draft, bytes.into()))
     }
 
-    /// Forgets a draft, because the bodies in flight leave no room for the rest of it, and returns
-    /// that as the reason.
+    /// Drops a draft because bodies in flight have used up their budget. Returns that reason.
     #[napi]
     pub fn refuse_in_flight(&mut self, draft: u32) -> Result<i32, Thrown> {
         let core = &mut *self.core.borrow_mut();
         self.drafts.try_remove(draft as usize);
-        Ok(outcome::refused(open(core.cache.as_ref())?.refuse(Refused::InFlight)))
+        Ok(outcome::refused(open(core.cache.as_ref())?.refuse(Uncacheable::InFlight)))
     }
 
     /// Stores a draft with its body, which is copied. Returns that it is stored, or why not.
@@ -160,7 +162,7 @@ impl BindingCache {
         Ok(stored.map_or_else(outcome::not_stored, |()| STORED))
     }
 
-    /// Forgets a draft, because its body failed.
+    /// Drops a draft whose body failed.
     #[napi]
     pub fn abandon(&mut self, draft: u32) {
         let core = &mut *self.core.borrow_mut();
@@ -169,16 +171,16 @@ impl BindingCache {
         }
     }
 
-    /// Forgets a draft, because its body does not fit, and returns that as the reason.
+    /// Drops a draft whose body is too large. Returns that reason.
     #[napi]
     pub fn refuse_too_large(&mut self, draft: u32) -> Result<i32, Thrown> {
         let core = &mut *self.core.borrow_mut();
         self.drafts.try_remove(draft as usize);
-        Ok(outcome::refused(open(core.cache.as_ref())?.refuse(Refused::TooLarge)))
+        Ok(outcome::refused(open(core.cache.as_ref())?.refuse(Uncacheable::TooLarge)))
     }
 
-    /// Deletes the entry that a lookup would find. The number of the ticket to wait for is in the
-    /// scratch buffer, or [`NO_TICKET`].
+    /// Deletes the entry that a lookup would find. Leaves the number of a completion, or
+    /// [`NO_COMPLETION`], in the scratch buffer.
     #[napi]
     pub fn delete(
         &mut self,
@@ -194,79 +196,80 @@ impl BindingCache {
                 vary.as_ref(),
                 time(now),
             ) {
-                Ok((deletion, ticket)) => {
-                    let ticket = ticket.map_or(NO_TICKET, |ticket| core.tickets.insert(ticket));
-                    core.scratch.write_number(ticket.into());
+                Ok((deletion, completion)) => {
+                    let completion = completion
+                        .map_or(NO_COMPLETION, |completion| core.completions.insert(completion));
+                    core.scratch.write_number(completion.into());
                     match deletion {
                         Deletion::Removed => REMOVED,
                         Deletion::Absent => ABSENT,
                         Deletion::Bypassed => BYPASSED,
                     }
                 }
-                Err(missing) => wanted(&missing, &mut core.scratch, &mut core.tickets),
+                Err(missing) => wanted(&missing, &mut core.scratch, &mut core.completions),
             },
         )
     }
 
-    /// Purges what is selected and returns how many entries that was. Where that is not known yet,
-    /// it is [`PENDING`] and the number of the ticket that tells it is in the scratch buffer.
+    /// Purges, and returns the number of entries purged, or [`PENDING`] with the number of a
+    /// completion in the scratch buffer.
     #[napi]
     pub fn purge(&self, selector: BindingSelector, now: f64) -> Result<f64, Thrown> {
         let core = &mut *self.core.borrow_mut();
         Ok(match open(core.cache.as_ref())?.purge(&selector.into(), time(now)) {
-            Lasting::Now(purged) => number(purged),
-            Lasting::Soon(ticket) => {
-                core.scratch.write_number(core.tickets.insert(ticket).into());
+            Durable::Done(purged) => number(purged),
+            Durable::Pending(completion) => {
+                core.scratch.write_number(core.completions.insert(completion).into());
                 PENDING.into()
             }
         })
     }
 
-    /// What has come of a ticket: a number of entries, or [`PENDING`]. Throws with code
-    /// `disk-fault` where it is that it could not be done.
+    /// The number of entries that an operation on the disk affected, or [`PENDING`]. Throws with
+    /// the code of a [`TierError`](layeron_cache::TierError) if it failed.
     #[napi]
-    pub fn settled(&self, ticket: u32) -> Result<f64, Thrown> {
-        match self.core.borrow_mut().tickets.outcome(ticket) {
+    pub fn completed(&self, completion: u32) -> Result<f64, Thrown> {
+        match self.core.borrow_mut().completions.outcome(completion) {
             None => Ok(PENDING.into()),
             Some(Ok(entries)) => Ok(number(entries)),
-            Some(Err(fault)) => Err(Thrown::new("disk-fault", fault.to_string())),
+            Some(Err(error)) => Err(Thrown::new(error.code(), error.to_string())),
         }
     }
 
-    /// Waits no longer for what comes of a ticket.
+    /// Stops waiting for a completion.
     #[napi]
-    pub fn drop_ticket(&self, ticket: u32) {
-        self.core.borrow_mut().tickets.forget(ticket);
+    pub fn drop_completion(&self, completion: u32) {
+        self.core.borrow_mut().completions.forget(completion);
     }
 
-    /// What there is to warn of about the disk, each to the first who asks.
+    /// The next warning about the disk, given to the first caller only.
     #[napi]
     pub fn take_warning(&self) -> Option<String> {
         self.core.borrow_mut().cache.as_ref().and_then(Cache::take_warning)
     }
 
-    /// Whether a rule covers a request, or would cover a GET of its URL where it changes something;
-    /// or what is wanted to tell.
+    /// Whether a rule covers a request or, if its method is unsafe, a GET of its URL; or the input
+    /// that is missing.
     #[napi]
     pub fn covers(&mut self, request: String) -> Result<i32, Thrown> {
         let core = &mut *self.core.borrow_mut();
         Ok(match open(core.cache.as_ref())?.covers(convert::request(&request)) {
             Ok(covers) => i32::from(covers),
-            Err(missing) => wanted(&missing, &mut core.scratch, &mut core.tickets),
+            Err(missing) => wanted(&missing, &mut core.scratch, &mut core.completions),
         })
     }
 
-    /// Removes what is stored for the URL of a request, or tells what is wanted for that.
+    /// Removes the stored responses for the URL of a request, or returns the input that is missing.
     #[napi]
     pub fn invalidate(&mut self, request: String, now: f64) -> Result<i32, Thrown> {
         let core = &mut *self.core.borrow_mut();
         Ok(match open(core.cache.as_ref())?.invalidate(convert::request(&request), time(now)) {
             Ok(()) => REMOVED,
-            Err(missing) => wanted(&missing, &mut core.scratch, &mut core.tickets),
+            Err(missing) => wanted(&missing, &mut core.scratch, &mut core.completions),
         })
     }
 
-    /// Explains what a lookup would come to, or tells what is wanted for that.
+    /// Explains a lookup, or returns the input that is missing.
     #[napi]
     pub fn explain(
         &mut self,
@@ -279,7 +282,7 @@ impl BindingCache {
         let request = convert::request(&request);
         Ok(match open(core.cache.as_ref())?.explain(request, vary.as_ref(), time(now)) {
             Ok(explanation) => Either::A(BindingExplanation::new(explanation, time(now))),
-            Err(missing) => Either::B(wanted(&missing, &mut core.scratch, &mut core.tickets)),
+            Err(missing) => Either::B(wanted(&missing, &mut core.scratch, &mut core.completions)),
         })
     }
 
@@ -287,33 +290,33 @@ impl BindingCache {
     #[napi]
     pub fn stats(&self) -> Result<BindingStats, Thrown> {
         let core = &mut *self.core.borrow_mut();
-        Ok(open(core.cache.as_ref())?.stats().into())
+        Ok(open(core.cache.as_ref())?.totals().into())
     }
 
-    /// What can be seen of the instance.
+    /// Counters and sizes of the instance.
     #[napi]
     pub fn inspect(&self, now: f64) -> Result<BindingInspection, Thrown> {
         let core = &mut *self.core.borrow_mut();
         Ok(open(core.cache.as_ref())?.inspect(time(now)).into())
     }
 
-    /// Gives the declaration up. Every later call throws. Returns the number of the ticket to wait
-    /// for, or [`NO_TICKET`].
+    /// Closes the declaration: later calls throw. Returns the number of a completion, or
+    /// [`NO_COMPLETION`].
     #[napi]
     pub fn close(&mut self) -> u32 {
         let core = &mut *self.core.borrow_mut();
         core.waiting = None;
         self.drafts.clear();
-        let ticket = core.cache.take().and_then(Cache::close);
-        ticket.map_or(NO_TICKET, |ticket| core.tickets.insert(ticket))
+        let completion = core.cache.take().and_then(Cache::close);
+        completion.map_or(NO_COMPLETION, |completion| core.completions.insert(completion))
     }
 }
 
-/// Writes what waits to be written to disks, for no longer than so many milliseconds. For a process
-/// that ends.
+/// Writes what is queued for disks, for at most `timeout` milliseconds. Called when the process
+/// exits.
 #[napi]
-pub fn flush_all(patience: u32) {
-    layeron_cache::flush_all(Duration::from_millis(patience.into()));
+pub fn flush_all(timeout: u32) {
+    layeron_cache::flush_all(Duration::from_millis(timeout.into()));
 }
 
 /// Milliseconds since 1970, within the range of a `Date`.

@@ -1,4 +1,4 @@
-//! What the calls of a declaration share: the cache, the buffer, and the answer that waits to be
+//! State that the calls of a declaration share: the cache, the scratch buffer, and an answer to be
 //! taken.
 
 use std::cell::RefCell;
@@ -8,27 +8,31 @@ use layeron_cache::{Answer, Cache};
 use napi::bindgen_prelude::Uint8Array;
 
 use crate::cache::Thrown;
+use crate::completions::Completions;
 use crate::outcome::ANSWER;
 use crate::scratch::Scratch;
-use crate::tickets::Tickets;
 
 pub(crate) type SharedCore = Rc<RefCell<Core>>;
 
 pub(crate) struct Core {
     pub(crate) cache: Option<Cache>,
     pub(crate) scratch: Scratch,
-    /// An answer too big to cross by itself, until it is taken.
+    /// An answer that is too large for the buffer, until it is taken.
     pub(crate) waiting: Option<Answer>,
-    pub(crate) tickets: Tickets,
+    pub(crate) completions: Completions,
 }
 
 impl Core {
-    pub(crate) fn shared(cache: Cache, scratch: Uint8Array, tickets: Tickets) -> SharedCore {
+    pub(crate) fn shared(
+        cache: Cache,
+        scratch: Uint8Array,
+        completions: Completions,
+    ) -> SharedCore {
         let scratch = Scratch::new(scratch);
-        Rc::new(RefCell::new(Self { cache: Some(cache), scratch, waiting: None, tickets }))
+        Rc::new(RefCell::new(Self { cache: Some(cache), scratch, waiting: None, completions }))
     }
 
-    /// Leaves the answer where the face finds it.
+    /// Leaves an answer for JavaScript.
     pub(crate) fn write(&mut self, answer: Answer, stale: bool) -> i32 {
         let identity = self.cache.as_ref().map_or("", Cache::identity);
         let inline = self.scratch.write_answer(&answer, stale, identity);
@@ -36,7 +40,7 @@ impl Core {
         ANSWER
     }
 
-    /// Leaves a number that belongs to an outcome.
+    /// Leaves a number for JavaScript, beside an outcome.
     pub(crate) fn numbered(&mut self, outcome: i32, number: u64) -> i32 {
         self.scratch.write_number(number);
         outcome

@@ -1,9 +1,9 @@
-//! An explanation, as an object.
+//! Explanations as objects.
 
 use layeron_cache::{BypassCause, ExplainedEntry, Explanation, State};
 use napi_derive::napi;
 
-/// Everything that decides on a request.
+/// What decides about a request.
 #[napi(object)]
 pub struct BindingExplanation {
     pub key: String,
@@ -24,7 +24,7 @@ pub struct BindingSelecting {
     pub value: Option<String>,
 }
 
-/// An entry, its times in milliseconds.
+/// An entry; times in milliseconds.
 #[napi(object)]
 pub struct BindingExplainedEntry {
     pub stale: bool,

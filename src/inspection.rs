@@ -1,6 +1,6 @@
-//! Counters and measures, as objects.
+//! Counters and sizes as objects.
 
-use layeron_cache::{DiskUsage, Inspection, Stats};
+use layeron_cache::{Counter, Inspection, SqliteUsage, Totals};
 use napi_derive::napi;
 
 /// The documented counters.
@@ -13,7 +13,7 @@ pub struct BindingStats {
     pub purges: f64,
 }
 
-/// What can be seen of an instance.
+/// Counters and sizes of an instance.
 #[napi(object)]
 pub struct BindingInspection {
     pub entries: f64,
@@ -37,7 +37,7 @@ pub struct BindingInspection {
     pub disk: Option<BindingDisk>,
 }
 
-/// What can be seen of the disk.
+/// Size and state of the disk.
 #[napi(object)]
 pub struct BindingDisk {
     pub entries: f64,
@@ -46,25 +46,27 @@ pub struct BindingDisk {
     pub evictions: f64,
     pub dropped: f64,
     pub damaged: f64,
-    pub set_aside: Option<String>,
-    pub fault: Option<String>,
+    pub quarantined: Option<String>,
+    pub error: Option<String>,
+    pub error_code: Option<String>,
 }
 
-/// How often one reason kept a response out of the store.
+/// Number of responses that were uncacheable for one reason.
 #[napi(object)]
 pub struct BindingRefusals {
     pub reason: String,
     pub count: f64,
 }
 
-impl From<Stats> for BindingStats {
-    fn from(stats: Stats) -> Self {
+impl From<Totals> for BindingStats {
+    fn from(totals: Totals) -> Self {
+        let count = |counter| number(totals.get(counter));
         Self {
-            hits: number(stats.hits),
-            misses: number(stats.misses),
-            puts: number(stats.puts),
-            deletes: number(stats.deletes),
-            purges: number(stats.purges),
+            hits: count(Counter::Hits),
+            misses: count(Counter::Misses),
+            puts: count(Counter::Puts),
+            deletes: count(Counter::Deletes),
+            purges: count(Counter::Purges),
         }
     }
 }
@@ -72,6 +74,7 @@ impl From<Stats> for BindingStats {
 impl From<Inspection> for BindingInspection {
     #[allow(clippy::cast_precision_loss)]
     fn from(seen: Inspection) -> Self {
+        let count = |counter| number(seen.totals.get(counter));
         Self {
             entries: number(seen.usage.entries),
             bytes: number(seen.usage.bytes),
@@ -79,22 +82,22 @@ impl From<Inspection> for BindingInspection {
             in_flight_bytes: number(seen.in_flight_bytes),
             tags: number(seen.usage.tags),
             oldest_ms: seen.usage.oldest_ms.map(|age| age as f64),
-            stale_hits: number(seen.stale_hits),
-            elections: number(seen.elections),
-            fenced: number(seen.fenced),
-            error_hits: number(seen.error_hits),
-            collapsed: number(seen.collapsed),
-            revalidations: number(seen.revalidations),
-            failed_refreshes: number(seen.failed_refreshes),
-            invalidations: number(seen.invalidations),
+            stale_hits: count(Counter::StaleHits),
+            elections: count(Counter::Elections),
+            fenced: count(Counter::Fenced),
+            error_hits: count(Counter::ErrorHits),
+            collapsed: count(Counter::Collapsed),
+            revalidations: count(Counter::Revalidations),
+            failed_refreshes: count(Counter::FailedRefreshes),
+            invalidations: count(Counter::Invalidations),
             evictions: number(seen.usage.evictions),
             expirations: number(seen.usage.expirations),
-            bypasses: number(seen.bypasses),
+            bypasses: count(Counter::Bypasses),
             refused: seen
-                .refused
+                .uncacheable
                 .into_iter()
                 .map(|(reason, count)| BindingRefusals {
-                    reason: reason.name().to_owned(),
+                    reason: <&str>::from(reason).to_owned(),
                     count: number(count),
                 })
                 .collect(),
@@ -103,9 +106,9 @@ impl From<Inspection> for BindingInspection {
     }
 }
 
-impl From<DiskUsage> for BindingDisk {
+impl From<SqliteUsage> for BindingDisk {
     fn from(
-        DiskUsage { entries, bytes, max_bytes, evictions, dropped, damaged, set_aside, fault }: DiskUsage,
+        SqliteUsage { entries, bytes, max_bytes, evictions, dropped, damaged, quarantined, error }: SqliteUsage,
     ) -> Self {
         Self {
             entries: number(entries),
@@ -114,8 +117,9 @@ impl From<DiskUsage> for BindingDisk {
             evictions: number(evictions),
             dropped: number(dropped),
             damaged: number(damaged),
-            set_aside,
-            fault,
+            quarantined,
+            error_code: error.as_ref().map(|error| error.code().to_owned()),
+            error: error.map(|error| error.to_string()),
         }
     }
 }

@@ -23,12 +23,11 @@ use crate::core::{Core, SharedCore};
 use crate::outcome::{ANSWER, BYPASSED, CLOSED, ELECTED, MISS, wanted};
 use crate::text::Text;
 
-/// Makes the function for a declaration, which it keeps alive.
+/// Creates the function of a declaration, which it keeps alive.
 pub(crate) fn function<'env>(env: &Env, core: SharedCore) -> napi::Result<Unknown<'env>> {
     let data = Rc::into_raw(core).cast_mut().cast::<c_void>();
     let mut function = null_mut();
-    // SAFETY: `data` is a counted reference that the function's finalizer gives back; nothing else
-    // does.
+    // SAFETY: `data` is a counted reference that only the function's finalizer releases.
     unsafe {
         let raw = env.raw();
         check_status!(
@@ -44,7 +43,7 @@ pub(crate) fn function<'env>(env: &Env, core: SharedCore) -> napi::Result<Unknow
 }
 
 unsafe extern "C" fn finalize(_: sys::napi_env, data: *mut c_void, _: *mut c_void) {
-    // SAFETY: the reference that `function` has taken, given back once.
+    // SAFETY: the reference that `function` has taken, released once.
     drop(unsafe { Rc::from_raw(data.cast::<RefCell<Core>>()) });
 }
 
@@ -52,8 +51,8 @@ unsafe extern "C" fn look_up(env: sys::napi_env, info: sys::napi_callback_info) 
     let mut count = 2;
     let mut arguments = [null_mut(); 2];
     let mut data = null_mut();
-    // SAFETY: the arrays have the room that is told, and `data` is the reference that the function
-    // holds.
+    // SAFETY: the arrays have the capacity that is passed, and `data` is the reference that the
+    // function holds.
     let core = unsafe {
         sys::napi_get_cb_info(
             env,
@@ -91,12 +90,12 @@ unsafe extern "C" fn look_up(env: sys::napi_env, info: sys::napi_callback_info) 
 }
 
 fn decide(core: &mut Core, text: &str, vary: Option<&str>) -> i32 {
-    let Core { cache: Some(cache), scratch, waiting, tickets } = core else {
+    let Core { cache: Some(cache), scratch, waiting, completions } = core else {
         return CLOSED;
     };
     let now = time(scratch.read_time());
-    let (request, noted_by) = convert::noted_request(text);
-    match cache.look_up(request, vary.map(convert::names).as_ref(), noted_by, now) {
+    let (request, tracked_by) = convert::tracked_request(text);
+    match cache.look_up(request, vary.map(convert::names).as_ref(), tracked_by, now) {
         Ok(Lookup::Hit(answer, state)) => {
             let fits = scratch.compose(&answer, state == State::Stale, cache.identity());
             *waiting = (!fits).then_some(answer);
@@ -107,6 +106,6 @@ fn decide(core: &mut Core, text: &str, vary: Option<&str>) -> i32 {
             if elected { ELECTED } else { MISS }
         }
         Ok(Lookup::Bypassed) => BYPASSED,
-        Err(missing) => wanted(&missing, scratch, tickets),
+        Err(missing) => wanted(&missing, scratch, completions),
     }
 }

@@ -1,8 +1,8 @@
-//! Options of a declaration, checked and resolved by the face.
+//! Options of a declaration, checked and resolved by JavaScript.
 
 use layeron_cache::{
-    BadPattern, Bounds, Bypass, DiskOptions, Names, Policy, Rule, Selector, Storage, Terms,
-    check_pattern,
+    BadPattern, Bounds, Bypass, Invalidation, Names, Policy, Rule, SqliteOptions, Storage, Target,
+    Terms, check_pattern,
 };
 use napi::bindgen_prelude::Either;
 use napi_derive::napi;
@@ -15,23 +15,23 @@ pub struct BindingOptions {
     pub max_bytes: f64,
     pub max_entry_bytes: f64,
     pub max_in_flight_bytes: f64,
-    /// The folder of the disk, if there is to be one.
+    /// Folder of the disk, if one is configured.
     pub folder: Option<String>,
     pub max_disk_bytes: f64,
     pub terms: BindingTerms,
     pub rules: Vec<BindingRule>,
 }
 
-/// What is configured for an instance or a rule.
+/// Configuration of an instance or a rule.
 #[napi(object)]
 pub struct BindingTerms {
     pub ttl_seconds: Option<u32>,
     pub stale_while_revalidate_seconds: Option<u32>,
     pub vary: Vec<String>,
     pub tags: Vec<String>,
-    /// Whether wrapped handlers get no cookies.
+    /// Whether wrapped handlers receive no cookies.
     pub ignores_cookies: bool,
-    /// Whether directives of requests to wrapped handlers do not count, but for `only-if-cached`.
+    /// Whether directives of requests to wrapped handlers are ignored, except `only-if-cached`.
     pub ignores_directives: bool,
 }
 
@@ -51,14 +51,14 @@ pub struct BindingRule {
 pub struct BindingSelector {
     pub key: Option<String>,
     pub tags: Vec<String>,
-    /// Beginnings of keys, written as keys are.
+    /// Prefixes of keys, normalised.
     pub prefixes: Vec<String>,
     pub everything: bool,
     pub soft: bool,
 }
 
-/// Why a path pattern cannot be used, or what is left of the budget that the patterns of a
-/// declaration share.
+/// Why a path pattern cannot be used, or the rest of the budget that the patterns of a declaration
+/// share.
 #[napi]
 #[allow(clippy::needless_pass_by_value)]
 pub fn pattern_error(path: String, budget: u32) -> Either<String, u32> {
@@ -75,7 +75,7 @@ impl BindingOptions {
             Bounds { bytes: self.max_bytes as u64, entry_bytes: self.max_entry_bytes as u64 };
         let max_bytes = self.max_disk_bytes as u64;
         let disk =
-            self.folder.as_ref().map(|folder| DiskOptions { folder: folder.into(), max_bytes });
+            self.folder.as_ref().map(|folder| SqliteOptions { folder: folder.into(), max_bytes });
         Storage { bounds, in_flight_bytes: self.max_in_flight_bytes as u64, disk }
     }
 
@@ -112,10 +112,14 @@ impl From<BindingTerms> for Terms {
     }
 }
 
-impl From<BindingSelector> for Selector {
+impl From<BindingSelector> for Invalidation {
     fn from(selector: BindingSelector) -> Self {
         let BindingSelector { key, tags, prefixes, everything, soft } = selector;
-        Self { key, tags, prefixes, everything, soft }
+        let targets = key.into_iter().map(Target::Key);
+        let targets = targets.chain(tags.into_iter().map(Target::Tag));
+        let targets = targets.chain(prefixes.into_iter().map(Target::Prefix));
+        let targets = targets.chain(everything.then_some(Target::Everything));
+        if soft { Self::make_stale(targets) } else { Self::remove(targets) }
     }
 }
 
@@ -131,7 +135,7 @@ pub(crate) fn in_words(Storage { bounds, in_flight_bytes, disk }: &Storage) -> S
     );
     match disk {
         None => format!("memory alone, {bounds}"),
-        Some(DiskOptions { folder, max_bytes }) => {
+        Some(SqliteOptions { folder, max_bytes }) => {
             format!("path {}, maxDiskBytes {max_bytes}, {bounds}", folder.display())
         }
     }

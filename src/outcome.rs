@@ -1,21 +1,21 @@
-//! The numbers that calls return, for both sides of the crossing.
+//! Numbers that calls return, for both sides of the binding.
 
-use layeron_cache::{NotStored, Refused, Rejected, Wanted};
+use layeron_cache::{InvalidPut, MissingInput, StoreError, Uncacheable};
 use napi_derive::napi;
 
+use crate::completions::Completions;
 use crate::scratch::Scratch;
-use crate::tickets::Tickets;
 
-/// There is an answer: in the scratch buffer, or waiting to be taken.
+/// There is an answer, in the scratch buffer or to be taken.
 #[napi]
 pub const ANSWER: i32 = 1;
 /// A lookup found no entry.
 #[napi]
 pub const MISS: i32 = -1;
-/// A lookup found a stale entry, and the caller is elected to refresh it.
+/// A lookup found a stale entry, and the caller holds its refresh lease.
 #[napi]
 pub const ELECTED: i32 = -5;
-/// The declaration has been given up.
+/// The declaration is closed.
 #[napi]
 pub const CLOSED: i32 = -7;
 /// A delete found no entry.
@@ -27,147 +27,149 @@ pub const REMOVED: i32 = 1;
 /// A put is stored.
 #[napi]
 pub const STORED: i32 = 1;
-/// There is no ticket to wait for.
+/// There is no completion to wait for.
 #[napi]
-pub const NO_TICKET: u32 = u32::MAX;
-/// A put is held back, because something of it was purged after its content was computed.
+pub const NO_COMPLETION: u32 = u32::MAX;
+/// A put was dropped by the fence.
 #[napi]
 pub const FENCED: i32 = -6;
-/// A put is refused, for the reason of this number and those below it.
+/// A put is uncacheable, for the reason with this number and those below it.
 #[napi]
-pub const REFUSED: i32 = -100;
-/// A put is an error of its caller, for the reason of this number and those below it.
+pub const UNCACHEABLE: i32 = -100;
+/// A put is invalid, for the reason with this number and those below it.
 #[napi]
-pub const REJECTED: i32 = -200;
+pub const INVALID_PUT: i32 = -200;
 /// A rule makes the request skip the cache.
 #[napi]
 pub const BYPASSED: i32 = -2;
-/// The URL is wanted in serialised form.
+/// The call needs the URL in serialised form.
 #[napi]
-pub const WANTS_URL: i32 = -3;
-/// Header fields are wanted; their names are in the scratch buffer.
+pub const NEEDS_URL: i32 = -3;
+/// The call needs header fields; their names are in the scratch buffer.
 #[napi]
-pub const WANTS_FIELDS: i32 = -4;
-/// The disk is to be waited for, and the same asked again then; the number of the ticket is in the
-/// scratch buffer.
+pub const NEEDS_FIELDS: i32 = -4;
+/// The call needs the entries on disk; the number of a completion is in the scratch buffer.
 #[napi]
-pub const WANTS_DISK: i32 = -8;
+pub const NEEDS_TIER: i32 = -8;
 
-/// A fingerprint of the request is wanted.
+/// The call needs a fingerprint of the request.
 #[napi]
-pub const WANTS_FINGERPRINT: i32 = -9;
+pub const NEEDS_FINGERPRINT: i32 = -9;
 
-/// A request is answered by running the handler; the number of the run is in the scratch buffer.
+/// The caller runs the handler; the number of the run is in the scratch buffer.
 #[napi]
 pub const RUN: i32 = -10;
-/// A request waits for the run of another; the number of its ticket is in the scratch buffer.
-#[napi]
-pub const WAIT: i32 = -11;
-/// The run that a request depends on has failed; the number of the failure is in the scratch
-/// buffer, and there is a text.
-#[napi]
-pub const FAILED: i32 = -12;
-/// A request takes nothing but what is stored, and nothing is; there is a text for `Cache-Status`.
-#[napi]
-pub const UNAVAILABLE: i32 = -13;
-/// A response goes to its client and nowhere else; its head is the text.
-#[napi]
-pub const PASS: i32 = -14;
-/// The same, of a run that counts as failed.
-#[napi]
-pub const PASS_FAILED: i32 = -15;
-/// The same, of a request that has changed something.
-#[napi]
-pub const PASS_CHANGED: i32 = -24;
-/// A response is stored or read along; its head is the text, and the number of its fill is in the
-/// scratch buffer.
-#[napi]
-pub const FILL: i32 = -16;
-/// A response is stored or read along, and its client is answered with what is in the scratch
-/// buffer, a 304.
-#[napi]
-pub const KNOWN: i32 = -25;
-/// A request is answered with what is stale, in the scratch buffer, because the handler has just
-/// failed.
-#[napi]
-pub const INSTEAD: i32 = -26;
-/// The same is to be done again.
-#[napi]
-pub const AGAIN: i32 = -17;
-/// The same, after the failure of another's run; the number of the failure is in the scratch
+/// The caller waits for the run of another request; the number of the wait is in the scratch
 /// buffer.
 #[napi]
+pub const WAIT: i32 = -11;
+/// The run has failed; the number of the failure is in the scratch buffer, and its message is the
+/// text.
+#[napi]
+pub const FAILED: i32 = -12;
+/// No stored response answers an `only-if-cached` request; `Cache-Status` is the text.
+#[napi]
+pub const UNAVAILABLE: i32 = -13;
+/// The response goes to its own client only; its head is the text.
+#[napi]
+pub const PASS: i32 = -14;
+/// [`PASS`], for a background refresh that counts as failed.
+#[napi]
+pub const PASS_FAILED: i32 = -15;
+/// [`PASS`], for a request with an unsafe method that succeeded.
+#[napi]
+pub const PASS_CHANGED: i32 = -24;
+/// The response is stored or streamed to waiters; its head is the text, and the number of its body
+/// writer is in the scratch buffer.
+#[napi]
+pub const BODY: i32 = -16;
+/// The response is stored or streamed to waiters, and its client receives a 304, in the scratch
+/// buffer.
+#[napi]
+pub const ANSWERED: i32 = -25;
+/// A stale response, in the scratch buffer, because the handler has just failed.
+#[napi]
+pub const STALE_IF_ERROR: i32 = -26;
+/// Decide again.
+#[napi]
+pub const AGAIN: i32 = -17;
+/// Decide again after the failure of another run; its number is in the scratch buffer.
+#[napi]
 pub const AGAIN_AFTER_FAILURE: i32 = -27;
-/// The same, without others.
+/// Decide again without coalescing.
 #[napi]
 pub const AGAIN_ALONE: i32 = -28;
-/// There is nothing yet.
+/// There is no result yet.
 #[napi]
 pub const PENDING: i32 = -18;
-/// An answer whose body is under way: its head is the text, its status in the scratch buffer, and
-/// `readerOf` tells who reads it.
+/// An answer whose body is in flight: its head is the text, its status in the scratch buffer, and
+/// `readerOf` returns its reader.
 #[napi]
-pub const READ_ALONG: i32 = -19;
-/// A body has no more.
+pub const SHARED: i32 = -19;
+/// The body has ended.
 #[napi]
 pub const END: i32 = -20;
-/// A body has broken off; why is the text.
+/// The body has broken off; the message is the text.
 #[napi]
 pub const BROKEN: i32 = -21;
-/// A body is not as long as its response says.
+/// The length of the body differs from `Content-Length`.
 #[napi]
 pub const WRONG_LENGTH: i32 = -22;
-/// The declaration has been given up before the body came to its end.
+/// The declaration was closed before the body ended.
 #[napi]
-pub const PAST: i32 = -23;
-/// A writer goes on.
+pub const NOT_STORED: i32 = -23;
+/// The writer goes on.
 #[napi]
 pub const GO: i32 = 0;
-/// A writer waits for the readers.
+/// The writer waits for the readers.
 #[napi]
-pub const HOLD: i32 = 1;
-/// A writer stops, because nobody reads.
+pub const WAIT_FOR_READERS: i32 = 1;
+/// The writer stops, because no client reads.
 #[napi]
 pub const STOP: i32 = 2;
 
-/// The names of the reasons for refusing a response, in the order of their numbers.
+/// Names of the reasons of uncacheable responses, in the order of their numbers.
 #[napi]
-pub fn refusal_reasons() -> Vec<String> {
-    Refused::ALL.iter().map(|reason| reason.name().to_owned()).collect()
+pub fn uncacheable_reasons() -> Vec<String> {
+    Uncacheable::names().map(str::to_owned).collect()
 }
 
-/// The names of the reasons for rejecting a put, in the order of their numbers.
+/// Names of the reasons of invalid puts, in the order of their numbers.
 #[napi]
-pub fn rejection_reasons() -> Vec<String> {
-    Rejected::ALL.iter().map(|reason| reason.name().to_owned()).collect()
+pub fn invalid_put_reasons() -> Vec<String> {
+    InvalidPut::names().map(str::to_owned).collect()
 }
 
-pub(crate) fn wanted(wanted: &Wanted, scratch: &mut Scratch, tickets: &mut Tickets) -> i32 {
+pub(crate) fn wanted(
+    wanted: &MissingInput,
+    scratch: &mut Scratch,
+    completions: &mut Completions,
+) -> i32 {
     match wanted {
-        Wanted::Url => WANTS_URL,
-        Wanted::Fields(names) => {
+        MissingInput::Url => NEEDS_URL,
+        MissingInput::Fields(names) => {
             scratch.write_names(names);
-            WANTS_FIELDS
+            NEEDS_FIELDS
         }
-        Wanted::Fingerprint => WANTS_FINGERPRINT,
-        Wanted::Disk(ticket) => {
-            scratch.write_number(tickets.insert(ticket.clone()).into());
-            WANTS_DISK
+        MissingInput::Fingerprint => NEEDS_FINGERPRINT,
+        MissingInput::TierEntry(completion) => {
+            scratch.write_number(completions.insert(completion.clone()).into());
+            NEEDS_TIER
         }
     }
 }
 
-pub(crate) fn not_stored(why: NotStored) -> i32 {
+pub(crate) fn not_stored(why: StoreError) -> i32 {
     match why {
-        NotStored::Refused(reason) => refused(reason),
-        NotStored::Fenced => FENCED,
+        StoreError::Uncacheable(reason) => refused(reason),
+        StoreError::Fenced => FENCED,
     }
 }
 
-pub(crate) fn refused(reason: Refused) -> i32 {
-    REFUSED - reason as i32
+pub(crate) fn refused(reason: Uncacheable) -> i32 {
+    UNCACHEABLE - reason as i32
 }
 
-pub(crate) fn rejected(reason: Rejected) -> i32 {
-    REJECTED - reason as i32
+pub(crate) fn rejected(reason: InvalidPut) -> i32 {
+    INVALID_PUT - reason as i32
 }

@@ -1,11 +1,11 @@
-//! The buffer in which answers cross into JavaScript. It belongs to the face, is written here and
-//! is sliced there before the next call.
+//! The buffer in which answers cross into JavaScript. JavaScript owns it; the addon writes to it,
+//! and JavaScript reads it before the next call.
 //!
-//! The last forty bytes are numbers that a call is given, 64-bit floats written by the face:
-//! status, lifetime, stale window, sequence of a miss, and the time, the last alone for a lookup.
-//! One that is not a number is not given. Layout of an answer: four 32-bit little-endian words -
-//! status, length of the head, length of the body or [`NO_BODY`], a set of flags - then the head,
-//! then the body. Names that are wanted are laid out as a head alone; a number is one 64-bit float.
+//! The last 40 bytes are numbers for a call, 64-bit floats written by JavaScript: status, lifetime,
+//! stale window, fence sequence of a miss, and the time; for a lookup the time alone. NaN means
+//! none. Layout of an answer: four 32-bit little-endian words - status, length of the head, length
+//! of the body or [`NO_BODY`], flags - then the head, then the body. Missing field names are laid
+//! out as a head; a number is one 64-bit float.
 
 use layeron_cache::{Answer, Names};
 use napi::bindgen_prelude::Uint8Array;
@@ -16,19 +16,19 @@ const WORDS_BYTES: usize = 16;
 const NUMBERS: usize = 5;
 const NO_BODY: u32 = u32::MAX;
 
-/// An answer up to this size is one string; of a larger one JavaScript takes a handle.
-const MOST_WHOLE_BYTES: usize = 32 * 1024;
+/// Largest answer that crosses as one string. JavaScript receives a handle to a larger one.
+const MAX_WHOLE_BYTES: usize = 32 * 1024;
 
 /// Flag: the answer is stale.
 const STALE: u32 = 1;
-/// Flag: the answer is not here but waits to be taken.
+/// Flag: the answer is too large for the buffer and has to be taken.
 const WAITS: u32 = 8;
-/// Flag: the caller is to refresh what it has been answered with.
+/// Flag: the caller holds the refresh lease.
 const REFRESH: u32 = 4;
 /// Flag: the body is ASCII.
 const ASCII: u32 = 2;
 
-/// What a put is given in numbers.
+/// Numbers for a put.
 pub(crate) struct Numbers {
     pub(crate) status: u16,
     pub(crate) ttl_seconds: Option<u32>,
@@ -49,8 +49,8 @@ impl Scratch {
         Self { buffer, head: String::with_capacity(1024), whole: Vec::with_capacity(4096) }
     }
 
-    /// Writes the answer, in the name of `cache`. Tells whether its head and body had room; the
-    /// words tell how much they take either way.
+    /// Writes the answer, with the `Cache-Status` of `cache`. Returns whether head and body fit;
+    /// the words have their lengths either way.
     pub(crate) fn write_answer(&mut self, answer: &Answer, stale: bool, cache: &str) -> bool {
         self.head.clear();
         answer.write_head(cache, &mut self.head);
@@ -65,14 +65,14 @@ impl Scratch {
         written
     }
 
-    /// Writes the words of the answer, and puts head and body together as one string of bytes.
-    /// Tells whether they fit.
+    /// Writes the words of the answer, and joins head and body as one string of bytes. Returns
+    /// whether they fit.
     pub(crate) fn compose(&mut self, answer: &Answer, stale: bool, cache: &str) -> bool {
         self.head.clear();
         answer.write_head(cache, &mut self.head);
         let body = answer.body();
         let length = self.head.len() + body.map_or(0, <[u8]>::len);
-        let fits = length <= MOST_WHOLE_BYTES;
+        let fits = length <= MAX_WHOLE_BYTES;
         let flags = u32::from(stale) * STALE
             + u32::from(answer.is_ascii()) * ASCII
             + u32::from(!fits) * WAITS;
@@ -91,7 +91,7 @@ impl Scratch {
         &self.whole
     }
 
-    /// Adds to the answer written last that the caller is to refresh it.
+    /// Adds to the answer written last that the caller holds the refresh lease.
     pub(crate) fn flag_refresh(&mut self) {
         if let Some(flags) = self.bytes().get_mut(WORDS_BYTES - 4) {
             *flags |= REFRESH as u8;
@@ -103,7 +103,7 @@ impl Scratch {
         &self.head
     }
 
-    /// Writes a list of field names, a line feed behind each.
+    /// Writes field names, each ended by a line feed.
     pub(crate) fn write_names(&mut self, names: &Names) {
         let list: String = names.iter().flat_map(|name| [name, "\n"]).collect();
         let written = copy_pair(list.as_bytes(), &[], room(self.bytes()));
@@ -118,19 +118,19 @@ impl Scratch {
         }
     }
 
-    /// Reads the numbers of a call.
+    /// Reads the numbers for a call.
     pub(crate) fn read_numbers(&mut self) -> Numbers {
         let mut read = [f64::NAN; NUMBERS];
         for (number, bytes) in read.iter_mut().rev().zip(self.bytes().rchunks_exact(8)) {
             *number = bytes.try_into().map_or(f64::NAN, f64::from_le_bytes);
         }
         let [status, ttl, stale, since, now] = read;
-        let given = |number: f64| (!number.is_nan()).then_some(number);
+        let body = |number: f64| (!number.is_nan()).then_some(number);
         Numbers {
             status: status as u16,
-            ttl_seconds: given(ttl).map(|seconds| seconds as u32),
-            stale_seconds: given(stale).map(|seconds| seconds as u32),
-            since: given(since).map(|sequence| sequence as u64),
+            ttl_seconds: body(ttl).map(|seconds| seconds as u32),
+            stale_seconds: body(stale).map(|seconds| seconds as u32),
+            since: body(since).map(|sequence| sequence as u64),
             now,
         }
     }
@@ -148,14 +148,13 @@ impl Scratch {
 
     #[allow(unsafe_code)]
     fn bytes(&mut self) -> &mut [u8] {
-        // SAFETY: the face never lets the buffer out of its hands and reads it only between calls
-        // into this addon, on the one thread that makes them; so nobody else reads or writes while
-        // this borrow lasts.
+        // SAFETY: JavaScript keeps the buffer private and reads it only between calls into this
+        // addon, on the thread that makes them; no other access happens during this borrow.
         unsafe { self.buffer.as_mut() }
     }
 }
 
-/// What lies between the words and the numbers.
+/// The bytes between the words and the numbers.
 fn room(bytes: &mut [u8]) -> &mut [u8] {
     let end = bytes.len().saturating_sub(NUMBERS * 8);
     bytes.get_mut(WORDS_BYTES..end).unwrap_or_default()

@@ -1,26 +1,26 @@
-//! The class through which the face has expired entries freed. One object a thread.
+//! The class by which JavaScript removes expired entries. One object per thread.
 
 use layeron_cache::{Sweeper, Swept, Warning};
 use napi_derive::napi;
 
 use crate::cache::{BindingCache, time};
 
-/// The instances that a thread has declared, none of which it keeps.
+/// The instances that a thread has declared, without keeping them open.
 #[napi]
 #[derive(Default)]
 pub struct BindingSweeper(Sweeper);
 
-/// What a sweep has come to.
+/// Outcome of a sweep.
 #[napi(object)]
 pub struct BindingSwept {
-    /// There are more expired entries.
+    /// Whether more expired entries are left.
     pub more: bool,
-    /// Instances that are still there.
+    /// Number of instances that are still open.
     pub watched: u32,
     pub warnings: Vec<BindingWarning>,
 }
 
-/// What there is to warn of about the storage of an instance.
+/// A warning about the storage of an instance.
 #[napi(object)]
 pub struct BindingWarning {
     pub identity: String,
@@ -29,13 +29,13 @@ pub struct BindingWarning {
 
 #[napi]
 impl BindingSweeper {
-    /// Watches nothing yet.
+    /// A sweeper without instances.
     #[napi(constructor)]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Sweeps the instance of a declaration from now on, until it ends.
+    /// Sweeps the instance of a declaration until it is closed.
     #[napi]
     pub fn watch(&mut self, cache: &BindingCache) {
         if let Some(cache) = &cache.core().borrow().cache {
@@ -43,7 +43,7 @@ impl BindingSweeper {
         }
     }
 
-    /// Removes some expired entries of each instance.
+    /// Removes expired entries of each instance.
     #[napi]
     pub fn sweep(&mut self, now: f64) -> BindingSwept {
         self.0.sweep(time(now)).into()

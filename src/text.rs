@@ -1,15 +1,15 @@
-//! Text of a call, read in one step.
+//! Text arguments, read in one step.
 
 use std::ops::Deref;
 
 use napi::bindgen_prelude::{FromNapiValue, TypeName, ValidateNapiValue};
 use napi::{Result, ValueType, check_status, sys};
 
-/// Texts shorter than this are read without asking for their length first, which costs as much as
-/// reading them.
+/// Shorter texts are read without asking for their length first, which costs as much as reading
+/// them.
 const USUAL_BYTES: usize = 1024;
 
-/// A string that a call is given.
+/// A string argument.
 pub struct Text(String);
 
 impl Deref for Text {
@@ -37,8 +37,8 @@ impl FromNapiValue for Text {
     unsafe fn from_napi_value(env: sys::napi_env, value: sys::napi_value) -> Result<Self> {
         let mut bytes: Vec<u8> = Vec::with_capacity(USUAL_BYTES);
         let mut length = 0;
-        // SAFETY: `env` and `value` are those of the call, and the vector has the room that is
-        // told, of which the engine fills `length` bytes and a terminator.
+        // SAFETY: `env` and `value` are those of the call; the vector has the capacity that is
+        // passed, of which the engine fills `length` bytes and a terminator.
         unsafe {
             let room = bytes.capacity();
             let status = sys::napi_get_value_string_utf8(
@@ -49,8 +49,8 @@ impl FromNapiValue for Text {
                 &raw mut length,
             );
             check_status!(status, "the text of a call is a string")?;
-            // A character takes up to four bytes, so a text that stops this close to the end may
-            // have been cut short.
+            // A character takes up to four bytes, so a text that ends this close to the end may be
+            // truncated.
             if length + 4 >= room {
                 return Ok(Self(String::from_napi_value(env, value)?));
             }

@@ -1,8 +1,8 @@
-//! A call into JavaScript once a second, for what is to be done from time to time.
+//! Calls JavaScript once a second.
 //!
-//! Driven from here and not by a timer of JavaScript, because tests replace those: one that was set
-//! while a test had replaced them would never fire again. What is done, and what time it is,
-//! JavaScript decides.
+//! A thread of the addon makes the calls, and not a timer of JavaScript, because tests replace
+//! timers: one that was set under a replacement would never fire again. JavaScript decides what to
+//! do, and what time it is.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
@@ -15,16 +15,16 @@ use napi_derive::napi;
 
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// A function of JavaScript that any thread may call; it keeps no event loop alive. A call that
-/// comes before the last was made is left out.
+/// A function of JavaScript that any thread may call. It keeps no event loop alive. A call that
+/// comes before the last one was made is dropped.
 type Call = ThreadsafeFunction<(), (), (), Status, false, true, 1>;
 
-/// The calls to make, of all threads of JavaScript.
+/// The functions to call, of all threads of JavaScript.
 static CALLS: Mutex<Calls> = Mutex::new(Calls { list: Vec::new(), is_running: false });
 
 struct Calls {
     list: Vec<Weak<Call>>,
-    /// Whether there is a thread that makes them. It ends with the last of them.
+    /// Whether the calling thread runs. It ends with the last function.
     is_running: bool,
 }
 
@@ -52,7 +52,7 @@ impl BindingTicker {
         Ok(Self(Some(call)))
     }
 
-    /// Makes one more call as soon as the event loop comes round to it.
+    /// Makes one more call soon.
     #[napi]
     pub fn soon(&self) {
         if let Some(call) = &self.0 {
@@ -81,7 +81,7 @@ fn run() {
     }
 }
 
-/// Whether the thread of JavaScript is still there.
+/// Whether the thread of JavaScript still runs.
 fn is_alive(status: Status) -> bool {
     matches!(status, Status::Ok | Status::QueueFull)
 }

@@ -1,14 +1,14 @@
-//! The class through which the face calls the core for a wrapped handler. One object a wrapped
+//! The class by which JavaScript calls the core for a wrapped handler. One object per wrapped
 //! handler and thread.
 
-// What napi-derive hands over is owned.
+// napi-derive passes owned values.
 #![allow(clippy::needless_pass_by_value)]
 
 use std::sync::Arc;
 
 use layeron_cache::{
-    Arrival, Attempt, Failed, Fill, Overrides, Passed, Reader, Reply, Responded, Run, Served,
-    State, Ticket, Wrapping,
+    Attempt, BodyReader, BodyWriter, FailureOutcome, HandlerResponse, HandlerRun, Overrides,
+    ResponseOutcome, State, Unshared, WaitOutcome, Waiting, WrapLookup, WrapOptions,
 };
 use napi::bindgen_prelude::Function;
 use napi_derive::napi;
@@ -17,72 +17,71 @@ use slab::Slab;
 use crate::cache::{BindingCache, Thrown, time};
 use crate::convert;
 use crate::core::{SharedCore, open};
+use crate::notifier::{JsNotifier, Kind};
 use crate::outcome::{
-    self, AGAIN, AGAIN_AFTER_FAILURE, AGAIN_ALONE, FAILED, FILL, INSTEAD, KNOWN, PASS,
-    PASS_CHANGED, PASS_FAILED, PENDING, READ_ALONG, RUN, UNAVAILABLE, WAIT, wanted,
+    self, AGAIN, AGAIN_AFTER_FAILURE, AGAIN_ALONE, ANSWERED, BODY, FAILED, PASS, PASS_CHANGED,
+    PASS_FAILED, PENDING, RUN, SHARED, STALE_IF_ERROR, UNAVAILABLE, WAIT, wanted,
 };
 use crate::text::Text;
-use crate::wake::{Bell, Kind};
-use crate::wrapping::{BindingReply, BindingRun, BindingWrapping};
+use crate::wrap_options::{BindingHandlerResponse, BindingRun, BindingWrapOptions};
 
 /// A wrapped handler.
 #[napi]
 pub struct BindingWrapper {
     pub(crate) core: SharedCore,
-    wrapping: Wrapping,
+    wrapping: WrapOptions,
     overrides: Overrides,
-    pub(crate) bell: Arc<Bell>,
-    /// The text that belongs to the last outcome.
+    pub(crate) notifier: Arc<JsNotifier>,
+    /// The text of the last outcome.
     pub(crate) text: String,
-    runs: Slab<Box<Run>>,
-    tickets: Slab<Box<Ticket>>,
-    pub(crate) fills: Slab<Box<Fill>>,
-    pub(crate) readers: Slab<Reader>,
-    /// The run that refreshes what the last answer was.
+    runs: Slab<Box<HandlerRun>>,
+    waits: Slab<Box<Waiting>>,
+    pub(crate) writers: Slab<Box<BodyWriter>>,
+    pub(crate) readers: Slab<BodyReader>,
+    /// The run that refreshes the response of the last answer.
     refresh: u32,
-    /// Who reads the body of the last answer.
+    /// The reader of the body of the last answer.
     reader: u32,
-    /// The fill of a response whose client knows it already.
-    fill: u32,
+    /// The body writer of a response whose client has its answer already.
+    writer: u32,
 }
 
 #[napi]
 impl BindingWrapper {
-    /// Wraps a handler. `ring` is told the number of what there is news of.
+    /// Wraps a handler. `notify` is called with the number of a waiter.
     #[napi(constructor)]
     pub fn new(
         cache: &BindingCache,
-        options: BindingWrapping,
-        ring: Function<'_, u32, ()>,
+        options: BindingWrapOptions,
+        notify: Function<'_, u32, ()>,
     ) -> napi::Result<Self> {
         let (wrapping, overrides) = options.into_parts();
-        let (text, bell) = (String::new(), Bell::new(&ring)?);
-        let (runs, tickets, fills, readers) = (Slab::new(), Slab::new(), Slab::new(), Slab::new());
-        let (refresh, reader, fill) = (0, 0, 0);
+        let (text, notifier) = (String::new(), JsNotifier::new(&notify)?);
+        let (runs, waits, writers, readers) = (Slab::new(), Slab::new(), Slab::new(), Slab::new());
+        let (refresh, reader, writer) = (0, 0, 0);
         Ok(Self {
             core: cache.core(),
             wrapping,
             overrides,
-            bell,
+            notifier,
             text,
             runs,
-            tickets,
-            fills,
+            waits,
+            writers,
             readers,
             refresh,
             reader,
-            fill,
+            writer,
         })
     }
 
-    /// What a request comes to, at the time in the scratch buffer.
+    /// Decides how a request is answered, at the time in the scratch buffer.
     #[napi]
     pub fn serve(&mut self, request: Text) -> Result<i32, Thrown> {
         self.decide(&request, Attempt::First)
     }
 
-    /// The same for one that [`arrive`](Self::arrive) has told to come again: with that outcome and
-    /// the number that belongs to it.
+    /// Decides again after [`poll`](Self::poll), with its outcome and number.
     #[napi]
     pub fn serve_again(
         &mut self,
@@ -103,7 +102,7 @@ impl BindingWrapper {
         let now = time(core.scratch.read_time());
         let cache = open(core.cache.as_ref())?;
         Ok(match cache.serve(convert::request(request), &self.wrapping, attempt, now) {
-            Ok(Served::Answer(answer, state, refresh)) => {
+            Ok(WrapLookup::Answer(answer, state, refresh)) => {
                 let outcome = core.write(answer, state != State::Fresh);
                 if let Some(run) = refresh {
                     self.refresh = self.runs.insert(run) as u32;
@@ -111,111 +110,111 @@ impl BindingWrapper {
                 }
                 outcome
             }
-            Ok(Served::Instead(answer)) => {
+            Ok(WrapLookup::Instead(answer)) => {
                 core.write(answer, true);
-                INSTEAD
+                STALE_IF_ERROR
             }
-            Ok(Served::Run(run)) => {
+            Ok(WrapLookup::Run(run)) => {
                 let number = self.runs.insert(run);
                 core.numbered(RUN, number as u64)
             }
-            Ok(Served::Wait(ticket)) => {
-                let number = self.tickets.insert(ticket);
+            Ok(WrapLookup::Wait(wait)) => {
+                let number = self.waits.insert(wait);
                 core.numbered(WAIT, number as u64)
             }
-            Ok(Served::Failed(failure)) => {
+            Ok(WrapLookup::Failed(failure)) => {
                 failure.message.clone_into(&mut self.text);
                 core.numbered(FAILED, failure.number.into())
             }
-            Ok(Served::Unavailable) => {
+            Ok(WrapLookup::Unavailable) => {
                 self.text = cache.unavailable();
                 UNAVAILABLE
             }
-            Err(missing) => wanted(&missing, &mut core.scratch, &mut core.tickets),
+            Err(missing) => wanted(&missing, &mut core.scratch, &mut core.completions),
         })
     }
 
-    /// The text that belongs to the last outcome.
+    /// Takes the text of the last outcome.
     #[napi]
     pub fn take_text(&mut self) -> String {
         std::mem::take(&mut self.text)
     }
 
-    /// The number of the run that refreshes what the last answer was.
+    /// Number of the run that refreshes the response of the last answer.
     #[napi]
     pub fn refresh_of(&self) -> u32 {
         self.refresh
     }
 
-    /// The number of who reads the body of the last answer.
+    /// Number of the reader of the body of the last answer.
     #[napi]
     pub fn reader_of(&self) -> u32 {
         self.reader
     }
 
-    /// The number of the fill of a response whose client knows it already.
+    /// Number of the body writer of a response whose client has its answer already.
     #[napi]
-    pub fn fill_of(&self) -> u32 {
-        self.fill
+    pub fn writer_of(&self) -> u32 {
+        self.writer
     }
 
-    /// What there is to know of a run.
+    /// What JavaScript needs to know of a run.
     #[napi]
     pub fn run(&self, run: u32) -> Result<BindingRun, Thrown> {
         self.runs.get(run as usize).map(|run| BindingRun::from(&**run)).ok_or_else(gone)
     }
 
-    /// Decides what becomes of the response of a run.
+    /// Decides what happens to the response of a run.
     #[napi]
     pub fn respond(
         &mut self,
         run: u32,
         request: String,
-        reply: BindingReply,
+        handler_response: BindingHandlerResponse,
         now: f64,
     ) -> Result<i32, Thrown> {
         let core = &mut *self.core.borrow_mut();
-        let Some(given) = self.runs.get_mut(run as usize) else { return Err(gone()) };
+        let Some(body) = self.runs.get_mut(run as usize) else { return Err(gone()) };
         let cache = open(core.cache.as_ref())?;
-        let reply = Reply {
+        let handler_response = HandlerResponse {
             request: convert::request(&request),
             wrapping: &self.wrapping,
-            head: reply.head(),
-            length: reply.length.map(|length| length as u64),
-            overrides: reply.overrides(self.overrides),
-            tags: convert::tags(&reply.tags),
-            may_store: reply.may_store,
+            head: handler_response.head(),
+            length: handler_response.length.map(|length| length as u64),
+            overrides: handler_response.overrides(self.overrides),
+            tags: convert::tags(&handler_response.tags),
+            may_store: handler_response.may_store,
             at: time(now),
         };
-        let outcome = match cache.respond(given, &reply) {
-            Ok(Responded::Pass(head, passed)) => {
+        let outcome = match cache.respond(body, &handler_response) {
+            Ok(ResponseOutcome::Pass(head, passed)) => {
                 self.text = head;
                 match passed {
-                    Passed::Only => PASS,
-                    Passed::Refused(reason) => outcome::refused(reason),
-                    Passed::Failed => PASS_FAILED,
-                    Passed::Changed => PASS_CHANGED,
+                    Unshared::Only => PASS,
+                    Unshared::Uncacheable(reason) => outcome::refused(reason),
+                    Unshared::Failed => PASS_FAILED,
+                    Unshared::Changed => PASS_CHANGED,
                 }
             }
-            Ok(Responded::Fill(head, fill)) => {
+            Ok(ResponseOutcome::Fill(head, writer)) => {
                 self.text = head;
-                let number = self.fills.insert(fill);
-                core.numbered(FILL, number as u64)
+                let number = self.writers.insert(writer);
+                core.numbered(BODY, number as u64)
             }
-            Ok(Responded::Known(answer, fill)) => {
-                self.fill = self.fills.insert(fill) as u32;
+            Ok(ResponseOutcome::Known(answer, writer)) => {
+                self.writer = self.writers.insert(writer) as u32;
                 core.write(answer, false);
-                KNOWN
+                ANSWERED
             }
-            Ok(Responded::Answer(answer)) => core.write(answer, false),
-            Ok(Responded::Again) => return Ok(AGAIN),
-            Err(missing) => return Ok(wanted(&missing, &mut core.scratch, &mut core.tickets)),
+            Ok(ResponseOutcome::Answer(answer)) => core.write(answer, false),
+            Ok(ResponseOutcome::Again) => return Ok(AGAIN),
+            Err(missing) => return Ok(wanted(&missing, &mut core.scratch, &mut core.completions)),
         };
         self.runs.remove(run as usize);
         Ok(outcome)
     }
 
-    /// A run has come to no response.
+    /// Ends a run whose handler failed.
     #[napi]
     pub fn fail(
         &mut self,
@@ -225,19 +224,21 @@ impl BindingWrapper {
         now: f64,
     ) -> Result<i32, Thrown> {
         let core = &mut *self.core.borrow_mut();
-        let Some(given) = self.runs.get_mut(run as usize) else { return Err(gone()) };
+        let Some(body) = self.runs.get_mut(run as usize) else { return Err(gone()) };
         let cache = open(core.cache.as_ref())?;
-        let outcome = match cache.fail(given, convert::request(&request), &message, time(now)) {
-            Ok(Failed::Answer(answer)) => core.write(answer, true),
-            Ok(Failed::Failure(Some(failure))) => core.numbered(FAILED, failure.number.into()),
-            Ok(Failed::Failure(None)) => PASS_FAILED,
-            Err(missing) => return Ok(wanted(&missing, &mut core.scratch, &mut core.tickets)),
+        let outcome = match cache.fail(body, convert::request(&request), &message, time(now)) {
+            Ok(FailureOutcome::Answer(answer)) => core.write(answer, true),
+            Ok(FailureOutcome::Failure(Some(failure))) => {
+                core.numbered(FAILED, failure.number.into())
+            }
+            Ok(FailureOutcome::Failure(None)) => PASS_FAILED,
+            Err(missing) => return Ok(wanted(&missing, &mut core.scratch, &mut core.completions)),
         };
         self.runs.remove(run as usize);
         Ok(outcome)
     }
 
-    /// A run has come to an answer that was thrown, of this status where that is known.
+    /// Ends a run whose handler threw an answer, with its status if it has one.
     #[napi]
     pub fn thrown_answer(
         &mut self,
@@ -247,10 +248,10 @@ impl BindingWrapper {
         now: f64,
     ) -> Result<(), Thrown> {
         let core = &mut *self.core.borrow_mut();
-        let Some(mut given) = self.runs.try_remove(run as usize) else { return Err(gone()) };
+        let Some(mut body) = self.runs.try_remove(run as usize) else { return Err(gone()) };
         let status = status.and_then(|status| u16::try_from(status).ok());
         open(core.cache.as_ref())?.thrown_answer(
-            &mut given,
+            &mut body,
             convert::request(&request),
             status,
             time(now),
@@ -258,11 +259,11 @@ impl BindingWrapper {
         Ok(())
     }
 
-    /// Ends a run whose client has gone, where no other request waits for it. Returns whether that
-    /// is so. Otherwise there is news of the run when the last one has stopped waiting.
+    /// Ends a run whose client has left, if no other request waits for it. Returns whether it did.
+    /// Otherwise the run is notified when the last request has stopped waiting.
     #[napi]
     pub fn abandon(&mut self, run: u32) -> bool {
-        let leader = self.bell.waiter(Kind::Run, run);
+        let leader = self.notifier.waiter(Kind::Run, run);
         let is_unneeded = self.runs.get(run as usize).is_none_or(|run| run.abandon(leader));
         if is_unneeded {
             self.runs.try_remove(run as usize);
@@ -270,7 +271,7 @@ impl BindingWrapper {
         is_unneeded
     }
 
-    /// The handler has stored the response of a run itself. Returns the head for its client.
+    /// Ends a run whose handler has stored its response itself. Returns the head for the client.
     #[napi]
     pub fn stored_by_handler(
         &mut self,
@@ -279,65 +280,64 @@ impl BindingWrapper {
         head: String,
     ) -> Result<String, Thrown> {
         let core = &mut *self.core.borrow_mut();
-        let Some(mut given) = self.runs.try_remove(run as usize) else { return Err(gone()) };
+        let Some(mut body) = self.runs.try_remove(run as usize) else { return Err(gone()) };
         let head = convert::response_head(u16::try_from(status).unwrap_or(0), &head);
-        Ok(open(core.cache.as_ref())?.stored_by_handler(&mut given, head))
+        Ok(open(core.cache.as_ref())?.stored_by_handler(&mut body, head))
     }
 
-    /// Forgets a run. Who waits for it is left to itself.
+    /// Drops a run. Its waiters decide again.
     #[napi]
     pub fn drop_run(&mut self, run: u32) {
         self.runs.try_remove(run as usize);
     }
 
-    /// What has become of a ticket, whose number is the caller's until
-    /// [`drop_ticket`](Self::drop_ticket): freed here, it would be another request's by the time
-    /// the caller drops it.
+    /// The outcome of a wait so far. The number stays valid until [`drop_wait`](Self::drop_wait):
+    /// freed here, it could belong to another request by the time the caller drops it.
     #[napi]
-    pub fn arrive(&mut self, ticket: u32, request: String, now: f64) -> Result<i32, Thrown> {
+    pub fn poll(&mut self, wait: u32, request: String, now: f64) -> Result<i32, Thrown> {
         let core = &mut *self.core.borrow_mut();
-        let waiter = self.bell.waiter(Kind::Ticket, ticket);
-        let Some(given) = self.tickets.get(ticket as usize) else { return Err(gone()) };
+        let waiter = self.notifier.waiter(Kind::Waiting, wait);
+        let Some(body) = self.waits.get(wait as usize) else { return Err(gone()) };
         let cache = open(core.cache.as_ref())?;
         let request = convert::request(&request);
-        let outcome = match cache.arrive(given, request, &self.wrapping, waiter, time(now)) {
-            Ok(Arrival::Pending) => return Ok(PENDING),
-            Ok(Arrival::Answer(answer, reader)) => {
+        let outcome = match cache.poll(body, request, &self.wrapping, waiter, time(now)) {
+            Ok(WaitOutcome::Pending) => return Ok(PENDING),
+            Ok(WaitOutcome::Answer(answer, reader)) => {
                 if let Some(reader) = reader {
                     self.reader = self.readers.insert(reader) as u32;
                     self.text.clear();
                     answer.write_head(cache.identity(), &mut self.text);
-                    core.numbered(READ_ALONG, answer.status().into())
+                    core.numbered(SHARED, answer.status().into())
                 } else {
                     core.write(answer, false)
                 }
             }
-            Ok(Arrival::Again(attempt)) => match attempt {
+            Ok(WaitOutcome::Again(attempt)) => match attempt {
                 Attempt::AfterFailure(failure) => {
                     core.numbered(AGAIN_AFTER_FAILURE, failure.into())
                 }
                 Attempt::Alone => AGAIN_ALONE,
                 Attempt::First | Attempt::Again => AGAIN,
             },
-            Ok(Arrival::Failed(failure)) => {
+            Ok(WaitOutcome::Failed(failure)) => {
                 failure.message.clone_into(&mut self.text);
                 core.numbered(FAILED, failure.number.into())
             }
-            Err(missing) => return Ok(wanted(&missing, &mut core.scratch, &mut core.tickets)),
+            Err(missing) => return Ok(wanted(&missing, &mut core.scratch, &mut core.completions)),
         };
         Ok(outcome)
     }
 
-    /// Whether another thread runs the handler that a ticket waits for.
+    /// Whether another thread runs the handler that a wait waits for.
     #[napi]
-    pub fn is_ticket_of_other_thread(&self, ticket: u32) -> bool {
-        self.tickets.get(ticket as usize).is_some_and(|ticket| ticket.is_of_other_thread())
+    pub fn is_wait_of_other_thread(&self, wait: u32) -> bool {
+        self.waits.get(wait as usize).is_some_and(|wait| wait.is_of_other_thread())
     }
 
-    /// Gives a ticket up.
+    /// Ends a wait.
     #[napi]
-    pub fn drop_ticket(&mut self, ticket: u32) {
-        self.tickets.try_remove(ticket as usize);
+    pub fn drop_wait(&mut self, wait: u32) {
+        self.waits.try_remove(wait as usize);
     }
 }
 

@@ -1,4 +1,5 @@
 import type {
+  CacheDiskInspection,
   CacheExplanation,
   CacheHandler,
   CacheInspection,
@@ -13,14 +14,14 @@ import type {
   CacheWrapOptions,
   ResolvedCacheRule,
 } from "../index.js"
-import { Dialogue } from "./client.js"
+import { NativeClient } from "./client.js"
 import { harmlessly } from "./harmless.js"
 import { fieldNamesOf } from "./http/request.js"
 import * as native from "./native/addon.js"
 import type { Answer } from "./native/answer.js"
 import { flushAtExit } from "./native/exit.js"
 import { sweeper } from "./native/sweeper.js"
-import { type EventDetail, Events } from "./observability/events.js"
+import { type EventDetail, type EventOutcome, Events } from "./observability/events.js"
 import { explanationOf } from "./observability/explain.js"
 import { complain, observer } from "./observability/metrics.js"
 import {
@@ -31,12 +32,12 @@ import {
   readSelector,
 } from "./options/arguments.js"
 import { type Declaration, readDeclaration } from "./options/options.js"
-import { Misses } from "./put/build-tracker.js"
+import { BuildTracker } from "./put/build-tracker.js"
 import { Writer } from "./put/writer.js"
 import { StoredResponse } from "./response/response.js"
 import { warnOfCookies, warnOfRefresh } from "./warnings.js"
 import { enclosingRun } from "./wrap/active-runs.js"
-import type { Surroundings } from "./wrap/context.js"
+import type { WrapInstance } from "./wrap/context.js"
 import { wrap } from "./wrap/wrap.js"
 
 export function cache(options: CacheModuleOptions): CacheModule {
@@ -49,10 +50,10 @@ class Cache implements CacheModule {
   readonly namespace: string
   readonly identity: string
   readonly rules: readonly ResolvedCacheRule[]
-  readonly #dialogue: Dialogue
+  readonly #client: NativeClient
   readonly #binding: native.BindingCache
   readonly #lookUp: native.LookUp
-  readonly #misses: Misses
+  readonly #builds: BuildTracker
   readonly #writer: Writer
   readonly #events: Events
   readonly #folder: string | undefined
@@ -64,11 +65,11 @@ class Cache implements CacheModule {
     this.namespace = namespace
     this.identity = `${namespace}/${name}`
     this.rules = rules
-    this.#dialogue = new Dialogue(declaration)
-    this.#binding = this.#dialogue.binding
+    this.#client = new NativeClient(declaration)
+    this.#binding = this.#client.binding
     this.#lookUp = this.#binding.lookUpFunction()
-    this.#misses = Misses.of(this.identity)
-    this.#writer = new Writer(this.#dialogue, this.#misses)
+    this.#builds = BuildTracker.of(this.identity)
+    this.#writer = new Writer(this.#client, this.#builds)
     this.#events = new Events(
       this,
       observability === undefined ? undefined : observer(observability),
@@ -78,7 +79,7 @@ class Cache implements CacheModule {
   }
 
   key(request: CacheRequest, options?: CacheKeyOptions): string {
-    return this.#dialogue.key(request, readKeyOptions("key() options", options), "key() request")
+    return this.#client.key(request, readKeyOptions("key() options", options), "key() request")
   }
 
   async match(request: CacheRequest, options?: CacheKeyOptions): Promise<Response | undefined> {
@@ -88,24 +89,24 @@ class Cache implements CacheModule {
     const byObject = typeof request === "object" && request !== null && !(request instanceof URL)
     // The handler that it is to be answered by is running: what led to that has been looked up, and
     // counted.
-    if (byObject && this.#misses.isRun(request)) return undefined
+    if (byObject && this.#builds.isRun(request)) return undefined
     // A background refresh would otherwise be given the response that it is to replace.
-    const key = () => this.#dialogue.key(request, given, "match() request")
+    const key = () => this.#client.key(request, given, "match() request")
     if (enclosingRun(this.identity, key)?.isBackground) return undefined
-    const told = this.#dialogue.toldForMatch(given.names)
+    const told = this.#client.fieldsForMatch(given.names)
     const call = (text: string) =>
       native.lookUp(this.#lookUp, byObject ? text : `:${text}`, given.vary, now)
-    let outcome = this.#dialogue.ask<string | number>(request, told, "match() request", call)
-    for (let attempt = 1; outcome === native.WANTS_DISK; attempt++) {
-      const asked = await this.#dialogue.loaded(attempt)
-      if (this.#dialogue.isClosed) return undefined
-      outcome = this.#dialogue.ask<string | number>(request, told, "match() request", call, asked)
+    let outcome = this.#client.call<string | number>(request, told, "match() request", call)
+    for (let attempt = 1; outcome === native.NEEDS_TIER; attempt++) {
+      const asked = await this.#client.loaded(attempt)
+      if (this.#client.isClosed) return undefined
+      outcome = this.#client.call<string | number>(request, told, "match() request", call, asked)
     }
     const answer = answerOf(this.#binding, outcome)
     if (answer === undefined && byObject && outcome !== native.BYPASSED) {
-      this.#misses.note(request, native.takeNumber())
+      this.#builds.note(request, native.takeNumber())
     }
-    if (this.#events.isHeard("match")) {
+    if (this.#events.hasSubscribers("match")) {
       const subject = this.#subject(request, given, "match() request", now)
       this.#events.emit("match", { ...subject, ...matchOutcome(outcome, answer) })
     }
@@ -115,7 +116,7 @@ class Cache implements CacheModule {
   async put(request: CacheRequest, response: Response, options?: CachePutOptions): Promise<void> {
     const given = readPutOptions("put() options", options)
     const now = Date.now()
-    const subject = this.#events.isHeard("put")
+    const subject = this.#events.hasSubscribers("put")
       ? this.#subject(request, given, "put() request", now)
       : undefined
     const { error, ...done } = await this.#writer.put(request, response, given, now)
@@ -128,12 +129,12 @@ class Cache implements CacheModule {
     const now = Date.now()
     // What the disk has may vary by any field.
     const all = this.#folder === undefined ? [] : fieldNamesOf(request)
-    const told = this.#dialogue.told([...given.names, ...all])
+    const told = this.#client.fields([...given.names, ...all])
     const call = (text: string) => this.#binding.delete(text, given.vary, now)
-    const inMemory = this.#dialogue.ask<number>(request, told, "delete() request", call)
-    const onDisk = await this.#dialogue.settled(native.takeNumber(), "a delete")
+    const inMemory = this.#client.call<number>(request, told, "delete() request", call)
+    const onDisk = await this.#client.completed(native.takeNumber(), "a delete")
     const outcome = onDisk > 0 ? native.REMOVED : inMemory
-    if (this.#events.isHeard("delete")) {
+    if (this.#events.hasSubscribers("delete")) {
       const subject = this.#subject(request, given, "delete() request", now)
       this.#events.emit("delete", { ...subject, outcome: DELETIONS[outcome] ?? "bypass" })
     }
@@ -147,13 +148,13 @@ class Cache implements CacheModule {
     const key =
       request === undefined
         ? undefined
-        : this.#dialogue.key(request, NO_OPTIONS, "purge() selector.request")
-    this.#dialogue.assertOpen()
+        : this.#client.key(request, NO_OPTIONS, "purge() selector.request")
+    this.#client.assertOpen()
     const selected = { key, tags: [...tags], prefixes: [...prefixes], everything, soft }
     const outcome = this.#binding.purge(selected, now)
     const isKnown = outcome !== native.PENDING
-    const purged = isKnown ? outcome : await this.#dialogue.settled(native.takeNumber(), "a purge")
-    if (this.#events.isHeard("purge")) {
+    const purged = isKnown ? outcome : await this.#client.completed(native.takeNumber(), "a purge")
+    if (this.#events.hasSubscribers("purge")) {
       const outcome = soft ? "softened" : "purged"
       this.#events.emit("purge", { outcome, purged, key, selected: { tags, prefix, everything } })
     }
@@ -164,30 +165,30 @@ class Cache implements CacheModule {
     handler: CacheHandler<Rest, Incoming>,
     options?: CacheWrapOptions<Rest, Incoming>,
   ): (request: Incoming, ...rest: Rest) => Promise<Response> {
-    const tell: Surroundings["tell"] = (operation, request, detail) =>
-      this.#tell(operation, request, detail)
+    const emit: WrapInstance["emit"] = (operation, request, detail) =>
+      this.#emit(operation, request, detail)
     const { identity } = this
-    const surroundings = { identity, dialogue: this.#dialogue, misses: this.#misses, tell }
+    const instance = { identity, client: this.#client, builds: this.#builds, emit }
     return wrap(
-      surroundings,
+      instance,
       handler as unknown as CacheHandler<Rest>,
       options as unknown as CacheWrapOptions<Rest>,
     )
   }
 
   covers(request: CacheRequest): boolean {
-    const told = this.#dialogue.told([])
+    const told = this.#client.fields([])
     const call = (text: string) => this.#binding.covers(text)
-    return this.#dialogue.ask<number>(request, told, "covers() request", call) === 1
+    return this.#client.call<number>(request, told, "covers() request", call) === 1
   }
 
   async stats(): Promise<CacheStats> {
-    this.#dialogue.assertOpen()
+    this.#client.assertOpen()
     return this.#binding.stats()
   }
 
   async inspect(): Promise<CacheInspection> {
-    this.#dialogue.assertOpen()
+    this.#client.assertOpen()
     const { refused, fenced, oldestMs, errorHits, disk, ...seen } = this.#binding.inspect(
       Date.now(),
     )
@@ -205,38 +206,38 @@ class Cache implements CacheModule {
   async explain(request: CacheRequest, options?: CacheKeyOptions): Promise<CacheExplanation> {
     const { vary, names } = readKeyOptions("explain() options", options)
     const now = Date.now()
-    const told = this.#dialogue.toldForMatch(names)
+    const told = this.#client.fieldsForMatch(names)
     const call = (text: string) => this.#binding.explain(text, vary, now)
-    let found = this.#dialogue.ask<Explained>(request, told, "explain() request", call)
-    for (let attempt = 1; found === native.WANTS_DISK; attempt++) {
-      const asked = await this.#dialogue.loaded(attempt)
-      found = this.#dialogue.ask<Explained>(request, told, "explain() request", call, asked)
+    let found = this.#client.call<Explained>(request, told, "explain() request", call)
+    for (let attempt = 1; found === native.NEEDS_TIER; attempt++) {
+      const asked = await this.#client.loaded(attempt)
+      found = this.#client.call<Explained>(request, told, "explain() request", call, asked)
     }
     return explanationOf(found as native.BindingExplanation, this)
   }
 
   close(): Promise<void> {
-    return this.#dialogue.close()
+    return this.#client.close()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }
 
-  #tell(operation: "match" | "put" | "refresh", request: Request, detail: EventDetail): void {
-    if (operation === "refresh" && detail.outcome === "failed")
-      warnOfRefresh(this.identity, detail.reason)
-    if (operation === "put" && detail.reason === "cookie") warnOfCookies(this.identity)
-    if (this.#dialogue.isClosed || !this.#events.isHeard(operation)) return
-    // A request that cannot be asked any more must not leave a run behind that others wait for.
+  #emit<Operation extends "match" | "put" | "refresh">(
+    operation: Operation,
+    request: Request,
+    outcome: EventOutcome<Operation>,
+  ): void {
+    const { reason } = outcome
+    if (outcome.outcome === "failed") warnOfRefresh(this.identity, reason)
+    if (operation === "put" && reason === "cookie") warnOfCookies(this.identity)
+    if (this.#client.isClosed || !this.#events.hasSubscribers(operation)) return
+    // A request whose fields cannot be read must not leave a run behind that others wait for.
     harmlessly(() => {
-      const subject = this.#subject(
-        request,
-        NO_OPTIONS,
-        "the request of a wrapped handler",
-        Date.now(),
-      )
-      this.#events.emit(operation, { ...subject, ...detail })
+      const path = "the request of a wrapped handler"
+      const subject = this.#subject(request, NO_OPTIONS, path, Date.now())
+      this.#events.emit(operation, { ...subject, ...outcome } as unknown as EventDetail<Operation>)
     }, complain)
   }
 
@@ -248,9 +249,9 @@ class Cache implements CacheModule {
     now: number,
   ): { key: string; reason?: string } {
     const call = (text: string) => this.#binding.explain(text, vary, now)
-    const told = this.#dialogue.toldForMatch(names)
+    const told = this.#client.fieldsForMatch(names)
     // The key is all that matters, whatever the disk has.
-    const explained = this.#dialogue.ask<native.BindingExplanation>(request, told, path, call, true)
+    const explained = this.#client.call<native.BindingExplanation>(request, told, path, call, true)
     const { key, bypassKind, bypassName } = explained
     return bypassKind === undefined ? { key } : { key, reason: `${bypassKind} ${bypassName}` }
   }
@@ -264,14 +265,15 @@ const DELETIONS: Record<number, "deleted" | "absent"> = {
 }
 
 function diskOf(path: string, disk: native.BindingDisk): NonNullable<CacheInspection["disk"]> {
-  const { dropped, damaged, setAside, fault, ...seen } = disk
+  const { dropped, damaged, quarantined, error, errorCode, ...seen } = disk
   return {
     path,
     ...seen,
     droppedWrites: dropped,
     damagedReads: damaged,
-    setAside: setAside ?? null,
-    fault: fault ?? null,
+    setAside: quarantined ?? null,
+    fault: error ?? null,
+    faultCode: (errorCode ?? null) as CacheDiskInspection["faultCode"],
   }
 }
 
@@ -281,10 +283,7 @@ function answerOf(binding: native.BindingCache, outcome: string | number): Answe
   return outcome < 0 ? undefined : native.takeAnswer(binding)
 }
 
-function matchOutcome(
-  outcome: string | number,
-  answer: Answer | undefined,
-): Pick<EventDetail, "outcome" | "reason"> {
+function matchOutcome(outcome: string | number, answer: Answer | undefined): EventOutcome<"match"> {
   if (answer !== undefined) return { outcome: answer.stale ? "stale" : "hit" }
   if (outcome === native.BYPASSED) return { outcome: "bypass" }
   return { outcome: "miss", reason: outcome === native.ELECTED ? "elected" : "absent" }

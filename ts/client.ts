@@ -3,7 +3,7 @@ import { failure } from "./errors.js"
 import { fingerprintOf } from "./http/fingerprint.js"
 import { FieldNames, isRequest, readRequest, requestText, serialisedUrl } from "./http/request.js"
 import * as native from "./native/addon.js"
-import { Tickets } from "./native/tickets.js"
+import { Completions } from "./native/completions.js"
 import type { KeyArguments } from "./options/arguments.js"
 import { bindingOptions, type Declaration, neededFields } from "./options/options.js"
 import { warnOfEnd } from "./warnings.js"
@@ -20,20 +20,20 @@ const CONDITIONS = ["if-none-match", "range"]
 const DIRECTIVES = ["cache-control", "pragma"]
 
 /** How long a read waits for a disk. */
-const LOAD_PATIENCE_MS = 2_000
+const LOAD_TIMEOUT_MS = 2_000
 
 /** How often what a call asks for is brought into memory, at most. */
-const MOST_LOADS = 1_000
+const MAX_LOADS = 1_000
 
 /** More names than this have been learned from responses that no longer matter. */
-const MOST_LEARNED = 64
+const MAX_LEARNED = 64
 
 /**
  * The conversation with the addon about requests. It is told as little of a request as will do,
  * since each header field costs as much as half a lookup, and it asks back for what else it has to
  * know.
  */
-export class Dialogue {
+export class NativeClient {
   readonly binding: native.BindingCache
   readonly #identity: string
   readonly #configured: FieldNames
@@ -45,7 +45,7 @@ export class Dialogue {
   #learned: FieldNames
   /** The same with what a wrapped handler needs in addition. */
   #learnedForServe: { readonly basis: FieldNames; readonly names: FieldNames } | undefined
-  readonly #tickets = new Tickets()
+  readonly #completions = new Completions()
   #open = true
 
   constructor(declaration: Declaration) {
@@ -53,16 +53,16 @@ export class Dialogue {
     this.#configured = new FieldNames(neededFields(declaration))
     this.#configuredForMatch = this.#configured.with(CONDITIONS)
     this.#learned = this.#configuredForMatch
-    this.binding = native.openBinding(bindingOptions(declaration), this.#tickets.ring)
+    this.binding = native.openBinding(bindingOptions(declaration), this.#completions.notify)
   }
 
   /** The names to tell for a call that needs `names` beside the configured ones. */
-  told(names: readonly string[]): FieldNames {
+  fields(names: readonly string[]): FieldNames {
     return names.length === 0 ? this.#configured : this.#configured.with(names)
   }
 
   /** The same for `match`. */
-  toldForMatch(names: readonly string[]): FieldNames {
+  fieldsForMatch(names: readonly string[]): FieldNames {
     return names.length === 0 ? this.#learned : this.#learned.with(names)
   }
 
@@ -81,11 +81,11 @@ export class Dialogue {
 
   /**
    * Makes a call about `request`, again with what it asks for until it has all. `path` names the
-   * argument in errors. A call that would look at the disk comes to {@link native.WANTS_DISK}, and
+   * argument in errors. A call that would look at the disk comes to {@link native.NEEDS_TIER}, and
    * what is to be waited for is the number that it leaves; but not where the disk has been `asked`.
    * The `fingerprint` of the request is computed where the call asks for it and none is given.
    */
-  ask<Outcome>(
+  call<Outcome>(
     request: CacheRequest,
     told: FieldNames,
     path: string,
@@ -107,16 +107,16 @@ export class Dialogue {
               `${serialised === undefined ? "" : "="}${print}`,
             )
       const outcome = call(asked ? `@${text}` : text)
-      if (outcome === native.WANTS_URL) serialised = serialisedUrl(parts.url, path)
-      else if (outcome === native.WANTS_FINGERPRINT && isRequest(request))
+      if (outcome === native.NEEDS_URL) serialised = serialisedUrl(parts.url, path)
+      else if (outcome === native.NEEDS_FINGERPRINT && isRequest(request))
         print = fingerprintOf(request as Request)
-      else if (outcome === native.WANTS_FIELDS) names = this.#learn(names)
+      else if (outcome === native.NEEDS_FIELDS) names = this.#learn(names)
       else return outcome as Outcome
     }
   }
 
   /**
-   * Waits until what a call has come to {@link native.WANTS_DISK} for is in memory. The caller then
+   * Waits until what a call has come to {@link native.NEEDS_TIER} for is in memory. The caller then
    * asks again by itself, since what a call leaves has to be taken before anybody else makes one.
    * Resolves to whether the disk has been `asked` then: not where something was brought, which a
    * memory that is too small for all that is brought at a time may have lost again, unless that has
@@ -124,22 +124,26 @@ export class Dialogue {
    */
   async loaded(attempt: number): Promise<boolean> {
     const ticket = native.takeNumber()
-    const brought = await this.#tickets.settled(
+    const brought = await this.#completions.completed(
       this.binding,
       ticket,
       "what the disk has",
-      LOAD_PATIENCE_MS,
+      LOAD_TIMEOUT_MS,
     )
-    return brought === 0 || attempt >= MOST_LOADS
+    return brought === 0 || attempt >= MAX_LOADS
   }
 
   /** What comes of a ticket, where there is one. `what` names it in errors. */
-  async settled(ticket: number, what: string): Promise<number> {
-    return ticket === native.NO_TICKET ? 0 : this.#tickets.settled(this.binding, ticket, what)
+  async completed(ticket: number, what: string): Promise<number> {
+    return ticket === native.NO_COMPLETION
+      ? 0
+      : this.#completions.completed(this.binding, ticket, what)
   }
 
   key(request: CacheRequest, { vary, names }: KeyArguments, path: string): string {
-    return this.ask<string>(request, this.told(names), path, (text) => this.binding.key(text, vary))
+    return this.call<string>(request, this.fields(names), path, (text) =>
+      this.binding.key(text, vary),
+    )
   }
 
   async close(): Promise<void> {
@@ -147,7 +151,7 @@ export class Dialogue {
     this.#open = false
     // There is nothing that the caller could do about it.
     const warn = ({ message }: Error) => warnOfEnd(this.#identity, `was closed, and ${message}`)
-    await this.settled(this.binding.close(), "what waited").catch(warn)
+    await this.completed(this.binding.close(), "what waited").catch(warn)
   }
 
   assertOpen(): void {
@@ -158,7 +162,7 @@ export class Dialogue {
     const wanted = native.takeWantedFields()
     const learned = this.#learned.with(wanted)
     this.#learned =
-      learned.list.length > MOST_LEARNED ? this.#configuredForMatch.with(wanted) : learned
+      learned.list.length > MAX_LEARNED ? this.#configuredForMatch.with(wanted) : learned
     const more = told.with(wanted)
     // Asking again for what has been told would never come to an end.
     if (more.list.length === told.list.length)

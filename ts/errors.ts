@@ -1,13 +1,6 @@
-/** Machine-readable causes of errors, in their `code`. */
-export type ErrorCode =
-  | "LAYERON_INVALID_OPTION"
-  | "LAYERON_INVALID_REQUEST"
-  | "LAYERON_INVALID_RESPONSE"
-  | "LAYERON_STORAGE_CONFLICT"
-  | "LAYERON_STORAGE_FAILED"
-  | "LAYERON_CLOSED"
-  | "LAYERON_HANDLER_FAILED"
-  | "LAYERON_REFRESH_TIMEOUT"
+import type { CacheErrorCode } from "../index.js"
+
+export type ErrorCode = CacheErrorCode
 
 /** A `TypeError` that says what is allowed. */
 export function invalid(code: ErrorCode, message: string): TypeError {

@@ -6,7 +6,7 @@ import type {
   CacheWrapOptions,
 } from "@layeron/modules"
 import { freshCache, url } from "./cache"
-import { areAnyWaiting } from "./disk-waits"
+import { hasPendingCompletions } from "./pending-completions"
 
 /** What most requests are for. */
 export const PATH = "/w/1"
@@ -64,7 +64,7 @@ export async function pass(seconds: number): Promise<void> {
 export async function calm(): Promise<void> {
   for (let round = 0; round < 20; round++) {
     await new Promise((resolve) => setImmediate(resolve))
-    if (areAnyWaiting()) round = 0
+    if (hasPendingCompletions()) round = 0
   }
 }
 

@@ -28,6 +28,19 @@ import {
 } from "../helpers/storage"
 
 const FAILED = "LAYERON_STORAGE_FAILED"
+const DAMAGED = "LAYERON_STORAGE_DAMAGED"
+
+/** Error codes by the fault codes of `inspect()`. */
+const CODES = {
+  busy: "LAYERON_STORAGE_BUSY",
+  full: "LAYERON_STORAGE_FULL",
+  damaged: DAMAGED,
+  incompatible: "LAYERON_STORAGE_INCOMPATIBLE",
+  closed: "LAYERON_CLOSED",
+  io: FAILED,
+} as const
+
+type FaultCode = keyof typeof CODES
 const PAGE = 4_096
 
 const SIZES = [0, 10, 100, 1_000, 3_000, 5_000, 9_000, 20_000]
@@ -91,9 +104,13 @@ async function expectWorks(module: CacheModule): Promise<void> {
 }
 
 /** What is asked of a disk that cannot do it. */
-async function expectFailed(call: () => Promise<unknown>, cause: RegExp): Promise<void> {
+async function expectFailed(
+  call: () => Promise<unknown>,
+  cause: RegExp,
+  code: FaultCode,
+): Promise<void> {
   const error = await failureOf(call)
-  expect(error.code).toBe(FAILED)
+  expect(error.code).toBe(CODES[code])
   expect(error).not.toBeInstanceOf(TypeError)
   expect(error.message).toMatch(cause)
 }
@@ -102,7 +119,12 @@ async function expectFailed(call: () => Promise<unknown>, cause: RegExp): Promis
  * What an instance does whose disk cannot be used: all that memory can, and it tells the cause
  * once.
  */
-async function expectMemoryAlone(module: CacheModule, path: string, cause: RegExp): Promise<void> {
+async function expectMemoryAlone(
+  module: CacheModule,
+  path: string,
+  cause: RegExp,
+  code: FaultCode,
+): Promise<void> {
   // Each time anew: a string would be a miss that each later put of its key goes back to.
   const at = () => get("/in-memory")
   expect(await module.match(at())).toBeUndefined()
@@ -112,9 +134,10 @@ async function expectMemoryAlone(module: CacheModule, path: string, cause: RegEx
   const { disk } = await module.inspect()
   expect(disk).toMatchObject({ path, entries: 0, bytes: 0, evictions: 0, droppedWrites: 0 })
   expect(disk?.fault).toMatch(cause)
-  await expectFailed(() => module.purge({ tags: ["t"] }), cause)
+  expect(disk?.faultCode).toBe(code)
+  await expectFailed(() => module.purge({ tags: ["t"] }), cause, code)
   expect(await module.match(at())).toBeUndefined()
-  await expectFailed(() => module.delete(at()), cause)
+  await expectFailed(() => module.delete(at()), cause, code)
   await module.put(at(), new Response("in memory again"))
   expect(await bodyOf(module, at())).toBe("in memory again")
   const handler = module.wrap(
@@ -213,14 +236,10 @@ describe("a file of which a byte was changed", () => {
     expect(await bodyOf(module, url("/new"))).toBe("new")
     // Either is right, but nothing that was put may come back.
     const purged = await module.purge({ request: url("/new") }).catch(({ code }) => code)
-    expect(typeof purged === "string" ? purged : "purged").toBe(
-      typeof purged === "string" ? FAILED : "purged",
-    )
     expect(await module.match(url("/new"))).toBeUndefined()
-    const { fault } = await diskOf(module)
-    if (typeof purged === "string") expect(fault).not.toBeNull()
-    const closed = await module.close().catch(({ code }) => code)
-    expect([undefined, FAILED]).toContain(closed)
+    const { fault, faultCode } = await diskOf(module)
+    if (typeof purged === "string") expect(purged).toBe(CODES[faultCode!])
+    expect(await module.close()).toBeUndefined()
     if (fault !== null && /malformed|not a database|corrupt/.test(fault)) {
       const again = openIn(folder)
       expect(await countWhole(again)).toBe(0)
@@ -274,7 +293,7 @@ describe("a file of which a byte was changed", () => {
     )
     expect(fault).toMatch(/malformed/)
     expect(await bodyOf(module, url("/new"))).toBe("new")
-    await expectFailed(() => module.purge({ everything: true }), /malformed/)
+    await expectFailed(() => module.purge({ everything: true }), /malformed/, "damaged")
     expect(await module.match(url("/new"))).toBeUndefined()
     await eventually(warnings, ({ length }) => length > 0)
     await module.close()
@@ -300,21 +319,24 @@ const USER_VERSION = 60
 const APPLICATION_ID = 68
 
 /** What cannot be used: where it is and what is said of it. */
-const UNUSABLE: [string, () => string, RegExp][] = [
+const UNUSABLE: [string, () => string, RegExp, FaultCode][] = [
   [
     "of a later format",
     () => patched(USER_VERSION, 2),
     /\.db: is of an unknown format, and is left alone/,
+    "incompatible",
   ],
   [
     "of no format",
     () => patched(USER_VERSION, 0),
     /\.db: is of an unknown format, and is left alone/,
+    "incompatible",
   ],
   [
     "of something else",
     () => patched(APPLICATION_ID, 7),
     /\.db: is of an unknown format, and is left alone/,
+    "incompatible",
   ],
   [
     "in the place of which there is a folder",
@@ -324,6 +346,7 @@ const UNUSABLE: [string, () => string, RegExp][] = [
       return folder
     },
     /\.db: /,
+    "io",
   ],
   [
     "in a folder in whose place there is a file",
@@ -333,6 +356,7 @@ const UNUSABLE: [string, () => string, RegExp][] = [
       return path
     },
     /File exists|Not a directory/,
+    "io",
   ],
   [
     "in a folder that cannot be made under a file",
@@ -342,6 +366,7 @@ const UNUSABLE: [string, () => string, RegExp][] = [
       return join(path, "folder")
     },
     /Not a directory/,
+    "io",
   ],
 ]
 
@@ -351,6 +376,7 @@ const OF_ANOTHER_USER: typeof UNUSABLE = [
     "of another user",
     () => changed((file) => chownSync(file, 12_345, 12_345)),
     /\.db: belongs to user 12345, not to 0/,
+    "incompatible",
   ],
   [
     "in a folder of another user",
@@ -360,6 +386,7 @@ const OF_ANOTHER_USER: typeof UNUSABLE = [
       return folder
     },
     /belongs to user 12345, not to 0/,
+    "incompatible",
   ],
 ]
 
@@ -367,13 +394,13 @@ describe("a file that cannot be used leaves the cache in memory alone, and says 
   const isRoot = process.getuid?.() === 0
   const unusable = isRoot ? [...UNUSABLE, ...OF_ANOTHER_USER] : UNUSABLE
 
-  test.each(unusable)("one %s", async (_, prepare, cause) => {
+  test.each(unusable)("one %s", async (_, prepare, cause, code) => {
     const path = prepare()
     const before = contents(path)
     const module = openIn(path)
-    await expectMemoryAlone(module, path, cause)
+    await expectMemoryAlone(module, path, cause, code)
     const second = openIn(path)
-    await expectFailed(() => second.purge({ everything: true }), cause)
+    await expectFailed(() => second.purge({ everything: true }), cause, code)
     expect(warnings()).toHaveLength(1)
     await module.close()
     await second.close()
@@ -399,7 +426,7 @@ describe("a file that cannot be used leaves the cache in memory alone, and says 
     const path = newPath()
     writeFileSync(path, "a file")
     const module = openIn(path)
-    await expectFailed(() => module.purge({ everything: true }), /./)
+    await expectFailed(() => module.purge({ everything: true }), /./, "io")
     await module.close()
     renameSync(path, `${path}.old`)
     await expectWorks(openIn(path))
@@ -422,7 +449,7 @@ describe("a process that gives a file another bound than one that has it open", 
     )
     const module = openIn("", { storage: { path, maxDiskBytes: MIB } })
     const cause = /\.db: is open in another process with maxDiskBytes 2097152/
-    await expectMemoryAlone(module, path, cause)
+    await expectMemoryAlone(module, path, cause, "incompatible")
     expect((await diskOf(module)).maxBytes).toBe(MIB)
     await module.put(A, new Response("of this one"), { tags: ["t"] })
     expect(await bodyOf(module, A)).toBe("of this one")

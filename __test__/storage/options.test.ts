@@ -81,6 +81,7 @@ describe("a storage", () => {
       damagedReads: 0,
       setAside: null,
       fault: null,
+      faultCode: null,
     })
     expect(bytes).toBeGreaterThan(0)
     expect(bytes).toBeLessThan(MIB)

@@ -9,7 +9,7 @@ use layeron_cache::fuzzing::{CacheControl, Scope};
 pub const LAST_MS: i64 = 8_640_000_000_000_000;
 
 /// The most seconds that a directive has (RFC 9111, section 1.2.2).
-pub const MOST_SECONDS: u32 = i32::MAX as u32;
+pub const MAX_SECONDS: u32 = i32::MAX as u32;
 
 /// Those lines of `text` that can be field lines, as they come from the platform's `Headers`: names
 /// in lower case, no control characters in values.

@@ -2,13 +2,13 @@
 #![no_main]
 
 use layeron_cache::fuzzing::CacheControl;
-use layeron_fuzz::{MOST_SECONDS, written};
+use layeron_fuzz::{MAX_SECONDS, written};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|value: &str| {
     let read = CacheControl::parse(value);
     let seconds = [read.max_age, read.s_maxage, read.stale_while_revalidate, read.stale_if_error];
-    assert!(seconds.into_iter().flatten().all(|seconds| seconds <= MOST_SECONDS));
+    assert!(seconds.into_iter().flatten().all(|seconds| seconds <= MAX_SECONDS));
     assert_eq!(
         CacheControl::parse(&value.to_ascii_uppercase()),
         read,

@@ -6,7 +6,7 @@
 
 use layeron_cache::fuzzing::lines::Fields;
 use layeron_cache::fuzzing::{
-    Answer, CacheControl, Decision, Directives, Exchange, Freshness, Refused, RequestControl,
+    Answer, CacheControl, Decision, Directives, Exchange, Freshness, Uncacheable, RequestControl,
     ResponseHead, Reuse, Scope, State, Stored, decide, reuse, storable,
 };
 use layeron_cache::{Overrides, Terms};
@@ -55,7 +55,7 @@ fuzz_target!(|text: &str| {
             is_reused(&decision.times, later, NOW + after);
             answers(head, &decision, later, NOW + after);
         }
-        Err(refused) => assert!(refused != Refused::RequestNoStore || asked.no_store),
+        Err(refused) => assert!(refused != Uncacheable::RequestNoStore || asked.no_store),
     }
 });
 

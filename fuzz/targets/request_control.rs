@@ -3,7 +3,7 @@
 
 use layeron_cache::fuzzing::RequestControl;
 use layeron_cache::fuzzing::lines::Fields;
-use layeron_fuzz::MOST_SECONDS;
+use layeron_fuzz::MAX_SECONDS;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
@@ -11,8 +11,8 @@ fuzz_target!(|text: &str| {
     let (value, pragma) = text.split_once('\n').unwrap_or((&text, ""));
     let read = RequestControl::parse(value);
     let RequestControl { max_age, min_fresh, max_stale, .. } = read;
-    assert!([max_age, min_fresh].into_iter().flatten().all(|seconds| seconds <= MOST_SECONDS));
-    assert!(max_stale.is_none_or(|seconds| seconds <= MOST_SECONDS || seconds == u32::MAX));
+    assert!([max_age, min_fresh].into_iter().flatten().all(|seconds| seconds <= MAX_SECONDS));
+    assert!(max_stale.is_none_or(|seconds| seconds <= MAX_SECONDS || seconds == u32::MAX));
     assert_eq!(RequestControl::parse(&value.to_ascii_uppercase()), read, "directives have no case");
     assert_eq!(
         RequestControl::parse(&written(read)),

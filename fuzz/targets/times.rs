@@ -7,7 +7,7 @@ use layeron_cache::fuzzing::{
     Directives, Exchange, Freshness, ResponseHead, State, decide, is_dated,
 };
 use layeron_cache::{Overrides, Terms};
-use layeron_fuzz::{MOST_SECONDS, block, number};
+use layeron_fuzz::{MAX_SECONDS, block, number};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
@@ -47,7 +47,7 @@ fn hold(times: &Freshness, sooner: i64, later: i64) {
         assert_eq!(restarted.state(sooner), times.state(sooner));
         return hold(&restarted, sooner, later);
     }
-    assert!((0..=i64::from(MOST_SECONDS) * 1000).contains(&times.lifetime));
+    assert!((0..=i64::from(MAX_SECONDS) * 1000).contains(&times.lifetime));
     assert!(
         times.age(sooner) >= 0 && times.age(sooner) <= times.age(later),
         "nothing becomes younger"
@@ -71,7 +71,7 @@ fn rank(state: State) -> u8 {
     match state {
         State::Fresh => 0,
         State::Stale => 1,
-        State::Kept => 2,
+        State::Record => 2,
         State::Expired => 3,
     }
 }

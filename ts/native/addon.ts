@@ -6,12 +6,12 @@
 import {
   BindingCache,
   type BindingOptions,
+  type BindingWrapOptions,
   BindingWrapper,
-  type BindingWrapping,
-  REFUSED,
-  REJECTED,
-  refusalReasons,
-  rejectionReasons,
+  INVALID_PUT,
+  invalidPutReasons,
+  UNCACHEABLE,
+  uncacheableReasons,
 } from "../../native.js"
 import { type ErrorCode, failure } from "../errors.js"
 import { type Answer, LargeAnswer, SmallAnswer } from "./answer.js"
@@ -21,51 +21,51 @@ export {
   AGAIN,
   AGAIN_AFTER_FAILURE,
   AGAIN_ALONE,
+  ANSWERED,
   type BindingAnswer,
   BindingCache,
   type BindingDisk,
   type BindingExplainedEntry,
   type BindingExplanation,
+  type BindingHandlerResponse,
   type BindingOptions,
-  type BindingReply,
   type BindingRule,
   type BindingRun,
   BindingSweeper,
   type BindingTerms,
   BindingTicker,
+  type BindingWrapOptions,
   BindingWrapper,
-  type BindingWrapping,
+  BODY,
   BROKEN,
   BYPASSED,
   ELECTED,
   END,
   FAILED,
   FENCED,
-  FILL,
   flushAll,
-  HOLD,
-  INSTEAD,
-  KNOWN,
-  NO_TICKET,
+  NEEDS_FIELDS,
+  NEEDS_FINGERPRINT,
+  NEEDS_TIER,
+  NEEDS_URL,
+  NO_COMPLETION,
+  NOT_STORED,
   PASS_CHANGED,
   PASS_FAILED,
-  PAST,
   PENDING,
   patternError,
-  READ_ALONG,
   REMOVED,
   RUN,
+  SHARED,
+  STALE_IF_ERROR,
   STOP,
   UNAVAILABLE,
   WAIT,
-  WANTS_DISK,
-  WANTS_FIELDS,
-  WANTS_FINGERPRINT,
-  WANTS_URL,
+  WAIT_FOR_READERS,
   WRONG_LENGTH,
 } from "../../native.js"
 
-const REFUSALS = refusalReasons()
+const REFUSALS = uncacheableReasons()
 
 /** What an argument of a put must be. */
 export interface Demand {
@@ -92,7 +92,7 @@ const DEMANDS: Record<string, Demand> = {
   },
 }
 
-const REJECTIONS = rejectionReasons().map((reason) => DEMANDS[reason])
+const REJECTIONS = invalidPutReasons().map((reason) => DEMANDS[reason])
 
 /** The four words at the start of the buffer. */
 const WORDS_BYTES = 16
@@ -115,9 +115,12 @@ const words = new DataView(scratch.buffer)
 const numbers = new Float64Array(scratch.buffer, SCRATCH_BYTES - 40, 5)
 const TIME = 4
 
-export function openBinding(options: BindingOptions, ring: (number: number) => void): BindingCache {
+export function openBinding(
+  options: BindingOptions,
+  notify: (number: number) => void,
+): BindingCache {
   try {
-    return new BindingCache(options, scratch, ring)
+    return new BindingCache(options, scratch, notify)
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     if (code !== "storage-conflict") throw error
@@ -177,10 +180,10 @@ export function lookUp(
 
 export function openWrapper(
   binding: BindingCache,
-  wrapping: BindingWrapping,
-  ring: (number: number) => void,
+  wrapping: BindingWrapOptions,
+  notify: (number: number) => void,
 ): BindingWrapper {
-  return new BindingWrapper(binding, wrapping, ring)
+  return new BindingWrapper(binding, wrapping, notify)
 }
 
 /**
@@ -249,10 +252,10 @@ export function takeNumber(): number {
 
 /** What a rejected put should have been, or `undefined` where `outcome` is no rejection. */
 export function rejection(outcome: number): Demand | undefined {
-  return REJECTIONS[REJECTED - outcome]
+  return REJECTIONS[INVALID_PUT - outcome]
 }
 
 /** Why a put was refused, or `undefined` where `outcome` is no refusal. */
 export function refusal(outcome: number): string | undefined {
-  return REFUSALS[REFUSED - outcome]
+  return REFUSALS[UNCACHEABLE - outcome]
 }

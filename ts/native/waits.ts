@@ -12,7 +12,7 @@ let pending = 0
  * Keeps the process alive for one more turn of the event loop where anything waits, because a call
  * into the addon may just have made news, which comes with the next turn.
  */
-export function awaitNews(): void {
+export function deliverNotifications(): void {
   if (pending > 0) setImmediate(() => {})
 }
 
@@ -33,7 +33,7 @@ export class Waits {
   readonly #listening = new Map<number, () => void>()
 
   /** There is news of this number. */
-  readonly ring = (number: number): void => {
+  readonly notify = (number: number): void => {
     const wake = this.#waiting.get(number)
     this.#waiting.delete(number)
     wake?.()

@@ -1,36 +1,49 @@
 import { type Channel, channel } from "node:diagnostics_channel"
-import type { CacheEvent } from "../../index.js"
+import type { CacheChannel, CacheEvent, CacheEventBase } from "../../index.js"
 
 type Operation = CacheEvent["operation"]
-type Instance = Pick<CacheEvent, "identity" | "namespace" | "name">
+type EventOf<O extends Operation> = Extract<CacheEvent, { operation: O }>
+
+/** What an event says beside its operation and instance. */
+export type EventDetail<O extends Operation> = Omit<EventOf<O>, "operation" | keyof CacheEventBase>
+
+/** What an event says of the outcome of an operation on one request. */
+export type EventOutcome<O extends Exclude<Operation, "purge">> = Pick<
+  EventOf<O>,
+  "outcome" | "reason"
+>
+
+const name = (operation: Operation): CacheChannel => `layeron:cache:${operation}`
 
 const channels: Record<Operation, Channel> = {
-  match: channel("layeron:cache:match"),
-  put: channel("layeron:cache:put"),
-  delete: channel("layeron:cache:delete"),
-  purge: channel("layeron:cache:purge"),
-  refresh: channel("layeron:cache:refresh"),
+  match: channel(name("match")),
+  put: channel(name("put")),
+  delete: channel(name("delete")),
+  purge: channel(name("purge")),
+  refresh: channel(name("refresh")),
 }
 
-/** What is told of an operation beside which instance it was on. */
-export type EventDetail = Omit<CacheEvent, "operation" | keyof Instance>
-
-/** Tells whoever listens. Nothing is built for an event that nobody listens to. */
+/** Publishes the events of an instance. An event without subscribers is not built. */
 export class Events {
-  readonly #instance: Instance
+  readonly #instance: CacheEventBase
   readonly #observe: ((event: CacheEvent) => void) | undefined
 
-  constructor({ identity, namespace, name }: Instance, observe?: (event: CacheEvent) => void) {
+  constructor(
+    { identity, namespace, name }: CacheEventBase,
+    observe?: (event: CacheEvent) => void,
+  ) {
     this.#instance = { identity, namespace, name }
     this.#observe = observe
   }
 
-  isHeard(operation: Operation): boolean {
+  /** Whether somebody subscribes to the events of an operation. */
+  hasSubscribers(operation: Operation): boolean {
     return this.#observe !== undefined || channels[operation].hasSubscribers
   }
 
-  emit(operation: Operation, detail: EventDetail): void {
-    const event: CacheEvent = { operation, ...this.#instance, ...detail }
+  emit<O extends Operation>(operation: O, detail: EventDetail<O>): void {
+    // TypeScript does not relate the generic operation to its member of the union.
+    const event = { operation, ...this.#instance, ...detail } as unknown as CacheEvent
     channels[operation].publish(event)
     this.#observe?.(event)
   }

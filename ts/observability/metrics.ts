@@ -43,12 +43,15 @@ export function observer(config: ObservabilityConfig): (event: CacheEvent) => vo
  * What an event counts for. What is not one of the documented metrics, or an error, counts for
  * nothing.
  */
-function measure({ operation, outcome, purged }: CacheEvent): Measurement | undefined {
+function measure(event: CacheEvent): Measurement | undefined {
+  const { outcome } = event
   const one = (metric: string): Measurement => ({ metric, value: 1, failed: false })
   if (outcome === "error" || outcome === "failed")
     return { metric: "cache.errors", value: 1, failed: true }
-  if (operation === "purge") return { metric: "cache.purges", value: purged ?? 0, failed: false }
-  if (operation === "delete") return one("cache.deletes")
+  if (event.operation === "purge") {
+    return { metric: "cache.purges", value: event.purged, failed: false }
+  }
+  if (event.operation === "delete") return one("cache.deletes")
   if (outcome === "hit" || outcome === "stale") return one("cache.hits")
   if (outcome === "miss") return one("cache.misses")
   return outcome === "stored" ? one("cache.puts") : undefined

@@ -13,19 +13,19 @@ export interface HandlerRun {
 }
 
 /**
- * What misses saw, by the `Request` they were about. A put of the same object is held back where
+ * What builds saw, by the `Request` they were about. A put of the same object is held back where
  * something of it was purged since. Requests are held weakly, and declarations of one identity
- * share the notes. A string or a URL may be spelled anew for the put, so their misses are noted by
+ * share the notes. A string or a URL may be spelled anew for the put, so their builds are noted by
  * the key, in the addon.
  */
-export class Misses {
-  static readonly #ofIdentities = new Map<string, Misses>()
+export class BuildTracker {
+  static readonly #ofIdentities = new Map<string, BuildTracker>()
   readonly #notes = new WeakMap<object, Note>()
   #runs = 0
 
-  static of(identity: string): Misses {
-    const known = Misses.#ofIdentities.get(identity) ?? new Misses()
-    Misses.#ofIdentities.set(identity, known)
+  static of(identity: string): BuildTracker {
+    const known = BuildTracker.#ofIdentities.get(identity) ?? new BuildTracker()
+    BuildTracker.#ofIdentities.set(identity, known)
     return known
   }
 

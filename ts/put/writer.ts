@@ -1,5 +1,5 @@
 import type { CacheRequest } from "../../index.js"
-import type { Dialogue } from "../client.js"
+import type { NativeClient } from "../client.js"
 import { invalid, inWords } from "../errors.js"
 import {
   assertUnused,
@@ -14,7 +14,7 @@ import { type ResponseHead, readHead } from "../http/head.js"
 import { isRequest, methodOf } from "../http/request.js"
 import * as native from "../native/addon.js"
 import type { PutArguments } from "../options/arguments.js"
-import type { Misses } from "./build-tracker.js"
+import type { BuildTracker } from "./build-tracker.js"
 
 /** What became of a put that is no error of its caller. */
 export interface PutOutcome {
@@ -26,14 +26,14 @@ export interface PutOutcome {
 
 /** Puts responses: the head decides whether one is stored, and only then its body is read. */
 export class Writer {
-  readonly #dialogue: Dialogue
-  readonly #misses: Misses
+  readonly #client: NativeClient
+  readonly #builds: BuildTracker
   /** Frees the drafts of bodies that nobody will ever finish. */
   readonly #unfinished: FinalizationRegistry<Draft>
 
-  constructor(dialogue: Dialogue, misses: Misses) {
-    this.#dialogue = dialogue
-    this.#misses = misses
+  constructor(client: NativeClient, builds: BuildTracker) {
+    this.#client = client
+    this.#builds = builds
     this.#unfinished = new FinalizationRegistry((draft) => draft.release())
   }
 
@@ -50,19 +50,19 @@ export class Writer {
       outcome < 0 ? turnAway(outcome, response) : await this.#fill(outcome, response, head)
     // What is put for the same object next may come of the same miss, unless this was what the miss
     // has led to.
-    if (isRequest(request) && done.outcome === "stored") this.#misses.forget(request)
+    if (isRequest(request) && done.outcome === "stored") this.#builds.forget(request)
     return done
   }
 
   /** The number of a draft, or why there is none. */
   #draft(request: CacheRequest, head: ResponseHead, given: PutArguments, now: number): number {
     const { vary, names, ttlSeconds, staleWhileRevalidateSeconds, tags } = given
-    const { binding } = this.#dialogue
-    const since = isRequest(request) ? this.#misses.get(request) : undefined
-    const told = this.#dialogue.told([...names, ...head.vary])
+    const { binding } = this.#client
+    const since = isRequest(request) ? this.#builds.get(request) : undefined
+    const told = this.#client.fields([...names, ...head.vary])
     const { status } = head
     const numbers = { status, ttlSeconds, staleSeconds: staleWhileRevalidateSeconds, since, now }
-    return this.#dialogue.ask<number>(request, told, "put() request", (text) =>
+    return this.#client.call<number>(request, told, "put() request", (text) =>
       native.draft(binding, text, head.text, numbers, vary, tags === "" ? undefined : tags),
     )
   }
@@ -70,7 +70,7 @@ export class Writer {
   /** Holds a draft while its body is read. Whatever fails, it is given up here. */
   async #fill(number: number, response: Response, { expected }: ResponseHead): Promise<PutOutcome> {
     const room = native.takeNumber()
-    const draft = new Draft(this.#dialogue.binding, number)
+    const draft = new Draft(this.#client.binding, number)
     try {
       return await this.#store(draft, takeReader(response), room, expected)
     } finally {
@@ -95,7 +95,7 @@ export class Writer {
     } finally {
       this.#unfinished.unregister(draft)
     }
-    this.#dialogue.assertOpen()
+    this.#client.assertOpen()
     if (body !== TOO_LARGE && body !== NO_ROOM) return outcomeOf(draft.store(body))
     discard(reader)
     return outcomeOf(body === TOO_LARGE ? draft.refuseTooLarge() : draft.refuseInFlight())

@@ -2,7 +2,7 @@ import { isUint8Array } from "node:util/types"
 import { invalid, inWords, isError, messageOf } from "../errors.js"
 import { discard, type Reader } from "../http/body.js"
 import * as native from "../native/addon.js"
-import { awaitNews, type Waits } from "../native/waits.js"
+import { deliverNotifications, type Waits } from "../native/waits.js"
 import { BackgroundTimer } from "../timers.js"
 
 /** Milliseconds for which a reader that holds others up is waited for. */
@@ -34,7 +34,7 @@ const NUMBER = {
  * The bodies of a wrapped handler on their way: written to the addon here, and read from there by
  * this and other threads.
  */
-export class Fills {
+export class BodyStreams {
   readonly #wrapper: native.BindingWrapper
   readonly #waits: Waits
   readonly #timeoutMs: number
@@ -54,13 +54,13 @@ export class Fills {
 
   /** Waits for news of a ticket, for at most so many milliseconds. */
   arrival(ticket: number, timeoutMs: number): Promise<boolean> {
-    const keepAliveMs = this.#wrapper.isTicketOfOtherThread(ticket) ? timeoutMs : undefined
+    const keepAliveMs = this.#wrapper.isWaitOfOtherThread(ticket) ? timeoutMs : undefined
     return this.#waits.for(NUMBER.ticket(ticket), { timeoutMs, keepAliveMs })
   }
 
   /** Ends the wait for news of a ticket. */
   stopWaiting(ticket: number): void {
-    this.#waits.ring(NUMBER.ticket(ticket))
+    this.#waits.notify(NUMBER.ticket(ticket))
   }
 
   /**
@@ -113,8 +113,8 @@ export class Fills {
     reader.forget()
     this.#unread.unregister(reader)
     this.#wrapper.dropReader(reader.number)
-    awaitNews()
-    this.#waits.ring(NUMBER.reader(reader.number))
+    deliverNotifications()
+    this.#waits.notify(NUMBER.reader(reader.number))
   }
 
   async #pull(
@@ -123,7 +123,7 @@ export class Fills {
   ): Promise<void> {
     while (!reader.isDone) {
       const read = this.#wrapper.read(reader.number)
-      awaitNews()
+      deliverNotifications()
       if (typeof read !== "number") return controller.enqueue(read)
       if (read === native.PENDING) {
         const isRemote = this.#wrapper.isReaderOfOtherThread(reader.number)
@@ -151,8 +151,8 @@ export class Fills {
     own: number | undefined,
   ): Promise<number | Error> {
     const { signal } = controller
-    const ring = () => {
-      if (own !== undefined) this.#waits.ring(NUMBER.reader(own))
+    const notify = () => {
+      if (own !== undefined) this.#waits.notify(NUMBER.reader(own))
     }
     const cancel = () => discard(reader, signal.reason)
     signal.addEventListener("abort", cancel)
@@ -168,7 +168,7 @@ export class Fills {
     )
     try {
       const isWhole =
-        reader === null || (await this.#copy(fill, reader, ring, () => stall.refresh()))
+        reader === null || (await this.#copy(fill, reader, notify, () => stall.refresh()))
       signal.throwIfAborted()
       if (isWhole) return this.#end(fill, reader !== null)
       throw NOBODY
@@ -176,12 +176,12 @@ export class Fills {
       const why = isError(error) ? error : new Error(inWords(error))
       this.#wrapper.breakOff(fill, messageOf(why), Date.now())
       controller.abort(why)
-      return why === NOBODY ? native.PAST : why
+      return why === NOBODY ? native.NOT_STORED : why
     } finally {
-      awaitNews()
+      deliverNotifications()
       stall.stop()
       readers.stop()
-      ring()
+      notify()
       signal.removeEventListener("abort", cancel)
       discard(reader)
     }
@@ -207,25 +207,25 @@ export class Fills {
   async #copy(
     fill: number,
     reader: Reader,
-    ring: () => void,
+    notify: () => void,
     progressed: () => void,
   ): Promise<boolean> {
     for (let read = await reader.read(); !read.done; read = await reader.read()) {
       progressed()
       for (const piece of piecesOf(read.value)) {
         let next = this.#wrapper.append(fill, piece, Date.now())
-        awaitNews()
-        ring()
+        deliverNotifications()
+        notify()
         let isRead = true
-        while (next === native.HOLD) {
+        while (next === native.WAIT_FOR_READERS) {
           // Once no reader has read for so long, no thread stays for their sake.
-          const isAwaitedElsewhere = isRead && this.#wrapper.isFillReadByOtherThread(fill)
+          const isAwaitedElsewhere = isRead && this.#wrapper.isBodyReadByOtherThread(fill)
           const keepAliveMs = isAwaitedElsewhere ? SLOW_READER_MS : undefined
           isRead = await this.#waits.for(NUMBER.fill(fill), {
             timeoutMs: SLOW_READER_MS,
             keepAliveMs,
           })
-          if (!isRead) this.#wrapper.shed(fill)
+          if (!isRead) this.#wrapper.dropSlowestReaders(fill)
           next = this.#wrapper.progress(fill)
         }
         if (next === native.STOP) return false

@@ -1,30 +1,30 @@
 import type { CacheHandler } from "../../index.js"
-import type { Dialogue } from "../client.js"
+import type { NativeClient } from "../client.js"
 import type * as native from "../native/addon.js"
-import type { EventDetail } from "../observability/events.js"
-import type { Misses } from "../put/build-tracker.js"
-import type { Fills } from "./body-streams.js"
-import type { Wrapping } from "./wrapping.js"
+import type { EventOutcome } from "../observability/events.js"
+import type { BuildTracker } from "../put/build-tracker.js"
+import type { BodyStreams } from "./body-streams.js"
+import type { WrapOptions } from "./options.js"
 
 /** What a wrapped handler needs of the instance. */
-export interface Surroundings {
+export interface WrapInstance {
   readonly identity: string
-  readonly dialogue: Dialogue
-  readonly misses: Misses
+  readonly client: NativeClient
+  readonly builds: BuildTracker
   /** Tells whoever listens. */
-  readonly tell: (
-    operation: "match" | "put" | "refresh",
+  readonly emit: <Operation extends "match" | "put" | "refresh">(
+    operation: Operation,
     request: Request,
-    detail: EventDetail,
+    outcome: EventOutcome<Operation>,
   ) => void
 }
 
 /** What runs of a wrapped handler have in common. */
-export interface Context<Rest extends unknown[]> extends Surroundings {
+export interface Context<Rest extends unknown[]> extends WrapInstance {
   readonly handler: CacheHandler<Rest>
-  readonly wrapping: Wrapping
+  readonly wrapping: WrapOptions
   readonly binding: native.BindingWrapper
-  readonly fills: Fills
+  readonly bodies: BodyStreams
   /** The key of a request under the wrapper's options. */
   readonly keyOf: (request: Request) => string
 }

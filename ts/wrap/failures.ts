@@ -1,7 +1,7 @@
 import { failure } from "../errors.js"
 
 /** More than these nobody waits for at a time. */
-const MOST = 1_000
+const MAX = 1_000
 
 /**
  * What wrapped handlers have thrown on this thread, by the number that the addon gives a failure:
@@ -13,7 +13,7 @@ class Failures {
   note(number: number, thrown: unknown): void {
     this.#thrown.set(number, thrown)
     const [oldest] = this.#thrown.keys()
-    if (this.#thrown.size > MOST && oldest !== undefined) this.#thrown.delete(oldest)
+    if (this.#thrown.size > MAX && oldest !== undefined) this.#thrown.delete(oldest)
   }
 
   /**

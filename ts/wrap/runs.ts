@@ -2,27 +2,27 @@ import { failure, inWords } from "../errors.js"
 import { assertUnused, discard, takeReader } from "../http/body.js"
 import { readHead } from "../http/head.js"
 import { signalOf } from "../http/request.js"
-import { awaitNews } from "../native/waits.js"
-import type { EventDetail } from "../observability/events.js"
+import { deliverNotifications } from "../native/waits.js"
+import type { EventOutcome } from "../observability/events.js"
 import type { HandlerRun } from "../put/build-tracker.js"
 import { BackgroundTimer } from "../timers.js"
 import { ActiveRun, currentRun, endRun, insideRun, isInsideRunFor } from "./active-runs.js"
 import type { Context } from "./context.js"
 import { asGet, handlerRequest, withoutCookies } from "./handler-request.js"
-import { type Handled, Replies, type Run } from "./replies.js"
+import { decisionOf, NO_DECISION } from "./options.js"
+import { type Handled, Responses, type Run } from "./responses.js"
 import { thrownAnswer } from "./thrown-answer.js"
-import { decisionOf, NO_DECISION } from "./wrapping.js"
 
 const RESPONSE = "the response of a wrapped handler"
 
 /** Runs of a wrapped handler, for a client or in the background. */
 export class Runs<Rest extends unknown[]> {
   readonly #context: Context<Rest>
-  readonly #replies: Replies<Rest>
+  readonly #responses: Responses<Rest>
 
   constructor(context: Context<Rest>) {
     this.#context = context
-    this.#replies = new Replies(context)
+    this.#responses = new Responses(context)
   }
 
   /** Runs the handler for a client. Resolves to what the client gets. */
@@ -30,20 +30,20 @@ export class Runs<Rest extends unknown[]> {
     number: number,
     request: Request,
     rest: Rest,
-    tell: (detail: EventDetail) => void,
+    emit: (outcome: EventOutcome<"match">) => void,
   ): Promise<Response> {
     const run = this.#begin(number, request, rest, false)
     const { uncached, why } = run.facts
     // What makes a rule have a request skip the cache is told already.
     const reason = why === "bypass" ? {} : { reason: why }
-    tell({ outcome: uncached ? "bypass" : "miss", ...reason })
+    emit({ outcome: uncached ? "bypass" : "miss", ...reason })
     return this.#whileClientWaits(run)
   }
 
   /** Runs the handler in the background, within the time for that. */
   refresh(number: number, request: Request, rest: Rest): void {
     const run = this.#begin(number, request, rest, true)
-    this.#replies.prolong(run, this.#refresh(run))
+    this.#responses.prolong(run, this.#refresh(run))
   }
 
   #begin(number: number, caller: Request, rest: Rest, background: boolean): Run<Rest> {
@@ -90,13 +90,13 @@ export class Runs<Rest extends unknown[]> {
     run.clientLeft = true
     // The handler has the client's own request. What it changes is invalidated all the same.
     if (run.facts.uncached) return
-    if (run.decided || this.#context.dialogue.isClosed) return
+    if (run.decided || this.#context.client.isClosed) return
     if (this.#context.binding.abandon(run.number)) {
       run.decided = true
       run.controller.abort(reason)
       return
     }
-    const listening = this.#context.fills.listenToRun(run.number, () => {
+    const listening = this.#context.bodies.listenToRun(run.number, () => {
       listening.stop()
       this.#leave(run, reason)
     })
@@ -105,7 +105,7 @@ export class Runs<Rest extends unknown[]> {
 
   /** Never rejects. */
   async #refresh(run: Run<Rest>): Promise<void> {
-    const { wrapping, tell } = this.#context
+    const { wrapping, emit } = this.#context
     const late = failure(
       "LAYERON_REFRESH_TIMEOUT",
       `it took longer than ${wrapping.refreshTimeoutMs} ms`,
@@ -118,7 +118,7 @@ export class Runs<Rest extends unknown[]> {
     const refreshed = Promise.race([this.#refreshed(run), timeout])
     const reason = await refreshed.then(() => undefined, reasonOf)
     timer?.stop()
-    tell(
+    emit(
       "refresh",
       run.request,
       reason === undefined ? { outcome: "refreshed" } : { outcome: "failed", reason },
@@ -138,7 +138,7 @@ export class Runs<Rest extends unknown[]> {
       try {
         return await this.#answered(run)
       } finally {
-        awaitNews()
+        deliverNotifications()
         run.stopListening?.()
         void Promise.resolve(run.written).finally(() => endRun(run.active))
       }
@@ -152,11 +152,11 @@ export class Runs<Rest extends unknown[]> {
         // What nested handlers have decided on the response of another run does not hold for this
         // one.
         run.active.contributions.length = 0
-        const answered = this.#replies.respond(run, await this.#handledInTime(run))
+        const answered = this.#responses.respond(run, await this.#handledInTime(run))
         if (answered !== undefined) return answered
       }
     } catch (error) {
-      return this.#replies.failed(run, error)
+      return this.#responses.failed(run, error)
     }
   }
 
@@ -179,13 +179,13 @@ export class Runs<Rest extends unknown[]> {
   }
 
   async #handled(run: Run<Rest>, asked: Request): Promise<Handled> {
-    const { misses, handler } = this.#context
+    const { builds, handler } = this.#context
     if (run.facts.uncached) return this.#read(run, await handler(asked, ...run.rest), undefined)
-    const own = misses.begin(asked, run.facts.since)
+    const own = builds.begin(asked, run.facts.since)
     try {
       return await this.#read(run, await handler(asked, ...run.rest), own)
     } finally {
-      misses.end(asked)
+      builds.end(asked)
     }
   }
 

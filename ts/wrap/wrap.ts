@@ -1,20 +1,20 @@
 import type { CacheHandler, CacheWrapOptions } from "../../index.js"
-import type { Dialogue } from "../client.js"
+import type { NativeClient } from "../client.js"
 import { invalid } from "../errors.js"
 import { NO_BODY } from "../http/body.js"
 import { isRequest, signalOf } from "../http/request.js"
 import * as native from "../native/addon.js"
 import { Waits } from "../native/waits.js"
-import type { EventDetail } from "../observability/events.js"
+import type { EventOutcome } from "../observability/events.js"
 import { bindingRequestOptions } from "../options/request-options.js"
 import { responseOf } from "../response/outgoing.js"
 import { StoredResponse } from "../response/response.js"
 import { type ActiveRun, currentRun, enclosingRun } from "./active-runs.js"
-import { Fills } from "./body-streams.js"
-import type { Surroundings } from "./context.js"
+import { BodyStreams } from "./body-streams.js"
+import type { WrapInstance } from "./context.js"
 import { failures } from "./failures.js"
+import { decisionOf, readHandler, readWrapping, type WrapOptions } from "./options.js"
 import { Runs } from "./runs.js"
-import { decisionOf, readHandler, readWrapping, type Wrapping } from "./wrapping.js"
 
 const REQUEST = "the request of a wrapped handler"
 
@@ -33,12 +33,12 @@ class Retry implements native.Retry {
 const RETRY = new Retry(native.AGAIN, 0)
 
 export function wrap<Rest extends unknown[]>(
-  surroundings: Surroundings,
+  instance: WrapInstance,
   handler: CacheHandler<Rest>,
   options?: CacheWrapOptions<Rest>,
 ): (request: Request, ...rest: Rest) => Promise<Response> {
   readHandler("wrap() handler", handler)
-  const wrapper = new Wrapper(surroundings, handler, readWrapping("wrap() options", options))
+  const wrapper = new Wrapper(instance, handler, readWrapping("wrap() options", options))
   return (request, ...rest) => wrapper.fetch(request, rest)
 }
 
@@ -46,26 +46,26 @@ export function wrap<Rest extends unknown[]>(
  * Decides on each request what answers it: the store, a run of the handler, or the run of another.
  */
 class Wrapper<Rest extends unknown[]> {
-  readonly #surroundings: Surroundings
-  readonly #dialogue: Dialogue
+  readonly #instance: WrapInstance
+  readonly #client: NativeClient
   readonly #handler: CacheHandler<Rest>
-  readonly #wrapping: Wrapping
+  readonly #wrapping: WrapOptions
   readonly #binding: native.BindingWrapper
-  readonly #fills: Fills
+  readonly #bodies: BodyStreams
   readonly #runs: Runs<Rest>
 
-  constructor(surroundings: Surroundings, handler: CacheHandler<Rest>, wrapping: Wrapping) {
-    const { dialogue } = surroundings
-    dialogue.assertOpen()
-    this.#surroundings = surroundings
-    this.#dialogue = dialogue
+  constructor(instance: WrapInstance, handler: CacheHandler<Rest>, wrapping: WrapOptions) {
+    const { client } = instance
+    client.assertOpen()
+    this.#instance = instance
+    this.#client = client
     this.#handler = handler
     this.#wrapping = wrapping
     const waits = new Waits()
-    this.#binding = native.openWrapper(dialogue.binding, bindingWrapping(wrapping), waits.ring)
-    this.#fills = new Fills(this.#binding, waits, wrapping.refreshTimeoutMs)
-    const shared = { handler, wrapping, binding: this.#binding, fills: this.#fills }
-    this.#runs = new Runs({ ...surroundings, ...shared, keyOf: (request) => this.#keyOf(request) })
+    this.#binding = native.openWrapper(client.binding, bindingWrapping(wrapping), waits.notify)
+    this.#bodies = new BodyStreams(this.#binding, waits, wrapping.refreshTimeoutMs)
+    const shared = { handler, wrapping, binding: this.#binding, bodies: this.#bodies }
+    this.#runs = new Runs({ ...instance, ...shared, keyOf: (request) => this.#keyOf(request) })
   }
 
   async fetch(request: Request, rest: Rest): Promise<Response> {
@@ -74,10 +74,10 @@ class Wrapper<Rest extends unknown[]> {
     let retry: Retry | undefined
     for (;;) {
       // A cache that has been given up is no reason to answer nobody.
-      if (this.#dialogue.isClosed) return this.#handler(request, ...rest)
+      if (this.#client.isClosed) return this.#handler(request, ...rest)
       // A hit outside of all runs pays for neither a closure nor the key.
       if (currentRun() !== undefined) {
-        const enclosing = enclosingRun(this.#surroundings.identity, () => this.#keyOf(request))
+        const enclosing = enclosingRun(this.#instance.identity, () => this.#keyOf(request))
         if (enclosing !== undefined) return this.#runNested(enclosing, request, rest)
       }
       const served = await this.#serve(request, rest, retry)
@@ -103,68 +103,68 @@ class Wrapper<Rest extends unknown[]> {
   /** The key of a request, of a HEAD that of a GET. */
   #keyOf({ url, headers, method }: Request): string {
     const asked = { url, headers, method: method === "HEAD" ? "GET" : method } as Request
-    return this.#dialogue.key(asked, this.#wrapping, REQUEST)
+    return this.#client.key(asked, this.#wrapping, REQUEST)
   }
 
   /** The response, or how the request is to be decided on again. */
   async #serve(request: Request, rest: Rest, retry: Retry | undefined): Promise<Response | Retry> {
     const now = Date.now()
     const call = (text: string) => native.serve(this.#binding, text, retry, now)
-    let outcome = this.#ask(request, call)
-    for (let attempt = 1; outcome === native.WANTS_DISK; attempt++) {
-      const asked = await this.#dialogue.loaded(attempt)
-      if (this.#dialogue.isClosed) return RETRY
-      outcome = this.#ask(request, call, asked)
+    let outcome = this.#call(request, call)
+    for (let attempt = 1; outcome === native.NEEDS_TIER; attempt++) {
+      const asked = await this.#client.loaded(attempt)
+      if (this.#client.isClosed) return RETRY
+      outcome = this.#call(request, call, asked)
     }
     const isFirst = retry === undefined
-    const tell = (detail: EventDetail) => {
-      if (isFirst) this.#surroundings.tell("match", request, detail)
+    const emit = (outcome: EventOutcome<"match">) => {
+      if (isFirst) this.#instance.emit("match", request, outcome)
     }
-    if (outcome >= 0) return this.#answer(request, rest, tell)
+    if (outcome >= 0) return this.#answer(request, rest, emit)
     const number = native.takeNumber()
     switch (outcome) {
       case native.RUN:
-        return this.#runs.run(number, request, rest, tell)
+        return this.#runs.run(number, request, rest, emit)
       case native.WAIT:
-        tell({ outcome: "miss", reason: "collapsed" })
+        emit({ outcome: "miss", reason: "collapsed" })
         return this.#wait(number, request)
-      case native.INSTEAD: {
+      case native.STALE_IF_ERROR: {
         // Whoever is told may make calls of its own, so what this one has left is taken first.
-        const answer = native.takeAnswer(this.#dialogue.binding)
-        tell({ outcome: "miss", reason: "failed" })
+        const answer = native.takeAnswer(this.#client.binding)
+        emit({ outcome: "miss", reason: "failed" })
         return new StoredResponse(answer)
       }
       case native.FAILED: {
         const text = this.#binding.takeText()
-        tell({ outcome: "miss", reason: "failed" })
+        emit({ outcome: "miss", reason: "failed" })
         throw failures.thrown(number, text)
       }
       default: {
         const text = this.#binding.takeText()
-        tell({ outcome: "miss", reason: "only-if-cached" })
+        emit({ outcome: "miss", reason: "only-if-cached" })
         return responseOf(504, `Gateway Timeout\ncache-status:${text}\n`, null)
       }
     }
   }
 
-  #answer(request: Request, rest: Rest, tell: (detail: EventDetail) => void): Response {
+  #answer(request: Request, rest: Rest, emit: (outcome: EventOutcome<"match">) => void): Response {
     const isToRefresh = native.isToRefresh()
-    const answer = native.takeAnswer(this.#dialogue.binding)
+    const answer = native.takeAnswer(this.#client.binding)
     if (isToRefresh) this.#runs.refresh(this.#binding.refreshOf(), request, rest)
-    tell({ outcome: answer.stale ? "stale" : "hit" })
+    emit({ outcome: answer.stale ? "stale" : "hit" })
     return new StoredResponse(answer)
   }
 
   /** Waits for the run of another, but no longer than a run may take or the client waits. */
   async #wait(ticket: number, request: Request): Promise<Response | Retry> {
     const signal = signalOf(request)
-    const stop = () => this.#fills.stopWaiting(ticket)
+    const stop = () => this.#bodies.stopWaiting(ticket)
     signal?.addEventListener("abort", stop)
     try {
       return (await this.#arrival(ticket, request, signal)) ?? RETRY
     } finally {
       signal?.removeEventListener("abort", stop)
-      this.#binding.dropTicket(ticket)
+      this.#binding.dropWait(ticket)
     }
   }
 
@@ -175,17 +175,17 @@ class Wrapper<Rest extends unknown[]> {
     signal: AbortSignal | undefined,
   ): Promise<Response | Retry | undefined> {
     const until = Date.now() + this.#wrapping.refreshTimeoutMs
-    while (!this.#dialogue.isClosed) {
+    while (!this.#client.isClosed) {
       signal?.throwIfAborted()
-      const outcome = this.#ask(request, (text) => this.#binding.arrive(ticket, text, Date.now()))
+      const outcome = this.#call(request, (text) => this.#binding.poll(ticket, text, Date.now()))
       if (outcome !== native.PENDING) return this.#arrived(outcome, signal)
-      if (!(await this.#fills.arrival(ticket, Math.max(until - Date.now(), 0)))) return undefined
+      if (!(await this.#bodies.arrival(ticket, Math.max(until - Date.now(), 0)))) return undefined
     }
     return undefined
   }
 
   #arrived(outcome: number, signal: AbortSignal | undefined): Response | Retry {
-    if (outcome >= 0) return new StoredResponse(native.takeAnswer(this.#dialogue.binding))
+    if (outcome >= 0) return new StoredResponse(native.takeAnswer(this.#client.binding))
     if (RETRIES.includes(outcome)) return new Retry(outcome, native.takeNumber())
     const number = native.takeNumber()
     const text = this.#binding.takeText()
@@ -199,17 +199,17 @@ class Wrapper<Rest extends unknown[]> {
     reader: number,
     signal: AbortSignal | undefined,
   ): ReadableStream<Uint8Array> | null {
-    if (!NO_BODY.includes(status)) return this.#fills.stream(reader, signal)
+    if (!NO_BODY.includes(status)) return this.#bodies.stream(reader, signal)
     this.#binding.dropReader(reader)
     return null
   }
 
-  #ask(request: Request, call: (text: string) => number, asked = false): number {
-    return this.#dialogue.ask<number>(request, this.#dialogue.toldForServe(), REQUEST, call, asked)
+  #call(request: Request, call: (text: string) => number, asked = false): number {
+    return this.#client.call<number>(request, this.#client.toldForServe(), REQUEST, call, asked)
   }
 }
 
-function bindingWrapping(wrapping: Wrapping): native.BindingWrapping {
+function bindingWrapping(wrapping: WrapOptions): native.BindingWrapOptions {
   const { vary, ttlSeconds, staleWhileRevalidateSeconds, staleIfErrorSeconds, refreshTimeoutMs } =
     wrapping
   return {
@@ -217,7 +217,7 @@ function bindingWrapping(wrapping: Wrapping): native.BindingWrapping {
     ttlSeconds,
     staleWhileRevalidateSeconds,
     staleIfErrorSeconds,
-    patience: refreshTimeoutMs,
+    timeout: refreshTimeoutMs,
     ...bindingRequestOptions(wrapping),
   }
 }

@@ -45,10 +45,10 @@ fn lookups(criterion: &mut Criterion) {
     let absent: Vec<String> = (COUNTS[0]..2 * COUNTS[0]).map(url).collect();
     let condition = "if-none-match:\"v1\"\nrange\n";
     group.bench_function("304", |bencher| {
-        each(bencher, &held, |url| look_up(&cache, url, condition))
+        each(bencher, &held, |url| look_up(&cache, url, condition));
     });
     group.bench_function("miss", |bencher| {
-        each(bencher, &absent, |url| look_up(&cache, url, PLAIN))
+        each(bencher, &absent, |url| look_up(&cache, url, PLAIN));
     });
     group.finish();
 }

@@ -3,7 +3,7 @@
 mod support;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use layeron_cache::{Lasting, Selector};
+use layeron_cache::{Durable, Invalidation, Target};
 use support::{NOW, filled, put};
 
 const REMOVED: u32 = 1_000;
@@ -12,9 +12,9 @@ const BODY: &[u8] = &[b'x'; 64];
 fn purges(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("purge");
     let prefix = "https://api.example.com/purged/";
-    let by_tag = Selector { tags: vec!["purged".to_owned()], ..Selector::default() };
-    let by_prefix = Selector { prefixes: vec![prefix.to_owned()], ..Selector::default() };
-    let by_path = Selector { prefixes: vec!["/purged/".to_owned()], ..Selector::default() };
+    let by_tag = Invalidation::remove([Target::Tag("purged".to_owned())]);
+    let by_prefix = Invalidation::remove([Target::Prefix(prefix.to_owned())]);
+    let by_path = Invalidation::remove([Target::Prefix("/purged/".to_owned())]);
     for beside in [REMOVED, 100 * REMOVED] {
         let cache = filled(beside, BODY);
         for (name, selector) in
@@ -27,7 +27,7 @@ fn purges(criterion: &mut Criterion) {
                             put(&cache, &format!("{prefix}{number:07}"), BODY, &["purged"]);
                         }
                     },
-                    |()| assert!(matches!(cache.purge(selector, NOW), Lasting::Now(purged) if purged == u64::from(REMOVED))),
+                    |()| assert!(matches!(cache.purge(selector, NOW), Durable::Done(purged) if purged == u64::from(REMOVED))),
                     BatchSize::PerIteration,
                 );
             });

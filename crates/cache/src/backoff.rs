@@ -1,16 +1,16 @@
-//! How long to leave somebody alone who has failed.
+//! Growing pauses after failures.
 
 /// Pauses that double with each failure in a row.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pauses {
-    /// After the first failure, in milliseconds.
+    /// Pause after the first failure, in milliseconds.
     pub(crate) first_ms: i64,
-    /// None is longer than this.
+    /// Longest pause, in milliseconds.
     pub(crate) longest_ms: i64,
 }
 
 impl Pauses {
-    /// The pause after so many failures.
+    /// The pause after this many failures, in milliseconds.
     pub(crate) fn after(self, failures: u32) -> i64 {
         let doublings = failures.saturating_sub(1).min(32);
         self.first_ms.saturating_mul(1 << doublings).min(self.longest_ms)

@@ -1,4 +1,4 @@
-//! A map with a bound on its entries: inserting into a full map evicts the oldest entry.
+//! A bounded map: an insert into a full map evicts the oldest entry.
 
 use std::hash::Hash;
 
@@ -17,8 +17,8 @@ impl<K: Eq + Hash, V> Bounded<K, V> {
         Self { entries: LinkedHashMap::new(), capacity }
     }
 
-    /// Inserts or replaces the entry of `key`, which becomes the newest. Returns the entry that
-    /// it evicts where the map is full.
+    /// Inserts or replaces the entry of `key`, which becomes the newest. Returns the entry that it
+    /// evicts if the map is full.
     pub(crate) fn insert(&mut self, key: K, value: V) -> Option<(K, V)> {
         self.entries.insert(key, value);
         if self.entries.len() > self.capacity { self.entries.pop_front() } else { None }
@@ -30,6 +30,11 @@ impl<K: Eq + Hash, V> Bounded<K, V> {
 
     pub(crate) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
         self.entries.get_mut(key)
+    }
+
+    /// Entries in the reverse order of their insertion.
+    pub(crate) fn newest_first(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.entries.iter().rev()
     }
 
     pub(crate) fn remove(&mut self, key: &K) -> Option<V> {

@@ -1,8 +1,8 @@
-//! The key: `<url>#<namespace>;<METHOD>[;<header>=<value>…]`, and its SHA-256.
+//! Cache keys: `<url>#<namespace>;<METHOD>[;<header>=<value>…]`, and their SHA-256.
 //!
-//! A request's own fragment is dropped, so everything behind `#` is written here alone; every part
-//! there is percent-encoded, so no value can imitate a separator. No request can spell another's
-//! key. Credentials and cookies are in a key by their SHA-256 alone.
+//! A request's own fragment is dropped, so only this module writes what follows `#`; each part
+//! there is percent-encoded, so that no value contains a separator. No request can forge the key of
+//! another. Credentials and cookies are in a key as their SHA-256.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -12,10 +12,10 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest as _, Sha256};
 
-use crate::http::lines::{Fields, Told, Untold};
+use crate::http::lines::{FieldState, Fields, MissingFields};
 use crate::http::{FieldIndex, Names, normal};
 
-/// What `encodeURIComponent` leaves as it is, so that keys read the same on both sides.
+/// Characters that `encodeURIComponent` keeps, so that keys are the same on both sides.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'_')
@@ -27,7 +27,7 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'(')
     .remove(b')');
 
-/// A SHA-256, by which a key is known beyond the store and a variant in it.
+/// A SHA-256 of a key or of one of its variants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest([u8; 32]);
 
@@ -37,15 +37,15 @@ impl Digest {
         Self(Sha256::digest(text).into())
     }
 
-    /// How many bytes it has.
+    /// Number of bytes.
     pub(crate) const BYTES: usize = 32;
 
-    /// Its bytes.
+    /// The bytes.
     pub(crate) fn bytes(&self) -> &[u8; Self::BYTES] {
         &self.0
     }
 
-    /// The digest of these bytes, if they are one.
+    /// A digest from its bytes, if there are as many.
     pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(Self)
     }
@@ -57,29 +57,29 @@ impl From<[u8; Digest::BYTES]> for Digest {
     }
 }
 
-/// The request fields that select a response, which its own `Vary` names.
+/// Request fields that select a response, by its own `Vary`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Selecting {
-    /// Their names.
+    /// Names of the fields.
     pub names: Names,
-    /// Whether values that mean the same select the same (RFC 9111, section 4.1), or only the same
-    /// to the letter.
+    /// Whether values with the same meaning select the same response (RFC 9111, section 4.1), or
+    /// only equal values.
     pub loosely: bool,
 }
 
 impl Selecting {
-    /// The fields `names` of a response's `Vary`, without those that the key of the request with
-    /// `fields` has already. A field of the key that the request lacks has no part in its text, so
-    /// it has to be told apart here.
+    /// The fields `names` of a response's `Vary`, without those that are in the key of the request
+    /// with `fields`. A field of the key that the request lacks is not in the text of the key, so
+    /// it has to be compared here.
     pub fn beside(in_key: &Names, fields: Fields<'_>, names: &Names, loosely: bool) -> Self {
         let fields = FieldIndex::new(fields);
         Self {
-            names: names.without(&in_key.those(|name| fields.told(name).value().is_some())),
+            names: names.without(&in_key.those(|name| fields.state(name).value().is_some())),
             loosely,
         }
     }
 
-    /// Whether there are none.
+    /// Whether there are no fields.
     pub fn is_empty(&self) -> bool {
         self.names.is_empty()
     }
@@ -89,23 +89,23 @@ impl Selecting {
 #[derive(Clone, Debug)]
 pub struct Key {
     text: String,
-    /// Reckoned when somebody asks for it: most lookups go by the text.
+    /// Computed on first use: most lookups use the text.
     digest: OnceCell<Digest>,
 }
 
 impl Key {
-    /// The key of a request for the canonical `url`, under the selecting header fields `vary`.
-    /// An absent field has no part in it; an empty one has an empty value.
+    /// The key of a request for the canonical `url`, with the selecting header fields `vary`. An
+    /// absent field is not in the key; an empty one has an empty value.
     ///
     /// # Errors
-    /// [`Untold`] where `fields` does not speak of a field in `vary`.
+    /// [`MissingFields`] if `fields` lacks a field of `vary`.
     pub fn new(
         url: &str,
         namespace: &str,
         method: &str,
         vary: &Names,
         fields: Fields<'_>,
-    ) -> Result<Self, Untold> {
+    ) -> Result<Self, MissingFields> {
         let mut text = String::with_capacity(url.len() + namespace.len() + method.len() + 64);
         text.extend([url, "#", namespace, ";"]);
         text.extend(utf8_percent_encode(&upper_case(method), ENCODED));
@@ -115,7 +115,7 @@ impl Key {
         Ok(Self { text, digest: OnceCell::new() })
     }
 
-    /// The key that has this text.
+    /// The key with this text.
     pub(crate) fn known(text: String) -> Self {
         Self { text, digest: OnceCell::new() }
     }
@@ -125,30 +125,34 @@ impl Key {
         &self.text
     }
 
-    /// The key, for keeping.
+    /// The text of the key.
     pub fn into_text(self) -> String {
         self.text
     }
 
-    /// Its SHA-256.
+    /// The SHA-256 of the key.
     pub fn digest(&self) -> Digest {
         *self.digest.get_or_init(|| Digest::of(&self.text))
     }
 
-    /// The digest of one variant of this key: of the response that is selected by `vary` (RFC 9111,
-    /// section 4.1). Without names it is the key's own.
+    /// The digest of the variant that `vary` and `fields` select (RFC 9111, section 4.1). Without
+    /// selecting fields it is the digest of the key.
     ///
     /// # Errors
-    /// [`Untold`] where `fields` does not speak of a field in `vary`.
-    pub fn variant(&self, vary: &Selecting, fields: Fields<'_>) -> Result<Digest, Untold> {
+    /// [`MissingFields`] if `fields` lacks a field of `vary`.
+    pub fn variant(&self, vary: &Selecting, fields: Fields<'_>) -> Result<Digest, MissingFields> {
         self.variant_in(vary, &FieldIndex::new(fields))
     }
 
-    /// The same for a request whose fields are looked up for several variants.
+    /// [`variant`](Self::variant) for a request whose fields are read for several variants.
     ///
     /// # Errors
     /// As for [`variant`](Self::variant).
-    pub fn variant_in(&self, vary: &Selecting, fields: &FieldIndex<'_>) -> Result<Digest, Untold> {
+    pub fn variant_in(
+        &self,
+        vary: &Selecting,
+        fields: &FieldIndex<'_>,
+    ) -> Result<Digest, MissingFields> {
         if vary.is_empty() {
             return Ok(self.digest());
         }
@@ -174,8 +178,12 @@ fn upper_case(method: &str) -> Cow<'_, str> {
     }
 }
 
-/// Writes the part of a key that the selecting fields make.
-fn write_selecting(vary: &Names, fields: Fields<'_>, text: &mut String) -> Result<(), Untold> {
+/// Writes the selecting fields into a key.
+fn write_selecting(
+    vary: &Names,
+    fields: Fields<'_>,
+    text: &mut String,
+) -> Result<(), MissingFields> {
     for (name, value) in selecting(vary, &FieldIndex::new(fields)) {
         if let Some(value) = value? {
             text.push(';');
@@ -187,20 +195,24 @@ fn write_selecting(vary: &Names, fields: Fields<'_>, text: &mut String) -> Resul
     Ok(())
 }
 
-/// The values of the selecting fields. Where one is missing, all of `vary` is asked for at once.
+/// Values of the selecting fields. If one is missing, asks for all of `vary` at once.
 fn selecting<'a, 'n>(
     vary: &'n Names,
     fields: &FieldIndex<'a>,
-) -> impl Iterator<Item = (&'n str, Result<Option<&'a str>, Untold>)> {
+) -> impl Iterator<Item = (&'n str, Result<Option<&'a str>, MissingFields>)> {
     fields.each(vary).map(|(name, told)| {
-        let value = if told == Told::Untold { Err(Untold(vary.clone())) } else { Ok(told.value()) };
+        let value = if told == FieldState::NotSent {
+            Err(MissingFields(vary.clone()))
+        } else {
+            Ok(told.value())
+        };
         (name, value)
     })
 }
 
-/// The value of a request field as keys and explanations show it: that of a field with a secret is
-/// replaced by `~` and the base64url of its SHA-256. Such a field never shows its own value, so no
-/// value can be taken for the hash of another one.
+/// The value of a request field as it appears in keys and explanations: a secret is replaced by `~`
+/// and the base64url of its SHA-256. No value can imitate the hash of another, because such a field
+/// never shows its own value.
 pub(crate) fn shown<'a>(name: &str, value: &'a str) -> Cow<'a, str> {
     if !matches!(name, "authorization" | "cookie" | "proxy-authorization") {
         return value.into();
@@ -264,14 +276,14 @@ mod tests {
         assert_eq!(key("https://x.y/", &names, &lines), format!("https://x.y/#ns;GET{parts}"));
         let vary = Names::new(names.iter().copied());
         let asked = Key::new("https://x.y/", "ns", "GET", &vary, Fields::new("x-10:1\n"));
-        assert_eq!(asked.unwrap_err(), Untold(vary));
+        assert_eq!(asked.unwrap_err(), MissingFields(vary));
     }
 
     #[test]
     fn a_field_that_nobody_looked_for_is_asked_back() {
         let vary = Names::new(["a", "b"]);
         let asked = Key::new("https://x.y/", "ns", "GET", &vary, Fields::new("a:1\n"));
-        assert_eq!(asked.unwrap_err(), Untold(vary));
+        assert_eq!(asked.unwrap_err(), MissingFields(vary));
     }
 
     #[test]

@@ -33,31 +33,33 @@ mod tier;
 pub use cache::explain::{ExplainedEntry, Explanation};
 pub use cache::inspect::Inspection;
 pub use cache::instance::{StorageConflict, flush_all};
-pub use cache::proxy::body::{Ended, Fill, Progress};
-pub use cache::proxy::lookup::{Run, Served};
-pub use cache::proxy::outcome::{Passed, Responded};
-pub use cache::proxy::reader::Reader;
-pub use cache::proxy::reply::Reply;
-pub use cache::proxy::stale_if_error::Failed;
-pub use cache::proxy::wait::{Arrival, Attempt, Ticket};
-pub use cache::proxy::wrapping::Wrapping;
+pub use cache::proxy::body::{BodyWriter, Finished, Progress};
+pub use cache::proxy::handler_response::HandlerResponse;
+pub use cache::proxy::lookup::{HandlerRun, WrapLookup};
+pub use cache::proxy::options::WrapOptions;
+pub use cache::proxy::outcome::{ResponseOutcome, Unshared};
+pub use cache::proxy::reader::BodyReader;
+pub use cache::proxy::stale_if_error::FailureOutcome;
+pub use cache::proxy::wait::{Attempt, WaitOutcome, Waiting};
 pub use cache::put::{Draft, Drafted, PutError, PutOptions, Since};
 pub use cache::sweep::{Sweeper, Swept, Warning};
-pub use cache::{Cache, Deletion, Lookup, NotedBy, Request, Wanted};
-pub use coalescing::{Failure, Fingerprint, Part, Read, Waiter, Wake};
+pub use cache::{Cache, Deletion, Lookup, MissingInput, Request, TrackedBy};
+pub use coalescing::{Chunk, Failure, Fingerprint, Notifier, Notify, Read};
 pub use http::Names;
 pub use http::lines::Fields;
 pub use http::pattern::{BadPattern, check_pattern};
-pub use invalidation::Selector;
-pub use memory::{Bounds, NotStored, Usage};
+pub use invalidation::{Effect, Invalidation, Target};
+pub use memory::{Bounds, StoreError, Usage};
 pub use policy::rules::{Bypass, BypassCause, Policy, Rule, Terms};
-pub use policy::{Freshness, Overrides, Refused, Rejected, RequestOptions, ResponseHead, State};
+pub use policy::{
+    Freshness, InvalidPut, Overrides, RequestOptions, ResponseHead, State, Uncacheable,
+};
 pub use response::Answer;
-pub use stats::Stats;
-pub use tier::sqlite::{DiskOptions, DiskUsage, Fault, Outcome, Ticket as DiskTicket};
-pub use tier::{Lasting, Storage};
+pub use stats::{Counter, Totals};
+pub use tier::sqlite::{Completion, Outcome, SqliteOptions, SqliteUsage, TierError};
+pub use tier::{Durable, Storage};
 
-/// What the fuzz targets reach.
+/// Modules that the fuzz targets use.
 #[cfg(fuzzing)]
 pub mod fuzzing {
     pub use crate::http::*;

@@ -2,65 +2,105 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use crate::policy::Refused;
+use strum::{EnumCount, IntoStaticStr, VariantArray};
 
-/// Counters, written by every thread.
-#[derive(Debug, Default)]
-pub(crate) struct Counters {
-    pub(crate) hits: AtomicU64,
-    pub(crate) stale_hits: AtomicU64,
-    pub(crate) misses: AtomicU64,
-    pub(crate) puts: AtomicU64,
-    pub(crate) deletes: AtomicU64,
-    pub(crate) purges: AtomicU64,
-    pub(crate) bypasses: AtomicU64,
-    pub(crate) elections: AtomicU64,
-    pub(crate) fenced: AtomicU64,
-    pub(crate) error_hits: AtomicU64,
-    pub(crate) collapsed: AtomicU64,
-    pub(crate) revalidations: AtomicU64,
-    pub(crate) failed_refreshes: AtomicU64,
-    pub(crate) invalidations: AtomicU64,
-    refused: [AtomicU64; Refused::ALL.len()],
+use crate::policy::Uncacheable;
+
+/// What an instance counts. The name of a counter on disk is the variant in snake case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumCount, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
+pub enum Counter {
+    /// Lookups that found an entry.
+    Hits,
+    /// Hits on stale entries.
+    StaleHits,
+    /// Lookups that found no entry.
+    Misses,
+    /// Responses stored.
+    Puts,
+    /// Deletes attempted.
+    Deletes,
+    /// Live entries removed by purges.
+    Purges,
+    /// Calls that a rule made skip the cache.
+    Bypasses,
+    /// Refresh leases acquired.
+    Elections,
+    /// Puts dropped by the fence.
+    Fenced,
+    /// Stale responses served in place of an error.
+    ErrorHits,
+    /// Requests that waited for the handler run of another.
+    Collapsed,
+    /// Stored responses that a 304 of the handler has validated.
+    Revalidations,
+    /// Failed background refreshes.
+    FailedRefreshes,
+    /// Entries removed after a request with an unsafe method.
+    Invalidations,
 }
 
-/// What was counted of everything but refusals, by name.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Totals([u64; NAMES.len()]);
+/// Counters of one process. Every thread adds to them.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    counts: [AtomicU64; Counter::COUNT],
+    uncacheable: [AtomicU64; Uncacheable::COUNT],
+}
 
-/// The names of counters, as they are kept.
-const NAMES: [&str; 14] = [
-    "hits",
-    "stale_hits",
-    "misses",
-    "puts",
-    "deletes",
-    "purges",
-    "bypasses",
-    "elections",
-    "fenced",
-    "error_hits",
-    "collapsed",
-    "revalidations",
-    "failed_refreshes",
-    "invalidations",
-];
+impl Counters {
+    pub(crate) fn count(&self, counter: Counter) {
+        self.add(counter, 1);
+    }
+
+    pub(crate) fn add(&self, counter: Counter, number: u64) {
+        self.counts[counter as usize].fetch_add(number, Relaxed);
+    }
+
+    /// Takes back what was added.
+    pub(crate) fn subtract(&self, counter: Counter, number: u64) {
+        self.counts[counter as usize].fetch_sub(number, Relaxed);
+    }
+
+    pub(crate) fn count_uncacheable(&self, reason: Uncacheable) {
+        self.uncacheable[reason as usize].fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn totals(&self) -> Totals {
+        Totals(self.counts.each_ref().map(|count| count.load(Relaxed)))
+    }
+
+    /// Uncacheable responses by reason, each reason once.
+    pub(crate) fn uncacheable(&self) -> Vec<(Uncacheable, u64)> {
+        let counts = self.uncacheable.iter().map(|count| count.load(Relaxed));
+        Uncacheable::VARIANTS.iter().copied().zip(counts).collect()
+    }
+}
+
+/// Values of all counters at one time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals([u64; Counter::COUNT]);
 
 impl Totals {
-    /// Of numbers by name; what has another name is left out.
-    pub(crate) fn of(named: impl IntoIterator<Item = (String, u64)>) -> Self {
+    /// Reads values by name. Unknown names are ignored.
+    pub(crate) fn from_names(named: impl IntoIterator<Item = (String, u64)>) -> Self {
         let mut totals = Self::default();
         for (name, number) in named {
-            if let Some(at) = NAMES.iter().position(|known| *known == name) {
-                totals.0[at] = number;
+            let known = Counter::VARIANTS.iter().find(|&&counter| name == <&str>::from(counter));
+            if let Some(&counter) = known {
+                totals.0[counter as usize] = number;
             }
         }
         totals
     }
 
-    /// Each number by its name.
+    /// The value of a counter.
+    pub fn get(&self, counter: Counter) -> u64 {
+        self.0[counter as usize]
+    }
+
+    /// Every value with its name.
     pub(crate) fn named(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        NAMES.into_iter().zip(self.0)
+        Counter::VARIANTS.iter().map(|&counter| (counter.into(), self.get(counter)))
     }
 
     /// What has been added since `earlier`.
@@ -72,85 +112,5 @@ impl Totals {
     #[must_use]
     pub(crate) fn plus(&self, other: &Self) -> Self {
         Self(std::array::from_fn(|at| self.0[at].saturating_add(other.0[at])))
-    }
-
-    /// All of them, in the order of [`NAMES`].
-    pub(crate) fn numbers(&self) -> [u64; NAMES.len()] {
-        self.0
-    }
-
-    /// The documented ones.
-    pub(crate) fn stats(&self) -> Stats {
-        let [hits, _, misses, puts, deletes, purges, ..] = self.0;
-        Stats { hits, misses, puts, deletes, purges }
-    }
-}
-
-/// The documented counters.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Stats {
-    /// Lookups that found an entry.
-    pub hits: u64,
-    /// Lookups that found none.
-    pub misses: u64,
-    /// Responses stored.
-    pub puts: u64,
-    /// Deletes attempted.
-    pub deletes: u64,
-    /// Entries removed by purges.
-    pub purges: u64,
-}
-
-pub(crate) fn count(counter: &AtomicU64) {
-    add(counter, 1);
-}
-
-pub(crate) fn add(counter: &AtomicU64, number: u64) {
-    counter.fetch_add(number, Relaxed);
-}
-
-/// Takes back what was added.
-pub(crate) fn subtract(counter: &AtomicU64, number: u64) {
-    counter.fetch_sub(number, Relaxed);
-}
-
-pub(crate) fn read(counter: &AtomicU64) -> u64 {
-    counter.load(Relaxed)
-}
-
-impl Counters {
-    pub(crate) fn refuse(&self, reason: Refused) {
-        count(&self.refused[reason as usize]);
-    }
-
-    pub(crate) fn totals(&self) -> Totals {
-        Totals(
-            [
-                &self.hits,
-                &self.stale_hits,
-                &self.misses,
-                &self.puts,
-                &self.deletes,
-                &self.purges,
-                &self.bypasses,
-                &self.elections,
-                &self.fenced,
-                &self.error_hits,
-                &self.collapsed,
-                &self.revalidations,
-                &self.failed_refreshes,
-                &self.invalidations,
-            ]
-            .map(read),
-        )
-    }
-
-    /// Refused writes by reason, each reason once.
-    pub(crate) fn refused(&self) -> Vec<(Refused, u64)> {
-        Refused::ALL
-            .into_iter()
-            .zip(&self.refused)
-            .map(|(reason, count)| (reason, read(count)))
-            .collect()
     }
 }

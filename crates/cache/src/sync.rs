@@ -1,4 +1,4 @@
-//! Locks and atomics, and their stand-ins under the model checker.
+//! Locks and atomics, and their replacements under the model checker.
 
 #[cfg(not(loom))]
 pub(crate) use parking_lot::{Mutex, RwLock};
@@ -14,7 +14,7 @@ pub(crate) use model::{Mutex, RwLock};
 mod model {
     use loom::sync::{LockResult, MutexGuard, RwLockReadGuard, RwLockWriteGuard};
 
-    /// A lock of the model checker with the face of the real one, which knows no poisoning.
+    /// A lock of the model checker with the interface of `parking_lot`, without poisoning.
     #[derive(Debug)]
     pub(crate) struct RwLock<T>(loom::sync::RwLock<T>);
 

@@ -6,7 +6,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
-use layeron_cache::{Bounds, Cache, Selector};
+use layeron_cache::{Bounds, Cache, Invalidation, Target};
 use support::{Content, NOW, PLAIN, ROOMY, fresh_cache, get, warm_up};
 
 /// The system's allocator, with what it gave out added up as an allocator of size classes would
@@ -36,7 +36,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Tests here take turns, since they look at what all of the process allocates.
+/// Tests here take turns, since they peek at what all of the process allocates.
 static TURN: Mutex<()> = Mutex::new(());
 
 /// Bytes allocated while `fill` ran, and bytes that the cache says it holds.
@@ -47,7 +47,7 @@ fn measure(fill: impl Fn(&Cache)) -> (usize, usize) {
     let measured = (ALLOCATED.load(Relaxed) - before, cache.inspect(NOW).usage.bytes as usize);
     // A thread of its own frees what a closed instance held, and must not do so during the next
     // turn.
-    cache.purge(&Selector { everything: true, ..Selector::default() }, NOW);
+    cache.purge(&Invalidation::everything(), NOW);
     measured
 }
 
@@ -102,7 +102,7 @@ fn bytes_held_cover_bytes_allocated() {
     };
     let purged = |cache: &Cache| {
         tagged(cache);
-        cache.purge(&Selector { tags: vec!["products".into()], ..Selector::default() }, NOW);
+        cache.purge(&Invalidation::remove([Target::Tag("products".into())]), NOW);
         tagged(cache);
     };
     let fills: [Fill; 6] = [
@@ -144,12 +144,12 @@ fn places_that_small_entries_have_left_behind_count_against_the_bound() {
     };
     fill("lasting", 1, 1, &[]);
     fill("small", 20_000, 1, &["small"]);
-    cache.purge(&Selector { tags: vec!["small".into()], ..Selector::default() }, NOW);
+    cache.purge(&Invalidation::remove([Target::Tag("small".into())]), NOW);
     fill("large", 200, 256 << 10, &[]);
     let allocated = ALLOCATED.load(Relaxed) - before;
     assert!(allocated <= BOUND, "{allocated} bytes allocated of {BOUND}");
     assert!(cache.inspect(NOW).usage.bytes as usize > BOUND / 2);
-    cache.purge(&Selector { everything: true, ..Selector::default() }, NOW);
+    cache.purge(&Invalidation::everything(), NOW);
     let left = ALLOCATED.load(Relaxed) - before;
     assert!(left < 100_000, "{left} bytes allocated for nothing");
 }

@@ -3,8 +3,8 @@
 mod support;
 
 use fastrand::Rng;
-use layeron_cache::Refused;
-use layeron_cache::{Bounds, NotStored, Since};
+use layeron_cache::Uncacheable;
+use layeron_cache::{Bounds, Since, StoreError};
 use support::{Content, NOW, PLAIN, Seen, fresh_cache, get, look_up, put, warm_up};
 
 const BYTES: u64 = 200_000;
@@ -38,7 +38,7 @@ fn an_entry_over_its_bound_is_not_stored_and_evicts_nothing() {
     warm_up(&cache, request, &Content { body: b"old", ttl: 60, ..Content::default() }, NOW);
     let before = cache.inspect(NOW).usage;
     let big = Content { body: &[0; 1_000], ttl: 60, ..Content::default() };
-    let refused = Some(Err(NotStored::Refused(Refused::TooLarge)));
+    let refused = Some(Err(StoreError::Uncacheable(Uncacheable::TooLarge)));
     assert_eq!(put(&cache, request, &big, Since::ByKey, NOW), refused);
     assert_eq!(cache.inspect(NOW).usage, before);
     assert_eq!(look_up(&cache, request, NOW), Seen::Hit(b"old".to_vec()));

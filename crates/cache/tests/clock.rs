@@ -3,7 +3,7 @@
 
 mod support;
 
-use layeron_cache::{Cache, Selector, Sweeper};
+use layeron_cache::{Cache, Invalidation, Sweeper, Target};
 use support::{Content, NOW, PLAIN, ROOMY, Seen, fresh_cache, get, look_up, purge, warm_up};
 
 const TEN_HOURS: i64 = 36_000_000;
@@ -74,10 +74,10 @@ fn the_sweeper_removes_entries_ahead_of_the_clock_once_their_stale_window_has_pa
 
 #[test]
 fn an_entry_ahead_of_the_clock_without_a_window_is_neither_counted_nor_kept() {
-    let everything = Selector { everything: true, ..Selector::default() };
+    let everything = Invalidation::everything();
     assert_eq!(purge(&stored_ahead(3, 0), &everything, NOW), 0);
     assert_eq!(purge(&stored_ahead(3, 30), &everything, NOW), 3);
-    let prefix = Selector { prefixes: vec![URL.to_owned()], ..Selector::default() };
+    let prefix = Invalidation::remove([Target::Prefix(URL.to_owned())]);
     assert_eq!(purge(&stored_ahead(3, 0), &prefix, NOW), 0);
     let cache = stored_ahead(3, 0);
     assert_eq!(cache.inspect(NOW).usage.entries, 0);
@@ -87,7 +87,7 @@ fn an_entry_ahead_of_the_clock_without_a_window_is_neither_counted_nor_kept() {
 #[test]
 fn a_soft_purge_of_entries_ahead_of_the_clock_begins_their_stale_window() {
     let cache = stored_ahead(1, 30);
-    let soft = Selector { prefixes: vec![URL.to_owned()], soft: true, ..Selector::default() };
+    let soft = Invalidation::make_stale([Target::Prefix(URL.to_owned())]);
     assert_eq!(purge(&cache, &soft, NOW), 1);
     assert!(matches!(seen(&cache, NOW + 29_999), Seen::Elected(_)));
     assert!(matches!(seen(&cache, NOW + 30_000), Seen::Miss(_)));

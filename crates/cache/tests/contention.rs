@@ -4,7 +4,7 @@
 mod support;
 
 use fastrand::Rng;
-use layeron_cache::{Bounds, Cache, Selector, Since, Sweeper};
+use layeron_cache::{Bounds, Cache, Counter, Invalidation, Since, Sweeper, Target};
 use support::{Content, NOW, Seen, fresh_cache, get, look_up, put};
 
 const BYTES: u64 = 60_000;
@@ -20,7 +20,7 @@ fn step(cache: &Cache, sweeper: &mut Sweeper, rng: &mut Rng, now: i64) {
     match rng.u8(0..10) {
         0..4 => {
             if let Seen::Miss(since) | Seen::Elected(since) = look_up(cache, request, now) {
-                store(cache, rng, request, Since::Told(since), now);
+                store(cache, rng, request, Since::Sequence(since), now);
             }
         }
         4..7 => store(cache, rng, request, Since::ByKey, now),
@@ -47,14 +47,14 @@ fn store(
     put(cache, request, &content, since, now);
 }
 
-fn selector(rng: &mut Rng) -> Selector {
-    let mut selector = Selector { soft: rng.bool(), ..Selector::default() };
-    match rng.u8(0..20) {
-        0 => selector.everything = true,
-        1..10 => selector.tags.push("a".into()),
-        _ => selector.prefixes.push(format!("/{}", rng.u8(1..4))),
-    }
-    selector
+fn selector(rng: &mut Rng) -> Invalidation {
+    let is_soft = rng.bool();
+    let target = match rng.u8(0..20) {
+        0 => Target::Everything,
+        1..10 => Target::Tag("a".into()),
+        _ => Target::Prefix(format!("/{}", rng.u8(1..4))),
+    };
+    if is_soft { Invalidation::make_stale([target]) } else { Invalidation::remove([target]) }
 }
 
 #[test]
@@ -81,8 +81,8 @@ fn random_operations_on_few_keys_in_little_room_leave_the_store_whole() {
     assert!(
         seen.usage.evictions > 0
             && seen.usage.expirations > 0
-            && seen.fenced > 0
-            && seen.elections > 0,
+            && seen.totals.get(Counter::Fenced) > 0
+            && seen.totals.get(Counter::Elections) > 0,
         "{seen:?}"
     );
 }

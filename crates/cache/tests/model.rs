@@ -2,9 +2,10 @@
 
 mod support;
 
+use layeron_cache::Counter;
 use support::model::Driver;
 use support::seeds::seeds;
-use support::{NOW, ROOMY, fresh_cache};
+use support::{ROOMY, fresh_cache};
 
 #[test]
 fn random_operations_give_the_results_of_the_model() {
@@ -42,6 +43,9 @@ fn random_operations_on_four_threads_give_the_results_of_their_models() {
         done.fold((0, 0, 0, 0, 0), |a, b| (a.0 + b.0, a.1 + b.1, a.2 + b.2, a.3 + b.3, a.4 + b.4))
     });
     cache.validate();
-    let (stats, seen) = (cache.stats(), cache.inspect(NOW));
-    assert_eq!((stats.hits, stats.puts, stats.purges, seen.elections, seen.fenced), totals);
+    let counted = cache.totals();
+    let [hits, puts, purges, elections, fenced] =
+        [Counter::Hits, Counter::Puts, Counter::Purges, Counter::Elections, Counter::Fenced]
+            .map(|counter| counted.get(counter));
+    assert_eq!((hits, puts, purges, elections, fenced), totals);
 }

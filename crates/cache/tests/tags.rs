@@ -2,7 +2,7 @@
 
 mod support;
 
-use layeron_cache::{NotStored, Refused, Selector, Since};
+use layeron_cache::{Invalidation, Since, StoreError, Target, Uncacheable};
 use support::{Content, NOW, PLAIN, ROOMY, Seen, fresh_cache, get, look_up, purge, put};
 
 const URL: &str = "https://a.example/p";
@@ -11,7 +11,7 @@ fn names(count: usize) -> Vec<String> {
     (0..count).map(|number| format!("tag:{number}")).collect()
 }
 
-fn put_tagged(cache: &layeron_cache::Cache, url: &str, count: usize) -> Result<(), NotStored> {
+fn put_tagged(cache: &layeron_cache::Cache, url: &str, count: usize) -> Result<(), StoreError> {
     let names = names(count);
     let tags: Vec<_> = names.iter().map(String::as_str).collect();
     let content = Content { tags: &tags, ttl: 60, ..Content::default() };
@@ -28,7 +28,7 @@ fn an_entry_is_purged_by_each_of_its_tags_however_many_they_are() {
             }
             put_tagged(&cache, URL, count).unwrap();
             let carriers = 1 + [0, 16, 17, 40].iter().filter(|&&other| other > tag).count() as u64;
-            let selector = Selector { tags: vec![format!("tag:{tag}")], ..Selector::default() };
+            let selector = Invalidation::remove([Target::Tag(format!("tag:{tag}"))]);
             assert_eq!(purge(&cache, &selector, NOW), carriers, "tag {tag} of {count}");
             assert!(matches!(look_up(&cache, get(URL, PLAIN), NOW), Seen::Miss(_)));
             cache.validate();
@@ -51,6 +51,9 @@ fn an_entry_that_is_put_anew_has_its_new_tags_alone() {
 fn more_tags_than_can_be_told_apart_are_refused() {
     let cache = fresh_cache(ROOMY);
     assert_eq!(put_tagged(&cache, URL, 65_535), Ok(()));
-    assert_eq!(put_tagged(&cache, URL, 65_536), Err(NotStored::Refused(Refused::TooLarge)));
+    assert_eq!(
+        put_tagged(&cache, URL, 65_536),
+        Err(StoreError::Uncacheable(Uncacheable::TooLarge))
+    );
     assert_eq!(cache.inspect(NOW).usage.tags, 65_535, "what was there stays");
 }

@@ -2,7 +2,7 @@
 
 mod support;
 
-use layeron_cache::{Cache, Lookup, NotedBy, Selector, Wanted};
+use layeron_cache::{Cache, Invalidation, Lookup, MissingInput, Target, TrackedBy};
 use support::{Content, NOW, ROOMY, fresh_cache, get, purge, warm_up};
 
 const URL: &str = "https://a.example/";
@@ -22,13 +22,13 @@ fn put(cache: &Cache, name: &str, value: usize, now: i64) {
 fn found(cache: &Cache, name: &str, value: usize) -> (Option<String>, usize) {
     let mut fields = format!("{name}:{value}\nif-none-match\nrange\n");
     for asked in 0.. {
-        match cache.look_up(get(URL, &fields), None, NotedBy::Caller, NOW) {
+        match cache.look_up(get(URL, &fields), None, TrackedBy::Caller, NOW) {
             Ok(Lookup::Hit(answer, _)) => {
                 let body = answer.body().unwrap_or_default().to_vec();
                 return (Some(String::from_utf8(body).expect("the body is text")), asked);
             }
             Ok(_) => return (None, asked),
-            Err(Wanted::Fields(names)) => {
+            Err(MissingInput::Fields(names)) => {
                 fields.extend(names.iter().flat_map(|name| [name, "\n"].map(str::to_owned)));
             }
             Err(other) => panic!("{other:?}"),
@@ -113,7 +113,7 @@ fn a_key_keeps_about_4096_variants_and_those_put_last_are_among_them() {
         assert_eq!(found(&cache, "cookie", value).0, Some(format!("cookie {value}")));
     }
     assert_eq!(found(&cache, "cookie", 0).0, None);
-    let selector = Selector { prefixes: vec![URL.to_owned()], ..Selector::default() };
+    let selector = Invalidation::remove([Target::Prefix(URL.to_owned())]);
     assert_eq!(purge(&cache, &selector, NOW), entries);
 }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use criterion::Criterion;
-use layeron_cache::{Bounds, Cache, Drafted, Fields, Lookup, NotedBy, Overrides, Policy};
+use layeron_cache::{Bounds, Cache, Drafted, Fields, Lookup, Overrides, Policy, TrackedBy};
 use layeron_cache::{PutOptions, Request, ResponseHead, Since};
 
 pub const NOW: i64 = 1_800_000_000_000;
@@ -61,7 +61,7 @@ pub fn get<'a>(url: &'a str, fields: &'a str) -> Request<'a> {
 }
 
 pub fn look_up(cache: &Cache, url: &str, fields: &str) -> Lookup {
-    cache.look_up(get(url, fields), None, NotedBy::Caller, NOW).expect("the request tells enough")
+    cache.look_up(get(url, fields), None, TrackedBy::Caller, NOW).expect("the request tells enough")
 }
 
 /// Puts a response that has to be stored.
@@ -74,5 +74,5 @@ pub fn put(cache: &Cache, url: &str, body: &[u8], tags: &[&str]) {
     };
     let drafted = cache.draft(get(url, PLAIN), head, &options, Since::ByKey, NOW);
     let Ok(Drafted::Draft(draft)) = drafted else { panic!("the response may be stored") };
-    cache.put(*draft, Some(body.into())).expect("there is room");
+    cache.put(*draft, Some(body)).expect("there is room");
 }

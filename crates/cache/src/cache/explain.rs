@@ -1,19 +1,19 @@
-//! Why a request is a hit, a miss or a bypass, told without changing or counting anything.
+//! Explains why a request is a hit, a miss or a bypass, without changing or counting anything.
 
-use crate::cache::{Cache, Keyed, Request, Wanted};
+use crate::cache::{Cache, Keyed, MissingInput, Request};
 use crate::http::Names;
 use crate::key::shown;
 use crate::policy::rules::BypassCause;
 use crate::policy::{Freshness, State};
 
-/// Everything that decides on a request.
+/// What decides about a request.
 #[derive(Clone, Debug)]
 pub struct Explanation<'a> {
     /// The key.
     pub key: String,
-    /// The URL in it.
+    /// The URL part of the key.
     pub url: String,
-    /// The method in it.
+    /// The method part of the key.
     pub method: String,
     /// Whether responses to the method are stored.
     pub admitted: bool,
@@ -21,43 +21,42 @@ pub struct Explanation<'a> {
     pub rule: Option<usize>,
     /// Why the request skips the cache, if it does.
     pub bypass: Option<BypassCause<'a>>,
-    /// The selecting header fields of the key, with the request's values as the key has them:
-    /// secrets by their hash.
+    /// The selecting header fields and the request's values, as in the key: secrets as hashes.
     pub vary: Vec<(String, Option<String>)>,
-    /// The entry that answers, if there is one.
+    /// The entry that answers the request, if there is one.
     pub entry: Option<ExplainedEntry>,
 }
 
-/// An entry, as it stands.
+/// The state of an entry.
 #[derive(Clone, Debug)]
 pub struct ExplainedEntry {
     /// Fresh or stale.
     pub state: State,
-    /// Its times.
+    /// When it was stored, and its lifetime and stale windows.
     pub times: Freshness,
     /// Its tags.
     pub tags: Vec<String>,
-    /// Bytes it takes in the store.
+    /// Bytes that the entry takes in memory.
     pub bytes: u64,
 }
 
 impl Cache {
-    /// Explains what a lookup of `request` at `now` would come to.
+    /// Explains the outcome of a lookup of `request` at `now`.
     ///
     /// # Errors
-    /// [`Wanted`] where the request does not tell enough.
+    /// [`MissingInput`] if the caller has to send more of the request first.
     pub fn explain<'a>(
         &'a self,
         request: Request<'_>,
         vary: Option<&'a Names>,
         now: i64,
-    ) -> Result<Explanation<'a>, Wanted> {
+    ) -> Result<Explanation<'a>, MissingInput> {
         let Keyed { url, key, vary, applied } = self.keyed(request, vary)?;
         let store = &self.instance().store;
         store.catch_up();
-        let seen = if applied.admitted { store.look(&key, request.fields, now)? } else { None };
+        let seen = if applied.admitted { store.peek(&key, request.fields, now)? } else { None };
         if seen.is_none() && applied.admitted {
-            self.ask_disk(&key, request, now)?;
+            self.load_from_tier(&key, request, now)?;
         }
         let value =
             |name: &str| request.fields.value(name).map(|value| shown(name, value).into_owned());

@@ -1,4 +1,4 @@
-//! Identity to shared instance: one registry per process, so that all threads see one cache.
+//! Registry of instances: one per identity and process, shared by all threads.
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
@@ -7,76 +7,78 @@ use std::sync::{Arc, LazyLock, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::coalescing::{Budget, Flights, Notes};
+use thiserror::Error;
+
+use crate::coalescing::{Budget, BuildTracker, InFlightRequests};
 use crate::stats::Counters;
 use crate::sync::Mutex;
-use crate::tier::sqlite::Ticket;
-use crate::tier::{Storage, Tiers};
+use crate::tier::sqlite::Completion;
+use crate::tier::{Storage, Store};
 
-/// What all declarations of one identity share.
+/// State that all declarations of one identity share.
 #[derive(Debug)]
 pub(crate) struct Instance {
     pub(crate) identity: String,
-    pub(crate) store: Tiers,
+    pub(crate) store: Store,
     pub(crate) counters: Arc<Counters>,
     storage: Storage,
-    pub(crate) notes: Mutex<Notes>,
-    pub(crate) flights: Arc<Flights>,
-    /// What bodies may take while they are received or streamed to waiters.
+    pub(crate) build_tracker: Mutex<BuildTracker>,
+    pub(crate) in_flight_requests: Arc<InFlightRequests>,
+    /// Budget for bodies that are received or streamed to waiters.
     pub(crate) in_flight: Arc<Budget>,
     pub(crate) warned: Warned,
-    /// Leases held. Taken only under the registry's lock.
+    /// Open handles. Accessed only under the lock of the registry.
     leases: AtomicUsize,
 }
 
-/// What somebody has been warned of.
+/// Warnings that have been given.
 #[derive(Debug, Default)]
 pub(crate) struct Warned {
-    pub(crate) set_aside: AtomicBool,
+    pub(crate) quarantined: AtomicBool,
     pub(crate) damaged: AtomicBool,
-    pub(crate) fault: AtomicBool,
+    pub(crate) error: AtomicBool,
 }
 
-/// The identity is open with another storage.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Error of a declaration whose identity is open with another storage.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("the instance is open with another storage")]
 pub struct StorageConflict {
-    /// What it is open with.
+    /// The storage that the identity is open with.
     pub open_with: Storage,
 }
 
-/// What instances that are closed have still to write.
-static ENDING: parking_lot::Mutex<Vec<Ticket>> = parking_lot::Mutex::new(Vec::new());
+/// Pending writes of instances that are closed.
+static CLOSING: parking_lot::Mutex<Vec<Completion>> = parking_lot::Mutex::new(Vec::new());
 
 static REGISTRY: LazyLock<parking_lot::Mutex<BTreeMap<String, Arc<Instance>>>> =
     LazyLock::new(parking_lot::Mutex::default);
 
-/// Writes what waits to be written to the disks of all instances, for no longer than `patience` in
-/// all. For a process that ends.
-pub fn flush_all(patience: Duration) {
-    let until = Instant::now() + patience;
+/// Flushes the disks of all instances, for at most `timeout` in all. Called when the process exits.
+pub fn flush_all(timeout: Duration) {
+    let until = Instant::now() + timeout;
     let mut flushes: Vec<_> =
         REGISTRY.lock().values().filter_map(|instance| instance.store.flush()).collect();
-    flushes.append(&mut ENDING.lock());
+    flushes.append(&mut CLOSING.lock());
     for flush in flushes {
-        // Nobody is left to be told what has become of it.
+        // The process ends: no caller is left to receive an error.
         let _ = flush.wait_for(until.saturating_duration_since(Instant::now()));
     }
 }
 
-/// One declaration's hold on its instance. The instance ends with the last lease, whether that is
-/// closed, collected or lost with its thread.
+/// A declaration's handle on its instance. The instance ends with its last handle, whether that is
+/// closed, garbage-collected or lost with its thread.
 #[derive(Debug)]
-pub(crate) struct Lease {
+pub(crate) struct InstanceHandle {
     instance: Arc<Instance>,
     is_held: bool,
 }
 
-/// An instance with more entries than this is freed by a thread of its own, so that no event loop
-/// waits for that.
+/// An instance with more entries is freed by a thread of its own, so that no event loop waits for
+/// it.
 const MANY_ENTRIES: u64 = 10_000;
 
-impl Lease {
-    /// Takes a lease on the instance of `identity`, creating it where there is none.
+impl InstanceHandle {
+    /// Opens a handle on the instance of `identity`, and creates the instance if there is none.
     pub(crate) fn take(identity: &str, storage: &Storage) -> Result<Self, StorageConflict> {
         let mut registry = REGISTRY.lock();
         let instance = registry
@@ -89,18 +91,18 @@ impl Lease {
         Ok(Self { instance: Arc::clone(instance), is_held: true })
     }
 
-    /// Gives the lease back and, if it was the only one, the instance with it. What waits for the
-    /// disk is written in the background.
-    pub(crate) fn release(mut self) -> Option<Ticket> {
+    /// Closes the handle and, if it was the last, the instance. Pending writes continue in the
+    /// background.
+    pub(crate) fn release(mut self) -> Option<Completion> {
         self.give_back()
     }
 
-    /// A reference that does not keep the instance.
+    /// A reference that does not keep the instance open.
     pub(crate) fn downgrade(&self) -> Weak<Instance> {
         Arc::downgrade(&self.instance)
     }
 
-    fn give_back(&mut self) -> Option<Ticket> {
+    fn give_back(&mut self) -> Option<Completion> {
         if !std::mem::replace(&mut self.is_held, false) {
             return None;
         }
@@ -111,14 +113,14 @@ impl Lease {
         };
         let Some(instance) = removed else { return self.instance.store.flush() };
         let ending = instance.store.end();
-        let mut known = ENDING.lock();
-        known.retain(|ending| !ending.is_settled());
+        let mut known = CLOSING.lock();
+        known.retain(|ending| !ending.is_complete());
         known.extend(ending.clone());
         ending
     }
 }
 
-impl Deref for Lease {
+impl Deref for InstanceHandle {
     type Target = Instance;
 
     fn deref(&self) -> &Instance {
@@ -126,7 +128,7 @@ impl Deref for Lease {
     }
 }
 
-impl Drop for Lease {
+impl Drop for InstanceHandle {
     fn drop(&mut self) {
         self.give_back();
     }
@@ -137,18 +139,18 @@ impl Instance {
         let counters = Arc::default();
         Self {
             identity: identity.to_owned(),
-            store: Tiers::open(storage, identity, &counters),
+            store: Store::open(storage, identity, &counters),
             counters,
             storage: storage.clone(),
-            notes: Mutex::default(),
-            flights: Arc::default(),
+            build_tracker: Mutex::default(),
+            in_flight_requests: Arc::default(),
             in_flight: Arc::new(Budget::new(storage.in_flight_bytes)),
             warned: Warned::default(),
             leases: AtomicUsize::new(0),
         }
     }
 
-    /// Whether its last lease is gone.
+    /// Whether the last handle is closed.
     pub(crate) fn is_closed(&self) -> bool {
         self.leases.load(SeqCst) == 0
     }
@@ -158,7 +160,7 @@ impl Drop for Instance {
     fn drop(&mut self) {
         if self.store.entries() > MANY_ENTRIES {
             let emptied = self.store.take_entries();
-            // Where no thread can be started, the closure and the entries are dropped here.
+            // If no thread can be started, the closure and its entries are dropped here.
             let _ = thread::Builder::new().spawn(move || drop(emptied));
         }
     }

@@ -1,4 +1,4 @@
-//! Cache operations: lookup, delete and purge. `put` is in `put.rs`; wrapped handlers are in
+//! Cache operations: lookup, delete and purge. `put` is in `put.rs`, wrapped handlers are in
 //! `proxy`.
 
 pub(crate) mod explain;
@@ -11,65 +11,68 @@ pub(crate) mod sweep;
 use std::borrow::Cow;
 use std::sync::Weak;
 
-use crate::cache::instance::{Instance, Lease, StorageConflict};
+use thiserror::Error;
+
+use crate::cache::instance::{Instance, InstanceHandle, StorageConflict};
 use crate::coalescing::Fingerprint;
-use crate::http::lines::{Fields, Untold};
+use crate::http::lines::{Fields, MissingFields};
 use crate::http::{Names, Uncanonical, canonical};
-use crate::invalidation::Selector;
+use crate::invalidation::Invalidation;
 use crate::key::Key;
 use crate::memory::Found;
 use crate::policy::State;
 use crate::policy::rules::{Applied, Policy};
 use crate::response::Answer;
-use crate::stats::{add, count};
-use crate::tier::sqlite::Ticket;
-use crate::tier::{Lasting, Storage};
+use crate::stats::Counter;
+use crate::tier::sqlite::Completion;
+use crate::tier::{Durable, Storage};
 
-/// One declaration of an instance: its own policy over the entries that all declarations of the
-/// identity share.
+/// A declaration of an instance: its own policy over entries that all declarations share.
 #[derive(Debug)]
 pub struct Cache {
-    instance: Lease,
+    instance: InstanceHandle,
     namespace: String,
     policy: Policy,
 }
 
-/// A request, as far as the cache needs it.
+/// The parts of a request that a call needs.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
     /// Method, in any case.
     pub method: &'a str,
     /// Absolute URL.
     pub url: &'a str,
-    /// Whether `url` is what a URL parser printed.
+    /// Whether `url` is in the serialised form that a URL parser prints.
     pub serialised: bool,
-    /// The header fields that were looked for.
+    /// The header fields that the caller has sent.
     pub fields: Fields<'a>,
-    /// Whether the disk has been asked for what it has.
+    /// Whether the entries of the key have been loaded from disk.
     pub asked: bool,
-    /// Which request it is, for a wrapped handler that has failed; see [`Wanted::Fingerprint`].
+    /// Hash of the request's header fields; see [`MissingInput::Fingerprint`].
     pub fingerprint: Option<Fingerprint>,
 }
 
-/// What a call needs to be told before it can be answered. Nothing has happened then.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Wanted {
+/// Input that a call needs before it can be answered. The call has had no effect.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("the call needs more of the request")]
+pub enum MissingInput {
     /// The URL in serialised form.
     Url,
     /// These header fields of the request.
     Fields(Names),
-    /// What the disk has. The request is to come again once the ticket is done, and to say so.
-    Disk(Ticket),
-    /// A hash of all header fields: the handler has just failed, perhaps for the same request.
+    /// The entries that the disk has for the key. Call again with `asked` once the completion is
+    /// done.
+    TierEntry(Completion),
+    /// A hash of all header fields: the handler has just failed, maybe for the same request.
     Fingerprint,
 }
 
-/// Who remembers since when a miss has had its content computed.
+/// What identifies the build that a miss begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NotedBy {
-    /// The caller, who gives [`Since::Told`] to the put.
+pub enum TrackedBy {
+    /// The caller, which passes [`Since::Sequence`] to the put.
     Caller,
-    /// The instance, by the key and the thread.
+    /// The build tracker, by key and thread.
     Key,
 }
 
@@ -80,9 +83,9 @@ pub enum Lookup {
     Hit(Answer, State),
     /// The caller has to compute the response.
     Miss {
-        /// Where the sequence of purges stands.
+        /// Fence sequence at the time of the miss.
         since: u64,
-        /// Whether there is a stale entry, which others are served while the caller computes.
+        /// Whether there is a stale entry, which is served to all other callers.
         elected: bool,
     },
     /// A rule makes the request skip the cache.
@@ -100,7 +103,7 @@ pub enum Deletion {
     Bypassed,
 }
 
-/// A request's key and what applies to the request.
+/// The key of a request and the rule that applies to it.
 pub(crate) struct Keyed<'r, 'a> {
     pub(crate) url: Cow<'r, str>,
     pub(crate) key: Key,
@@ -109,23 +112,23 @@ pub(crate) struct Keyed<'r, 'a> {
 }
 
 impl Cache {
-    /// Declares the instance `namespace/name`.
+    /// Opens the instance `namespace/name`.
     ///
     /// # Errors
-    /// [`StorageConflict`] where the identity is open with other bounds.
+    /// [`StorageConflict`] if the identity is open with another storage.
     pub fn open(
         namespace: &str,
         name: &str,
         storage: impl Into<Storage>,
         policy: Policy,
     ) -> Result<Self, StorageConflict> {
-        let instance = Lease::take(&format!("{namespace}/{name}"), &storage.into())?;
+        let instance = InstanceHandle::take(&format!("{namespace}/{name}"), &storage.into())?;
         Ok(Self { instance, namespace: namespace.to_owned(), policy })
     }
 
-    /// Gives the declaration up and, if it was the only open one, entries and counters with it.
-    /// What is to be on the disk is there when the ticket is done.
-    pub fn close(self) -> Option<Ticket> {
+    /// Closes the declaration and, if it was the last one, the instance. The completion is done
+    /// once all pending writes are on disk.
+    pub fn close(self) -> Option<Completion> {
         self.instance.release()
     }
 
@@ -145,103 +148,115 @@ impl Cache {
     /// The key of `request`, with `vary` in place of the configured selecting fields.
     ///
     /// # Errors
-    /// [`Wanted`] where the request does not tell enough.
-    pub fn key(&self, request: Request<'_>, vary: Option<&Names>) -> Result<String, Wanted> {
+    /// [`MissingInput`] if the caller has to send more of the request first.
+    pub fn key(&self, request: Request<'_>, vary: Option<&Names>) -> Result<String, MissingInput> {
         Ok(self.keyed(request, vary)?.key.into_text())
     }
 
-    /// Finds the entry that answers `request` at `now`, and counts what comes of it. Where the
-    /// entry is stale, one caller gets a miss to refresh it, and everyone else the entry.
+    /// Finds the entry that answers `request` at `now` and counts the outcome. If the entry is
+    /// stale, one caller gets a miss and refreshes it; all others get the entry.
     ///
     /// # Errors
-    /// [`Wanted`] where the request does not tell enough.
+    /// [`MissingInput`] if the caller has to send more of the request first.
     pub fn look_up(
         &self,
         request: Request<'_>,
         vary: Option<&Names>,
-        noted_by: NotedBy,
+        tracked_by: TrackedBy,
         now: i64,
-    ) -> Result<Lookup, Wanted> {
+    ) -> Result<Lookup, MissingInput> {
         let Keyed { key, applied, .. } = self.keyed(request, vary)?;
         let Instance { store, counters, .. } = &*self.instance;
         if applied.bypass.is_some() {
-            count(&counters.bypasses);
+            counters.count(Counter::Bypasses);
             return Ok(Lookup::Bypassed);
         }
         store.catch_up();
         let found = if applied.admitted {
             store.get(&key, request.fields, now)?
         } else {
-            Found::Nothing { since: store.sequence() }
+            Found::Miss { since: store.sequence() }
         };
-        if matches!(found, Found::Nothing { .. }) && applied.admitted {
-            self.ask_disk(&key, request, now)?;
+        if matches!(found, Found::Miss { .. }) && applied.admitted {
+            self.load_from_tier(&key, request, now)?;
         }
         match found {
             Found::Entry(stored, times, state) => {
                 let answer = Answer::new(stored, times, request.method, request.fields, now)?;
-                count(&counters.hits);
+                counters.count(Counter::Hits);
                 if state == State::Stale {
-                    count(&counters.stale_hits);
+                    counters.count(Counter::StaleHits);
                 }
                 Ok(Lookup::Hit(answer, state))
             }
-            Found::Elected { since, .. } => {
-                count(&counters.elections);
-                Ok(self.miss(&key, noted_by, since, true, now))
+            Found::Refresh { since, .. } => {
+                counters.count(Counter::Elections);
+                Ok(self.miss(&key, tracked_by, since, true, now))
             }
-            Found::Nothing { since } => Ok(self.miss(&key, noted_by, since, false, now)),
+            Found::Miss { since } => Ok(self.miss(&key, tracked_by, since, false, now)),
         }
     }
 
-    /// Asks the disk for a key that is not in memory, if it has not been asked.
-    pub(crate) fn ask_disk(&self, key: &Key, request: Request<'_>, now: i64) -> Result<(), Wanted> {
+    /// Asks the disk for the entries of a key that is not in memory, once per request.
+    pub(crate) fn load_from_tier(
+        &self,
+        key: &Key,
+        request: Request<'_>,
+        now: i64,
+    ) -> Result<(), MissingInput> {
         let asked = if request.asked { None } else { self.instance.store.load(key, now) };
-        asked.map_or(Ok(()), |ticket| Err(Wanted::Disk(ticket)))
+        asked.map_or(Ok(()), |completion| Err(MissingInput::TierEntry(completion)))
     }
 
-    fn miss(&self, key: &Key, noted_by: NotedBy, since: u64, elected: bool, now: i64) -> Lookup {
-        count(&self.instance.counters.misses);
-        if noted_by == NotedBy::Key {
-            self.instance.notes.lock().begin(key.digest(), since, now);
+    fn miss(
+        &self,
+        key: &Key,
+        tracked_by: TrackedBy,
+        since: u64,
+        elected: bool,
+        now: i64,
+    ) -> Lookup {
+        self.instance.counters.count(Counter::Misses);
+        if tracked_by == TrackedBy::Key {
+            self.instance.build_tracker.lock().begin(key.digest(), since, now);
         }
         Lookup::Miss { since, elected }
     }
 
-    /// Removes the entry that [`look_up`](Self::look_up) would find. Tells whether there was one in
-    /// memory. Where there is a disk, a ticket tells how many there were there, and when they are
-    /// gone for good.
+    /// Removes the entry that [`look_up`](Self::look_up) would find, and returns whether memory had
+    /// one. With a disk, the completion returns how many entries the disk had, once they are
+    /// removed for good.
     ///
     /// # Errors
-    /// [`Wanted`] where the request does not tell enough.
+    /// [`MissingInput`] if the caller has to send more of the request first.
     pub fn delete(
         &self,
         request: Request<'_>,
         vary: Option<&Names>,
         now: i64,
-    ) -> Result<(Deletion, Option<Ticket>), Wanted> {
+    ) -> Result<(Deletion, Option<Completion>), MissingInput> {
         let Keyed { key, applied, .. } = self.keyed(request, vary)?;
         let Instance { store, counters, .. } = &*self.instance;
         let deletion = if applied.bypass.is_some() {
-            count(&counters.bypasses);
+            counters.count(Counter::Bypasses);
             (Deletion::Bypassed, None)
         } else if applied.admitted {
             store.catch_up();
-            let (is_removed, ticket) = store.delete(&key, request.fields, now)?;
-            (if is_removed { Deletion::Removed } else { Deletion::Absent }, ticket)
+            let (is_removed, completion) = store.delete(&key, request.fields, now)?;
+            (if is_removed { Deletion::Removed } else { Deletion::Absent }, completion)
         } else {
             (Deletion::Absent, None)
         };
-        count(&counters.deletes);
+        counters.count(Counter::Deletes);
         Ok(deletion)
     }
 
-    /// Removes everything that `selector` selects, or makes it stale. Tells how many live entries
-    /// were among it.
-    pub fn purge(&self, selector: &Selector, now: i64) -> Lasting {
-        let purged = self.instance.store.purge(selector, now);
-        if let Lasting::Now(purged) = purged {
-            add(&self.instance.counters.purges, purged);
+    /// Removes the selected entries, or makes them stale. Returns the number of live entries among
+    /// them.
+    pub fn purge(&self, invalidation: &Invalidation, now: i64) -> Durable {
+        let purged = self.instance.store.purge(invalidation, now);
+        if let Durable::Done(purged) = purged {
+            self.instance.counters.add(Counter::Purges, purged);
         }
         purged
     }
@@ -250,10 +265,10 @@ impl Cache {
         self.instance.downgrade()
     }
 
-    /// Panics where an index of the store disagrees with its entries. For tests.
+    /// Checks that the indexes of the store agree with its entries. For tests.
     ///
     /// # Panics
-    /// As said.
+    /// If they do not.
     pub fn validate(&self) {
         self.instance.store.validate();
     }
@@ -262,7 +277,7 @@ impl Cache {
         &'a self,
         request: Request<'r>,
         vary: Option<&'a Names>,
-    ) -> Result<Keyed<'r, 'a>, Wanted> {
+    ) -> Result<Keyed<'r, 'a>, MissingInput> {
         let url = canonical(request.url, request.serialised)?;
         let applied = self.policy.apply(request.method, &url, request.fields);
         let vary = vary.unwrap_or(&applied.terms.vary);
@@ -271,14 +286,14 @@ impl Cache {
     }
 }
 
-impl From<Uncanonical> for Wanted {
+impl From<Uncanonical> for MissingInput {
     fn from(_: Uncanonical) -> Self {
         Self::Url
     }
 }
 
-impl From<Untold> for Wanted {
-    fn from(Untold(names): Untold) -> Self {
+impl From<MissingFields> for MissingInput {
+    fn from(MissingFields(names): MissingFields) -> Self {
         Self::Fields(names)
     }
 }

@@ -1,86 +1,89 @@
-//! The story of a put, in two parts: the head decides on storing, and the body is read only if it
-//! will be stored.
+//! Put, in two steps: the head decides whether the response is stored; only then is the body read.
 
 use std::slice;
 
+use thiserror::Error;
+
 use crate::cache::instance::Instance;
-use crate::cache::{Cache, Keyed, NotedBy, Request, Wanted};
+use crate::cache::{Cache, Keyed, MissingInput, Request, TrackedBy};
 use crate::coalescing::Reservation;
 use crate::http::Names;
-use crate::http::lines::{Fields, Untold};
+use crate::http::lines::{Fields, MissingFields};
 use crate::key::{Key, Selecting};
-use crate::memory::{Entry, NotStored};
+use crate::memory::{NewEntry, StoreError};
 use crate::policy::{
-    Freshness, Overrides, Refused, Rejected, ResponseHead, State, Storable, storable,
+    Freshness, InvalidPut, Overrides, ResponseHead, State, Storable, Uncacheable, storable,
 };
 use crate::response::Stored;
-use crate::stats::count;
+use crate::stats::Counter;
 
-/// Since when the content of a put has been computed.
+/// Since when the response of a put has been computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Since {
-    /// Since the miss that saw the sequence of purges here.
-    Told(u64),
-    /// Since the miss that was noted by the key; if there is none, since the put itself.
+    /// Since a miss at this fence sequence.
+    Sequence(u64),
+    /// Since the miss that the build tracker has for the key; without one, since the put.
     ByKey,
 }
 
 impl Since {
-    fn noted_by(self) -> NotedBy {
+    fn tracked_by(self) -> TrackedBy {
         match self {
-            Self::Told(_) => NotedBy::Caller,
-            Self::ByKey => NotedBy::Key,
+            Self::Sequence(_) => TrackedBy::Caller,
+            Self::ByKey => TrackedBy::Key,
         }
     }
 }
 
-/// What one put sets over what is configured.
+/// Options of one put, which take precedence over the configuration.
 #[derive(Clone, Debug, Default)]
 pub struct PutOptions {
-    /// Freshness lifetime and stale window.
+    /// Lifetime and stale window.
     pub overrides: Overrides,
     /// Selecting header fields, in place of the configured ones.
     pub vary: Option<Names>,
-    /// Tags beside the configured ones.
+    /// Tags in addition to the configured ones.
     pub tags: Vec<String>,
 }
 
-/// What becomes of a put, as far as its head tells.
+/// Decision of a put on the head of the response.
 #[derive(Debug)]
 pub enum Drafted {
-    /// The response will be stored once its body is there.
+    /// The response is stored once its body is complete.
     Draft(Box<Draft>),
     /// The response is not stored; the reason has been counted.
-    Refused(Refused),
+    Uncacheable(Uncacheable),
     /// A rule makes the request skip the cache.
     Bypassed,
 }
 
-/// A response decided on and waiting for its body.
+/// A response that will be stored once its body is complete.
 #[derive(Debug)]
 pub struct Draft {
-    entry: Entry,
+    entry: NewEntry,
     since: u64,
-    noted_by: NotedBy,
+    tracked_by: TrackedBy,
     now: i64,
     received: Reservation,
 }
 
-/// Why a put has no outcome.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Why a put was not decided.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum PutError {
-    /// Something has to be told first.
-    Wanted(Wanted),
-    /// The put is an error of its caller.
-    Rejected(Rejected),
+    /// The caller has to send more of the request first.
+    #[error(transparent)]
+    MissingInput(MissingInput),
+    /// The caller must not put this response.
+    #[error(transparent)]
+    InvalidPut(#[from] InvalidPut),
 }
 
 impl Cache {
-    /// Decides from its head whether a response is stored and on what terms, before its body is
+    /// Decides from its head whether and for how long a response is stored, before its body is
     /// read.
     ///
     /// # Errors
-    /// [`PutError`] where the request does not tell enough or the put is an error of its caller.
+    /// [`PutError`] if the caller has to send more of the request, or must not put the response.
     pub fn draft(
         &self,
         request: Request<'_>,
@@ -90,16 +93,16 @@ impl Cache {
         now: i64,
     ) -> Result<Drafted, PutError> {
         let Keyed { key, vary, applied, .. } = self.keyed(request, options.vary.as_ref())?;
-        let verdict = storable(applied.admitted, head).map_err(PutError::Rejected)?;
+        let verdict = storable(applied.admitted, head).map_err(PutError::InvalidPut)?;
         if applied.bypass.is_some() {
-            count(&self.instance().counters.bypasses);
+            self.instance().counters.count(Counter::Bypasses);
             return Ok(Drafted::Bypassed);
         }
         let storable = match verdict {
             Ok(storable) => storable,
             Err(reason) => {
                 let _ = self.end_build(&key, since, now);
-                return Ok(Drafted::Refused(self.refuse(reason)));
+                return Ok(Drafted::Uncacheable(self.refuse(reason)));
             }
         };
         let (times, cache_control) = Freshness::decide(
@@ -115,78 +118,79 @@ impl Cache {
             entry(&key, vary, request.fields, (head, &storable, false), times, &lines, configured)?;
         let began = self.end_build(&key, since, now);
         if times.state(now) == State::Expired {
-            return Ok(Drafted::Refused(self.refuse(Refused::Expired)));
+            return Ok(Drafted::Uncacheable(self.refuse(Uncacheable::Expired)));
         }
         let received = Reservation::new(&self.instance().in_flight);
-        let noted_by = since.noted_by();
-        Ok(Drafted::Draft(Box::new(Draft { entry, since: began, noted_by, now, received })))
+        let tracked_by = since.tracked_by();
+        Ok(Drafted::Draft(Box::new(Draft { entry, since: began, tracked_by, now, received })))
     }
 
-    /// Ends the build that the put brings to its end, and tells where the sequence of purges stood
-    /// when it began: with a miss, or else with the put itself.
+    /// Ends the build of a put. Returns the fence sequence at which it began: that of its miss, or
+    /// else that of the put.
     fn end_build(&self, key: &Key, since: Since, now: i64) -> u64 {
-        let Instance { notes, store, .. } = self.instance();
+        let Instance { build_tracker, store, .. } = self.instance();
         store.catch_up();
         match since {
-            Since::Told(sequence) => sequence,
-            Since::ByKey => notes.lock().end(key.digest(), now).unwrap_or_else(|| store.sequence()),
+            Since::Sequence(sequence) => sequence,
+            Since::ByKey => {
+                build_tracker.lock().end(key.digest(), now).unwrap_or_else(|| store.sequence())
+            }
         }
     }
 
-    /// How many bytes of body `draft` has room for.
+    /// Bytes of body that `draft` has room for.
     pub fn room(&self, draft: &Draft) -> u64 {
         self.instance().store.room(&draft.entry)
     }
 
-    /// Stores what `draft` decided on, with its body; `None` for a response without one.
+    /// Stores `draft` with its body, `None` for a response without one.
     ///
     /// # Errors
-    /// [`NotStored`] where it is not stored after all; the reason has been counted.
-    pub fn put(&self, draft: Draft, body: Option<&[u8]>) -> Result<(), NotStored> {
+    /// [`StoreError`] if it is not stored after all; the reason has been counted.
+    pub fn put(&self, draft: Draft, body: Option<&[u8]>) -> Result<(), StoreError> {
         let Draft { entry, since, now, .. } = draft;
         let Instance { store, counters, .. } = self.instance();
         let outcome = store.put(entry, body.as_ref().map(slice::from_ref), since, now);
         match outcome {
-            Ok(_) => count(&counters.puts),
+            Ok(_) => counters.count(Counter::Puts),
             Err(why) => self.count_not_stored(why),
         }
         outcome.map(drop)
     }
 
-    /// Counts bytes of the body of `draft`, received and not stored yet, as in flight. Returns
-    /// whether there is room for them.
+    /// Counts `bytes` of the body of `draft` as in flight. Returns whether there is room for them.
     pub fn receive(&self, draft: &mut Draft, bytes: u64) -> bool {
         draft.received.try_grow(bytes)
     }
 
-    pub(crate) fn count_not_stored(&self, why: NotStored) {
+    pub(crate) fn count_not_stored(&self, why: StoreError) {
         let Instance { counters, .. } = self.instance();
         match why {
-            NotStored::Fenced => count(&counters.fenced),
-            NotStored::Refused(reason) => counters.refuse(reason),
+            StoreError::Fenced => counters.count(Counter::Fenced),
+            StoreError::Uncacheable(reason) => counters.count_uncacheable(reason),
         }
     }
 
-    /// Gives `draft` up because its body failed. The build goes on: what is put for it next began
-    /// no later.
+    /// Drops a draft whose body failed. Its build stays open: the next put of the key began no
+    /// later.
     pub fn abandon(&self, draft: &Draft) {
-        if draft.noted_by == NotedBy::Key {
-            self.instance().notes.lock().begin(draft.entry.digest, draft.since, draft.now);
+        if draft.tracked_by == TrackedBy::Key {
+            self.instance().build_tracker.lock().begin(draft.entry.digest, draft.since, draft.now);
         }
     }
 
-    /// Counts that a response is not stored, for a reason seen outside.
-    pub fn refuse(&self, reason: Refused) -> Refused {
-        self.instance().counters.refuse(reason);
+    /// Counts an uncacheable response whose reason the caller has found.
+    pub fn refuse(&self, reason: Uncacheable) -> Uncacheable {
+        self.instance().counters.count_uncacheable(reason);
         reason
     }
 }
 
-/// The entry that a response is stored as, without its body, selected `loosely` or to the letter.
-/// `lines` are put in the place of the response's own.
+/// The entry for a response, without its body. `loosely` says how its `Vary` selects; `lines`
+/// replace fields of the response.
 ///
 /// # Errors
-/// [`Untold`] where `fields` does not speak of a field that selects the response.
+/// [`MissingFields`] if `fields` lacks a field that selects the response.
 pub(crate) fn entry(
     key: &Key,
     in_key: &Names,
@@ -195,9 +199,9 @@ pub(crate) fn entry(
     times: Freshness,
     lines: &[(&str, Option<&str>)],
     [given, configured]: [&[String]; 2],
-) -> Result<Entry, Untold> {
+) -> Result<NewEntry, MissingFields> {
     let vary = Selecting::beside(in_key, fields, &storable.vary, loosely);
-    Ok(Entry {
+    Ok(NewEntry {
         digest: key.digest(),
         variant: key.variant(&vary, fields)?,
         key: key.text().to_owned(),
@@ -208,8 +212,7 @@ pub(crate) fn entry(
     })
 }
 
-/// Reason phrase and those field lines that are kept, with `lines` in the place of the response's
-/// own.
+/// Reason phrase and the field lines that are stored, with `lines` in place of the response's own.
 pub(crate) fn written(
     head: ResponseHead<'_>,
     keeps: impl Fn(&str) -> bool,
@@ -237,8 +240,8 @@ fn union(lists: &[&[String]]) -> Vec<String> {
     tags
 }
 
-impl<T: Into<Wanted>> From<T> for PutError {
+impl<T: Into<MissingInput>> From<T> for PutError {
     fn from(wanted: T) -> Self {
-        Self::Wanted(wanted.into())
+        Self::MissingInput(wanted.into())
     }
 }

@@ -1,4 +1,4 @@
-//! Frees expired entries of the instances that a thread has declared.
+//! Removes expired entries from the instances that a thread has declared.
 
 use std::sync::Weak;
 
@@ -7,45 +7,44 @@ use hashbrown::HashMap;
 use crate::cache::Cache;
 use crate::cache::instance::Instance;
 
-/// Entries that are removed of one instance at a time: few enough for a pause that nobody notices.
+/// Entries removed per instance and sweep: few enough not to delay an event loop noticeably.
 const MAX_ENTRIES: usize = 1_000;
 
-/// The instances to sweep. It keeps none of them.
+/// The instances that one thread sweeps, without keeping them open.
 #[derive(Debug, Default)]
 pub struct Sweeper {
-    /// By the address of the instance: several declarations of one identity are one instance.
+    /// By address of the instance: several declarations of one identity share an instance.
     watched: HashMap<usize, Weak<Instance>>,
 }
 
-/// What a sweep has come to.
+/// Outcome of a sweep.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Swept {
-    /// Whether there are more expired entries.
+    /// Whether more expired entries are left.
     pub more: bool,
-    /// Instances that are still there.
+    /// Number of instances that are still open.
     pub watched: usize,
-    /// What there is to warn of.
+    /// New warnings.
     pub warnings: Vec<Warning>,
 }
 
-/// What there is to warn of about the storage of an instance.
+/// A warning about the storage of an instance.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Warning {
     /// `namespace/name`.
     pub identity: String,
-    /// What has happened.
+    /// The warning.
     pub message: String,
 }
 
 impl Sweeper {
-    /// Sweeps the instance of `cache` from now on, until it ends.
+    /// Sweeps the instance of `cache` from now on, until it is closed.
     pub fn watch(&mut self, cache: &Cache) {
         let instance = cache.downgrade();
         self.watched.insert(instance.as_ptr().addr(), instance);
     }
 
-    /// Removes some expired entries of each instance. Costs a look at every instance, and more
-    /// only for those where something has expired.
+    /// Removes expired entries, at most [`MAX_ENTRIES`] per instance.
     pub fn sweep(&mut self, now: i64) -> Swept {
         let mut swept = Swept::default();
         self.watched.retain(|_, instance| {
@@ -57,7 +56,7 @@ impl Sweeper {
 }
 
 impl Swept {
-    /// Returns whether the instance has not been closed.
+    /// Returns whether the instance is still open.
     fn sweep(&mut self, instance: &Instance, now: i64) -> bool {
         if instance.is_closed() {
             return false;

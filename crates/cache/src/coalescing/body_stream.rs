@@ -1,8 +1,8 @@
-//! A body under way: written once, read by several at their own pace.
+//! A body in flight: written once, read by several clients at their own pace.
 //!
-//! As long as it is to be stored all of it is kept. Once it is stored, readers go on with the
-//! stored response. Where it is not stored, only what a reader has yet to read is kept, and the
-//! writer is to wait for the readers.
+//! While the response can be stored, all of the body is buffered. Once it is stored, readers
+//! continue in the stored response. If it is not stored, only what some reader has not read is
+//! buffered, and the writer waits for the readers.
 
 use std::collections::VecDeque;
 use std::mem::take;
@@ -13,14 +13,14 @@ use std::thread::{self, ThreadId};
 use slab::Slab;
 
 use super::budget::{Budget, Reservation};
-use super::waiter::Waiter;
+use super::notifier::Notifier;
 use crate::response::Stored;
 use crate::sync::Mutex;
 
-/// Bytes of a stored body that are read at a time.
+/// Bytes that a reader gets of a stored body at a time.
 const PART_BYTES: usize = 64 * 1024;
 
-/// How many times its reservation a large body reserves in addition.
+/// A large body reserves this many times what it holds in advance.
 const AHEAD: u64 = 3;
 
 /// The body.
@@ -34,63 +34,63 @@ pub(crate) struct Body {
 #[derive(Debug)]
 struct Inner {
     chunks: VecDeque<Arc<[u8]>>,
-    /// Chunks that are no longer kept.
+    /// Number of chunks that have been dropped from the buffer.
     gone: usize,
-    /// Bytes of the chunks kept.
+    /// Bytes in the buffer.
     bytes: u64,
-    /// What is reserved for them of the budget of bytes in flight.
+    /// What the buffer holds of the budget of bytes in flight.
     reserved: Reservation,
     passing: bool,
-    /// The stored response, whose body has taken the place of the chunks.
+    /// The stored response, once its body replaces the chunks.
     stored: Option<Stored>,
     end: Option<Result<(), Arc<str>>>,
     readers: Slab<Position>,
-    writer: Option<Waiter>,
-    /// When the body began or grew last, in milliseconds since 1970.
+    writer: Option<Notifier>,
+    /// Time of the last progress, in milliseconds since 1970.
     progressed_at: i64,
 }
 
-/// How far one reader has read.
+/// State of one reader.
 #[derive(Debug)]
 struct Position {
     /// The thread that reads.
     thread: ThreadId,
-    /// The number of the chunk that it reads next or, once the body is stored, of the byte.
+    /// Number of the next chunk or, once the body is stored, offset of the next byte.
     next: usize,
-    /// Who is told when there is more to read, while the reader waits for that.
-    waiter: Option<Waiter>,
-    /// Whether it is left behind. It keeps its place until it leaves, so that no other reader gets
-    /// the number that it still reads with.
-    is_shed: bool,
+    /// Notified when there is more to read.
+    waiter: Option<Notifier>,
+    /// Whether the reader was dropped for being slow. It keeps its number until it is closed, so
+    /// that no other reader gets the same one.
+    is_dropped: bool,
 }
 
-/// Whether a body that is kept has room for what it keeps.
+/// Whether a buffered body has room in the budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Room {
-    /// It has.
+    /// It has room.
     Found,
-    /// It has not, and its readers have yet to read some of it: others may leave room meanwhile.
+    /// It has none, and readers have not read all of it: other bodies may free some meanwhile.
     Awaited,
-    /// It has not, and its readers wait for more.
+    /// It has none, and its readers have read everything.
     Missing,
 }
 
-/// What there is to read.
+/// Result of a read.
 #[derive(Debug)]
 pub enum Read {
     /// The next bytes.
-    Bytes(Part),
-    /// Nothing yet; the reader is told.
+    Bytes(Chunk),
+    /// Nothing yet; the reader will be notified.
     Pending,
-    /// Nothing more.
+    /// The body has ended.
     End,
-    /// The body has broken off.
+    /// The body broke off, with this message.
     Broken(Arc<str>),
 }
 
-/// Bytes of a body, not copied.
+/// Bytes of a body, shared and not copied.
 #[derive(Clone, Debug)]
-pub struct Part(Source);
+pub struct Chunk(Source);
 
 #[derive(Clone, Debug)]
 enum Source {
@@ -98,7 +98,7 @@ enum Source {
     Stored(Stored, Range<usize>),
 }
 
-impl Deref for Part {
+impl Deref for Chunk {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
@@ -126,7 +126,7 @@ impl Body {
         Self { thread: thread::current().id(), inner }
     }
 
-    /// Adds bytes. Returns whether the budget of bytes in flight has room for them.
+    /// Appends bytes. Returns whether the budget has room for them.
     pub(crate) fn append(&self, bytes: Arc<[u8]>, now: i64) -> bool {
         let (fits, waiting) = {
             let mut inner = self.inner.lock();
@@ -137,22 +137,22 @@ impl Body {
             inner.drop_read_chunks();
             (fits, inner.take_waiting())
         };
-        waiting.iter().for_each(Waiter::wake);
+        waiting.iter().for_each(Notifier::wake);
         fits
     }
 
-    /// Ends it, and returns all of it, in parts, where all of it is kept.
+    /// Ends the body. Returns its chunks if all of them are buffered.
     pub(crate) fn end(&self, how: Result<(), Arc<str>>) -> Option<Vec<Arc<[u8]>>> {
         let (whole, waiting) = {
             let mut inner = self.inner.lock();
             inner.end.get_or_insert(how);
             (inner.whole(), inner.take_waiting())
         };
-        waiting.iter().for_each(Waiter::wake);
+        waiting.iter().for_each(Notifier::wake);
         whole
     }
 
-    /// Keeps from now on only what a reader has yet to read.
+    /// Stops buffering what all readers have read.
     pub(crate) fn pass(&self) {
         let mut inner = self.inner.lock();
         inner.passing = true;
@@ -160,31 +160,29 @@ impl Body {
         inner.release();
     }
 
-    /// Has the readers go on with the body of `stored`, which is this one. A small body is left as
-    /// it is.
-    pub(crate) fn settle(&self, stored: Stored) {
+    /// Lets readers continue in `stored`, which has the same body. A small body keeps its chunks.
+    pub(crate) fn complete(&self, stored: Stored) {
         let mut inner = self.inner.lock();
         if inner.bytes > PART_BYTES as u64 {
-            inner.settle(stored);
+            inner.complete(stored);
         }
     }
 
-    /// Bytes that are kept, and how many there are to read them. `writer` is told when some have
-    /// been read.
-    pub(crate) fn backlog(&self, writer: Waiter) -> (u64, usize) {
+    /// Number of bytes in the buffer, and of readers. `writer` is notified when a reader has read.
+    pub(crate) fn backlog(&self, writer: Notifier) -> (u64, usize) {
         let mut inner = self.inner.lock();
         inner.writer = Some(writer);
         (inner.bytes, inner.active().count())
     }
 
-    /// How many there are to read it.
+    /// Number of readers.
     pub(crate) fn readers(&self) -> usize {
         self.inner.lock().active().count()
     }
 
-    /// Whether the bytes kept have found room in the budget after all. While they have not and a
-    /// reader has more to read, `writer` is told when it has read.
-    pub(crate) fn room(&self, writer: Waiter) -> Room {
+    /// Whether the buffered bytes have found room in the budget. If not, and a reader has more to
+    /// read, `writer` is notified when it has read.
+    pub(crate) fn room(&self, writer: Notifier) -> Room {
         let mut inner = self.inner.lock();
         if !inner.reserved.is_exceeded() {
             return Room::Found;
@@ -197,25 +195,25 @@ impl Body {
         Room::Awaited
     }
 
-    /// Whether the budget of bytes in flight has no room for any body.
+    /// Whether the budget has no room for any body.
     pub(crate) fn is_budget_exhausted(&self) -> bool {
         self.inner.lock().reserved.is_exhausted()
     }
 
-    /// Whether the body is under way and has not grown for `timeout` milliseconds.
+    /// Whether the body has not ended and has made no progress for `timeout` milliseconds.
     pub(crate) fn is_stalled(&self, timeout: i64, now: i64) -> bool {
         let inner = self.inner.lock();
         inner.end.is_none() && (now - inner.progressed_at).abs() >= timeout
     }
 
-    /// A new reader, from the beginning; `None` where that is no longer kept.
+    /// Opens a reader at the start; `None` if the start is no longer buffered.
     pub(crate) fn open(&self) -> Option<usize> {
         let mut inner = self.inner.lock();
         (!inner.passing).then(|| inner.readers.insert(Position::first()))
     }
 
-    /// What `reader` reads next. Where there is nothing yet, `waiter` is told.
-    pub(crate) fn read(&self, reader: usize, waiter: Waiter) -> Read {
+    /// Reads the next bytes. `waiter` is notified if there are none yet.
+    pub(crate) fn read(&self, reader: usize, waiter: Notifier) -> Read {
         let (read, writer) = self.inner.lock().read(reader, waiter);
         if let Some(writer) = writer {
             writer.wake();
@@ -223,7 +221,7 @@ impl Body {
         read
     }
 
-    /// The reader reads no more.
+    /// Closes a reader.
     pub(crate) fn close(&self, reader: usize) {
         let writer = {
             let mut inner = self.inner.lock();
@@ -236,34 +234,34 @@ impl Body {
         }
     }
 
-    /// Whether readers on other threads have yet to read some of it.
+    /// Whether readers on other threads have not read all of it.
     pub(crate) fn is_read_by_other_thread(&self) -> bool {
         let inner = self.inner.lock();
         let all = inner.gone + inner.chunks.len();
         inner.active().any(|reader| reader.next < all && reader.thread != self.thread)
     }
 
-    /// Leaves the slowest readers behind where another has read everything and waits.
-    pub(crate) fn shed(&self) {
+    /// Drops the slowest readers if another reader has read everything and waits.
+    pub(crate) fn drop_slowest_readers(&self) {
         let mut inner = self.inner.lock();
         let all = inner.gone + inner.chunks.len();
         let waits = inner.active().any(|reader| reader.next == all);
         let slowest = inner.gone;
         if waits && inner.stored.is_none() {
             for (_, reader) in &mut inner.readers {
-                reader.is_shed |= reader.next <= slowest;
+                reader.is_dropped |= reader.next <= slowest;
             }
             inner.drop_read_chunks();
         }
     }
 }
 
-/// The right to write a body. Dropped, it breaks the body off where that has not come to its end.
+/// The right to write a body. Dropping it before the end breaks the body off.
 #[derive(Debug)]
-pub(crate) struct Writing(Arc<Body>);
+pub(crate) struct BodyGuard(Arc<Body>);
 
-impl Writing {
-    /// A new body, whose bytes count against `budget`.
+impl BodyGuard {
+    /// Creates a body whose bytes count against `budget`.
     pub(crate) fn begin(budget: &Arc<Budget>, now: i64) -> Self {
         Self(Arc::new(Body::new(budget, now)))
     }
@@ -274,7 +272,7 @@ impl Writing {
     }
 }
 
-impl Deref for Writing {
+impl Deref for BodyGuard {
     type Target = Body;
 
     fn deref(&self) -> &Body {
@@ -282,22 +280,22 @@ impl Deref for Writing {
     }
 }
 
-impl Drop for Writing {
+impl Drop for BodyGuard {
     fn drop(&mut self) {
         self.0.end(Err("the response body was aborted: its producer is gone".into()));
     }
 }
 
 impl Position {
-    /// The beginning, for a reader of this thread.
+    /// The start of the body, for a reader on this thread.
     fn first() -> Self {
-        Self { thread: thread::current().id(), next: 0, waiter: None, is_shed: false }
+        Self { thread: thread::current().id(), next: 0, waiter: None, is_dropped: false }
     }
 }
 
 impl Inner {
-    fn read(&mut self, reader: usize, waiter: Waiter) -> (Read, Option<Waiter>) {
-        let Some(position) = self.readers.get_mut(reader).filter(|position| !position.is_shed)
+    fn read(&mut self, reader: usize, waiter: Notifier) -> (Read, Option<Notifier>) {
+        let Some(position) = self.readers.get_mut(reader).filter(|position| !position.is_dropped)
         else {
             return (Read::Broken("the response was read too slowly".into()), None);
         };
@@ -308,13 +306,13 @@ impl Inner {
                 return (Read::End, None);
             }
             position.next = end;
-            return (Read::Bytes(Part(Source::Stored(stored.clone(), next..end))), None);
+            return (Read::Bytes(Chunk(Source::Stored(stored.clone(), next..end))), None);
         }
         if let Some(bytes) = self.chunks.get(next - self.gone) {
             let bytes = Arc::clone(bytes);
             position.next += 1;
             self.drop_read_chunks();
-            return (Read::Bytes(Part(Source::Chunk(bytes))), self.writer.take());
+            return (Read::Bytes(Chunk(Source::Chunk(bytes))), self.writer.take());
         }
         match &self.end {
             Some(Ok(())) => (Read::End, None),
@@ -326,12 +324,12 @@ impl Inner {
         }
     }
 
-    /// The readers that are not left behind.
+    /// Readers that have not been dropped.
     fn active(&self) -> impl Iterator<Item = &Position> {
-        self.readers.iter().map(|(_, reader)| reader).filter(|reader| !reader.is_shed)
+        self.readers.iter().map(|(_, reader)| reader).filter(|reader| !reader.is_dropped)
     }
 
-    fn take_waiting(&mut self) -> Vec<Waiter> {
+    fn take_waiting(&mut self) -> Vec<Notifier> {
         self.readers.iter_mut().filter_map(|(_, reader)| reader.waiter.take()).collect()
     }
 
@@ -347,9 +345,9 @@ impl Inner {
         }
     }
 
-    /// Reserves what the chunks kept take. A large body reserves several times what it has reserved
-    /// before: where many grow together, some find room for what is to come, and the others give
-    /// way early, rather than all of them in the end. Returns whether the budget has room.
+    /// Reserves the bytes of the buffered chunks. A large body reserves several times what it
+    /// holds: of many that grow together, some then have room for their rest and the others give
+    /// way early. Returns whether the budget has room.
     fn reserve(&mut self) -> bool {
         let held = self.reserved.bytes();
         if self.bytes <= held {
@@ -368,12 +366,12 @@ impl Inner {
         fits
     }
 
-    /// Gives back what is reserved beyond the chunks kept.
+    /// Returns bytes that are reserved beyond the buffered chunks.
     fn release(&mut self) {
         self.reserved.shrink(self.reserved.bytes().saturating_sub(self.bytes));
     }
 
-    fn settle(&mut self, stored: Stored) {
+    fn complete(&mut self, stored: Stored) {
         debug_assert!(self.gone == 0, "a stored body has been kept as a whole");
         let chunks = take(&mut self.chunks);
         let mut starts = vec![0];
@@ -397,7 +395,7 @@ impl Inner {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
-    use crate::coalescing::Wake;
+    use crate::coalescing::Notify;
     use std::sync::atomic::{AtomicU32, Ordering};
 
     fn body() -> (Arc<Budget>, Body) {
@@ -406,7 +404,7 @@ mod tests {
         (budget, body)
     }
 
-    /// What a reader reads next: text, or how the body stands.
+    /// What a reader reads next: text, or the state of the body.
     fn text(read: &Read) -> String {
         match read {
             Read::Bytes(bytes) => String::from_utf8(bytes.to_vec()).unwrap(),
@@ -417,17 +415,17 @@ mod tests {
     }
 
     #[derive(Debug, Default)]
-    struct Bell(AtomicU32);
+    struct JsNotifier(AtomicU32);
 
-    impl Wake for Bell {
+    impl Notify for JsNotifier {
         fn wake(&self, _: u32) {
             self.0.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    fn bell() -> (Arc<Bell>, Waiter) {
-        let bell = Arc::<Bell>::default();
-        (Arc::clone(&bell), Waiter { wake: bell, number: 0 })
+    fn bell() -> (Arc<JsNotifier>, Notifier) {
+        let bell = Arc::<JsNotifier>::default();
+        (Arc::clone(&bell), Notifier { wake: bell, number: 0 })
     }
 
     fn bytes(text: &str) -> Arc<[u8]> {
@@ -473,10 +471,10 @@ mod tests {
         let (fast, slow) = (body.open().unwrap(), body.open().unwrap());
         body.append(bytes("ab"), 0);
         body.pass();
-        body.shed();
+        body.drop_slowest_readers();
         assert_eq!(body.backlog(waiter.clone()), (2, 2), "nobody waits");
         body.read(fast, waiter.clone());
-        body.shed();
+        body.drop_slowest_readers();
         assert_eq!(body.backlog(waiter.clone()), (0, 1));
         assert!(matches!(body.read(slow, waiter), Read::Broken(_)));
     }
@@ -490,7 +488,7 @@ mod tests {
         for reader in [fast, fast, between] {
             body.read(reader, waiter.clone());
         }
-        body.shed();
+        body.drop_slowest_readers();
         let late = body.open().unwrap();
         let broken = "broken: the response was read too slowly";
         assert_eq!(text(&body.read(slow, waiter.clone())), broken);
@@ -509,7 +507,9 @@ mod tests {
         body.append(bytes(&second), 0);
         assert_eq!(text(&body.read(ahead, waiter.clone())), first);
         body.end(Ok(()));
-        body.settle(Stored::new(200, "\n").with_body(Some(&[first.as_bytes(), second.as_bytes()])));
+        body.complete(
+            Stored::new(200, "\n").with_body(Some(&[first.as_bytes(), second.as_bytes()])),
+        );
         assert!(Reservation::new(&budget).try_grow(200_000), "nothing is reserved");
         assert_eq!(text(&body.read(ahead, waiter.clone())), second);
         assert_eq!(text(&body.read(ahead, waiter.clone())), "end");
@@ -526,7 +526,7 @@ mod tests {
         body.append(bytes("ab"), 0);
         body.append(bytes("c"), 0);
         body.end(Ok(()));
-        body.settle(Stored::new(200, "\n").with_body(Some(&[b"abc"])));
+        body.complete(Stored::new(200, "\n").with_body(Some(&[b"abc"])));
         assert_eq!(text(&body.read(reader, waiter.clone())), "ab");
         assert_eq!(text(&body.read(reader, waiter)), "c");
     }

@@ -1,4 +1,4 @@
-//! The bound on bytes of bodies in flight: received from handlers and callers, and not stored yet.
+//! Bound on the bytes of bodies in flight: received from handlers and callers, and not stored yet.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -38,7 +38,7 @@ impl Budget {
     }
 }
 
-/// The bytes that one body holds of a budget. Dropping the reservation gives them back.
+/// Bytes of a budget that one body holds. Dropping the reservation returns them.
 #[derive(Debug)]
 pub(crate) struct Reservation {
     budget: Arc<Budget>,
@@ -46,7 +46,7 @@ pub(crate) struct Reservation {
 }
 
 impl Reservation {
-    /// A reservation of nothing yet.
+    /// An empty reservation.
     pub(crate) fn new(budget: &Arc<Budget>) -> Self {
         Self { budget: Arc::clone(budget), bytes: 0 }
     }
@@ -63,25 +63,25 @@ impl Reservation {
         fits
     }
 
-    /// Counts `bytes` more even where the budget has no room for them.
+    /// Counts `bytes` more even if the budget has no room for them.
     pub(crate) fn grow(&mut self, bytes: u64) {
         self.budget.used.fetch_add(bytes, Relaxed);
         self.bytes += bytes;
     }
 
-    /// Gives `bytes` back.
+    /// Returns `bytes` to the budget.
     pub(crate) fn shrink(&mut self, bytes: u64) {
         debug_assert!(bytes <= self.bytes, "no more is given back than is held");
         self.budget.used.fetch_sub(bytes, Relaxed);
         self.bytes -= bytes;
     }
 
-    /// Whether more is held of the budget than there is, by this body or by others.
+    /// Whether the bodies together hold more than the budget.
     pub(crate) fn is_exceeded(&self) -> bool {
         self.budget.is_exceeded()
     }
 
-    /// Whether the budget has no room for anybody.
+    /// Whether the budget has no room for any body.
     pub(crate) fn is_exhausted(&self) -> bool {
         self.budget.is_exhausted()
     }

@@ -1,20 +1,21 @@
-//! Requests that share one run of a handler, and builds under way.
+//! Request coalescing (RFC 9211: collapsed requests): in-flight requests, body streams and builds.
 //!
-//! * A **flight** is a run of a handler that all who want the same wait for, and read along with.
-//! * **Notes** tell for a key how far back the builds go that are under way for it.
+//! * An **in-flight request** is a handler run that other requests for the same response join.
+//! * A **body stream** is written once and read by several clients at their own pace.
+//! * The **build tracker** knows since when the response of a put has been computed.
 
 mod body_stream;
 mod budget;
 mod build_tracker;
 mod in_flight;
-mod table;
-mod waiter;
+mod notifier;
+mod requests;
 
-pub(crate) use body_stream::{Body, Room, Writing};
-pub use body_stream::{Part, Read};
+pub(crate) use body_stream::{Body, BodyGuard, Room};
+pub use body_stream::{Chunk, Read};
 pub(crate) use budget::{Budget, Reservation};
-pub(crate) use build_tracker::Notes;
-pub(crate) use in_flight::{Expected, Flight, Landing, Stage, Wait};
+pub(crate) use build_tracker::BuildTracker;
+pub(crate) use in_flight::{Expected, InFlight, Phase, SharedResponse, WaitHandle};
 pub use in_flight::{Failure, Fingerprint};
-pub(crate) use table::{Boarder, Boarding, Flights, Lead};
-pub use waiter::{Waiter, Wake};
+pub use notifier::{Notifier, Notify};
+pub(crate) use requests::{InFlightRequests, JoinRequest, Joined, Leader};

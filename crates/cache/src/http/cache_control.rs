@@ -158,10 +158,10 @@ impl Reader {
         let ListEntry::Item(Item { bare_item, .. }) = member else { return };
         match (name, bare_item) {
             ("no-cache" | "private", BareItem::String(list)) => {
-                self.directive(name, Some(list.as_str()))
+                self.directive(name, Some(list.as_str()));
             }
             ("no-cache" | "private", BareItem::Token(one)) => {
-                self.directive(name, Some(one.as_str()))
+                self.directive(name, Some(one.as_str()));
             }
             (_, BareItem::Boolean(true)) if !takes_seconds(name) => self.directive(name, None),
             (_, BareItem::Integer(number)) if takes_seconds(name) => {
@@ -205,9 +205,9 @@ pub(super) fn seconds(slot: &mut Option<u32>, argument: Option<&str>) {
 
 /// Whole seconds (RFC 9111, section 1.2.2), at most 2^31 - 1; `None` for what is no number.
 pub fn delta_seconds(text: &str) -> Option<u32> {
-    const MOST: u32 = i32::MAX as u32;
+    const MAX: u32 = i32::MAX as u32;
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    digits.then(|| text.parse().map_or(MOST, |value: u32| value.min(MOST)))
+    digits.then(|| text.parse().map_or(MAX, |value: u32| value.min(MAX)))
 }
 
 /// A quoted string without its quotes and without the backslashes of quoted pairs (RFC 9110,

@@ -1,6 +1,6 @@
 //! A block of field lines in which fields are looked up by name, many at a time.
 
-use super::lines::{Fields, Told};
+use super::lines::{FieldState, Fields};
 use super::list::Names;
 
 /// Bytes up to which a block is searched from its beginning for each name.
@@ -12,7 +12,7 @@ const MAX_SEARCHED_BYTES: usize = 1_024;
 pub struct FieldIndex<'a> {
     fields: Fields<'a>,
     /// By name; the first line of a name comes first.
-    sorted: Option<Vec<(&'a str, Told<'a>)>>,
+    sorted: Option<Vec<(&'a str, FieldState<'a>)>>,
 }
 
 impl<'a> FieldIndex<'a> {
@@ -27,18 +27,18 @@ impl<'a> FieldIndex<'a> {
     }
 
     /// What the block says of the field `name` (lower case), as [`Fields::told`] does.
-    pub fn told(&self, name: &str) -> Told<'a> {
-        let Some(sorted) = &self.sorted else { return self.fields.told(name) };
+    pub fn state(&self, name: &str) -> FieldState<'a> {
+        let Some(sorted) = &self.sorted else { return self.fields.state(name) };
         let first = sorted.partition_point(|&(known, _)| known < name);
         sorted
             .get(first)
             .filter(|(known, _)| *known == name)
-            .map_or(Told::Untold, |&(_, told)| told)
+            .map_or(FieldState::NotSent, |&(_, told)| told)
     }
 
     /// What the block says of each of `names`, in their order.
-    pub fn each<'n>(&self, names: &'n Names) -> impl Iterator<Item = (&'n str, Told<'a>)> {
-        names.iter().map(|name| (name, self.told(name)))
+    pub fn each<'n>(&self, names: &'n Names) -> impl Iterator<Item = (&'n str, FieldState<'a>)> {
+        names.iter().map(|name| (name, self.state(name)))
     }
 }
 
@@ -54,8 +54,8 @@ mod tests {
             (0..padding).for_each(|n| block.extend(["x-", &n.to_string(), ": 1\n"]));
             let (fields, index) = (Fields::new(&block), FieldIndex::new(Fields::new(&block)));
             assert_eq!(index.sorted.is_some(), padding > 0);
-            for name in ["b", "absent", "empty", "c", "x-1", "x-99", "x-100", "x-", "", "untold"] {
-                assert_eq!(index.told(name), fields.told(name), "{name} of {block}");
+            for name in ["b", "absent", "empty", "c", "x-1", "x-99", "x-100", "x-", "", "missing"] {
+                assert_eq!(index.state(name), fields.state(name), "{name} of {block}");
             }
         }
     }

@@ -4,6 +4,8 @@
 //! A line without a colon says that the field was looked for and is absent, which is not the same
 //! as a field nobody looked for.
 
+use thiserror::Error;
+
 use super::list::Names;
 
 /// A block of field lines.
@@ -12,9 +14,9 @@ pub struct Fields<'a>(&'a str);
 
 /// What a block says of one field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Told<'a> {
+pub enum FieldState<'a> {
     /// The block does not speak of the field.
-    Untold,
+    NotSent,
     /// The message does not have the field.
     Absent,
     /// The field's value, outer white space removed.
@@ -22,15 +24,16 @@ pub enum Told<'a> {
 }
 
 /// Header fields that an answer depends on and that a block does not speak of.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Untold(pub Names);
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("header fields of the request are missing")]
+pub struct MissingFields(pub Names);
 
-impl<'a> Told<'a> {
+impl<'a> FieldState<'a> {
     /// The value, where there is one.
     pub fn value(self) -> Option<&'a str> {
         match self {
-            Told::Value(value) => Some(value),
-            Told::Untold | Told::Absent => None,
+            FieldState::Value(value) => Some(value),
+            FieldState::NotSent | FieldState::Absent => None,
         }
     }
 }
@@ -47,42 +50,42 @@ impl<'a> Fields<'a> {
     }
 
     /// What the block says of the field `name` (lower case); the first line decides.
-    pub fn told(self, name: &str) -> Told<'a> {
+    pub fn state(self, name: &str) -> FieldState<'a> {
         for line in self.0.lines() {
             if let Some(rest) = line.strip_prefix(name) {
                 if rest.is_empty() {
-                    return Told::Absent;
+                    return FieldState::Absent;
                 }
                 if let Some(value) = rest.strip_prefix(':') {
-                    return Told::Value(trim(value));
+                    return FieldState::Value(trim(value));
                 }
             }
         }
-        Told::Untold
+        FieldState::NotSent
     }
 
     /// The value of the field `name` (lower case), where it has one.
     pub fn value(self, name: &str) -> Option<&'a str> {
-        self.told(name).value()
+        self.state(name).value()
     }
 
     /// The same, where it matters whether the field was looked for.
     ///
     /// # Errors
-    /// [`Untold`] where the block does not speak of the field.
-    pub fn known(self, name: &str) -> Result<Option<&'a str>, Untold> {
-        match self.told(name) {
-            Told::Value(value) => Ok(Some(value)),
-            Told::Absent => Ok(None),
-            Told::Untold => Err(Untold(Names::new([name]))),
+    /// [`MissingFields`] where the block does not speak of the field.
+    pub fn known(self, name: &str) -> Result<Option<&'a str>, MissingFields> {
+        match self.state(name) {
+            FieldState::Value(value) => Ok(Some(value)),
+            FieldState::Absent => Ok(None),
+            FieldState::NotSent => Err(MissingFields(Names::new([name]))),
         }
     }
 
     /// What each line says, with the name of its field, in order.
-    pub(super) fn lines(self) -> impl Iterator<Item = (&'a str, Told<'a>)> {
+    pub(super) fn lines(self) -> impl Iterator<Item = (&'a str, FieldState<'a>)> {
         self.0.lines().map(|line| match line.split_once(':') {
-            Some((name, value)) => (name, Told::Value(trim(value))),
-            None => (line, Told::Absent),
+            Some((name, value)) => (name, FieldState::Value(trim(value))),
+            None => (line, FieldState::Absent),
         })
     }
 
@@ -107,9 +110,9 @@ mod tests {
     #[test]
     fn an_absent_an_empty_and_an_unasked_field_differ() {
         let fields = Fields::new("accept:\naccept-language\n");
-        assert_eq!(fields.told("accept"), Told::Value(""));
-        assert_eq!(fields.told("accept-language"), Told::Absent);
-        assert_eq!(fields.told("accept-lang"), Told::Untold);
+        assert_eq!(fields.state("accept"), FieldState::Value(""));
+        assert_eq!(fields.state("accept-language"), FieldState::Absent);
+        assert_eq!(fields.state("accept-lang"), FieldState::NotSent);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `Cache-Control` and `Pragma` of a request (RFC 9111, sections 5.2.1 and 5.4).
 
 use super::cache_control::{directives, seconds};
-use super::lines::{Fields, Untold};
+use super::lines::{Fields, MissingFields};
 
 /// The request directives that the cache acts on, in seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,8 +24,8 @@ impl RequestControl {
     /// Reads both fields.
     ///
     /// # Errors
-    /// [`Untold`] where `fields` does not speak of one.
-    pub fn of(fields: Fields<'_>) -> Result<Self, Untold> {
+    /// [`MissingFields`] where `fields` does not speak of one.
+    pub fn of(fields: Fields<'_>) -> Result<Self, MissingFields> {
         if let Some(value) = fields.known("cache-control")? {
             return Ok(Self::parse(value));
         }

@@ -1,7 +1,7 @@
 //! URLs in the one form that a key has: as the URL standard serialises them, without fragment,
 //! query sorted.
 //!
-//! Parsing is left to the platform, whose URL the key has to equal to the letter. Most URLs arrive
+//! Parsing is left to the platform, whose URL the key has to equal to the letter. Most URLs poll
 //! in serialised form already, which is seen here in one pass; the rest is handed back as
 //! [`Uncanonical`] and comes again once the platform has serialised it.
 
@@ -9,9 +9,11 @@ use std::borrow::Cow;
 
 use form_urlencoded::byte_serialize;
 use percent_encoding::percent_decode_str;
+use thiserror::Error;
 
-/// The URL is not visibly in serialised form: let the platform parse and serialise it first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The URL may not be in serialised form: the platform has to parse and serialise it first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("the URL is not in serialised form")]
 pub struct Uncanonical;
 
 /// `url` without its fragment and with its query parameters sorted by name, as

@@ -1,7 +1,8 @@
-//! What was purged and when, on a sequence of its own and not by the clock.
+//! Invalidation: what an operation removes or makes stale, and the fence that drops writes whose
+//! content is older.
 
 mod fence;
-mod selector;
+mod target;
 
-pub(crate) use fence::{Fence, Purged};
-pub use selector::Selector;
+pub(crate) use fence::Fence;
+pub use target::{Effect, Invalidation, Target};

@@ -1,19 +1,19 @@
-//! S3-FIFO (Yang et al., SOSP 2023): which entry leaves when room is needed.
+//! S3-FIFO eviction (Yang et al., SOSP 2023).
 //!
-//! New entries enter a small queue of a tenth of the bytes. One that is read while it is there
-//! moves on to the main queue, one that is not leaves, and only its fingerprint stays for a while:
-//! should it return, it goes to the main queue at once. A hit costs one atomic store and no order
-//! changes, so reads share a lock.
+//! New entries enter a small queue with a tenth of the bytes. An entry that is read while it is
+//! there moves to the main queue; one that is not is evicted, and its fingerprint enters the ghost
+//! queue: if the key returns, its entry goes to the main queue at once. A hit costs one atomic
+//! store and changes no order, so reads share a lock.
 
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
 use super::ghosts::Ghosts;
 
-/// Names an entry in its store.
+/// Id of an entry in its store.
 pub(crate) type Id = u32;
 
 const NONE: Id = Id::MAX;
-const MOST_USED: u8 = 3;
+const MAX_USED: u8 = 3;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum At {
@@ -22,7 +22,7 @@ enum At {
     Main,
 }
 
-/// An entry's place in the order.
+/// Links of an entry in its queue.
 #[derive(Debug)]
 pub(crate) struct Place {
     newer: Id,
@@ -31,11 +31,11 @@ pub(crate) struct Place {
     used: AtomicU8,
 }
 
-/// What the order reads of the entries, and where it writes their places.
+/// The data that the queues read from the entries, and the links that they write.
 pub(crate) trait Queued {
     fn place(&self, id: Id) -> &Place;
     fn place_mut(&mut self, id: Id) -> &mut Place;
-    /// Bytes that the entry takes, which do not change while it is in the order.
+    /// Bytes that the entry takes. They do not change while it is in a queue.
     fn weight(&self, id: Id) -> u64;
 }
 
@@ -47,7 +47,7 @@ struct Queue {
     len: usize,
 }
 
-/// The order of eviction.
+/// The queues.
 #[derive(Debug)]
 pub(crate) struct Eviction {
     small: Queue,
@@ -56,7 +56,7 @@ pub(crate) struct Eviction {
     ghosts: Ghosts,
 }
 
-/// How an entry came by its place, to be given to the one that replaces it.
+/// Queue and read bit of an entry, for the one that replaces it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Standing {
     at: At,
@@ -64,56 +64,56 @@ pub(crate) struct Standing {
 }
 
 impl Place {
-    /// The place of an entry that has not entered the order.
+    /// The links of an entry in no queue.
     pub(crate) fn nowhere() -> Self {
         Self { newer: NONE, older: NONE, at: At::Nowhere, used: AtomicU8::new(0) }
     }
 
-    /// How the entry stands, for the one that replaces it.
+    /// Queue and read bit of the entry, for the one that replaces it.
     pub(crate) fn standing(&self) -> Standing {
         Standing { at: self.at, used: self.used.load(Relaxed) }
     }
 
-    /// Notes that the entry was read.
+    /// Records a read of the entry.
     pub(crate) fn touch(&self) {
         let times = self.used.load(Relaxed);
-        if times < MOST_USED {
+        if times < MAX_USED {
             self.used.store(times + 1, Relaxed);
         }
     }
 }
 
 impl Eviction {
-    /// An order for a store of `bound` bytes.
+    /// Empty queues for a store of `bound` bytes.
     pub(crate) fn new(bound: u64) -> Self {
         let queue = || Queue { newest: NONE, oldest: NONE, weight: 0, len: 0 };
         Self { small: queue(), main: queue(), small_share: bound / 10, ghosts: Ghosts::default() }
     }
 
-    /// Enters `id`, which is known by `fingerprint` should it have been here before.
+    /// Inserts `id`; `fingerprint` identifies its key in the ghost queue.
     pub(crate) fn insert(&mut self, id: Id, fingerprint: u64, entries: &mut impl Queued) {
         let at = if self.ghosts.forget(fingerprint) { At::Main } else { At::Small };
         self.link(id, at, entries);
     }
 
-    /// Enters `id` in the place of an entry that it replaces.
+    /// Inserts `id` in place of an entry that it replaces.
     pub(crate) fn succeed(
         &mut self,
         id: Id,
         Standing { at, used }: Standing,
         entries: &mut impl Queued,
     ) {
-        *entries.place_mut(id).used.get_mut() = used.saturating_add(1).min(MOST_USED);
+        *entries.place_mut(id).used.get_mut() = used.saturating_add(1).min(MAX_USED);
         self.link(id, at, entries);
     }
 
-    /// Takes `id` out of the order.
+    /// Removes `id` from its queue.
     pub(crate) fn remove(&mut self, id: Id, entries: &mut impl Queued) {
         self.unlink(id, entries);
     }
 
-    /// Takes the entry out whose turn it is to leave, and remembers it by its fingerprint where
-    /// that is of use.
+    /// Removes the next entry to evict, and remembers its fingerprint in the ghost queue if it was
+    /// never read.
     pub(crate) fn evict<E: Queued>(
         &mut self,
         entries: &mut E,
@@ -184,7 +184,7 @@ impl Eviction {
         entries.place_mut(id).at = At::Nowhere;
     }
 
-    /// Number and weight of the entries in the order, counted anew.
+    /// Counts entries and bytes in the queues.
     pub(crate) fn recount(&self, entries: &impl Queued) -> (usize, u64) {
         let (mut len, mut weight) = (0, 0);
         for oldest in [self.small.oldest, self.main.oldest] {
@@ -203,7 +203,7 @@ impl Eviction {
 mod tests {
     use super::*;
 
-    /// Places and weights by id.
+    /// Links and weights by id.
     struct Entries(Vec<(Place, u64)>);
 
     impl Queued for Entries {
@@ -220,7 +220,7 @@ mod tests {
         }
     }
 
-    /// An order for 100 bytes and its entries.
+    /// Queues for 100 bytes, and their entries.
     struct Filled(Eviction, Entries);
 
     impl Filled {

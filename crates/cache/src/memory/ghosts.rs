@@ -1,16 +1,17 @@
-//! Fingerprints of entries that left unread, about as many as there are entries.
+//! Ghost queue: fingerprints of entries that were evicted unread, about as many as there are
+//! entries.
 
-/// Fingerprints in a bucket.
+/// Fingerprints per bucket.
 const WAYS: usize = 8;
 
-/// The fingerprints. Each has its bucket, which forgets the oldest of its own; none is ever 0,
-/// which is an empty place. Two entries with one fingerprint are taken for each other, which costs
-/// no more than a better place in the order.
+/// The ghost queue. Each fingerprint has a bucket, which drops its oldest one; 0 is an empty place.
+/// Two keys with the same fingerprint are taken for each other, which costs no more than a better
+/// place in the queues.
 #[derive(Debug, Default)]
 pub(super) struct Ghosts(Vec<[u32; WAYS]>);
 
 impl Ghosts {
-    /// Remembers a fingerprint among about `most`.
+    /// Inserts a fingerprint into a queue of about `most`.
     pub(super) fn remember(&mut self, fingerprint: u64, most: usize) {
         self.make_room(most.div_ceil(WAYS).next_power_of_two());
         let fingerprint = narrow(fingerprint);
@@ -20,7 +21,7 @@ impl Ghosts {
         bucket[0] = fingerprint;
     }
 
-    /// Whether the fingerprint was known. It no longer is.
+    /// Removes a fingerprint. Returns whether it was there.
     pub(super) fn forget(&mut self, fingerprint: u64) -> bool {
         let fingerprint = narrow(fingerprint);
         let at = self.bucket_of(fingerprint);
@@ -45,7 +46,7 @@ impl Ghosts {
         }
     }
 
-    /// By the leading bits.
+    /// Selects the bucket by the leading bits.
     fn bucket_of(&self, fingerprint: u32) -> usize {
         let bits = self.0.len().max(1).ilog2();
         fingerprint.checked_shr(u32::BITS - bits).unwrap_or(0) as usize
@@ -60,25 +61,25 @@ fn narrow(fingerprint: u64) -> u32 {
 mod tests {
     use super::*;
 
-    /// Numbers that look like hashes.
+    /// Numbers with the distribution of hashes.
     fn fingerprint(number: u64) -> u64 {
         number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 16
     }
 
     #[test]
     fn what_left_of_late_is_known_and_what_left_long_ago_is_not() {
-        const MOST: usize = 1 << 14;
+        const MAX: usize = 1 << 14;
         let mut ghosts = Ghosts::default();
-        for number in 0..10 * MOST as u64 {
-            ghosts.remember(fingerprint(number), MOST);
+        for number in 0..10 * MAX as u64 {
+            ghosts.remember(fingerprint(number), MAX);
         }
         let known = |ghosts: &mut Ghosts, ages: std::ops::Range<u64>| {
-            ages.filter(|age| ghosts.forget(fingerprint(10 * MOST as u64 - 1 - age))).count()
+            ages.filter(|age| ghosts.forget(fingerprint(10 * MAX as u64 - 1 - age))).count()
         };
-        let quarter = MOST as u64 / 4;
-        assert!(known(&mut ghosts, 0..quarter) > MOST / 4 * 9 / 10);
+        let quarter = MAX as u64 / 4;
+        assert!(known(&mut ghosts, 0..quarter) > MAX / 4 * 9 / 10);
         assert_eq!(known(&mut ghosts, 0..quarter), 0, "each is known once");
-        assert!(known(&mut ghosts, 4 * MOST as u64..5 * MOST as u64) < MOST / 20);
+        assert!(known(&mut ghosts, 4 * MAX as u64..5 * MAX as u64) < MAX / 20);
     }
 
     #[test]

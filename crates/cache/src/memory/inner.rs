@@ -1,35 +1,34 @@
-//! What the lock of the memory store protects.
+//! The state that the lock of the memory store protects.
 
 use std::hash::{BuildHasher as _, RandomState};
 
 use super::clock::Clock;
-use super::entry::Entry;
+use super::entries::{Entries, Entry, Varied};
 use super::eviction::{Eviction, Id, Place, Standing};
-use super::outcome::Held;
-use super::outcome::{Found, NotStored, Sight};
-use super::slots::{Slot, Slots, Varied};
+use super::new_entry::NewEntry;
+use super::outcome::EntryRef;
+use super::outcome::{EntryInfo, Found, StoreError};
 use super::usage::Usage;
 use crate::http::FieldIndex;
-use crate::http::lines::{Fields, Untold};
+use crate::http::lines::{Fields, MissingFields};
 use crate::invalidation::Fence;
 use crate::key::{Digest, Key};
-use crate::lease::{Election, PATIENCE_MS};
+use crate::lease::{REFRESH_LEASE_MS, RefreshLease};
 use crate::memory::index::{Deadlines, Link, Ordered, Table, Tags, Variants};
 use crate::policy::State;
 use crate::response::Stored;
 
-/// What a place without an entry takes: in the slab, the table and the order of eviction, which
-/// shrink only together.
+/// Bytes of a free slot: in slab, table and queues, which shrink only together.
 const PLACE_BYTES: u64 = 152;
 
-/// What lies between two puts in their order.
+/// Distance between the numbers of two puts.
 const ORDER_STEP: u64 = 1 << 16;
 
 #[derive(Debug)]
-pub(super) struct Shelves {
+pub(super) struct Inner {
     pub(super) bound: u64,
-    pub(super) slots: Slots,
-    pub(super) by_name: Table<Id>,
+    pub(super) entries: Entries,
+    pub(super) by_key: Table<Id>,
     hasher: RandomState,
     pub(super) variants: Variants,
     pub(super) ordered: Ordered,
@@ -45,9 +44,9 @@ pub(super) struct Shelves {
 /// What an entry is found by.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Name<'a> {
-    /// The text of its key, for the one entry that answers whatever the request's other fields say.
+    /// Text of the key, for an entry without selecting fields of its own.
     Key(&'a str),
-    /// The digest of its variant.
+    /// Digest of the variant.
     Variant(&'a Digest),
 }
 
@@ -60,7 +59,7 @@ impl Name<'_> {
     }
 }
 
-impl Slot {
+impl Entry {
     pub(super) fn name(&self) -> Name<'_> {
         match self.varied.as_deref() {
             None => Name::Key(self.key()),
@@ -77,18 +76,18 @@ impl Slot {
     }
 }
 
-impl Entry {
+impl NewEntry {
     pub(super) fn name(&self) -> Name<'_> {
         if self.vary.is_empty() { Name::Key(&self.key) } else { Name::Variant(&self.variant) }
     }
 }
 
-impl Shelves {
+impl Inner {
     pub(super) fn new(bound: u64) -> Self {
         Self {
             bound,
-            slots: Slots::default(),
-            by_name: Table::default(),
+            entries: Entries::default(),
+            by_key: Table::default(),
             hasher: RandomState::new(),
             variants: Variants::default(),
             ordered: Ordered::default(),
@@ -102,15 +101,20 @@ impl Shelves {
         }
     }
 
-    pub(super) fn get(&self, key: &Key, fields: Fields<'_>, now: i64) -> Result<Found, Untold> {
+    pub(super) fn get(
+        &self,
+        key: &Key,
+        fields: Fields<'_>,
+        now: i64,
+    ) -> Result<Found, MissingFields> {
         let since = self.fence.sequence();
         let Some(id) = self.find_served(key, fields, now)? else {
-            return Ok(Found::Nothing { since });
+            return Ok(Found::Miss { since });
         };
-        let slot = &self.slots[id];
+        let slot = &self.entries[id];
         let state = slot.times.state(now);
-        if state == State::Stale && slot.election.elects(now, PATIENCE_MS) {
-            return Ok(Found::Elected { since, held: Held::new(slot.stored.clone(), id) });
+        if state == State::Stale && slot.refresh_lease.try_acquire(now, REFRESH_LEASE_MS) {
+            return Ok(Found::Refresh { since, held: EntryRef::new(slot.stored.clone(), id) });
         }
         slot.place.touch();
         Ok(Found::Entry(slot.stored.clone(), slot.times, state))
@@ -120,44 +124,43 @@ impl Shelves {
         self.fence.sequence()
     }
 
-    pub(super) fn look(
+    pub(super) fn peek(
         &self,
         key: &Key,
         fields: Fields<'_>,
         now: i64,
-    ) -> Result<Option<Sight>, Untold> {
-        let found = self.find_served(key, fields, now)?.map(|id| &self.slots[id]);
-        Ok(found.map(|slot| Sight { times: slot.times, tags: slot.tags(), bytes: slot.cost() }))
+    ) -> Result<Option<EntryInfo>, MissingFields> {
+        let found = self.find_served(key, fields, now)?.map(|id| &self.entries[id]);
+        Ok(found.map(|slot| EntryInfo { times: slot.times, tags: slot.tags(), bytes: slot.cost() }))
     }
 
-    /// The entry that answers without being validated.
+    /// The entry that answers a request without validation.
     pub(super) fn find_served(
         &self,
         key: &Key,
         fields: Fields<'_>,
         now: i64,
-    ) -> Result<Option<Id>, Untold> {
+    ) -> Result<Option<Id>, MissingFields> {
         self.find(key, fields, |id| self.state(*id, now).is_served())
     }
 
-    /// The entry that answers, be it after it has been validated.
+    /// The entry that answers a request, possibly after validation.
     pub(super) fn find_held(
         &self,
         key: &Key,
         fields: Fields<'_>,
         now: i64,
-    ) -> Result<Option<Id>, Untold> {
+    ) -> Result<Option<Id>, MissingFields> {
         self.find(key, fields, |id| self.state(*id, now) != State::Expired)
     }
 
-    /// The entry that the request selects among those that are `live`: of several, the one put
-    /// last.
+    /// The latest entry that the request selects among those for which `live` holds.
     pub(super) fn find(
         &self,
         key: &Key,
         fields: Fields<'_>,
         live: impl Fn(&Id) -> bool + Copy,
-    ) -> Result<Option<Id>, Untold> {
+    ) -> Result<Option<Id>, MissingFields> {
         let mut found = self.lookup(Name::Key(key.text())).filter(live);
         let mut sets = self.variants.of_key(key).peekable();
         if sets.peek().is_none() {
@@ -166,16 +169,16 @@ impl Shelves {
         let fields = FieldIndex::new(fields);
         for vary in sets {
             let variant = key.variant_in(vary, &fields);
-            let variant = variant.map_err(|_| self.variants.untold_of_key(key, &fields))?;
+            let variant = variant.map_err(|_| self.variants.missing_of_key(key, &fields))?;
             let variant = self.lookup(Name::Variant(&variant)).filter(live);
-            found = found.into_iter().chain(variant).max_by_key(|&id| self.slots[id].recency());
+            found = found.into_iter().chain(variant).max_by_key(|&id| self.entries[id].recency());
         }
         Ok(found)
     }
 
     pub(super) fn lookup(&self, name: Name<'_>) -> Option<Id> {
         let hash = self.hash(name);
-        self.by_name.find(hash, |&id| self.slots[id].is(name)).copied()
+        self.by_key.find(hash, |&id| self.entries[id].is(name)).copied()
     }
 
     fn hash(&self, name: Name<'_>) -> u64 {
@@ -183,24 +186,24 @@ impl Shelves {
     }
 
     pub(super) fn state(&self, id: Id, now: i64) -> State {
-        self.slots[id].times.state(now)
+        self.entries[id].times.state(now)
     }
 
-    /// Stores `entry`, whose response is `stored`, which costs `cost`.
+    /// Stores `entry` with the response `stored`, which takes `cost` bytes.
     pub(super) fn put(
         &mut self,
-        entry: Entry,
+        entry: NewEntry,
         stored: Stored,
         cost: u64,
         since: u64,
         now: i64,
-    ) -> Result<(), NotStored> {
+    ) -> Result<(), StoreError> {
         if !self.fence.passes(since, &entry.key, entry.tags.iter().map(String::as_str)) {
-            return Err(NotStored::Fenced);
+            return Err(StoreError::Fenced);
         }
         self.make_room_for_variant(&entry);
         self.clock.note(entry.times.stored_at);
-        // In steps, so that what is restored finds a place between two puts.
+        // In steps, so that a restored entry fits between two puts.
         self.puts += ORDER_STEP;
         let known = self.lookup(entry.name());
         if let Some(id) = known.filter(|&id| self.footprint_renewed(id, cost) <= self.bound) {
@@ -217,19 +220,20 @@ impl Shelves {
         Ok(())
     }
 
-    /// Whether what `entry` would replace was made later, by a clock that was not ahead.
-    pub(super) fn has_newer(&self, entry: &Entry, now: i64) -> bool {
+    /// Whether a later response would be replaced by `entry`. An entry from the future does not
+    /// count.
+    pub(super) fn has_newer(&self, entry: &NewEntry, now: i64) -> bool {
         self.lookup(entry.name()).is_some_and(|id| {
-            let known = self.slots[id].times.stored_at;
+            let known = self.entries[id].times.stored_at;
             known > entry.times.stored_at && known <= now && self.state(id, now) != State::Expired
         })
     }
 
-    /// Puts what was stored before, unless there is something of the same name. It stays older than
-    /// what is of the same key and was put later.
+    /// Inserts an entry loaded from disk, unless its variant is in memory. It stays older than
+    /// variants of the key that were put later.
     pub(super) fn restore(
         &mut self,
-        entry: Entry,
+        entry: NewEntry,
         stored: Stored,
         cost: u64,
         since: u64,
@@ -244,124 +248,124 @@ impl Shelves {
             return false;
         }
         let restored = self.puts;
-        let Self { slots, ordered, .. } = self;
-        let of_key = ordered.of_key(key.text(), slots);
+        let Self { entries, ordered, .. } = self;
+        let of_key = ordered.of_key(key.text(), entries);
         let is_later =
-            |id: &&Id| slots[**id].times.stored_at > put_at && slots[**id].order != restored;
-        if let Some(first) = of_key.iter().filter(is_later).map(|&id| slots[id].order).min()
-            && let Some(&own) = of_key.iter().find(|&&id| slots[id].order == restored)
+            |id: &&Id| entries[**id].times.stored_at > put_at && entries[**id].order != restored;
+        if let Some(first) = of_key.iter().filter(is_later).map(|&id| entries[id].order).min()
+            && let Some(&own) = of_key.iter().find(|&&id| entries[id].order == restored)
         {
-            slots[own].order = first - 1;
+            entries[own].order = first - 1;
         }
         true
     }
 
-    fn insert(&mut self, entry: Entry, stored: Stored, standing: Option<Standing>) {
+    fn insert(&mut self, entry: NewEntry, stored: Stored, standing: Option<Standing>) {
         let hash = self.hash(entry.name());
-        let Entry { digest, variant, vary, tags, times, .. } = entry;
+        let NewEntry { digest, variant, vary, tags, times, .. } = entry;
         let varied = (!vary.is_empty()).then(|| Box::new(Varied { variant, key: digest, vary }));
         if let Some(Varied { key, vary, .. }) = varied.as_deref() {
             self.variants.insert(*key, vary, times.stored_at);
         }
-        let Self { slots, ordered, deadlines, eviction, by_name, hasher, usage, .. } = self;
-        let id = slots.insert(Slot {
+        let Self { entries, ordered, deadlines, eviction, by_key, hasher, usage, .. } = self;
+        let id = entries.insert(Entry {
             stored,
             varied,
             links: vec![Link::NONE; tags.len()].into(),
             order: self.puts,
             times,
-            election: Election::new(),
+            refresh_lease: RefreshLease::new(),
             place: Place::nowhere(),
         });
-        self.tags.insert(id, slots);
-        ordered.insert(id, slots);
-        deadlines.insert(id, slots);
+        self.tags.insert(id, entries);
+        ordered.insert(id, entries);
+        deadlines.insert(id, entries);
         match standing {
-            Some(standing) => eviction.succeed(id, standing, slots),
-            None => eviction.insert(id, hash, slots),
+            Some(standing) => eviction.succeed(id, standing, entries),
+            None => eviction.insert(id, hash, entries),
         }
-        by_name.insert(hash, id, |&id| slots[id].name().hash(hasher));
-        usage.bytes += slots[id].cost();
+        by_key.insert(hash, id, |&id| entries[id].name().hash(hasher));
+        usage.bytes += entries[id].cost();
         usage.entries += 1;
     }
 
-    /// Puts `entry` in the place of the one of the same name, which stays in the orders that go by
-    /// name.
-    fn renew(&mut self, id: Id, entry: Entry, stored: Stored) {
-        let Self { slots, variants, tags, deadlines, eviction, usage, .. } = self;
-        let standing = slots[id].place.standing();
-        eviction.remove(id, slots);
-        deadlines.remove(id, slots);
-        usage.bytes -= slots[id].cost();
-        let retagged = !slots[id].tag_list().iter().eq(entry.tags.iter().map(String::as_str));
+    /// Replaces the entry of the same variant, which keeps its place in the indexes by key.
+    fn renew(&mut self, id: Id, entry: NewEntry, stored: Stored) {
+        let Self { entries, variants, tags, deadlines, eviction, usage, .. } = self;
+        let standing = entries[id].place.standing();
+        eviction.remove(id, entries);
+        deadlines.remove(id, entries);
+        usage.bytes -= entries[id].cost();
+        let retagged = !entries[id].tag_list().iter().eq(entry.tags.iter().map(String::as_str));
         if retagged {
-            tags.remove(id, slots);
+            tags.remove(id, entries);
         }
         if retagged {
-            slots.retag(id, stored, entry.tags.len());
-            tags.insert(id, slots);
+            entries.retag(id, stored, entry.tags.len());
+            tags.insert(id, entries);
         } else {
-            slots[id].stored = stored;
+            entries[id].stored = stored;
         }
-        let slot = &mut slots[id];
+        let slot = &mut entries[id];
         if let Some(Varied { key, vary, .. }) = slot.varied.as_deref_mut() {
             variants.insert(*key, &entry.vary, entry.times.stored_at);
             variants.remove(*key, vary);
             *vary = entry.vary;
         }
-        (slot.order, slot.times, slot.election) = (self.puts, entry.times, Election::new());
-        usage.bytes += slots[id].cost();
-        deadlines.insert(id, slots);
-        eviction.succeed(id, standing, slots);
+        (slot.order, slot.times, slot.refresh_lease) =
+            (self.puts, entry.times, RefreshLease::new());
+        usage.bytes += entries[id].cost();
+        deadlines.insert(id, entries);
+        eviction.succeed(id, standing, entries);
     }
 
-    /// Removes the entry, and tells how it stood in the order of eviction.
+    /// Removes an entry. Returns its state in the queues.
     pub(super) fn remove(&mut self, id: Id) -> Standing {
-        let standing = self.slots[id].place.standing();
+        let standing = self.entries[id].place.standing();
         self.remove_all(&[id]);
         standing
     }
 
-    /// Removes the entries, from one index after the other: of many, what is to be looked for in
-    /// one index does not wait for what lies far away in another.
+    /// Removes entries from one index after the other, which is faster for many than one entry
+    /// after the other.
     pub(super) fn remove_all(&mut self, ids: &[Id]) {
         let Self {
-            slots,
+            entries,
             variants,
             tags,
             ordered,
             deadlines,
             eviction,
-            by_name,
+            by_key,
             hasher,
             usage,
             ..
         } = self;
         for &id in ids {
-            by_name.remove(slots[id].name().hash(hasher), |&known| known == id);
+            by_key.remove(entries[id].name().hash(hasher), |&known| known == id);
         }
         for &id in ids {
-            tags.remove(id, slots);
+            tags.remove(id, entries);
         }
         for &id in ids {
-            ordered.remove(id, slots);
+            ordered.remove(id, entries);
         }
         for &id in ids {
-            deadlines.remove(id, slots);
+            deadlines.remove(id, entries);
         }
         for &id in ids {
-            if let Some(Varied { key, vary, .. }) = slots[id].varied.as_deref() {
+            if let Some(Varied { key, vary, .. }) = entries[id].varied.as_deref() {
                 variants.remove(*key, vary);
             }
-            usage.bytes -= slots[id].cost();
+            usage.bytes -= entries[id].cost();
             usage.entries -= 1;
-            eviction.remove(id, slots);
-            slots.remove(id);
+            eviction.remove(id, entries);
+            entries.remove(id);
         }
     }
 
     fn expire_one(&mut self, now: i64) -> bool {
-        let due = self.deadlines.due(now, &self.slots);
+        let due = self.deadlines.due(now, &self.entries);
         if let Some(id) = due {
             self.remove(id);
             self.usage.expirations += 1;
@@ -370,8 +374,9 @@ impl Shelves {
     }
 
     fn evict_one(&mut self) -> bool {
-        let evicted =
-            self.eviction.evict(&mut self.slots, |slots, id| slots[id].name().hash(&self.hasher));
+        let evicted = self
+            .eviction
+            .evict(&mut self.entries, |entries, id| entries[id].name().hash(&self.hasher));
         if let Some(id) = evicted {
             self.remove(id);
             self.usage.evictions += 1;
@@ -379,12 +384,12 @@ impl Shelves {
         evicted.is_some()
     }
 
-    /// Whether there are places left and nothing in them.
+    /// Whether there are slots and no entries.
     pub(super) fn is_vacant(&self) -> bool {
-        self.slots.len() == 0 && self.slots.places() > 0
+        self.entries.len() == 0 && self.entries.places() > 0
     }
 
-    /// Begins anew with empty containers, and hands the old ones back.
+    /// Replaces all containers by empty ones, and returns the old ones.
     pub(super) fn clear(&mut self) -> Self {
         let mut old = std::mem::replace(self, Self::new(self.bound));
         std::mem::swap(&mut self.fence, &mut old.fence);
@@ -406,27 +411,29 @@ impl Shelves {
         is_searching || self.is_due(now)
     }
 
-    /// Whether an entry has expired or may be from the future, or places are left that hold
-    /// nothing.
+    /// Whether an entry has expired or may be from the future, or free slots can be released.
     pub(super) fn is_due(&self, now: i64) -> bool {
-        self.deadlines.due(now, &self.slots).is_some() || self.is_vacant() || self.may_be_ahead(now)
+        self.deadlines.due(now, &self.entries).is_some()
+            || self.is_vacant()
+            || self.may_be_ahead(now)
     }
 
-    /// Bytes of the entries, of one more of `cost`, and of the places that entries have left behind
-    /// and it does not take.
+    /// Bytes of the entries with one more of `cost`, and of the remaining free slots.
     fn footprint_with(&self, cost: u64) -> u64 {
-        self.usage.bytes + cost + self.slots.vacant().saturating_sub(1) as u64 * PLACE_BYTES
+        self.usage.bytes + cost + self.entries.vacant().saturating_sub(1) as u64 * PLACE_BYTES
     }
 
-    /// The same where the entry of `id` is renewed and costs as much then.
+    /// Bytes of the entries if the entry `id` takes `cost`, and of the free slots.
     fn footprint_renewed(&self, id: Id, cost: u64) -> u64 {
-        self.usage.bytes - self.slots[id].cost() + cost + self.slots.vacant() as u64 * PLACE_BYTES
+        self.usage.bytes - self.entries[id].cost()
+            + cost
+            + self.entries.vacant() as u64 * PLACE_BYTES
     }
 
     pub(super) fn usage(&mut self, now: i64) -> Usage {
         while self.restart_ahead(now, usize::MAX) {}
         while self.expire_one(now) {}
-        let oldest = self.slots.iter().map(|(_, slot)| slot.times.stored_at).min();
+        let oldest = self.entries.iter().map(|(_, slot)| slot.times.stored_at).min();
         Usage {
             tags: self.tags.len() as u64,
             oldest_ms: oldest.map(|stored_at| (now - stored_at).max(0)),

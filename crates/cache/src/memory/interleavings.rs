@@ -1,17 +1,17 @@
-//! Election and fence under every interleaving of a few threads, by the model checker.
+//! Refresh lease and fence under all interleavings of a few threads, by the model checker.
 //!
 //! Run with `RUSTFLAGS="--cfg loom" cargo test -p layeron-cache --lib --release interleavings`.
 
 use loom::sync::Arc;
 use loom::thread;
 
-use super::entry::Entry;
+use super::new_entry::NewEntry;
 use super::outcome::Found;
 use super::store::Memory;
 use super::usage::Bounds;
 use crate::http::Names;
 use crate::http::lines::Fields;
-use crate::invalidation::Selector;
+use crate::invalidation::{Invalidation, Target};
 use crate::key::{Key, Selecting};
 use crate::policy::Freshness;
 use crate::response::Stored;
@@ -27,7 +27,7 @@ fn store() -> Arc<Memory> {
     Arc::new(Memory::new(Bounds { bytes: 1 << 20, entry_bytes: 1 << 20 }))
 }
 
-/// Puts a response whose body tells who made it.
+/// Puts a response whose body identifies its author.
 fn put(store: &Memory, body: &str, since: u64, stored_at: i64) -> bool {
     let times = Freshness {
         stored_at,
@@ -54,19 +54,18 @@ fn get(store: &Memory) -> Found {
     store.get(&key(), Fields::new(""), NOW).unwrap()
 }
 
-/// What a lookup at the end finds, without taking part in elections.
+/// The body that a lookup at the end finds.
 fn body_at_the_end(store: &Memory) -> Option<Vec<u8>> {
     match store.get(&key(), Fields::new(""), 0).unwrap() {
         Found::Entry(stored, ..) => stored.body().map(<[u8]>::to_vec),
-        Found::Elected { .. } | Found::Nothing { .. } => None,
+        Found::Refresh { .. } | Found::Miss { .. } => None,
     }
 }
 
-/// A miss, and the put that it leads to. Returns where the sequence of purges stood, if it was a
-/// miss.
+/// A miss and the put that it leads to. Returns the fence sequence if it was a miss.
 fn build(store: &Memory, body: &str) -> Option<u64> {
     match get(store) {
-        Found::Nothing { since } | Found::Elected { since, .. } => {
+        Found::Miss { since } | Found::Refresh { since, .. } => {
             put(store, body, since, NOW);
             Some(since)
         }
@@ -75,20 +74,16 @@ fn build(store: &Memory, body: &str) -> Option<u64> {
 }
 
 fn every_purge() -> Vec<fn(&Memory)> {
-    fn purge(store: &Memory, selector: Selector) {
-        store.purge(&selector, NOW);
+    fn purge(store: &Memory, invalidation: Invalidation) {
+        store.apply(&invalidation, NOW);
     }
     vec![
-        |store| purge(store, Selector { tags: vec!["t".into()], ..Selector::default() }),
-        |store| purge(store, Selector { key: Some(key().into_text()), ..Selector::default() }),
-        |store| {
-            purge(store, Selector { prefixes: vec!["https://a.".into()], ..Selector::default() })
-        },
-        |store| purge(store, Selector { prefixes: vec!["/p".into()], ..Selector::default() }),
-        |store| purge(store, Selector { everything: true, ..Selector::default() }),
-        |store| {
-            purge(store, Selector { tags: vec!["t".into()], soft: true, ..Selector::default() })
-        },
+        |store| purge(store, Invalidation::remove([Target::Tag("t".into())])),
+        |store| purge(store, Invalidation::remove([Target::Key(key().into_text())])),
+        |store| purge(store, Invalidation::remove([Target::Prefix("https://a.".into())])),
+        |store| purge(store, Invalidation::remove([Target::Prefix("/p".into())])),
+        |store| purge(store, Invalidation::everything()),
+        |store| purge(store, Invalidation::make_stale([Target::Tag("t".into())])),
         |store| drop(store.delete(&key(), Fields::new(""), NOW)),
     ]
 }
@@ -107,7 +102,7 @@ fn one_caller_alone_is_elected() {
         let lookups: Vec<_> = (0..3)
             .map(|_| {
                 let store = Arc::clone(&store);
-                thread::spawn(move || matches!(get(&store), Found::Elected { .. }))
+                thread::spawn(move || matches!(get(&store), Found::Refresh { .. }))
             })
             .collect();
         let elected = lookups.into_iter().map(|thread| thread.join().unwrap());
@@ -144,7 +139,7 @@ fn two_builders_of_one_key_are_told_apart() {
                 thread::spawn(move || build(&store, name))
             })
             .collect();
-        store.purge(&Selector { tags: vec!["t".into()], ..Selector::default() }, NOW);
+        store.apply(&Invalidation::remove([Target::Tag("t".into())]), NOW);
         let since: Vec<_> = builders.into_iter().map(|builder| builder.join().unwrap()).collect();
         match body_at_the_end(&store).as_deref() {
             Some(b"a") => assert!(since[0] > Some(start)),
@@ -175,8 +170,8 @@ fn a_purge_during_an_election_is_not_undone_by_the_refresh() {
 fn a_soft_purge_during_an_election_makes_room_for_another() {
     fn elected(store: &Memory) -> Option<u64> {
         match get(store) {
-            Found::Elected { since, .. } => Some(since),
-            Found::Nothing { .. } | Found::Entry(..) => None,
+            Found::Refresh { since, .. } => Some(since),
+            Found::Miss { .. } | Found::Entry(..) => None,
         }
     }
     loom::model(|| {
@@ -184,7 +179,7 @@ fn a_soft_purge_during_an_election_makes_room_for_another() {
         let start = store.sequence();
         let first = Arc::clone(&store);
         let first = thread::spawn(move || elected(&first));
-        store.purge(&Selector { everything: true, soft: true, ..Selector::default() }, NOW);
+        store.apply(&Invalidation::make_stale([Target::Everything]), NOW);
         let second = elected(&store);
         let first = first.join().unwrap();
         assert!(

@@ -1,12 +1,12 @@
-//! Where entries live.
+//! The memory store.
 //!
-//! A store keeps these promises whatever happens at the same time: an entry that fits is readable
-//! as soon as it is put; the bytes held never exceed the bound; what a purge or delete has removed
-//! is gone from every index in the same step, and no write that began before it brings it back.
+//! It holds under concurrent calls: an entry that fits is readable as soon as it is put; bytes held
+//! never exceed the bound; a purge or delete removes an entry from every index in one step, and no
+//! older write restores it.
 
 mod audit;
 mod clock;
-mod entry;
+mod entries;
 mod eviction;
 mod future_entries;
 mod ghosts;
@@ -14,18 +14,18 @@ pub(crate) mod index;
 mod inner;
 #[cfg(all(test, loom))]
 mod interleavings;
+mod new_entry;
 mod outcome;
 mod purge;
 mod selection;
-mod slots;
 mod store;
 mod tag_list;
 mod usage;
 mod variant_limit;
 
-pub use entry::Entry;
-pub use outcome::NotStored;
-pub(crate) use outcome::{Found, Held};
+pub use new_entry::NewEntry;
+pub use outcome::StoreError;
+pub(crate) use outcome::{EntryRef, Found};
 pub(crate) use selection::{Selected, Selection};
 pub use store::Memory;
 pub use usage::{Bounds, Usage};

@@ -1,54 +1,56 @@
-//! What lookups find, and why a put stores nothing.
+//! Results of lookups, and reasons not to store a put.
+
+use thiserror::Error;
 
 use super::eviction::Id;
-use crate::policy::{Freshness, Refused, State};
+use crate::policy::{Freshness, State, Uncacheable};
 use crate::response::Stored;
 
-/// An entry as somebody has seen it. What is done to it later is done if it is still the same, and
-/// else to none.
+/// An entry as a lookup found it. Later operations on it do nothing if it was replaced or removed.
 #[derive(Clone, Debug)]
-pub(crate) struct Held {
+pub(crate) struct EntryRef {
     pub(crate) stored: Stored,
     pub(super) id: Id,
 }
 
-impl Held {
+impl EntryRef {
     pub(super) fn new(stored: Stored, id: Id) -> Self {
         Self { stored, id }
     }
 
-    /// A response that no store has.
+    /// A response of no store.
     #[cfg(test)]
     pub(crate) fn of(stored: Stored) -> Self {
         Self { stored, id: Id::MAX }
     }
 }
 
-/// What a lookup finds.
+/// Result of a lookup.
 #[derive(Debug)]
 pub(crate) enum Found {
-    /// A response to answer with, fresh or stale.
+    /// A fresh or stale entry.
     Entry(Stored, Freshness, State),
-    /// A stale entry that the caller is elected to refresh, seen with the sequence of purges at
-    /// `since`.
-    Elected { since: u64, held: Held },
-    /// No entry, seen with the sequence of purges at `since`.
-    Nothing { since: u64 },
+    /// A stale entry whose refresh lease the caller has acquired, and the fence sequence.
+    Refresh { since: u64, held: EntryRef },
+    /// No entry, and the fence sequence.
+    Miss { since: u64 },
 }
 
-/// What can be seen of an entry without using it.
+/// What `explain` reports about an entry.
 #[derive(Clone, Debug)]
-pub(crate) struct Sight {
+pub(crate) struct EntryInfo {
     pub(crate) times: Freshness,
     pub(crate) tags: Vec<String>,
     pub(crate) bytes: u64,
 }
 
-/// Why an entry is not stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NotStored {
-    /// It cannot be.
-    Refused(Refused),
-    /// Something of it was purged after its content was computed.
+/// Why a put is not stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum StoreError {
+    /// The response cannot be stored.
+    #[error(transparent)]
+    Uncacheable(#[from] Uncacheable),
+    /// Its key, tags or prefix were invalidated after its content was computed.
+    #[error("the response is older than an invalidation")]
     Fenced,
 }

@@ -1,131 +1,109 @@
-//! What removes entries because their content is out of date, and holds back the writes that do not
-//! know it yet.
+//! Applies invalidations to the memory store.
 
 use super::eviction::Id;
-use super::inner::{Name, Shelves};
-use crate::http::lines::{Fields, Untold};
-use crate::invalidation::Purged;
-use crate::invalidation::Selector;
+use super::inner::{Inner, Name};
+use crate::http::lines::{Fields, MissingFields};
+use crate::invalidation::{Effect, Invalidation, Target};
 use crate::key::{Digest, Key};
 use crate::policy::State;
 
-impl Shelves {
-    /// Removes what a lookup would find, and what would be validated for the request. Tells which
-    /// variants they were.
+impl Inner {
+    /// Removes the entry that a lookup finds, and the one that would be validated for the request.
+    /// Returns what was invalidated.
     pub(super) fn delete(
         &mut self,
         key: &Key,
         fields: Fields<'_>,
         now: i64,
-    ) -> Result<Vec<Digest>, Untold> {
-        let (served, held) =
-            (self.find_served(key, fields, now)?, self.find_held(key, fields, now)?);
-        self.fence.advance();
-        self.fence.mark(Purged::Key(key.text()));
-        let mut deleted: Vec<Id> = served.into_iter().chain(held).collect();
-        deleted.dedup();
-        let variants = deleted.iter().map(|&id| self.slots[id].variant()).collect();
-        self.remove_all(&deleted);
-        Ok(variants)
+    ) -> Result<Invalidation, MissingFields> {
+        let served = self.find_served(key, fields, now)?;
+        let validated = self.find_held(key, fields, now)?;
+        let mut found: Vec<Id> = served.into_iter().chain(validated).collect();
+        found.dedup();
+        let variant = |&id: &Id| Target::Variant(key.text().to_owned(), self.entries[id].variant());
+        let deleted = if found.is_empty() {
+            // The fence drops older writes of the key even if it has no entry.
+            let (key, fields) = (key.text().to_owned(), fields.text().to_owned());
+            Invalidation::remove([Target::Selected { key, fields }])
+        } else {
+            Invalidation::remove(found.iter().map(variant))
+        };
+        self.apply(&deleted, now);
+        Ok(deleted)
     }
 
-    /// Removes variants, each told by its key and its digest.
-    pub(super) fn evict(&mut self, variants: &[(String, Digest)]) {
-        for (key, variant) in variants {
-            self.evict_variant(key, variant);
+    /// Removes the selected entries or makes them stale, and raises the fence. Returns how many of
+    /// them were live, and the old contents of a store that is empty now, to be dropped without the
+    /// lock.
+    pub(super) fn apply(&mut self, invalidation: &Invalidation, now: i64) -> (u64, Option<Self>) {
+        let Invalidation { targets, effect } = invalidation;
+        if *effect != Effect::Outdate {
+            self.fence.raise(targets);
         }
-    }
-
-    fn evict_variant(&mut self, key: &str, variant: &Digest) {
-        let is_only = *variant == Digest::of(key);
-        if let Some(id) = self.lookup(if is_only { Name::Key(key) } else { Name::Variant(variant) })
-        {
-            self.remove(id);
-        }
-    }
-
-    /// Purges, and hands back what is to be dropped once the lock is given up.
-    pub(super) fn purge(&mut self, selector: &Selector, now: i64) -> (u64, Option<Self>) {
-        self.fence_off(selector);
-        if selector.everything && !selector.soft {
+        if *effect == Effect::Remove && invalidation.selects_everything() {
             return (self.live(now) as u64, Some(self.clear()));
         }
-        let selected = self.selected(selector);
-        let purged = selected.iter().filter(|&&id| self.state(id, now) != State::Expired).count();
-        if selector.soft {
-            for id in selected {
-                self.make_stale(id, now);
-            }
-        } else {
-            self.remove_all(&selected);
+        let selected = self.selected(targets);
+        let is_live = |&&id: &&Id| self.state(id, now) != State::Expired;
+        let live = selected.iter().filter(is_live).count();
+        match effect {
+            Effect::MakeStale => selected.into_iter().for_each(|id| self.make_stale(id, now)),
+            Effect::Remove | Effect::Outdate => self.remove_all(&selected),
         }
-        (purged as u64, self.is_vacant().then(|| self.clear()))
+        (live as u64, self.is_vacant().then(|| self.clear()))
     }
 
-    /// How many entries have not expired.
+    /// Number of live entries.
     fn live(&self, now: i64) -> usize {
         if self.may_be_ahead(now) {
-            // Deadlines tell nothing of entries from the future.
+            // Deadlines of entries from the future are wrong.
             return self
-                .slots
+                .entries
                 .iter()
                 .filter(|&(id, _)| self.state(id, now) != State::Expired)
                 .count();
         }
-        self.slots.len() - self.deadlines.count_due(now, &self.slots)
+        self.entries.len() - self.deadlines.count_due(now, &self.entries)
     }
 
-    fn fence_off(&mut self, selector: &Selector) {
-        let Selector { key, tags, prefixes, everything, .. } = selector;
-        self.fence.advance();
-        if let Some(key) = key {
-            self.fence.mark(Purged::Key(key));
+    /// The entries that the targets select, each once, in the order in which they lie in memory:
+    /// entries that were put together lie together.
+    fn selected(&self, targets: &[Target]) -> Vec<Id> {
+        let mut selected: Vec<Id> = Vec::new();
+        for target in targets {
+            self.select_target(target, &mut selected);
         }
-        for tag in tags {
-            self.fence.mark(Purged::Tag(tag));
-        }
-        for prefix in prefixes {
-            self.fence.mark_prefix(prefix);
-        }
-        if *everything {
-            self.fence.mark_everything();
-        }
-    }
-
-    /// In the order in which they lie in memory, where entries that came together lie together.
-    fn selected(&self, selector: &Selector) -> Vec<Id> {
-        let Self { slots, tags, ordered, .. } = self;
-        if selector.everything {
-            return slots.iter().map(|(id, _)| id).collect();
-        }
-        let mut selected: Vec<Id> =
-            selector.tags.iter().flat_map(|tag| tags.entries(tag, slots)).collect();
-        selected.extend(selector.key.iter().flat_map(|key| ordered.of_key(key, slots)));
-        selected
-            .extend(selector.prefixes.iter().flat_map(|prefix| ordered.with_prefix(prefix, slots)));
         selected.sort_unstable();
         selected.dedup();
         selected
     }
 
-    /// Removes every entry for the canonical `url`, and holds writes back that began before.
-    /// Returns how many they were.
-    pub(super) fn invalidate(&mut self, url: &str) -> u64 {
-        self.fence.advance();
-        self.fence.mark(Purged::Url(url));
-        let stored = self.ordered.with_prefix(&format!("{url}#"), &self.slots);
-        self.remove_all(&stored);
-        stored.len() as u64
+    fn select_target(&self, target: &Target, selected: &mut Vec<Id>) {
+        let Self { entries, tags, ordered, .. } = self;
+        match target {
+            Target::Key(key) => selected.extend(ordered.of_key(key, entries)),
+            Target::Url(url) => selected.extend(ordered.with_prefix(&format!("{url}#"), entries)),
+            Target::Tag(tag) => selected.extend(tags.entries(tag, entries)),
+            Target::Prefix(prefix) => selected.extend(ordered.with_prefix(prefix, entries)),
+            Target::Everything => selected.extend(entries.iter().map(|(id, _)| id)),
+            Target::Variant(key, variant) => selected.extend(self.find_variant(key, variant)),
+            Target::Selected { .. } => {}
+        }
     }
 
-    /// Ends the entry's freshness now. One without a stale window is gone with it.
+    fn find_variant(&self, key: &str, variant: &Digest) -> Option<Id> {
+        let is_only = *variant == Digest::of(key);
+        self.lookup(if is_only { Name::Key(key) } else { Name::Variant(variant) })
+    }
+
+    /// Ends the freshness of an entry now, and removes one without a stale window.
     fn make_stale(&mut self, id: Id, now: i64) {
-        self.deadlines.remove(id, &self.slots);
-        let slot = &mut self.slots[id];
-        slot.election.call_off();
-        slot.times = slot.times.stale_from(now);
-        let state = slot.times.state(now);
-        self.deadlines.insert(id, &self.slots);
+        self.deadlines.remove(id, &self.entries);
+        let known = &mut self.entries[id];
+        known.refresh_lease.release_lease();
+        known.times = known.times.stale_from(now);
+        let state = known.times.state(now);
+        self.deadlines.insert(id, &self.entries);
         if state == State::Expired {
             self.remove(id);
         }

@@ -1,7 +1,7 @@
-//! The tags of an entry as they are kept in one piece of memory with its response. Tags have no
-//! control characters, so that a line feed ends each.
+//! Tags of an entry as one text, in the same allocation as its response. Tags have no control
+//! characters, so a line feed ends each.
 
-/// So many tags are sooner looked through than looked up.
+/// Up to this many tags, a scan is faster than a table of positions.
 pub(super) const FEW_TAGS: usize = 16;
 
 /// The tags.
@@ -27,7 +27,7 @@ impl<'a> TagList<'a> {
         self.0.split_terminator('\n')
     }
 
-    /// Where each tag begins.
+    /// Positions at which the tags start.
     pub(super) fn starts(self) -> Box<[u32]> {
         let ends = self.0.match_indices('\n').map(|(end, _)| end as u32 + 1);
         std::iter::once(0)
@@ -36,7 +36,7 @@ impl<'a> TagList<'a> {
             .collect()
     }
 
-    /// The tag that begins there.
+    /// The tag that starts at a position.
     pub(super) fn at(self, start: u32) -> &'a str {
         self.0[start as usize..].split('\n').next().unwrap_or_default()
     }

@@ -1,27 +1,27 @@
-//! How much a store may hold, and how much it holds.
+//! Bounds and size of a store.
 
-/// How much a store may hold.
+/// Bounds of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
-    /// All entries with everything that belongs to them, in bytes.
+    /// Bytes of all entries, with all that belongs to them.
     pub bytes: u64,
-    /// Body, header fields, key and tags of one entry, in bytes.
+    /// Bytes of body, header fields, key and tags of one entry.
     pub entry_bytes: u64,
 }
 
-/// What a store holds, and what left it without being asked to.
+/// Size of a store, and counts of entries that it removed by itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// Entries held.
+    /// Number of entries.
     pub entries: u64,
     /// Bytes held.
     pub bytes: u64,
-    /// Tags that entries have.
+    /// Number of tags.
     pub tags: u64,
     /// Milliseconds since the oldest entry was put.
     pub oldest_ms: Option<i64>,
-    /// Entries that left to make room.
+    /// Entries evicted to make room.
     pub evictions: u64,
-    /// Entries that left because they had expired.
+    /// Entries removed because they had expired.
     pub expirations: u64,
 }

@@ -8,7 +8,7 @@ use crate::http::lines::Fields;
 use crate::http::{date_seconds, delta_seconds, members};
 use crate::policy::rules::Terms;
 
-/// The largest difference, in milliseconds, by which an entry may be newer than the clock and still
+/// The largest difference, in milliseconds, by which an entry may be newer than the clock and current
 /// count as new. Clocks are corrected in small steps; a larger difference means that the clock was
 /// ahead when the response was stored.
 const MAX_CLOCK_STEP_MS: i64 = 5_000;
@@ -56,7 +56,7 @@ pub enum State {
     /// Past it, within the stale window.
     Stale,
     /// Past both, and kept to be validated, or for those who take it as stale as it is.
-    Kept,
+    Record,
     /// As good as gone.
     Expired,
 }
@@ -135,7 +135,7 @@ impl Freshness {
         } else if age < self.lifetime + ms(self.stale_window) {
             State::Stale
         } else if age < self.lifetime + ms(self.longest_window()) {
-            State::Kept
+            State::Record
         } else {
             State::Expired
         }

@@ -3,7 +3,6 @@
 #[cfg(test)]
 mod differential;
 mod freshness;
-mod refused;
 mod request;
 mod reuse;
 #[cfg(test)]
@@ -11,13 +10,14 @@ mod rows;
 pub(crate) mod rules;
 mod shared;
 mod storable;
+mod uncacheable;
 
 pub use freshness::{Freshness, Overrides, State};
-pub use refused::{Refused, Rejected};
 pub use request::{RequestOptions, RequestPolicy};
 pub use reuse::{Forwarded, Reuse, reuse};
 pub use shared::{Decision, Exchange, decide, is_dated, is_shareable, may_update};
 pub use storable::{Storable, storable};
+pub use uncacheable::{InvalidPut, Uncacheable};
 
 use crate::http::CacheControl;
 use crate::http::lines::Fields;

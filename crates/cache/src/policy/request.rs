@@ -2,7 +2,7 @@
 //! credentials, cookies and directives.
 
 use super::Exchange;
-use crate::http::lines::{Fields, Untold};
+use crate::http::lines::{Fields, MissingFields};
 use crate::http::{Names, RequestControl, field_names};
 use crate::policy::rules::Terms;
 
@@ -47,8 +47,8 @@ impl<'a> RequestPolicy<'a> {
     /// The directives of the request that count.
     ///
     /// # Errors
-    /// [`Untold`] where `fields` does not speak of `Cache-Control` or, without it, of `Pragma`.
-    pub fn control(self, fields: Fields<'_>) -> Result<RequestControl, Untold> {
+    /// [`MissingFields`] where `fields` does not speak of `Cache-Control` or, without it, of `Pragma`.
+    pub fn control(self, fields: Fields<'_>) -> Result<RequestControl, MissingFields> {
         let asked = RequestControl::of(fields)?;
         let only_if_cached = asked.only_if_cached;
         let ignored = RequestControl { only_if_cached, ..RequestControl::default() };
@@ -58,8 +58,8 @@ impl<'a> RequestPolicy<'a> {
     /// Whether the request has credentials that are not in the key (RFC 9111, section 3.5).
     ///
     /// # Errors
-    /// [`Untold`] where `fields` does not speak of `Authorization`.
-    pub fn is_authorized(self, fields: Fields<'_>) -> Result<bool, Untold> {
+    /// [`MissingFields`] where `fields` does not speak of `Authorization`.
+    pub fn is_authorized(self, fields: Fields<'_>) -> Result<bool, MissingFields> {
         Ok(!self.in_key.contains("authorization") && fields.known("authorization")?.is_some())
     }
 
@@ -72,8 +72,8 @@ impl<'a> RequestPolicy<'a> {
     /// Whether the request has cookies that can keep its response from being stored.
     ///
     /// # Errors
-    /// [`Untold`] where they matter and `fields` does not speak of `Cookie`.
-    pub fn has_cookies(self, fields: Fields<'_>) -> Result<bool, Untold> {
+    /// [`MissingFields`] where they matter and `fields` does not speak of `Cookie`.
+    pub fn has_cookies(self, fields: Fields<'_>) -> Result<bool, MissingFields> {
         Ok(self.minds_cookies() && fields.known("cookie")?.is_some_and(|value| !value.is_empty()))
     }
 
@@ -88,13 +88,13 @@ impl<'a> RequestPolicy<'a> {
     /// What the request and the course of the exchange say on storing the response.
     ///
     /// # Errors
-    /// [`Untold`] where `fields` does not speak of a field that decides.
+    /// [`MissingFields`] where `fields` does not speak of a field that decides.
     pub fn exchange(
         self,
         fields: Fields<'_>,
         requested_at: i64,
         responded_at: i64,
-    ) -> Result<Exchange, Untold> {
+    ) -> Result<Exchange, MissingFields> {
         Ok(Exchange {
             no_store: self.control(fields)?.no_store,
             authorized: self.is_authorized(fields)?,

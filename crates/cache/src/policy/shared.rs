@@ -3,7 +3,7 @@
 
 use super::freshness::{expires, own_age, told_age, written};
 use super::storable::keepable;
-use super::{Directives, Freshness, Overrides, Refused, ResponseHead, State, Storable};
+use super::{Directives, Freshness, Overrides, ResponseHead, State, Storable, Uncacheable};
 use crate::http::lines::Fields;
 use crate::http::{CacheControl, Scope, date_seconds, field_names};
 use crate::policy::rules::Terms;
@@ -20,7 +20,7 @@ const KEPT_WITHOUT_SECONDS: u32 = 60;
 const HEURISTIC_SHARE: i64 = 10;
 
 /// The longest freshness that is guessed, in seconds.
-const MOST_HEURISTIC_SECONDS: i64 = 86_400;
+const MAX_HEURISTIC_SECONDS: i64 = 86_400;
 
 /// What the request and the course of the exchange say on storing the response.
 #[derive(Clone, Copy, Debug, Default)]
@@ -59,7 +59,7 @@ pub fn decide(
     overrides: Overrides,
     terms: &Terms,
     exchange: Exchange,
-) -> Result<Decision, Refused> {
+) -> Result<Decision, Uncacheable> {
     let configured = overrides.ttl.or(terms.ttl).filter(|_| is_configurable(head.status));
     let (governing, targeted) = governing(head.fields);
     let permitted = permits(&governing, head, configured, exchange)
@@ -67,7 +67,9 @@ pub fn decide(
     let storable = keepable(head, Directives::of(head.fields), permitted)?;
     let lifetime = match configured {
         Some(seconds) => seconds,
-        None => own_lifetime(&governing, targeted, head, exchange).ok_or(Refused::NoFreshness)?,
+        None => {
+            own_lifetime(&governing, targeted, head, exchange).ok_or(Uncacheable::NoFreshness)?
+        }
     };
     let windows = Windows::of(overrides, terms, &governing, configured.is_some(), head.status);
     let mut times = Freshness {
@@ -82,9 +84,9 @@ pub fn decide(
     times.kept = kept(&times, head.fields);
     if times.state(exchange.responded_at) == State::Expired {
         return Err(if governing.no_cache == Scope::Whole {
-            Refused::NoCache
+            Uncacheable::NoCache
         } else {
-            Refused::Expired
+            Uncacheable::Expired
         });
     }
     let cache_control = configured.map(|ttl| written(ttl, windows.stale));
@@ -111,21 +113,21 @@ fn permits(
     head: ResponseHead<'_>,
     configured: Option<u32>,
     exchange: Exchange,
-) -> Result<(), Refused> {
+) -> Result<(), Uncacheable> {
     if exchange.no_store {
-        Err(Refused::RequestNoStore)
+        Err(Uncacheable::RequestNoStore)
     } else if is_about_request(head.status)
         || governing.must_understand && !is_understood(head.status)
     {
-        Err(Refused::Status)
+        Err(Uncacheable::Status)
     } else if governing.no_store && !governing.must_understand {
-        Err(Refused::NoStore)
+        Err(Uncacheable::NoStore)
     } else if governing.private == Scope::Whole {
-        Err(Refused::Private)
+        Err(Uncacheable::Private)
     } else if governing.no_cache == Scope::Whole && configured.is_some() {
-        Err(Refused::NoCache)
+        Err(Uncacheable::NoCache)
     } else if exchange.authorized && !allows_authorized(governing) {
-        Err(Refused::Authorization)
+        Err(Uncacheable::Authorization)
     } else {
         Ok(())
     }
@@ -140,14 +142,14 @@ fn permits_cookies(
     fields: Fields<'_>,
     configured: Option<u32>,
     exchange: Exchange,
-) -> Result<(), Refused> {
+) -> Result<(), Uncacheable> {
     let varies = || field_names(fields.value("vary").unwrap_or_default()).contains("cookie");
     if exchange.cookies
         && configured.is_some()
         && !declares_sharing(governing, targeted, fields, exchange)
         && !varies()
     {
-        return Err(Refused::Cookie);
+        return Err(Uncacheable::Cookie);
     }
     Ok(())
 }
@@ -240,7 +242,7 @@ fn own_lifetime(
 fn heuristic_lifetime(fields: Fields<'_>, now: i64) -> Option<u32> {
     let modified = date_seconds(fields.value("last-modified")?)?;
     let date = fields.value("date").and_then(date_seconds).unwrap_or(now / 1000);
-    Some(((date - modified) / HEURISTIC_SHARE).clamp(0, MOST_HEURISTIC_SECONDS) as u32)
+    Some(((date - modified) / HEURISTIC_SHARE).clamp(0, MAX_HEURISTIC_SECONDS) as u32)
 }
 
 /// Whether a response says how old it is or when it was generated. One that says neither is

@@ -1,6 +1,6 @@
 //! Whether a response is stored, and what its stored header fields are: the one predicate.
 
-use super::{Directives, Refused, Rejected, ResponseHead};
+use super::{Directives, InvalidPut, ResponseHead, Uncacheable};
 use crate::http::lines::Fields;
 use crate::http::{CacheControl, Names, Scope, field_names, members};
 
@@ -27,7 +27,7 @@ impl Storable {
 
 /// Its names are asked for where a request does not tell them, and there has to be room for the
 /// question.
-const MOST_VARY_BYTES: usize = 4096;
+const MAX_VARY_BYTES: usize = 4096;
 
 /// Names in one `Vary`. Each lookup of the key looks at all of them.
 const MAX_VARY_NAMES: usize = 128;
@@ -40,15 +40,15 @@ const MAX_VARY_NAMES: usize = 128;
 pub fn storable(
     admitted: bool,
     head: ResponseHead<'_>,
-) -> Result<Result<Storable, Refused>, Rejected> {
+) -> Result<Result<Storable, Uncacheable>, InvalidPut> {
     if !admitted {
-        return Err(Rejected::Method);
+        return Err(InvalidPut::Method);
     }
     if head.status == 206 {
-        return Err(Rejected::PartialContent);
+        return Err(InvalidPut::PartialContent);
     }
     if is_vary_any(head.fields) {
-        return Err(Rejected::VaryAny);
+        return Err(InvalidPut::VaryAny);
     }
     let directives = Directives::of(head.fields);
     let permitted = permits(&directives.general).and_then(|()| permits(&directives.targeted));
@@ -63,19 +63,19 @@ pub fn storable(
 pub fn keepable(
     head: ResponseHead<'_>,
     directives: Directives,
-    permitted: Result<(), Refused>,
-) -> Result<Storable, Refused> {
+    permitted: Result<(), Uncacheable>,
+) -> Result<Storable, Uncacheable> {
     let vary = vary(head.fields)?;
     match head.status {
-        206 => return Err(Refused::PartialContent),
-        304 | ..200 => return Err(Refused::Status),
+        206 => return Err(Uncacheable::PartialContent),
+        304 | ..200 => return Err(Uncacheable::Status),
         _ => permitted?,
     }
     if is_event_stream(head.fields) {
-        return Err(Refused::EventStream);
+        return Err(Uncacheable::EventStream);
     }
     if head.fields.value("set-cookie").is_some() && !takes_cookies_out(&directives) {
-        return Err(Refused::SetCookie);
+        return Err(Uncacheable::SetCookie);
     }
     let dropped = dropped_fields(head.fields, &directives);
     let tags = cache_tags(head.fields)?;
@@ -86,25 +86,25 @@ fn is_vary_any(fields: Fields<'_>) -> bool {
     members(fields.value("vary").unwrap_or_default()).any(|name| name == "*")
 }
 
-fn vary(fields: Fields<'_>) -> Result<Names, Refused> {
+fn vary(fields: Fields<'_>) -> Result<Names, Uncacheable> {
     let vary = fields.value("vary").unwrap_or_default();
     let names = field_names(vary);
-    let is_short = vary.len() <= MOST_VARY_BYTES && names.iter().count() <= MAX_VARY_NAMES;
+    let is_short = vary.len() <= MAX_VARY_BYTES && names.iter().count() <= MAX_VARY_NAMES;
     let honoured = names.are_tokens() && !names.contains("*") && is_short;
-    if honoured { Ok(names) } else { Err(Refused::Vary) }
+    if honoured { Ok(names) } else { Err(Uncacheable::Vary) }
 }
 
 fn takes_cookies_out(Directives { general, targeted }: &Directives) -> bool {
     general.private.names("set-cookie") || targeted.private.names("set-cookie")
 }
 
-fn permits(directives: &CacheControl) -> Result<(), Refused> {
+fn permits(directives: &CacheControl) -> Result<(), Uncacheable> {
     if directives.no_store {
-        Err(Refused::NoStore)
+        Err(Uncacheable::NoStore)
     } else if directives.private == Scope::Whole {
-        Err(Refused::Private)
+        Err(Uncacheable::Private)
     } else if directives.no_cache == Scope::Whole {
-        Err(Refused::NoCache)
+        Err(Uncacheable::NoCache)
     } else {
         Ok(())
     }
@@ -150,13 +150,13 @@ fn dropped_fields(fields: Fields<'_>, directives: &Directives) -> Names {
 
 /// The tags of `Cache-Tag`. One that cannot be kept as a tag refuses the whole response: without
 /// it, a purge would leave the entry behind.
-fn cache_tags(fields: Fields<'_>) -> Result<Vec<String>, Refused> {
+fn cache_tags(fields: Fields<'_>) -> Result<Vec<String>, Uncacheable> {
     let value = fields.value("cache-tag").unwrap_or_default();
     value
         .split(',')
         .map(|tag| tag.trim_matches([' ', '\t']))
         .filter(|tag| !tag.is_empty())
-        .map(|tag| Some(decoded(tag)).filter(|tag| is_tag(tag)).ok_or(Refused::CacheTag))
+        .map(|tag| Some(decoded(tag)).filter(|tag| is_tag(tag)).ok_or(Uncacheable::CacheTag))
         .collect()
 }
 
@@ -176,7 +176,7 @@ fn is_tag(tag: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn verdict(status: u16, fields: &str) -> Result<Option<Refused>, Rejected> {
+    fn verdict(status: u16, fields: &str) -> Result<Option<Uncacheable>, InvalidPut> {
         let head = ResponseHead { status, reason: "", fields: Fields::new(fields) };
         storable(true, head).map(Result::err)
     }
@@ -184,34 +184,34 @@ mod tests {
     #[test]
     fn privacy_beats_everything_and_is_told_apart() {
         for (fields, expected) in [
-            ("cache-control:no-store, max-age=60\n", Some(Refused::NoStore)),
-            ("cache-control:No-Cache\n", Some(Refused::NoCache)),
-            ("cache-control:private\n", Some(Refused::Private)),
-            ("cache-control:max-age=1\ncdn-cache-control:private\n", Some(Refused::Private)),
+            ("cache-control:no-store, max-age=60\n", Some(Uncacheable::NoStore)),
+            ("cache-control:No-Cache\n", Some(Uncacheable::NoCache)),
+            ("cache-control:private\n", Some(Uncacheable::Private)),
+            ("cache-control:max-age=1\ncdn-cache-control:private\n", Some(Uncacheable::Private)),
             ("cache-control:no-cache=\"x-a\"\n", None),
-            ("set-cookie:a=b\n", Some(Refused::SetCookie)),
+            ("set-cookie:a=b\n", Some(Uncacheable::SetCookie)),
             ("set-cookie:a=b\ncache-control:private=Set-Cookie\n", None),
             ("set-cookie:a=b\ncache-control:private=\"x, set-cookie\"\n", None),
-            ("content-type:Text/Event-Stream; charset=utf-8\n", Some(Refused::EventStream)),
-            ("set-cookie:a=b\ncache-control:no-cache=set-cookie\n", Some(Refused::SetCookie)),
-            ("cache-control:private=\"\"\n", Some(Refused::Private)),
-            ("cache-tag:a,\u{7f}\n", Some(Refused::CacheTag)),
-            ("vary:accept language\n", Some(Refused::Vary)),
-            ("vary:\u{c0}\n", Some(Refused::Vary)),
+            ("content-type:Text/Event-Stream; charset=utf-8\n", Some(Uncacheable::EventStream)),
+            ("set-cookie:a=b\ncache-control:no-cache=set-cookie\n", Some(Uncacheable::SetCookie)),
+            ("cache-control:private=\"\"\n", Some(Uncacheable::Private)),
+            ("cache-tag:a,\u{7f}\n", Some(Uncacheable::CacheTag)),
+            ("vary:accept language\n", Some(Uncacheable::Vary)),
+            ("vary:\u{c0}\n", Some(Uncacheable::Vary)),
         ] {
             assert_eq!(verdict(200, fields), Ok(expected), "{fields}");
         }
-        assert_eq!(verdict(304, ""), Ok(Some(Refused::Status)));
-        assert_eq!(verdict(103, ""), Ok(Some(Refused::Status)));
+        assert_eq!(verdict(304, ""), Ok(Some(Uncacheable::Status)));
+        assert_eq!(verdict(103, ""), Ok(Some(Uncacheable::Status)));
         assert_eq!(verdict(500, ""), Ok(None));
     }
 
     #[test]
     fn what_no_caller_may_put_is_rejected_before_it_is_judged() {
-        assert_eq!(verdict(206, "cache-control:no-store\n"), Err(Rejected::PartialContent));
-        assert_eq!(verdict(200, "vary:accept, *\n"), Err(Rejected::VaryAny));
+        assert_eq!(verdict(206, "cache-control:no-store\n"), Err(InvalidPut::PartialContent));
+        assert_eq!(verdict(200, "vary:accept, *\n"), Err(InvalidPut::VaryAny));
         let head = ResponseHead { status: 200, reason: "", fields: Fields::new("") };
-        assert_eq!(storable(false, head).unwrap_err(), Rejected::Method);
+        assert_eq!(storable(false, head).unwrap_err(), InvalidPut::Method);
     }
 
     #[test]
@@ -249,14 +249,14 @@ mod tests {
         );
         assert_eq!(tags("\u{c3}\u{a9}\u{e9}"), Ok(vec!["\u{c3}\u{a9}\u{e9}".into()]));
         assert_eq!(tags("\u{20ac}\u{e9}"), Ok(vec!["\u{20ac}\u{e9}".into()]));
-        assert_eq!(tags(&on_the_wire("\u{80}")), Err(Refused::CacheTag), "a control character");
-        assert_eq!(tags("\u{80}"), Err(Refused::CacheTag), "a control character of Latin-1");
+        assert_eq!(tags(&on_the_wire("\u{80}")), Err(Uncacheable::CacheTag), "a control character");
+        assert_eq!(tags("\u{80}"), Err(Uncacheable::CacheTag), "a control character of Latin-1");
         let long = "\u{e9}".repeat(1_024);
         assert_eq!(
             tags(&on_the_wire(&long)),
             Ok(vec![long.clone()]),
             "characters count, not bytes"
         );
-        assert_eq!(tags(&on_the_wire(&format!("{long}x"))), Err(Refused::CacheTag));
+        assert_eq!(tags(&on_the_wire(&format!("{long}x"))), Err(Uncacheable::CacheTag));
     }
 }

@@ -1,15 +1,15 @@
-//! An answer from the store: its status, its head with what the cache says of itself, and its body.
+//! Answers from the store: status, head with `Age` and `Cache-Status`, and body.
 
 use std::fmt::Write as _;
 
 use super::Stored;
 use super::condition::{Condition, is_not_modified};
 use crate::http::ByteRange;
-use crate::http::lines::{Fields, Untold};
+use crate::http::lines::{Fields, MissingFields};
 use crate::policy::Freshness;
-use crate::response::{CacheStatus, Handled};
+use crate::response::{CacheStatus, Handling};
 
-/// Fields about the body, for an answer without it (RFC 9110, sections 8 and 14.4).
+/// Fields that describe a body, which an answer without one omits (RFC 9110, sections 8 and 14.4).
 const DESCRIBES_BODY: [&str; 8] = [
     "content-digest",
     "content-disposition",
@@ -21,8 +21,7 @@ const DESCRIBES_BODY: [&str; 8] = [
     "repr-digest",
 ];
 
-/// Fields about the stored response that would be false of an answer that is none, such as how long
-/// it may be kept.
+/// Fields about the stored response that an error answer omits, such as its lifetime.
 const DESCRIBES_RESPONSE: [&str; 6] =
     ["accept-ranges", "cache-control", "cdn-cache-control", "etag", "expires", "last-modified"];
 
@@ -33,14 +32,14 @@ pub struct Answer {
     condition: Condition,
     age_ms: i64,
     lifetime_ms: i64,
-    handled: Handled,
+    handled: Handling,
     detail: Option<&'static str>,
-    /// Whether the answer is to a HEAD, by what is stored for a GET.
+    /// Whether it answers a HEAD from the response to a GET.
     bodiless: bool,
 }
 
 impl Answer {
-    /// The answer that `stored`, of `times`, is to a request of `method` and `fields` at `now`.
+    /// The answer of `stored` to a request at `now`.
     ///
     /// # Errors
     /// As for [`Condition::of`].
@@ -50,7 +49,7 @@ impl Answer {
         method: &str,
         fields: Fields<'_>,
         now: i64,
-    ) -> Result<Self, Untold> {
+    ) -> Result<Self, MissingFields> {
         let condition = Condition::of(method, fields, &stored)?;
         Ok(Self::with_condition(stored, condition, times, now))
     }
@@ -63,14 +62,14 @@ impl Answer {
             condition,
             age_ms,
             lifetime_ms,
-            handled: Handled::Hit,
+            handled: Handling::Hit,
             detail,
             bodiless: false,
         }
     }
 
-    /// The answer that the head of `stored` is, whose body is still under way: the whole of it or,
-    /// where `fields` says that the requester has it, a 304.
+    /// The answer of a stored head whose body is in flight: the whole response, or a 304 if the
+    /// client has it.
     ///
     /// # Errors
     /// As for [`Condition::of`].
@@ -79,20 +78,19 @@ impl Answer {
         times: Freshness,
         fields: Fields<'_>,
         now: i64,
-    ) -> Result<Self, Untold> {
+    ) -> Result<Self, MissingFields> {
         let not_modified = stored.status() == 200 && is_not_modified(fields, stored.fields())?;
         let condition = if not_modified { Condition::NotModified } else { Condition::Whole };
         Ok(Self::with_condition(stored, condition, times, now))
     }
 
-    /// The same answer, which says of itself that it came about otherwise than from the store
-    /// alone.
+    /// The answer with another `Cache-Status`.
     #[must_use]
-    pub fn told(self, handled: Handled, detail: Option<&'static str>) -> Self {
+    pub fn told(self, handled: Handling, detail: Option<&'static str>) -> Self {
         Self { handled, detail: detail.or(self.detail), ..self }
     }
 
-    /// The same answer without its body, as one to HEAD (RFC 9110, section 9.3.2).
+    /// The answer without its body, for a HEAD (RFC 9110, section 9.3.2).
     #[must_use]
     pub fn without_body(self) -> Self {
         Self { bodiless: true, ..self }
@@ -108,7 +106,7 @@ impl Answer {
         }
     }
 
-    /// The body, where the answer has one.
+    /// The body, if there is one.
     pub fn body(&self) -> Option<&[u8]> {
         match self.condition {
             _ if self.bodiless => None,
@@ -126,7 +124,7 @@ impl Answer {
     }
 
     /// Writes reason phrase and field lines, each ended by a line feed, with `Age` (RFC 9111,
-    /// section 5.1) and `Cache-Status` in the name of `cache`.
+    /// section 5.1) and the `Cache-Status` of `cache`.
     pub fn write_head(&self, cache: &str, out: &mut String) {
         match self.condition {
             Condition::Whole => self.write_whole(out),
@@ -140,7 +138,7 @@ impl Answer {
         debug_assert!(written.is_ok(), "a String takes all that is written to it");
     }
 
-    /// A HEAD tells the length of the body that it does not have.
+    /// Writes the head of a whole response. A HEAD has the length of the body that it omits.
     fn write_whole(&self, out: &mut String) {
         out.push_str(self.stored.head());
         if self.bodiless && self.stored.fields().value("content-length").is_none() {

@@ -1,35 +1,35 @@
-//! `Cache-Status` (RFC 9211): how a response came about.
+//! `Cache-Status` (RFC 9211).
 
 use std::fmt;
 
 /// One member of the field.
 pub struct CacheStatus<'a> {
-    /// The cache's name, made of letters, digits, `.`, `_`, `-` and `/`.
+    /// Name of the cache: letters, digits, `.`, `_`, `-` and `/`.
     pub cache: &'a str,
     /// Where the response comes from.
-    pub handled: Handled,
-    /// Freshness left in seconds, negative where the response is stale (section 2.4).
+    pub handled: Handling,
+    /// Remaining freshness in seconds, negative if the response is stale (section 2.4).
     pub ttl: Option<i64>,
-    /// What else there is to say, a token (section 2.8).
+    /// Details, a token (section 2.8).
     pub detail: Option<&'static str>,
 }
 
 /// Where a response comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Handled {
+pub enum Handling {
     /// From the store (section 2.1).
     Hit,
-    /// From neither: the cache has made it up.
+    /// The cache generated it.
     Generated,
     /// From the handler (section 2.2).
     Forwarded {
-        /// Why the request went there.
+        /// Why the request was forwarded.
         why: &'static str,
-        /// What it answered (section 2.3).
+        /// Status of the handler's response (section 2.3).
         status: Option<u16>,
-        /// Whether its response is stored (section 2.5).
+        /// Whether the response is stored (section 2.5).
         stored: bool,
-        /// Whether it answered another request at the same time (section 2.6).
+        /// Whether the request was collapsed with another one (section 2.6).
         collapsed: bool,
     },
 }
@@ -49,7 +49,7 @@ impl fmt::Display for CacheStatus<'_> {
     }
 }
 
-impl fmt::Display for Handled {
+impl fmt::Display for Handling {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (why, status, stored, collapsed) = match self {
             Self::Hit => return f.write_str("; hit"),

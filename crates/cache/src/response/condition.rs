@@ -1,31 +1,30 @@
-//! What a stored response answers to one request: the whole of it, a 304, a part, or that there is
-//! no such part.
+//! Conditional and range requests: the whole response, a 304, a part, or a 416.
 
 use super::Stored;
-use crate::http::lines::{Fields, Untold};
+use crate::http::lines::{Fields, MissingFields};
 use crate::http::{ByteRange, EntityTag, Requested, date_seconds, entity_tags, requested_range};
 
-/// The form that the answer takes.
+/// Form of the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Condition {
-    /// The stored response as it is.
+    /// The whole stored response.
     Whole,
-    /// 304: the requester has it already (RFC 9110, section 15.4.5).
+    /// 304: the client has it (RFC 9110, section 15.4.5).
     NotModified,
-    /// 206: one part of the body (section 15.3.7).
+    /// 206: a part of the body (section 15.3.7).
     Part(ByteRange),
     /// 416: the body has no such part (section 15.5.17).
     Unsatisfiable,
 }
 
 impl Condition {
-    /// Evaluates the request's preconditions and range against `stored`, in the order of RFC 9110,
-    /// section 13.2.2. Only a stored 200 is subject to them, and only for GET and HEAD; a range
-    /// only for GET (section 14.2).
+    /// Evaluates preconditions and range of a request against `stored`, in the order of RFC 9110,
+    /// section 13.2.2. Only for a stored 200, and only for GET and HEAD; ranges only for GET
+    /// (section 14.2).
     ///
     /// # Errors
-    /// [`Untold`] where `fields` does not speak of a field that decides.
-    pub fn of(method: &str, fields: Fields<'_>, stored: &Stored) -> Result<Self, Untold> {
+    /// [`MissingFields`] if `fields` lacks a field that decides.
+    pub fn of(method: &str, fields: Fields<'_>, stored: &Stored) -> Result<Self, MissingFields> {
         let is_get = method.eq_ignore_ascii_case("GET");
         if stored.status() != 200 || !(is_get || method.eq_ignore_ascii_case("HEAD")) {
             Ok(Self::Whole)
@@ -38,7 +37,7 @@ impl Condition {
         }
     }
 
-    fn by_range(fields: Fields<'_>, stored: &Stored) -> Result<Self, Untold> {
+    fn by_range(fields: Fields<'_>, stored: &Stored) -> Result<Self, MissingFields> {
         let Some(body) = stored.body() else {
             return Ok(Self::Whole);
         };
@@ -57,15 +56,18 @@ impl Condition {
     }
 }
 
-/// `If-None-Match`, else `If-Modified-Since` (RFC 9111, section 4.3.2). A response that does not
-/// tell when it was modified is as old as its date.
-pub(super) fn is_not_modified(request: Fields<'_>, stored: Fields<'_>) -> Result<bool, Untold> {
+/// Evaluates `If-None-Match`, or else `If-Modified-Since` (RFC 9111, section 4.3.2). A response
+/// without `Last-Modified` is as old as its `Date`.
+pub(super) fn is_not_modified(
+    request: Fields<'_>,
+    stored: Fields<'_>,
+) -> Result<bool, MissingFields> {
     if let Some(list) = request.known("if-none-match")? {
         let current = stored.value("etag");
         let is_current = |tag: EntityTag<'_>| {
             current.and_then(EntityTag::parse).is_some_and(|current| tag.weakly_equals(&current))
         };
-        // What is no entity tag at all may still be, letter by letter, what was sent as one.
+        // A value that is no entity tag is compared as text with what was sent as one.
         return Ok(list == "*" || current == Some(list) || entity_tags(list).any(is_current));
     }
     let Some(modified) = stored.value("last-modified").or_else(|| stored.value("date")) else {
@@ -75,7 +77,8 @@ pub(super) fn is_not_modified(request: Fields<'_>, stored: Fields<'_>) -> Result
     Ok(since.is_some_and(|since| date_seconds(modified).is_some_and(|modified| modified <= since)))
 }
 
-/// `If-Range`: a strong entity tag or the exact modification date (RFC 9110, section 13.1.5).
+/// Evaluates `If-Range`: a strong entity tag or the exact modification date (RFC 9110, section
+/// 13.1.5).
 fn is_current(validator: &str, stored: Fields<'_>) -> bool {
     match EntityTag::parse(validator) {
         Some(tag) => stored
@@ -86,8 +89,8 @@ fn is_current(validator: &str, stored: Fields<'_>) -> bool {
     }
 }
 
-/// A date of modification tells representations apart unless they may have changed within its
-/// second (RFC 9110, section 8.8.2.2).
+/// Whether a modification date is a strong validator: the response did not change within its second
+/// (RFC 9110, section 8.8.2.2).
 fn is_strong_date(stored: Fields<'_>) -> bool {
     let seconds = |name| stored.value(name).and_then(date_seconds);
     seconds("date").zip(seconds("last-modified")).is_none_or(|(date, modified)| date > modified)
@@ -106,7 +109,7 @@ mod tests {
         Stored::new(200, &head).with_body(Some(&[b"0123456789"]))
     }
 
-    /// The condition by `fields`, and by the absence of every other field that decides.
+    /// The condition by `fields`; all other fields that decide are absent.
     fn condition(method: &str, fields: &str) -> Condition {
         let fields = format!("{fields}{ABSENT}");
         Condition::of(method, Fields::new(&fields), &stored()).unwrap()
@@ -116,12 +119,12 @@ mod tests {
     fn fields_are_asked_for_where_they_decide() {
         let asked =
             |fields: &str| Condition::of("GET", Fields::new(fields), &stored()).unwrap_err();
-        assert_eq!(asked(""), Untold(Names::new(["if-none-match"])));
-        assert_eq!(asked("if-none-match\n"), Untold(Names::new(["if-modified-since"])));
-        assert_eq!(asked("if-none-match:\"x\"\n"), Untold(Names::new(["range"])));
+        assert_eq!(asked(""), MissingFields(Names::new(["if-none-match"])));
+        assert_eq!(asked("if-none-match\n"), MissingFields(Names::new(["if-modified-since"])));
+        assert_eq!(asked("if-none-match:\"x\"\n"), MissingFields(Names::new(["range"])));
         assert_eq!(
             asked("if-none-match:\"x\"\nrange:bytes=0-1\n"),
-            Untold(Names::new(["if-range"]))
+            MissingFields(Names::new(["if-range"]))
         );
         let plain = Stored::new(200, "OK\n");
         assert_eq!(

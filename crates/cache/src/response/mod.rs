@@ -1,4 +1,4 @@
-//! Stored responses, and the answers that are made of them: their status, head and body.
+//! Stored responses, and the answers made of them: status, head and body.
 
 mod answer;
 mod cache_status;
@@ -6,5 +6,5 @@ pub(crate) mod condition;
 mod stored;
 
 pub use answer::Answer;
-pub use cache_status::{CacheStatus, Handled};
+pub use cache_status::{CacheStatus, Handling};
 pub use stored::{Label, Parts, Stored};

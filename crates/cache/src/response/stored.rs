@@ -1,4 +1,4 @@
-//! What is kept of a response.
+//! Stored responses.
 
 use std::mem::MaybeUninit;
 
@@ -6,35 +6,35 @@ use triomphe::{Arc, HeaderSlice, HeaderWithLength, ThinArc, UniqueArc};
 
 use crate::http::lines::Fields;
 
-/// A stored response, or its head while there is no body yet. Never changed: whoever holds it reads
-/// it without a lock, and another handle to it costs a count. All of it is one piece of memory,
-/// because each piece costs as much again as its bookkeeping.
+/// A stored response, or its head while there is no body. Immutable and shared: it is read without
+/// a lock, and a clone costs a reference count. One allocation holds all of it, because each
+/// allocation costs its bookkeeping again.
 #[derive(Clone, Debug)]
 pub struct Stored(ThinArc<Layout, u8>);
 
-/// What the keeper of a response wants to find beside it: what it is known by, and what else.
+/// The label of a stored response: key and tags of its entry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Label<'a> {
-    /// What it is known by.
-    pub name: &'a str,
-    /// What else there is to know.
-    pub notes: &'a str,
+    /// Key of the entry.
+    pub key: &'a str,
+    /// Tags of the entry, each ended by a line feed.
+    pub tags: &'a str,
 }
 
-/// What lies where: name, notes, head, body, one behind the other.
+/// Offsets of key, tags, head and body, which follow each other.
 #[derive(Clone, Copy, Debug)]
 struct Layout {
-    name_length: u32,
-    notes_length: u32,
+    key_length: u32,
+    tags_length: u32,
     head_length: u32,
     status: u16,
-    /// Whether there is a body, be it empty.
+    /// Whether there is a body, even an empty one.
     has_body: bool,
-    /// Whether the body is ASCII: a hit need not look at it again.
+    /// Whether the body is ASCII, determined once.
     ascii: bool,
 }
 
-/// A body in parts.
+/// A body in pieces.
 pub type Parts<'a> = &'a [&'a [u8]];
 
 impl Stored {
@@ -47,24 +47,24 @@ impl Stored {
     /// A response with a label.
     pub fn labelled(label: Label<'_>, status: u16, head: &str, body: Option<Parts<'_>>) -> Self {
         let layout = Layout {
-            name_length: label.name.len() as u32,
-            notes_length: label.notes.len() as u32,
+            key_length: label.key.len() as u32,
+            tags_length: label.tags.len() as u32,
             head_length: head.len() as u32,
             status,
             has_body: body.is_some(),
             ascii: body.unwrap_or_default().iter().all(|part| part.is_ascii()),
         };
-        let texts = [label.name, label.notes, head].map(str::as_bytes);
+        let texts = [label.key, label.tags, head].map(str::as_bytes);
         Self(in_one_piece(layout, &[&texts, body.unwrap_or_default()]))
     }
 
-    /// The same response with this body.
+    /// The response with this body.
     #[must_use]
     pub fn with_body(&self, body: Option<Parts<'_>>) -> Self {
         Self::labelled(self.label(), self.status(), self.head(), body)
     }
 
-    /// Whether both are the same piece of memory.
+    /// Whether both are the same allocation.
     pub fn is(&self, other: &Self) -> bool {
         std::ptr::eq(self.layout(), other.layout())
     }
@@ -74,10 +74,10 @@ impl Stored {
         self.layout().status
     }
 
-    /// What its keeper finds beside it.
+    /// Key and tags.
     pub fn label(&self) -> Label<'_> {
-        let Layout { name_length, notes_length, .. } = *self.layout();
-        Label { name: self.text(0, name_length), notes: self.text(name_length, notes_length) }
+        let Layout { key_length, tags_length, .. } = *self.layout();
+        Label { key: self.text(0, key_length), tags: self.text(key_length, tags_length) }
     }
 
     /// Header fields.
@@ -85,17 +85,17 @@ impl Stored {
         Fields::new(self.head().split_once('\n').map_or("", |(_, fields)| fields))
     }
 
-    /// Reason phrase and field lines as they are kept.
+    /// Reason phrase and field lines.
     pub fn head(&self) -> &str {
-        let Layout { name_length, notes_length, head_length, .. } = *self.layout();
-        self.text(name_length + notes_length, head_length)
+        let Layout { key_length, tags_length, head_length, .. } = *self.layout();
+        self.text(key_length + tags_length, head_length)
     }
 
     #[allow(unsafe_code)]
     fn text(&self, from: u32, length: u32) -> &str {
         let text = &self.0.slice[from as usize..][..length as usize];
         debug_assert!(std::str::from_utf8(text).is_ok(), "label and head are text");
-        // SAFETY: these bytes are those of the text that the label or the head was, and nothing
+        // SAFETY: these bytes were copied from the text of the label or the head, and nothing
         // changes them.
         unsafe { std::str::from_utf8_unchecked(text) }
     }
@@ -105,10 +105,10 @@ impl Stored {
         self.layout().ascii
     }
 
-    /// The body, where the response had one.
+    /// The body, if the response has one.
     pub fn body(&self) -> Option<&[u8]> {
-        let Layout { name_length, notes_length, head_length, has_body, .. } = *self.layout();
-        has_body.then(|| &self.0.slice[(name_length + notes_length + head_length) as usize..])
+        let Layout { key_length, tags_length, head_length, has_body, .. } = *self.layout();
+        has_body.then(|| &self.0.slice[(key_length + tags_length + head_length) as usize..])
     }
 
     /// Bytes of label, head and body.
@@ -136,7 +136,7 @@ fn in_one_piece(layout: Layout, parts: &[Parts<'_>; 2]) -> ThinArc<Layout, u8> {
         room = rest;
     }
     debug_assert!(room.is_empty(), "the parts fill the piece");
-    // SAFETY: the piece is as long as the parts together, which have all been written into it.
+    // SAFETY: the allocation is as long as all pieces together, and every byte has been written.
     Arc::into_thin(unsafe { piece.assume_init_slice_with_header() }.shareable())
 }
 
@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn label_head_and_body_come_out_as_they_went_in() {
-        let label = Label { name: "name", notes: "notes" };
+        let label = Label { key: "name", tags: "notes" };
         let stored = Stored::labelled(label, 203, "OK\na:1\n", Some(&[b"b\xc3", b"", b"\xb6dy"]));
         assert_eq!((stored.label(), stored.head()), (label, "OK\na:1\n"));
         assert_eq!((stored.body(), stored.is_ascii()), (Some("bödy".as_bytes()), false));

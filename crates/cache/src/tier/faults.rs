@@ -6,17 +6,18 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::Lasting;
+use super::Durable;
 use super::tests::{NOW, Process, folder, fresh, key, names_in, prefixed, tagged};
 use crate::http::lines::Fields;
-use crate::invalidation::Selector;
+use crate::invalidation::Invalidation;
+use crate::stats::Counter;
 use crate::tier::sqlite::vfs::{Armed, Failure, Operation};
-use crate::tier::sqlite::{Outcome, Ticket};
+use crate::tier::sqlite::{Completion, Outcome};
 
-/// No ticket takes as long.
+/// No completion takes as long.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What was settled with `Ok` before something failed.
+/// What was completed with `Ok` before something failed.
 #[derive(Debug, Default)]
 #[allow(clippy::struct_excessive_bools)]
 struct Settled {
@@ -28,7 +29,7 @@ struct Settled {
     swept: bool,
     /// All that was put, with this many puts counted.
     flushed: Option<u64>,
-    /// Puts counted when the last purge was settled.
+    /// Puts counted when the last purge was completed.
     counted: u64,
     /// Whether anything was not.
     has_failed: bool,
@@ -47,14 +48,14 @@ fn text(path: &str, version: u32) -> String {
     format!("{path} {version} {}", "x".repeat(length))
 }
 
-fn settled(ticket: &Ticket) -> Outcome {
-    ticket.wait_for(PATIENCE).expect("every ticket is settled")
+fn completed(completion: &Completion) -> Outcome {
+    completion.wait_for(PATIENCE).expect("every completion is completed")
 }
 
-fn purge(process: &Process, selector: &Selector) -> Outcome {
+fn purge(process: &Process, selector: &Invalidation) -> Outcome {
     match process.tiers.purge(selector, NOW) {
-        Lasting::Soon(ticket) => settled(&ticket),
-        Lasting::Now(_) => panic!("there is a disk"),
+        Durable::Pending(completion) => completed(&completion),
+        Durable::Done(_) => panic!("there is a disk"),
     }
 }
 
@@ -63,8 +64,8 @@ fn put(process: &Process, path: &str, version: u32, tags: &[&str]) {
 }
 
 fn get(process: &Process, path: &str) -> Option<String> {
-    if let Some(ticket) = process.tiers.load(&key(path), NOW) {
-        settled(&ticket).unwrap();
+    if let Some(completion) = process.tiers.load(&key(path), NOW) {
+        completed(&completion).unwrap();
     }
     process.in_memory(path)
 }
@@ -114,8 +115,8 @@ fn story(process: &Process, other: Option<&Process>) -> Settled {
         not_there(&["/tagged", "/retagged"]);
     }
     put(process, "/retagged", 2, &["u"]);
-    let (_, ticket) = process.tiers.delete(&key("/deleted"), Fields::new(""), NOW).unwrap();
-    told.deleted = told.take(&settled(&ticket.unwrap()));
+    let (_, completion) = process.tiers.delete(&key("/deleted"), Fields::new(""), NOW).unwrap();
+    told.deleted = told.take(&completed(&completion.unwrap()));
     if told.deleted {
         told.counted = 3;
         not_there(&["/deleted"]);
@@ -127,7 +128,7 @@ fn story(process: &Process, other: Option<&Process>) -> Settled {
         not_there(&["/old/1", "/old/2"]);
     }
     put(process, "/kept", 2, &["v"]);
-    if told.take(&settled(&process.tiers.flush().unwrap())) {
+    if told.take(&completed(&process.tiers.flush().unwrap())) {
         told.flushed = Some(5);
     }
     told
@@ -158,9 +159,9 @@ fn look_again(folder: &TempDir, told: &Settled, is_lost: bool, before: &str) {
     }
     if !told.has_failed {
         // Those of the tag `t`, and those below `/old`.
-        assert_eq!(process.tiers.totals().unwrap().stats().purges, 4, "{before}");
+        assert_eq!(process.tiers.totals().unwrap().get(Counter::Purges), 4, "{before}");
     }
-    let counted = process.tiers.totals().unwrap().stats().puts;
+    let counted = process.tiers.totals().unwrap().get(Counter::Puts);
     let least = 6 + told.flushed.filter(|_| !is_lost).unwrap_or(told.counted);
     assert!((least..=11).contains(&counted), "{before}: {counted} are counted, and not {least}");
 }
@@ -261,7 +262,7 @@ fn no_file_is_open_any_more_when_the_end_is_settled() {
     let armed = Armed::new(folder.path());
     let process = Process::open(&folder);
     assert!(get(&process, "/tagged").is_some() && armed.open() > 0);
-    settled(&process.tiers.end().unwrap()).unwrap();
+    completed(&process.tiers.end().unwrap()).unwrap();
     assert_eq!(armed.open(), 0, "whoever opens it next may set it aside");
     assert_eq!(get(&process, "/kept"), None);
 }

@@ -11,11 +11,11 @@ use parking_lot::RwLock;
 
 use self::seeds::seeds;
 use super::tests::{NOW, Process, ROOMY, entry, folder, fresh, key, names_in, prefixed, tagged};
-use super::{Bounds, Found, Lasting, Selector};
+use super::{Bounds, Durable, Found, Invalidation, Target};
 use crate::http::lines::Fields;
 use crate::policy::{Freshness, State};
-use crate::stats::count;
-use crate::tier::sqlite::Ticket;
+use crate::stats::Counter;
+use crate::tier::sqlite::Completion;
 use crate::tier::sqlite::vfs::{Armed, Failure, Operation};
 
 #[path = "../../tests/support/seeds.rs"]
@@ -78,15 +78,15 @@ impl What {
         }
     }
 
-    fn selector(&self) -> Selector {
+    fn selector(&self) -> Invalidation {
         match self {
             Self::Key(number) => {
-                Selector { key: Some(key(&path(*number)).text().to_owned()), ..Selector::default() }
+                Invalidation::remove([Target::Key(key(&path(*number)).text().to_owned())])
             }
             Self::Tag(tag) => tagged(&tag.to_string()),
-            Self::Soft(tag) => Selector { soft: true, ..tagged(&tag.to_string()) },
+            Self::Soft(tag) => Invalidation::make_stale(tagged(&tag.to_string()).targets),
             Self::Prefix(first) => prefixed(&format!("/{first}")),
-            Self::Everything => Selector { everything: true, ..Selector::default() },
+            Self::Everything => Invalidation::everything(),
         }
     }
 }
@@ -146,10 +146,10 @@ impl History {
         for read in &self.reads {
             let put = self.put_of(read.version);
             for removal in &self.removals {
-                let is_settled = put.since < removal.begin && removal.end < read.begin;
+                let is_complete = put.since < removal.begin && removal.end < read.begin;
                 let is_soft = matches!(removal.what, What::Soft(_));
                 let has_come_back =
-                    is_settled && removal.what.concerns(put) && (!is_soft || read.is_fresh);
+                    is_complete && removal.what.concerns(put) && (!is_soft || read.is_fresh);
                 assert!(!has_come_back, "{put:?} has come back after {removal:?} in {read:?}");
             }
             let Some(written) = self.written(put).filter(|_| !has_lost) else { continue };
@@ -186,7 +186,7 @@ struct Driver<'a> {
     open: &'a (dyn Fn() -> Process + Sync),
     history: History,
     /// Purges that are not waited for yet.
-    waiting: Vec<(What, u64, Ticket)>,
+    waiting: Vec<(What, u64, Completion)>,
     /// Whether anything may fail.
     may_fail: bool,
 }
@@ -201,16 +201,17 @@ impl Driver<'_> {
                 90..94 => self.delete(),
                 94..99 => self.flush(),
                 99 if !self.may_fail => self.begin_anew(),
-                _ => self.settle(),
+                _ => self.complete(),
             }
         }
-        self.settle();
+        self.complete();
         self.history
     }
 
-    /// What has come of a ticket, if it is done.
-    fn settled(&self, ticket: &Ticket) -> Option<u64> {
-        let outcome = ticket.wait_for(Duration::from_mins(1)).expect("every ticket is settled");
+    /// What has come of a completion, if it is done.
+    fn completed(&self, completion: &Completion) -> Option<u64> {
+        let outcome =
+            completion.wait_for(Duration::from_mins(1)).expect("every completion is completed");
         assert!(outcome.is_ok() || self.may_fail, "{outcome:?}");
         outcome.ok()
     }
@@ -230,7 +231,7 @@ impl Driver<'_> {
         let entry = entry(&path(key), &names, times);
         let content = body(key, version);
         if place.0.tiers.put(entry, Some(&[content.as_bytes()]), sequence, NOW).is_ok() {
-            count(&place.0.counters.puts);
+            place.0.counters.count(Counter::Puts);
             let by = (self.number, place.1);
             self.history.puts.push(Put { key, version, tags, since, end: self.clock.tick(), by });
         }
@@ -243,18 +244,18 @@ impl Driver<'_> {
         let tiers = &place.0.tiers;
         let begin = self.clock.tick();
         tiers.catch_up();
-        let look = || tiers.get(&key, Fields::new(""), NOW).unwrap();
-        let mut found = look();
-        if matches!(found, Found::Nothing { .. }) {
-            tiers.load(&key, NOW).and_then(|ticket| self.settled(&ticket));
+        let peek = || tiers.get(&key, Fields::new(""), NOW).unwrap();
+        let mut found = peek();
+        if matches!(found, Found::Miss { .. }) {
+            tiers.load(&key, NOW).and_then(|completion| self.completed(&completion));
             tiers.catch_up();
-            found = look();
+            found = peek();
         }
         let (stored, is_fresh) = match found {
-            Found::Nothing { .. } => return,
+            Found::Miss { .. } => return,
             Found::Entry(stored, _, state) => (stored, state == State::Fresh),
-            Found::Elected { held, .. } => {
-                tiers.call_off(&held);
+            Found::Refresh { held, .. } => {
+                tiers.release_lease(&held);
                 (held.stored, false)
             }
         };
@@ -274,13 +275,13 @@ impl Driver<'_> {
         };
         let place = self.place.read();
         let begin = self.clock.tick();
-        let Lasting::Soon(ticket) = place.0.tiers.purge(&what.selector(), NOW) else {
+        let Durable::Pending(completion) = place.0.tiers.purge(&what.selector(), NOW) else {
             panic!("there is a disk")
         };
         drop(place);
-        self.waiting.push((what, begin, ticket));
+        self.waiting.push((what, begin, completion));
         if self.rng.bool() {
-            self.settle();
+            self.complete();
         }
     }
 
@@ -288,10 +289,10 @@ impl Driver<'_> {
         let number = self.rng.u64(0..KEYS);
         let key = key(&path(number));
         let place = self.place.read();
-        place.0.tiers.load(&key, NOW).and_then(|ticket| self.settled(&ticket));
+        place.0.tiers.load(&key, NOW).and_then(|completion| self.completed(&completion));
         let begin = self.clock.tick();
-        let (_, ticket) = place.0.tiers.delete(&key, Fields::new(""), NOW).unwrap();
-        if self.settled(&ticket.unwrap()).is_some() {
+        let (_, completion) = place.0.tiers.delete(&key, Fields::new(""), NOW).unwrap();
+        if self.completed(&completion.unwrap()).is_some() {
             self.history.removals.push(Removal {
                 what: What::Key(number),
                 begin,
@@ -300,9 +301,9 @@ impl Driver<'_> {
         }
     }
 
-    fn settle(&mut self) {
-        for (what, begin, ticket) in mem::take(&mut self.waiting) {
-            let Some(purged) = self.settled(&ticket) else { continue };
+    fn complete(&mut self) {
+        for (what, begin, completion) in mem::take(&mut self.waiting) {
+            let Some(purged) = self.completed(&completion) else { continue };
             self.history.purged += purged;
             self.history.removals.push(Removal { what, begin, end: self.clock.tick() });
         }
@@ -311,7 +312,7 @@ impl Driver<'_> {
     fn flush(&mut self) {
         let place = self.place.read();
         let begin = self.clock.tick();
-        if self.settled(&place.0.tiers.flush().unwrap()).is_none() {
+        if self.completed(&place.0.tiers.flush().unwrap()).is_none() {
             return;
         }
         self.history.flushes.push(Flush {
@@ -396,9 +397,13 @@ fn run(seed: u64, max_bytes: u64, steps: u32) -> (History, u64) {
         assert!(process.tiers.disk_usage().unwrap().bytes <= max_bytes);
         process.end();
     }
-    let stats = open().tiers.totals().unwrap().stats();
-    assert_eq!(stats.puts, history.puts.len() as u64 + KEYS, "puts of all processes");
-    (history, stats.purges)
+    let totals = open().tiers.totals().unwrap();
+    assert_eq!(
+        totals.get(Counter::Puts),
+        history.puts.len() as u64 + KEYS,
+        "puts of all processes"
+    );
+    (history, totals.get(Counter::Purges))
 }
 
 #[test]
@@ -451,7 +456,7 @@ fn fail(seed: u64, failure: Failure, has_lost: bool) {
         driver.read();
     }
     assert!(
-        history.written_puts() <= again[0].read().0.tiers.totals().unwrap().stats().puts
+        history.written_puts() <= again[0].read().0.tiers.totals().unwrap().get(Counter::Puts)
             || has_lost
     );
     history.add(driver.history);

@@ -1,4 +1,4 @@
-//! The memory store and, where an instance has one, the disk under it.
+//! The store of an instance: memory, and below it the disk tier, if one is configured.
 
 #[cfg(all(test, unix, not(loom)))]
 mod faults;
@@ -11,260 +11,264 @@ mod tests;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use crate::http::lines::{Fields, Untold};
-use crate::invalidation::Selector;
+use crate::http::lines::{Fields, MissingFields};
+use crate::invalidation::{Invalidation, Target};
 use crate::key::Key;
-use crate::lease::PATIENCE_MS;
-use crate::memory::{Bounds, Entry, Found, Held, Memory, NotStored, Selection};
+use crate::lease::REFRESH_LEASE_MS;
+use crate::memory::{Bounds, EntryRef, Found, Memory, NewEntry, Selection, StoreError};
 use crate::policy::{Freshness, Reuse};
 use crate::response::{Parts, Stored};
 use crate::stats::{Counters, Totals};
 use crate::tier::sqlite::{
-    Disk, DiskOptions, DiskUsage, Fault, Kept, Mark, Purge, Ticket, Unusable,
+    Completion, Record, SqliteOptions, SqliteTier, SqliteUsage, TierError, Unavailable,
 };
 
-/// What a store is asked for that is to last: done at once where there is no disk.
+/// Result of an operation that must be durable.
 #[derive(Clone, Debug)]
-pub enum Lasting {
-    /// This many entries were concerned.
-    Now(u64),
-    /// As many as the ticket tells, once it is done.
-    Soon(Ticket),
+pub enum Durable {
+    /// Done: this many entries were affected.
+    Done(u64),
+    /// In progress: the completion returns the number of entries.
+    Pending(Completion),
 }
 
-/// Where an instance keeps its entries.
+/// Storage of an instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Storage {
-    /// How much of memory.
+    /// Bounds of the memory store.
     pub bounds: Bounds,
-    /// Bytes that bodies may take, together, while they are received or streamed to waiters.
+    /// Bytes that bodies in flight may take together: received, or streamed to waiters.
     pub in_flight_bytes: u64,
-    /// The disk under it, if there is to be one.
-    pub disk: Option<DiskOptions>,
+    /// The disk tier, if there is one.
+    pub disk: Option<SqliteOptions>,
 }
 
 impl From<Bounds> for Storage {
-    /// Memory alone, with a quarter as much for bodies in flight, or one entry.
+    /// Memory alone, with a quarter of its bytes for bodies in flight, or the size of one entry.
     fn from(bounds: Bounds) -> Self {
         Self { bounds, in_flight_bytes: (bounds.bytes / 4).max(bounds.entry_bytes), disk: None }
     }
 }
 
-/// The tiers. What only the memory store is concerned with is asked of that.
+/// Memory and the tier below it. Dereferences to the memory store for what concerns memory only.
 #[derive(Debug)]
-pub(crate) struct Tiers {
+pub(crate) struct Store {
     memory: Arc<Memory>,
-    disk: Option<Result<Disk, Unusable>>,
+    disk: Option<Result<SqliteTier, Unavailable>>,
 }
 
-impl Tiers {
-    /// The tiers of the instance `identity`. A disk that cannot be opened leaves the instance in
-    /// memory alone, and says so.
+impl Store {
+    /// Opens the store of the instance `identity`. If the disk cannot be opened, the instance uses
+    /// memory alone, and reports the error.
     pub(crate) fn open(
         Storage { bounds, disk, .. }: &Storage,
         identity: &str,
         counters: &Arc<Counters>,
     ) -> Self {
         let memory = Arc::new(Memory::new(*bounds));
-        let open =
-            |options| Disk::open(options, identity, Arc::clone(&memory), Arc::clone(counters));
+        let open = |options| {
+            SqliteTier::open(options, identity, Arc::clone(&memory), Arc::clone(counters))
+        };
         let disk = disk.as_ref().map(open);
         Self { memory, disk }
     }
 
-    fn disk(&self) -> Option<&Disk> {
+    fn disk(&self) -> Option<&SqliteTier> {
         self.disk.as_ref()?.as_ref().ok()
     }
 
-    /// Sees to it that nothing is served that another process has purged. Costs one read of memory
-    /// where there is nothing.
+    /// Applies invalidations of other processes to memory. Costs one atomic read if there are none.
     pub(crate) fn catch_up(&self) {
         match &self.disk {
             None => {}
             Some(Ok(disk)) => disk.catch_up(),
-            Some(Err(unusable)) => unusable.catch_up(&self.memory),
+            Some(Err(unavailable)) => unavailable.catch_up(&self.memory),
         }
     }
 
-    /// Asks the disk for the entries of a key, where it may have any.
-    pub(crate) fn load(&self, key: &Key, now: i64) -> Option<Ticket> {
-        self.disk().filter(|disk| disk.fault().is_none()).map(|disk| disk.load(key.text(), now))
+    /// Asks the disk for the entries of a key. `None` without a usable disk.
+    pub(crate) fn load(&self, key: &Key, now: i64) -> Option<Completion> {
+        self.disk().filter(|disk| disk.error().is_none()).map(|disk| disk.load(key.text(), now))
     }
 
-    /// See [`Memory::get`]. Of several processes, one has somebody elected.
-    pub(crate) fn get(&self, key: &Key, fields: Fields<'_>, now: i64) -> Result<Found, Untold> {
+    /// [`Memory::get`], with one refresh lease per entry among all processes.
+    pub(crate) fn get(
+        &self,
+        key: &Key,
+        fields: Fields<'_>,
+        now: i64,
+    ) -> Result<Found, MissingFields> {
         match self.memory.get(key, fields, now)? {
-            Found::Elected { held, .. } if !self.elects(&held, PATIENCE_MS, now) => {
+            Found::Refresh { held, .. } if !self.try_acquire(&held, REFRESH_LEASE_MS, now) => {
                 self.memory.get(key, fields, now)
             }
             found => Ok(found),
         }
     }
 
-    /// See [`Memory::select`]. Of several processes, one has somebody elected.
+    /// [`Memory::select`], with one refresh lease per entry among all processes.
     pub(crate) fn select(
         &self,
         key: &Key,
         fields: Fields<'_>,
         now: i64,
-        patience: i64,
-        judge: impl Fn(&Freshness) -> Result<Reuse, Untold>,
-    ) -> Result<Selection, Untold> {
-        let mut selection = self.memory.select(key, fields, now, patience, judge)?;
+        timeout: i64,
+        judge: impl Fn(&Freshness) -> Result<Reuse, MissingFields>,
+    ) -> Result<Selection, MissingFields> {
+        let mut selection = self.memory.select(key, fields, now, timeout, judge)?;
         if let Some(selected) = selection.selected.as_mut().filter(|selected| selected.elected) {
-            selected.elected = self.elects(&selected.held, patience, now);
+            selected.elected = self.try_acquire(&selected.held, timeout, now);
         }
         Ok(selection)
     }
 
-    fn elects(&self, held: &Held, patience: i64, now: i64) -> bool {
+    fn try_acquire(&self, held: &EntryRef, timeout: i64, now: i64) -> bool {
         let Some((disk, variant)) = self.disk().zip(self.memory.variant(held)) else { return true };
-        let elects = disk.elects(&variant, now, patience);
-        if !elects {
+        let try_acquire = disk.try_acquire(&variant, now, timeout);
+        if !try_acquire {
             self.memory.defer(held, now);
         }
-        elects
+        try_acquire
     }
 
-    /// See [`Memory::put_off`].
-    pub(crate) fn put_off(&self, held: &Held, now: i64) {
-        self.memory.put_off(held, now);
+    /// [`Memory::back_off`], for all processes.
+    pub(crate) fn back_off(&self, held: &EntryRef, now: i64) {
+        self.memory.back_off(held, now);
         self.give_up(held);
     }
 
-    /// See [`Memory::call_off`].
-    pub(crate) fn call_off(&self, held: &Held) {
-        self.memory.call_off(held);
+    /// [`Memory::release_lease`], for all processes.
+    pub(crate) fn release_lease(&self, held: &EntryRef) {
+        self.memory.release_lease(held);
         self.give_up(held);
     }
 
-    fn give_up(&self, held: &Held) {
+    fn give_up(&self, held: &EntryRef) {
         if let Some((disk, variant)) = self.disk().zip(self.memory.variant(held)) {
-            disk.call_off(&variant);
+            disk.release_lease(&variant);
         }
     }
 
-    /// See [`Memory::put`].
+    /// [`Memory::put`], and a write to disk.
     pub(crate) fn put(
         &self,
-        entry: Entry,
+        entry: NewEntry,
         body: Option<Parts<'_>>,
         since: u64,
         now: i64,
-    ) -> Result<Stored, NotStored> {
+    ) -> Result<Stored, StoreError> {
         self.keep(entry, |entry| self.memory.put(entry, body, since, now))
     }
 
-    /// See [`Memory::put_unless_superseded`].
+    /// [`Memory::put_unless_superseded`], and a write to disk.
     pub(crate) fn put_unless_superseded(
         &self,
-        entry: Entry,
+        entry: NewEntry,
         body: Option<Parts<'_>>,
         since: u64,
         now: i64,
-    ) -> Result<Stored, NotStored> {
+    ) -> Result<Stored, StoreError> {
         self.keep(entry, |entry| self.memory.put_unless_superseded(entry, body, since, now))
     }
 
-    /// See [`Memory::replace`]. One that becomes another variant leaves nothing on the disk under
-    /// its old name.
+    /// [`Memory::replace`], and a write to disk. If the entry becomes another variant, its old
+    /// record is removed.
     pub(crate) fn replace(
         &self,
-        held: &Held,
-        entry: Entry,
+        held: &EntryRef,
+        entry: NewEntry,
         since: u64,
         now: i64,
-    ) -> Result<(), NotStored> {
+    ) -> Result<(), StoreError> {
         let old = self.disk().and_then(|disk| Some((disk, self.memory.variant(held)?)));
         let renamed = old.filter(|(_, variant)| *variant != entry.variant);
         self.keep(entry, |entry| self.memory.replace(held, entry, since, now))?;
         if let Some((disk, variant)) = renamed {
-            disk.retire(held.stored.label().name, || Some(variant));
+            disk.outdate(held.stored.label().key, || Some(variant));
         }
         Ok(())
     }
 
-    /// Writes what `store` stores to the disk as well, by and by.
+    /// Puts an entry into memory by `store`, and queues it for the disk.
     fn keep(
         &self,
-        entry: Entry,
-        store: impl FnOnce(Entry) -> Result<Stored, NotStored>,
-    ) -> Result<Stored, NotStored> {
+        entry: NewEntry,
+        store: impl FnOnce(NewEntry) -> Result<Stored, StoreError>,
+    ) -> Result<Stored, StoreError> {
         let Some(disk) = self.disk() else { return store(entry) };
         let (variant, vary, times) = (entry.variant, entry.vary.clone(), entry.times);
-        disk.put(|| Ok(Kept { variant, vary, times, stored: store(entry)? }))
+        disk.put(|| Ok(Record { variant, vary, times, stored: store(entry)? }))
     }
 
-    /// Removes an entry that is out of date.
-    pub(crate) fn retire(&self, held: &Held) {
-        let retire = || self.memory.retire(held);
+    /// Removes an outdated entry. Writes that are still to come are not affected.
+    pub(crate) fn outdate(&self, held: &EntryRef) {
+        let remove = || self.memory.outdate(held);
         match self.disk() {
-            Some(disk) => disk.retire(held.stored.label().name, retire),
-            None => drop(retire()),
+            Some(disk) => disk.outdate(held.stored.label().key, remove),
+            None => drop(remove()),
         }
     }
 
-    /// See [`Memory::delete`]. What is deleted does not come back once the ticket is done, which
-    /// tells how many entries it was on the disk.
+    /// [`Memory::delete`]. The completion returns how many entries the disk had, once they are
+    /// removed for good.
     pub(crate) fn delete(
         &self,
         key: &Key,
         fields: Fields<'_>,
         now: i64,
-    ) -> Result<(bool, Option<Ticket>), Untold> {
-        let Some(disk) = &self.disk else {
-            return Ok((!self.memory.delete(key, fields, now)?.is_empty(), None));
+    ) -> Result<(bool, Option<Completion>), MissingFields> {
+        let is_removed = |deleted: &Invalidation| {
+            deleted.targets.iter().any(|target| matches!(target, Target::Variant(..)))
         };
         let delete = |memory: &Memory| {
             let deleted = memory.delete(key, fields, now)?;
-            let is_removed = !deleted.is_empty();
-            let name = || key.text().to_owned();
-            let selected = (!is_removed).then(|| Mark::Selected(name(), fields.text().to_owned()));
-            let variants = deleted.into_iter().map(|variant| Mark::Variant(name(), variant));
-            Ok((
-                variants.chain(selected).map(|mark| Purge::of(mark, now)).collect(),
-                None,
-                is_removed,
-            ))
+            let is_removed = is_removed(&deleted);
+            Ok((deleted, None, is_removed))
         };
-        let (is_removed, ticket) = match disk {
-            Ok(disk) => disk.purge(delete)?,
-            Err(unusable) => (delete(&self.memory)?.2, unusable.refusal()),
-        };
-        Ok((is_removed, Some(ticket)))
+        match &self.disk {
+            None => Ok((delete(&self.memory)?.2, None)),
+            Some(Ok(disk)) => {
+                let (is_removed, completion) = disk.invalidate(now, delete)?;
+                Ok((is_removed, Some(completion)))
+            }
+            Some(Err(unavailable)) => Ok((delete(&self.memory)?.2, Some(unavailable.refusal()))),
+        }
     }
 
-    /// See [`Memory::purge`].
-    pub(crate) fn purge(&self, selector: &Selector, now: i64) -> Lasting {
-        let Some(disk) = &self.disk else { return Lasting::Now(self.memory.purge(selector, now)) };
+    /// Applies an invalidation in all processes. Live entries that it removes count as purged.
+    pub(crate) fn purge(&self, invalidation: &Invalidation, now: i64) -> Durable {
         let purge = |memory: &Memory| {
-            let purged = memory.purge(selector, now);
-            let purge = |mark| Purge { soft: selector.soft, ..Purge::of(mark, now) };
-            Ok((Mark::all(selector).into_iter().map(purge).collect(), Some(purged), ()))
+            let purged = memory.apply(invalidation, now);
+            Ok((invalidation.clone(), Some(purged), ()))
         };
-        let ticket = match disk {
-            Ok(disk) => disk.purge(purge).map(|((), ticket)| ticket),
-            Err(unusable) => purge(&self.memory).map(|_| unusable.refusal()),
-        };
-        ticket.map_or(Lasting::Now(0), Lasting::Soon)
+        match &self.disk {
+            None => Durable::Done(self.memory.apply(invalidation, now)),
+            Some(Ok(disk)) => disk
+                .invalidate(now, purge)
+                .map_or(Durable::Done(0), |((), completion)| Durable::Pending(completion)),
+            Some(Err(unavailable)) => {
+                self.memory.apply(invalidation, now);
+                Durable::Pending(unavailable.refusal())
+            }
+        }
     }
 
-    /// See [`Memory::invalidate`]. On the disk, and in other processes, by and by.
-    pub(crate) fn invalidate(&self, url: &str, now: i64) -> u64 {
-        let Some(disk) = self.disk() else { return self.memory.invalidate(url) };
-        let invalidate = |memory: &Memory| {
-            let purges = vec![Purge::of(Mark::Url(url.to_owned()), now)];
-            Ok((purges, None, memory.invalidate(url)))
-        };
-        disk.purge(invalidate).map_or(0, |(invalidated, _)| invalidated)
+    /// Applies an invalidation that no caller waits for: on disk and in other processes it takes
+    /// effect with the next write. Returns the number of live entries removed from memory.
+    pub(crate) fn invalidate(&self, invalidation: &Invalidation, now: i64) -> u64 {
+        let Some(disk) = self.disk() else { return self.memory.apply(invalidation, now) };
+        let invalidate =
+            |memory: &Memory| Ok((invalidation.clone(), None, memory.apply(invalidation, now)));
+        disk.invalidate(now, invalidate).map_or(0, |(invalidated, _)| invalidated)
     }
 
-    /// Whether there is anything to sweep at `now`; where there is a disk, only that knows.
+    /// Whether a sweep at `now` may find something. Always true with a disk, whose deadlines are
+    /// unknown.
     pub(crate) fn is_due(&self, now: i64) -> bool {
         self.disk.is_some() || self.memory.is_due(now)
     }
 
-    /// Removes some expired entries. Tells whether there are more in memory.
+    /// Removes at most `most` expired entries from memory. Returns whether there are more.
     pub(crate) fn sweep(&self, now: i64, most: usize) -> bool {
         if let Some(disk) = self.disk() {
             disk.expire(now);
@@ -272,49 +276,49 @@ impl Tiers {
         self.memory.sweep(now, most)
     }
 
-    /// What all processes have counted, where that is known.
+    /// Counters of all processes, if there is a disk.
     pub(crate) fn totals(&self) -> Option<Totals> {
-        self.disk().map(Disk::totals)
+        self.disk().map(SqliteTier::totals)
     }
 
-    /// Writes what waits to be written.
-    pub(crate) fn flush(&self) -> Option<Ticket> {
-        self.disk().map(Disk::flush)
+    /// Writes all that is queued.
+    pub(crate) fn flush(&self) -> Option<Completion> {
+        self.disk().map(SqliteTier::flush)
     }
 
-    /// Writes what waits to be written, and nothing more.
-    pub(crate) fn end(&self) -> Option<Ticket> {
-        self.disk().map(Disk::end)
+    /// Writes all that is queued, and closes the tier.
+    pub(crate) fn end(&self) -> Option<Completion> {
+        self.disk().map(SqliteTier::end)
     }
 
-    /// Whether an entry on the disk was found not to be as it was written.
+    /// Whether an entry on disk did not match its checksum.
     pub(crate) fn is_damaged(&self) -> bool {
-        self.disk().is_some_and(Disk::is_damaged)
+        self.disk().is_some_and(SqliteTier::is_damaged)
     }
 
-    /// Where what the disk had before is now, if it was damaged when it was opened.
-    pub(crate) fn set_aside(&self) -> Option<&str> {
-        self.disk().and_then(Disk::set_aside)
+    /// The new name of a damaged database, if there was one.
+    pub(crate) fn quarantined(&self) -> Option<&str> {
+        self.disk().and_then(SqliteTier::quarantined)
     }
 
-    /// What is wrong with the disk.
-    pub(crate) fn fault(&self) -> Option<Fault> {
+    /// The error that stopped the disk.
+    pub(crate) fn error(&self) -> Option<TierError> {
         match self.disk.as_ref()? {
-            Ok(disk) => disk.fault(),
-            Err(unusable) => Some(unusable.fault.clone()),
+            Ok(disk) => disk.error(),
+            Err(unavailable) => Some(unavailable.error.clone()),
         }
     }
 
-    /// What can be seen of the disk, where there is to be one.
-    pub(crate) fn disk_usage(&self) -> Option<DiskUsage> {
+    /// Size and state of the disk tier, if one is configured.
+    pub(crate) fn disk_usage(&self) -> Option<SqliteUsage> {
         self.disk.as_ref().map(|disk| match disk {
             Ok(disk) => disk.usage(),
-            Err(unusable) => unusable.usage(),
+            Err(unavailable) => unavailable.usage(),
         })
     }
 }
 
-impl Deref for Tiers {
+impl Deref for Store {
     type Target = Memory;
 
     fn deref(&self) -> &Memory {

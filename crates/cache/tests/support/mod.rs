@@ -9,9 +9,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use layeron_cache::Fields;
 use layeron_cache::{
-    Bounds, Cache, Drafted, Lookup, NotStored, NotedBy, Policy, PutOptions, Request, Since,
+    Bounds, Cache, Drafted, Lookup, Policy, PutOptions, Request, Since, StoreError, TrackedBy,
 };
-use layeron_cache::{Lasting, Overrides, ResponseHead, Selector};
+use layeron_cache::{Durable, Invalidation, Overrides, ResponseHead};
 
 pub const NOW: i64 = 1_800_000_000_000;
 pub const ROOMY: Bounds = Bounds { bytes: 1 << 30, entry_bytes: 1 << 30 };
@@ -55,7 +55,7 @@ pub fn put(
     content: &Content<'_>,
     since: Since,
     now: i64,
-) -> Option<Result<(), NotStored>> {
+) -> Option<Result<(), StoreError>> {
     let head = ResponseHead { status: 200, reason: "OK", fields: Fields::new(content.fields) };
     let options = PutOptions {
         overrides: Overrides {
@@ -68,7 +68,7 @@ pub fn put(
     };
     match cache.draft(request, head, &options, since, now).expect("a well-formed put") {
         Drafted::Draft(draft) => Some(cache.put(*draft, Some(content.body))),
-        Drafted::Refused(_) | Drafted::Bypassed => None,
+        Drafted::Uncacheable(_) | Drafted::Bypassed => None,
     }
 }
 
@@ -78,10 +78,10 @@ pub fn warm_up(cache: &Cache, request: Request<'_>, content: &Content<'_>, now: 
 }
 
 /// Purges an instance that is in memory alone.
-pub fn purge(cache: &Cache, selector: &Selector, now: i64) -> u64 {
+pub fn purge(cache: &Cache, selector: &Invalidation, now: i64) -> u64 {
     match cache.purge(selector, now) {
-        Lasting::Now(purged) => purged,
-        Lasting::Soon(_) => panic!("there is no disk"),
+        Durable::Done(purged) => purged,
+        Durable::Pending(_) => panic!("there is no disk"),
     }
 }
 
@@ -94,7 +94,7 @@ pub enum Seen {
 }
 
 pub fn look_up(cache: &Cache, request: Request<'_>, now: i64) -> Seen {
-    match cache.look_up(request, None, NotedBy::Caller, now).expect("the request tells enough") {
+    match cache.look_up(request, None, TrackedBy::Caller, now).expect("the request tells enough") {
         Lookup::Hit(answer, _) => Seen::Hit(answer.body().unwrap_or_default().to_vec()),
         Lookup::Miss { since, elected: true } => Seen::Elected(since),
         Lookup::Miss { since, elected: false } => Seen::Miss(since),

@@ -2,12 +2,12 @@
 //! searched from end to end.
 
 use fastrand::Rng;
-use layeron_cache::{Cache, Deletion, Selector, Since};
+use layeron_cache::{Cache, Deletion, Effect, Invalidation, Since, Target};
 
 use super::{Content, NOW, PLAIN, Seen, get, look_up, purge, put};
 
 const PATHS: [&str; 4] = ["/p", "/p/1", "/p/2?a=1", "/q"];
-const PATIENCE_MS: i64 = 30_000;
+const REFRESH_LEASE_MS: i64 = 30_000;
 
 /// Whom an entry answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +33,7 @@ struct Known {
 #[derive(Clone, Debug)]
 enum Purged {
     Key(String),
-    Selected(Selector),
+    Selected(Invalidation),
 }
 
 /// A miss whose content is being computed.
@@ -126,7 +126,7 @@ impl<'a> Driver<'a> {
             }
             (Seen::Elected(since), Expected::Elected) | (Seen::Miss(since), Expected::Miss) => {
                 self.elections += u64::from(matches!(seen, Seen::Elected(_)));
-                let since = Since::Told(*since);
+                let since = Since::Sequence(*since);
                 self.builds.push(Build { url, language, since, after: self.log.len() });
             }
             (seen, expected) => panic!("{url} {language:?}: {seen:?}, expected {expected:?}"),
@@ -138,7 +138,8 @@ impl<'a> Driver<'a> {
         let Some(entry) = self.find(url, language) else {
             return Expected::Miss;
         };
-        if now < entry.fresh_until || entry.elected_at.is_some_and(|at| now - at < PATIENCE_MS) {
+        if now < entry.fresh_until || entry.elected_at.is_some_and(|at| now - at < REFRESH_LEASE_MS)
+        {
             return Expected::Hit(entry.number);
         }
         entry.elected_at = Some(now);
@@ -220,14 +221,14 @@ impl<'a> Driver<'a> {
     }
 
     fn purge_some(&mut self) {
-        let selector = self.selector();
-        let selected = |entry: &Known| Purged::Selected(selector.clone()).hits(entry);
+        let invalidation = self.invalidation();
+        let selected = |entry: &Known| Purged::Selected(invalidation.clone()).hits(entry);
         let now = self.now;
         let expected =
             self.known.iter().filter(|entry| now < entry.stale_until && selected(entry)).count();
-        assert_eq!(purge(self.cache, &selector, now), expected as u64, "{selector:?}");
+        assert_eq!(purge(self.cache, &invalidation, now), expected as u64, "{invalidation:?}");
         self.purged += expected as u64;
-        if selector.soft {
+        if invalidation.effect == Effect::MakeStale {
             self.known
                 .iter_mut()
                 .filter(|entry| selected(entry))
@@ -235,22 +236,18 @@ impl<'a> Driver<'a> {
         } else {
             self.known.retain(|entry| !selected(entry));
         }
-        self.log.push(Purged::Selected(selector));
+        self.log.push(Purged::Selected(invalidation));
     }
 
-    fn selector(&mut self) -> Selector {
+    fn invalidation(&mut self) -> Invalidation {
         let soft = self.rng.u8(0..3) == 0;
-        let mut selector = Selector { soft, ..Selector::default() };
-        while selector.tags.is_empty()
-            && selector.key.is_none()
-            && selector.prefixes.is_empty()
-            && !selector.everything
-        {
+        let mut targets = Vec::new();
+        while targets.is_empty() {
             if self.rng.bool() {
-                selector.tags.push(self.tag());
+                targets.push(Target::Tag(self.tag()));
             }
             if self.rng.u8(0..4) == 0 {
-                selector.key = Some(key(&self.url()));
+                targets.push(Target::Key(key(&self.url())));
             }
             if self.rng.u8(0..4) == 0 {
                 let path = self.rng.choice(["/p", "/p/", "/q", "/"]).expect("there are prefixes");
@@ -259,11 +256,14 @@ impl<'a> Driver<'a> {
                 } else {
                     format!("https://{}", self.host)
                 };
-                selector.prefixes.push(format!("{host}{path}"));
+                targets.push(Target::Prefix(format!("{host}{path}")));
             }
-            selector.everything = self.alone && self.rng.u8(0..30) == 0;
+            if self.alone && self.rng.u8(0..30) == 0 {
+                targets.push(Target::Everything);
+            }
         }
-        selector
+        let effect = if soft { Effect::MakeStale } else { Effect::Remove };
+        Invalidation { targets, effect }
     }
 
     fn find(&mut self, url: &str, language: Option<&'static str>) -> Option<&mut Known> {
@@ -292,11 +292,14 @@ impl Purged {
     fn hits(&self, entry: &Known) -> bool {
         match self {
             Self::Key(key) => *key == entry.key,
-            Self::Selected(selector) => {
-                selector.everything
-                    || selector.key.as_ref() == Some(&entry.key)
-                    || selector.tags.iter().any(|tag| entry.tags.contains(tag))
-                    || selector.prefixes.iter().any(|prefix| begins(&entry.key, prefix))
+            Self::Selected(invalidation) => {
+                invalidation.targets.iter().any(|target| match target {
+                    Target::Everything => true,
+                    Target::Key(key) => *key == entry.key,
+                    Target::Tag(tag) => entry.tags.contains(tag),
+                    Target::Prefix(prefix) => begins(&entry.key, prefix),
+                    other => unreachable!("{other:?} is not drawn"),
+                })
             }
         }
     }

@@ -1,90 +1,90 @@
-//! The story of a body on its way from a handler to the store, to its client and to those who read
-//! along.
+//! Writes the body of a handler's response to its client, to waiters and to the store.
 
 use std::sync::Arc;
 
 use crate::cache::Cache;
 use crate::cache::instance::Instance;
-use crate::cache::proxy::lookup::Run;
-use crate::cache::proxy::reader::Reader;
-use crate::cache::proxy::reply::Reply;
-use crate::coalescing::{Budget, Landing, Lead, Room, Waiter, Writing};
+use crate::cache::proxy::handler_response::HandlerResponse;
+use crate::cache::proxy::lookup::HandlerRun;
+use crate::cache::proxy::reader::BodyReader;
+use crate::coalescing::{BodyGuard, Budget, Leader, Notifier, Room, SharedResponse};
 use crate::key::Digest;
-use crate::memory::{Entry, Held, NotStored};
-use crate::policy::{Refused, State, is_shareable};
+use crate::memory::{EntryRef, NewEntry, StoreError};
+use crate::policy::{State, Uncacheable, is_shareable};
 use crate::response::Stored;
-use crate::stats::count;
+use crate::stats::Counter;
 
-/// How far a writer may be ahead of the slowest reader of a body that is not kept, in bytes.
+/// Bytes by which the writer of a streaming body may be ahead of its slowest reader.
 const WINDOW_BYTES: u64 = 256 * 1024;
 
-/// The body and who waits for it.
+/// Writes a body that clients and waiters read meanwhile.
 #[derive(Debug)]
-pub struct Fill {
-    lead: Option<Lead>,
+pub struct BodyWriter {
+    lead: Option<Leader>,
     key: Digest,
-    body: Writing,
-    /// What it is stored as.
-    entry: Entry,
-    /// Bytes up to which all of it is kept.
+    body: BodyGuard,
+    /// The entry to store.
+    entry: NewEntry,
+    /// Bytes up to which the body is buffered, and can be stored.
     room: u64,
-    /// Why it is not stored any longer, and only goes past.
-    passing: Option<Refused>,
-    /// Whether the bodies in flight have left no room for its last bytes.
+    /// Why the response is not stored any more, if so: its body is only streamed.
+    passing: Option<Uncacheable>,
+    /// Whether the budget of bodies in flight had no room for the last bytes.
     lacks_room: bool,
     expected: Option<u64>,
     length: u64,
     since: u64,
-    /// The entry that it is to replace.
-    replaces: Option<Held>,
+    /// The entry that the response replaces.
+    replaces: Option<EntryRef>,
     background: bool,
 }
 
-/// What the writer of a body is to do next.
+/// What the writer of a body does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
     /// Write on.
     Go,
     /// Wait for the readers.
     Wait,
-    /// Stop: nobody reads it.
+    /// Stop: no client reads the body.
     Stop,
 }
 
 /// How a body has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
+pub enum Finished {
     /// The response is stored.
     Stored,
-    /// It is not, for this reason; who reads it has got all of it.
-    NotStored(NotStored),
-    /// It is not as long as the response says.
+    /// It is not stored, for this reason. Its readers have received all of it.
+    StoreError(StoreError),
+    /// Its length differs from `Content-Length`.
     WrongLength,
 }
 
-impl Fill {
-    /// Begins the body of a response that is stored as `entry`, up to `room` bytes, and lets those
-    /// who wait read along where it may answer them. They get `head` meanwhile.
+impl BodyWriter {
+    /// Begins the body of a response that is stored as `entry`, up to `room` bytes. Waiters that
+    /// the response can answer receive `head` and read the body from now on.
     pub(crate) fn begin(
-        run: &mut Run,
-        reply: &Reply<'_>,
-        entry: Entry,
+        run: &mut HandlerRun,
+        handler_response: &HandlerResponse<'_>,
+        entry: NewEntry,
         head: Stored,
         room: u64,
         budget: &Arc<Budget>,
     ) -> Self {
-        let (key, body, since) = (entry.digest, Writing::begin(budget, reply.at), run.since);
+        let (key, body, since) =
+            (entry.digest, BodyGuard::begin(budget, handler_response.at), run.since);
         let (replaces, background) =
             (run.selected.take().map(|selected| selected.held), run.background);
         let lead = match run.lead.take() {
             Some(lead) if !is_shareable(&entry.times) => {
-                lead.alone(reply.at);
+                lead.alone(handler_response.at);
                 None
             }
             lead => lead,
         };
         if let Some(lead) = &lead {
-            lead.land(Arc::new(Landing {
+            lead.land(Arc::new(SharedResponse {
                 stored: head,
                 times: entry.times,
                 vary: entry.vary.clone(),
@@ -101,7 +101,7 @@ impl Fill {
             room,
             passing: None,
             lacks_room: false,
-            expected: reply.length,
+            expected: handler_response.length,
             length: 0,
             since,
             replaces,
@@ -109,8 +109,8 @@ impl Fill {
         }
     }
 
-    /// Adds bytes to the body. Where they are more than the response says, it breaks off. Where
-    /// they are more than an entry or the bodies in flight may take, it goes past from here.
+    /// Appends bytes. A body that exceeds its `Content-Length` breaks off; one that exceeds the
+    /// bound of an entry or the budget of bodies in flight is no longer stored.
     pub fn append(&mut self, bytes: Arc<[u8]>, now: i64) {
         self.length += bytes.len() as u64;
         if self.is_too_long() {
@@ -122,7 +122,7 @@ impl Fill {
             return;
         }
         if self.length > self.room {
-            self.pass(Refused::TooLarge);
+            self.pass(Uncacheable::TooLarge);
             if let Some(lead) = self.lead.take() {
                 lead.alone(now);
             }
@@ -130,37 +130,36 @@ impl Fill {
         self.lacks_room |= !fits_budget;
     }
 
-    /// Has the body go past from here without being stored. No other request joins it.
-    fn pass(&mut self, why: Refused) {
+    /// Stops storing the body: it is streamed to its readers, and no other request joins.
+    fn pass(&mut self, why: Uncacheable) {
         self.passing = Some(why);
         self.body.pass();
-        if why != Refused::TooLarge {
+        if why != Uncacheable::TooLarge {
             drop(self.lead.take());
         }
     }
 
-    /// The body has not grown for too long: it is not stored, and no other request joins it, so
-    /// that it takes no memory that others may use.
+    /// Stops storing a body without progress, so that it holds no memory that others need.
     pub fn stall(&mut self) {
         if self.passing.is_none() {
-            self.pass(Refused::InFlight);
+            self.pass(Uncacheable::InFlight);
         }
     }
 
-    /// A reader from the beginning, for the client that the run was made for.
-    pub fn reader(&self) -> Option<Reader> {
-        Reader::open(self.body.body())
+    /// A reader from the start, for the client of the run.
+    pub fn reader(&self) -> Option<BodyReader> {
+        BodyReader::open(self.body.body())
     }
 
-    /// What the writer is to do; `waiter` is told when it may go on. A body that is to be stored
-    /// and lacks room waits for its own readers, who are not kept waiting by that, and goes past
-    /// once they have read everything.
-    pub fn progress(&mut self, waiter: Waiter) -> Progress {
+    /// What the writer does next; `waiter` is notified when it may go on. A body that is to be
+    /// stored and lacks room waits for its own readers; once they have read everything, it is
+    /// streamed.
+    pub fn progress(&mut self, waiter: Notifier) -> Progress {
         if self.passing.is_none() && self.lacks_room {
             match self.body.room(waiter.clone()) {
                 Room::Found => self.lacks_room = false,
                 Room::Awaited => return Progress::Wait,
-                Room::Missing => self.pass(Refused::InFlight),
+                Room::Missing => self.pass(Uncacheable::InFlight),
             }
         }
         if self.passing.is_none() {
@@ -174,27 +173,27 @@ impl Fill {
         }
     }
 
-    /// Whether readers on other threads have yet to read some of it.
+    /// Whether readers on other threads have not read all of it.
     pub fn is_read_by_other_thread(&self) -> bool {
         self.body.is_read_by_other_thread()
     }
 
-    /// Leaves behind who holds others up.
-    pub fn shed(&self) {
-        self.body.shed();
+    /// Drops the readers that block the others.
+    pub fn drop_slowest_readers(&self) {
+        self.body.drop_slowest_readers();
     }
 
-    /// Ends the body without storing anything.
+    /// Ends the body without storing it.
     pub fn end(self) {
         self.body.end(Ok(()));
     }
 
-    /// Breaks the body off without a word to anyone but its readers.
+    /// Breaks the body off with an error for its readers.
     pub fn break_off(self, why: &str) {
         self.body.end(Err(why.into()));
     }
 
-    /// Whether there are more bytes than the response says.
+    /// Whether there are more bytes than `Content-Length` says.
     pub fn is_too_long(&self) -> bool {
         self.expected.is_some_and(|expected| self.length > expected)
     }
@@ -202,45 +201,47 @@ impl Fill {
 
 impl Cache {
     /// Ends the body and stores the response; `has_body` tells an empty body from none.
-    pub fn finish(&self, fill: Fill, has_body: bool, now: i64) -> Ended {
+    pub fn finish(&self, fill: BodyWriter, has_body: bool, now: i64) -> Finished {
         if has_body && fill.expected.is_some_and(|expected| expected != fill.length) {
             self.break_off(fill, "the body is not as long as its Content-Length says", now);
-            return Ended::WrongLength;
+            return Finished::WrongLength;
         }
         if let Some(why) = fill.passing {
             self.passed(&fill, why);
             fill.end();
-            return Ended::NotStored(NotStored::Refused(why));
+            return Finished::StoreError(StoreError::Uncacheable(why));
         }
-        let Fill { lead, key, body, entry, since, .. } = fill;
+        let BodyWriter { lead, key, body, entry, since, .. } = fill;
         let whole = body.end(Ok(()));
-        let Instance { store, counters, flights, .. } = self.instance();
+        let Instance { store, counters, in_flight_requests, .. } = self.instance();
         let state = entry.times.state(now);
         if state == State::Expired {
-            return Ended::NotStored(NotStored::Refused(self.refuse(Refused::Expired)));
+            return Finished::StoreError(StoreError::Uncacheable(
+                self.refuse(Uncacheable::Expired),
+            ));
         }
         let parts: Option<Vec<&[u8]>> = whole
             .as_deref()
             .filter(|_| has_body)
             .map(|parts| parts.iter().map(AsRef::as_ref).collect());
         match store.put_unless_superseded(entry, parts.as_deref(), since, now) {
-            Ok(stored) => body.settle(stored),
+            Ok(stored) => body.complete(stored),
             Err(why) => {
                 self.count_not_stored(why);
-                return Ended::NotStored(why);
+                return Finished::StoreError(why);
             }
         }
-        count(&counters.puts);
+        counters.count(Counter::Puts);
         match lead {
             Some(lead) => lead.complete(),
-            None if state.is_served() => flights.forget(key),
+            None if state.is_served() => in_flight_requests.forget(key),
             None => {}
         }
-        Ended::Stored
+        Finished::Stored
     }
 
-    /// The body has broken off. A refresh in the background that ends so is put off.
-    pub fn break_off(&self, fill: Fill, why: &str, now: i64) {
+    /// Breaks the body off. A background refresh has then failed.
+    pub fn break_off(&self, fill: BodyWriter, why: &str, now: i64) {
         if let Some(refused) = fill.passing {
             self.passed(&fill, refused);
         } else {
@@ -249,33 +250,33 @@ impl Cache {
         fill.break_off(why);
     }
 
-    /// The refresh that the body is for has taken too long. Where clients read it, it goes past
-    /// from here, for them alone, and the refresh has failed. Returns whether that is so.
-    pub fn time_out(&self, fill: &mut Fill, now: i64) -> bool {
+    /// Stops storing a body whose refresh has timed out. Returns whether clients read it, for whom
+    /// it continues.
+    pub fn time_out(&self, fill: &mut BodyWriter, now: i64) -> bool {
         if fill.body.readers() == 0 {
             return false;
         }
         if fill.passing.is_none() {
             self.put_off_replaced(fill, now);
-            fill.pass(Refused::InFlight);
+            fill.pass(Uncacheable::InFlight);
         }
         true
     }
 
-    fn put_off_replaced(&self, fill: &Fill, now: i64) {
+    fn put_off_replaced(&self, fill: &BodyWriter, now: i64) {
         let Instance { store, counters, .. } = self.instance();
         if let Some(replaced) = fill.replaces.as_ref().filter(|_| fill.background) {
-            count(&counters.failed_refreshes);
-            store.put_off(replaced, now);
+            counters.count(Counter::FailedRefreshes);
+            store.back_off(replaced, now);
         }
     }
 
-    /// The body has gone past. One that is too large is right all the same: the response that it
-    /// was to replace is not any more.
-    fn passed(&self, fill: &Fill, why: Refused) {
+    /// Accounts for a body that was not stored. If it is too large, the entry that it was to
+    /// replace is outdated and removed.
+    fn passed(&self, fill: &BodyWriter, why: Uncacheable) {
         self.refuse(why);
-        if let Some(replaced) = fill.replaces.as_ref().filter(|_| why == Refused::TooLarge) {
-            self.instance().store.retire(replaced);
+        if let Some(replaced) = fill.replaces.as_ref().filter(|_| why == Uncacheable::TooLarge) {
+            self.instance().store.outdate(replaced);
         }
     }
 }

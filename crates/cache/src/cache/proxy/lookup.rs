@@ -1,89 +1,90 @@
-//! The story of a request to a wrapped handler: what of the store answers it, or who runs the
-//! handler and who waits for that (RFC 9111, section 4).
+//! Lookup for wrapped handlers: a stored response, a handler run, or a wait for another run (RFC
+//! 9111, section 4).
 
+use crate::cache::proxy::options::WrapOptions;
 use crate::cache::proxy::wait::Attempt;
-use crate::cache::proxy::wrapping::Wrapping;
 use std::sync::Arc;
 
 use crate::cache::instance::Instance;
-use crate::cache::proxy::wait::{Ticket, WhenFailed};
-use crate::cache::{Cache, Keyed, Request, Wanted};
+use crate::cache::proxy::wait::{OnLeaderFailure, Waiting};
+use crate::cache::{Cache, Keyed, MissingInput, Request};
 use crate::coalescing::{
-    Boarder, Boarding, Expected, Failure, Flight, Landing, Lead, Stage, Waiter,
+    Expected, Failure, InFlight, JoinRequest, Joined, Leader, Notifier, Phase, SharedResponse,
 };
-use crate::http::lines::{Fields, Untold};
+use crate::http::lines::{Fields, MissingFields};
 use crate::key::{Key, Selecting};
 use crate::memory::{Selected, Selection};
 use crate::policy::{Forwarded, Freshness, RequestPolicy, Reuse, State, reuse};
 use crate::response::{Answer, Stored};
-use crate::stats::{add, count};
+use crate::stats::Counter;
 
-/// What a request comes to.
+/// Outcome of a lookup for a wrapped handler.
 #[derive(Debug)]
-pub enum Served {
-    /// It is answered from the store. The caller may be the one to run the handler anew for that,
-    /// once the answer is out.
-    Answer(Answer, State, Option<Box<Run>>),
-    /// It is answered with what is stale, because the handler has just failed.
+pub enum WrapLookup {
+    /// A stored response. The run refreshes it in the background, if this caller holds the refresh
+    /// lease.
+    Answer(Answer, State, Option<Box<HandlerRun>>),
+    /// A stale response, because the handler has just failed.
     Instead(Answer),
-    /// The handler is run.
-    Run(Box<Run>),
-    /// Somebody is running it.
-    Wait(Box<Ticket>),
-    /// It has just failed.
+    /// The caller runs the handler.
+    Run(Box<HandlerRun>),
+    /// The caller waits for another request's run.
+    Wait(Box<Waiting>),
+    /// The handler has just failed for the same request.
     Failed(Arc<Failure>),
-    /// The request takes nothing but what is stored, and nothing is (section 5.2.1.7).
+    /// The request has `only-if-cached`, and no stored response answers it (section 5.2.1.7).
     Unavailable,
 }
 
-/// A run of the handler, from the moment on which it is decided.
+/// A handler run, from the decision to run the handler on.
 #[derive(Debug)]
-// Independent facts of one request.
+// Independent facts about one request.
 #[allow(clippy::struct_excessive_bools)]
-pub struct Run {
+pub struct HandlerRun {
     pub(crate) why: Forwarded,
-    /// Where the sequence of purges stood then.
+    /// Fence sequence at the decision.
     pub(crate) since: u64,
     pub(crate) began_at: i64,
-    /// Where others may wait for it.
-    pub(crate) lead: Option<Lead>,
-    /// The entry that it validates.
+    /// The leader's right, if other requests may wait for the run.
+    pub(crate) lead: Option<Leader>,
+    /// The entry that the run validates or refreshes.
     pub(crate) selected: Option<Selected>,
-    /// Whether it is for a HEAD, which is about what is stored for a GET and yet brings none of it.
+    /// Whether the request is a HEAD: it looks up the entry of a GET, but its response stores
+    /// nothing.
     pub(crate) is_head: bool,
-    /// Whether it is for a GET, which alone may be answered that nothing has changed.
+    /// Whether the request is a GET: only a GET is sent the validators of the stored response.
     pub(crate) is_get: bool,
-    /// Whether nobody waits for its response, because the stale one has been served.
+    /// Whether the run refreshes an entry in the background: the client has been served already.
     pub(crate) background: bool,
     /// Whether the handler gets the request without its cookies.
     pub(crate) without_cookies: bool,
 }
 
-/// On what terms a request takes part in the run of another.
+/// On what terms a request joins the run of another.
 #[derive(Clone, Copy)]
-struct Passage {
-    /// Whether its own run may be one that others wait for.
+struct JoinTerms {
+    /// Whether other requests may wait for its run.
     may_lead: bool,
-    /// Whether it wants nothing that has been answered before.
+    /// Whether the client demands a new response (`no-cache`).
     is_new: bool,
-    /// How long a run is waited for, in milliseconds.
-    patience: i64,
+    /// Time after which a run is no longer joined, in milliseconds.
+    timeout: i64,
     attempt: Attempt,
     now: i64,
 }
 
-impl Passage {
-    /// Whether the failure of another's run may be its own.
+impl JoinTerms {
+    /// Whether the failure of another request's run may answer this request.
     fn may_fail(&self) -> bool {
         self.may_lead && !self.is_new
     }
 
-    /// What a failure of the run that it waits for means to it.
-    fn when_failed(&self) -> WhenFailed {
+    /// What the request does if the run that it waits for fails.
+    fn when_failed(&self) -> OnLeaderFailure {
         match self.attempt {
-            _ if !self.may_fail() => WhenFailed::RunAlone,
-            Attempt::AfterFailure(_) => WhenFailed::Fail,
-            Attempt::First | Attempt::Again | Attempt::Alone => WhenFailed::LeadOnce,
+            _ if !self.may_fail() => OnLeaderFailure::RunAlone,
+            Attempt::AfterFailure(_) => OnLeaderFailure::Fail,
+            Attempt::First | Attempt::Again | Attempt::Alone => OnLeaderFailure::LeadOnce,
         }
     }
 
@@ -95,7 +96,7 @@ impl Passage {
     }
 }
 
-impl Run {
+impl HandlerRun {
     fn uncached(why: Forwarded) -> Self {
         Self {
             why,
@@ -110,38 +111,38 @@ impl Run {
         }
     }
 
-    /// Why it is made, in the words of RFC 9211, section 2.2.
+    /// Why the handler is run, in the words of RFC 9211, section 2.2.
     pub fn why(&self) -> &'static str {
         self.why.word()
     }
 
-    /// Where the sequence of purges stood when the run was decided on.
+    /// Fence sequence when the run was decided.
     pub fn since(&self) -> u64 {
         self.since
     }
 
-    /// Whether others may wait for it, so that it is not to end with its client.
+    /// Whether other requests may wait for the run, so that it does not end with its client.
     pub fn leads(&self) -> bool {
         self.lead.is_some()
     }
 
-    /// Ends the run, whose client has gone, where no other request waits for it. Returns whether
-    /// that is so. Otherwise `leader` is told when the last one has stopped waiting.
-    pub fn abandon(&self, leader: Waiter) -> bool {
+    /// Ends the run, whose client has left, if no other request waits for it. Returns whether it
+    /// did. Otherwise `leader` is notified when the last request has stopped waiting.
+    pub fn abandon(&self, leader: Notifier) -> bool {
         self.lead.as_ref().is_none_or(|lead| lead.abandon(leader))
     }
 
-    /// What that word leaves out, if anything.
+    /// The `detail` of `Cache-Status`, if the reason needs one.
     pub fn detail(&self) -> Option<&'static str> {
         self.why.detail()
     }
 
-    /// Whether the handler gets the request without its cookies.
+    /// Whether the handler receives the request without its cookies.
     pub fn is_without_cookies(&self) -> bool {
         self.without_cookies
     }
 
-    /// Whether nothing of it can be stored.
+    /// Whether the run bypasses the cache.
     pub fn is_uncached(&self) -> bool {
         matches!(self.why, Forwarded::Bypass | Forwarded::Uncovered | Forwarded::Method)
     }
@@ -157,29 +158,29 @@ impl Run {
 }
 
 impl Cache {
-    /// Whether a rule covers `request`, or would cover a GET of its URL where its method is one
-    /// that changes something.
+    /// Whether a rule covers `request` or, if its method is unsafe, would cover a GET of its URL.
     ///
     /// # Errors
-    /// [`Wanted`] where the request does not tell enough.
-    pub fn covers(&self, request: Request<'_>) -> Result<bool, Wanted> {
-        let rule =
-            |method| Ok::<_, Wanted>(self.keyed(Request { method, ..request }, None)?.applied.rule);
+    /// [`MissingInput`] if the caller has to send more of the request first.
+    pub fn covers(&self, request: Request<'_>) -> Result<bool, MissingInput> {
+        let rule = |method| {
+            Ok::<_, MissingInput>(self.keyed(Request { method, ..request }, None)?.applied.rule)
+        };
         let by_method = rule(request.method)?.is_some();
         Ok(by_method || !is_safe(request.method) && rule("GET")?.is_some())
     }
 
-    /// Decides what becomes of `request` at `now`, and counts it at its first `attempt`.
+    /// Decides how `request` is answered at `now`, and counts it at its first `attempt`.
     ///
     /// # Errors
-    /// [`Wanted`] where the request does not tell enough.
+    /// [`MissingInput`] if the caller has to send more of the request first.
     pub fn serve(
         &self,
         request: Request<'_>,
-        wrapping: &Wrapping,
+        wrapping: &WrapOptions,
         attempt: Attempt,
         now: i64,
-    ) -> Result<Served, Wanted> {
+    ) -> Result<WrapLookup, MissingInput> {
         let is_first = attempt == Attempt::First;
         let is_head = request.method.eq_ignore_ascii_case("HEAD");
         let is_get = request.method.eq_ignore_ascii_case("GET");
@@ -190,29 +191,29 @@ impl Cache {
             self.keyed(as_get(request), wrapping.vary.as_ref())?;
         let Instance { store, counters, .. } = self.instance();
         if applied.bypass.is_some() {
-            count(&counters.bypasses);
-            return Ok(Served::Run(Box::new(Run::uncached(Forwarded::Bypass))));
+            counters.count(Counter::Bypasses);
+            return Ok(WrapLookup::Run(Box::new(HandlerRun::uncached(Forwarded::Bypass))));
         }
         if !applied.admitted {
-            return Ok(Served::Run(Box::new(Run::uncached(Forwarded::Method))));
+            return Ok(WrapLookup::Run(Box::new(HandlerRun::uncached(Forwarded::Method))));
         }
         if !applied.covered && !wrapping.request.has_ttl {
-            count(&counters.bypasses);
-            return Ok(Served::Run(Box::new(Run::uncached(Forwarded::Uncovered))));
+            counters.count(Counter::Bypasses);
+            return Ok(WrapLookup::Run(Box::new(HandlerRun::uncached(Forwarded::Uncovered))));
         }
         let policy = RequestPolicy::new(wrapping.request, applied.terms, vary);
         let asked = policy.control(fields)?;
         let is_for_one = || policy.is_authorized(fields);
-        // Nobody is elected whose run can bring nothing that is stored.
+        // A run that cannot be stored must not hold the refresh lease.
         let judge = |times: &_| match reuse(times, asked, now) {
             Reuse::ServeAndRefresh if asked.no_store || is_for_one()? => Ok(Reuse::Serve),
             reuse => Ok(reuse),
         };
         store.catch_up();
         let Selection { since, selected, vary } =
-            store.select(&key, fields, now, wrapping.patience, judge)?;
+            store.select(&key, fields, now, wrapping.timeout, judge)?;
         if selected.is_none() {
-            self.ask_disk(&key, request, now)?;
+            self.load_from_tier(&key, request, now)?;
         }
         let why = match &selected {
             Some(Selected { reuse: Reuse::Validate(why), .. }) => *why,
@@ -225,7 +226,7 @@ impl Cache {
         };
         let without_cookies = policy.ignores_cookies();
         let (lead, background) = (None, false);
-        let run = Run {
+        let run = HandlerRun {
             why,
             since,
             began_at: now,
@@ -237,26 +238,26 @@ impl Cache {
             without_cookies,
         };
         let served = if asked.only_if_cached {
-            Served::Unavailable
+            WrapLookup::Unavailable
         } else if is_head
             || asked.no_store
             || attempt == Attempt::Alone
             || (run.selected.is_none() && is_about_part(fields)?)
             || self.passes_for_cookies(&key, policy, fields, now)?
         {
-            Served::Run(Box::new(run))
+            WrapLookup::Run(Box::new(run))
         } else {
             let (may_lead, is_new) = (!is_for_one()?, asked.wants_new());
-            let passage = Passage { may_lead, is_new, patience: wrapping.patience, attempt, now };
-            self.board(&key, run, vary.as_ref(), request, passage)?
+            let terms = JoinTerms { may_lead, is_new, timeout: wrapping.timeout, attempt, now };
+            self.join(&key, run, vary.as_ref(), request, terms)?
         };
         if is_first {
-            count(&counters.misses);
+            counters.count(Counter::Misses);
         }
         Ok(served)
     }
 
-    /// Answers from the store. Whoever is elected gets the run that refreshes the entry as well.
+    /// Answers from the store. The holder of the refresh lease also gets the background run.
     fn answer(
         &self,
         key: &Key,
@@ -265,33 +266,33 @@ impl Cache {
         request: Request<'_>,
         is_first: bool,
         now: i64,
-    ) -> Result<Served, Wanted> {
-        let Instance { store, counters, flights, .. } = self.instance();
+    ) -> Result<WrapLookup, MissingInput> {
+        let Instance { store, counters, in_flight_requests, .. } = self.instance();
         let Selected { held, times, elected, .. } = selected;
         let decided = answer_to(request, &held.stored, *times, now)
             .and_then(|answer| Ok((answer, expected(key, vary.as_ref(), request.fields)?)));
         let (answer, expected) = decided.inspect_err(|_| {
-            // Who has to tell more first comes again, and is elected then.
+            // The request comes again with more input, and acquires the lease then.
             if *elected {
-                store.call_off(held);
+                store.release_lease(held);
             }
         })?;
         let state = times.state(now);
         if is_first {
-            count(&counters.hits);
-            add(&counters.stale_hits, u64::from(state != State::Fresh));
+            counters.count(Counter::Hits);
+            counters.add(Counter::StaleHits, u64::from(state != State::Fresh));
         }
         if !elected {
-            return Ok(Served::Answer(answer, state, None));
+            return Ok(WrapLookup::Answer(answer, state, None));
         }
-        count(&counters.elections);
-        let lead = Some(flights.lead(key.digest(), since, now, expected));
+        counters.count(Counter::Elections);
+        let lead = Some(in_flight_requests.lead(key.digest(), since, now, expected));
         let (why, selected) = (Forwarded::Stale, Some(selected.clone()));
-        // A HEAD refreshes the whole.
+        // A HEAD refreshes the whole response.
         let is_get = as_get(request).method.eq_ignore_ascii_case("GET");
         let (background, without_cookies) = (true, false);
         let is_head = false;
-        let run = Run {
+        let run = HandlerRun {
             why,
             since,
             began_at: now,
@@ -302,112 +303,118 @@ impl Cache {
             background,
             without_cookies,
         };
-        Ok(Served::Answer(answer, state, Some(Box::new(run))))
+        Ok(WrapLookup::Answer(answer, state, Some(Box::new(run))))
     }
 
-    /// `vary` is that of the variant of the key that was stored last.
-    fn board(
+    /// Joins a run or becomes the leader. `vary` is that of the latest stored variant of the key.
+    fn join(
         &self,
         key: &Key,
-        run: Run,
+        run: HandlerRun,
         vary: Option<&Selecting>,
         request: Request<'_>,
-        passage: Passage,
-    ) -> Result<Served, Wanted> {
-        let boarder = Boarder {
+        terms: JoinTerms,
+    ) -> Result<WrapLookup, MissingInput> {
+        let join_request = JoinRequest {
             since: run.since,
-            may_lead: passage.may_lead,
-            may_fail: passage.may_fail(),
-            after_failure: passage.after_failure(),
+            may_lead: terms.may_lead,
+            may_fail: terms.may_fail(),
+            after_failure: terms.after_failure(),
             has_stale: run
                 .selected
                 .as_ref()
-                .is_some_and(|known| known.times.outlives_errors(passage.now)),
+                .is_some_and(|known| known.times.outlives_errors(terms.now)),
             fingerprint: request.fingerprint,
-            now: passage.now,
+            now: terms.now,
         };
-        let joins = |flight: &Flight, stage: &Stage| {
-            self.joins(flight, stage, key, request.fields, &boarder, passage)
+        let joins = |in_flight: &InFlight, stage: &Phase| {
+            self.joins(in_flight, stage, key, request.fields, &join_request, terms)
         };
-        let expects = |landing: Option<&Landing>| {
-            expected(key, landing.map(|landing| &landing.vary).or(vary), request.fields)
+        let expects = |shared: Option<&SharedResponse>| {
+            expected(key, shared.map(|shared| &shared.vary).or(vary), request.fields)
         };
-        let boarding = self.instance().flights.board(key.digest(), &boarder, joins, expects)?;
-        let Run { why, selected, .. } = &run;
-        match boarding {
-            Boarding::Lead(lead) => Ok(Served::Run(Box::new(Run { lead: Some(lead), ..run }))),
-            Boarding::Alone => Ok(Served::Run(Box::new(run))),
-            Boarding::Wait(wait) => {
+        let joined =
+            self.instance().in_flight_requests.join(key.digest(), &join_request, joins, expects)?;
+        let HandlerRun { why, selected, .. } = &run;
+        match joined {
+            Joined::Lead(lead) => {
+                Ok(WrapLookup::Run(Box::new(HandlerRun { lead: Some(lead), ..run })))
+            }
+            Joined::Uncoalesced => Ok(WrapLookup::Run(Box::new(run))),
+            Joined::Wait(wait) => {
                 let (why, selected) = (*why, selected.clone());
-                let when_failed = passage.when_failed();
-                Ok(Served::Wait(Box::new(Ticket {
+                let when_failed = terms.when_failed();
+                Ok(WrapLookup::Wait(Box::new(Waiting {
                     wait,
-                    since: boarder.since,
+                    since: join_request.since,
                     why,
                     selected,
                     when_failed,
                 })))
             }
-            Boarding::NeedsFingerprint => Err(Wanted::Fingerprint),
-            Boarding::Fail(failure) => {
-                Ok(match self.despite_failure(selected.as_ref(), request, passage.now)? {
-                    Some(answer) => Served::Instead(answer),
-                    None => Served::Failed(failure),
+            Joined::NeedsFingerprint => Err(MissingInput::Fingerprint),
+            Joined::Fail(failure) => {
+                Ok(match self.stale_if_error(selected.as_ref(), request, terms.now)? {
+                    Some(answer) => WrapLookup::Instead(answer),
+                    None => WrapLookup::Failed(failure),
                 })
             }
         }
     }
 
-    /// Whether a request may wait for a run or, once that has answered, for its body.
+    /// Whether a request may wait for a run or, after its head, for its body.
     fn joins(
         &self,
-        flight: &Flight,
-        stage: &Stage,
+        in_flight: &InFlight,
+        stage: &Phase,
         key: &Key,
         fields: Fields<'_>,
-        boarder: &Boarder,
-        Passage { is_new, patience, now, .. }: Passage,
-    ) -> Result<bool, Untold> {
+        join_request: &JoinRequest,
+        JoinTerms { is_new, timeout, now, .. }: JoinTerms,
+    ) -> Result<bool, MissingFields> {
         match stage {
-            Stage::Running => {
-                let in_time = (now - flight.began_at).abs() < patience;
+            Phase::Running => {
+                let in_time = (now - in_flight.began_at).abs() < timeout;
                 Ok(in_time
-                    && self.is_current(flight, boarder.since, key, &[])
-                    && is_expected_for(flight, key, fields)?)
+                    && self.is_current(in_flight, join_request.since, key, &[])
+                    && is_expected_for(in_flight, key, fields)?)
             }
-            Stage::Landed(_) if is_new => Ok(false),
-            Stage::Landed(landing) => {
-                let is_fresh = landing.times.state(now) == State::Fresh;
+            Phase::Shared(_) if is_new => Ok(false),
+            Phase::Shared(shared) => {
+                let is_fresh = shared.times.state(now) == State::Fresh;
                 Ok(is_fresh
-                    && !landing.body.is_stalled(patience, now)
-                    && self.is_for(key, flight, landing, boarder.since, fields)?)
+                    && !shared.body.is_stalled(timeout, now)
+                    && self.is_for(key, in_flight, shared, join_request.since, fields)?)
             }
-            Stage::Failed(_) | Stage::Alone | Stage::Over => Ok(false),
+            Phase::Failed(_) | Phase::Uncacheable | Phase::Abandoned => Ok(false),
         }
     }
 }
 
 /// The variant that a run for a request with `fields` is expected to bring, if its response has the
-/// `vary` of an earlier one. Where the response varies by something else, the expectation has only
-/// kept requests from sharing a run.
+/// `vary` of an earlier one. A wrong expectation only keeps requests from sharing a run.
 fn expected(
     key: &Key,
     vary: Option<&Selecting>,
     fields: Fields<'_>,
-) -> Result<Option<Expected>, Untold> {
+) -> Result<Option<Expected>, MissingFields> {
     let Some(vary) = vary.filter(|vary| !vary.is_empty()) else { return Ok(None) };
     Ok(Some(Expected { variant: key.variant(vary, fields)?, vary: vary.clone() }))
 }
 
 /// Whether a run is expected to bring the variant that a request with `fields` selects.
-fn is_expected_for(flight: &Flight, key: &Key, fields: Fields<'_>) -> Result<bool, Untold> {
-    let Some(Expected { vary, variant }) = &flight.expected else { return Ok(true) };
+fn is_expected_for(
+    in_flight: &InFlight,
+    key: &Key,
+    fields: Fields<'_>,
+) -> Result<bool, MissingFields> {
+    let Some(Expected { vary, variant }) = &in_flight.expected else { return Ok(true) };
     Ok(key.variant(vary, fields)? == *variant)
 }
 
-/// Whether a request has conditions or a range that the handler has to evaluate, so that its
-/// response is for none but its client.
-fn is_about_part(fields: Fields<'_>) -> Result<bool, Untold> {
+/// Whether a request has conditions or a range that the handler evaluates, so that its response is
+/// for its own client only.
+fn is_about_part(fields: Fields<'_>) -> Result<bool, MissingFields> {
     for name in ["range", "if-match", "if-unmodified-since"] {
         if fields.known(name)?.is_some() {
             return Ok(true);
@@ -416,14 +423,14 @@ fn is_about_part(fields: Fields<'_>) -> Result<bool, Untold> {
     Ok(false)
 }
 
-/// Methods that change nothing (RFC 9110, section 9.2.1, and the registry of methods).
+/// Whether a method is safe (RFC 9110, section 9.2.1, and the IANA registry of methods).
 pub(crate) fn is_safe(method: &str) -> bool {
     const SAFE: [&str; 8] =
         ["GET", "HEAD", "OPTIONS", "TRACE", "PROPFIND", "QUERY", "REPORT", "SEARCH"];
     SAFE.iter().any(|safe| safe.eq_ignore_ascii_case(method))
 }
 
-/// A HEAD is answered with what is stored for a GET.
+/// The GET whose stored response answers a HEAD.
 pub(crate) fn as_get(request: Request<'_>) -> Request<'_> {
     if request.method.eq_ignore_ascii_case("HEAD") {
         Request { method: "GET", ..request }
@@ -432,13 +439,13 @@ pub(crate) fn as_get(request: Request<'_>) -> Request<'_> {
     }
 }
 
-/// What a stored response answers.
+/// The answer that a stored response gives to a request.
 pub(crate) fn answer_to(
     request: Request<'_>,
     stored: &Stored,
     times: Freshness,
     now: i64,
-) -> Result<Answer, Untold> {
+) -> Result<Answer, MissingFields> {
     let answer = Answer::new(stored.clone(), times, request.method, request.fields, now)?;
     Ok(if request.method.eq_ignore_ascii_case("HEAD") { answer.without_body() } else { answer })
 }

@@ -1,34 +1,34 @@
-//! What becomes of the response of a wrapped handler.
+//! Outcomes of a handler's response.
 
-use super::body::Fill;
-use crate::policy::Refused;
+use super::body::BodyWriter;
+use crate::policy::Uncacheable;
 use crate::response::Answer;
 
-/// What becomes of a response of the handler.
+/// Outcome of a handler's response.
 #[derive(Debug)]
-pub enum Responded {
-    /// It goes to its client, with this head, and to nobody else.
-    Pass(String, Passed),
-    /// The same, and others read along, or it is stored.
-    Fill(String, Box<Fill>),
-    /// Others read along, or it is stored, and its client, who has it already, is told so.
-    Known(Answer, Box<Fill>),
-    /// It is answered with this instead.
+pub enum ResponseOutcome {
+    /// The response goes to its own client only, with this head.
+    Pass(String, Unshared),
+    /// The response goes to its client, with this head; its body is streamed to waiters or stored.
+    Fill(String, Box<BodyWriter>),
+    /// The client has its answer already; the body is streamed to waiters or stored.
+    Known(Answer, Box<BodyWriter>),
+    /// The client receives this answer instead of the handler's response.
     Answer(Answer),
-    /// The run is to be made again, without conditions.
+    /// The handler is run again, without conditions.
     Again,
 }
 
-/// What else there is to a response that goes to its client alone.
+/// Why a response goes to its own client only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Passed {
-    /// Nothing.
+pub enum Unshared {
+    /// It is neither shared nor refused: for example the response to a HEAD or a 304 to the client.
     Only,
-    /// It is not stored, for this reason.
-    Refused(Refused),
-    /// It is a refresh that has failed.
+    /// It is uncacheable, for this reason.
+    Uncacheable(Uncacheable),
+    /// It is a server error that fails a background refresh.
     Failed,
-    /// Its request has changed something, and what its `Location` and `Content-Location` name is to
-    /// be invalidated too (RFC 9111, section 4.4).
+    /// Its request was unsafe and succeeded: the URLs in its `Location` and `Content-Location` are
+    /// invalidated too (RFC 9111, section 4.4).
     Changed,
 }

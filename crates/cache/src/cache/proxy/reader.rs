@@ -1,19 +1,19 @@
-//! Somebody who reads a body that is under way.
+//! Reads a body in flight.
 
 use std::sync::Arc;
 use std::thread;
 
-use crate::coalescing::{Body, Read, Waiter};
+use crate::coalescing::{Body, Notifier, Read};
 
-/// A reader. Dropped, it holds nobody up.
+/// A reader of a body. Dropping it unblocks the writer.
 #[derive(Debug)]
-pub struct Reader {
+pub struct BodyReader {
     body: Arc<Body>,
     number: usize,
 }
 
-impl Reader {
-    /// A reader of `body` from its beginning, where that is still there.
+impl BodyReader {
+    /// Opens a reader at the start of `body`, if that is still buffered.
     pub(crate) fn open(body: &Arc<Body>) -> Option<Self> {
         let number = body.open()?;
         Some(Self { body: Arc::clone(body), number })
@@ -24,13 +24,13 @@ impl Reader {
         self.body.thread != thread::current().id()
     }
 
-    /// The next bytes. Where there are none yet, `waiter` is told of them.
-    pub fn read(&self, waiter: Waiter) -> Read {
+    /// Reads the next bytes. `waiter` is notified if there are none yet.
+    pub fn read(&self, waiter: Notifier) -> Read {
         self.body.read(self.number, waiter)
     }
 }
 
-impl Drop for Reader {
+impl Drop for BodyReader {
     fn drop(&mut self) {
         self.body.close(self.number);
     }

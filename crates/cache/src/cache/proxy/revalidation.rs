@@ -1,28 +1,28 @@
-//! The story of a stored response that the handler says is still right (RFC 9111, sections 3.2,
-//! 4.3.4 and 4.3.5).
+//! Validation: a stored response that the handler says is current (RFC 9111, sections 3.2, 4.3.4
+//! and 4.3.5).
 
 use std::slice;
 
 use crate::cache::instance::Instance;
-use crate::cache::proxy::lookup::{Run, as_get};
-use crate::cache::proxy::outcome::Responded;
-use crate::cache::proxy::reply::{Reply, forwarded};
+use crate::cache::proxy::handler_response::{HandlerResponse, forwarded};
+use crate::cache::proxy::lookup::{HandlerRun, as_get};
+use crate::cache::proxy::outcome::ResponseOutcome;
 use crate::cache::put::written;
-use crate::cache::{Cache, Keyed, Wanted};
-use crate::http::lines::{Fields, Untold};
+use crate::cache::{Cache, Keyed, MissingInput};
+use crate::http::lines::{Fields, MissingFields};
 use crate::http::{EntityTag, Names, date_seconds, http_date};
 use crate::key::{Digest, Key, Selecting};
-use crate::memory::{Entry, Held, Selected};
+use crate::memory::{EntryRef, NewEntry, Selected};
 use crate::policy::rules::Terms;
 use crate::policy::{
-    Decision, Exchange, Freshness, Refused, RequestPolicy, ResponseHead, decide, is_dated,
+    Decision, Exchange, Freshness, RequestPolicy, ResponseHead, Uncacheable, decide, is_dated,
     may_update,
 };
 use crate::response::{Answer, Stored};
-use crate::stats::count;
+use crate::stats::Counter;
 
-/// Fields that a 304 or the answer to a HEAD does not change: they describe the stored body
-/// (section 3.2), or are for one client.
+/// Fields that a 304 or the response to a HEAD does not update: they describe the stored body
+/// (section 3.2) or are for one client.
 const KEPT: [&str; 8] = [
     "content-digest",
     "content-encoding",
@@ -35,42 +35,42 @@ const KEPT: [&str; 8] = [
 ];
 
 impl Cache {
-    /// The handler says that what is stored is right: it is freshened, with every other response
-    /// that the request selects and the answer speaks of, and answers.
+    /// Freshens the validated response, and every other one that the request selects and that has
+    /// the same strong entity tag. Returns the answer.
     pub(crate) fn not_modified(
         &self,
-        run: &mut Run,
-        reply: &Reply<'_>,
-    ) -> Result<Responded, Wanted> {
-        let &Reply { request, at: now, .. } = reply;
-        let Some(Selected { held: Held { stored, .. }, times, .. }) = run.selected.clone() else {
-            return Ok(Responded::Again);
+        run: &mut HandlerRun,
+        handler_response: &HandlerResponse<'_>,
+    ) -> Result<ResponseOutcome, MissingInput> {
+        let &HandlerResponse { request, at: now, .. } = handler_response;
+        let Some(Selected { held: EntryRef { stored, .. }, times, .. }) = run.selected.clone()
+        else {
+            return Ok(ResponseOutcome::Again);
         };
-        if !is_about(reply.head.fields, stored.fields()) {
+        if !is_about(handler_response.head.fields, stored.fields()) {
             run.selected = None;
-            return Ok(Responded::Again);
+            return Ok(ResponseOutcome::Again);
         }
-        // Asked for here, so that nothing has happened where something has to be told. A date may
-        // have come along.
+        // Asked for before anything changes, in case the answer needs it.
         request.fields.known("if-modified-since")?;
         Answer::new(stored.clone(), times, request.method, request.fields, now)?;
-        let freshened = self.freshen(run, &stored, reply)?;
-        count(&self.instance().counters.revalidations);
+        let freshened = self.freshen(run, &stored, handler_response)?;
+        self.instance().counters.count(Counter::Revalidations);
         let (stored, times) = freshened.unwrap_or((stored, times));
-        self.end_validation(run, reply, times)?;
+        self.end_validation(run, handler_response, times)?;
         let answer = Answer::new(stored, times, request.method, request.fields, now)?;
-        Ok(Responded::Answer(answer.told(forwarded(run.why, 304, false), None)))
+        Ok(ResponseOutcome::Answer(answer.told(forwarded(run.why, 304, false), None)))
     }
 
-    /// Ends the lead of a run that a 304 has answered. Those who wait find the response in the
-    /// store, unless it may not be served without being validated for each of them.
+    /// Ends the run after a 304. Waiters find the response in the store, unless it must be
+    /// validated for each of them.
     fn end_validation(
         &self,
-        run: &mut Run,
-        reply: &Reply<'_>,
+        run: &mut HandlerRun,
+        handler_response: &HandlerResponse<'_>,
         times: Freshness,
-    ) -> Result<(), Wanted> {
-        let &Reply { request, wrapping, at: now, .. } = reply;
+    ) -> Result<(), MissingInput> {
+        let &HandlerResponse { request, wrapping, at: now, .. } = handler_response;
         let Some(lead) = run.lead.take() else { return Ok(()) };
         if times.state(now).is_served() {
             lead.complete();
@@ -87,66 +87,77 @@ impl Cache {
         Ok(())
     }
 
-    /// What the answer to a HEAD says of the response stored for a GET: that it is still right, or
-    /// that it is not.
-    pub(crate) fn heed_head(&self, run: &mut Run, reply: &Reply<'_>) -> Result<(), Wanted> {
+    /// Updates or removes the response stored for a GET after a response to a HEAD (section 4.3.5).
+    pub(crate) fn handle_head_response(
+        &self,
+        run: &mut HandlerRun,
+        handler_response: &HandlerResponse<'_>,
+    ) -> Result<(), MissingInput> {
         let Some(Selected { held, .. }) = run.selected.clone() else {
             return Ok(());
         };
         let stored = &held.stored;
-        let (new, old) = (reply.head.fields, stored.fields());
+        let (new, old) = (handler_response.head.fields, stored.fields());
         let says = |name: &str| new.value(name).is_some() && old.value(name).is_some();
-        if reply.head.status != 200
+        if handler_response.head.status != 200
             || stored.status() != 200
-            || !self.speaks_for_all(run, reply, stored)?
+            || !self.speaks_for_all(run, handler_response, stored)?
         {
             return Ok(());
         }
         if !is_about(new, old) || differs(new, old, "content-length") {
-            self.instance().store.retire(&held);
+            self.instance().store.outdate(&held);
         } else if says("etag") || says("last-modified") {
-            self.freshen(run, stored, reply)?;
+            self.freshen(run, stored, handler_response)?;
         }
         Ok(())
     }
 
-    /// Whether the answer may change what is stored for everybody: not one to credentials or
-    /// cookies that does not say so.
+    /// Whether the answer may change stored responses: not if its request had credentials or
+    /// cookies and it does not declare that it may be shared.
     fn speaks_for_all(
         &self,
-        run: &Run,
-        reply: &Reply<'_>,
+        run: &HandlerRun,
+        handler_response: &HandlerResponse<'_>,
         stored: &Stored,
-    ) -> Result<bool, Wanted> {
-        let &Reply { request, wrapping, at, .. } = reply;
+    ) -> Result<bool, MissingInput> {
+        let &HandlerResponse { request, wrapping, at, .. } = handler_response;
         let Keyed { vary, applied, .. } = self.keyed(as_get(request), wrapping.vary.as_ref())?;
         let policy = RequestPolicy::new(wrapping.request, applied.terms, vary);
         let exchange = policy.exchange(request.fields, run.began_at, at)?;
         let known = (stored.status(), stored.fields());
-        Ok(may_update(reply.head.fields, known, reply.overrides, applied.terms, exchange))
+        Ok(may_update(
+            handler_response.head.fields,
+            known,
+            handler_response.overrides,
+            applied.terms,
+            exchange,
+        ))
     }
 
     /// Freshens `selected` and every other response that the request selects and that has the same
-    /// strong entity tag (section 4.3.4), but for a request with `no-store`, of whose answer
-    /// nothing is stored (section 5.2.1.5), and for an answer that is not for everybody. Returns
-    /// what `selected` has become, if it is still to be stored.
+    /// strong entity tag (section 4.3.4). Changes nothing for a request with `no-store` (section
+    /// 5.2.1.5) or for an answer that is for its client only. Returns what `selected` has become,
+    /// if it can still be stored.
     fn freshen(
         &self,
-        run: &Run,
+        run: &HandlerRun,
         selected: &Stored,
-        reply: &Reply<'_>,
-    ) -> Result<Option<(Stored, Freshness)>, Wanted> {
-        let &Reply { request, wrapping, at: now, .. } = reply;
+        handler_response: &HandlerResponse<'_>,
+    ) -> Result<Option<(Stored, Freshness)>, MissingInput> {
+        let &HandlerResponse { request, wrapping, at: now, .. } = handler_response;
         let Keyed { key, vary, applied, .. } =
             self.keyed(as_get(request), wrapping.vary.as_ref())?;
         let policy = RequestPolicy::new(wrapping.request, applied.terms, vary);
-        if policy.control(request.fields)?.no_store || !self.speaks_for_all(run, reply, selected)? {
+        if policy.control(request.fields)?.no_store
+            || !self.speaks_for_all(run, handler_response, selected)?
+        {
             return Ok(None);
         }
         let renewal = Renewal {
             key: &key,
             in_key: vary,
-            reply,
+            handler_response,
             terms: applied.terms,
             began_at: run.began_at,
         };
@@ -154,14 +165,14 @@ impl Cache {
         let mut changes = Vec::new();
         for (held, entry) in store.selectable(&key, request.fields)? {
             if held.stored.is(selected)
-                || has_same_strong_tag(reply.head.fields, held.stored.fields())
+                || has_same_strong_tag(handler_response.head.fields, held.stored.fields())
             {
                 let updated = renewal.updated(&held.stored, entry)?;
                 changes.push((held, updated));
             }
         }
         let mut freshened = None;
-        // The one put last stays the one put last.
+        // Keeps the order in which they were put.
         for (held, updated) in changes.into_iter().rev() {
             match updated {
                 Ok(entry) => {
@@ -170,53 +181,57 @@ impl Cache {
                         let stored = entry.head.with_body(body.as_ref().map(slice::from_ref));
                         freshened = Some((stored, entry.times));
                     }
-                    // One that was purged or replaced meanwhile stays as it is.
+                    // An entry that was purged or replaced meanwhile is left alone.
                     let _ = store.replace(&held, entry, run.since, now);
                 }
-                Err(_) => store.retire(&held),
+                Err(_) => store.outdate(&held),
             }
         }
         Ok(freshened)
     }
 }
 
-/// An answer without a body that renews what is stored for its request.
+/// A response without a body that updates stored responses of its request.
 struct Renewal<'a> {
     key: &'a Key,
-    /// Selecting header fields that are in the key.
+    /// Selecting header fields of the key.
     in_key: &'a Names,
-    reply: &'a Reply<'a>,
+    handler_response: &'a HandlerResponse<'a>,
     terms: &'a Terms,
-    /// When the handler was asked.
+    /// When the handler was called, in milliseconds since 1970.
     began_at: i64,
 }
 
 impl Renewal<'_> {
-    /// The entry with the fields of the reply in the place of its own, and the times that come of
-    /// both. The inner error tells that it may no longer be stored.
-    fn updated(&self, stored: &Stored, entry: Entry) -> Result<Result<Entry, Refused>, Untold> {
-        let &Self { reply, terms, .. } = self;
+    /// The entry with updated fields and lifetime. The inner error says that it can no longer be
+    /// stored.
+    fn updated(
+        &self,
+        stored: &Stored,
+        entry: NewEntry,
+    ) -> Result<Result<NewEntry, Uncacheable>, MissingFields> {
+        let &Self { handler_response, terms, .. } = self;
         let reason = stored.head().split_once('\n').map_or("", |(reason, _)| reason);
         let merged = self.merged(stored);
         let fields = Fields::new(merged.split_once('\n').map_or("", |(_, fields)| fields));
         let head = ResponseHead { status: stored.status(), reason, fields };
-        let decision = decide(head, reply.overrides, terms, self.exchange());
+        let decision = decide(head, handler_response.overrides, terms, self.exchange());
         let Decision { storable, mut times, cache_control } = match decision {
             Ok(decision) => decision,
             Err(refused) => return Ok(Err(refused)),
         };
         if cache_control.is_some() && entry.times.strict {
-            // The response's own word has made way for the configured one when it was stored.
+            // A configured lifetime replaced the response's own directive when it was stored.
             times.strict = true;
             times.error_window = times.error_window.min(entry.times.error_window);
         }
         let lines = [("cache-control", cache_control.as_deref())];
         let text = written(head, |name| storable.keeps(name), &lines);
-        let mut tags = [entry.tags.as_slice(), &storable.tags, &reply.tags].concat();
+        let mut tags = [entry.tags.as_slice(), &storable.tags, &handler_response.tags].concat();
         tags.sort_unstable();
         tags.dedup();
         let (vary, variant) = self.selection(&entry, &storable.vary)?;
-        Ok(Ok(Entry {
+        Ok(Ok(NewEntry {
             vary,
             variant,
             times,
@@ -226,39 +241,44 @@ impl Renewal<'_> {
         }))
     }
 
-    /// The head of the stored response with the fields of the reply in the place of its own.
+    /// The head of the stored response, updated with the fields of the new one.
     fn merged(&self, stored: &Stored) -> String {
-        let new = Names::new(self.reply.head.fields.iter().map(|(name, _)| name));
+        let new = Names::new(self.handler_response.head.fields.iter().map(|(name, _)| name));
         let kept = |name: &str| KEPT.contains(&name) || name != "date" && !new.contains(name);
         let old = ResponseHead { status: stored.status(), reason: "", fields: stored.fields() };
         let mut merged = written(old, kept, &[]);
-        for (name, value) in self.reply.head.fields.iter().filter(|(name, _)| !KEPT.contains(name))
+        for (name, value) in
+            self.handler_response.head.fields.iter().filter(|(name, _)| !KEPT.contains(name))
         {
             merged.extend([name, ":", value, "\n"]);
         }
         if !new.contains("date") {
-            // An answer without a date is of the moment at which it comes (RFC 9110, section
-            // 6.6.1).
-            merged.extend(["date:", &http_date(self.reply.at), "\n"]);
+            // A response without `Date` is dated by its arrival (RFC 9110, section 6.6.1).
+            merged.extend(["date:", &http_date(self.handler_response.at), "\n"]);
         }
         merged
     }
 
-    /// The course of the exchange. Whether the request allows to store the answer is decided
+    /// Request and response times. Whether the request lets the answer be stored was decided
     /// before.
     fn exchange(&self) -> Exchange {
-        let responded_at = self.reply.at;
+        let responded_at = self.handler_response.at;
         let requested_at =
-            if is_dated(self.reply.head.fields) { self.began_at } else { responded_at };
+            if is_dated(self.handler_response.head.fields) { self.began_at } else { responded_at };
         Exchange { requested_at, responded_at, ..Exchange::default() }
     }
 
-    /// What selects the entry from now on: a `Vary` of the reply takes the place of the stored one.
-    fn selection(&self, entry: &Entry, names: &Names) -> Result<(Selecting, Digest), Untold> {
-        let &Self { key, in_key, reply, .. } = self;
-        let fields = reply.request.fields;
+    /// Selecting fields and variant of the updated entry: a `Vary` in the new response replaces the
+    /// stored one.
+    fn selection(
+        &self,
+        entry: &NewEntry,
+        names: &Names,
+    ) -> Result<(Selecting, Digest), MissingFields> {
+        let &Self { key, in_key, handler_response, .. } = self;
+        let fields = handler_response.request.fields;
         let vary = Selecting::beside(in_key, fields, names, true);
-        if reply.head.fields.value("vary").is_none() || vary.names == entry.vary.names {
+        if handler_response.head.fields.value("vary").is_none() || vary.names == entry.vary.names {
             return Ok((entry.vary.clone(), entry.variant));
         }
         let variant = key.variant(&vary, fields)?;
@@ -266,7 +286,7 @@ impl Renewal<'_> {
     }
 }
 
-/// Whether an answer without a body speaks of the stored response: no validator that both have
+/// Whether a response without a body is about the stored response: no validator that both have
 /// differs.
 fn is_about(new: Fields<'_>, old: Fields<'_>) -> bool {
     match (new.value("etag"), old.value("etag")) {

@@ -1,172 +1,172 @@
-//! The story of a request that waits for the run of another.
+//! Waits for the run of another request.
 
 use std::sync::Arc;
 use std::thread;
 
-use crate::cache::proxy::reader::Reader;
-use crate::cache::proxy::wrapping::Wrapping;
-use crate::cache::{Cache, Keyed, Request, Wanted};
-use crate::coalescing::{Failure, Flight, Landing, Stage, Wait, Waiter};
-use crate::http::lines::{Fields, Untold};
+use crate::cache::proxy::options::WrapOptions;
+use crate::cache::proxy::reader::BodyReader;
+use crate::cache::{Cache, Keyed, MissingInput, Request};
+use crate::coalescing::{Failure, InFlight, Notifier, Phase, SharedResponse, WaitHandle};
+use crate::http::lines::{Fields, MissingFields};
 use crate::key::Key;
 use crate::memory::Selected;
 use crate::policy::Forwarded;
 use crate::response::Answer;
-use crate::response::Handled;
-use crate::stats::count;
+use crate::response::Handling;
+use crate::stats::Counter;
 
-/// What a request has been through before it is decided on.
+/// What a request has tried before this decision.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Attempt {
-    /// Nothing. It is counted.
+    /// Nothing. The request is counted.
     #[default]
     First,
-    /// A wait in vain.
+    /// It waited for a run that brought nothing for it.
     Again,
-    /// A wait for a run that failed with this number: it leads one more run or waits for that.
+    /// It waited for a run that failed with this number: it leads one more run or waits for that.
     AfterFailure(u32),
-    /// A wait for a run whose response is for one client: it runs the handler on its own.
+    /// It waited for a run with an uncacheable response: it runs the handler on its own.
     Alone,
 }
 
-/// The right to what another's run brings.
+/// A request's wait for the run of another.
 #[derive(Debug)]
-pub struct Ticket {
-    pub(crate) wait: Wait,
+pub struct Waiting {
+    pub(crate) wait: WaitHandle,
     pub(crate) since: u64,
     pub(crate) why: Forwarded,
     pub(crate) selected: Option<Selected>,
-    pub(crate) when_failed: WhenFailed,
+    pub(crate) when_failed: OnLeaderFailure,
 }
 
-impl Ticket {
+impl Waiting {
     /// Whether another thread runs the handler.
     pub fn is_of_other_thread(&self) -> bool {
-        self.wait.flight().thread != thread::current().id()
+        self.wait.in_flight().thread != thread::current().id()
     }
 }
 
-/// What a request does where the run that it waits for fails and nothing stale answers it.
+/// What a waiter does if the run fails and no stale response answers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum WhenFailed {
-    /// It leads one more run, or waits for the one who does.
+pub(crate) enum OnLeaderFailure {
+    /// It leads one more run, or waits for the waiter that does.
     LeadOnce,
-    /// It has done so, and fails as well.
+    /// It has led once already, and fails.
     Fail,
-    /// The failure says nothing of it: it runs the handler on its own.
+    /// The failure does not concern it: it runs the handler on its own.
     RunAlone,
 }
 
-/// What a ticket has come to.
+/// Outcome of a wait so far.
 #[derive(Debug)]
-pub enum Arrival {
-    /// Nothing yet.
+pub enum WaitOutcome {
+    /// The run has not answered.
     Pending,
-    /// An answer, whose body is under way where there is a reader.
-    Answer(Answer, Option<Reader>),
-    /// Nothing for this request, which is to be decided on again, at this attempt.
+    /// An answer; its body is read through the reader, if there is one.
+    Answer(Answer, Option<BodyReader>),
+    /// No result for this request: decide again, at this attempt.
     Again(Attempt),
     /// The run has failed.
     Failed(Arc<Failure>),
 }
 
-impl WhenFailed {
-    fn arrival(self, failure: Arc<Failure>) -> Arrival {
+impl OnLeaderFailure {
+    fn arrival(self, failure: Arc<Failure>) -> WaitOutcome {
         match self {
-            _ if failure.is_answer => Arrival::Again(Attempt::Alone),
-            Self::LeadOnce => Arrival::Again(Attempt::AfterFailure(failure.number)),
-            Self::Fail => Arrival::Failed(failure),
-            Self::RunAlone => Arrival::Again(Attempt::Alone),
+            _ if failure.is_answer => WaitOutcome::Again(Attempt::Alone),
+            Self::LeadOnce => WaitOutcome::Again(Attempt::AfterFailure(failure.number)),
+            Self::Fail => WaitOutcome::Failed(failure),
+            Self::RunAlone => WaitOutcome::Again(Attempt::Alone),
         }
     }
 }
 
 impl Cache {
-    /// What has become of a ticket for `request`. `waiter` is told when there is news.
+    /// The outcome of a wait so far. `waiter` is notified of the next change.
     ///
     /// # Errors
-    /// [`Wanted`] where the request does not tell enough.
-    pub fn arrive(
+    /// [`MissingInput`] if the caller has to send more of the request first.
+    pub fn poll(
         &self,
-        ticket: &Ticket,
+        ticket: &Waiting,
         request: Request<'_>,
-        wrapping: &Wrapping,
-        waiter: Waiter,
+        wrapping: &WrapOptions,
+        waiter: Notifier,
         now: i64,
-    ) -> Result<Arrival, Wanted> {
-        let Ticket { wait, since, why, selected, when_failed } = ticket;
+    ) -> Result<WaitOutcome, MissingInput> {
+        let Waiting { wait, since, why, selected, when_failed } = ticket;
         let cookieless = self.without_cookies(request, wrapping);
         let fields = cookieless.as_deref().map_or(request.fields, Fields::new);
         let request = Request { fields, ..request };
         match wait.stage(waiter) {
-            Stage::Running => Ok(Arrival::Pending),
-            Stage::Over => Ok(Arrival::Again(Attempt::Again)),
-            Stage::Alone => Ok(Arrival::Again(Attempt::Alone)),
-            Stage::Failed(failure) => {
-                Ok(match self.despite_failure(selected.as_ref(), request, now)? {
-                    Some(answer) => Arrival::Answer(answer, None),
+            Phase::Running => Ok(WaitOutcome::Pending),
+            Phase::Abandoned => Ok(WaitOutcome::Again(Attempt::Again)),
+            Phase::Uncacheable => Ok(WaitOutcome::Again(Attempt::Alone)),
+            Phase::Failed(failure) => {
+                Ok(match self.stale_if_error(selected.as_ref(), request, now)? {
+                    Some(answer) => WaitOutcome::Answer(answer, None),
                     None => when_failed.arrival(failure),
                 })
             }
-            Stage::Landed(landing) => {
+            Phase::Shared(shared) => {
                 let Keyed { key, .. } = self.keyed(request, wrapping.vary.as_ref())?;
-                if !self.is_for(&key, wait.flight(), &landing, *since, request.fields)? {
-                    return Ok(Arrival::Again(Attempt::Again));
+                if !self.is_for(&key, wait.in_flight(), &shared, *since, request.fields)? {
+                    return Ok(WaitOutcome::Again(Attempt::Again));
                 }
-                let arrival = read_along(&landing, *why, request.fields, now)?;
-                if let Arrival::Answer(..) = arrival {
-                    count(&self.instance().counters.collapsed);
+                let arrival = join_body(&shared, *why, request.fields, now)?;
+                if let WaitOutcome::Answer(..) = arrival {
+                    self.instance().counters.count(Counter::Collapsed);
                 }
                 Ok(arrival)
             }
         }
     }
 
-    /// Whether a run is young enough for a request that sees the sequence at `since`: nothing of
-    /// the key was purged in between.
+    /// Whether no purge of the key or the tags came between the run and a request at the fence
+    /// sequence `since`.
     pub(crate) fn is_current(
         &self,
-        flight: &Flight,
+        in_flight: &InFlight,
         since: u64,
         key: &Key,
         tags: &[String],
     ) -> bool {
-        flight.since >= since
+        in_flight.since >= since
             || self.instance().store.passes(
-                flight.since,
+                in_flight.since,
                 key.text(),
                 tags.iter().map(String::as_str),
             )
     }
 
-    /// Whether what a run has brought answers a request.
+    /// Whether the shared response of a run answers a request.
     pub(crate) fn is_for(
         &self,
         key: &Key,
-        flight: &Flight,
-        landing: &Landing,
+        in_flight: &InFlight,
+        shared: &SharedResponse,
         since: u64,
         fields: Fields<'_>,
-    ) -> Result<bool, Untold> {
-        let variant = key.variant(&landing.vary, fields)?;
-        Ok(variant == landing.variant && self.is_current(flight, since, key, &landing.tags))
+    ) -> Result<bool, MissingFields> {
+        let variant = key.variant(&shared.vary, fields)?;
+        Ok(variant == shared.variant && self.is_current(in_flight, since, key, &shared.tags))
     }
 }
 
-/// The answer that a landing is for one who has waited, and the reader of its body.
-fn read_along(
-    landing: &Landing,
+/// The answer of a shared response to a waiter, and a reader of its body.
+fn join_body(
+    shared: &SharedResponse,
     why: Forwarded,
     fields: Fields<'_>,
     now: i64,
-) -> Result<Arrival, Wanted> {
-    let Landing { stored, times, body, .. } = landing;
+) -> Result<WaitOutcome, MissingInput> {
+    let SharedResponse { stored, times, body, .. } = shared;
     let answer = Answer::under_way(stored.clone(), *times, fields, now)?;
-    let Some(reader) = Reader::open(body) else {
-        return Ok(Arrival::Again(Attempt::Again));
+    let Some(reader) = BodyReader::open(body) else {
+        return Ok(WaitOutcome::Again(Attempt::Again));
     };
     let status = Some(stored.status());
-    let handled = Handled::Forwarded { why: why.word(), status, stored: true, collapsed: true };
+    let handled = Handling::Forwarded { why: why.word(), status, stored: true, collapsed: true };
     let reader = (answer.status() != 304).then_some(reader);
-    Ok(Arrival::Answer(answer.told(handled, None), reader))
+    Ok(WaitOutcome::Answer(answer.told(handled, None), reader))
 }

@@ -11,11 +11,13 @@ mod path;
 use std::sync::Arc;
 
 use expression::Expression;
+use thiserror::Error;
 
 pub(crate) use path::RoutePath;
 
 /// A path pattern that cannot be used, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{0}")]
 pub struct BadPattern(pub String);
 
 /// Checks a path pattern. `budget` is what the expressions of this and further patterns may cost

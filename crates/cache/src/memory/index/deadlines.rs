@@ -1,14 +1,14 @@
-//! Entries by the moment at which they expire.
+//! Index of entries by deadline.
 
 use super::sorted::Sorted;
 
-/// What the index reads of the entries.
+/// The data that the index reads from the entries.
 pub(crate) trait Expiring {
-    /// The first moment at which an entry is expired.
+    /// First time at which an entry has expired, in milliseconds since 1970.
     fn deadline(&self, id: u32) -> i64;
 }
 
-/// The index. An entry's deadline must not change while it is in it.
+/// The index. The deadline of an entry must not change while it is in it.
 #[derive(Debug, Default)]
 pub(crate) struct Deadlines(Sorted);
 
@@ -23,12 +23,12 @@ impl Deadlines {
         self.0.remove(id, |other| (entries.deadline(other), other).cmp(&key));
     }
 
-    /// An entry whose deadline has come.
+    /// An entry that has expired.
     pub(crate) fn due(&self, now: i64, entries: &impl Expiring) -> Option<u32> {
         self.0.first().filter(|&id| entries.deadline(id) <= now)
     }
 
-    /// How many entries have a deadline that has come. Costs what it counts.
+    /// Number of entries that have expired. Costs as much as that number.
     pub(crate) fn count_due(&self, now: i64, entries: &impl Expiring) -> usize {
         self.0.iter().take_while(|&id| entries.deadline(id) <= now).count()
     }

@@ -1,8 +1,8 @@
-//! What belongs together: tags to entries, keys in order for prefixes, deadlines in order for
-//! expiry, keys to the fields that tell their variants apart.
+//! Indexes of the store: tags, keys in order, deadlines in order, and the sets of selecting fields
+//! by key.
 //!
-//! An index knows entries by their id, and reads what it orders them by where it stands, in the
-//! entries. It costs what it finds, not what it holds.
+//! An index holds ids of entries and reads the data to compare from the entries. An operation costs
+//! what it finds, not what the index holds.
 
 mod deadlines;
 mod ordered;
@@ -14,5 +14,5 @@ mod variants;
 pub(crate) use deadlines::{Deadlines, Expiring};
 pub(crate) use ordered::{Keyed, Ordered};
 pub(crate) use table::Table;
-pub(crate) use tags::{Link, MOST_TAGS, Tagged, Tags};
+pub(crate) use tags::{Link, MAX_TAGS, Tagged, Tags};
 pub(crate) use variants::{MAX_SETS, Variants};

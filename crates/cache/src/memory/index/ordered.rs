@@ -1,15 +1,15 @@
-//! Keys in order, for everything that begins with a prefix.
+//! Index of keys in order, for prefixes.
 
 use super::sorted::Sorted;
 use crate::http::origin;
 
-/// What the index reads of the entries.
+/// The data that the index reads from the entries.
 pub(crate) trait Keyed {
-    /// An entry's key.
+    /// Key of an entry.
     fn key(&self, id: u32) -> &str;
 }
 
-/// The index. A key has as many entries as it has variants.
+/// The index. A key has an entry for each of its variants.
 #[derive(Debug, Default)]
 pub(crate) struct Ordered(Sorted);
 
@@ -24,12 +24,12 @@ impl Ordered {
         self.0.remove(id, |other| (entries.key(other), other).cmp(&key));
     }
 
-    /// The entries whose key is `key`.
+    /// Entries with this key.
     pub(crate) fn of_key(&self, key: &str, entries: &impl Keyed) -> Vec<u32> {
         self.from(key, entries).take_while(|&id| entries.key(id) == key).collect()
     }
 
-    /// The entries whose key begins with `prefix`; one that begins with `/` means that path on
+    /// Entries whose key begins with `prefix`. A prefix that begins with `/` matches that path on
     /// every host.
     pub(crate) fn with_prefix(&self, prefix: &str, entries: &impl Keyed) -> Vec<u32> {
         if !prefix.starts_with('/') {
@@ -40,8 +40,7 @@ impl Ordered {
         while let Some(id) = next {
             let origin = origin(entries.key(id));
             found.extend(self.beginning_with(&format!("{origin}{prefix}"), entries));
-            // Every key of this origin has a slash behind it, and `0` is the first character after
-            // the slash.
+            // Every key of this origin continues with a slash, and `0` follows the slash.
             next = self.from(&format!("{origin}0"), entries).next();
         }
         found

@@ -1,21 +1,21 @@
-//! Numbers in an order that whoever gives them knows: an index that needs no copy of what it is
-//! ordered by.
+//! A sorted list of numbers whose order the caller knows: an index without a copy of what orders
+//! it.
 
 use std::cmp::Ordering;
 
-/// Numbers in a block. Taking one out or putting one in moves half of them, and finding a block is
-/// looking at one of each.
-const MOST: usize = 256;
+/// Numbers per block. An insert or removal moves half of a block; a search reads one number of each
+/// block that it passes.
+const MAX: usize = 256;
 
-/// The numbers, in blocks none of which is empty.
+/// The numbers, in non-empty blocks.
 ///
-/// Every method is given an `order`: how a number that is there stands to the one that is meant.
-/// Finding costs as many calls of it as the number of numbers has binary digits.
+/// Each method takes an `order`, which compares a number of the list with the wanted one. A search
+/// calls it as often as the count of numbers has binary digits.
 #[derive(Debug, Default)]
 pub(super) struct Sorted {
     blocks: Vec<Vec<u32>>,
     len: usize,
-    /// The block that was changed last: what comes and goes together often lies together.
+    /// The block that was changed last: related changes are often close together.
     last_changed: usize,
 }
 
@@ -32,7 +32,7 @@ impl Sorted {
         self.blocks.iter().flatten().copied()
     }
 
-    /// The numbers from the first on that does not stand before the one that is meant.
+    /// Numbers from the first one that does not come before the wanted one.
     pub(super) fn from(&self, order: impl Fn(u32) -> Ordering) -> impl Iterator<Item = u32> {
         let (block, at) = self.locate(order);
         let first = self.blocks.get(block).map_or(&[][..], |block| &block[at..]);
@@ -43,14 +43,14 @@ impl Sorted {
         let (block, at) = self.locate_near(order);
         self.len += 1;
         match self.blocks.get_mut(block) {
-            Some(numbers) if numbers.len() < MOST => numbers.insert(at, number),
+            Some(numbers) if numbers.len() < MAX => numbers.insert(at, number),
             Some(numbers) => {
-                let mut second = Vec::with_capacity(MOST);
-                second.extend(numbers.drain(MOST / 2..));
-                if at <= MOST / 2 {
+                let mut second = Vec::with_capacity(MAX);
+                second.extend(numbers.drain(MAX / 2..));
+                if at <= MAX / 2 {
                     numbers.insert(at, number);
                 } else {
-                    second.insert(at - MOST / 2, number);
+                    second.insert(at - MAX / 2, number);
                 }
                 self.blocks.insert(block + 1, second);
             }
@@ -58,12 +58,12 @@ impl Sorted {
         }
     }
 
-    /// What comes last fills its block to the end: most deadlines come in order.
+    /// Appends a number and fills the last block to its end: most deadlines come in order.
     fn append(&mut self, number: u32) {
         match self.blocks.last_mut() {
-            Some(last) if last.len() < MOST => last.push(number),
+            Some(last) if last.len() < MAX => last.push(number),
             _ => {
-                let mut block = Vec::with_capacity(MOST);
+                let mut block = Vec::with_capacity(MAX);
                 block.push(number);
                 self.blocks.push(block);
             }
@@ -80,12 +80,12 @@ impl Sorted {
         };
         numbers.remove(at);
         self.len -= 1;
-        if numbers.len() < MOST / 4 {
+        if numbers.len() < MAX / 4 {
             self.merge(block);
         }
     }
 
-    /// Joins a block that has become small to a neighbour that has room for it.
+    /// Joins a small block with a neighbour that has room for it.
     fn merge(&mut self, block: usize) {
         if self.blocks[block].is_empty() {
             self.blocks.remove(block);
@@ -93,7 +93,7 @@ impl Sorted {
         }
         let fits = |first: usize| {
             let lens = self.blocks.get(first).zip(self.blocks.get(first + 1));
-            lens.is_some_and(|(first, second)| first.len() + second.len() <= MOST * 3 / 4)
+            lens.is_some_and(|(first, second)| first.len() + second.len() <= MAX * 3 / 4)
         };
         if let Some(first) =
             [Some(block), block.checked_sub(1)].into_iter().flatten().find(|&first| fits(first))
@@ -103,7 +103,7 @@ impl Sorted {
         }
     }
 
-    /// Block and place of the first number that does not stand before the one that is meant.
+    /// Block and place of the first number that does not come before the wanted one.
     fn locate(&self, order: impl Fn(u32) -> Ordering) -> (usize, usize) {
         let is_before =
             |block: &Vec<u32>| block.last().is_some_and(|&last| order(last) == Ordering::Less);
@@ -111,7 +111,7 @@ impl Sorted {
         (block, self.locate_in(block, order))
     }
 
-    /// The same, beginning at the block that was changed last.
+    /// [`locate`](Self::locate), starting at the block that was changed last.
     fn locate_near(&mut self, order: impl Fn(u32) -> Ordering) -> (usize, usize) {
         let ends =
             self.blocks.get(self.last_changed).and_then(|block| block.first().zip(block.last()));
@@ -144,7 +144,7 @@ mod tests {
     fn check(sorted: &Sorted, model: &BTreeSet<u32>) {
         assert!(sorted.iter().eq(model.iter().copied()));
         assert_eq!((sorted.len(), sorted.first()), (model.len(), model.first().copied()));
-        assert!(sorted.blocks.iter().all(|block| !block.is_empty() && block.capacity() == MOST));
+        assert!(sorted.blocks.iter().all(|block| !block.is_empty() && block.capacity() == MAX));
     }
 
     #[test]
@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn what_comes_in_order_leaves_no_room_in_its_blocks() {
         let mut sorted = Sorted::default();
-        for number in 0..MOST as u32 * 3 {
+        for number in 0..MAX as u32 * 3 {
             sorted.insert(number, |other| other.cmp(&number));
         }
         assert_eq!(sorted.blocks.len(), 3);
@@ -179,13 +179,13 @@ mod tests {
     #[test]
     fn blocks_that_become_small_are_joined() {
         let mut sorted = Sorted::default();
-        for number in 0..MOST as u32 * 8 {
+        for number in 0..MAX as u32 * 8 {
             sorted.insert(number, |other| other.cmp(&number));
         }
-        for number in (0..MOST as u32 * 8).filter(|number| number % 16 > 0) {
+        for number in (0..MAX as u32 * 8).filter(|number| number % 16 > 0) {
             sorted.remove(number, |other| other.cmp(&number));
         }
-        assert_eq!(sorted.len(), MOST / 2);
+        assert_eq!(sorted.len(), MAX / 2);
         assert!(sorted.blocks.len() <= 2, "{} blocks", sorted.blocks.len());
     }
 }

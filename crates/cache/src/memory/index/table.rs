@@ -1,12 +1,12 @@
-//! A hash table of small values that grows a little at a time, so that nobody waits for all of it
-//! to be moved (Litwin's linear hashing, over parts that are hash tables themselves).
+//! A hash table of small values that grows in small steps, so that no insert moves all values
+//! (Litwin's linear hashing, over hash tables as buckets).
 
 use hashbrown::HashTable;
 
-/// Values in a part, on average, from which on there is another.
-const MOST: usize = 512;
+/// Average number of values per bucket above which a bucket is added.
+const MAX: usize = 512;
 
-/// The table. Whoever uses it hashes and compares.
+/// The table. The caller hashes and compares.
 #[derive(Debug)]
 pub(crate) struct Table<T> {
     parts: Vec<HashTable<T>>,
@@ -29,9 +29,9 @@ impl<T> Table<T> {
         self.parts[part].find_mut(hash, is_it)
     }
 
-    /// Adds what is not there yet.
+    /// Inserts a value that is not in the table.
     pub(crate) fn insert(&mut self, hash: u64, value: T, hash_of: impl Fn(&T) -> u64) {
-        if self.len >= self.parts.len() * MOST {
+        if self.len >= self.parts.len() * MAX {
             self.split(&hash_of);
         }
         let part = self.part(hash);
@@ -51,7 +51,7 @@ impl<T> Table<T> {
         self.len
     }
 
-    /// Adds a part, which takes over about half of the values of the one whose turn it is.
+    /// Adds a bucket, which takes about half of the values of the next one to split.
     fn split(&mut self, hash_of: &impl Fn(&T) -> u64) {
         let new = self.parts.len();
         let turn = new - (new + 1).next_power_of_two() / 2;
@@ -66,7 +66,7 @@ impl<T> Table<T> {
         }
     }
 
-    /// By bits that the parts themselves make no use of.
+    /// Selects the bucket by bits that the buckets themselves do not use.
     fn part(&self, hash: u64) -> usize {
         let (bits, all) = ((hash >> 20) as usize, self.parts.len().next_power_of_two());
         let part = bits % all;
@@ -93,7 +93,7 @@ mod tests {
         assert!(
             (0..10_000).all(|number| table.find(HASH(&number), |&known| known == number).is_some())
         );
-        assert_eq!((table.len(), table.parts.len()), (10_000, 10_000_usize.div_ceil(MOST)));
+        assert_eq!((table.len(), table.parts.len()), (10_000, 10_000_usize.div_ceil(MAX)));
     }
 
     #[test]
@@ -114,6 +114,6 @@ mod tests {
     fn no_part_holds_much_more_than_its_share() {
         let mut table = Table::default();
         (0..100_000).for_each(|number| table.insert(HASH(&number), number, HASH));
-        assert!(table.parts.iter().all(|part| part.len() < 3 * MOST));
+        assert!(table.parts.iter().all(|part| part.len() < 3 * MAX));
     }
 }

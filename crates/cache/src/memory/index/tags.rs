@@ -1,38 +1,38 @@
-//! Tags to entries. The entries of a tag form a list, whose links stand in the entries; the index
-//! knows where each list begins. A tag's name stands in the entries that have it and nowhere else,
-//! because most tags are those of one entry.
+//! Index of tags. The entries of a tag form a list whose links are in the entries; the index knows
+//! the head of each list. The name of a tag is in its entries only, because most tags have one
+//! entry.
 
 use std::hash::{BuildHasher as _, RandomState};
 
 use super::Table;
 
-/// One tag of one entry, by the entry's id and the place among its tags. In six bytes, as there are
-/// many.
+/// One tag of one entry: the id of the entry and the position of the tag. Six bytes, because there
+/// are many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Posting {
     id: [u16; 2],
     nth: u16,
 }
 
-/// Its neighbours in the list of its tag.
+/// Neighbours in the list of a tag.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Link {
     newer: Posting,
     older: Posting,
 }
 
-/// What the index reads of the entries, and writes into them.
+/// The data that the index reads from the entries, and the links that it writes.
 pub(crate) trait Tagged {
-    /// The name of an entry's tag.
+    /// Name of a tag of an entry.
     fn tag(&self, id: u32, nth: u16) -> &str;
-    /// The links of an entry, one for each of its tags.
+    /// Links of an entry, one for each tag.
     fn links(&self, id: u32) -> &[Link];
-    /// The same, to be changed.
+    /// Links of an entry, mutable.
     fn links_mut(&mut self, id: u32) -> &mut [Link];
 }
 
-/// The most tags that an entry can have.
-pub(crate) const MOST_TAGS: usize = u16::MAX as usize;
+/// Largest number of tags per entry.
+pub(crate) const MAX_TAGS: usize = u16::MAX as usize;
 
 impl Posting {
     const NONE: Self = Self::new(u32::MAX, u16::MAX);
@@ -63,7 +63,7 @@ impl Posting {
 }
 
 impl Link {
-    /// The link of a tag that has not been entered.
+    /// The link of a tag that is in no list.
     pub(crate) const NONE: Self = Self { newer: Posting::NONE, older: Posting::NONE };
 }
 
@@ -75,7 +75,7 @@ pub(crate) struct Tags {
 }
 
 impl Tags {
-    /// Enters all tags of the entry `id`, none of which is.
+    /// Inserts all tags of the entry `id`.
     pub(crate) fn insert(&mut self, id: u32, entries: &mut impl Tagged) {
         for nth in 0..entries.links(id).len() as u16 {
             let new = Posting::new(id, nth);
@@ -93,7 +93,7 @@ impl Tags {
         }
     }
 
-    /// Takes all tags of the entry `id` out. A tag without entries is forgotten.
+    /// Removes all tags of the entry `id`, and each tag without other entries.
     pub(crate) fn remove(&mut self, id: u32, entries: &mut impl Tagged) {
         for nth in 0..entries.links(id).len() as u16 {
             let old = Posting::new(id, nth);
@@ -109,7 +109,7 @@ impl Tags {
         }
     }
 
-    /// The list that began with `old` begins with `older`, or is no more.
+    /// Replaces `old` as the head of its list by `older`, or removes the list.
     fn pass_on(&mut self, old: Posting, older: Posting, entries: &impl Tagged) {
         let hash = self.hash(old, entries);
         match older.some() {
@@ -126,7 +126,7 @@ impl Tags {
         self.hasher.hash_one(posting.name(entries))
     }
 
-    /// The entries that have the tag `name`, the one entered last first.
+    /// Entries with the tag `name`, the latest one first.
     pub(crate) fn entries(&self, name: &str, entries: &impl Tagged) -> impl Iterator<Item = u32> {
         let newest =
             self.newest.find(self.hasher.hash_one(name), |known| known.name(entries) == name);
@@ -144,7 +144,7 @@ impl Tags {
 mod tests {
     use super::*;
 
-    /// Entries by id: the tags of each, and its links.
+    /// Tags and links of entries by id.
     struct Entries(Vec<(Vec<&'static str>, Vec<Link>)>);
 
     impl Tagged for Entries {

@@ -1,26 +1,25 @@
-//! For each key whose responses name selecting fields of their own: the sets of fields by which its
-//! variants are told apart (RFC 9111, section 4.1).
+//! Index of the sets of selecting fields by key: which fields tell the variants of a key apart (RFC
+//! 9111, section 4.1).
 
 use hashbrown::HashMap;
 
-use crate::http::lines::{Told, Untold};
+use crate::http::lines::{FieldState, MissingFields};
 use crate::http::{FieldIndex, Names};
 use crate::key::{Digest, Key, Selecting};
 
-/// Names in one question, in bytes. One name is shorter than that, whatever it is.
-const MOST_QUESTION_BYTES: usize = 8_192;
+/// Bytes of names that are asked for at a time. Any single name is shorter.
+const MAX_QUESTION_BYTES: usize = 8_192;
 
-/// Sets of selecting fields that one key may have. Each lookup of the key computes a digest for
-/// each of them.
+/// Sets of selecting fields per key. Each lookup of the key computes a digest for each set.
 pub(crate) const MAX_SETS: usize = 16;
 
 /// A set of selecting fields.
 #[derive(Debug)]
 struct Kind {
     vary: Selecting,
-    /// Entries that are selected by it.
+    /// Entries that it selects.
     entries: usize,
-    /// When the last of them was stored.
+    /// When the last of them was stored, in milliseconds since 1970.
     latest: i64,
 }
 
@@ -29,7 +28,7 @@ struct Kind {
 pub(crate) struct Variants(HashMap<Digest, Vec<Kind>>);
 
 impl Variants {
-    /// Adds an entry of `key` that is selected by `vary` and was stored at `at`.
+    /// Adds an entry of `key` that was stored at `at` and has the selecting fields `vary`.
     pub(crate) fn insert(&mut self, key: Digest, vary: &Selecting, at: i64) {
         let kinds = self.0.entry(key).or_default();
         match kinds.iter_mut().find(|known| known.vary == *vary) {
@@ -41,13 +40,13 @@ impl Variants {
         }
     }
 
-    /// How many entries of `key` are selected by fields of their own.
+    /// Number of entries of `key` that have selecting fields.
     pub(crate) fn count(&self, key: Digest) -> usize {
         self.0.get(&key).into_iter().flatten().map(|known| known.entries).sum()
     }
 
-    /// The set that an entry of `key` with the set `vary` has no room beside: the one by which an
-    /// entry was stored longest ago, and when that was.
+    /// The set of `key` to evict before an entry with the set `vary` is added, and when it was last
+    /// used.
     pub(crate) fn surplus(&self, key: Digest, vary: &Selecting) -> Option<(&Selecting, i64)> {
         let kinds = self.0.get(&key).filter(|kinds| kinds.len() >= MAX_SETS)?;
         let is_new = kinds.iter().all(|known| known.vary != *vary);
@@ -55,7 +54,7 @@ impl Variants {
         Some((&oldest.vary, oldest.latest))
     }
 
-    /// Takes an entry of `key` that is selected by `vary` out.
+    /// Removes an entry of `key` with the selecting fields `vary`.
     pub(crate) fn remove(&mut self, key: Digest, vary: &Selecting) {
         let Some(kinds) = self.0.get_mut(&key) else { return };
         kinds.retain_mut(|known| {
@@ -67,35 +66,35 @@ impl Variants {
         }
     }
 
-    /// The sets of fields that tell the variants of `key` apart.
+    /// Sets of selecting fields of `key`.
     pub(crate) fn of_key(&self, key: &Key) -> impl Iterator<Item = &Selecting> {
-        // Most stores have no variants at all, and then there is nothing to hash for.
+        // Most stores have no variants, and then there is nothing to hash for.
         let kinds = if self.0.is_empty() { None } else { self.0.get(&key.digest()) };
         kinds.into_iter().flatten().map(|known| &known.vary)
     }
 
-    /// The set that selects the entry of `key` that was stored last.
+    /// The set of the entry of `key` that was stored last.
     pub(crate) fn latest(&self, key: &Key) -> Option<&Selecting> {
         let kinds = if self.0.is_empty() { None } else { self.0.get(&key.digest()) };
         kinds.into_iter().flatten().max_by_key(|known| known.latest).map(|known| &known.vary)
     }
 
-    /// What `fields` has yet to tell so that the variants of `key` are told apart, or as much of it
-    /// as one question has room for: each answer brings the rest nearer.
-    pub(crate) fn untold_of_key(&self, key: &Key, fields: &FieldIndex<'_>) -> Untold {
-        let untold = self
+    /// Fields that `fields` lacks to tell the variants of `key` apart, as many as are asked for at
+    /// a time.
+    pub(crate) fn missing_of_key(&self, key: &Key, fields: &FieldIndex<'_>) -> MissingFields {
+        let missing = self
             .of_key(key)
             .flat_map(|vary| vary.names.iter())
-            .filter(|name| fields.told(name) == Told::Untold);
+            .filter(|name| fields.state(name) == FieldState::NotSent);
         let mut bytes = 0;
-        Untold(Names::new(untold.take_while(|name| {
+        MissingFields(Names::new(missing.take_while(|name| {
             let first = bytes == 0;
             bytes += name.len();
-            first || bytes <= MOST_QUESTION_BYTES
+            first || bytes <= MAX_QUESTION_BYTES
         })))
     }
 
-    /// Every key, set of fields and number of entries.
+    /// Each key with its sets and their numbers of entries.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Digest, &Selecting, usize)> {
         self.0
             .iter()
@@ -125,11 +124,12 @@ mod tests {
         }
         let mut told = String::new();
         for _ in 0..15 {
-            let Untold(asked) = variants.untold_of_key(&key, &FieldIndex::new(Fields::new(&told)));
+            let MissingFields(asked) =
+                variants.missing_of_key(&key, &FieldIndex::new(Fields::new(&told)));
             assert_eq!(asked.iter().count(), 2);
             asked.iter().for_each(|name| told.extend([name, "\n"]));
         }
-        assert!(variants.untold_of_key(&key, &FieldIndex::new(Fields::new(&told))).0.is_empty());
+        assert!(variants.missing_of_key(&key, &FieldIndex::new(Fields::new(&told))).0.is_empty());
     }
 
     #[test]

@@ -13,15 +13,15 @@ use fastrand::Rng;
 use http::HeaderMap;
 use http_cache_semantics::{BeforeRequest, CacheOptions, CachePolicy};
 
-use crate::cache::proxy::lookup::Run;
+use crate::cache::proxy::lookup::HandlerRun;
 use crate::cache::put::written;
 use crate::http::lines::Fields;
 use crate::http::{Names, RequestControl};
 use crate::key::{Key, Selecting};
-use crate::memory::{Held, Selected};
+use crate::memory::{EntryRef, Selected};
 use crate::policy::rules::Terms;
 use crate::policy::{
-    self, Decision, Forwarded, Overrides, Refused, ResponseHead, Reuse, decide, reuse,
+    self, Decision, Forwarded, Overrides, ResponseHead, Reuse, Uncacheable, decide, reuse,
 };
 use crate::response::Stored;
 use differences::{DIFFERENCES, Difference};
@@ -49,7 +49,7 @@ enum Aspect {
 
 /// What we decide on an exchange.
 struct Ours {
-    decision: Result<Decision, Refused>,
+    decision: Result<Decision, Uncacheable>,
     /// What becomes of the later request, where the response is stored and selected.
     reuse: Option<Reuse>,
 }
@@ -162,20 +162,20 @@ fn judged(exchange: &Exchange, ours: &Ours) -> Vec<(Aspect, String, String)> {
 /// that we do not share.
 fn judged_storing(
     exchange: &Exchange,
-    decision: &Result<Decision, Refused>,
+    decision: &Result<Decision, Uncacheable>,
     theirs: &CachePolicy,
 ) -> (Aspect, String, String) {
     let is_useful = || theirs.time_to_live(time(NOW)) > Duration::ZERO;
     let (ours, theirs) = match decision {
         Ok(_) => (true, theirs.is_storable()),
         Err(
-            Refused::NoFreshness
-            | Refused::Expired
-            | Refused::NoCache
-            | Refused::SetCookie
-            | Refused::EventStream,
+            Uncacheable::NoFreshness
+            | Uncacheable::Expired
+            | Uncacheable::NoCache
+            | Uncacheable::SetCookie
+            | Uncacheable::EventStream,
         ) => (false, is_useful()),
-        Err(Refused::Vary) => {
+        Err(Uncacheable::Vary) => {
             let later = theirs.before_request(&request(&exchange.later), time(NOW));
             (false, matches!(later, BeforeRequest::Fresh(_)))
         }
@@ -257,12 +257,12 @@ fn validators(
     let head = ResponseHead { status: exchange.status, reason: "", fields: Fields::new(&response) };
     let stored = Stored::new(exchange.status, &written(head, |name| storable.keeps(name), &[]));
     let selected = Selected {
-        held: Held::of(stored),
+        held: EntryRef::of(stored),
         times: *times,
         reuse: Reuse::Validate(Forwarded::Stale),
         elected: false,
     };
-    let run = Run {
+    let run = HandlerRun {
         why: Forwarded::Stale,
         since: 0,
         began_at: NOW,

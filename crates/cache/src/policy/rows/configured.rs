@@ -2,7 +2,7 @@
 //! which it cannot make storable.
 
 use super::{decide_with, hold};
-use crate::policy::Refused::{self, *};
+use crate::policy::Uncacheable::{self, *};
 use crate::policy::rules::Terms;
 use crate::policy::{Decision, Overrides};
 
@@ -11,7 +11,7 @@ const AUTHORIZED: &str = "authorization: Basic YTpi";
 /// Lifetime and age in seconds and the written `Cache-Control`, with a configured lifetime.
 fn by_configuration(
     (ttl, request, response): (u32, &str, &str),
-) -> Result<(i64, i64, Option<String>), Refused> {
+) -> Result<(i64, i64, Option<String>), Uncacheable> {
     let terms = Terms { ttl: Some(ttl), ..Terms::default() };
     decide_with(Overrides::default(), &terms, request, response, 0).map(|decision| {
         let times = decision.times;

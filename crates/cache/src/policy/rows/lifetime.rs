@@ -1,9 +1,9 @@
 //! How long a response is fresh by its own word (RFC 9111, sections 4.2.1 and 4.2.2). In seconds.
 
 use super::{decide_after, hold};
-use crate::policy::Refused::{self, *};
+use crate::policy::Uncacheable::{self, *};
 
-fn lifetime(response: &str) -> Result<i64, Refused> {
+fn lifetime(response: &str) -> Result<i64, Uncacheable> {
     decide_after("", response, 0).map(|decision| decision.times.lifetime / 1000)
 }
 

@@ -20,7 +20,7 @@ mod windows;
 
 use std::fmt::Debug;
 
-use super::{Decision, Exchange, Overrides, Refused, ResponseHead, decide};
+use super::{Decision, Exchange, Overrides, ResponseHead, Uncacheable, decide};
 use crate::http::lines::Fields;
 use crate::http::{RequestControl, http_date};
 use crate::policy::rules::Terms;
@@ -88,7 +88,7 @@ fn head((status, fields): &(u16, String)) -> ResponseHead<'_> {
 
 /// What is decided where nothing is configured on a `response` that comes `delay` seconds after its
 /// `request`.
-fn decide_after(request: &str, response: &str, delay: i64) -> Result<Decision, Refused> {
+fn decide_after(request: &str, response: &str, delay: i64) -> Result<Decision, Uncacheable> {
     decide_with(Overrides::default(), &Terms::default(), request, response, delay)
 }
 
@@ -98,7 +98,7 @@ fn decide_with(
     request: &str,
     response: &str,
     delay: i64,
-) -> Result<Decision, Refused> {
+) -> Result<Decision, Uncacheable> {
     let request = request_block(request);
     let fields = Fields::new(&request);
     let exchange = Exchange {

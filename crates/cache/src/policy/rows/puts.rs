@@ -3,69 +3,81 @@
 
 use super::{NOW, head, hold, response_block};
 use crate::policy::rules::Terms;
-use crate::policy::{Directives, Freshness, Overrides, Refused, Rejected, storable};
+use crate::policy::{Directives, Freshness, InvalidPut, Overrides, Uncacheable, storable};
 
-fn verdict(response: &str) -> Result<Option<Refused>, Rejected> {
+fn verdict(response: &str) -> Result<Option<Uncacheable>, InvalidPut> {
     storable(true, head(&response_block(response))).map(Result::err)
 }
 
 #[test]
 fn what_a_caller_may_not_put_is_an_error_and_what_the_response_forbids_is_not() {
-    const STORED: Result<Option<Refused>, Rejected> = Ok(None);
+    const STORED: Result<Option<Uncacheable>, InvalidPut> = Ok(None);
     let refused = |reason| Ok(Some(reason));
     hold(
         &[
             ("9111 3", "200", STORED),
             ("9111 3", "201", STORED),
             ("9111 3", "500", STORED),
-            ("9111 3", "100", refused(Refused::Status)),
-            ("9111 4.3.4", "304", refused(Refused::Status)),
-            ("9111 3.3", "206", Err(Rejected::PartialContent)),
-            ("9111 4.1", "200 | vary: *", Err(Rejected::VaryAny)),
-            ("9111 4.1", "200 | vary: a, *", Err(Rejected::VaryAny)),
+            ("9111 3", "100", refused(Uncacheable::Status)),
+            ("9111 4.3.4", "304", refused(Uncacheable::Status)),
+            ("9111 3.3", "206", Err(InvalidPut::PartialContent)),
+            ("9111 4.1", "200 | vary: *", Err(InvalidPut::VaryAny)),
+            ("9111 4.1", "200 | vary: a, *", Err(InvalidPut::VaryAny)),
             (
                 "9111 5.2.2.5",
                 "200 | cache-control: no-store, max-age=60",
-                refused(Refused::NoStore),
+                refused(Uncacheable::NoStore),
             ),
             (
                 "9111 5.2.2.4",
                 "200 | cache-control: no-cache | etag: \"a\"",
-                refused(Refused::NoCache),
+                refused(Uncacheable::NoCache),
             ),
-            ("9111 5.2.2.7", "200 | cache-control: private, max-age=60", refused(Refused::Private)),
+            (
+                "9111 5.2.2.7",
+                "200 | cache-control: private, max-age=60",
+                refused(Uncacheable::Private),
+            ),
             ("9111 5.2.2.7", "200 | cache-control: private=\"x\", max-age=60", STORED),
             (
                 "9111 5.2.2.5 (ours)",
                 "200 | cache-control: no-store; max-age=0",
-                refused(Refused::NoStore),
+                refused(Uncacheable::NoStore),
             ),
-            ("9111 5.2.2.4 (ours)", "200 | cache-control: no-cache;foo", refused(Refused::NoCache)),
+            (
+                "9111 5.2.2.4 (ours)",
+                "200 | cache-control: no-cache;foo",
+                refused(Uncacheable::NoCache),
+            ),
             (
                 "9111 5.2.2.7 (ours)",
                 "200 | cache-control: private; max-age=60",
-                refused(Refused::Private),
+                refused(Uncacheable::Private),
             ),
             (
                 "9111 5.2.2.7 (ours)",
                 "200 | cache-control: public, PRIVATE ;x",
-                refused(Refused::Private),
+                refused(Uncacheable::Private),
             ),
             (
                 "9111 5.2.2.7 (ours)",
                 "200 | cache-control: private=\"x\"; no-store",
-                refused(Refused::NoStore),
+                refused(Uncacheable::NoStore),
             ),
             ("9111 5.2", "200 | cache-control: x=\"no-store; private\"", STORED),
             ("9111 5.2", "200 | cache-control: x-no-store; private", STORED),
-            ("9213 2.1", "200 | cdn-cache-control: private; max-age=60", refused(Refused::Private)),
-            ("9213 2.2", "200 | cdn-cache-control: no-store", refused(Refused::NoStore)),
+            (
+                "9213 2.1",
+                "200 | cdn-cache-control: private; max-age=60",
+                refused(Uncacheable::Private),
+            ),
+            ("9213 2.2", "200 | cdn-cache-control: no-store", refused(Uncacheable::NoStore)),
             (
                 "9213 2.2 (ours)",
                 "200 | cdn-cache-control: max-age=9 | cache-control: private",
-                refused(Refused::Private),
+                refused(Uncacheable::Private),
             ),
-            ("9111 7.3 (ours)", "200 | set-cookie: a=b", refused(Refused::SetCookie)),
+            ("9111 7.3 (ours)", "200 | set-cookie: a=b", refused(Uncacheable::SetCookie)),
             ("9111 5.2.2.7", "200 | set-cookie: a=b | cache-control: private=Set-Cookie", STORED),
         ],
         verdict,

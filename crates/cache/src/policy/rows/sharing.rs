@@ -2,21 +2,21 @@
 //! sections 3.5, 4.3.4 and 5.2.1).
 
 use super::{NOW, block, decide_with, hold, request_block, response_block};
-use crate::http::lines::{Fields, Untold};
+use crate::http::lines::{Fields, MissingFields};
 use crate::http::{Names, RequestControl};
-use crate::policy::Refused::{self, *};
+use crate::policy::Uncacheable::{self, *};
 use crate::policy::rules::Terms;
 use crate::policy::{Exchange, Overrides, RequestOptions, RequestPolicy, may_update};
 
 const COOKIE: &str = "cookie: a=1";
-const STORED: Result<(), Refused> = Ok(());
+const STORED: Result<(), Uncacheable> = Ok(());
 
 fn terms(ttl: Option<u32>) -> Terms {
     Terms { ttl, ..Terms::default() }
 }
 
 /// Whether a response to a request is stored, under a configured lifetime where there is one.
-fn verdict((ttl, request, response): (Option<u32>, &str, &str)) -> Result<(), Refused> {
+fn verdict((ttl, request, response): (Option<u32>, &str, &str)) -> Result<(), Uncacheable> {
     decide_with(Overrides::default(), &terms(ttl), request, response, 0).map(|_| ())
 }
 
@@ -204,17 +204,17 @@ fn cookies_count_unless_they_are_ignored_in_the_key_or_empty() {
         let policy = policy([wrap, None], [rule, false], if in_key { &cookie } else { &nothing });
         policy.has_cookies(Fields::new(request))
     };
-    let untold = Err(Untold(Names::new(["cookie"])));
+    let missing = Err(MissingFields(Names::new(["cookie"])));
     hold(
         &[
             ("9111 3 (ours)", (None, false, false, "cookie:a=1\n"), Ok(true)),
             ("9111 3 (ours)", (None, false, false, "cookie: \n"), Ok(false)),
             ("9111 3 (ours)", (None, false, false, "cookie\n"), Ok(false)),
-            ("9111 3 (ours)", (None, false, false, ""), untold.clone()),
+            ("9111 3 (ours)", (None, false, false, ""), missing.clone()),
             ("9111 3 (ours)", (None, false, true, ""), Ok(false)),
             ("9111 3 (ours)", (None, true, false, ""), Ok(false)),
             ("9111 3 (ours)", (Some(true), false, false, ""), Ok(false)),
-            ("9111 3 (ours)", (Some(false), true, false, ""), untold),
+            ("9111 3 (ours)", (Some(false), true, false, ""), missing),
         ],
         has_cookies,
     );

@@ -1,15 +1,15 @@
 //! Whether a response is stored (RFC 9111, section 3).
 
 use super::{decide_after, hold};
-use crate::policy::Refused::{self, *};
+use crate::policy::Uncacheable::{self, *};
 
-const STORED: Result<(), Refused> = Ok(());
+const STORED: Result<(), Uncacheable> = Ok(());
 
-fn verdict((request, response): (&str, &str)) -> Result<(), Refused> {
+fn verdict((request, response): (&str, &str)) -> Result<(), Uncacheable> {
     decide_after(request, response, 0).map(|_| ())
 }
 
-fn of_response(response: &str) -> Result<(), Refused> {
+fn of_response(response: &str) -> Result<(), Uncacheable> {
     verdict(("", response))
 }
 

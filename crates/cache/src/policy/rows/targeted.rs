@@ -4,10 +4,10 @@
 use fastrand::Rng;
 
 use super::{decide_after, hold};
-use crate::policy::Refused::{self, *};
+use crate::policy::Uncacheable::{self, *};
 
 /// The freshness lifetime in seconds.
-fn lifetime(response: &str) -> Result<i64, Refused> {
+fn lifetime(response: &str) -> Result<i64, Uncacheable> {
     decide_after("", response, 0).map(|decision| decision.times.lifetime / 1000)
 }
 

@@ -1,34 +1,33 @@
-//! What goes into the database in one transaction, put by put.
+//! Writes queued puts to the database within one transaction.
 
-use std::slice;
+use std::mem::take;
 
 use rusqlite::Transaction;
 
 use super::common::Common;
-use super::mark::{Mark, Purge};
-use super::queue::Work;
 use super::reads::Pages;
-use super::row::Kept;
-use super::{purging, writes};
-use crate::key::Digest;
+use super::record::Record;
+use super::write_behind::Work;
+use super::{apply, log, writes};
+use crate::invalidation::{Invalidation, Target};
 
-/// Entries that are due and go with a transaction, at most.
-const MOST_DUE: u32 = 1_000;
+/// Expired entries removed per transaction.
+const MAX_DUE: u32 = 1_000;
 
-/// See the module. What is counted counts once the transaction is committed.
+/// The writes of one transaction. Counts take effect when it is committed.
 pub(super) struct Batch<'a, 'c> {
     transaction: &'a Transaction<'c>,
     common: &'a Common,
-    /// Variants that other processes may have in memory as they were.
-    changed: Vec<(String, Digest)>,
+    /// Variants of which other processes may have older versions in memory.
+    changed: Vec<Target>,
     is_cleared: bool,
-    /// Of the file, as far as that is known.
+    /// Size of the file, if it is known.
     pages: Option<Pages>,
-    /// Entries that had to go.
+    /// Entries evicted to make room.
     pub(super) evicted: u64,
     /// Puts that found no room.
     pub(super) unwritten: u64,
-    /// By when entries are due of which there may be more.
+    /// A time by which more entries may have expired.
     pub(super) due: Option<i64>,
 }
 
@@ -48,24 +47,23 @@ impl<'a, 'c> Batch<'a, 'c> {
 
     pub(super) fn write(&mut self, work: &Work) -> rusqlite::Result<()> {
         if let Some((key, variant)) = work.entry() {
-            // Another process may have it in memory although it is not on the disk.
-            self.changed.push((key.to_owned(), *variant));
+            // Another process may have an older version in memory, even if the disk has none.
+            self.changed.push(Target::Variant(key.to_owned(), *variant));
         }
         match work {
             Work::Put(kept, since) if self.common.passes(kept, *since) => self.put(kept),
-            // What it was put over is out of date all the same; what another process has put since
-            // is not.
+            // The version that the put replaced is outdated; what another process has put since is
+            // not.
             Work::Put(kept, _) => {
                 writes::remove_variant(self.transaction, &kept.variant, kept.times.stored_at)
             }
-            Work::Retire(_, variant) => writes::remove_variant(self.transaction, variant, i64::MAX),
-            Work::Clear => self.clear(),
+            Work::Invalidate(invalidation) => self.invalidate(invalidation),
             Work::Expire(now) => self.expire(*now),
-            Work::Purge(_) | Work::Load(_) | Work::Flush(_) | Work::End(_) => Ok(()),
+            Work::InvalidateDurably(_) | Work::Load(_) | Work::Flush(_) | Work::End(_) => Ok(()),
         }
     }
 
-    fn put(&mut self, kept: &Kept) -> rusqlite::Result<()> {
+    fn put(&mut self, kept: &Record) -> rusqlite::Result<()> {
         writes::remove_variant(self.transaction, &kept.variant, i64::MAX)?;
         let room = writes::make_room(self.transaction, self.common.bound, kept, &mut self.pages)?;
         self.evicted += room.evicted;
@@ -76,27 +74,31 @@ impl<'a, 'c> Batch<'a, 'c> {
         Ok(())
     }
 
-    fn clear(&mut self) -> rusqlite::Result<()> {
-        self.is_cleared = true;
-        purging::purge(self.transaction, slice::from_ref(&Purge::of(Mark::Everything, 0))).map(drop)
+    fn invalidate(&mut self, invalidation: &Invalidation) -> rusqlite::Result<()> {
+        self.is_cleared |= invalidation.selects_everything();
+        apply::apply(self.transaction, invalidation, 0).map(drop)
     }
 
     fn expire(&mut self, now: i64) -> rusqlite::Result<()> {
-        if writes::expire(self.transaction, now, MOST_DUE)? == MOST_DUE as usize {
+        if writes::expire(self.transaction, now, MAX_DUE)? == MAX_DUE as usize {
             self.due = Some(now);
         }
         Ok(())
     }
 
-    /// Tells other processes what has changed, `last` being the sequence of the last purge, and
-    /// brings the file to its bound. Returns the sequence then, and whether it is about more than
-    /// puts.
+    /// Adds the changed variants to the invalidation log, after sequence `last`, and shrinks the
+    /// file to its bound. Returns the new sequence, and whether the log has more than puts.
     pub(super) fn finish(&mut self, last: u64) -> rusqlite::Result<(u64, bool)> {
-        let cleared = self.is_cleared.then_some(Mark::Everything);
-        let changed = Mark::changed(std::mem::take(&mut self.changed));
-        let purges: Vec<_> =
-            cleared.into_iter().chain(changed).map(|mark| Purge::of(mark, 0)).collect();
-        let sequence = purging::note(self.transaction, &purges, last, self.common.bound)?;
+        let bound = self.common.bound;
+        let mut sequence = last;
+        if self.is_cleared {
+            let everything = Invalidation::everything();
+            sequence = log::append(self.transaction, &everything, 0, sequence, bound)?;
+        }
+        let changed = Invalidation::outdate(take(&mut self.changed));
+        if !changed.targets.is_empty() {
+            sequence = log::append(self.transaction, &changed, 0, sequence, bound)?;
+        }
         self.evicted += writes::shrink(self.transaction, self.common.bound)?;
         Ok((sequence, self.is_cleared))
     }

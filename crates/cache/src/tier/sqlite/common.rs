@@ -1,23 +1,21 @@
-//! What the threads of a disk and those who call it have in common.
+//! State shared by the threads of the tier and its callers.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use rusqlite::Connection;
 
-use super::fault::{Fault, is_damage, is_passing};
-use super::heeding::Heeding;
-use super::mark::{Mark, Purge};
-use super::row::Kept;
-use super::shared::Shared;
+use super::error::TierError;
+use super::log_cursor::InvalidationLog;
+use super::record::Record;
+use super::shared_memory::Shared;
 use super::{reads, writes};
-use crate::invalidation::Fence;
-use crate::invalidation::Selector;
+use crate::invalidation::{Effect, Fence, Invalidation};
 use crate::memory::Memory;
-use crate::stats::{Counters, Totals, add, read};
+use crate::stats::{Counters, Totals};
 use crate::sync::Mutex;
 
-/// See the module.
+/// Shared state of the tier.
 #[derive(Debug)]
 pub(super) struct Common {
     pub(super) memory: Arc<Memory>,
@@ -25,26 +23,27 @@ pub(super) struct Common {
     pub(super) shared: Arc<Shared>,
     /// Bytes that the database may take.
     pub(super) bound: u64,
-    /// Held while something is done to the memory store and asked of the writer: both do it in the
-    /// same order. Taken before [`heeding`](Self::heeding).
+    /// Held while memory changes and the change is queued, so that both happen in the same order.
+    /// Locked before [`log`](Self::log).
     pub(super) order: Mutex<()>,
-    pub(super) heeding: Heeding,
-    /// What other processes have purged. The purges of this one are in the queue, among the puts
-    /// that they concern.
+    pub(super) log: InvalidationLog,
+    /// Invalidations of other processes. Those of this process are in the queue, in order with its
+    /// puts.
     purged_elsewhere: Mutex<Fence>,
-    /// What of the counters is in the database.
+    /// Counters as they are in the database.
     counted: Mutex<Counted>,
     evicted: AtomicU64,
     dropped: AtomicU64,
     damaged: AtomicU64,
-    fault: Mutex<Option<Fault>>,
+    /// The first error that was not transient: nothing is read or written any more.
+    error: Mutex<Option<TierError>>,
 }
 
 #[derive(Debug, Default)]
 struct Counted {
-    /// Of this process.
+    /// Counts of this process that are in the database.
     own: Totals,
-    /// Of all processes, of this one as far as it is in the database.
+    /// Counts of all processes in the database.
     all: Totals,
 }
 
@@ -58,154 +57,140 @@ impl Common {
     ) -> rusqlite::Result<Self> {
         let sequence = reads::sequence(connection)?;
         shared.announce(sequence, false);
-        let all = Totals::of(reads::counters(connection)?);
+        let all = Totals::from_names(reads::counters(connection)?);
         Ok(Self {
             memory,
             counters,
             shared,
             bound,
             order: Mutex::default(),
-            heeding: Heeding::new(sequence),
+            log: InvalidationLog::new(sequence),
             purged_elsewhere: Mutex::new(Fence::new()),
             counted: Mutex::new(Counted { own: Totals::default(), all }),
             evicted: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
             damaged: AtomicU64::new(0),
-            fault: Mutex::default(),
+            error: Mutex::default(),
         })
     }
 
-    /// Whether another process has purged something that the memory store does not know of.
+    /// Whether another process has invalidated something that has not been applied to memory.
     pub(super) fn is_behind(&self) -> bool {
-        self.shared.sequence() > self.heeding.last()
+        self.shared.sequence() > self.log.last()
     }
 
-    /// Tells the memory store of all purges in the database.
-    pub(super) fn heed(&self, connection: &Connection) -> rusqlite::Result<()> {
-        // A put is measured in memory and on the disk by the same purges.
+    /// Applies the new rows of the invalidation log to memory.
+    pub(super) fn apply_log(&self, connection: &Connection) -> rusqlite::Result<()> {
+        // Memory and queue must fence a put by the same invalidations.
         let _in_order = self.order.lock();
-        let mut told = self.heeding.lock();
+        let mut cursor = self.log.lock();
         let last = reads::sequence(connection)?;
-        if last <= told.last() {
+        if last <= cursor.last() {
             return Ok(());
         }
-        let Some(purges) = reads::purges_after(connection, told.last())? else {
-            self.purge_memory(&Purge::of(Mark::Everything, 0));
-            told.advance(last);
+        let Some(rows) = reads::log_after(connection, cursor.last())? else {
+            self.apply_to_memory(&Invalidation::everything(), 0);
+            cursor.advance(last);
             return Ok(());
         };
-        let unknown = purges.iter().filter(|(sequence, _)| !told.knew(*sequence));
-        unknown.for_each(|(_, purge)| self.purge_memory(purge));
-        // There may be more of them than a moment ago, and none is to be heeded twice.
-        told.advance(purges.last().map_or(last, |(sequence, _)| *sequence));
+        for row in rows.iter().filter(|row| !cursor.knew(row.sequence)) {
+            self.apply_to_memory(&row.invalidation, row.at);
+        }
+        // Rows may have been added meanwhile; none is applied twice.
+        cursor.advance(rows.last().map_or(last, |row| row.sequence));
         Ok(())
     }
 
-    /// Does what [`heed`](Self::heed) does where the database cannot be read: nothing in memory is
-    /// served any longer, unless it was puts alone.
-    pub(super) fn heed_blindly(&self) {
+    /// Catches up if the log cannot be read: clears memory, unless other processes have only put.
+    pub(super) fn apply_without_log(&self) {
         let _in_order = self.order.lock();
-        let mut told = self.heeding.lock();
+        let mut cursor = self.log.lock();
         let last = self.shared.sequence();
-        if self.shared.purged() > told.last() {
-            self.purge_memory(&Purge::of(Mark::Everything, 0));
+        if self.shared.purged() > cursor.last() {
+            self.apply_to_memory(&Invalidation::everything(), 0);
         }
-        told.advance(last);
+        cursor.advance(last);
     }
 
-    fn purge_memory(&self, purge: &Purge) {
-        self.purge_entries(purge);
-        // A put that has seen this comes after what has just been done, and was measured by it.
-        purge.mark.fence_off(&mut self.purged_elsewhere.lock());
-    }
-
-    fn purge_entries(&self, Purge { mark, soft, at }: &Purge) {
-        let mut selector = Selector { soft: *soft, ..Selector::default() };
-        match mark.clone() {
-            Mark::Key(key) | Mark::Variant(key, _) | Mark::Selected(key, _) => {
-                selector.key = Some(key)
-            }
-            Mark::Tag(tag) => selector.tags.push(tag),
-            Mark::Prefix(prefix) => selector.prefixes.push(prefix),
-            Mark::Everything => selector.everything = true,
-            Mark::Url(url) => {
-                self.memory.invalidate(&url);
-                return;
-            }
-            Mark::Changed(variants) => return self.memory.evict(&variants),
+    /// Applies an invalidation of another process to memory.
+    fn apply_to_memory(&self, invalidation: &Invalidation, at: i64) {
+        self.memory.apply(invalidation, at);
+        if invalidation.effect != Effect::Outdate {
+            // A put that reads this sequence comes after the invalidation, and was fenced by it.
+            self.purged_elsewhere.lock().raise(&invalidation.targets);
         }
-        self.memory.purge(&selector, *at);
     }
 
-    /// Where the sequence of what other processes purge stands.
+    /// Sequence of the fence of other processes.
     pub(super) fn since(&self) -> u64 {
         self.purged_elsewhere.lock().sequence()
     }
 
-    /// Whether nothing of an entry was purged by another process after this point.
-    pub(super) fn passes(&self, kept: &Kept, since: u64) -> bool {
+    /// Whether no other process has invalidated an entry since this sequence.
+    pub(super) fn passes(&self, kept: &Record, since: u64) -> bool {
         let label = kept.stored.label();
-        self.purged_elsewhere.lock().passes(since, label.name, label.notes.split_terminator('\n'))
+        self.purged_elsewhere.lock().passes(since, label.key, label.tags.split_terminator('\n'))
     }
 
-    /// Adds what has been counted to what is in the database. Returns what is there then, for
-    /// [`counted`](Self::counted).
+    /// Adds the counters of this process to the database. The closure that it returns is called
+    /// after the commit.
     pub(super) fn count_into(
         &self,
         transaction: &rusqlite::Transaction<'_>,
     ) -> rusqlite::Result<impl FnOnce() + '_> {
         let own = self.counters.totals();
         writes::count(transaction, &own.since(&self.counted.lock().own))?;
-        let all = Totals::of(reads::counters(transaction)?);
-        // Only the thread that writes gets here.
+        let all = Totals::from_names(reads::counters(transaction)?);
+        // Only the writer thread gets here.
         Ok(move || *self.counted.lock() = Counted { own, all })
     }
 
-    /// What all processes have counted, as far as is known here.
+    /// Counters of all processes, as far as they are known.
     pub(super) fn totals(&self) -> Totals {
         let counted = self.counted.lock();
         counted.all.plus(&self.counters.totals().since(&counted.own))
     }
 
     pub(super) fn count_evicted(&self, entries: u64) {
-        add(&self.evicted, entries);
+        self.evicted.fetch_add(entries, Relaxed);
     }
 
     pub(super) fn evicted(&self) -> u64 {
-        read(&self.evicted)
+        self.evicted.load(Relaxed)
     }
 
-    /// Counts entries that were found not to be as they were written.
+    /// Counts entries that do not match their checksum.
     pub(super) fn count_damaged(&self, entries: u64) {
-        add(&self.damaged, entries);
+        self.damaged.fetch_add(entries, Relaxed);
     }
 
     pub(super) fn damaged(&self) -> u64 {
-        read(&self.damaged)
+        self.damaged.load(Relaxed)
     }
 
     /// Counts puts that are not written.
     pub(super) fn count_dropped(&self, entries: u64) {
-        add(&self.dropped, entries);
+        self.dropped.fetch_add(entries, Relaxed);
     }
 
     pub(super) fn dropped(&self) -> u64 {
-        read(&self.dropped)
+        self.dropped.load(Relaxed)
     }
 
-    /// What an error comes to. But for one that passes, nothing more is read or written.
-    pub(super) fn fail(&self, error: &rusqlite::Error) -> Fault {
-        let fault = Fault::from(error.to_string());
-        if is_passing(error) {
-            return fault;
+    /// Records an error. Unless it is transient, the tier stops reading and writing.
+    pub(super) fn fail(&self, error: &rusqlite::Error) -> TierError {
+        let error = TierError::from(error);
+        if error.is_transient() {
+            return error;
         }
-        if is_damage(error) {
+        if error.is_damage() {
             self.shared.note_damage();
         }
-        self.fault.lock().get_or_insert(fault).clone()
+        self.error.lock().get_or_insert(error).clone()
     }
 
-    pub(super) fn fault(&self) -> Option<Fault> {
-        self.fault.lock().clone()
+    /// The first error that was not transient.
+    pub(super) fn error(&self) -> Option<TierError> {
+        self.error.lock().clone()
     }
 }

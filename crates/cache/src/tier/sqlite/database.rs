@@ -1,4 +1,4 @@
-//! The database file: opening it, and what stands in it. `docs/format.md` describes it.
+//! The database file: opening, checks and settings. `docs/format.md` describes it.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -7,21 +7,21 @@ use rusqlite::config::DbConfig;
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, OpenFlags};
 
-use super::fault::{Fault, is_damage};
+use super::error::TierError;
 use super::files::{Files, own, private_file};
 use super::reads;
 
-/// "LYCA": the database is one of these.
+/// `application_id` of the database: "LYCA".
 const APPLICATION: i32 = 0x4c59_4341;
 
-/// The version of the format that this code reads and writes.
+/// Version of the format that this code reads and writes.
 const FORMAT: i32 = 1;
 
-/// Kilobytes of pages that the writer keeps at hand: a transaction that changes more pages than
-/// these writes some of them twice.
+/// Page cache of the writer, in KiB. A transaction that changes more pages writes some of them
+/// twice.
 const WRITER_CACHE: i32 = 16 * 1_024;
 
-/// How long a process waits for another that is writing.
+/// How long a process waits for another one that writes.
 const BUSY: Duration = Duration::from_secs(10);
 
 const SCHEMA: &str = "
@@ -53,39 +53,40 @@ pub(super) enum Use {
     Write,
 }
 
-/// A database that has been begun or was there.
+/// A database that was created or opened.
 pub(super) struct Begun {
-    /// Of its purges.
+    /// Last sequence of its invalidation log.
     pub(super) sequence: u64,
-    /// Where one is now that was damaged.
-    pub(super) set_aside: Option<PathBuf>,
+    /// New name of a damaged database, if there was one.
+    pub(super) quarantined: Option<PathBuf>,
 }
 
-/// Makes sure that there is a database of these terms. One that is damaged is set aside. For a
-/// process that is alone with it.
+/// Opens or creates the database and quarantines a damaged one. Called by a process that has the
+/// file to itself.
 pub(super) fn begin(
     files: &Files,
     identity: &str,
     max_bytes: u64,
     is_damaged: bool,
-) -> Result<Begun, Fault> {
-    let fault = |error: std::io::Error| Fault::at(&files.database, error);
-    let mut set_aside = is_damaged.then(|| files.set_aside()).transpose().map_err(fault)?;
+) -> Result<Begun, TierError> {
+    let at = |error: TierError| error.at(&files.database);
+    let failed = |error: std::io::Error| at(error.into());
+    let mut quarantined = is_damaged.then(|| files.quarantined()).transpose().map_err(failed)?;
     own(
         &files.database,
-        &private_file(&files.database).and_then(|file| file.metadata()).map_err(fault)?,
+        &private_file(&files.database).and_then(|file| file.metadata()).map_err(failed)?,
     )?;
-    let mut outcome = set_up(files, identity, max_bytes);
-    if outcome.as_ref().is_err_and(is_damage) {
-        set_aside = Some(files.set_aside().map_err(fault)?);
-        private_file(&files.database).map_err(fault)?;
-        outcome = set_up(files, identity, max_bytes);
+    let mut outcome = set_up(files, identity, max_bytes).map_err(TierError::from);
+    if outcome.as_ref().is_err_and(TierError::is_damage) {
+        quarantined = Some(files.quarantined().map_err(failed)?);
+        private_file(&files.database).map_err(failed)?;
+        outcome = set_up(files, identity, max_bytes).map_err(TierError::from);
     }
-    let sequence = outcome.map_err(|error| Fault::at(&files.database, error))?;
-    Ok(Begun { sequence, set_aside })
+    let sequence = outcome.map_err(at)?;
+    Ok(Begun { sequence, quarantined })
 }
 
-/// Opens the database, or begins it where there is none.
+/// Opens the database, or creates it.
 fn set_up(files: &Files, identity: &str, max_bytes: u64) -> Result<u64, rusqlite::Error> {
     let mut connection = connect(&files.database, Use::Write)?;
     demand_whole(&connection, files)?;
@@ -101,7 +102,7 @@ fn set_up(files: &Files, identity: &str, max_bytes: u64) -> Result<u64, rusqlite
     }
     if is_known(&transaction)? {
         if term::<String>(&transaction, "identity")? != identity {
-            // The name of the file tells it: somebody has changed what is in it.
+            // The file name contains the identity, so somebody has changed the contents.
             return Err(damaged("it is of another cache than its name says"));
         }
         transaction
@@ -111,13 +112,13 @@ fn set_up(files: &Files, identity: &str, max_bytes: u64) -> Result<u64, rusqlite
     if !is_known(&connection)? {
         return Ok(0);
     }
-    // What every process reads first is found damaged while the file can be set aside.
+    // Damage of what every process reads first is found while the file can be renamed.
     reads::counters(&connection)?;
     reads::sequence(&connection)
 }
 
-/// That the file has all of its pages: one that was cut off is found out before something reads
-/// behind its end.
+/// Checks that the file has all of its pages: reading beyond the end of a truncated file ends the
+/// process.
 fn demand_whole(connection: &Connection, files: &Files) -> rusqlite::Result<()> {
     checkpoint(connection)?;
     let bytes = reads::pages(connection)?.bytes();
@@ -133,23 +134,29 @@ fn damaged(how: &str) -> rusqlite::Error {
     rusqlite::Error::SqliteFailure(code, Some(how.to_owned()))
 }
 
-/// Brings what is in the log into the file, as far as nobody reads there.
+/// Copies the write-ahead log into the file, as far as no reader needs it.
 pub(super) fn checkpoint(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update_and_check(None, "wal_checkpoint", "TRUNCATE", |_| Ok(()))
 }
 
-/// That the database is of this format and for these terms.
-pub(super) fn check(connection: &Connection, identity: &str, max_bytes: u64) -> Result<(), Fault> {
+/// Checks that the database has this format, identity and bound.
+pub(super) fn check(
+    connection: &Connection,
+    identity: &str,
+    max_bytes: u64,
+) -> Result<(), TierError> {
     if !is_known(connection)? {
-        return Err(Fault::new("is of an unknown format, and is left alone"));
+        return Err(TierError::incompatible("is of an unknown format, and is left alone"));
     }
     let known: String = term(connection, "identity")?;
     let bound: i64 = term(connection, "max_bytes")?;
     if known != identity {
-        return Err(Fault::new(format!("belongs to the cache {known}")));
+        return Err(TierError::incompatible(format!("belongs to the cache {known}")));
     }
     if bound as u64 != max_bytes {
-        return Err(Fault::new(format!("is open in another process with maxDiskBytes {bound}")));
+        return Err(TierError::incompatible(format!(
+            "is open in another process with maxDiskBytes {bound}"
+        )));
     }
     Ok(())
 }
@@ -168,8 +175,8 @@ pub(super) fn connect(path: &Path, usage: Use) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY)?;
     if reads::pages(&connection)?.all == 0 {
-        // What is new is begun with this; the next would begin it. Anywhere else it would write,
-        // which has to wait for others.
+        // Must be set before the first table is created. On a later connection it would write, and
+        // wait for other processes.
         connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     }
     connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
@@ -181,8 +188,7 @@ pub(super) fn connect(path: &Path, usage: Use) -> rusqlite::Result<Connection> {
         Use::Read => connection.pragma_update(None, "query_only", true)?,
         Use::Write => connection.pragma_update(None, "cache_size", -WRITER_CACHE)?,
     }
-    // Else a statement may be compiled anew for every value, which takes longer than reading an
-    // entry.
+    // Without it SQLite may recompile a statement for each value, which takes longer than a read.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)

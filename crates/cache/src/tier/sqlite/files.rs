@@ -1,25 +1,24 @@
-//! Files for their owner alone.
+//! Files that only their owner can read.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::fault::Fault;
+use super::error::TierError;
 use crate::key::Digest;
 
-/// The files of one instance in a folder.
+/// Paths of the files of one instance.
 #[derive(Clone, Debug)]
 pub(super) struct Files {
     /// The database.
     pub(super) database: PathBuf,
-    /// The memory that its processes share.
+    /// The shared memory of its processes.
     pub(super) shared: PathBuf,
 }
 
 impl Files {
-    /// Named for the identity, so that people find them, and for its digest, so that no two are
-    /// taken for each other.
+    /// Names contain the identity, for people, and its digest, for uniqueness.
     pub(super) fn of(folder: &Path, identity: &str) -> Self {
         let readable: String = identity
             .chars()
@@ -33,20 +32,20 @@ impl Files {
         Self { database: file("db"), shared: file("shared") }
     }
 
-    /// Everything that belongs to the database.
+    /// All files of the database.
     fn of_database(&self) -> [PathBuf; 4] {
         ["", "-journal", "-wal", "-shm"].map(|ending| with_ending(&self.database, ending))
     }
 
-    /// Gives a damaged database another name, which nothing has. Returns that.
-    pub(super) fn set_aside(&self) -> io::Result<PathBuf> {
+    /// Renames a damaged database to a new name, and returns that.
+    pub(super) fn quarantined(&self) -> io::Result<PathBuf> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
         let files = self.of_database();
         let is_free =
             |ending: &String| files.iter().all(|path| !with_ending(path, ending).exists());
         let mut endings = (now..).map(|number| format!(".damaged-{number}"));
         let ending = endings.find(is_free).unwrap_or_default();
-        // The database goes first: without its log it would have what has been purged.
+        // The database first: without its write-ahead log it would contain purged entries.
         for path in files.iter().filter(|path| path.exists()) {
             fs::rename(path, with_ending(path, &ending))?;
         }
@@ -60,18 +59,18 @@ fn with_ending(path: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
-/// Makes the folder where there is none, for its owner alone, and refuses one of somebody else.
-pub(super) fn private_folder(folder: &Path) -> Result<(), Fault> {
-    let fault = |error: io::Error| Fault::at(folder, error);
+/// Creates the folder for its owner alone, or checks that it belongs to this user.
+pub(super) fn private_folder(folder: &Path) -> Result<(), TierError> {
+    let failed = |error: io::Error| TierError::from(error).at(folder);
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder).map_err(fault)?;
-    own(folder, &fs::metadata(folder).map_err(fault)?)
+    builder.create(folder).map_err(failed)?;
+    own(folder, &fs::metadata(folder).map_err(failed)?)
 }
 
-/// Opens a file to read and write, and makes it for its owner alone where there is none.
+/// Opens a file to read and write; creates it for its owner alone.
 pub(super) fn private_file(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
@@ -81,18 +80,19 @@ pub(super) fn private_file(path: &Path) -> io::Result<File> {
 }
 
 #[cfg(unix)]
-pub(super) fn own(path: &Path, metadata: &fs::Metadata) -> Result<(), Fault> {
+pub(super) fn own(path: &Path, metadata: &fs::Metadata) -> Result<(), TierError> {
     use std::os::unix::fs::MetadataExt as _;
     let (owner, user) = (metadata.uid(), rustix::process::geteuid().as_raw());
     if owner == user {
         Ok(())
     } else {
-        Err(Fault::at(path, format!("belongs to user {owner}, not to {user}")))
+        let message = format!("belongs to user {owner}, not to {user}");
+        Err(TierError::incompatible(message).at(path))
     }
 }
 
 #[cfg(not(unix))]
-pub(super) fn own(_: &Path, _: &fs::Metadata) -> Result<(), Fault> {
+pub(super) fn own(_: &Path, _: &fs::Metadata) -> Result<(), TierError> {
     Ok(())
 }
 
@@ -106,7 +106,7 @@ mod tests {
         let files = Files::of(folder.path(), "ns/name");
         let aside = ["one", "two", "three"].map(|content| {
             files.of_database().iter().for_each(|path| fs::write(path, content).unwrap());
-            files.set_aside().unwrap()
+            files.quarantined().unwrap()
         });
         assert_eq!(aside.map(|path| fs::read_to_string(path).unwrap()), ["one", "two", "three"]);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 12);

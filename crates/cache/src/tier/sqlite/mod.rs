@@ -1,30 +1,30 @@
-//! The tier under the memory store that outlives the process: a database file, which the processes
-//! of a machine may have open at a time.
+//! Disk tier: an `SQLite` database that survives the process and that all processes of a machine may
+//! open.
 //!
-//! Two threads serve it, one that writes and one that reads; no caller waits for either but by a
-//! ticket. What is wrong with the disk is never an error of a lookup: a disk that fails is one that
-//! has nothing, and says so where somebody looks.
+//! A writer and a reader thread serve it; callers wait for them through completions. An error of
+//! the disk is never an error of a lookup: a tier that fails has no entries, and `inspect()` says
+//! why.
 
+mod apply;
 mod batch;
 mod common;
+mod completion;
 mod database;
-mod election;
-mod fault;
+mod error;
 mod files;
-mod heeding;
-mod loads;
-mod mark;
-mod opening;
-mod purging;
-mod queue;
+mod lease_table;
+mod load_queue;
+mod log;
+mod log_cursor;
+mod open;
 mod reader;
 mod reads;
-mod row;
-mod shared;
-mod ticket;
-mod unusable;
+mod record;
+mod shared_memory;
+mod unavailable;
 #[cfg(all(test, unix, not(loom)))]
 pub(crate) mod vfs;
+mod write_behind;
 mod writer;
 mod writes;
 
@@ -34,233 +34,239 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use rusqlite::Connection;
 
-pub use fault::Fault;
-pub(crate) use mark::{Mark, Purge};
-pub(crate) use row::Kept;
-pub use ticket::{Outcome, Ticket};
-pub(crate) use unusable::Unusable;
+pub use completion::{Completion, Outcome};
+pub use error::TierError;
+pub(crate) use record::Record;
+pub(crate) use unavailable::Unavailable;
 
-use crate::http::lines::Untold;
+use crate::http::lines::MissingFields;
+use crate::invalidation::Invalidation;
 use crate::key::Digest;
 use crate::memory::Memory;
 use crate::response::Stored;
 use crate::stats::Counters;
 use common::Common;
-use loads::Loads;
-use opening::Opening;
-use queue::{Ordered, Queue, Work};
+use load_queue::Loads;
+use open::Opening;
+use write_behind::{DurableInvalidation, Queue, Work};
 
-/// Where an instance is kept, and how much of it.
+/// Options of the disk tier.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DiskOptions {
-    /// The folder.
+pub struct SqliteOptions {
+    /// Folder of the database.
     pub folder: PathBuf,
-    /// Bytes that the entries may take.
+    /// Bound of the file in bytes.
     pub max_bytes: u64,
 }
 
-/// What can be seen of the disk.
+/// Size and state of the disk tier.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DiskUsage {
+pub struct SqliteUsage {
     /// Entries in the file.
     pub entries: u64,
-    /// Bytes that they take, with everything that the file keeps beside them.
+    /// Bytes in use in the file.
     pub bytes: u64,
-    /// Bytes that they may take.
+    /// Bound of the file in bytes.
     pub max_bytes: u64,
-    /// Entries that left the file to make room, by this process.
+    /// Entries that this process has evicted from the file.
     pub evictions: u64,
-    /// Puts that were not written because too many waited.
+    /// Puts that were not written because the queue was full.
     pub dropped: u64,
-    /// How often an entry was found not to be as it was written, which is as good as none.
+    /// Reads of entries that did not match their checksum.
     pub damaged: u64,
-    /// Where what was there before is now, if it was damaged when this process opened it.
-    pub set_aside: Option<String>,
-    /// Why nothing is read or written, where that is so.
-    pub fault: Option<String>,
+    /// New name of a damaged database, if this process found one.
+    pub quarantined: Option<String>,
+    /// The error that stopped reads and writes.
+    pub error: Option<TierError>,
 }
 
-/// The tier.
+/// The disk tier of an instance.
 #[derive(Debug)]
-pub(crate) struct Disk {
+pub(crate) struct SqliteTier {
     common: Arc<Common>,
     queue: Arc<Queue>,
     loads: Arc<Loads>,
     witness: Arc<Witness>,
-    set_aside: Option<String>,
+    quarantined: Option<String>,
 }
 
-/// By which a lookup finds out what other processes have purged, until the end.
+/// Connection on which lookups read the invalidation log, until the tier is closed.
 type Witness = Mutex<Option<Connection>>;
 
-impl Disk {
-    /// Opens the file of the instance `identity`, sets one aside that is damaged, and begins one
-    /// where there is none.
+impl SqliteTier {
+    /// Opens the database of the instance `identity`, creates it, or quarantines a damaged one and
+    /// creates a new one.
     ///
     /// # Errors
-    /// [`Unusable`] where the file cannot be used.
+    /// [`Unavailable`] if the file cannot be used.
     pub(crate) fn open(
-        options: &DiskOptions,
+        options: &SqliteOptions,
         identity: &str,
         memory: Arc<Memory>,
         counters: Arc<Counters>,
-    ) -> Result<Self, Unusable> {
-        let unusable = |fault| Unusable::new(fault, options.max_bytes);
+    ) -> Result<Self, Unavailable> {
+        let unusable = |fault| Unavailable::new(fault, options.max_bytes);
         let opening = Opening::begin(options, identity).map_err(unusable)?;
         opening
             .finish(memory, counters)
             .map_err(|fault| unusable(fault).watching(opening.give_up()))
     }
 
-    /// Sees to it that the memory store knows of everything that other processes have purged. Costs
-    /// one read of memory where there is nothing.
+    /// Applies invalidations of other processes to memory. Costs one atomic read if there are none.
     pub(crate) fn catch_up(&self) {
         if self.common.is_behind() {
-            self.heed();
+            self.apply_log();
         }
     }
 
     #[cold]
-    fn heed(&self) {
+    fn apply_log(&self) {
         let witness = self.witness.lock();
         let heeded =
-            witness.as_ref().filter(|_| self.common.fault().is_none()).is_some_and(|witness| {
-                self.common.heed(witness).inspect_err(|error| drop(self.common.fail(error))).is_ok()
+            witness.as_ref().filter(|_| self.common.error().is_none()).is_some_and(|witness| {
+                self.common
+                    .apply_log(witness)
+                    .inspect_err(|error| drop(self.common.fail(error)))
+                    .is_ok()
             });
         drop(witness);
         if !heeded {
-            // Whatever it was, it is not served any longer.
-            self.common.heed_blindly();
+            // The log cannot be read, so anything may have been purged.
+            self.common.apply_without_log();
         }
     }
 
-    /// Whether the caller is the one among all processes to refresh a variant, for which it has
-    /// `patience` milliseconds.
-    pub(crate) fn elects(&self, variant: &Digest, now: i64, patience: i64) -> bool {
-        self.common.shared.elects(variant, now, patience)
+    /// Whether this process may refresh a variant for `timeout` milliseconds.
+    pub(crate) fn try_acquire(&self, variant: &Digest, now: i64, timeout: i64) -> bool {
+        self.common.shared.try_acquire(variant, now, timeout)
     }
 
-    /// Who was to refresh a variant will not.
-    pub(crate) fn call_off(&self, variant: &Digest) {
-        self.common.shared.end_election(variant);
+    /// Releases the refresh lease of a variant.
+    pub(crate) fn release_lease(&self, variant: &Digest) {
+        self.common.shared.release_lease(variant);
     }
 
-    /// Has whoever is alone with the database next take it for damaged.
+    /// Makes the next process that has the file to itself treat the database as damaged.
     #[cfg(test)]
     pub(crate) fn note_damage(&self) {
         self.common.shared.note_damage();
     }
 
-    /// Whether an entry was found not to be as it was written.
+    /// Whether an entry did not match its checksum.
     pub(crate) fn is_damaged(&self) -> bool {
         self.common.damaged() > 0
     }
 
-    /// Where what was there before is now, if it was damaged when it was opened.
-    pub(crate) fn set_aside(&self) -> Option<&str> {
-        self.set_aside.as_deref()
+    /// New name of a damaged database, if there was one.
+    pub(crate) fn quarantined(&self) -> Option<&str> {
+        self.quarantined.as_deref()
     }
 
-    /// Why nothing is read or written, where that is so.
-    pub(crate) fn fault(&self) -> Option<Fault> {
-        self.common.fault()
+    /// The error that stopped reads and writes.
+    pub(crate) fn error(&self) -> Option<TierError> {
+        self.common.error()
     }
 
-    /// Writes by and by what `store` puts in memory.
-    pub(crate) fn put<E>(&self, store: impl FnOnce() -> Result<Kept, E>) -> Result<Stored, E> {
+    /// Puts an entry into memory by `store`, and queues it.
+    pub(crate) fn put<E>(&self, store: impl FnOnce() -> Result<Record, E>) -> Result<Stored, E> {
         let _in_order = self.common.order.lock();
         let since = self.common.since();
         let kept = store()?;
         let stored = kept.stored.clone();
-        if self.common.fault().is_none() {
+        if self.common.error().is_none() {
             self.queue.push(Work::Put(Box::new(kept), since));
         }
         Ok(stored)
     }
 
-    /// Removes by and by the variant of a key that `retire` removes from memory, if it does.
-    pub(crate) fn retire(&self, key: &str, retire: impl FnOnce() -> Option<Digest>) {
+    /// Removes an outdated entry of `key` from memory by `remove`, which returns its variant, and
+    /// queues the same for the disk.
+    pub(crate) fn outdate(&self, key: &str, remove: impl FnOnce() -> Option<Digest>) {
         let _in_order = self.common.order.lock();
-        if let Some(variant) = retire() {
-            self.queue.push(Work::Retire(key.into(), variant));
+        if let Some(variant) = remove() {
+            self.queue.push(Work::outdate(key, variant));
         }
     }
 
-    /// Purges, and has `in_memory` purge the memory store at once, which tells how many live
-    /// entries it has removed where they count as purged. Done when no process serves any of it and
-    /// none will, whatever happens.
-    pub(crate) fn purge<T>(
+    /// Invalidates memory by `in_memory` and queues the same for the disk. `in_memory` returns the
+    /// number of live entries that it removed, if they count as purged. The completion is done once
+    /// no process serves what was invalidated, or ever will.
+    pub(crate) fn invalidate<T>(
         &self,
-        in_memory: impl FnOnce(&Memory) -> Result<(Vec<Purge>, Option<u64>, T), Untold>,
-    ) -> Result<(T, Ticket), Untold> {
-        let Common { order, heeding, memory, .. } = &*self.common;
+        at: i64,
+        in_memory: impl FnOnce(&Memory) -> Result<(Invalidation, Option<u64>, T), MissingFields>,
+    ) -> Result<(T, Completion), MissingFields> {
+        let Common { order, log, memory, .. } = &*self.common;
         let _in_order = order.lock();
         let since = memory.sequence();
-        heeding.lock().begin(since);
-        let (purges, in_memory, seen) =
-            in_memory(memory).inspect_err(|_| heeding.lock().end(since))?;
-        let ticket = self.ask(|ticket| Work::Purge(Ordered { purges, in_memory, since, ticket }));
-        Ok((seen, ticket))
+        log.lock().begin(since);
+        let (invalidation, in_memory, value) =
+            in_memory(memory).inspect_err(|_| log.lock().end(since))?;
+        let completion = self.ask(|completion| {
+            let durable = DurableInvalidation { invalidation, at, in_memory, since, completion };
+            Work::InvalidateDurably(durable)
+        });
+        Ok((value, completion))
     }
 
-    /// Brings the entries of a key into the memory store.
-    pub(crate) fn load(&self, key: &str, now: i64) -> Ticket {
+    /// Loads the entries of a key into memory.
+    pub(crate) fn load(&self, key: &str, now: i64) -> Completion {
         self.loads.ask(key, now)
     }
 
-    /// Removes what is due, by and by.
+    /// Queues the removal of expired entries.
     pub(crate) fn expire(&self, now: i64) {
         self.queue.push(Work::Expire(now));
     }
 
-    /// Writes all that waits.
-    pub(crate) fn flush(&self) -> Ticket {
+    /// Writes all that is queued.
+    pub(crate) fn flush(&self) -> Completion {
         self.ask(Work::Flush)
     }
 
-    /// Writes all that waits, and nothing more.
-    pub(crate) fn end(&self) -> Ticket {
+    /// Writes all that is queued, and closes the tier.
+    pub(crate) fn end(&self) -> Completion {
         self.ask(Work::End)
     }
 
-    fn ask(&self, work: impl FnOnce(Ticket) -> Work) -> Ticket {
-        let ticket = Ticket::default();
-        self.queue.push(work(ticket.clone()));
-        ticket
+    fn ask(&self, work: impl FnOnce(Completion) -> Work) -> Completion {
+        let completion = Completion::default();
+        self.queue.push(work(completion.clone()));
+        completion
     }
 
-    /// What all processes have counted.
+    /// Counters of all processes.
     pub(crate) fn totals(&self) -> crate::stats::Totals {
         self.common.totals()
     }
 
-    /// What can be seen.
-    pub(crate) fn usage(&self) -> DiskUsage {
-        let fault = self.common.fault();
+    /// Size and state of the tier.
+    pub(crate) fn usage(&self) -> SqliteUsage {
+        let error = self.common.error();
         let held = || -> rusqlite::Result<(u64, u64)> {
             let witness = self.witness.lock();
             let Some(witness) = &*witness else { return Ok((0, 0)) };
             let pages = reads::pages(witness)?;
             Ok((reads::entries(witness)?, pages.used() * pages.size))
         };
-        let (entries, bytes) = if fault.is_none() { held().unwrap_or_default() } else { (0, 0) };
-        DiskUsage {
+        let (entries, bytes) = if error.is_none() { held().unwrap_or_default() } else { (0, 0) };
+        SqliteUsage {
             entries,
             bytes,
             max_bytes: self.common.bound,
             evictions: self.common.evicted(),
             dropped: self.common.dropped() + self.queue.dropped(),
             damaged: self.common.damaged(),
-            set_aside: self.set_aside.clone(),
-            fault: fault.map(|fault| fault.to_string()),
+            quarantined: self.quarantined.clone(),
+            error,
         }
     }
 }
 
-impl Drop for Disk {
+impl Drop for SqliteTier {
     fn drop(&mut self) {
         self.loads.end();
-        // Where it has ended already, nobody takes this.
-        self.queue.push(Work::End(Ticket::default()));
+        // Ignored if the tier has been closed already.
+        self.queue.push(Work::End(Completion::default()));
     }
 }

@@ -1,16 +1,16 @@
-//! The thread that reads: brings what is asked for from the disk into the memory store.
+//! The reader thread: loads entries from disk into memory.
 
 use std::sync::Arc;
 
 use rusqlite::Connection;
 
 use super::common::Common;
-use super::loads::Loads;
-use super::queue::{Queue, Work};
+use super::load_queue::Loads;
 use super::reads;
+use super::write_behind::{Queue, Work};
 use crate::policy::State;
 
-/// What the thread has.
+/// State of the reader thread.
 pub(super) struct Reader {
     pub(super) connection: Connection,
     pub(super) common: Arc<Common>,
@@ -19,40 +19,39 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    /// Works until nobody is left to ask.
+    /// Runs until the queue is closed.
     pub(super) fn run(self) {
         while let Some(load) = self.loads.next() {
-            if self.common.fault().is_some() {
-                // A disk that fails is a disk that has nothing.
-                load.ticket.settle(Ok(0));
+            if self.common.error().is_some() {
+                // A tier that fails has no entries.
+                load.completion.complete(Ok(0));
                 continue;
             }
             match self.load(&load.key, load.now) {
-                Ok(Some(restored)) => load.ticket.settle(Ok(restored)),
+                Ok(Some(restored)) => load.completion.complete(Ok(restored)),
                 Ok(None) => self.queue.push(Work::Load(load)),
                 Err(error) => {
                     self.common.fail(&error);
-                    load.ticket.settle(Ok(0));
+                    load.completion.complete(Ok(0));
                 }
             }
         }
     }
 
-    /// Brings what the disk has of a key into memory. `None` where that is not yet what was put
-    /// last.
+    /// Loads the entries of a key. `None` if the disk does not have the latest puts of the key yet.
     fn load(&self, key: &str, now: i64) -> rusqlite::Result<Option<u64>> {
         loop {
             if self.queue.is_about(key) {
                 return Ok(None);
             }
-            self.common.heed(&self.connection)?;
-            let (known, since) = self.standing();
+            self.common.apply_log(&self.connection)?;
+            let (known, since) = self.state();
             let (found, damaged) = reads::entries_of(&self.connection, key)?;
-            // Nothing is put from here on until it is there.
+            // No put happens until the entries are in memory.
             let _in_order = self.common.order.lock();
-            let told = self.common.heeding.lock();
+            let told = self.common.log.lock();
             if told.last() != known || self.queue.is_about(key) {
-                // Something was purged, or put, while this was read.
+                // Something was purged or put during the read.
                 continue;
             }
             self.common.count_damaged(damaged);
@@ -66,10 +65,9 @@ impl Reader {
         }
     }
 
-    /// The last purge that the memory store knows of, and the point of its own sequence after which
-    /// nothing is brought back that is purged.
-    fn standing(&self) -> (u64, u64) {
-        let told = self.common.heeding.lock();
+    /// Last applied sequence of the log, and the fence sequence for restored rows.
+    fn state(&self) -> (u64, u64) {
+        let told = self.common.log.lock();
         (told.last(), told.oldest(self.common.memory.sequence()))
     }
 }

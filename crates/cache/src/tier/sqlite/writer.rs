@@ -1,5 +1,5 @@
-//! The thread that writes: takes what waits together, heeds what other processes have purged, and
-//! writes in one transaction.
+//! The writer thread: takes a batch, applies the invalidation log of other processes, and writes in
+//! one transaction.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -10,55 +10,53 @@ use rusqlite::{Connection, Transaction, TransactionBehavior::Immediate};
 use super::Witness;
 use super::batch::Batch;
 use super::common::Common;
+use super::completion::Outcome;
 use super::database::checkpoint;
-use super::fault::is_passing;
-use super::loads::Loads;
-use super::mark::Purge;
-use super::queue::{Ordered, Queue, Work};
-use super::ticket::Outcome;
-use super::{purging, writes};
-use crate::stats::{add, subtract};
+use super::error::TierError;
+use super::load_queue::Loads;
+use super::write_behind::{DurableInvalidation, Queue, Work};
+use super::{apply, log, writes};
+use crate::invalidation::Effect;
+use crate::stats::Counter;
 
-/// How often a transaction is begun again that others have kept waiting for too long.
-const MOST_ATTEMPTS: u32 = 3;
+/// Attempts of a transaction that other processes delay.
+const MAX_ATTEMPTS: u32 = 3;
 
-/// What the thread has.
+/// State of the writer thread.
 pub(super) struct Writer {
     pub(super) connection: Connection,
     pub(super) common: Arc<Common>,
     pub(super) queue: Arc<Queue>,
     pub(super) loads: Arc<Loads>,
-    /// The thread that reads.
+    /// The reader thread.
     pub(super) reader: JoinHandle<()>,
     pub(super) witness: Arc<Witness>,
 }
 
 impl Writer {
-    /// Works until it is told to end.
+    /// Runs until the queue is closed.
     pub(super) fn run(mut self) {
         loop {
             let mut together = Vec::new();
             for work in self.queue.take() {
                 match work {
-                    Work::Put(..) | Work::Retire(..) | Work::Clear | Work::Expire(_) => {
-                        together.push(work)
-                    }
-                    Work::Purge(ordered) => {
-                        // What has gone wrong with the puts is told to those who look.
+                    Work::Put(..) | Work::Invalidate(_) | Work::Expire(_) => together.push(work),
+                    Work::InvalidateDurably(durable) => {
+                        // An error of the puts is recorded in the shared state.
                         let _ = self.write(&std::mem::take(&mut together));
-                        self.purge(ordered);
+                        self.invalidate(&durable);
                     }
                     Work::Load(load) => {
                         let _ = self.write(&std::mem::take(&mut together));
                         self.loads.again(load);
                     }
-                    Work::Flush(ticket) => {
-                        ticket.settle(self.flush(&std::mem::take(&mut together)))
+                    Work::Flush(completion) => {
+                        completion.complete(self.flush(&std::mem::take(&mut together)));
                     }
-                    Work::End(ticket) => {
+                    Work::End(completion) => {
                         let outcome = self.flush(&together);
                         self.end();
-                        return ticket.settle(outcome);
+                        return completion.complete(outcome);
                     }
                 }
             }
@@ -66,24 +64,24 @@ impl Writer {
         }
     }
 
-    /// Closes the database for good. Whoever is alone with it from then on may set it aside, so
-    /// nobody here has it open when it is given up.
+    /// Closes the database. Another process may quarantine it afterwards, so no connection may be
+    /// left open.
     fn end(self) {
         let Self { connection, common, loads, reader, witness, .. } = self;
         loads.end();
-        // Where it has failed, it reads no longer.
+        // A reader that panicked reads no longer.
         let _ = reader.join();
         drop(witness.lock().take());
-        // Where that cannot be had, whoever opens it next has it.
+        // If it fails, the next process that opens the file does it.
         let _ = checkpoint(&connection);
         drop(connection);
         common.shared.release();
     }
 
-    /// Writes what there is, and the counters.
+    /// Writes a batch and the counters.
     fn flush(&mut self, together: &[Work]) -> Outcome {
-        let outcome = match self.common.fault() {
-            Some(fault) => Err(fault),
+        let outcome = match self.common.error() {
+            Some(error) => Err(error),
             None => self.attempt(|writer| writer.write_together(together)),
         };
         if outcome.is_err() {
@@ -93,21 +91,22 @@ impl Writer {
         outcome.map(|()| 0)
     }
 
-    /// What the disk has of puts that cannot be written is out of date.
+    /// Drops a batch that cannot be written. What the puts replaced on disk is outdated.
     fn give_up(&self, together: &[Work]) {
-        if self.common.fault().is_some() {
-            // Nobody reads there any longer.
+        if self.common.error().is_some() {
+            // No thread reads the database any longer.
             let puts = together.iter().filter(|work| matches!(work, Work::Put(..))).count();
             return self.common.count_dropped(puts as u64);
         }
         for work in together {
             match work {
                 Work::Put(kept, _) => {
-                    self.queue.push(Work::Retire(kept.key().into(), kept.variant));
+                    self.queue.push(Work::outdate(kept.key(), kept.variant));
                     self.common.count_dropped(1);
                 }
-                Work::Retire(key, variant) => self.queue.push(Work::Retire(key.clone(), *variant)),
-                Work::Clear => self.queue.push(Work::Clear),
+                Work::Invalidate(invalidation) => {
+                    self.queue.push(Work::Invalidate(invalidation.clone()));
+                }
                 _ => {}
             }
         }
@@ -120,11 +119,13 @@ impl Writer {
     fn attempt<T>(
         &mut self,
         mut write: impl FnMut(&mut Self) -> rusqlite::Result<T>,
-    ) -> Result<T, super::Fault> {
+    ) -> Result<T, TierError> {
         let mut attempts = 1;
         loop {
             match write(self) {
-                Err(error) if is_passing(&error) && attempts < MOST_ATTEMPTS => attempts += 1,
+                Err(error) if TierError::from(&error).is_transient() && attempts < MAX_ATTEMPTS => {
+                    attempts += 1;
+                }
                 outcome => return outcome.map_err(|error| self.common.fail(&error)),
             }
         }
@@ -133,9 +134,9 @@ impl Writer {
     fn write_together(&mut self, together: &[Work]) -> rusqlite::Result<()> {
         let Self { connection, common, queue, .. } = self;
         let transaction = connection.transaction_with_behavior(Immediate)?;
-        // Nobody else purges anything from here on until this is written.
-        common.heed(&transaction)?;
-        let last = common.heeding.last();
+        // No other process invalidates anything until the commit.
+        common.apply_log(&transaction)?;
+        let last = common.log.last();
         let mut batch = Batch::new(&transaction, common);
         together.iter().try_for_each(|work| batch.write(work))?;
         let (sequence, is_purge) = batch.finish(last)?;
@@ -149,56 +150,56 @@ impl Writer {
             queue.push(Work::Expire(now));
         }
         for (_, variant) in together.iter().filter_map(Work::entry) {
-            common.shared.end_election(variant);
+            common.shared.release_lease(variant);
         }
         Ok(())
     }
 
-    /// Purges, and is done when that is on the disk and in no memory.
-    fn purge(&mut self, Ordered { purges, in_memory, since, ticket }: Ordered) {
-        let outcome = match self.common.fault() {
-            Some(fault) => Err(fault),
-            None => self.attempt(|writer| writer.purge_durably(&purges, in_memory)),
+    /// Writes an invalidation that a caller waits for.
+    fn invalidate(&mut self, durable: &DurableInvalidation) {
+        let DurableInvalidation { invalidation, since, completion, .. } = durable;
+        let outcome = match self.common.error() {
+            Some(error) => Err(error),
+            None => self.attempt(|writer| writer.invalidate_durably(durable)),
         };
-        if purges.iter().any(|purge| purge.soft) {
-            // What they would bring is held back.
+        if invalidation.effect == Effect::MakeStale {
+            // The responses of refreshes in progress will be fenced.
             self.common.shared.end_elections();
         }
-        self.common.heeding.lock().end(since);
-        ticket.settle(outcome);
+        self.common.log.lock().end(*since);
+        completion.complete(outcome);
     }
 
-    fn purge_durably(&mut self, purges: &[Purge], in_memory: Option<u64>) -> rusqlite::Result<u64> {
-        if purges.is_empty() {
-            return Ok(in_memory.unwrap_or(0));
+    fn invalidate_durably(&mut self, durable: &DurableInvalidation) -> rusqlite::Result<u64> {
+        if durable.invalidation.targets.is_empty() {
+            return Ok(durable.in_memory.unwrap_or(0));
         }
         self.connection.pragma_update(None, "synchronous", "FULL")?;
-        let outcome = self.purge_together(purges, in_memory);
+        let outcome = self.invalidate_in_transaction(durable);
         self.connection.pragma_update(None, "synchronous", "NORMAL")?;
         outcome
     }
 
-    fn purge_together(
+    fn invalidate_in_transaction(
         &mut self,
-        purges: &[Purge],
-        in_memory: Option<u64>,
+        &DurableInvalidation { ref invalidation, at, in_memory, .. }: &DurableInvalidation,
     ) -> rusqlite::Result<u64> {
         let Self { connection, common, .. } = self;
         let transaction = connection.transaction_with_behavior(Immediate)?;
-        common.heed(&transaction)?;
-        let last = common.heeding.last();
-        let sequence = purging::note(&transaction, purges, last, common.bound)?;
-        // What is in one of both is not always in the other.
-        let count = purging::purge(&transaction, purges)?.max(in_memory.unwrap_or(0));
+        common.apply_log(&transaction)?;
+        let last = common.log.last();
+        let sequence = log::append(&transaction, invalidation, at, last, common.bound)?;
+        // Memory and disk may each have entries that the other lacks.
+        let count = apply::apply(&transaction, invalidation, at)?.max(in_memory.unwrap_or(0));
         let counted = in_memory.map_or(0, |_| count);
         let evicted = writes::shrink(&transaction, common.bound)?;
-        add(&common.counters.purges, counted);
+        common.counters.add(Counter::Purges, counted);
         let committed = common.count_into(&transaction).and_then(|written| {
             commit(common, transaction, last..=sequence, true).map(|()| written())
         });
         if committed.is_err() {
-            // Where it is tried again, it is counted again.
-            subtract(&common.counters.purges, counted);
+            // A retry counts them again.
+            common.counters.subtract(Counter::Purges, counted);
         }
         committed?;
         common.count_evicted(evicted);
@@ -206,8 +207,7 @@ impl Writer {
     }
 }
 
-/// Commits, and makes known that the sequence has come from one end of these to the other, where it
-/// has.
+/// Commits, and publishes the sequences of new log rows.
 fn commit(
     common: &Common,
     transaction: Transaction<'_>,
@@ -218,9 +218,9 @@ fn commit(
     if before == last {
         return transaction.commit();
     }
-    common.heeding.lock().write(before + 1..=last);
+    common.log.lock().write(before + 1..=last);
     let outcome = transaction.commit();
-    common.heeding.lock().wrote(outcome.is_ok());
+    common.log.lock().wrote(outcome.is_ok());
     if outcome.is_ok() {
         common.shared.announce(last, is_purge);
     }

@@ -1,28 +1,27 @@
-//! What is written to the database of entries and counters, each in a transaction that its caller
-//! begins and ends.
+//! Writes of entries and counters. All functions run within a transaction of their caller.
 
 use rusqlite::{OptionalExtension as _, Transaction, params, params_from_iter};
 
-use super::mark::most_purge_bytes;
+use super::log::max_log_bytes;
 use super::reads::{self, Pages};
-use super::row::{COLUMNS, Kept};
+use super::record::{COLUMNS, Record};
 use crate::key::Digest;
 use crate::stats::Totals;
 
-/// A row, as far as removing it needs it.
+/// The columns that removing a row needs.
 struct Found {
     id: i64,
     tags: String,
 }
 
-/// What came of making room.
+/// Result of making room.
 pub(super) struct Room {
     pub(super) is_enough: bool,
     pub(super) evicted: u64,
 }
 
-/// Puts an entry, of whose variant there is none.
-pub(super) fn insert(transaction: &Transaction<'_>, kept: &Kept) -> rusqlite::Result<()> {
+/// Inserts an entry whose variant has no row.
+pub(super) fn insert(transaction: &Transaction<'_>, kept: &Record) -> rusqlite::Result<()> {
     let insert = format!(
         "INSERT INTO entries ({COLUMNS}, deadline) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)"
     );
@@ -39,7 +38,7 @@ pub(super) fn insert(transaction: &Transaction<'_>, kept: &Kept) -> rusqlite::Re
     Ok(())
 }
 
-/// Removes a variant, if it is there and was put by this moment.
+/// Removes a variant if it was put by `until`.
 pub(super) fn remove_variant(
     transaction: &Transaction<'_>,
     variant: &Digest,
@@ -51,7 +50,7 @@ pub(super) fn remove_variant(
     known.map_or(Ok(()), |known| remove(transaction, &known))
 }
 
-/// Removes entries whose deadline has come, at most so many. Returns how many they were.
+/// Removes at most `most` expired entries. Returns how many.
 pub(super) fn expire(
     transaction: &Transaction<'_>,
     now: i64,
@@ -66,12 +65,12 @@ pub(super) fn expire(
     Ok(due.len())
 }
 
-/// Removes what was put first until an entry has room, and the database takes no more than `bound`
-/// bytes with it. What room there is at least is told from one entry to the next of a transaction.
+/// Evicts the entries that were put first until the database has room for another one within
+/// `bound` bytes. `known` carries the known room from one entry of a transaction to the next.
 pub(super) fn make_room(
     transaction: &Transaction<'_>,
     bound: u64,
-    kept: &Kept,
+    kept: &Record,
     known: &mut Option<Pages>,
 ) -> rusqlite::Result<Room> {
     let mut evicted = 0;
@@ -98,12 +97,12 @@ pub(super) fn make_room(
     }
 }
 
-/// Pages that an entry finds where it is the only one.
+/// Pages that an entry can take at most, as the only one.
 fn most_entry_pages(bound: u64, page: u64) -> u64 {
-    /// What the tables take that are empty, and the counters.
+    /// Pages of empty tables and counters.
     const EMPTY: u64 = 16;
-    // A record of purges takes more than it has in bytes.
-    ((bound - 2 * most_purge_bytes(bound)) / page).saturating_sub(EMPTY)
+    // The log takes more than the bytes of its rows.
+    ((bound - 2 * max_log_bytes(bound)) / page).saturating_sub(EMPTY)
 }
 
 fn remove_oldest(transaction: &Transaction<'_>) -> rusqlite::Result<bool> {
@@ -113,19 +112,18 @@ fn remove_oldest(transaction: &Transaction<'_>) -> rusqlite::Result<bool> {
     Ok(oldest.is_some())
 }
 
-/// Brings a file that is beyond the bound, as after one that was wider, nearer to it. Returns how
-/// many entries that has cost.
+/// Shrinks a file that exceeds its bound by some pages. Returns the number of evicted entries.
 pub(super) fn shrink(transaction: &Transaction<'_>, bound: u64) -> rusqlite::Result<u64> {
-    /// Pages, and entries, that go with a transaction.
-    const MOST: u64 = 256;
+    /// Pages, and entries, per transaction.
+    const MAX: u64 = 256;
     let mut pages = reads::pages(transaction)?;
     let most = bound / pages.size;
-    let beyond = pages.all.saturating_sub(most).min(MOST);
+    let beyond = pages.all.saturating_sub(most).min(MAX);
     if beyond == 0 {
         return Ok(0);
     }
     let mut evicted = 0;
-    while evicted < MOST && pages.used() > most && remove_oldest(transaction)? {
+    while evicted < MAX && pages.used() > most && remove_oldest(transaction)? {
         evicted += 1;
         pages = reads::pages(transaction)?;
     }
@@ -135,7 +133,7 @@ pub(super) fn shrink(transaction: &Transaction<'_>, bound: u64) -> rusqlite::Res
     Ok(evicted)
 }
 
-/// Removes an entry, if it is there, and tells its deadline.
+/// Removes an entry, if it exists, and returns its deadline.
 pub(super) fn remove_id(transaction: &Transaction<'_>, id: i64) -> rusqlite::Result<Option<i64>> {
     let select = "SELECT id, tags, deadline FROM entries WHERE id = ?1";
     let read = |row: &rusqlite::Row<'_>| Ok((found(row)?, row.get(2)?));
@@ -161,7 +159,7 @@ fn found(row: &rusqlite::Row<'_>) -> rusqlite::Result<Found> {
     Ok(Found { id: row.get(0)?, tags: row.get(1)? })
 }
 
-/// Adds to counters.
+/// Adds to the counters.
 pub(super) fn count(transaction: &Transaction<'_>, counted: &Totals) -> rusqlite::Result<()> {
     let add = "INSERT INTO counters (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value";
     let mut statement = transaction.prepare_cached(add)?;

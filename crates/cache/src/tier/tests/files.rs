@@ -13,7 +13,7 @@ fn entries_tags_times_and_counters_outlive_the_process() {
     let second = Process::open(&folder);
     assert_eq!((second.in_memory("/a"), second.get("/a")), (None, Some("two".into())));
     assert_eq!(second.get("/b"), None, "it has expired");
-    assert_eq!(second.tiers.totals().unwrap().stats().puts, 3);
+    assert_eq!(second.tiers.totals().unwrap().get(Counter::Puts), 3);
     assert_eq!((second.purge(&tagged("u")), second.purge(&tagged("t"))), (Ok(0), Ok(1)));
     assert_eq!(second.get("/a"), None);
 }
@@ -30,7 +30,7 @@ fn entries_stored_by_a_clock_that_was_ahead_are_stale_when_they_are_restored() {
     let second = Process::open(&folder);
     let load = |path| second.tiers.load(&key(path), NOW).unwrap().wait();
     assert_eq!((load("/plain"), load("/window")), (Ok(0), Ok(1)));
-    assert!(matches!(second.look("/window"), Found::Elected { .. }));
+    assert!(matches!(second.peek("/window"), Found::Refresh { .. }));
     assert_eq!(second.in_memory("/window"), Some("b".into()));
 }
 
@@ -174,7 +174,11 @@ fn values_that_nobody_has_written_are_not_there_and_keep_nobody_out() {
             let process = Process::open(&folder);
             assert_eq!(process.get("/a").as_deref(), found, "{change}");
             process.put("/b", "b", &[], fresh());
-            assert_eq!(process.purge(&Selector { soft: true, ..tagged("v") }), Ok(0), "{change}");
+            assert_eq!(
+                process.purge(&Invalidation::make_stale(tagged("v").targets)),
+                Ok(0),
+                "{change}"
+            );
             process.tiers.totals().unwrap();
             assert_eq!(process.fault(), None, "{change}");
             process.end();
@@ -227,8 +231,8 @@ fn files_are_for_their_owner_alone() {
     use std::os::unix::fs::PermissionsExt as _;
     let parent = folder();
     let folder = parent.path().join("a/b");
-    let disk = Some(DiskOptions { folder: folder.clone(), max_bytes: ROOMY });
-    let _tiers = Tiers::open(&Storage { disk, ..BOUNDS.into() }, "ns/name", &Arc::default());
+    let disk = Some(SqliteOptions { folder: folder.clone(), max_bytes: ROOMY });
+    let _tiers = Store::open(&Storage { disk, ..BOUNDS.into() }, "ns/name", &Arc::default());
     let mode =
         |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&folder), 0o700);

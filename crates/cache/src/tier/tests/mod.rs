@@ -11,16 +11,16 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::{Lasting, Storage, Tiers};
+use super::{Durable, Storage, Store};
 use crate::http::Names;
 use crate::http::lines::Fields;
-use crate::invalidation::Selector;
+use crate::invalidation::{Invalidation, Target};
 use crate::key::{Key, Selecting};
-use crate::memory::{Bounds, Entry, Found, NotStored};
+use crate::memory::{Bounds, Found, NewEntry, StoreError};
 use crate::policy::Freshness;
 use crate::response::Stored;
-use crate::stats::{Counters, count};
-use crate::tier::sqlite::{DiskOptions, Fault};
+use crate::stats::{Counter, Counters};
+use crate::tier::sqlite::{SqliteOptions, TierError};
 
 pub(super) const NOW: i64 = 1_800_000_000_000;
 const BOUNDS: Bounds = Bounds { bytes: 1 << 24, entry_bytes: 1 << 24 };
@@ -28,7 +28,7 @@ pub(super) const ROOMY: u64 = 1 << 30;
 
 /// What one process has of an instance.
 pub(super) struct Process {
-    pub(super) tiers: Tiers,
+    pub(super) tiers: Store,
     pub(super) counters: Arc<Counters>,
 }
 
@@ -38,9 +38,9 @@ impl Process {
     }
 
     pub(super) fn bounded(folder: &TempDir, bounds: Bounds, max_bytes: u64) -> Self {
-        let disk = Some(DiskOptions { folder: folder.path().to_owned(), max_bytes });
+        let disk = Some(SqliteOptions { folder: folder.path().to_owned(), max_bytes });
         let counters = Arc::default();
-        let tiers = Tiers::open(&Storage { disk, ..bounds.into() }, "ns/name", &counters);
+        let tiers = Store::open(&Storage { disk, ..bounds.into() }, "ns/name", &counters);
         Self { tiers, counters }
     }
 
@@ -49,7 +49,7 @@ impl Process {
     }
 
     pub(super) fn fault(&self) -> Option<String> {
-        self.tiers.disk_usage().unwrap().fault
+        self.tiers.disk_usage().unwrap().error.map(|error| error.to_string())
     }
 
     pub(super) fn put(&self, path: &str, body: &str, tags: &[&str], times: Freshness) {
@@ -63,38 +63,38 @@ impl Process {
         body: &str,
         tags: &[&str],
         times: Freshness,
-    ) -> Result<(), NotStored> {
+    ) -> Result<(), StoreError> {
         self.tiers.put(entry(path, tags, times), Some(&[body.as_bytes()]), since, NOW)?;
-        count(&self.counters.puts);
+        self.counters.count(Counter::Puts);
         Ok(())
     }
 
     /// The body that a lookup in memory finds, after the disk was asked.
     pub(super) fn get(&self, path: &str) -> Option<String> {
-        if let Some(ticket) = self.tiers.load(&key(path), NOW) {
-            ticket.wait().unwrap();
+        if let Some(completion) = self.tiers.load(&key(path), NOW) {
+            completion.wait().unwrap();
         }
         self.in_memory(path)
     }
 
-    pub(super) fn look(&self, path: &str) -> Found {
+    pub(super) fn peek(&self, path: &str) -> Found {
         self.tiers.catch_up();
         self.tiers.get(&key(path), Fields::new(""), NOW).unwrap()
     }
 
     pub(super) fn in_memory(&self, path: &str) -> Option<String> {
-        match self.look(path) {
+        match self.peek(path) {
             Found::Entry(stored, ..) => {
                 Some(String::from_utf8_lossy(stored.body().unwrap()).into_owned())
             }
-            Found::Elected { .. } | Found::Nothing { .. } => None,
+            Found::Refresh { .. } | Found::Miss { .. } => None,
         }
     }
 
-    pub(super) fn purge(&self, selector: &Selector) -> Result<u64, Fault> {
+    pub(super) fn purge(&self, selector: &Invalidation) -> Result<u64, TierError> {
         match self.tiers.purge(selector, NOW) {
-            Lasting::Soon(ticket) => ticket.wait(),
-            Lasting::Now(_) => panic!("there is a disk"),
+            Durable::Pending(completion) => completion.wait(),
+            Durable::Done(_) => panic!("there is a disk"),
         }
     }
 
@@ -107,9 +107,9 @@ impl Process {
     }
 }
 
-pub(super) fn entry(path: &str, tags: &[&str], times: Freshness) -> Entry {
+pub(super) fn entry(path: &str, tags: &[&str], times: Freshness) -> NewEntry {
     let key = key(path);
-    Entry {
+    NewEntry {
         digest: key.digest(),
         variant: key.digest(),
         key: key.text().to_owned(),
@@ -120,12 +120,12 @@ pub(super) fn entry(path: &str, tags: &[&str], times: Freshness) -> Entry {
     }
 }
 
-pub(super) fn tagged(tag: &str) -> Selector {
-    Selector { tags: vec![tag.to_owned()], ..Selector::default() }
+pub(super) fn tagged(tag: &str) -> Invalidation {
+    Invalidation::remove([Target::Tag(tag.to_owned())])
 }
 
-pub(super) fn prefixed(prefix: &str) -> Selector {
-    Selector { prefixes: vec![prefix.to_owned()], ..Selector::default() }
+pub(super) fn prefixed(prefix: &str) -> Invalidation {
+    Invalidation::remove([Target::Prefix(prefix.to_owned())])
 }
 
 pub(super) fn key(path: &str) -> Key {

@@ -35,14 +35,14 @@ fn one_process_refreshes_and_the_other_is_served_stale_until_the_new_entry_is_th
     let stale = Freshness { lifetime: 0, stale_window: 60, ..fresh() };
     one.put("/a", "old", &[], stale);
     one.flush();
-    let Found::Nothing { .. } = other.look("/a") else { panic!("it is not in memory") };
+    let Found::Miss { .. } = other.peek("/a") else { panic!("it is not in memory") };
     other.tiers.load(&key("/a"), NOW).unwrap().wait().unwrap();
-    let Found::Elected { held, .. } = one.look("/a") else { panic!("nobody else refreshes it") };
+    let Found::Refresh { held, .. } = one.peek("/a") else { panic!("nobody else refreshes it") };
     assert_eq!(other.in_memory("/a").as_deref(), Some("old"));
-    one.tiers.call_off(&held);
+    one.tiers.release_lease(&held);
     let elected_later = NOW + 1_000;
     let found = other.tiers.get(&key("/a"), Fields::new(""), elected_later).unwrap();
-    assert!(matches!(found, Found::Elected { .. }), "the other has given it up");
+    assert!(matches!(found, Found::Refresh { .. }), "the other has given it up");
     one.put("/a", "new", &[], fresh());
     one.flush();
     assert_eq!(other.get("/a").as_deref(), Some("new"));
@@ -67,7 +67,7 @@ fn a_purge_of_nothing_does_not_hide_the_purges_of_others() {
         one.put(path, "a", &["t"], fresh());
     }
     one.flush();
-    assert_eq!(one.purge(&Selector::default()), Ok(0));
+    assert_eq!(one.purge(&Invalidation::default()), Ok(0));
     other.purge(&tagged("t")).unwrap();
     assert_eq!(one.in_memory("/a"), None);
 }
@@ -82,10 +82,10 @@ fn who_has_missed_more_purges_than_are_remembered_serves_nothing_from_before() {
     one.flush();
     assert_eq!((other.get("/a").as_deref(), other.get("/b").as_deref()), (Some("a"), Some("a")));
     let before = other.tiers.sequence();
-    let tags = (0..5_000).map(|tag| tag.to_string()).collect();
-    assert_eq!(one.purge(&Selector { tags, ..Selector::default() }), Ok(2));
+    let tags = (0..5_000).map(|tag| tag.to_string());
+    assert_eq!(one.purge(&Invalidation::remove(tags.map(Target::Tag))), Ok(2));
     assert_eq!(other.in_memory("/a"), None);
-    assert_eq!(other.put_since(before, "/c", "c", &[], fresh()), Err(NotStored::Fenced));
+    assert_eq!(other.put_since(before, "/c", "c", &[], fresh()), Err(StoreError::Fenced));
     other.put("/d", "d", &["0"], fresh());
     other.flush();
     assert_eq!((one.get("/b"), one.get("/d").as_deref()), (None, Some("d")));
@@ -96,12 +96,12 @@ fn every_ticket_is_settled_whenever_the_process_lets_go() {
     let folder = folder();
     for round in 0..10 {
         let process = Process::open(&folder);
-        let tickets: Vec<_> = (0..40)
+        let completions: Vec<_> = (0..40)
             .flat_map(|number| {
                 process.put(&format!("/{number}"), "a", &["t"], fresh());
                 let purge = match process.tiers.purge(&tagged("t"), NOW) {
-                    Lasting::Soon(ticket) => Some(ticket),
-                    Lasting::Now(_) => None,
+                    Durable::Pending(completion) => Some(completion),
+                    Durable::Done(_) => None,
                 };
                 let end = (number == 20 && round % 2 == 0).then(|| process.tiers.end()).flatten();
                 [purge, process.tiers.load(&key("/1"), NOW), process.tiers.flush(), end]
@@ -109,8 +109,8 @@ fn every_ticket_is_settled_whenever_the_process_lets_go() {
             .flatten()
             .collect();
         drop(process);
-        for ticket in tickets {
-            assert!(ticket.wait_for(Duration::from_mins(1)).is_some());
+        for completion in completions {
+            assert!(completion.wait_for(Duration::from_mins(1)).is_some());
         }
     }
 }
@@ -148,7 +148,7 @@ fn a_put_over_what_another_process_has_in_memory_alone_is_seen_there() {
     let (one, other) = (Process::open(&folder), Process::open(&folder));
     one.put("/a", "old", &["t"], Freshness { stale_window: 60, ..fresh() });
     // Where this comes before it is written, it is stale in memory, and held back on the disk.
-    other.purge(&Selector { soft: true, ..tagged("t") }).unwrap();
+    other.purge(&Invalidation::make_stale(tagged("t").targets)).unwrap();
     one.flush();
     other.tiers.catch_up();
     other.put("/a", "new", &[], fresh());
@@ -168,7 +168,10 @@ fn counters_of_all_processes_are_added_up() {
     one.flush();
     one.put("/d", "d", &[], fresh());
     assert_eq!(
-        (one.tiers.totals().unwrap().stats().puts, other.tiers.totals().unwrap().stats().puts),
+        (
+            one.tiers.totals().unwrap().get(Counter::Puts),
+            other.tiers.totals().unwrap().get(Counter::Puts)
+        ),
         (4, 3)
     );
 }

@@ -6,21 +6,30 @@ type Removal = Box<dyn Fn(&Process) -> u64>;
 
 #[test]
 fn every_selector_removes_from_the_disk_what_it_removes_from_memory() {
-    let everything = Selector { everything: true, ..Selector::default() };
-    let by_key = Selector { key: Some(key("/p/1").text().to_owned()), ..Selector::default() };
-    let purge = |selector: Selector| move |process: &Process| process.purge(&selector).unwrap();
+    let everything = Invalidation::everything();
+    let by_key = Invalidation::remove([Target::Key(key("/p/1").text().to_owned())]);
+    let purge =
+        |invalidation: Invalidation| move |process: &Process| process.purge(&invalidation).unwrap();
     let removals: [(Removal, &[&str]); 7] = [
         (Box::new(purge(by_key)), &["/p/1"]),
         (Box::new(purge(tagged("t"))), &["/p/1", "/q"]),
         (Box::new(purge(prefixed("https://a.example/p"))), &["/p/1", "/p/2"]),
         (Box::new(purge(prefixed("/p"))), &["/p/1", "/p/2"]),
         (Box::new(purge(everything)), &["/p/1", "/p/2", "/q"]),
-        (Box::new(|process| process.tiers.invalidate("https://a.example/p/1", NOW)), &["/p/1"]),
         (
             Box::new(|process| {
-                let (is_removed, ticket) =
+                process.tiers.invalidate(
+                    &Invalidation::remove([Target::Url("https://a.example/p/1".to_owned())]),
+                    NOW,
+                )
+            }),
+            &["/p/1"],
+        ),
+        (
+            Box::new(|process| {
+                let (is_removed, completion) =
                     process.tiers.delete(&key("/q"), Fields::new(""), NOW).unwrap();
-                ticket.unwrap().wait().unwrap();
+                completion.unwrap().wait().unwrap();
                 is_removed.into()
             }),
             &["/q"],
@@ -90,7 +99,7 @@ fn a_path_is_purged_on_every_host_and_in_every_kind_of_url() {
     let process = Process::open(&folder);
     for url in urls.iter().chain(&other_urls) {
         let key = Key::new(url, "ns", "GET", &Names::default(), Fields::new("")).unwrap();
-        let entry = Entry {
+        let entry = NewEntry {
             key: key.text().to_owned(),
             digest: key.digest(),
             variant: key.digest(),
@@ -99,7 +108,7 @@ fn a_path_is_purged_on_every_host_and_in_every_kind_of_url() {
         process.tiers.put(entry, Some(&[b"a"]), process.tiers.sequence(), NOW).unwrap();
     }
     process.flush();
-    let in_memory = process.tiers.memory.purge(&prefixed("/p"), NOW);
+    let in_memory = process.tiers.memory.apply(&prefixed("/p"), NOW);
     assert_eq!(process.purge(&prefixed("/p")), Ok(in_memory), "the disk agrees with memory");
     assert_eq!(process.tiers.disk_usage().unwrap().entries + in_memory, 10);
 }
@@ -110,21 +119,28 @@ fn what_is_deleted_although_memory_has_no_room_for_it_is_deleted() {
     let vary = Selecting { names: Names::new(["accept"]), loosely: false };
     let (key, fields) = (key("/a"), Fields::new("accept:b\n"));
     let roomy = Process::open(&folder);
-    let entry =
-        Entry { variant: key.variant(&vary, fields).unwrap(), vary, ..entry("/a", &[], fresh()) };
+    let entry = NewEntry {
+        variant: key.variant(&vary, fields).unwrap(),
+        vary,
+        ..entry("/a", &[], fresh())
+    };
     roomy.tiers.put(entry, Some(&[&[b'x'; 1_000]]), roomy.tiers.sequence(), NOW).unwrap();
     roomy.end();
-    let disk = Some(DiskOptions { folder: folder.path().to_owned(), max_bytes: ROOMY });
+    let disk = Some(SqliteOptions { folder: folder.path().to_owned(), max_bytes: ROOMY });
     let bounds = Bounds { entry_bytes: 500, ..BOUNDS };
-    let narrow = Tiers::open(&Storage { disk, ..bounds.into() }, "ns/name", &Arc::default());
+    let narrow = Store::open(&Storage { disk, ..bounds.into() }, "ns/name", &Arc::default());
     assert_eq!(narrow.load(&key, NOW).unwrap().wait(), Ok(0));
-    let (_, ticket) = narrow.delete(&key, fields, NOW).unwrap();
-    ticket.unwrap().wait().unwrap();
+    let (_, completion) = narrow.delete(&key, fields, NOW).unwrap();
+    completion.unwrap().wait().unwrap();
     narrow.end().unwrap().wait().unwrap();
     let roomy = Process::open(&folder);
     roomy.tiers.load(&key, NOW).unwrap().wait().unwrap();
-    assert!(matches!(roomy.tiers.get(&key, fields, NOW), Ok(Found::Nothing { .. })));
-    assert_eq!(roomy.tiers.totals().unwrap().stats().purges, 0, "what is deleted is not purged");
+    assert!(matches!(roomy.tiers.get(&key, fields, NOW), Ok(Found::Miss { .. })));
+    assert_eq!(
+        roomy.tiers.totals().unwrap().get(Counter::Purges),
+        0,
+        "what is deleted is not purged"
+    );
 }
 
 #[test]
@@ -132,12 +148,12 @@ fn what_is_put_after_a_purge_stays_although_the_purge_is_not_written_yet() {
     let folder = folder();
     let process = Process::open(&folder);
     process.put("/a", "old", &["t"], fresh());
-    let Lasting::Soon(ticket) = process.tiers.purge(&tagged("t"), NOW) else {
+    let Durable::Pending(completion) = process.tiers.purge(&tagged("t"), NOW) else {
         panic!("there is a disk")
     };
     assert_eq!(process.in_memory("/a"), None, "memory is purged at once");
     process.put("/a", "new", &["t"], fresh());
-    assert_eq!(ticket.wait(), Ok(1));
+    assert_eq!(completion.wait(), Ok(1));
     assert_eq!(process.in_memory("/a").as_deref(), Some("new"));
     process.end();
     assert_eq!(Process::open(&folder).get("/a").as_deref(), Some("new"));
@@ -173,7 +189,8 @@ fn what_waits_to_be_written_is_written_before_its_key_is_read() {
     process.put("/a", "old", &[], fresh());
     process.flush();
     process.put("/a", "new", &[], fresh());
-    process.tiers.evict(&[(key("/a").text().to_owned(), key("/a").digest())]);
+    let (name, digest) = (key("/a").text().to_owned(), key("/a").digest());
+    process.tiers.memory.apply(&Invalidation::outdate([Target::Variant(name, digest)]), NOW);
     assert_eq!(process.get("/a").as_deref(), Some("new"));
 }
 
@@ -183,7 +200,7 @@ fn a_soft_purge_leaves_what_has_a_stale_window() {
     let process = Process::open(&folder);
     process.put("/stale", "s", &["t"], Freshness { stale_window: 60, ..fresh() });
     process.put("/none", "n", &["t"], fresh());
-    assert_eq!(process.purge(&Selector { soft: true, ..tagged("t") }), Ok(2));
+    assert_eq!(process.purge(&Invalidation::make_stale(tagged("t").targets)), Ok(2));
     process.end();
     let again = Process::open(&folder);
     assert_eq!(again.get("/stale"), None, "who looks first is elected");

@@ -7,10 +7,10 @@ use crate::http::Names;
 const MAX_SETS: usize = 16;
 
 /// An entry of `/a` whose response varies by the field `name`, which its request had as `1`.
-fn varied(name: &str, times: Freshness) -> Entry {
+fn varied(name: &str, times: Freshness) -> NewEntry {
     let vary = Selecting { names: Names::new([name]), loosely: true };
     let variant = key("/a").variant(&vary, Fields::new(&format!("{name}:1\n"))).unwrap();
-    Entry { variant, vary, ..entry("/a", &[], times) }
+    NewEntry { variant, vary, ..entry("/a", &[], times) }
 }
 
 fn put(process: &Process, set: usize, body: &str) {
@@ -28,7 +28,7 @@ fn has(process: &Process, set: usize) -> bool {
     matches!(process.tiers.get(&key("/a"), Fields::new(&fields), NOW), Ok(Found::Entry(..)))
 }
 
-fn those_in_memory(process: &Process) -> Vec<usize> {
+fn in_memory(process: &Process) -> Vec<usize> {
     (0..100).filter(|set| has(process, *set)).collect()
 }
 
@@ -38,20 +38,20 @@ fn the_sets_of_fields_used_last_are_restored_and_none_evicts_a_newer_one() {
     let first = Process::open(&folder);
     (0..20).for_each(|set| put(&first, set, "first"));
     let newest: Vec<usize> = (4..20).collect();
-    assert_eq!(those_in_memory(&first), newest);
+    assert_eq!(in_memory(&first), newest);
     first.flush();
     assert_eq!(
         first.tiers.load(&key("/a"), NOW).unwrap().wait(),
         Ok(0),
         "what was evicted stays so"
     );
-    assert_eq!(those_in_memory(&first), newest);
+    assert_eq!(in_memory(&first), newest);
     first.tiers.memory.validate();
     first.end();
 
     let second = Process::open(&folder);
     assert_eq!(second.tiers.load(&key("/a"), NOW).unwrap().wait(), Ok(20));
-    assert_eq!(those_in_memory(&second), newest);
+    assert_eq!(in_memory(&second), newest);
     second.tiers.memory.validate();
     second.end();
 
@@ -60,7 +60,7 @@ fn the_sets_of_fields_used_last_are_restored_and_none_evicts_a_newer_one() {
     third.flush();
     third.tiers.load(&key("/a"), NOW).unwrap().wait().unwrap();
     let expected: Vec<usize> = (19..20).chain(50..50 + MAX_SETS - 1).collect();
-    assert_eq!(those_in_memory(&third), expected, "there is room for one beside the newer ones");
+    assert_eq!(in_memory(&third), expected, "there is room for one beside the newer ones");
     third.tiers.memory.validate();
 }
 
@@ -74,12 +74,12 @@ fn an_entry_that_becomes_another_variant_leaves_nothing_behind_in_memory_or_on_d
     let renamed = varied("x-1", fresh());
     assert_ne!(renamed.variant, old.variant);
     first.tiers.replace(&held, renamed, first.tiers.sequence(), NOW).unwrap();
-    assert_eq!(those_in_memory(&first), [1]);
+    assert_eq!(in_memory(&first), [1]);
     first.tiers.memory.validate();
     first.end();
     let second = Process::open(&folder);
     assert_eq!(second.tiers.load(&key("/a"), NOW).unwrap().wait(), Ok(1));
-    assert_eq!(those_in_memory(&second), [1]);
+    assert_eq!(in_memory(&second), [1]);
 }
 
 #[test]
@@ -93,8 +93,8 @@ fn an_entry_that_was_purged_meanwhile_does_not_become_another_variant() {
     process.purge(&prefixed("https://a.example/")).unwrap();
     put(&process, 0, "newer");
     let refused = process.tiers.replace(&held, varied("x-1", fresh()), since, NOW);
-    assert_eq!(refused, Err(NotStored::Fenced));
-    assert_eq!(those_in_memory(&process), [0]);
+    assert_eq!(refused, Err(StoreError::Fenced));
+    assert_eq!(in_memory(&process), [0]);
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn what_a_request_selects_is_found_by_lookup_however_many_variants_there_are() {
     for number in 0..1_000 {
         let fields = format!("origin:https://{number}.example\n");
         let variant = key("/a").variant(&vary, Fields::new(&fields)).unwrap();
-        let entry = Entry { variant, vary: vary.clone(), ..entry("/a", &[], fresh()) };
+        let entry = NewEntry { variant, vary: vary.clone(), ..entry("/a", &[], fresh()) };
         process.tiers.put(entry, Some(&[b"x"]), process.tiers.sequence(), NOW).unwrap();
     }
     put(&process, 0, "of another set");
@@ -115,5 +115,5 @@ fn what_a_request_selects_is_found_by_lookup_however_many_variants_there_are() {
     assert_eq!(selected("origin:https://7.example\nx-0\n"), Ok(1));
     assert_eq!(selected("origin:https://7.example\nx-0:1\n"), Ok(2));
     assert_eq!(selected("origin:https://no.example\nx-0\n"), Ok(0));
-    assert_eq!(selected("origin\n"), Err(crate::http::lines::Untold(Names::new(["x-0"]))));
+    assert_eq!(selected("origin\n"), Err(crate::http::lines::MissingFields(Names::new(["x-0"]))));
 }

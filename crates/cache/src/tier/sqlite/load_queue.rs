@@ -1,22 +1,22 @@
-//! What is asked of the disk and has not been begun, each key once.
+//! Loads that the reader thread has not begun, each key once.
 
 use std::collections::VecDeque;
 
 use hashbrown::HashMap;
 use parking_lot::{Condvar, Mutex};
 
-use super::ticket::Ticket;
+use super::completion::Completion;
 
-/// A key whose entries are asked for.
+/// A load of the entries of one key.
 #[derive(Debug)]
 pub(super) struct Load {
     pub(super) key: String,
-    /// By when they have to be live.
+    /// Entries that have expired by this time are not loaded.
     pub(super) now: i64,
-    pub(super) ticket: Ticket,
+    pub(super) completion: Completion,
 }
 
-/// See the module.
+/// Queue of loads.
 #[derive(Debug, Default)]
 pub(super) struct Loads {
     inner: Mutex<Inner>,
@@ -25,31 +25,31 @@ pub(super) struct Loads {
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// What was begun and had to wait for the writer.
+    /// Loads that had to wait for the writer.
     again: VecDeque<Load>,
     order: VecDeque<String>,
-    waiting: HashMap<String, (i64, Ticket)>,
+    waiting: HashMap<String, (i64, Completion)>,
     has_ended: bool,
 }
 
 impl Loads {
-    /// Asks for a key. Who asks before it is begun has the ticket of the first.
-    pub(super) fn ask(&self, key: &str, now: i64) -> Ticket {
+    /// Queues a load. A load of the same key that has not begun is shared.
+    pub(super) fn ask(&self, key: &str, now: i64) -> Completion {
         let mut inner = self.inner.lock();
         if inner.has_ended {
-            return Ticket::settled(Ok(0));
+            return Completion::completed(Ok(0));
         }
-        if let Some((_, ticket)) = inner.waiting.get(key) {
-            return ticket.clone();
+        if let Some((_, completion)) = inner.waiting.get(key) {
+            return completion.clone();
         }
-        let ticket = Ticket::default();
+        let completion = Completion::default();
         inner.order.push_back(key.to_owned());
-        inner.waiting.insert(key.to_owned(), (now, ticket.clone()));
+        inner.waiting.insert(key.to_owned(), (now, completion.clone()));
         self.news.notify_one();
-        ticket
+        completion
     }
 
-    /// Waits for the next; `None` where there will be none.
+    /// Waits for the next load; `None` once the queue is closed.
     pub(super) fn next(&self) -> Option<Load> {
         let mut inner = self.inner.lock();
         loop {
@@ -57,8 +57,8 @@ impl Loads {
                 return Some(load);
             }
             if let Some(key) = inner.order.pop_front() {
-                let (now, ticket) = inner.waiting.remove(&key)?;
-                return Some(Load { key, now, ticket });
+                let (now, completion) = inner.waiting.remove(&key)?;
+                return Some(Load { key, now, completion });
             }
             if inner.has_ended {
                 return None;
@@ -67,17 +67,17 @@ impl Loads {
         }
     }
 
-    /// Has one be begun anew.
+    /// Queues a load again.
     pub(super) fn again(&self, load: Load) {
         let mut inner = self.inner.lock();
         if inner.has_ended {
-            return load.ticket.settle(Ok(0));
+            return load.completion.complete(Ok(0));
         }
         inner.again.push_back(load);
         self.news.notify_one();
     }
 
-    /// What is asked from now on has come to nothing.
+    /// Closes the queue. Later loads complete at once, with nothing.
     pub(super) fn end(&self) {
         self.inner.lock().has_ended = true;
         self.news.notify_all();

@@ -1,57 +1,57 @@
-//! The entries of a store, each with all that is known of it, and what the indexes read there.
+//! The entries of a store, and the data that indexes read from them.
 
 use hashbrown::HashMap;
 use slab::Slab;
 
-use super::entry::cost;
 use super::eviction::{Id, Place, Queued};
+use super::new_entry::cost;
 use super::tag_list::{FEW_TAGS, TagList};
 use crate::key::{Digest, Selecting};
-use crate::lease::Election;
+use crate::lease::RefreshLease;
 use crate::memory::index::{Expiring, Keyed, Link, Tagged};
 use crate::policy::Freshness;
 use crate::response::Stored;
 
 #[derive(Debug)]
-pub(super) struct Slot {
+pub(super) struct Entry {
     pub(super) stored: Stored,
-    /// Where the response has selecting fields of its own.
+    /// Selecting fields and variant, if the response has selecting fields of its own.
     pub(super) varied: Option<Box<Varied>>,
-    /// One for each tag.
+    /// One link for each tag.
     pub(super) links: Box<[Link]>,
-    /// Counts puts, so that of two variants that answer a request the later one is known.
+    /// Number of the put, which orders the variants that answer a request.
     pub(super) order: u64,
     pub(super) times: Freshness,
-    pub(super) election: Election,
+    pub(super) refresh_lease: RefreshLease,
     pub(super) place: Place,
 }
 
-/// What tells a variant from the others of its key.
+/// Tells a variant from the others of its key.
 #[derive(Debug)]
 pub(super) struct Varied {
     pub(super) variant: Digest,
-    /// The digest of the key.
+    /// Digest of the key.
     pub(super) key: Digest,
     pub(super) vary: Selecting,
 }
 
-impl Slot {
+impl Entry {
     pub(super) fn key(&self) -> &str {
-        self.stored.label().name
+        self.stored.label().key
     }
 
-    /// By which the one put last is told from others.
+    /// Order of puts, the later the larger.
     pub(super) fn recency(&self) -> (u64, i64) {
         (self.order, self.times.stored_at)
     }
 
-    /// The digest of the variant; the key's own where it is the only one of its kind.
+    /// Digest of the variant; that of the key if the response has no selecting fields.
     pub(super) fn variant(&self) -> Digest {
         self.varied.as_deref().map_or_else(|| Digest::of(self.key()), |varied| varied.variant)
     }
 
     pub(super) fn tag_list(&self) -> TagList<'_> {
-        TagList(self.stored.label().notes)
+        TagList(self.stored.label().tags)
     }
 
     pub(super) fn tags(&self) -> Vec<String> {
@@ -64,15 +64,15 @@ impl Slot {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Slots {
-    slab: Slab<Slot>,
-    /// Places there are, taken and vacant.
+pub(super) struct Entries {
+    slab: Slab<Entry>,
+    /// Slots of the slab, used and free.
     places: usize,
-    /// Where the tags begin in the lists of entries with more than [`FEW_TAGS`].
+    /// Where the tags start in the lists of entries with more than [`FEW_TAGS`] tags.
     starts: HashMap<Id, Box<[u32]>>,
 }
 
-impl Slots {
+impl Entries {
     pub(super) fn len(&self) -> usize {
         self.slab.len()
     }
@@ -81,35 +81,36 @@ impl Slots {
         self.places
     }
 
-    /// Places that entries have left behind.
+    /// Free slots.
     pub(super) fn vacant(&self) -> usize {
         self.places - self.slab.len()
     }
 
-    pub(super) fn get(&self, id: Id) -> Option<&Slot> {
+    pub(super) fn get(&self, id: Id) -> Option<&Entry> {
         self.slab.get(id as usize)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (Id, &Slot)> {
-        self.slab.iter().map(|(id, slot)| (id as Id, slot))
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Id, &Entry)> {
+        self.slab.iter().map(|(id, entry)| (id as Id, entry))
     }
 
-    /// The slab grows by an eighth, so that what it reserves stays in proportion to the bound.
-    pub(super) fn insert(&mut self, slot: Slot) -> Id {
+    /// Inserts an entry. The slab grows by an eighth, so that its spare capacity stays in
+    /// proportion to the bound.
+    pub(super) fn insert(&mut self, entry: Entry) -> Id {
         let len = self.slab.len();
         if len == self.slab.capacity() {
             self.slab.reserve_exact(len / 8 + 16);
         }
-        let id = self.slab.insert(slot);
+        let id = self.slab.insert(entry);
         self.places = self.places.max(id + 1);
         self.note_starts(id as Id);
         id as Id
     }
 
-    /// Gives the entry another response, with a link for each tag, none of which is entered.
+    /// Replaces the response of an entry, and gives it `tags` links that are in no list.
     pub(super) fn retag(&mut self, id: Id, stored: Stored, tags: usize) {
-        let slot = &mut self[id];
-        (slot.stored, slot.links) = (stored, vec![Link::NONE; tags].into());
+        let entry = &mut self[id];
+        (entry.stored, entry.links) = (stored, vec![Link::NONE; tags].into());
         self.note_starts(id);
     }
 
@@ -119,48 +120,48 @@ impl Slots {
     }
 
     fn note_starts(&mut self, id: Id) {
-        let slot = &self.slab[id as usize];
-        if slot.links.len() > FEW_TAGS {
-            self.starts.insert(id, slot.tag_list().starts());
+        let entry = &self.slab[id as usize];
+        if entry.links.len() > FEW_TAGS {
+            self.starts.insert(id, entry.tag_list().starts());
         } else {
             self.starts.remove(&id);
         }
     }
 }
 
-impl std::ops::Index<Id> for Slots {
-    type Output = Slot;
+impl std::ops::Index<Id> for Entries {
+    type Output = Entry;
 
-    fn index(&self, id: Id) -> &Slot {
+    fn index(&self, id: Id) -> &Entry {
         &self.slab[id as usize]
     }
 }
 
-impl std::ops::IndexMut<Id> for Slots {
-    fn index_mut(&mut self, id: Id) -> &mut Slot {
+impl std::ops::IndexMut<Id> for Entries {
+    fn index_mut(&mut self, id: Id) -> &mut Entry {
         &mut self.slab[id as usize]
     }
 }
 
-impl Keyed for Slots {
+impl Keyed for Entries {
     fn key(&self, id: Id) -> &str {
         self[id].key()
     }
 }
 
-impl Expiring for Slots {
+impl Expiring for Entries {
     fn deadline(&self, id: Id) -> i64 {
         self[id].times.deadline()
     }
 }
 
-impl Tagged for Slots {
+impl Tagged for Entries {
     fn tag(&self, id: Id, nth: u16) -> &str {
-        let slot = &self[id];
-        if slot.links.len() <= FEW_TAGS {
-            return slot.tag_list().iter().nth(nth as usize).unwrap_or_default();
+        let entry = &self[id];
+        if entry.links.len() <= FEW_TAGS {
+            return entry.tag_list().iter().nth(nth as usize).unwrap_or_default();
         }
-        self.starts.get(&id).map_or("", |starts| slot.tag_list().at(starts[nth as usize]))
+        self.starts.get(&id).map_or("", |starts| entry.tag_list().at(starts[nth as usize]))
     }
 
     fn links(&self, id: Id) -> &[Link] {
@@ -172,7 +173,7 @@ impl Tagged for Slots {
     }
 }
 
-impl Queued for Slots {
+impl Queued for Entries {
     fn place(&self, id: Id) -> &Place {
         &self[id].place
     }

@@ -1,29 +1,30 @@
-//! Who of several processes refreshes an entry, in one word: of which entry, who, and until when.
+//! Refresh leases of several processes: which entry, which holder, and until when, in one word of
+//! shared memory.
 
 use crate::key::Digest;
 
-/// Bits that tell until when, in seconds.
+/// Bits of the expiry, in seconds.
 const UNTIL_BITS: u32 = 34;
 
-/// Bits that tell who: of two of one number, both may be elected.
+/// Bits of the holder. Two processes with the same number may both hold a lease.
 const HOLDER_BITS: u32 = 12;
 
-/// No election stands longer. One that seems to is what a clock that was set back has left.
-const MOST_SECONDS: u64 = 24 * 3_600;
+/// Longest lease, in seconds. A longer one was left by a clock that has been set back.
+const MAX_SECONDS: u64 = 24 * 3_600;
 
-/// See the module.
+/// A refresh lease as a word of shared memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Election(u64);
+pub(super) struct RefreshLease(u64);
 
-impl Election {
-    /// That `holder` refreshes what has this digest, until a moment in milliseconds.
+impl RefreshLease {
+    /// A lease of `holder` on the entry with this digest, until a time in milliseconds.
     pub(super) fn of(digest: &Digest, holder: u64, until: i64) -> Self {
         let name = number(digest, 8) >> (UNTIL_BITS + HOLDER_BITS);
         let holder = holder & ((1 << HOLDER_BITS) - 1);
         Self((name << HOLDER_BITS | holder) << UNTIL_BITS | seconds(until))
     }
 
-    /// In which of so many places an election is held.
+    /// Index of the word of an entry, among `places`.
     pub(super) fn place_of(digest: &Digest, places: usize) -> usize {
         number(digest, 0) as usize % places
     }
@@ -36,12 +37,12 @@ impl Election {
         self.0
     }
 
-    /// Whether both are of one entry.
+    /// Whether both leases are of one entry.
     pub(super) fn is_of_same(self, other: Self) -> bool {
         self.0 >> (UNTIL_BITS + HOLDER_BITS) == other.0 >> (UNTIL_BITS + HOLDER_BITS)
     }
 
-    /// Whether both are of one entry, and one process holds both.
+    /// Whether both leases are of one entry and one holder.
     pub(super) fn is_same(self, other: Self) -> bool {
         self.0 >> UNTIL_BITS == other.0 >> UNTIL_BITS
     }
@@ -49,7 +50,7 @@ impl Election {
     pub(super) fn is_in_force(self, now: i64) -> bool {
         let until = self.0 & ((1 << UNTIL_BITS) - 1);
         let now = seconds(now);
-        until > now && until <= now + MOST_SECONDS
+        until > now && until <= now + MAX_SECONDS
     }
 }
 

@@ -1,5 +1,4 @@
-//! What waits to be written: puts, bounded in bytes, and whatever else is asked of the writer, in
-//! the order in which it came.
+//! Write-behind queue: puts, bounded in bytes, and all other work of the writer thread, in order.
 
 use std::collections::VecDeque;
 use std::hash::{BuildHasher as _, RandomState};
@@ -8,59 +7,60 @@ use std::time::{Duration, Instant};
 use hashbrown::HashMap;
 use parking_lot::{Condvar, Mutex};
 
-use super::fault::Fault;
-use super::loads::Load;
-use super::mark::Purge;
-use super::row::Kept;
-use super::ticket::Ticket;
+use super::completion::Completion;
+use super::error::TierError;
+
+use super::load_queue::Load;
+use super::record::Record;
+use crate::invalidation::{Effect, Invalidation, Target};
 use crate::key::Digest;
 
-/// Puts that are written together, at most.
-const MOST_TOGETHER: usize = 1_024;
+/// Puts per transaction at most.
+const MAX_TOGETHER: usize = 1_024;
 
-/// Bytes that are written together, about.
-const MOST_TOGETHER_BYTES: usize = 4 << 20;
+/// Bytes per transaction, approximately.
+const MAX_TOGETHER_BYTES: usize = 4 << 20;
 
-/// What something that waits takes beside what it is about, in bytes.
+/// Bytes that queued work takes beside its record.
 const OVERHEAD: usize = 160;
 
-/// How long a put waits for others to be written with.
+/// How long a put waits for others to share its transaction.
 const PATIENCE: Duration = Duration::from_millis(20);
 
-/// Something for the writer to do.
+/// Work of the writer thread.
 #[derive(Debug)]
 pub(super) enum Work {
-    /// What was put, and where the sequence of what other processes purge stood before.
-    Put(Box<Kept>, u64),
-    /// A variant of a key that is out of date.
-    Retire(Box<str>, Digest),
-    Purge(Ordered),
-    /// Everything is out of date, for all that is known.
-    Clear,
-    /// Entries that are due by this moment.
+    /// A put, and the fence sequence of other processes before it.
+    Put(Box<Record>, u64),
+    /// An invalidation that no caller waits for: an outdated variant, or all that may be outdated.
+    Invalidate(Invalidation),
+    /// An invalidation that is synced to disk before its completion is done.
+    InvalidateDurably(DurableInvalidation),
+    /// Removes the entries that have expired by this time.
     Expire(i64),
-    /// To hand back to the reader, once all that came before is written.
+    /// A load to hand back to the reader once all earlier work is written.
     Load(Load),
-    /// All that came before.
-    Flush(Ticket),
-    /// The last.
-    End(Ticket),
+    /// Completes once all earlier work is written.
+    Flush(Completion),
+    /// Closes the queue.
+    End(Completion),
 }
 
-/// A purge that somebody waits for.
+/// An invalidation whose caller waits for its completion.
 #[derive(Debug)]
-pub(super) struct Ordered {
-    pub(super) purges: Vec<Purge>,
-    /// How many live entries it has removed from memory, where they count as purged.
+pub(super) struct DurableInvalidation {
+    pub(super) invalidation: Invalidation,
+    /// When it was made, in milliseconds since 1970.
+    pub(super) at: i64,
+    /// Live entries that it has removed from memory, if they count as purged.
     pub(super) in_memory: Option<u64>,
-    /// Where the sequence of the memory store stood before.
+    /// Fence sequence of the memory store before the purge.
     pub(super) since: u64,
-    pub(super) ticket: Ticket,
+    pub(super) completion: Completion,
 }
 
-/// The queue. What waits takes at most so many bytes. Where it would take more, the puts that came
-/// first are given up, and counted: all that is left of them is that what the disk has is out of
-/// date.
+/// The queue, bounded in bytes. Beyond the bound, the oldest puts are dropped and counted; what
+/// they replaced on disk is removed.
 #[derive(Debug)]
 pub(super) struct Queue {
     inner: Mutex<Inner>,
@@ -73,16 +73,16 @@ pub(super) struct Queue {
 struct Inner {
     work: VecDeque<Work>,
     bytes: usize,
-    /// How much of the work somebody waits for.
+    /// Work that a caller waits for.
     urgent: usize,
     dropped: u64,
-    /// Nothing more is taken.
+    /// Whether the queue is closed.
     has_ended: bool,
-    /// There are no puts before this place.
+    /// Index before which there are no puts.
     first_put: usize,
-    /// Whether everything on the disk may be out of date.
+    /// Whether a `Clear` is queued.
     is_to_clear: bool,
-    /// How much of what is not written yet is about a key, by the key's hash.
+    /// Number of queued or unwritten changes by hash of their key.
     keys: HashMap<u64, u32>,
 }
 
@@ -111,18 +111,18 @@ impl Queue {
             *inner.keys.entry(self.hasher.hash_one(key)).or_default() += 1;
         }
         inner.work.push_back(work);
-        while inner.bytes > self.most_bytes && inner.give_up_oldest_put() {}
+        while inner.bytes > self.most_bytes && inner.drop_oldest_put() {}
         if inner.bytes > self.most_bytes {
             self.collapse(&mut inner);
         }
-        // Whoever waits for more is left to sleep until there is enough of it: to be woken by every
-        // put costs each of them a switch.
+        // The writer sleeps until a batch is full: waking it for every put would cost each put a
+        // context switch.
         if inner.work.len() == 1 || !inner.is_for_more() {
             self.news.notify_one();
         }
     }
 
-    /// Waits for work, and takes what is to be done together: puts, with whatever else ends them.
+    /// Waits for work, and takes a batch: puts, and the work that ends them.
     pub(super) fn take(&self) -> Vec<Work> {
         let mut inner = self.inner.lock();
         while inner.work.is_empty() {
@@ -135,8 +135,8 @@ impl Queue {
             }
         }
         let mut bytes = 0;
-        let together = inner.work.iter().take(MOST_TOGETHER).take_while(|work| {
-            let is_room = bytes < MOST_TOGETHER_BYTES;
+        let together = inner.work.iter().take(MAX_TOGETHER).take_while(|work| {
+            let is_room = bytes < MAX_TOGETHER_BYTES;
             bytes += work.bytes();
             is_room
         });
@@ -148,25 +148,25 @@ impl Queue {
         taken
     }
 
-    /// What was taken is written, or will not be.
+    /// Records that a batch has been written, or will not be.
     pub(super) fn done(&self, work: &[Work]) {
         let mut inner = self.inner.lock();
         for work in work {
             self.release(&mut inner, work);
         }
-        if work.iter().any(|work| matches!(work, Work::Clear)) {
-            inner.is_to_clear = inner.work.iter().any(|work| matches!(work, Work::Clear));
+        if work.iter().any(Work::is_clear) {
+            inner.is_to_clear = inner.work.iter().any(Work::is_clear);
         }
     }
 
-    /// Has one word say what so many say that there is no room for them.
+    /// Replaces all queued per-entry work by one `Clear` when the queue exceeds its byte limit.
     fn collapse(&self, inner: &mut Inner) {
-        let is_about_entries = |work: &Work| matches!(work, Work::Put(..) | Work::Retire(..));
+        let is_about_entries = |work: &Work| work.entry().is_some();
         let (collapsed, rest): (Vec<_>, Vec<_>) = inner.work.drain(..).partition(is_about_entries);
         for work in &collapsed {
             self.release(inner, work);
         }
-        inner.work.push_back(Work::Clear);
+        inner.work.push_back(Work::Invalidate(Invalidation::everything()));
         inner.work.extend(rest);
         (inner.bytes, inner.first_put, inner.urgent) = (0, 0, inner.work.len());
         inner.is_to_clear = true;
@@ -183,69 +183,85 @@ impl Queue {
         }
     }
 
-    /// Whether something about a key may not be written yet.
+    /// Whether a change of a key may not be written yet.
     pub(super) fn is_about(&self, key: &str) -> bool {
         let inner = self.inner.lock();
         inner.is_to_clear || inner.keys.contains_key(&self.hasher.hash_one(key))
     }
 
-    /// Puts that were given up.
+    /// Number of dropped puts.
     pub(super) fn dropped(&self) -> u64 {
         self.inner.lock().dropped
     }
 }
 
 impl Inner {
-    /// Tells whether there was one.
-    fn give_up_oldest_put(&mut self) -> bool {
+    /// Returns whether there was one.
+    fn drop_oldest_put(&mut self) -> bool {
         let is_put = |work: &Work| matches!(work, Work::Put(..));
         let Some(at) = self.work.iter().skip(self.first_put).position(is_put) else { return false };
         let at = self.first_put + at;
         if let Some(Work::Put(kept, _)) = self.work.get(at) {
-            let retired = Work::Retire(kept.key().into(), kept.variant);
-            self.bytes = self.bytes + retired.bytes() - self.work[at].bytes();
-            self.work[at] = retired;
+            let outdated = Work::outdate(kept.key(), kept.variant);
+            self.bytes = self.bytes + outdated.bytes() - self.work[at].bytes();
+            self.work[at] = outdated;
         }
         self.dropped += 1;
         self.first_put = at + 1;
         true
     }
 
-    /// Whether nobody waits for what there is, and there is not enough of it yet.
+    /// Whether no caller waits and the batch is not full.
     fn is_for_more(&self) -> bool {
-        self.work.len() < MOST_TOGETHER && self.bytes < MOST_TOGETHER_BYTES && self.urgent == 0
+        self.work.len() < MAX_TOGETHER && self.bytes < MAX_TOGETHER_BYTES && self.urgent == 0
     }
 }
 
 impl Work {
-    /// Nobody will do it.
+    /// Removes an outdated variant of a key.
+    pub(super) fn outdate(key: &str, variant: Digest) -> Self {
+        Self::Invalidate(Invalidation::outdate([Target::Variant(key.to_owned(), variant)]))
+    }
+
+    /// Whether it removes all entries: anything on disk may be outdated.
+    fn is_clear(&self) -> bool {
+        matches!(self, Self::Invalidate(invalidation) if invalidation.selects_everything())
+    }
+
+    /// Completes work that will not be done.
     fn refuse(self) {
         match self {
-            Self::Purge(Ordered { ticket, .. }) | Self::Flush(ticket) | Self::End(ticket) => {
-                ticket.settle(Err(Fault::new("the cache is closed")));
+            Self::InvalidateDurably(DurableInvalidation { completion, .. })
+            | Self::Flush(completion)
+            | Self::End(completion) => {
+                completion.complete(Err(TierError::Closed));
             }
-            Self::Load(Load { ticket, .. }) => ticket.settle(Ok(0)),
-            Self::Put(..) | Self::Retire(..) | Self::Clear | Self::Expire(_) => {}
+            Self::Load(Load { completion, .. }) => completion.complete(Ok(0)),
+            Self::Put(..) | Self::Invalidate(_) | Self::Expire(_) => {}
         }
     }
 
     fn is_urgent(&self) -> bool {
-        !matches!(self, Self::Put(..) | Self::Retire(..))
+        self.entry().is_none()
     }
 
     fn bytes(&self) -> usize {
         match self {
             Self::Put(kept, _) => kept.stored.len() + OVERHEAD,
-            Self::Retire(key, _) => key.len() + OVERHEAD,
-            _ => 0,
+            _ => self.entry().map_or(0, |(key, _)| key.len() + OVERHEAD),
         }
     }
 
-    /// The key and the variant that it is about, if it is about one.
+    /// The key and the variant, if the work is about one.
     pub(super) fn entry(&self) -> Option<(&str, &Digest)> {
         match self {
             Self::Put(kept, _) => Some((kept.key(), &kept.variant)),
-            Self::Retire(key, variant) => Some((key, variant)),
+            Self::Invalidate(Invalidation { targets, effect: Effect::Outdate }) => {
+                match targets.as_slice() {
+                    [Target::Variant(key, variant)] => Some((key, variant)),
+                    _ => None,
+                }
+            }
             _ => None,
         }
     }
@@ -260,17 +276,19 @@ mod tests {
 
     fn put(key: &str, bytes: usize) -> Work {
         let body = vec![0; bytes];
-        let label = Label { name: key, notes: "" };
+        let label = Label { key, tags: "" };
         let stored = Stored::labelled(label, 200, "OK\n", Some(&[&body]));
         let (variant, vary, times) = (Digest::of(key), Selecting::default(), Freshness::default());
-        Work::Put(Box::new(Kept { variant, vary, times, stored }), 0)
+        Work::Put(Box::new(Record { variant, vary, times, stored }), 0)
     }
 
     fn told(work: &[Work]) -> Vec<String> {
         let tell = |work: &Work| match work {
             Work::Put(kept, _) => format!("put {}", kept.key()),
-            Work::Retire(key, _) => format!("retire {key}"),
-            Work::Clear => "clear".to_owned(),
+            Work::Invalidate(_) => match work.entry() {
+                Some((key, _)) => format!("outdate {key}"),
+                None => "clear".to_owned(),
+            },
             Work::Flush(_) => "flush".to_owned(),
             _ => "other".to_owned(),
         };
@@ -278,7 +296,7 @@ mod tests {
     }
 
     fn all_of(queue: &Queue) -> Vec<Work> {
-        queue.push(Work::Flush(Ticket::default()));
+        queue.push(Work::Flush(Completion::default()));
         queue.take()
     }
 
@@ -288,7 +306,7 @@ mod tests {
         for key in ["a", "b", "c", "d"] {
             queue.push(put(key, 3_000));
         }
-        assert_eq!(told(&all_of(&queue)), ["retire a", "put b", "put c", "put d", "flush"]);
+        assert_eq!(told(&all_of(&queue)), ["outdate a", "put b", "put c", "put d", "flush"]);
         assert_eq!(queue.dropped(), 1);
     }
 
@@ -297,14 +315,14 @@ mod tests {
         let queue = Queue::new(1_000);
         queue.push(put("a", 10));
         queue.push(put("b", 3_000));
-        assert_eq!(told(&all_of(&queue)), ["retire a", "retire b", "flush"]);
+        assert_eq!(told(&all_of(&queue)), ["outdate a", "outdate b", "flush"]);
         assert_eq!(queue.dropped(), 2);
     }
 
     #[test]
     fn more_than_can_be_told_one_by_one_is_told_in_one_word_before_all_else() {
         let queue = Queue::new(1_000);
-        queue.push(Work::Flush(Ticket::default()));
+        queue.push(Work::Flush(Completion::default()));
         for key in 0..7 {
             queue.push(put(&key.to_string(), 3_000));
         }
@@ -321,7 +339,7 @@ mod tests {
         let queue = Queue::new(10_000);
         queue.push(put("a", 10));
         let first = all_of(&queue);
-        queue.push(Work::Retire("a".into(), Digest::of("a")));
+        queue.push(Work::outdate("a", Digest::of("a")));
         queue.done(&first);
         assert!(queue.is_about("a") && !queue.is_about("b"));
         queue.done(&all_of(&queue));
@@ -331,8 +349,8 @@ mod tests {
     #[test]
     fn nothing_is_taken_after_the_end() {
         let queue = Queue::new(10_000);
-        queue.push(Work::End(Ticket::default()));
-        let late = Ticket::default();
+        queue.push(Work::End(Completion::default()));
+        let late = Completion::default();
         queue.push(Work::Flush(late.clone()));
         assert!(late.wait().is_err());
         assert_eq!(told(&queue.take()), ["other"]);

@@ -1,63 +1,63 @@
-//! What crosses about a wrapped handler and its runs, as objects.
+//! Options, runs and responses of wrapped handlers as objects.
 
-use layeron_cache::{Overrides, RequestOptions, ResponseHead, Run, Wrapping};
+use layeron_cache::{HandlerRun, Overrides, RequestOptions, ResponseHead, WrapOptions};
 use napi_derive::napi;
 
 use crate::convert;
 use crate::inspection::number;
 
-/// What a handler is wrapped with.
+/// Options of a wrapped handler.
 #[napi(object)]
-pub struct BindingWrapping {
+pub struct BindingWrapOptions {
     pub ttl_seconds: Option<u32>,
     pub stale_while_revalidate_seconds: Option<u32>,
     pub stale_if_error_seconds: Option<u32>,
-    /// Names, one a line.
+    /// Names, one per line.
     pub vary: Option<String>,
-    /// How long a run is waited for, in milliseconds.
-    pub patience: f64,
-    /// Whether handlers get no cookies; left out, the rule or the instance decides, as on the
-    /// following.
+    /// Time after which a run counts as hung, in milliseconds.
+    pub timeout: f64,
+    /// Whether handlers receive no cookies. If absent, the rule or the instance decides.
     pub ignores_cookies: Option<bool>,
-    /// Whether directives of requests do not count, but for `only-if-cached`.
+    /// Whether directives of requests are ignored, except `only-if-cached`. If absent, the rule or
+    /// the instance decides.
     pub ignores_directives: Option<bool>,
 }
 
-/// What the face has to know of a run.
+/// What JavaScript needs to know of a run.
 #[napi(object)]
 pub struct BindingRun {
-    /// Others may wait for it.
+    /// Whether other requests may wait for it.
     pub leads: bool,
-    /// Nothing of it can be stored.
+    /// Whether it bypasses the cache.
     pub uncached: bool,
-    /// Why it is made, as `Cache-Status` says it, or its `detail` where there is one.
+    /// Why the handler is run, as in `Cache-Status`, or its `detail`.
     pub why: String,
-    /// The handler gets the request without its cookies.
+    /// Whether the handler receives the request without its cookies.
     pub without_cookies: bool,
     pub since: f64,
     pub etag: Option<String>,
     pub last_modified: Option<String>,
 }
 
-/// What decides on storing the response of a run.
+/// What decides about storing the response of a run.
 #[napi(object)]
-pub struct BindingReply {
+pub struct BindingHandlerResponse {
     pub status: u32,
-    /// Reason phrase and field lines, a line feed behind each.
+    /// Reason phrase and field lines, each ended by a line feed.
     pub head: String,
-    /// Length of the body, where that is known.
+    /// Length of the body, if it is known.
     pub length: Option<f64>,
-    /// Tags, one a line.
+    /// Tags, one per line.
     pub tags: String,
-    /// Whether it may be stored at all.
+    /// Whether `shouldStore` lets it be stored.
     pub may_store: bool,
-    /// Lifetime and windows that count where the wrapper itself sets none.
+    /// Lifetime and stale windows, if the wrapper itself sets none.
     pub ttl_seconds: Option<u32>,
     pub stale_while_revalidate_seconds: Option<u32>,
     pub stale_if_error_seconds: Option<u32>,
 }
 
-impl BindingReply {
+impl BindingHandlerResponse {
     pub(crate) fn head(&self) -> ResponseHead<'_> {
         convert::response_head(u16::try_from(self.status).unwrap_or(0), &self.head)
     }
@@ -73,8 +73,8 @@ impl BindingReply {
     }
 }
 
-impl BindingWrapping {
-    pub(crate) fn into_parts(self) -> (Wrapping, Overrides) {
+impl BindingWrapOptions {
+    pub(crate) fn into_parts(self) -> (WrapOptions, Overrides) {
         let vary = self.vary.as_deref().map(convert::names);
         let overrides = Overrides {
             ttl: self.ttl_seconds,
@@ -86,12 +86,12 @@ impl BindingWrapping {
             ignores_cookies: self.ignores_cookies,
             ignores_directives: self.ignores_directives,
         };
-        (Wrapping { vary, patience: self.patience as i64, request }, overrides)
+        (WrapOptions { vary, timeout: self.timeout as i64, request }, overrides)
     }
 }
 
-impl From<&Run> for BindingRun {
-    fn from(run: &Run) -> Self {
+impl From<&HandlerRun> for BindingRun {
+    fn from(run: &HandlerRun) -> Self {
         let (etag, last_modified) = run.validators();
         Self {
             leads: run.leads(),

@@ -1,8 +1,7 @@
-//! What the processes that have a file open share in memory: where its sequence of purges stands,
-//! which every hit looks at, and who refreshes what.
+//! Memory that all processes with the file open share: the sequence of the invalidation log, which
+//! every hit reads, and the refresh leases.
 //!
-//! It lies in a file beside the database, which is also the lock by which a process knows whether
-//! it is alone.
+//! The file is also the lock that tells a process whether it is the only one.
 
 use std::fs::{File, TryLockError};
 use std::hash::{BuildHasher as _, RandomState};
@@ -17,43 +16,43 @@ use std::time::Duration;
 
 use memmap2::MmapRaw;
 
-use super::election::Election;
-use super::fault::Fault;
+use super::error::TierError;
 use super::files::private_file;
+use super::lease_table::RefreshLease;
 use crate::key::Digest;
 
-/// Bytes of the file.
+/// Size of the file.
 const BYTES: u64 = 64 * 1_024;
 
-/// Words before those of the elections.
+/// Words before those of the refresh leases.
 const HEAD_WORDS: usize = 8;
 
-/// Elections that can stand at a time. Two of one place stand in each other's way: the later one is
-/// held then in each process.
+/// Number of refresh leases. If two entries have the same index, the second lease is held per
+/// process.
 const ELECTIONS: usize = BYTES as usize / size_of::<u64>() - HEAD_WORDS;
 
-/// The file's first word, of this version of the format.
+/// First word of the file, with the version of its format.
 const FORMAT: u64 = u64::from_le_bytes(*b"LAYERON\x01");
 
-/// How often a file is looked at again that nobody has begun.
-const MOST_ATTEMPTS: u32 = 3_000;
+/// Attempts to find a file initialised by another process.
+const MAX_ATTEMPTS: u32 = 3_000;
 
-/// What lies between.
+/// Pause between attempts.
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// The words in it.
+/// The words at the start.
 #[derive(Clone, Copy)]
 enum Word {
     Format,
     Sequence,
-    /// Not 0 once somebody has found the database damaged.
+    /// Not 0 once a process has found the database damaged.
     Damaged,
-    /// The last of the sequence that was more than a put.
+    /// Last sequence of the log that was more than a put.
     Purged,
 }
 
-/// Locks the file for this process alone, or, where it is not alone, as one of several; `None`
-/// where somebody sets the database up.
+/// Locks the file exclusively, or as one of several processes; `None` while another process creates
+/// the database.
 fn is_alone(file: &File) -> io::Result<Option<bool>> {
     let locked = |lock: Result<(), TryLockError>| match lock {
         Ok(()) => Ok(true),
@@ -66,15 +65,14 @@ fn is_alone(file: &File) -> io::Result<Option<bool>> {
     Ok(locked(file.try_lock_shared())?.then_some(false))
 }
 
-/// The file in memory; `None` where somebody else has to begin it first.
+/// Maps the file; `None` if another process has to initialise it first.
 fn mapped(mut file: &File, is_alone: bool) -> io::Result<Option<MmapRaw>> {
     let length = file.metadata()?.len();
     if length < BYTES {
         if !is_alone {
             return Ok(None);
         }
-        // Written, and not only made longer: memory that the disk turns out to have no room for
-        // ends the process.
+        // Written and not only extended: a missing disk block would end the process on access.
         file.seek(SeekFrom::Start(length))?;
         file.write_all(&vec![0; (BYTES - length) as usize])?;
     }
@@ -86,8 +84,8 @@ fn mapped(mut file: &File, is_alone: bool) -> io::Result<Option<MmapRaw>> {
 #[allow(unsafe_code, clippy::cast_ptr_alignment)]
 fn word(memory: &MmapRaw, index: usize) -> &AtomicU64 {
     assert!(index < HEAD_WORDS + ELECTIONS, "there is no such word");
-    // SAFETY: the mapping is longer than that, is aligned to a page, lives as long as the result,
-    // and is looked at through atomics alone.
+    // SAFETY: the mapping is longer than `index`, aligned to a page, lives as long as the result,
+    // and is accessed through atomics only.
     unsafe { &*memory.as_mut_ptr().cast::<AtomicU64>().add(index) }
 }
 
@@ -98,41 +96,42 @@ pub(super) struct Shared {
     /// Holds the lock.
     file: File,
     memory: MmapRaw,
-    /// Who this is among those who have the file open: of two of one number, both may be elected.
+    /// Number of this process in refresh leases. Two processes with the same number may both hold
+    /// one.
     holder: u64,
 }
 
 impl Shared {
-    /// Opens the file and waits for whoever is about to set the database up. Tells whether no other
-    /// process has it open; then the others wait until [`settle`](Self::settle).
-    pub(super) fn open(path: &Path) -> Result<(Self, bool), Fault> {
-        let fault = |error: std::io::Error| Fault::at(path, error);
-        let file = private_file(path).map_err(fault)?;
-        for _ in 0..MOST_ATTEMPTS {
-            let Some(is_alone) = is_alone(&file).map_err(fault)? else {
+    /// Opens the file, and waits for a process that creates the database. Returns whether no other
+    /// process has it open; if so, others wait until [`complete`](Self::complete).
+    pub(super) fn open(path: &Path) -> Result<(Self, bool), TierError> {
+        let failed = |error: std::io::Error| TierError::from(error).at(path);
+        let file = private_file(path).map_err(failed)?;
+        for _ in 0..MAX_ATTEMPTS {
+            let Some(is_alone) = is_alone(&file).map_err(failed)? else {
                 thread::sleep(PAUSE);
                 continue;
             };
-            if let Some(memory) = mapped(&file, is_alone).map_err(fault)? {
+            if let Some(memory) = mapped(&file, is_alone).map_err(failed)? {
                 let holder = RandomState::new().hash_one(path);
                 let shared = Self { path: path.to_owned(), file, memory, holder };
                 if is_alone {
                     shared.word(Word::Format).store(0, Release);
                 } else if shared.word(Word::Format).load(Acquire) != FORMAT {
-                    return Err(Fault::at(path, "is of an unknown format"));
+                    return Err(TierError::incompatible("is of an unknown format").at(path));
                 }
                 return Ok((shared, is_alone));
             }
-            // Who was about to begin has not: it may be that nobody will, and this process is
-            // alone.
-            file.unlock().map_err(fault)?;
+            // The other process has given up; this one may be the only one now.
+            file.unlock().map_err(failed)?;
             thread::sleep(PAUSE);
         }
-        Err(Fault::at(path, "is not begun by whoever has it open"))
+        let message = "is not initialised by the process that has it open".to_owned();
+        Err(TierError::Busy(message).at(path))
     }
 
-    /// Begins anew, whatever was there, with the sequence of the database. For a process that is
-    /// alone.
+    /// Initialises the words with the sequence of the database. Called by a process that is the
+    /// only one.
     pub(super) fn begin(&self, sequence: u64) {
         (0..HEAD_WORDS + ELECTIONS).for_each(|at| self.at(at).store(0, Release));
         self.word(Word::Sequence).store(sequence, Release);
@@ -140,31 +139,31 @@ impl Shared {
         self.word(Word::Format).store(FORMAT, Release);
     }
 
-    /// Lets others in.
-    pub(super) fn settle(&self) -> Result<(), Fault> {
+    /// Lets other processes open the file.
+    pub(super) fn complete(&self) -> Result<(), TierError> {
         self.file
             .unlock()
             .and_then(|()| self.file.lock_shared())
-            .map_err(|error| Fault::at(&self.path, error))
+            .map_err(|error| TierError::from(error).at(&self.path))
     }
 
-    /// Counts no longer among those who have the file open.
+    /// Leaves the processes that have the file open.
     pub(super) fn release(&self) {
-        // What cannot be given up now is with the process.
+        // If it fails, the lock ends with the process.
         let _ = self.file.unlock();
     }
 
-    /// The last purge that all processes have to know of.
+    /// Last sequence of the log.
     pub(super) fn sequence(&self) -> u64 {
         self.word(Word::Sequence).load(Acquire)
     }
 
-    /// The same of what has to be known by those, too, who cannot look what it is. Puts are not.
+    /// Last sequence of the log that was more than a put, for processes that cannot read the log.
     pub(super) fn purged(&self) -> u64 {
         self.word(Word::Purged).load(Acquire)
     }
 
-    /// Makes purges known, which are on the disk.
+    /// Publishes the sequence of committed log rows.
     pub(super) fn announce(&self, sequence: u64, is_purge: bool) {
         if is_purge {
             self.word(Word::Purged).fetch_max(sequence, Release);
@@ -180,35 +179,34 @@ impl Shared {
         self.word(Word::Damaged).store(1, Release);
     }
 
-    /// Whether this process is the one to refresh what has this digest, until so many milliseconds
-    /// have passed.
-    pub(super) fn elects(&self, digest: &Digest, now: i64, patience: i64) -> bool {
-        let own = Election::of(digest, self.holder, now.saturating_add(patience));
+    /// Whether this process acquires the refresh lease of the entry with this digest, for `timeout`
+    /// milliseconds.
+    pub(super) fn try_acquire(&self, digest: &Digest, now: i64, timeout: i64) -> bool {
+        let own = RefreshLease::of(digest, self.holder, now.saturating_add(timeout));
         let place = self.place_of(digest);
-        let standing = Election::read(place.load(Acquire));
-        if standing.is_in_force(now) && !standing.is_same(own) {
-            // Where it is of another entry there is no room for a second one, and each process has
-            // its own.
-            return !standing.is_of_same(own);
+        let state = RefreshLease::read(place.load(Acquire));
+        if state.is_in_force(now) && !state.is_same(own) {
+            // A word of another entry leaves no room for this one: each process has its own lease.
+            return !state.is_of_same(own);
         }
-        place.compare_exchange(standing.word(), own.word(), AcqRel, Acquire).is_ok()
+        place.compare_exchange(state.word(), own.word(), AcqRel, Acquire).is_ok()
     }
 
-    /// What has this digest is refreshed, or this process will not do it.
-    pub(super) fn end_election(&self, digest: &Digest) {
+    /// Releases the refresh lease of the entry with this digest.
+    pub(super) fn release_lease(&self, digest: &Digest) {
         let place = self.place_of(digest);
-        let standing = Election::read(place.load(Acquire));
-        if standing.is_same(Election::of(digest, self.holder, 0)) {
-            // Where it has changed by now, it is another's.
-            let _ = place.compare_exchange(standing.word(), 0, AcqRel, Acquire);
+        let state = RefreshLease::read(place.load(Acquire));
+        if state.is_same(RefreshLease::of(digest, self.holder, 0)) {
+            // A word that has changed belongs to another lease.
+            let _ = place.compare_exchange(state.word(), 0, AcqRel, Acquire);
         }
     }
 
     fn place_of(&self, digest: &Digest) -> &AtomicU64 {
-        self.at(HEAD_WORDS + Election::place_of(digest, ELECTIONS))
+        self.at(HEAD_WORDS + RefreshLease::place_of(digest, ELECTIONS))
     }
 
-    /// Who was elected before is not any longer.
+    /// Releases all refresh leases.
     pub(super) fn end_elections(&self) {
         (HEAD_WORDS..HEAD_WORDS + ELECTIONS).for_each(|at| self.at(at).store(0, Release));
     }
@@ -241,7 +239,7 @@ mod tests {
         });
         assert!(second.1, "nobody else has it open");
         second.0.begin(7);
-        second.0.settle().unwrap();
+        second.0.complete().unwrap();
         let (third, is_alone) = Shared::open(&path).unwrap();
         assert_eq!((third.sequence(), is_alone), (7, false));
     }
@@ -254,7 +252,7 @@ mod tests {
         looking.lock_shared().unwrap();
         let (_, is_alone) = thread::scope(|scope| {
             let opening = scope.spawn(|| Shared::open(&path).unwrap());
-            // Long enough for the other to have seen that nobody has begun.
+            // Long enough for the other process to see that the file is not initialised.
             thread::sleep(10 * PAUSE);
             drop(looking);
             opening.join().unwrap()
@@ -284,12 +282,12 @@ mod tests {
                     let (shared, is_alone) = Shared::open(&path).unwrap();
                     if is_alone {
                         shared.begin(7);
-                        shared.settle().unwrap();
+                        shared.complete().unwrap();
                     }
                     shared.sequence()
                 })
             });
-            // They most likely wait by then. Where they do not, all is well in any case.
+            // Most likely they wait by then; the test is right in either case.
             thread::sleep(10 * PAUSE);
             drop(victim);
             assert_eq!(

@@ -12,8 +12,8 @@ import type { ActiveRun } from "./active-runs.js"
 import type { Context } from "./context.js"
 import { failures } from "./failures.js"
 import { invalidateRelated } from "./invalidation.js"
+import { combined, type StoreDecision } from "./options.js"
 import { thrownAnswer } from "./thrown-answer.js"
-import { combined, type StoreDecision } from "./wrapping.js"
 
 const REQUEST = "the request of a wrapped handler"
 
@@ -60,7 +60,7 @@ export interface Handled {
 }
 
 /** What becomes of the responses of a wrapped handler, and of its failures. */
-export class Replies<Rest extends unknown[]> {
+export class Responses<Rest extends unknown[]> {
   readonly #context: Context<Rest>
 
   constructor(context: Context<Rest>) {
@@ -78,20 +78,20 @@ export class Replies<Rest extends unknown[]> {
   }
 
   #respond(run: Run<Rest>, handled: Handled): Response | undefined {
-    const { binding, dialogue } = this.#context
+    const { binding, client } = this.#context
     const { head, stored } = handled
     // The run was abandoned: its call has rejected, and nobody else waits.
     if (run.decided) throw run.controller.signal.reason
-    if (dialogue.isClosed) return this.#letGo(run, handled)
+    if (client.isClosed) return this.#letGo(run, handled)
     if (stored) {
       run.decided = true
       return this.#passed(run, handled, binding.storedByHandler(run.number, head.status, head.text))
     }
-    const told = dialogue.toldForServe().with(["authorization", "cookie", ...head.vary])
+    const told = client.toldForServe().with(["authorization", "cookie", ...head.vary])
     const print = FAILURES.includes(head.status) ? fingerprintOf(run.request) : ""
     const reply = bindingReply(run, handled)
     const call = (request: string) => binding.respond(run.number, request, reply, Date.now())
-    const outcome = dialogue.ask<number>(run.request, told, REQUEST, call, false, print)
+    const outcome = client.call<number>(run.request, told, REQUEST, call, false, print)
     run.decided = outcome !== native.AGAIN
     return this.#outcome(outcome, run, handled)
   }
@@ -125,52 +125,52 @@ export class Replies<Rest extends unknown[]> {
   }
 
   #outcome(outcome: number, run: Run<Rest>, handled: Handled): Response | undefined {
-    const { binding, dialogue, tell } = this.#context
+    const { binding, client, emit } = this.#context
     const { response, reader } = handled
-    if (outcome === native.FILL) return this.#fill(run, native.takeNumber(), handled)
-    if (outcome === native.KNOWN) {
-      const known = new StoredResponse(native.takeAnswer(dialogue.binding))
-      this.#write(run, binding.fillOf(), reader, undefined)
+    if (outcome === native.BODY) return this.#fill(run, native.takeNumber(), handled)
+    if (outcome === native.ANSWERED) {
+      const known = new StoredResponse(native.takeAnswer(client.binding))
+      this.#write(run, binding.writerOf(), reader, undefined)
       return known
     }
     if (outcome >= 0 || outcome === native.AGAIN) {
       const answer =
-        outcome >= 0 ? new StoredResponse(native.takeAnswer(dialogue.binding)) : undefined
+        outcome >= 0 ? new StoredResponse(native.takeAnswer(client.binding)) : undefined
       discard(reader)
       return answer
     }
     const head = binding.takeText()
     if (outcome === native.PASS_FAILED) throw new Error(`the handler answered ${response.status}`)
-    if (outcome === native.PASS_CHANGED) invalidateRelated(dialogue, run.request, response)
+    if (outcome === native.PASS_CHANGED) invalidateRelated(client, run.request, response)
     const reason = native.refusal(outcome)
-    if (reason !== undefined) tell("put", run.request, { outcome: "refused", reason })
+    if (reason !== undefined) emit("put", run.request, { outcome: "refused", reason })
     return this.#passed(run, handled, head)
   }
 
   #fill(run: Run<Rest>, fill: number, { response, reader }: Handled): Response {
-    const { binding, fills } = this.#context
+    const { binding, bodies } = this.#context
     try {
       const head = binding.takeText()
       const isRead = reader !== null && !run.background && !run.clientLeft
-      const own = (isRead ? binding.readFill(fill) : undefined) ?? undefined
+      const own = (isRead ? binding.openReader(fill) : undefined) ?? undefined
       this.#write(run, fill, reader, own)
-      const body = own === undefined ? null : fills.stream(own, signalOf(run.caller))
+      const body = own === undefined ? null : bodies.stream(own, signalOf(run.caller))
       return responseOf(response.status, head, body)
     } catch (error) {
       // Others have the head already, so that the body has to come to an end.
-      if (run.written === undefined) fills.breakOff(fill, error)
+      if (run.written === undefined) bodies.breakOff(fill, error)
       throw error
     }
   }
 
   #write(run: Run<Rest>, fill: number, reader: Reader | null, own: number | undefined): void {
-    const { fills, tell } = this.#context
-    run.outlives = () => fills.timeOut(fill)
-    const written = fills.write(fill, reader, run.controller, own).then((ended) => {
+    const { bodies, emit } = this.#context
+    run.outlives = () => bodies.timeOut(fill)
+    const written = bodies.write(fill, reader, run.controller, own).then((ended) => {
       run.outlives = undefined
       const put = putOutcome(ended)
       const { error: _, ...told } = put
-      if (put.outcome !== "bypass") tell("put", run.request, told)
+      if (put.outcome !== "bypass") emit("put", run.request, told)
       return put
     })
     run.written = written
@@ -182,10 +182,10 @@ export class Replies<Rest extends unknown[]> {
    * nothing.
    */
   failed(run: Run<Rest>, error: unknown): Response {
-    const { binding, dialogue } = this.#context
+    const { binding, client } = this.#context
     if (run.decided) throw error
     run.decided = true
-    if (run.facts.uncached || dialogue.isClosed) {
+    if (run.facts.uncached || client.isClosed) {
       binding.dropRun(run.number)
       throw error
     }
@@ -202,20 +202,20 @@ export class Replies<Rest extends unknown[]> {
    * nothing.
    */
   #instead(run: Run<Rest>, error: unknown): Response {
-    const { binding, dialogue } = this.#context
+    const { binding, client } = this.#context
     const answer = thrownAnswer(error)
-    const told = dialogue.toldForServe()
+    const told = client.toldForServe()
     if (answer !== undefined) {
       const call = (request: string) =>
         binding.thrownAnswer(run.number, request, answer.status, Date.now()) as unknown as number
-      dialogue.ask(run.request, told, REQUEST, call)
+      client.call(run.request, told, REQUEST, call)
       throw error
     }
     // An error may quote the request, so no other client sees one of a request with credentials.
     const isPrivate = hasCredentials(run.request.headers)
     const message = isPrivate ? "" : inWords(error)
     const fail = (request: string) => binding.fail(run.number, request, message, Date.now())
-    const outcome = dialogue.ask<number>(
+    const outcome = client.call<number>(
       run.request,
       told,
       REQUEST,
@@ -223,7 +223,7 @@ export class Replies<Rest extends unknown[]> {
       false,
       fingerprintOf(run.request),
     )
-    if (outcome >= 0) return new StoredResponse(native.takeAnswer(dialogue.binding))
+    if (outcome >= 0) return new StoredResponse(native.takeAnswer(client.binding))
     if (outcome === native.FAILED && !isPrivate) failures.note(native.takeNumber(), error)
     throw error
   }
@@ -251,13 +251,13 @@ export class Replies<Rest extends unknown[]> {
 function bindingReply<Rest extends unknown[]>(
   { active }: Run<Rest>,
   { head, decision }: Handled,
-): native.BindingReply {
+): native.BindingHandlerResponse {
   const { status, text, expected } = head
   return { status, head: text, length: expected, ...combined(decision, active.contributions) }
 }
 
 function putOutcome(ended: number | Error): PutOutcome {
   if (typeof ended !== "number") return { outcome: "error", reason: inWords(ended), error: ended }
-  if (ended === native.PAST) return { outcome: "bypass" }
+  if (ended === native.NOT_STORED) return { outcome: "bypass" }
   return outcomeOf(ended)
 }

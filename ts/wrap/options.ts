@@ -16,7 +16,7 @@ type StorePredicate = (request: Request, response: Response, ...rest: unknown[])
 type WaitUntil = (work: Promise<unknown>, request: Request, ...rest: unknown[]) => void
 
 /** Options of `wrap`, checked. */
-export interface Wrapping extends KeyArguments, RequestOptions {
+export interface WrapOptions extends KeyArguments, RequestOptions {
   readonly ttlSeconds: number | undefined
   readonly staleWhileRevalidateSeconds: number | undefined
   readonly staleIfErrorSeconds: number | undefined
@@ -40,7 +40,7 @@ const OPTIONS = [
 
 const REFRESH_TIMEOUT_MS = 30_000
 
-export function readWrapping(path: string, given: unknown): Wrapping {
+export function readWrapping(path: string, given: unknown): WrapOptions {
   const fields = check.options(path, given, OPTIONS)
   const { refreshTimeoutMs = REFRESH_TIMEOUT_MS } = fields
   return {
@@ -71,7 +71,7 @@ export function readHandler<Handler>(path: string, value: Handler): Handler {
   return value
 }
 
-function readTags(path: string, value: unknown): Wrapping["tags"] {
+function readTags(path: string, value: unknown): WrapOptions["tags"] {
   if (typeof value === "function") return value as TagsFunction
   return check.optionalList(path, value, check.tag) ?? []
 }
@@ -94,7 +94,7 @@ export const NO_DECISION: StoreDecision = { tags: "", mayStore: true }
 
 /** Asks the functions among the options, with what the wrapped handler was called with. */
 export async function decisionOf(
-  { tags, shouldStore }: Wrapping,
+  { tags, shouldStore }: WrapOptions,
   request: Request,
   response: Response,
   rest: readonly unknown[],

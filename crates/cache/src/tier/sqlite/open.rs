@@ -1,5 +1,5 @@
-//! Opening a disk: the database is begun, or set aside where it is damaged, by a process that is
-//! alone with it; then the threads begin that serve it.
+//! Opens the tier. A process that has the file to itself creates the database or quarantines a
+//! damaged one; then the reader and writer threads start.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,30 +11,30 @@ use rusqlite::Connection;
 use super::common::Common;
 use super::database::{self, Use};
 use super::files::{self, Files};
-use super::loads::Loads;
-use super::queue::Queue;
+use super::load_queue::Loads;
 use super::reader::Reader;
-use super::shared::Shared;
+use super::shared_memory::Shared;
+use super::write_behind::Queue;
 use super::writer::Writer;
-use super::{Disk, DiskOptions, Fault, Witness};
+use super::{SqliteOptions, SqliteTier, TierError, Witness};
 use crate::memory::Memory;
 use crate::stats::Counters;
 
-/// Puts that wait to be written, in bytes.
-const MOST_WAITING_BYTES: usize = 64 << 20;
+/// Bound of the write-behind queue in bytes.
+const MAX_WAITING_BYTES: usize = 64 << 20;
 
-/// A disk whose shared memory is open, and whose database is not yet.
+/// A tier whose shared memory is open and whose database is not.
 pub(super) struct Opening<'a> {
     identity: &'a str,
     max_bytes: u64,
     files: Files,
     shared: Arc<Shared>,
-    /// Whether no other process has it open. Those that are about to wait until it is settled.
+    /// Whether no other process has the file open. Others wait until it is complete.
     is_alone: bool,
 }
 
 impl<'a> Opening<'a> {
-    pub(super) fn begin(options: &DiskOptions, identity: &'a str) -> Result<Self, Fault> {
+    pub(super) fn begin(options: &SqliteOptions, identity: &'a str) -> Result<Self, TierError> {
         let files = Files::of(&options.folder, identity);
         files::private_folder(&options.folder)?;
         let (shared, is_alone) = Shared::open(&files.shared)?;
@@ -47,7 +47,7 @@ impl<'a> Opening<'a> {
         })
     }
 
-    /// Counts no longer among those who have it open. What they share can still be seen.
+    /// Leaves the processes that have the file open. The shared memory can still be read.
     pub(super) fn give_up(&self) -> Arc<Shared> {
         self.shared.release();
         Arc::clone(&self.shared)
@@ -57,38 +57,38 @@ impl<'a> Opening<'a> {
         &self,
         memory: Arc<Memory>,
         counters: Arc<Counters>,
-    ) -> Result<Disk, Fault> {
-        let set_aside = self.settle()?.map(|path| path.display().to_string());
+    ) -> Result<SqliteTier, TierError> {
+        let quarantined = self.complete()?.map(|path| path.display().to_string());
         let connection = self.connect(Use::Write)?;
         database::check(&connection, self.identity, self.max_bytes)
-            .map_err(|fault| self.fault(fault))?;
+            .map_err(|error| self.at(error))?;
         let shared = Arc::clone(&self.shared);
         let common = Common::new(memory, counters, shared, self.max_bytes, &connection)
-            .map_err(|error| self.fault(error))?;
-        self.serve(Arc::new(common), connection, set_aside)
+            .map_err(|error| self.at(error))?;
+        self.serve(Arc::new(common), connection, quarantined)
     }
 
-    /// Sees to it that there is a database, where nobody else has. Returns where a damaged one is
-    /// now.
-    fn settle(&self) -> Result<Option<PathBuf>, Fault> {
+    /// Creates or checks the database, if no other process has. Returns the new name of a damaged
+    /// one.
+    fn complete(&self) -> Result<Option<PathBuf>, TierError> {
         if !self.is_alone {
             return Ok(None);
         }
         let begun =
             database::begin(&self.files, self.identity, self.max_bytes, self.shared.is_damaged())?;
         self.shared.begin(begun.sequence);
-        self.shared.settle()?;
-        Ok(begun.set_aside)
+        self.shared.complete()?;
+        Ok(begun.quarantined)
     }
 
-    /// Has threads read and write.
+    /// Starts the reader and writer threads.
     fn serve(
         &self,
         common: Arc<Common>,
         connection: Connection,
-        set_aside: Option<String>,
-    ) -> Result<Disk, Fault> {
-        let (queue, loads) = (Arc::new(Queue::new(MOST_WAITING_BYTES)), Arc::<Loads>::default());
+        quarantined: Option<String>,
+    ) -> Result<SqliteTier, TierError> {
+        let (queue, loads) = (Arc::new(Queue::new(MAX_WAITING_BYTES)), Arc::<Loads>::default());
         let witness: Arc<Witness> = Arc::new(Mutex::new(Some(self.connect(Use::Read)?)));
         let reader = Reader {
             connection: self.connect(Use::Read)?,
@@ -96,8 +96,7 @@ impl<'a> Opening<'a> {
             queue: Arc::clone(&queue),
             loads: Arc::clone(&loads),
         };
-        let reader =
-            named("reader").spawn(move || reader.run()).map_err(|error| self.fault(error))?;
+        let reader = named("reader").spawn(move || reader.run()).map_err(|error| self.at(error))?;
         let writer = Writer {
             connection,
             common: Arc::clone(&common),
@@ -108,17 +107,17 @@ impl<'a> Opening<'a> {
         };
         named("writer").spawn(move || writer.run()).map_err(|error| {
             loads.end();
-            self.fault(error)
+            self.at(error)
         })?;
-        Ok(Disk { common, queue, loads, witness, set_aside })
+        Ok(SqliteTier { common, queue, loads, witness, quarantined })
     }
 
-    fn connect(&self, usage: Use) -> Result<Connection, Fault> {
-        database::connect(&self.files.database, usage).map_err(|error| self.fault(error))
+    fn connect(&self, usage: Use) -> Result<Connection, TierError> {
+        database::connect(&self.files.database, usage).map_err(|error| self.at(error))
     }
 
-    fn fault(&self, what: impl std::fmt::Display) -> Fault {
-        Fault::at(&self.files.database, what)
+    fn at(&self, error: impl Into<TierError>) -> TierError {
+        error.into().at(&self.files.database)
     }
 }
 

@@ -1,26 +1,26 @@
-//! An entry as a row, with a checksum of all of it: what has been changed on the disk is never
-//! served.
+//! Record codec: an entry as a row with a checksum over all columns, so that changed bytes are
+//! never served.
 
 use rusqlite::{Row, ToSql};
 use sha2::{Digest as _, Sha256};
 
-use super::fault::is_damage;
+use super::error::TierError;
 use crate::http::Names;
 use crate::key::{Digest, Selecting};
-use crate::memory::Entry;
+use crate::memory::NewEntry;
 use crate::policy::Freshness;
 use crate::response::Stored;
 
-/// The columns of `entries` in the order in which [`Kept::read`] reads them.
+/// Columns of `entries`, in the order in which [`Record::read`] reads them.
 pub(super) const COLUMNS: &str = "key, variant, vary, tags, status, head, body, stored_at, initial_age, lifetime, \
      stale_window, error_window, kept, strict, checksum";
 
-/// Bytes of a checksum: the first of a SHA-256.
+/// Bytes of a checksum: the start of a SHA-256.
 const CHECKSUM_BYTES: usize = 16;
 
-/// An entry with its body, on its way to or from the disk.
+/// An entry with its body, as the disk stores it.
 #[derive(Clone, Debug)]
-pub(crate) struct Kept {
+pub(crate) struct Record {
     pub(crate) variant: Digest,
     pub(crate) vary: Selecting,
     pub(crate) times: Freshness,
@@ -28,24 +28,24 @@ pub(crate) struct Kept {
     pub(crate) stored: Stored,
 }
 
-impl Kept {
+impl Record {
     pub(super) fn key(&self) -> &str {
-        self.stored.label().name
+        self.stored.label().key
     }
 
-    /// The tags, each ended by a line feed.
+    /// Tags, each ended by a line feed.
     pub(super) fn tags(&self) -> &str {
-        self.stored.label().notes
+        self.stored.label().tags
     }
 
-    /// What it takes in the file at most, short of what a tree takes that grows by a level.
+    /// Upper bound of the bytes that the record takes in the file, except for new levels of a tree.
     pub(super) fn most_bytes(&self, page: u64) -> u64 {
         /// Numbers, digests and checksum.
         const REST: u64 = 256;
-        // A page that is split for each index and tag, and a begun one for the row.
+        // A page split for each index and tag, and a partial page for the row.
         let pages = 6 + self.tags().matches('\n').count() as u64;
         let text = self.key().len() + 2 * self.tags().len() + self.stored.len();
-        // A page of what does not fit into one has some bytes for the chain.
+        // Overflow pages have some bytes for their chain.
         text as u64 * 33 / 32 + REST + pages * page
     }
 
@@ -53,7 +53,7 @@ impl Kept {
         self.times.deadline()
     }
 
-    /// Gives `write` the values of [`COLUMNS`].
+    /// Passes the values of [`COLUMNS`] to `write`.
     pub(super) fn written<T>(&self, write: impl FnOnce(&[&dyn ToSql]) -> T) -> T {
         let vary = vary_text(&self.vary);
         let Freshness {
@@ -84,10 +84,14 @@ impl Kept {
         ])
     }
 
-    /// Reads [`COLUMNS`]. `None` where they are not what was written.
+    /// Reads [`COLUMNS`]. `None` if they do not match their checksum.
     pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Option<Self>> {
         match Self::read_written(row) {
-            Err(error) if is_damage(&error) && error.sqlite_error_code().is_none() => Ok(None),
+            Err(error)
+                if error.sqlite_error_code().is_none() && TierError::from(&error).is_damage() =>
+            {
+                Ok(None)
+            }
             read => read,
         }
     }
@@ -101,7 +105,7 @@ impl Kept {
         };
         let body = row.get_ref(6)?.as_blob_or_null().unwrap_or_default();
         let status: u16 = row.get(4)?;
-        let label = crate::response::Label { name: &key, notes: &tags };
+        let label = crate::response::Label { key: &key, tags: &tags };
         let parts = body.as_ref().map(std::slice::from_ref);
         let stored = Stored::labelled(label, status, &head, parts);
         let times = Freshness {
@@ -118,16 +122,16 @@ impl Kept {
         Ok(is_whole.then_some(read))
     }
 
-    /// The entry as it was put, for the memory store.
-    pub(crate) fn into_entry(self) -> (Entry, Stored) {
+    /// The entry for the memory store.
+    pub(crate) fn into_entry(self) -> (NewEntry, Stored) {
         let Self { variant, vary, times, stored } = self;
         let label = stored.label();
-        let entry = Entry {
-            key: label.name.to_owned(),
-            digest: Digest::of(label.name),
+        let entry = NewEntry {
+            key: label.key.to_owned(),
+            digest: Digest::of(label.key),
             variant,
             vary,
-            tags: label.notes.split_terminator('\n').map(str::to_owned).collect(),
+            tags: label.tags.split_terminator('\n').map(str::to_owned).collect(),
             times,
             head: Stored::new(stored.status(), stored.head()),
         };
@@ -167,7 +171,7 @@ impl Kept {
     }
 }
 
-/// The selecting fields as they are kept: how they select, and their names.
+/// Text form of selecting fields: how they select, and their names.
 fn vary_text(vary: &Selecting) -> String {
     if vary.is_empty() {
         return String::new();
