@@ -85,12 +85,11 @@ class Cache implements CacheModule {
   async match(request: CacheRequest, options?: CacheKeyOptions): Promise<Response | undefined> {
     const given = readKeyOptions("match() options", options)
     const now = Date.now()
-    // The addon is told, and says, the rest.
+    // The addon reads the rest of the request as it needs it.
     const byObject = typeof request === "object" && request !== null && !(request instanceof URL)
-    // The handler that it is to be answered by is running: what led to that has been looked up, and
-    // counted.
+    // The handler that answers the request is running: the miss that led to it has been counted.
     if (byObject && this.#builds.isRun(request)) return undefined
-    // A background refresh would otherwise be given the response that it is to replace.
+    // A background refresh would otherwise receive the response that it replaces.
     const key = () => this.#client.key(request, given, "match() request")
     if (enclosingRun(this.identity, key)?.isBackground) return undefined
     const told = this.#client.fieldsForMatch(given.names)
@@ -127,7 +126,7 @@ class Cache implements CacheModule {
   async delete(request: CacheRequest, options?: CacheKeyOptions): Promise<boolean> {
     const given = readKeyOptions("delete() options", options)
     const now = Date.now()
-    // What the disk has may vary by any field.
+    // Entries on disk may vary by any field.
     const all = this.#folder === undefined ? [] : fieldNamesOf(request)
     const told = this.#client.fields([...given.names, ...all])
     const call = (text: string) => this.#binding.delete(text, given.vary, now)
@@ -241,7 +240,7 @@ class Cache implements CacheModule {
     }, complain)
   }
 
-  /** What an event says of its request: the key and, where a rule makes it skip the cache, why. */
+  /** What an event says of its request: the key and, if a rule makes it skip the cache, why. */
   #subject(
     request: CacheRequest,
     { vary, names }: KeyArguments,
@@ -250,7 +249,7 @@ class Cache implements CacheModule {
   ): { key: string; reason?: string } {
     const call = (text: string) => this.#binding.explain(text, vary, now)
     const told = this.#client.fieldsForMatch(names)
-    // The key is all that matters, whatever the disk has.
+    // Only the key matters, whatever is on disk.
     const explained = this.#client.call<native.BindingExplanation>(request, told, path, call, true)
     const { key, bypassKind, bypassName } = explained
     return bypassKind === undefined ? { key } : { key, reason: `${bypassKind} ${bypassName}` }
@@ -277,7 +276,7 @@ function diskOf(path: string, disk: native.BindingDisk): NonNullable<CacheInspec
   }
 }
 
-/** A small answer comes as a string, a large one waits to be fetched. */
+/** A small answer crosses as a string; a large one has to be taken. */
 function answerOf(binding: native.BindingCache, outcome: string | number): Answer | undefined {
   if (typeof outcome === "string") return native.takeAnswer(binding, outcome)
   return outcome < 0 ? undefined : native.takeAnswer(binding)

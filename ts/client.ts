@@ -9,41 +9,35 @@ import { bindingOptions, type Declaration, neededFields } from "./options/option
 import { warnOfEnd } from "./warnings.js"
 
 /**
- * By these every stored response may answer with less than all of it. Others are asked for where
- * one has what they need.
+ * Fields by which every stored response may answer with less than all of it. The addon asks for
+ * other fields if a stored response needs them.
  */
 const CONDITIONS = ["if-none-match", "range"]
 
-/**
- * What a request may say on whether a stored response will do (RFC 9111, sections 5.2.1 and 5.4).
- */
+/** Fields by which a request restricts stored responses (RFC 9111, sections 5.2.1 and 5.4). */
 const DIRECTIVES = ["cache-control", "pragma"]
 
-/** How long a read waits for a disk. */
+/** How long a lookup waits for a disk, in milliseconds. */
 const LOAD_TIMEOUT_MS = 2_000
 
-/** How often what a call asks for is brought into memory, at most. */
+/** How often a call loads entries from disk, at most. */
 const MAX_LOADS = 1_000
 
-/** More names than this have been learned from responses that no longer matter. */
+/** Names learned from responses at most. Beyond that, most of the responses are gone. */
 const MAX_LEARNED = 64
 
 /**
- * The conversation with the addon about requests. It is told as little of a request as will do,
- * since each header field costs as much as half a lookup, and it asks back for what else it has to
- * know.
+ * Calls the addon about requests. It sends as few header fields as possible, since each costs as
+ * much as half a lookup, and sends more if the addon asks for them.
  */
 export class NativeClient {
   readonly binding: native.BindingCache
   readonly #identity: string
   readonly #configured: FieldNames
   readonly #configuredForMatch: FieldNames
-  /**
-   * What `match` looks for in a request: what is configured, and what stored responses turned out
-   * to vary by.
-   */
+  /** Fields that `match` sends: the configured ones, and those by which stored responses vary. */
   #learned: FieldNames
-  /** The same with what a wrapped handler needs in addition. */
+  /** {@link NativeClient.#learned} with the fields that a wrapped handler needs. */
   #learnedForServe: { readonly basis: FieldNames; readonly names: FieldNames } | undefined
   readonly #completions = new Completions()
   #open = true
@@ -56,17 +50,17 @@ export class NativeClient {
     this.binding = native.openBinding(bindingOptions(declaration), this.#completions.notify)
   }
 
-  /** The names to tell for a call that needs `names` beside the configured ones. */
+  /** Fields to send for a call that needs `names` beside the configured ones. */
   fields(names: readonly string[]): FieldNames {
     return names.length === 0 ? this.#configured : this.#configured.with(names)
   }
 
-  /** The same for `match`. */
+  /** {@link fields} for `match`. */
   fieldsForMatch(names: readonly string[]): FieldNames {
     return names.length === 0 ? this.#learned : this.#learned.with(names)
   }
 
-  /** The same for a wrapped handler. */
+  /** {@link fields} for a wrapped handler. */
   toldForServe(): FieldNames {
     const basis = this.#learned
     if (this.#learnedForServe?.basis !== basis)
@@ -80,10 +74,10 @@ export class NativeClient {
   }
 
   /**
-   * Makes a call about `request`, again with what it asks for until it has all. `path` names the
-   * argument in errors. A call that would look at the disk comes to {@link native.NEEDS_TIER}, and
-   * what is to be waited for is the number that it leaves; but not where the disk has been `asked`.
-   * The `fingerprint` of the request is computed where the call asks for it and none is given.
+   * Makes a call about `request`, and repeats it with what it asks for. `path` names the argument
+   * in errors. Returns {@link native.NEEDS_TIER}, with the number of a completion in the scratch
+   * buffer, if the call needs entries on disk and they have not been loaded (`asked`). The
+   * `fingerprint` of the request is computed if the call asks for it.
    */
   call<Outcome>(
     request: CacheRequest,
@@ -116,11 +110,11 @@ export class NativeClient {
   }
 
   /**
-   * Waits until what a call has come to {@link native.NEEDS_TIER} for is in memory. The caller then
-   * asks again by itself, since what a call leaves has to be taken before anybody else makes one.
-   * Resolves to whether the disk has been `asked` then: not where something was brought, which a
-   * memory that is too small for all that is brought at a time may have lost again, unless that has
-   * happened often enough.
+   * Waits until the entries that a call asked for ({@link native.NEEDS_TIER}) are in memory. The
+   * caller repeats the call, since what it leaves in the scratch buffer must be taken before the
+   * next one. Resolves to whether the repeated call counts as `asked`: not if entries were loaded,
+   * since a small memory may have evicted them again, unless that has happened {@link MAX_LOADS}
+   * times.
    */
   async loaded(attempt: number): Promise<boolean> {
     const ticket = native.takeNumber()
@@ -133,7 +127,7 @@ export class NativeClient {
     return brought === 0 || attempt >= MAX_LOADS
   }
 
-  /** What comes of a ticket, where there is one. `what` names it in errors. */
+  /** The result of a completion, if there is one. `what` names the operation in errors. */
   async completed(ticket: number, what: string): Promise<number> {
     return ticket === native.NO_COMPLETION
       ? 0
@@ -149,7 +143,7 @@ export class NativeClient {
   async close(): Promise<void> {
     if (!this.#open) return
     this.#open = false
-    // There is nothing that the caller could do about it.
+    // The caller can do nothing about it.
     const warn = ({ message }: Error) => warnOfEnd(this.#identity, `was closed, and ${message}`)
     await this.completed(this.binding.close(), "what waited").catch(warn)
   }
@@ -164,7 +158,7 @@ export class NativeClient {
     this.#learned =
       learned.list.length > MAX_LEARNED ? this.#configuredForMatch.with(wanted) : learned
     const more = told.with(wanted)
-    // Asking again for what has been told would never come to an end.
+    // Asking again for what was sent would never end.
     if (more.list.length === told.list.length)
       throw new Error(`asked twice for ${wanted.join(", ")}`)
     return more

@@ -2,17 +2,17 @@ import type { CacheErrorCode } from "../index.js"
 
 export type ErrorCode = CacheErrorCode
 
-/** A `TypeError` that says what is allowed. */
+/** A `TypeError` about an argument. */
 export function invalid(code: ErrorCode, message: string): TypeError {
   return Object.assign(new TypeError(message), { code })
 }
 
-/** An `Error` about the state of things rather than about an argument. */
+/** An `Error` about the state of the cache. */
 export function failure(code: ErrorCode, message: string): Error {
   return Object.assign(new Error(message), { code })
 }
 
-/** A value as a message shows it: short, and never by calling into it. */
+/** A value for a message: short, and without calling into it. */
 export function shown(value: unknown): string {
   if (typeof value === "string")
     return JSON.stringify(value.length > 64 ? `${value.slice(0, 64)}…` : value)
@@ -32,7 +32,7 @@ export function isError(value: unknown): value is Error {
   }
 }
 
-/** What was thrown, which need not be an error, and need not let itself be shown. */
+/** A thrown value as text. It need not be an error, and may throw when it is converted. */
 export function inWords(thrown: unknown): string {
   try {
     return String(thrown)
@@ -41,7 +41,7 @@ export function inWords(thrown: unknown): string {
   }
 }
 
-/** The message of an error, which an application may have replaced by anything. */
+/** The message of an error, which an application may have replaced by any value. */
 export function messageOf(error: Error): string {
   try {
     const { message } = error

@@ -1,7 +1,6 @@
 /**
- * Calls a function of the application whose failure is no reason for the caller to fail. `complain`
- * gets whatever it throws, or rejects with where it returns a promise or another thenable: nothing
- * is left that could end the process.
+ * Calls a function of the application whose failure must not fail the caller. `complain` receives
+ * what it throws, or what a returned promise or thenable rejects with.
  */
 export function harmlessly(call: () => unknown, complain: (thrown: unknown) => void): void {
   try {

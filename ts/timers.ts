@@ -1,15 +1,15 @@
 import * as timers from "node:timers"
 
 /**
- * Timers of Node as they were when the package was loaded. They are for what must not stand still
- * where a test replaces timers; what a test may want to move along uses the global ones.
+ * Node's timers as they were when the package was loaded, for work that must go on where a test
+ * replaces timers. Code that a test may want to advance uses the global ones.
  */
 export const { clearTimeout, setImmediate, setTimeout } = timers
 
 /**
- * A timer that keeps no process alive, by the global `setTimeout`, so that a test can move it
- * along. What a test has put there may throw or return anything: a timer that cannot be made that
- * way is a real one, and nothing that its methods throw reaches anyone.
+ * A timer that keeps no process alive, by the global `setTimeout`, so that a test can advance it. A
+ * replaced `setTimeout` may throw or return anything: the timer is then a real one, and errors of
+ * its methods are ignored.
  */
 export class BackgroundTimer {
   readonly #timer: NodeJS.Timeout | undefined
@@ -23,12 +23,12 @@ export class BackgroundTimer {
     attempt(() => this.#timer?.unref?.())
   }
 
-  /** Begins to wait anew. */
+  /** Restarts the timer. */
   refresh(): void {
     attempt(() => this.#timer?.refresh?.())
   }
 
-  /** Waits no longer. */
+  /** Stops the timer. */
   stop(): void {
     attempt(() => globalThis.clearTimeout(this.#timer))
   }

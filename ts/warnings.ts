@@ -1,12 +1,9 @@
 const INTERVAL_MS = 60_000
 
-/** When an instance was last warned of. */
+/** When an instance was last warned about. */
 const warned = new Map<string, number>()
 
-/**
- * Warns that refreshes of an instance fail: once a minute, for there may be many and nobody waits
- * for them.
- */
+/** Warns that refreshes of an instance fail, once a minute. */
 export function warnOfRefresh(identity: string, reason: string | undefined): void {
   const now = Date.now()
   const last = warned.get(identity)
@@ -17,20 +14,17 @@ export function warnOfRefresh(identity: string, reason: string | undefined): voi
   })
 }
 
-/** Whose fault has been told of. */
+/** Instances with a reported error of their disk. */
 const faulty = new Set<string>()
 
-/**
- * Warns of what has become of the disk of an instance, if anything has. The addon tells each but
- * once.
- */
+/** Warns about the disk of an instance, if there is a warning. The addon gives each only once. */
 export function warnOfDisk(identity: string, warning: string | null | undefined): void {
   if (warning == null) return
   faulty.add(identity)
   process.emitWarning(`${identity} ${warning}`, { code: "LAYERON_STORAGE_FAILED" })
 }
 
-/** The same of what the end of an instance has come to, unless there was a warning before. */
+/** Warns about the end of an instance, unless there was a warning before. */
 export function warnOfEnd(identity: string, warning: string): void {
   if (!faulty.delete(identity))
     process.emitWarning(`${identity} ${warning}`, { code: "LAYERON_STORAGE_FAILED" })
@@ -39,8 +33,8 @@ export function warnOfEnd(identity: string, warning: string): void {
 const warnedOfCookies = new Set<string>()
 
 /**
- * Warns once of an instance that a response to a request with cookies is not stored, and tells what
- * can be done about it.
+ * Warns once per instance that a response to a request with cookies is not stored, and lists the
+ * alternatives.
  */
 export function warnOfCookies(identity: string): void {
   if (warnedOfCookies.has(identity)) return

@@ -3,16 +3,16 @@ import { isUint8Array } from "node:util/types"
 import { invalid, shown } from "../errors.js"
 import { harmlessly } from "../harmless.js"
 
-/** The body has more bytes than there is room for. */
+/** The body exceeds the bytes that there is room for. */
 export const TOO_LARGE = Symbol("too large")
 
-/** The bodies that are received at the same time leave no room for it. */
+/** The budget of bodies in flight has no room for the body. */
 export const NO_ROOM = Symbol("no room")
 
 /** Statuses whose responses have no body (Fetch standard, section "Statuses"). */
 export const NO_BODY: readonly number[] = [101, 103, 204, 205, 304]
 
-/** The part of a reader of a stream by which a body is read. */
+/** The part of a stream's reader that reads a body. */
 export interface Reader {
   read(): ReturnType<ReadableStreamDefaultReader<Uint8Array>["read"]>
   cancel(reason?: unknown): unknown
@@ -20,17 +20,15 @@ export interface Reader {
   releaseLock(): void
 }
 
-/**
- * Streams of Node whose reader has been taken. They say so themselves only once something was read.
- */
+/** Streams of Node whose reader has been taken. Node reports it only once something was read. */
 const taken = new WeakSet<Readable>()
 
-/** The platform's streams, and those of Node that responses of other libraries have. */
+/** A stream of the platform, or one of Node in a response of another library. */
 type Body = ReadableStream<Uint8Array> | Readable
 
 /**
- * Checks that the body of a response can be read: that it is a `ReadableStream` or a `Readable` of
- * Node, or that there is none, and that nobody has read any of it.
+ * Checks that the body of a response can be read: a `ReadableStream`, a `Readable` of Node, or
+ * none, and not used.
  */
 export function assertUnused(response: Response, path: string): void {
   const body = bodyOf(response, path)
@@ -42,7 +40,7 @@ export function assertUnused(response: Response, path: string): void {
   }
 }
 
-/** Takes the body of a response, so that nobody else can, or `null` where it has none. */
+/** Takes the body of a response, so that no other reader can, or `null` if it has none. */
 export function takeReader(response: Response): Reader | null {
   const body = bodyOf(response, "the response")
   if (body === null) return null
@@ -84,14 +82,14 @@ function nodeReader(body: Readable): Reader {
   taken.add(body)
   const chunks = body[Symbol.asyncIterator]()
   return {
-    // A result of an iterator that has ended is one of a reader as well.
+    // The result of an ended iterator is also that of a reader.
     read: () => chunks.next() as ReturnType<Reader["read"]>,
     cancel: () => body.destroy(),
     releaseLock: () => void taken.delete(body),
   }
 }
 
-/** Lets the rest of a body go. What its source says of that no longer matters to anyone. */
+/** Cancels the rest of a body. Errors of its source are ignored. */
 export function discard(reader: Reader | null, reason?: unknown): void {
   harmlessly(
     () => reader?.cancel(reason),
@@ -99,22 +97,23 @@ export function discard(reader: Reader | null, reason?: unknown): void {
   )
 }
 
-/** What bounds a body that is read as a whole. */
+/** Bounds of a body that is buffered. */
 export interface Bounds {
   /** Bytes that there is room for. */
   readonly room: number
-  /** Its length by `Content-Length`. */
+  /** Length by `Content-Length`. */
   readonly expected: number | undefined
   /**
-   * Counts bytes that are held while more are waited for. Returns whether there is room for them.
+   * Counts bytes that are buffered while more are awaited. Returns whether the budget has room for
+   * them.
    */
   receive(bytes: number): boolean
 }
 
 /**
- * The whole body, `null` where there is none, {@link TOO_LARGE} as soon as it exceeds `room`, or
- * {@link NO_ROOM} where other bodies leave none. Rejects where it is not `expected` bytes long, and
- * with the body's own error where it fails.
+ * The whole body, `null` if there is none, {@link TOO_LARGE} as soon as it exceeds `room`, or
+ * {@link NO_ROOM} if the budget has none. Rejects if it is not `expected` bytes long, and with the
+ * body's own error if it fails.
  */
 export async function readAll(
   reader: Reader | null,
@@ -139,7 +138,7 @@ export async function readAll(
     chunks.push(value)
     length += value.byteLength
     if (length > most) break
-    // A body of one chunk is in memory already, whoever holds it.
+    // A body of one chunk is in memory already.
     if (chunks.length > 1 && !receive(chunks.length === 2 ? length : value.byteLength))
       return NO_ROOM
   }

@@ -4,21 +4,19 @@ import { NO_BODY } from "./body.js"
 const DECODED = new Set(["gzip", "x-gzip", "deflate", "br"])
 if (decodesZstd(process.versions.undici)) DECODED.add("zstd")
 
-/** The platform's `fetch` does so since undici 7.11. */
+/** The platform's `fetch` decodes `zstd` since undici 7.11. */
 function decodesZstd(undici = "0.0"): boolean {
   const [major = 0, minor = 0] = undici.split(".").map(Number)
   return major > 7 || (major === 7 && minor >= 11)
 }
 
-/**
- * Fields of a response that describe the coded body, which is no longer there once it is decoded.
- */
+/** Fields that describe the coded body, which is gone once it is decoded. */
 export const OF_CODED_BODY: readonly string[] = ["content-encoding", "content-length"]
 
 /**
- * Whether `fetch` has decoded the body of a response, whose fields still describe the coded one.
- * Only a response as `fetch` returned it has a URL; a copy of it cannot be told from one that the
- * handler has encoded itself.
+ * Whether `fetch` has decoded the body of a response whose fields still describe the coded one.
+ * Only a response as `fetch` returned it has a URL; a copy looks like a response that the handler
+ * encoded itself.
  */
 export function isDecoded(response: Response, method: string): boolean {
   if (typeof response.url !== "string" || response.url === "" || method === "HEAD") return false

@@ -6,21 +6,18 @@ import { isDecoded, OF_CODED_BODY } from "./decoded.js"
 /** A reason phrase (RFC 9112, section 4). */
 const REASON = /^[\t\x20-\x7e\x80-\xff]*$/
 
-/** The parts of a response that decide on storing it. */
+/** The parts of a response that decide about storing it. */
 export interface ResponseHead {
   readonly status: number
-  /** Reason phrase and field lines, a line feed behind each. */
+  /** Reason phrase and field lines, each ended by a line feed. */
   readonly text: string
   /** Names in the response's own `Vary`. */
   readonly vary: readonly string[]
-  /** Length of the body by `Content-Length`, where that can be compared with it. */
+  /** Length of the body by `Content-Length`, if it can be compared. */
   readonly expected: number | undefined
 }
 
-/**
- * Reads the head of a response. Responses of another realm or of the undici package are as good as
- * the platform's.
- */
+/** Reads the head of a response. Accepts responses of another realm and of the undici package. */
 export function readHead(response: Response, method: string, path: string): ResponseHead {
   if (!isResponse(response))
     throw invalid("LAYERON_INVALID_RESPONSE", `${path} must be a Response, got ${shown(response)}`)
@@ -42,8 +39,7 @@ export function readHead(response: Response, method: string, path: string): Resp
   let length: string | undefined
   let isCoded = false
   const withoutCoding = isDecoded(response, method)
-  // Here rather than by name: each question to the platform's headers costs as much as several
-  // lines of them.
+  // Iterates, because each lookup by name in the platform's headers costs as much as several lines.
   for (const [name, value] of platformHeaders(response.headers, path)) {
     if (withoutCoding && OF_CODED_BODY.includes(name)) continue
     text += `${name}:${value}\n`
@@ -51,14 +47,14 @@ export function readHead(response: Response, method: string, path: string): Resp
     else if (name === "content-length") length = value
     else if (name === "content-encoding") isCoded = true
   }
-  // The answer to a HEAD, like a 204, may tell the length of a body that it does not have. `fetch`
-  // decodes a coded body and leaves its length, which a copy of the response takes along.
+  // The response to a HEAD, like a 204, may have the length of a body that it omits. `fetch`
+  // decodes a body and keeps its coded length, which a copy of the response inherits.
   const isLengthOfOther = method === "HEAD" || isCoded || NO_BODY.includes(status)
   const expected = isLengthOfOther ? undefined : expectedLength(length)
   return { status, text, vary: varyNames(vary), expected }
 }
 
-/** Getters of an object that only has the prototype of a `Response` throw. */
+/** Getters throw on an object that only has the prototype of a `Response`. */
 function isResponse(value: unknown): value is Response {
   if (typeof value !== "object" || value === null) return false
   try {
@@ -75,15 +71,12 @@ function isResponse(value: unknown): value is Response {
   }
 }
 
-/** What a response can have as its status. 0 is that of a network error, `Response.error()`. */
+/** Whether a value can be a status. 0 is that of a network error, `Response.error()`. */
 function isStatus(status: number): boolean {
   return status === 0 || (Number.isInteger(status) && status >= 100 && status <= 999)
 }
 
-/**
- * Header fields as the platform keeps them: names in lower case, no character that a field cannot
- * have, one line each.
- */
+/** Headers as the platform has them: names in lower case, valid characters, one line each. */
 function platformHeaders(headers: Headers, path: string): Headers {
   if (Object.getPrototypeOf(headers) === Headers.prototype) return headers
   try {
@@ -93,10 +86,7 @@ function platformHeaders(headers: Headers, path: string): Headers {
   }
 }
 
-/**
- * Field names alone: a `Vary` with anything else in it is refused, and nothing has to be told for
- * it.
- */
+/** Names in `Vary`. A `Vary` with anything else is refused by the core, and needs no fields. */
 function varyNames(vary: string | undefined): string[] {
   return vary === undefined
     ? []

@@ -4,7 +4,7 @@ import { isToken } from "../options/check.js"
 
 const NOT_IN_VALUE = /[\0\r\n]/
 
-/** Names of request fields, and the lines that say that a request has none of them. */
+/** Names of request fields, and the lines that mark each of them as absent. */
 export class FieldNames {
   readonly list: readonly string[]
   readonly absent: string
@@ -19,9 +19,9 @@ export class FieldNames {
   }
 }
 
-/** A request on its way into the addon. */
+/** A request as it crosses into the addon. */
 export interface RequestParts {
-  /** The method and the lines of the fields that were looked for, a line feed behind each. */
+  /** The method and the field lines, each ended by a line feed. */
   readonly head: string
   readonly url: string
 }
@@ -32,7 +32,7 @@ export interface RequestParts {
  */
 export function readRequest(request: CacheRequest, names: FieldNames, path: string): RequestParts {
   if (typeof request === "string") return { head: `GET\n${names.absent}`, url: request }
-  // Each member is read once: they are getters, and this is the way of every hit.
+  // Reads each member once: they are getters, and every hit passes here.
   const { method, url, headers } = Object(request) as Partial<RequestLike>
   if (typeof method === "string" && typeof url === "string" && typeof headers?.get === "function") {
     if (method !== "GET" && !isToken(method)) throw notRequest(path, request)
@@ -42,7 +42,7 @@ export function readRequest(request: CacheRequest, names: FieldNames, path: stri
   throw notRequest(path, request)
 }
 
-/** The text in which a request crosses. `marks` say what else there is to know of it. */
+/** The text in which a request crosses. `marks` precede it. */
 export function requestText({ head, url }: RequestParts, marks = ""): string {
   return `${marks}${head}\n${url}`
 }
@@ -67,12 +67,12 @@ function parse(url: string): URL | undefined {
   }
 }
 
-/** The method of a request that need not be one. */
+/** The method of a request, a URL or a string. */
 export function methodOf(request: CacheRequest): string {
   return isRequest(request) ? request.method : "GET"
 }
 
-/** The names of all header fields of a request, as far as they can be told. */
+/** Names of all header fields of a request that can be listed. */
 export function fieldNamesOf(request: CacheRequest): string[] {
   const headers = (request as Partial<Request> | null | undefined)?.headers
   return typeof headers?.keys === "function" ? [...headers.keys()].filter(isToken) : []
@@ -84,7 +84,7 @@ export interface RequestLike {
   readonly headers: { get(name: string): string | null | undefined }
 }
 
-/** Requests of another realm or of the undici package are as good as the platform's. */
+/** Whether a value is a request, also of another realm or of the undici package. */
 export function isRequest(value: unknown): value is RequestLike {
   if (typeof value !== "object" || value === null) return false
   const { method, url, headers } = value as Partial<RequestLike>
@@ -92,8 +92,8 @@ export function isRequest(value: unknown): value is RequestLike {
 }
 
 /**
- * The signal of a request, if it can be listened to. An object that is no platform's request may
- * have any value there.
+ * The signal of a request, if it can be listened to. Another library's request may have any value
+ * there.
  */
 export function signalOf({ signal }: { readonly signal?: AbortSignal }): AbortSignal | undefined {
   return typeof signal?.addEventListener === "function" ? signal : undefined
@@ -103,8 +103,8 @@ function fieldLines(headers: RequestLike["headers"], names: FieldNames, path: st
   let lines = ""
   for (const name of names.list) {
     const value = headers.get(name)
-    // An object that is no platform's request may have a `Map` as its headers, which has
-    // `undefined` for what it lacks.
+    // Another library's request may have a `Map` as its headers, which returns `undefined` for a
+    // missing name.
     if (value == null) lines += `${name}\n`
     else if (typeof value !== "string" || NOT_IN_VALUE.test(value))
       throw invalid(

@@ -1,6 +1,6 @@
 /**
- * The crossing into the addon, of which this is the only importer. Answers come back in one buffer
- * that is read before the next call; nothing of it leaves this file but copies.
+ * The only importer of the addon. Answers cross in one buffer, which is read before the next call;
+ * only copies leave this file.
  */
 
 import {
@@ -94,7 +94,7 @@ const DEMANDS: Record<string, Demand> = {
 
 const REJECTIONS = invalidPutReasons().map((reason) => DEMANDS[reason])
 
-/** The four words at the start of the buffer. */
+/** Bytes of the four words at the start of the buffer. */
 const WORDS_BYTES = 16
 const NO_BODY = 0xffff_ffff
 
@@ -103,15 +103,12 @@ const ASCII = 2
 const REFRESH = 4
 const WAITS = 8
 
-/** Up to here one copy more is cheaper than a handle. */
+/** Up to this size a copy costs less than a handle. */
 const SCRATCH_BYTES = 32 * 1024
 
 const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES)
 const words = new DataView(scratch.buffer)
-/**
- * Status, lifetime, stale window, sequence of a miss, and the time. One that is not a number is not
- * given.
- */
+/** Status, lifetime, stale window, fence sequence of a miss, and time. NaN means none. */
 const numbers = new Float64Array(scratch.buffer, SCRATCH_BYTES - 40, 5)
 const TIME = 4
 
@@ -132,7 +129,7 @@ export function openBinding(
   }
 }
 
-/** What a put is given in numbers. */
+/** Numbers for a put. */
 export interface PutNumbers {
   readonly status: number
   readonly ttlSeconds: number | undefined
@@ -165,7 +162,7 @@ export function draft(
 export type LookUp = ReturnType<BindingCache["lookUpFunction"]>
 
 /**
- * Looks a request up. Its text is all that crosses by itself: each argument costs a tenth of the
+ * Looks a request up. Only its text crosses as an argument: each argument costs a tenth of the
  * lookup. Returns an answer as one string of bytes, or the number of another outcome.
  */
 export function lookUp(
@@ -187,14 +184,14 @@ export function openWrapper(
 }
 
 /**
- * Why a request to a wrapped handler is decided on again: the outcome of its wait, with its number.
+ * Why a request to a wrapped handler is decided again: the outcome of its wait, with its number.
  */
 export interface Retry {
   readonly outcome: number
   readonly failure: number
 }
 
-/** Decides on a request to a wrapped handler. */
+/** Decides how a request to a wrapped handler is answered. */
 export function serve(
   wrapper: BindingWrapper,
   text: string,
@@ -207,15 +204,12 @@ export function serve(
     : wrapper.serveAgain(text, retry.outcome, retry.failure)
 }
 
-/** Whether the answer that the last call left is to be refreshed by the caller. */
+/** Whether the caller refreshes the answer of the last call. */
 export function isToRefresh(): boolean {
   return (words.getUint32(12, true) & REFRESH) !== 0
 }
 
-/**
- * The answer that the last call has come to; `all` of it where that came along as a string of
- * bytes.
- */
+/** The answer of the last call; `all` of it if it crossed as a string of bytes. */
 export function takeAnswer(binding: BindingCache, all?: string): Answer {
   const status = words.getUint32(0, true)
   const headLength = words.getUint32(4, true)
@@ -233,7 +227,7 @@ export function takeAnswer(binding: BindingCache, all?: string): Answer {
   return new SmallAnswer(status, stale, bodyBytes, whole, headLength, (flags & ASCII) !== 0)
 }
 
-/** The field names that the last call reported as wanted. */
+/** The field names that the last call asked for. */
 export function takeWantedFields(): string[] {
   const length = words.getUint32(4, true)
   return scratch
@@ -255,7 +249,7 @@ export function rejection(outcome: number): Demand | undefined {
   return REJECTIONS[INVALID_PUT - outcome]
 }
 
-/** Why a put was refused, or `undefined` where `outcome` is no refusal. */
+/** Why a put is uncacheable, or `undefined` if `outcome` is another one. */
 export function refusal(outcome: number): string | undefined {
   return REFUSALS[UNCACHEABLE - outcome]
 }

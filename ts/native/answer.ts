@@ -2,25 +2,22 @@ import type { BindingAnswer } from "../../native.js"
 import { Chunks, copied } from "./chunks.js"
 
 /**
- * An answer from the store, for one response. Its body is read once: by `text`, `bytes` or `raw`.
+ * An answer from the store for one response. Its body is read once: by `text`, `bytes` or `raw`.
  */
 export interface Answer {
   readonly status: number
   readonly stale: boolean
-  /** Bytes of the body, or `undefined` where there is none, not even an empty one. */
+  /** Bytes of the body; `undefined` without a body, not even an empty one. */
   readonly bodyBytes: number | undefined
-  /** Reason phrase and field lines, a line feed behind each. */
+  /** Reason phrase and field lines, each ended by a line feed. */
   head(): string
-  /** The body, decoded as UTF-8 with replacements and without a byte order mark. */
+  /** The body, decoded as UTF-8 with replacement characters and without a byte order mark. */
   text(): string
   /** The body in a buffer of its own. */
   bytes(): Uint8Array<ArrayBuffer>
-  /**
-   * The body for whoever only passes it on: a string of one character for each byte, or in pieces
-   * where it is large.
-   */
+  /** The body to pass on: a string of one character per byte, or pieces if it is large. */
   raw(): string | Chunks
-  /** The same answer for another response. */
+  /** The answer for another response. */
   another(): Answer
 }
 
@@ -28,9 +25,8 @@ const NOT_ASCII = /[\x80-\xff]/
 const BYTE_ORDER_MARK = "\ufeff"
 
 /**
- * A small answer: head and body as one string of bytes. The JavaScript engine makes, moves and
- * frees such a string several times faster than a buffer, and where it is ASCII it is the text
- * already.
+ * A small answer: head and body as one string of bytes. The engine creates, moves and frees such a
+ * string several times faster than a buffer, and an ASCII body is its own text.
  */
 export class SmallAnswer implements Answer {
   constructor(
@@ -67,8 +63,8 @@ export class SmallAnswer implements Answer {
 }
 
 /**
- * A large answer: a handle to the stored response, from which nothing but the head is copied until
- * the body is read. The handle is let go then, or when it is collected.
+ * A large answer: a handle to the stored response. Only the head is copied until the body is read.
+ * The handle is released then, or when it is collected.
  */
 export class LargeAnswer implements Answer {
   constructor(

@@ -1,14 +1,14 @@
 import type { BindingAnswer } from "../../native.js"
 
-/** Bytes that are copied at a time, so that a reader that is slow or goes away costs no more. */
+/** Bytes copied at a time, so that a slow reader, or one that leaves, costs no more. */
 const CHUNK_BYTES = 64 * 1024
 
 /**
  * The body of a large answer in pieces. Each is copied when it is asked for; the stored response is
- * let go after the last.
+ * released after the last.
  */
 export class Chunks {
-  /** Bytes of all of the body. */
+  /** Bytes of the whole body. */
   readonly length: number
   readonly #handle: BindingAnswer
   #at = 0
@@ -18,9 +18,7 @@ export class Chunks {
     this.length = length
   }
 
-  /**
-   * The next piece, of at most 64 KiB and the caller's own, or `undefined` where there is no more.
-   */
+  /** The next piece, of at most 64 KiB, or `undefined` at the end. The caller owns it. */
   next(): Uint8Array<ArrayBuffer> | undefined {
     const left = this.length - this.#at
     if (left === 0) return undefined
@@ -30,20 +28,20 @@ export class Chunks {
     return chunk
   }
 
-  /** Lets the rest go. */
+  /** Releases the rest. */
   end(): void {
     this.#at = this.length
     this.#handle.release()
   }
 }
 
-/** So many bytes of a body from `from` on, in a buffer of their own. */
+/** Copies bytes of a body, from `from` on, into a buffer of their own. */
 export function copied(
   handle: BindingAnswer,
   from: number,
   length: number,
 ): Uint8Array<ArrayBuffer> {
-  // Not zeroed before, nor part of a buffer that others have a part of.
+  // Neither zeroed nor part of a shared pool.
   const bytes = new Uint8Array(Buffer.allocUnsafeSlow(length).buffer as ArrayBuffer)
   handle.copy(bytes, from)
   return bytes

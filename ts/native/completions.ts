@@ -2,7 +2,7 @@ import { type ErrorCode, failure } from "../errors.js"
 import * as native from "./addon.js"
 import { Waits } from "./waits.js"
 
-/** A disk is worked on by another thread, which takes as long as it takes. */
+/** Another thread works on a disk, for an unknown time. */
 const KEEP_ALIVE_MS = 2 ** 30
 
 /** Error codes by the codes of the addon. */
@@ -14,23 +14,23 @@ const CODES: Record<string, ErrorCode> = {
   closed: "LAYERON_CLOSED",
 }
 
-/** What has been asked of the disk, by number. */
+/** Completions of disk operations, by number. */
 export class Completions {
   readonly #waits = new Waits()
   /**
-   * What is waited for, by all who do. They go on in the order in which they came, one right after
-   * the other.
+   * Pending completions, shared by all callers that wait. They continue in the order in which they
+   * came.
    */
   readonly #awaited = new Map<number, Promise<number>>()
 
-  /** For the addon, which tells by it which ticket is completed. */
+  /** Called by the addon with the number of a completion that is done. */
   get notify(): (number: number) => void {
     return this.#waits.notify
   }
 
   /**
-   * Waits for what comes of a ticket, for at most `timeout` milliseconds: then nothing has.
-   * Rejects where it could not be done; `what` says what that was.
+   * Waits for a completion, for at most `timeout` milliseconds, and resolves to 0 after that.
+   * Rejects if the operation failed; `what` names it.
    */
   completed(
     binding: native.BindingCache,

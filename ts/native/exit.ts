@@ -1,13 +1,12 @@
 import { flushAll } from "./addon.js"
 
-/** How long the end is put off for what waits to be written. */
+/** How long the end of the process waits for pending writes, in milliseconds. */
 const PATIENCE_MS = 5_000
 
 let isAwaited = false
 
 /**
- * Has what was put written to disk before the process or the thread ends, by itself or by
- * `process.exit`.
+ * Writes pending puts to disk before the process or the thread ends by itself or by `process.exit`.
  */
 export function flushAtExit(): void {
   if (isAwaited) return

@@ -2,11 +2,10 @@ import { warnOfDisk } from "../warnings.js"
 import { type BindingCache, BindingSweeper, BindingTicker } from "./addon.js"
 
 /**
- * Frees expired entries of the instances that this thread has declared: once a second, in portions
- * that hold nobody up, until none is left. Looks as often whether something is wrong with their
- * disks. It runs in JavaScript because `Date.now()` decides what has expired, and a test may move
- * it; the addon calls it, and no timer, because a test may replace those, and one that was set
- * meanwhile is lost. Keeps no process alive.
+ * Removes expired entries of the instances that this thread has declared: once a second, in
+ * portions that delay the event loop little. Also reports errors of their disks. It runs in
+ * JavaScript because `Date.now()` decides what has expired, and a test may replace it; the addon
+ * calls it, because a test may replace timers. Keeps no process alive.
  */
 class Sweeper {
   readonly #binding = new BindingSweeper()

@@ -5,34 +5,34 @@ import {
   setTimeout as setRealTimeout,
 } from "../timers.js"
 
-/** Waits of this thread that have no news yet. */
+/** Waits of this thread that have not been notified. */
 let pending = 0
 
 /**
- * Keeps the process alive for one more turn of the event loop where anything waits, because a call
- * into the addon may just have made news, which comes with the next turn.
+ * Keeps the process alive for one more turn of the event loop if anything waits: a call into the
+ * addon may just have sent a notification, which arrives in the next turn.
  */
 export function deliverNotifications(): void {
   if (pending > 0) setImmediate(() => {})
 }
 
-/** How a wait ends without news, and what it does to the process meanwhile. */
+/** When a wait ends without a notification, and whether it keeps the process alive. */
 export interface WaitOptions {
-  /** Milliseconds after which there is no news. Default: no end. */
+  /** Milliseconds after which the wait ends. Default: none. */
   readonly timeoutMs?: number | undefined
   /**
    * Milliseconds for which the wait keeps the process alive, because another thread works on the
-   * news. Default: not at all.
+   * result. Default: none.
    */
   readonly keepAliveMs?: number | undefined
 }
 
-/** Promises that are fulfilled by number, from this thread or another one. */
+/** Promises by number, resolved by notifications from any thread. */
 export class Waits {
   readonly #waiting = new Map<number, () => void>()
   readonly #listening = new Map<number, () => void>()
 
-  /** There is news of this number. */
+  /** Notifies the waiter and the listener of a number. */
   readonly notify = (number: number): void => {
     const wake = this.#waiting.get(number)
     this.#waiting.delete(number)
@@ -40,17 +40,17 @@ export class Waits {
     this.#listening.get(number)?.()
   }
 
-  /** Calls `heard` whenever there is news, until it is told to `stop`. Keeps nothing alive. */
+  /** Calls `heard` at each notification until `stop` is called. Keeps nothing alive. */
   listen(number: number, heard: () => void): { stop(): void } {
     this.#listening.set(number, heard)
     const stop = () => {
-      // The number may be another's by now.
+      // The number may have been reused.
       if (this.#listening.get(number) === heard) this.#listening.delete(number)
     }
     return { stop }
   }
 
-  /** Waits for news. Resolves to whether there is any. */
+  /** Waits for a notification. Resolves to whether there was one. */
   async for(number: number, { timeoutMs, keepAliveMs }: WaitOptions): Promise<boolean> {
     const keepAlive = keepAliveMs === undefined ? undefined : setRealTimeout(() => {}, keepAliveMs)
     let timer: BackgroundTimer | undefined

@@ -7,7 +7,7 @@ interface Parts {
   readonly rules: readonly ResolvedCacheRule[]
 }
 
-/** The explanation in words and seconds. */
+/** The explanation for callers: times in seconds, and a sentence. */
 export function explanationOf(found: BindingExplanation, parts: Parts): CacheExplanation {
   const { key, entry, bypassKind, bypassName } = found
   const rule = found.rule === undefined ? undefined : parts.rules[found.rule]

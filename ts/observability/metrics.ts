@@ -6,7 +6,7 @@ import { own } from "../options/check.js"
 
 type Attributes = Record<string, string | number>
 
-/** A metric's value, with what it is told along with. */
+/** A metric with its value. */
 interface Measurement {
   readonly metric: string
   readonly value: number
@@ -20,8 +20,8 @@ interface Counter {
 const REDACTED = "[redacted]"
 
 /**
- * Metrics of events: through OpenTelemetry where the app has it, and as lines of JSON to the sink
- * it names.
+ * Records metrics of events: through OpenTelemetry if the application has it, and as lines of JSON
+ * to a sink.
  */
 export function observer(config: ObservabilityConfig): (event: CacheEvent) => void {
   const redact = redaction(config.redaction?.fields ?? [])
@@ -31,7 +31,7 @@ export function observer(config: ObservabilityConfig): (event: CacheEvent) => vo
   return (event) => {
     const measured = measure(event)
     if (measured === undefined || Math.random() >= (measured.failed ? error : success)) return
-    // A metric that cannot be delivered is no reason for a cache to fail.
+    // A metric that cannot be delivered must not fail a call.
     if (telemetry !== undefined) {
       harmlessly(() => count(telemetry, measured, redact(attributesOf(event))), complain)
     }
@@ -39,10 +39,7 @@ export function observer(config: ObservabilityConfig): (event: CacheEvent) => vo
   }
 }
 
-/**
- * What an event counts for. What is not one of the documented metrics, or an error, counts for
- * nothing.
- */
+/** The metric of an event, if there is one. */
 function measure(event: CacheEvent): Measurement | undefined {
   const { outcome } = event
   const one = (metric: string): Measurement => ({ metric, value: 1, failed: false })
@@ -97,8 +94,8 @@ function lineWriter(sink: ObservabilityConfig["sink"]): ((line: string) => unkno
 }
 
 /**
- * Writes to a stream of Node. One that fails tells so by an event, which ends the process where
- * nobody listens.
+ * Writes to a stream of Node. A stream reports failures by an event, which ends the process without
+ * a listener.
  */
 function writeTo(stream: Writable, text: string): void {
   stream.write(text, (error) => {
@@ -116,7 +113,7 @@ interface Telemetry {
   readonly metrics: { getMeter(name: string): Meter }
 }
 
-/** The meter that counters were made with: another one once the app has set OpenTelemetry up. */
+/** The meter of the counters. The application replaces it when it sets OpenTelemetry up. */
 let meter: Meter | undefined
 const counters = new Map<string, Counter>()
 
@@ -131,7 +128,7 @@ function count(telemetry: Telemetry, { metric, value }: Measurement, attributes:
   counter.add(value, attributes)
 }
 
-/** OpenTelemetry's API is the app's to install; without it nothing is counted. */
+/** The application installs OpenTelemetry's API; without it nothing is counted. */
 function openTelemetry(): Telemetry | undefined {
   try {
     return require("@opentelemetry/api")
@@ -144,7 +141,7 @@ function openTelemetry(): Telemetry | undefined {
 
 let complained = false
 
-/** Warns, once, of an event or a metric that could not be delivered. */
+/** Warns once about an event or a metric that could not be delivered. */
 export function complain(error: unknown): void {
   if (complained) return
   complained = true

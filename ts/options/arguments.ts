@@ -3,9 +3,9 @@ import { invalid, shown } from "../errors.js"
 import * as check from "./check.js"
 import { keyPrefixes } from "./prefix.js"
 
-/** Options of `key`, `match` and `delete`, as they cross into the addon. */
+/** Options of `key`, `match` and `delete`, for the addon. */
 export interface KeyArguments {
-  /** Selecting header fields, sorted out one a line; `undefined` leaves the configured ones. */
+  /** Selecting header fields, sorted, one per line; `undefined` for the configured ones. */
   readonly vary: string | undefined
   readonly names: readonly string[]
 }
@@ -14,7 +14,7 @@ export interface KeyArguments {
 export interface PutArguments extends KeyArguments {
   readonly ttlSeconds: number | undefined
   readonly staleWhileRevalidateSeconds: number | undefined
-  /** Tags, one a line. */
+  /** Tags, one per line. */
   readonly tags: string
 }
 
@@ -23,13 +23,13 @@ export interface Selection {
   readonly request: CacheRequest | undefined
   readonly tags: readonly string[]
   readonly prefix: string | undefined
-  /** The prefix as keys are written. */
+  /** The prefix as keys spell it. */
   readonly prefixes: readonly string[]
   readonly everything: boolean
   readonly soft: boolean
 }
 
-/** No options given. */
+/** No options. */
 export const NO_OPTIONS: KeyArguments = { vary: undefined, names: [] }
 const NO_PUT_OPTIONS: PutArguments = {
   ...NO_OPTIONS,

@@ -7,12 +7,10 @@ const IDENTIFIER = /^[A-Za-z0-9._-]{1,128}$/
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
 const NOT_IN_TAG = /[\u0000-\u001f\u007f-\u009f,]/
 
-/**
- * Options as their object itself has them. Without a prototype: what is not given is `undefined`.
- */
+/** Options without a prototype: an absent one is `undefined`. */
 export type Fields = Readonly<Record<string, unknown>>
 
-/** The error for an option at `path` that is not what is `allowed`. */
+/** The error for an option at `path` that is not `allowed`. */
 export function wrong(
   path: string,
   allowed: string,
@@ -22,7 +20,7 @@ export function wrong(
   return invalid(code, `${path} must be ${allowed}, got ${shown(value)}`)
 }
 
-/** An options object, whose unknown names are warned of. Omitted options are an empty object. */
+/** An options object. Warns about unknown names. Absent options are an empty object. */
 export function options(path: string, value: unknown, known: readonly string[]): Fields {
   if (value === undefined) return own({}, [])
   const given = object(path, value)
@@ -39,8 +37,8 @@ export function object(path: string, value: unknown): object {
 }
 
 /**
- * The properties that an object itself has, each read once. What it inherits is no option: somebody
- * who gets to set `Object.prototype.everything` would empty the cache with the next purge.
+ * Own properties of an object, each read once. Inherited ones are not options: whoever can set
+ * `Object.prototype.everything` would otherwise empty the cache with the next purge.
  */
 export function own(given: object, names: readonly string[]): Fields {
   const fields: Record<string, unknown> = Object.create(null)
@@ -102,7 +100,7 @@ function list<T>(path: string, value: unknown, item: (path: string, value: unkno
   return Array.from(value, (member, index) => item(`${path}[${index}]`, member))
 }
 
-/** A list that may be left out; each member is checked by `item`. */
+/** An optional list; `item` checks each member. */
 export function optionalList<T>(
   path: string,
   value: unknown,

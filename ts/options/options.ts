@@ -15,7 +15,7 @@ import {
 } from "./request-options.js"
 import { readStorage, type Storage } from "./storage.js"
 
-/** What a declaration comes to, once checked. */
+/** A checked declaration. */
 export interface Declaration {
   readonly name: string
   readonly namespace: string
@@ -35,8 +35,8 @@ export interface Terms {
 }
 
 /**
- * What the expressions in all patterns of a declaration may cost: characters and classes, counted
- * as often as they are repeated.
+ * Bound on the characters and classes of all expressions in a declaration, counted as often as they
+ * are repeated.
  */
 const PATTERN_BUDGET = 20_000
 
@@ -125,7 +125,7 @@ function readPattern(path: string, value: unknown, budget: { left: number }): st
   const pattern = check.text(path, value, 2048)
   if (!pattern.startsWith("/") && pattern !== "*")
     throw check.wrong(path, "a path pattern that begins with '/'", value)
-  // A lone surrogate becomes another character on its way into the addon.
+  // A lone surrogate changes on its way into the addon.
   const checked = /\p{Surrogate}/u.test(pattern)
     ? "it has half a character"
     : patternError(pattern, budget.left)
@@ -195,7 +195,7 @@ export function neededFields({ terms, rules }: Declaration): string[] {
   return [...terms.vary, ...ofRules]
 }
 
-/** The declaration as the addon takes it. */
+/** The declaration for the addon. */
 export function bindingOptions({
   namespace,
   name,

@@ -1,8 +1,8 @@
 import { wrong } from "./check.js"
 
 /**
- * Stands for what may follow a prefix, so that a parser does not take its last part for a whole
- * one. No hexadecimal digit.
+ * Stands for the text that may follow a prefix, so that a parser does not take its last part for a
+ * complete one. No hexadecimal digit.
  */
 const MORE = "x"
 
@@ -10,10 +10,10 @@ const SCHEMES = ["https://", "http://"]
 const DEFAULT_PORTS: Record<string, string> = { "https://": "443", "http://": "80" }
 
 /**
- * How keys begin that `given` is a prefix of: normalised as a URL is, with the host in lower case,
- * without a default port, percent-encoded, with escapes in upper case and query parameters in
- * order. Keys keep the escapes of their request's path, so a prefix with lower-case ones selects
- * these, too. Throws where no key of the namespace can begin so.
+ * The beginnings of the keys that a prefix selects: normalised as a URL, with the host in lower
+ * case, without default port, percent-encoded, with escapes in upper case and sorted query
+ * parameters. Keys keep the escapes of their request's path, so a prefix with lower-case ones
+ * selects these too. Throws if no key of the namespace can begin with it.
  */
 export function keyPrefixes(path: string, given: string, namespace: string): readonly string[] {
   const text = given.replace(/[\t\n\r]/g, "").trimStart()
@@ -32,7 +32,7 @@ function noKey(path: string, given: string, why: string): TypeError {
   return wrong(path, `the beginning of a key, or of a path (${why})`, given)
 }
 
-/** Whether a text that begins with one of both can begin with the other. */
+/** Whether a text that begins with one can begin with the other. */
 function mayBegin(one: string, other: string): boolean {
   return one.startsWith(other) || other.startsWith(one)
 }
@@ -41,7 +41,7 @@ function cut(text: string, at: number): [string, string] {
   return at < 0 ? [text, ""] : [text.slice(0, at), text.slice(at)]
 }
 
-/** `isWhole` says that the URL ends with the prefix. */
+/** Spellings of a URL prefix; `isWhole` says that the URL ends with it. */
 function spellings(url: string, isWhole: boolean): string[] | undefined {
   if (url.startsWith("/")) return targets(url, isWhole)
   const scheme = SCHEMES.find((known) => url.toLowerCase().startsWith(known))
@@ -60,7 +60,7 @@ function spellings(url: string, isWhole: boolean): string[] | undefined {
     : targets(target, isWhole).map((spelling) => origin + spelling)
 }
 
-/** Scheme, user, host and port as a URL has them; `undefined` where there is no such URL. */
+/** Scheme, user, host and port as a URL has them; `undefined` if there is no such URL. */
 function originOf(text: string): string | undefined {
   try {
     return new URL(`${text}/`).href.slice(0, -1)
@@ -69,7 +69,7 @@ function originOf(text: string): string | undefined {
   }
 }
 
-/** An authority behind which a prefix ends, perhaps within the host or the port. */
+/** An authority that ends the prefix, perhaps within the host or the port. */
 function authorities(scheme: string, authority: string): string[] | undefined {
   if (authority === "") return [scheme]
   const at = authority.lastIndexOf("@")
@@ -92,7 +92,7 @@ function ports(scheme: string, host: string, digits: string): string[] | undefin
   const port = digits.replace(/^0+(?=\d)/, "")
   if (Number(port) > 65_535) return undefined
   const begun = `${origin}:${port}`
-  // With the default port, it is also the whole authority of keys that do not show it.
+  // With the default port, it is also the whole authority of keys, which omit it.
   return port === DEFAULT_PORTS[scheme] ? [`${origin}/`, begun] : [begun]
 }
 
@@ -102,7 +102,7 @@ function partialAddress(host: string): string | undefined {
 }
 
 /**
- * A host name that may end within a label. One that is no ASCII is whole: part of it encodes to
+ * A host name that may end within a label. One that is not ASCII is complete: part of it encodes to
  * something else.
  */
 function partialName(host: string): string | undefined {
@@ -159,7 +159,7 @@ function written(parameters: readonly Parameter[]): string {
     .join("&")}`
 }
 
-/** A query parameter as keys have it: one that is no UTF-8 keeps its text. */
+/** A query parameter as keys have it: one that is not UTF-8 keeps its text. */
 function parameter(pair: string): Parameter {
   const [rawName, rawValue] = cut(pair, pair.indexOf("="))
   const [name, value] = [decoded(rawName), decoded(rawValue.slice(1))]
@@ -168,8 +168,8 @@ function parameter(pair: string): Parameter {
 }
 
 /**
- * How a parameter may be written that begins so: it may end within an escape, or within the escapes
- * of a character.
+ * Spellings of a parameter that begins with this text, which may end within an escape or within the
+ * escapes of a character.
  */
 function begun(pair: string): string[] {
   const ends = /(?:%[0-9a-f]{2}){0,3}(?:%[0-9a-f]?)?$/i.exec(pair)?.[0] ?? ""

@@ -1,6 +1,6 @@
 import * as check from "./check.js"
 
-/** Whether handlers get the cookies of requests. */
+/** Whether handlers receive the cookies of requests. */
 export type Cookies = "pass" | "ignore"
 /** Whether the cache acts on `Cache-Control` and `Pragma` of requests. */
 export type RequestDirectives = "honour" | "ignore"
@@ -37,7 +37,7 @@ function choice<Word extends string>(
   throw check.wrong(path, words.map((word) => JSON.stringify(word)).join(" or "), value)
 }
 
-/** The options as the addon takes them. */
+/** The options for the addon. */
 export function bindingRequestOptions({ cookies, requestDirectives }: RequestOptions): {
   ignoresCookies: boolean | undefined
   ignoresDirectives: boolean | undefined

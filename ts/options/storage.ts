@@ -7,29 +7,26 @@ const MIB = 1024 * 1024
 const DEFAULT_MAX_BYTES = 128 * MIB
 const DEFAULT_MAX_DISK_BYTES = 1024 * MIB
 
-/** The part of the memory that one entry may take where nothing is said of that. */
+/** Share of the memory that one entry may take by default. */
 const ENTRY_SHARE = 8
-/** The same of all bodies in flight. */
+/** Share of the memory that all bodies in flight may take by default. */
 const IN_FLIGHT_SHARE = 4
 
 const VARIABLE = "LAYERON_CACHE_STORAGE"
 const IN_WORDS = '"memory", "file:<folder>"'
 
-/** Where entries live, resolved. */
+/** A resolved storage. */
 export interface Storage {
   readonly maxBytes: number
   readonly maxEntryBytes: number
-  /** Of bodies that are received or streamed to waiters. */
+  /** Bytes of bodies that are received or streamed to waiters. */
   readonly maxInFlightBytes: number
-  /** The folder of the disk under the memory, absolute. */
+  /** Folder of the disk, absolute. */
   readonly folder: string | undefined
   readonly maxDiskBytes: number
 }
 
-/**
- * What was said of a storage in one place. What was not said there, and is `undefined`, is asked
- * for in the next.
- */
+/** Storage options from one source; `undefined` for what it leaves to the next source. */
 interface Said {
   /** The folder, or `null` for memory alone. */
   readonly folder: string | null | undefined
@@ -47,7 +44,7 @@ const NOTHING: Said = {
   maxInFlightBytes: undefined,
 }
 
-/** By which threads find what the one that has started them was configured with. */
+/** Key by which a worker thread finds the configuration of its parent. */
 const CONFIGURED = "@layeron/modules configure"
 
 let configured: Said = isMainThread
@@ -61,8 +58,8 @@ export function configure(options: CacheConfiguration): void {
 }
 
 /**
- * The storage of a declaration: what it says, else what is configured, else what the environment
- * says, else memory.
+ * The storage of a declaration: its own option, else `configure`, else the environment, else
+ * memory.
  */
 export function readStorage(path: string, value: unknown): Storage {
   const said = [readSaid(path, value, configured.maxBytes), configured, ofEnvironment()]
@@ -90,7 +87,7 @@ function ofEnvironment(): Said {
   return value === undefined || value === "" ? NOTHING : readWords(VARIABLE, value, IN_WORDS)
 }
 
-/** Where it does not say how much memory there is, that is `elsewhere`. */
+/** Reads storage options; `elsewhere` bounds the memory if they do not. */
 function readSaid(path: string, value: unknown, elsewhere = DEFAULT_MAX_BYTES): Said {
   if (typeof value === "string") return readWords(path, value, `${IN_WORDS} or an object`)
   const fields = check.options(path, value, ["path", "maxDiskBytes", "memory"])
@@ -117,7 +114,7 @@ function readSaid(path: string, value: unknown, elsewhere = DEFAULT_MAX_BYTES): 
   }
 }
 
-/** A storage in one string. */
+/** Reads a storage from one string. */
 function readWords(path: string, value: string, allowed: string): Said {
   if (value === "memory") return { ...NOTHING, folder: null }
   const folder = value.startsWith("file:") ? value.slice("file:".length) : ""

@@ -1,22 +1,21 @@
 /** What is known of a `Request` object. */
 interface Note {
-  /** Where the sequence of purges stood at the miss. */
+  /** Fence sequence of the miss. */
   readonly sequence: number
-  /** The run of a wrapped handler that the object was made for. */
+  /** The handler run that the object was made for. */
   readonly run: HandlerRun | undefined
 }
 
-/** A run of a wrapped handler, as far as `match` and `put` inside of it have to do with it. */
+/** A handler run, as `match` and `put` inside it see it. */
 export interface HandlerRun {
   /** Whether the handler has stored its response itself. */
   stored: boolean
 }
 
 /**
- * What builds saw, by the `Request` they were about. A put of the same object is held back where
- * something of it was purged since. Requests are held weakly, and declarations of one identity
- * share the notes. A string or a URL may be spelled anew for the put, so their builds are noted by
- * the key, in the addon.
+ * Tracks builds by `Request` object. A put with the same object is dropped if something of it was
+ * purged since the miss. Requests are held weakly, and all declarations of an identity share a
+ * tracker. Builds of strings and URLs are tracked by key, in the addon.
  */
 export class BuildTracker {
   static readonly #ofIdentities = new Map<string, BuildTracker>()
@@ -43,10 +42,7 @@ export class BuildTracker {
     else run.stored = true
   }
 
-  /**
-   * Notes that a wrapped handler is run with `request`: the miss that it has to do with has been
-   * counted.
-   */
+  /** Records that a wrapped handler runs with `request`, whose miss has been counted. */
   begin(request: object, sequence: number): HandlerRun {
     const run = { stored: false }
     this.#notes.set(request, { sequence, run })
@@ -58,7 +54,7 @@ export class BuildTracker {
     if (this.#notes.delete(request)) this.#runs -= 1
   }
 
-  /** Whether `request` is one that a wrapped handler is being run with. */
+  /** Whether a wrapped handler runs with `request`. */
   isRun(request: object): boolean {
     return this.#runs > 0 && this.#notes.get(request)?.run !== undefined
   }

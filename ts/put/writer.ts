@@ -16,19 +16,19 @@ import * as native from "../native/addon.js"
 import type { PutArguments } from "../options/arguments.js"
 import type { BuildTracker } from "./build-tracker.js"
 
-/** What became of a put that is no error of its caller. */
+/** Outcome of a put that is no error of its caller. */
 export interface PutOutcome {
   readonly outcome: "stored" | "refused" | "fenced" | "bypass" | "error"
   readonly reason?: string | undefined
-  /** What the body failed with. */
+  /** The error of the body. */
   readonly error?: unknown
 }
 
-/** Puts responses: the head decides whether one is stored, and only then its body is read. */
+/** Puts responses: the head decides whether one is stored; only then is its body read. */
 export class Writer {
   readonly #client: NativeClient
   readonly #builds: BuildTracker
-  /** Frees the drafts of bodies that nobody will ever finish. */
+  /** Releases the drafts of bodies that are never finished. */
   readonly #unfinished: FinalizationRegistry<Draft>
 
   constructor(client: NativeClient, builds: BuildTracker) {
@@ -48,8 +48,7 @@ export class Writer {
     const outcome = this.#draft(request, head, given, now)
     const done =
       outcome < 0 ? turnAway(outcome, response) : await this.#fill(outcome, response, head)
-    // What is put for the same object next may come of the same miss, unless this was what the miss
-    // has led to.
+    // A later put with the same object may come from the same miss, unless this was its put.
     if (isRequest(request) && done.outcome === "stored") this.#builds.forget(request)
     return done
   }
@@ -67,7 +66,7 @@ export class Writer {
     )
   }
 
-  /** Holds a draft while its body is read. Whatever fails, it is given up here. */
+  /** Reads the body of a draft and stores it. Releases the draft if anything fails. */
   async #fill(number: number, response: Response, { expected }: ResponseHead): Promise<PutOutcome> {
     const room = native.takeNumber()
     const draft = new Draft(this.#client.binding, number)
@@ -103,8 +102,8 @@ export class Writer {
 }
 
 /**
- * A response that the addon has decided to store, and that waits for its body. Its number is
- * another's once it is stored or given up.
+ * A response that the addon has decided to store, waiting for its body. Its number is reused once
+ * it is stored or released.
  */
 class Draft {
   readonly #binding: native.BindingCache
@@ -117,8 +116,7 @@ class Draft {
   }
 
   /**
-   * Counts bytes of the body that are held while more are waited for. Returns whether there is room
-   * for them.
+   * Counts bytes that are buffered while more are awaited. Returns whether there is room for them.
    */
   receive(bytes: number): boolean {
     return this.#binding.receive(this.#number, bytes)
@@ -129,19 +127,19 @@ class Draft {
     return this.#binding.put(this.#number, body)
   }
 
-  /** Gives it up because its body does not fit. */
+  /** Releases the draft because its body is too large. */
   refuseTooLarge(): number {
     this.#isHeld = false
     return this.#binding.refuseTooLarge(this.#number)
   }
 
-  /** Gives it up because the bodies in flight leave no room for its body. */
+  /** Releases the draft because bodies in flight leave no room for it. */
   refuseInFlight(): number {
     this.#isHeld = false
     return this.#binding.refuseInFlight(this.#number)
   }
 
-  /** Gives it up, unless it is stored or refused. */
+  /** Releases the draft, unless it is stored or refused. */
   release(): void {
     if (!this.#isHeld) return
     this.#isHeld = false
@@ -149,7 +147,7 @@ class Draft {
   }
 }
 
-/** The body of a put that stores nothing is taken all the same, unless the put is an error. */
+/** Takes the body of a put that stores nothing, unless the put is an error. */
 function turnAway(outcome: number, response: Response): PutOutcome {
   const demand = native.rejection(outcome)
   if (demand !== undefined) throw invalid(demand.code, `put() ${demand.subject} ${demand.must}`)

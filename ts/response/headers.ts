@@ -1,7 +1,6 @@
 /**
- * The header fields of a stored response, from its head: reason phrase and field lines, a line feed
- * behind each. They are the platform's own, since the methods of `Headers.prototype` read what no
- * subclass can fill in later.
+ * The header fields of a stored response, from reason phrase and field lines. A platform `Headers`,
+ * because methods of `Headers.prototype` read private fields that a subclass cannot fill.
  */
 export function headersOf(head: string): Headers {
   const headers = new Headers()
@@ -9,12 +8,12 @@ export function headersOf(head: string): Headers {
   return headers
 }
 
-/** The reason phrase of the same. */
+/** The reason phrase of a head. */
 export function reasonPhraseOf(head: string): string {
   return head.slice(0, head.indexOf("\n"))
 }
 
-/** Names and values of the header fields in turn. */
+/** Names and values of header fields, alternating. */
 export function fieldsOf(head: string): string[] {
   const fields: string[] = []
   eachField(head, (name, value) => fields.push(name, value))

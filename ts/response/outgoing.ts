@@ -3,10 +3,7 @@ import { PlatformResponse } from "./response.js"
 
 type Body = ConstructorParameters<typeof Response>[0]
 
-/**
- * A response of the platform with this head: the reason phrase and the field lines, a line feed
- * behind each.
- */
+/** A platform response with this head: reason phrase and field lines, each ended by a line feed. */
 export function responseOf(status: number, head: string, body: Body): Response {
   const statusText = reasonPhraseOf(head)
   const headers = headersOf(head)
@@ -20,8 +17,8 @@ export function responseOf(status: number, head: string, body: Body): Response {
 }
 
 /**
- * The platform makes no response with a status that is no HTTP status today, but there are origins
- * that do. A clone has it too.
+ * A response with a status that the platform does not accept, but some origins send. A clone keeps
+ * it.
  */
 function withStatus(response: Response, status: number): Response {
   const clone = () => withStatus(PlatformResponse.prototype.clone.call(response), status)

@@ -6,10 +6,7 @@ import { fieldsOf, headersOf, reasonPhraseOf } from "./headers.js"
 import { streamOf, streamOfChunks } from "./streams.js"
 import { takeWhole, type Whole } from "./whole.js"
 
-/**
- * The platform's own class. A server adapter may have put another in its place, whose instances
- * keep state of their own; the class that it extends is the one meant here.
- */
+/** The platform's class. A server adapter may have replaced it by a subclass with its own state. */
 function platformResponse(): typeof Response {
   let found = globalThis.Response
   for (;;) {
@@ -23,23 +20,23 @@ function platformResponse(): typeof Response {
 export const PlatformResponse = platformResponse()
 
 /**
- * What a stored response has come to. One object, because each private field costs a response as
- * much as a header costs a lookup.
+ * State of a stored response. One object, because each private field costs a response as much as a
+ * header costs a lookup.
  */
 interface State {
   readonly answer: Answer
   headers: Headers | undefined
-  /** Whether the body has been read other than by its stream. */
+  /** Whether the body has been read without its stream. */
   used: boolean
   /** The stream of the body, once it has been asked for. */
   stream: ReadableStream<Uint8Array> | undefined
 }
 
 /**
- * A stored response. Making a `Response` with headers and body costs several times the lookup, so
- * each part is made when it is first asked for; whatever needs a stream is handed on to a
- * `Response` of the platform made then. It is a `Response` by its prototype, and every member is
- * its own: the platform's constructor, which would prepare for all of them, never runs.
+ * A stored response. A platform `Response` with headers and body costs several times the lookup, so
+ * each part is created on first use, and whatever needs a stream is handed to a platform `Response`
+ * created then. It is a `Response` by its prototype, and has every member itself; the platform's
+ * constructor never runs.
  */
 export class StoredResponse implements Response {
   readonly #state: State
@@ -139,10 +136,7 @@ export class StoredResponse implements Response {
     }
   }
 
-  /**
-   * As the platform shows a response, which reads it from the inside. Neither makes the stream nor
-   * uses the body.
-   */
+  /** Shows the response as the platform does, without creating the stream or using the body. */
   [inspect.custom](depth: number, options: InspectOptions): string {
     if (depth < 0) return "[Response]"
     const { status, statusText, headers, bodyUsed, ok, redirected, type, url } = this
@@ -178,9 +172,7 @@ export class StoredResponse implements Response {
     return typeof raw === "string" ? streamOf(answer.bytes()) : streamOfChunks(raw)
   }
 
-  /**
-   * A response of the platform with the same body, and with the one field that says how to read it.
-   */
+  /** A platform response with the same body, and with the one field that says how to read it. */
   #streamed(): Response {
     return new PlatformResponse(this.body, this.#typeField())
   }

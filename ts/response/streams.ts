@@ -1,10 +1,7 @@
 import { ReadableStream } from "node:stream/web"
 import type { Chunks } from "../native/chunks.js"
 
-/**
- * The stream of a body that is there as a whole. Not the platform's own way, a response, which
- * takes half as long again.
- */
+/** The stream of a buffered body. The platform's own way, a response, takes half as long again. */
 export function streamOf(bytes: Uint8Array | undefined): ReadableStream<Uint8Array> {
   return new ReadableStream({
     type: "bytes",
@@ -15,9 +12,7 @@ export function streamOf(bytes: Uint8Array | undefined): ReadableStream<Uint8Arr
   })
 }
 
-/**
- * The stream of a body in pieces, of which it holds none: each is copied when a reader asks for it.
- */
+/** The stream of a body in pieces. Each is copied when a reader asks for it. */
 export function streamOfChunks(chunks: Chunks): ReadableStream<Uint8Array> {
   return new ReadableStream({
     type: "bytes",
@@ -25,8 +20,8 @@ export function streamOfChunks(chunks: Chunks): ReadableStream<Uint8Array> {
       const chunk = chunks.next()
       if (chunk !== undefined) return controller.enqueue(chunk)
       controller.close()
-      // A reader that brings its own buffer is told only by this that there is no more (Streams
-      // standard, section 4.7.3).
+      // A reader with its own buffer learns of the end only this way (Streams standard, section
+      // 4.7.3).
       controller.byobRequest?.respond(0)
     },
     cancel: () => chunks.end(),

@@ -1,16 +1,16 @@
 import type { Chunks } from "../native/chunks.js"
 
-/** A response as a server writes it that makes no use of streams. */
+/** A response for a server that uses no streams. */
 export interface Whole {
   readonly status: number
-  /** Names and values in turn. */
+  /** Names and values, alternating. */
   readonly fields: string[]
-  /** A string of one character for each byte, or the body in pieces where it is large. */
+  /** A string of one character per byte, or pieces if the body is large. */
   readonly body: string | Chunks | null
 }
 
 /**
- * A method that takes a response as a whole and with it its body, or returns `undefined` where that
- * is read already or as a stream. In the global registry, because servers know it by its name.
+ * A method that takes a response with its body as a whole, or returns `undefined` if the body was
+ * read or its stream was used. In the global registry, because servers know it by name.
  */
 export const takeWhole = Symbol.for("@layeron/modules.takeWhole")

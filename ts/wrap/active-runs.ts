@@ -1,8 +1,8 @@
 import { AsyncLocalStorage } from "node:async_hooks"
 
-/** What a wrapped handler that runs inside of another run adds to the decision on storing. */
+/** What a wrapped handler inside another run adds to the decision about storing. */
 export interface Contribution {
-  /** Tags, one a line. */
+  /** Tags, one per line. */
   readonly tags: string
   readonly mayStore: boolean
   readonly ttlSeconds: number | undefined
@@ -18,8 +18,8 @@ export class ActiveRun {
   isOver = false
 
   /**
-   * @param key computes the key of the run; called only where another call has to be compared
-   * @param isUncached whether its response goes past the cache
+   * @param key computes the key of the run; called only to compare it
+   * @param isUncached whether its response bypasses the cache
    * @param signal that of the client's request
    */
   constructor(
@@ -34,7 +34,7 @@ export class ActiveRun {
     this.#signal = signal
   }
 
-  /** `undefined` once the run is over. */
+  /** `undefined` once the run has ended. */
   get key(): string | undefined {
     return this.#key?.()
   }
@@ -44,8 +44,8 @@ export class ActiveRun {
   }
 
   /**
-   * What the handler has made and keeps, such as a connection, keeps the run, and must not keep its
-   * request.
+   * Ends the run. Whatever the handler created and retains, such as a connection, retains the run,
+   * and must not retain its request.
    */
   end(): void {
     this.isOver = true
@@ -56,13 +56,12 @@ export class ActiveRun {
 
 const storage = new AsyncLocalStorage<ActiveRun>()
 
-/** Runs under way. Without any, no call pays for asynchronous context. */
+/** Active runs. Without any, no call pays for asynchronous context. */
 let active = 0
 
 /**
- * The innermost run under way inside of which the caller is, for a new run to have as its parent.
- * Work that a run has begun and that goes on after it, such as a timer, is inside of what encloses
- * that run.
+ * The innermost active run around the caller, as the parent of a new run. Work that outlives a run,
+ * such as a timer, belongs to the run around it.
  */
 export function currentRun(): ActiveRun | undefined {
   let run = active === 0 ? undefined : storage.getStore()
@@ -83,8 +82,8 @@ export function endRun(run: ActiveRun): void {
 }
 
 /**
- * Whether the caller is inside of another run for the same client. That call rejects when the
- * client leaves; its run still needs the response.
+ * Whether the caller is inside another run for the same client. That call rejects when the client
+ * leaves; its run still needs the response.
  */
 export function isInsideRunFor(run: ActiveRun): boolean {
   for (let outer = run.parent; outer !== undefined; outer = outer.parent) {
@@ -94,9 +93,9 @@ export function isInsideRunFor(run: ActiveRun): boolean {
 }
 
 /**
- * The run for `key` of the instance `identity` inside of which the caller is, directly or not. Work
- * of other requests may end up in the same asynchronous context, so runs that are over do not
- * count, and neither do those past the cache, which have nothing to store.
+ * The active run for `key` of the instance `identity` around the caller, directly or not. Work of
+ * other requests may be in the same asynchronous context, so runs that have ended do not count, and
+ * neither do those that bypass the cache.
  */
 export function enclosingRun(identity: string, key: () => string): ActiveRun | undefined {
   for (let run = currentRun(); run !== undefined; run = run.parent) {

@@ -5,16 +5,16 @@ import * as native from "../native/addon.js"
 import { deliverNotifications, type Waits } from "../native/waits.js"
 import { BackgroundTimer } from "../timers.js"
 
-/** Milliseconds for which a reader that holds others up is waited for. */
+/** Milliseconds for which a body waits for a reader that blocks the others. */
 const SLOW_READER_MS = 30_000
 
-/** Bytes that are handed to the addon at a time, so that a large chunk is not held twice. */
+/** Bytes handed to the addon at a time, so that a large chunk is not held twice. */
 const PIECE_BYTES = 64 * 1024
 
-/** Who reads a body, by its number in the addon. */
+/** A reader of a body, by its number in the addon. */
 interface StreamReader {
   readonly number: number
-  /** Whether the number is no longer its own. */
+  /** Whether the number may have been reused. */
   isDone: boolean
   /** Stops listening to the client's signal. */
   forget(): void
@@ -22,7 +22,7 @@ interface StreamReader {
 
 const NOBODY = new Error("nobody reads the body")
 
-/** Numbers of what waits, as the addon makes them: four kinds, each with numbers of its own. */
+/** Numbers of waiters, as the addon computes them: four kinds, each with numbers of its own. */
 const NUMBER = {
   ticket: (number: number) => number * 4,
   reader: (number: number) => number * 4 + 1,
@@ -31,19 +31,18 @@ const NUMBER = {
 }
 
 /**
- * The bodies of a wrapped handler on their way: written to the addon here, and read from there by
- * this and other threads.
+ * Body streams of a wrapped handler: written to the addon by this thread, read by this and other
+ * threads.
  */
 export class BodyStreams {
   readonly #wrapper: native.BindingWrapper
   readonly #waits: Waits
   readonly #timeoutMs: number
-  /** Gives up the readers of streams that nobody will ever read. */
+  /** Closes the readers of streams that were collected. */
   readonly #unread: FinalizationRegistry<StreamReader>
 
   /**
-   * @param timeoutMs milliseconds without progress after which a body is no longer stored, nor
-   * joined by others
+   * @param timeoutMs milliseconds without progress after which a body is no longer stored or joined
    */
   constructor(wrapper: native.BindingWrapper, waits: Waits, timeoutMs: number) {
     this.#wrapper = wrapper
@@ -52,27 +51,23 @@ export class BodyStreams {
     this.#unread = new FinalizationRegistry((reader) => this.#finish(reader))
   }
 
-  /** Waits for news of a ticket, for at most so many milliseconds. */
+  /** Waits for the outcome of a wait, for at most `timeoutMs` milliseconds. */
   arrival(ticket: number, timeoutMs: number): Promise<boolean> {
     const keepAliveMs = this.#wrapper.isWaitOfOtherThread(ticket) ? timeoutMs : undefined
     return this.#waits.for(NUMBER.ticket(ticket), { timeoutMs, keepAliveMs })
   }
 
-  /** Ends the wait for news of a ticket. */
+  /** Ends such a wait. */
   stopWaiting(ticket: number): void {
     this.#waits.notify(NUMBER.ticket(ticket))
   }
 
-  /**
-   * Calls `left` when the last request has stopped waiting for a run, until it is told to `stop`.
-   */
+  /** Calls `left` when the last request has stopped waiting for a run, until `stop` is called. */
   listenToRun(run: number, left: () => void): { stop(): void } {
     return this.#waits.listen(NUMBER.run(run), left)
   }
 
-  /**
-   * The stream of a body that is under way. It errors with the reason of `signal` when that aborts.
-   */
+  /** The stream of a body in flight. It errors with the reason of `signal` when that aborts. */
   stream(number: number, signal: AbortSignal | undefined): ReadableStream<Uint8Array> {
     const reader: StreamReader = { number, isDone: false, forget: () => {} }
     const stream = new ReadableStream<Uint8Array>(
@@ -87,7 +82,7 @@ export class BodyStreams {
     return stream
   }
 
-  /** The signal must not hold a stream that nobody else holds. */
+  /** The signal must not retain a stream that nobody else retains. */
   #endWith(
     signal: AbortSignal | undefined,
     reader: StreamReader,
@@ -104,10 +99,7 @@ export class BodyStreams {
     reader.forget = () => signal.removeEventListener("abort", abort)
   }
 
-  /**
-   * Gives a reader up. Its number may be another's from here on, so nothing is to be read with it
-   * any more.
-   */
+  /** Closes a reader. Its number may be reused, so nothing is read with it afterwards. */
   #finish(reader: StreamReader): void {
     reader.isDone = true
     reader.forget()
@@ -139,10 +131,10 @@ export class BodyStreams {
   }
 
   /**
-   * Writes a body to where it is stored and read from, and resolves to what has become of it: the
-   * outcome, or what it has broken off with. Never rejects. The controller's signal breaks it off,
-   * and is given where nobody wants the rest. `own` is the reader of the client that it is for, who
-   * need not wait until the event loop comes round to hear of it.
+   * Writes a body to the addon. Resolves to the outcome, or to the error that it broke off with;
+   * never rejects. The controller's signal breaks it off, and is aborted if no client needs the
+   * rest. `own` is the reader of the run's own client, which is notified without a turn of the
+   * event loop.
    */
   async write(
     fill: number,
@@ -187,12 +179,12 @@ export class BodyStreams {
     }
   }
 
-  /** Whether a body whose refresh has taken too long goes on for clients that read it. */
+  /** Whether a body whose refresh has timed out continues for clients that read it. */
   timeOut(fill: number): boolean {
     return this.#wrapper.timeOut(fill, Date.now())
   }
 
-  /** Breaks a body off that cannot be written. */
+  /** Breaks off a body that cannot be written. */
   breakOff(fill: number, error: unknown): void {
     this.#wrapper.breakOff(fill, inWords(error), Date.now())
   }
@@ -203,7 +195,7 @@ export class BodyStreams {
     return new TypeError("the body is not as long as its Content-Length says")
   }
 
-  /** Tells whether it came to the end. */
+  /** Returns whether the body was read to its end. */
   async #copy(
     fill: number,
     reader: Reader,
@@ -218,7 +210,7 @@ export class BodyStreams {
         notify()
         let isRead = true
         while (next === native.WAIT_FOR_READERS) {
-          // Once no reader has read for so long, no thread stays for their sake.
+          // After a timeout without progress, the thread does not stay alive for readers.
           const isAwaitedElsewhere = isRead && this.#wrapper.isBodyReadByOtherThread(fill)
           const keepAliveMs = isAwaitedElsewhere ? SLOW_READER_MS : undefined
           isRead = await this.#waits.for(NUMBER.fill(fill), {

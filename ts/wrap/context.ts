@@ -6,12 +6,12 @@ import type { BuildTracker } from "../put/build-tracker.js"
 import type { BodyStreams } from "./body-streams.js"
 import type { WrapOptions } from "./options.js"
 
-/** What a wrapped handler needs of the instance. */
+/** What a wrapped handler needs of its instance. */
 export interface WrapInstance {
   readonly identity: string
   readonly client: NativeClient
   readonly builds: BuildTracker
-  /** Tells whoever listens. */
+  /** Publishes an event. */
   readonly emit: <Operation extends "match" | "put" | "refresh">(
     operation: Operation,
     request: Request,
@@ -19,7 +19,7 @@ export interface WrapInstance {
   ) => void
 }
 
-/** What runs of a wrapped handler have in common. */
+/** What all runs of a wrapped handler share. */
 export interface Context<Rest extends unknown[]> extends WrapInstance {
   readonly handler: CacheHandler<Rest>
   readonly wrapping: WrapOptions

@@ -1,11 +1,11 @@
 import { failure } from "../errors.js"
 
-/** More than these nobody waits for at a time. */
+/** Failures remembered at most. */
 const MAX = 1_000
 
 /**
- * What wrapped handlers have thrown on this thread, by the number that the addon gives a failure:
- * who has waited gets the same.
+ * Errors thrown by wrapped handlers of this thread, by number of the failure: waiters receive the
+ * same error.
  */
 class Failures {
   readonly #thrown = new Map<number, unknown>()
@@ -17,8 +17,8 @@ class Failures {
   }
 
   /**
-   * What is thrown for a failure. Of one of another thread only the message is known, and of one
-   * for a request with credentials not even that.
+   * The error for a failure. Of a failure on another thread only the message is known; of one for a
+   * request with credentials not even that.
    */
   thrown(number: number, message: string): unknown {
     if (this.#thrown.has(number)) return this.#thrown.get(number)

@@ -1,15 +1,15 @@
 import type * as native from "../native/addon.js"
 
-/** What a request asks of one representation, which the run for all is not about. */
+/** Conditions and ranges of one client, which a shared run leaves out. */
 const CONDITIONS = ["if-none-match", "if-modified-since", "if-range", "range"]
 
-/** Members of a request that a subclass may answer from state of its own. */
+/** Members that a subclass of `Request` may compute from its own state. */
 const MEMBERS = ["method", "url", "headers", "signal", "body"] as const
 
 /**
- * The request that a handler is run with for all who want the same: without the conditions of the
- * one client, with those of what is stored (RFC 9111, section 4.3.1), and with a signal of its own,
- * because it goes on when the client has gone.
+ * The request for the handler of a shared run: without the conditions of the client, with those of
+ * the stored response (RFC 9111, section 4.3.1), and with its own signal, because the run outlives
+ * the client.
  */
 export function handlerRequest(
   request: Request,
@@ -24,15 +24,15 @@ export function handlerRequest(
   return derived(request, { method, headers, signal, redirect, ...bodyOf(request) })
 }
 
-/** A GET for what a HEAD asks for. */
+/** A GET in place of a HEAD. */
 export function asGet(request: Request): Request {
   const { method, headers, signal } = request
   return method === "HEAD" ? derived(request, { headers, signal }) : request
 }
 
 /**
- * The request without its cookies: the same object where it has none. A subclass may have read them
- * when it was made, so it is made again by its own constructor where that takes a URL and an init.
+ * The request without cookies; the same object if it has none. A subclass may have read them in its
+ * constructor, so it is created again by it if that takes a URL and an init.
  */
 export function withoutCookies(request: Request): Request {
   if (!request.headers.has("cookie")) return request
@@ -52,15 +52,14 @@ function remade(request: Request, init: RequestInit): Request | undefined {
   }
 }
 
-/** A method with a body is run for all only where a rule lists it. */
+/** A run with a body is shared only if a rule lists the method. */
 function bodyOf({ method, body }: Request): RequestInit {
   return method === "GET" || body == null ? {} : ({ body, duplex: "half" } as RequestInit)
 }
 
 /**
- * A request of the same class as `request`, with its prototype and own properties, and with what
- * `init` says. The class's own constructor is not called, because only the class knows what to give
- * it.
+ * A request of the same class as `request`, with its prototype, own properties and `init`. The
+ * subclass's constructor is not called, because its arguments are unknown.
  */
 function derived(request: Request, init: RequestInit): Request {
   const root = rootClass(request)
@@ -79,10 +78,7 @@ function derived(request: Request, init: RequestInit): Request {
   return made
 }
 
-/**
- * The class that `request` is of, or that its class extends; `undefined` where that is no
- * `Request`.
- */
+/** The `Request` class that the class of `request` extends, or `undefined`. */
 function rootClass(request: Request): typeof Request | undefined {
   let root: { prototype?: object } | undefined
   for (let prototype = parentOf(request); prototype !== null; prototype = parentOf(prototype)) {
@@ -98,7 +94,7 @@ function parentOf(value: object): object | null {
 }
 
 /**
- * A member of a subclass may throw where it uses private fields that only its constructor makes.
+ * A member of a subclass may throw if it uses private fields, which only its constructor creates.
  */
 function has(request: Request, name: keyof Request, value: unknown): boolean {
   try {

@@ -1,9 +1,8 @@
 import type { NativeClient } from "../client.js"
 
 /**
- * Invalidates what the `Location` and the `Content-Location` of a response name, because its
- * request has changed something there (RFC 9111, section 4.4). Other origins are none of its
- * business.
+ * Invalidates the URLs in `Location` and `Content-Location` of a response to an unsafe request (RFC
+ * 9111, section 4.4), if they have the same origin.
  */
 export function invalidateRelated(
   client: NativeClient,

@@ -15,7 +15,7 @@ type TagsFunction = (
 type StorePredicate = (request: Request, response: Response, ...rest: unknown[]) => unknown
 type WaitUntil = (work: Promise<unknown>, request: Request, ...rest: unknown[]) => void
 
-/** Options of `wrap`, checked. */
+/** Checked options of `wrap`. */
 export interface WrapOptions extends KeyArguments, RequestOptions {
   readonly ttlSeconds: number | undefined
   readonly staleWhileRevalidateSeconds: number | undefined
@@ -82,17 +82,17 @@ function readFunction(path: string, value: unknown): unknown {
   return value
 }
 
-/** What the options of a wrapper say of one response. */
+/** Decision of the options of a wrapper about one response. */
 export interface StoreDecision {
-  /** Tags, one a line. */
+  /** Tags, one per line. */
   readonly tags: string
   readonly mayStore: boolean
 }
 
-/** Of a response on which nothing is to be decided. */
+/** No decision. */
 export const NO_DECISION: StoreDecision = { tags: "", mayStore: true }
 
-/** Asks the functions among the options, with what the wrapped handler was called with. */
+/** Calls the functions among the options, with the arguments of the wrapped handler. */
 export async function decisionOf(
   { tags, shouldStore }: WrapOptions,
   request: Request,
@@ -107,7 +107,7 @@ export async function decisionOf(
   return { tags: (checked ?? []).join("\n"), mayStore }
 }
 
-/** What a run and the wrapped handlers that ran inside of it have decided together. */
+/** Combines the decisions of a run and of the wrapped handlers inside it. */
 export function combined(
   own: StoreDecision,
   inner: readonly Contribution[],

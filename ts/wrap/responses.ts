@@ -17,49 +17,47 @@ import { thrownAnswer } from "./thrown-answer.js"
 
 const REQUEST = "the request of a wrapped handler"
 
-/** Statuses instead of which a stale response may be served (RFC 5861, section 4). */
+/** Statuses that a stale response may replace (RFC 5861, section 4). */
 const FAILURES = [500, 502, 503, 504]
 
 /** A run of the handler. */
 export interface Run<Rest extends unknown[]> {
   readonly number: number
   readonly facts: native.BindingRun
-  /** The client's request; a GET where a HEAD has led to a run in the background. */
+  /** The client's request; a GET if a HEAD has led to a background run. */
   readonly request: Request
-  /** What the wrapped handler was called with. */
+  /** The request that the wrapped handler was called with. */
   readonly caller: Request
   readonly rest: Rest
-  /** Whether nobody waits for the response. */
+  /** Whether no client waits for the response. */
   readonly background: boolean
-  /** Ends what the handler does for nobody. */
+  /** Aborts the handler when no client needs its response. */
   readonly controller: AbortController
   readonly active: ActiveRun
-  /** Whether it has been decided what becomes of the response. */
+  /** Whether the outcome of the response is decided. */
   decided: boolean
-  /** Whether the client's call has ended before it was answered. */
+  /** Whether the client's call ended before its response. */
   clientLeft: boolean
-  /** Stops waiting for the other requests to leave. */
+  /** Stops listening for the other requests to leave. */
   stopListening?: () => void
-  /**
-   * Whether its body, which is under way, goes on for clients that read it when the run times out.
-   */
+  /** Whether the body continues for clients that read it if the run times out. */
   outlives?: (() => boolean) | undefined
-  /** What becomes of the body. */
+  /** Outcome of the body. */
   written: Promise<PutOutcome> | undefined
 }
 
-/** A response of the handler, and what decides on storing it. */
+/** A response of the handler, and what decides about storing it. */
 export interface Handled {
   readonly response: Response
   readonly head: ResponseHead
-  /** The body, which nobody else can take. */
+  /** The body, locked for others. */
   readonly reader: Reader | null
   readonly decision: StoreDecision
-  /** Whether the handler has stored it itself. */
+  /** Whether the handler has stored the response itself. */
   readonly stored: boolean
 }
 
-/** What becomes of the responses of a wrapped handler, and of its failures. */
+/** Handles the responses of a wrapped handler, and its failures. */
 export class Responses<Rest extends unknown[]> {
   readonly #context: Context<Rest>
 
@@ -67,7 +65,7 @@ export class Responses<Rest extends unknown[]> {
     this.#context = context
   }
 
-  /** What the client gets, or `undefined` where the handler is to be run again. */
+  /** The response for the client, or `undefined` if the handler has to run again. */
   respond(run: Run<Rest>, handled: Handled): Response | undefined {
     try {
       return this.#respond(run, handled)
@@ -80,7 +78,7 @@ export class Responses<Rest extends unknown[]> {
   #respond(run: Run<Rest>, handled: Handled): Response | undefined {
     const { binding, client } = this.#context
     const { head, stored } = handled
-    // The run was abandoned: its call has rejected, and nobody else waits.
+    // The run was abandoned: its call has rejected, and no other request waits.
     if (run.decided) throw run.controller.signal.reason
     if (client.isClosed) return this.#letGo(run, handled)
     if (stored) {
@@ -96,7 +94,7 @@ export class Responses<Rest extends unknown[]> {
     return this.#outcome(outcome, run, handled)
   }
 
-  /** The cache has been given up: the response goes to its client as it is. */
+  /** The cache is closed: the response goes to its client unchanged. */
   #letGo(run: Run<Rest>, { response, reader }: Handled): Response {
     run.decided = true
     this.#context.binding.dropRun(run.number)
@@ -105,13 +103,13 @@ export class Responses<Rest extends unknown[]> {
     return response
   }
 
-  /** Ends the body of a response that nobody gets, because its client has gone. */
+  /** Ends the body of a response whose client has left. */
   #stop({ caller, controller }: Run<Rest>, reader: Reader | null): void {
     controller.abort(caller.signal.reason)
     discard(reader, caller.signal.reason)
   }
 
-  /** A response that goes to its client alone. */
+  /** A response for its own client only. */
   #passed(run: Run<Rest>, { response, reader }: Handled, head: string): Response {
     const signal = signalOf(run.caller)
     if (run.clientLeft) {
@@ -157,7 +155,7 @@ export class Responses<Rest extends unknown[]> {
       const body = own === undefined ? null : bodies.stream(own, signalOf(run.caller))
       return responseOf(response.status, head, body)
     } catch (error) {
-      // Others have the head already, so that the body has to come to an end.
+      // Other clients have the head already, so the body has to end.
       if (run.written === undefined) bodies.breakOff(fill, error)
       throw error
     }
@@ -178,8 +176,7 @@ export class Responses<Rest extends unknown[]> {
   }
 
   /**
-   * What the client gets although the handler has failed. Throws what it has thrown where that is
-   * nothing.
+   * The response for the client of a failed handler. Throws the handler's error if there is none.
    */
   failed(run: Run<Rest>, error: unknown): Response {
     const { binding, client } = this.#context
@@ -192,15 +189,12 @@ export class Responses<Rest extends unknown[]> {
     try {
       return this.#instead(run, error)
     } finally {
-      // Where that has thrown before it came to the run, others would wait for it.
+      // If the failure came before the run was known to the core, others would wait for it.
       binding.dropRun(run.number)
     }
   }
 
-  /**
-   * What the client gets in the place of what the handler has thrown. Throws it where that is
-   * nothing.
-   */
+  /** The response for the client of a handler that threw. Throws the error if there is none. */
   #instead(run: Run<Rest>, error: unknown): Response {
     const { binding, client } = this.#context
     const answer = thrownAnswer(error)
@@ -211,7 +205,7 @@ export class Responses<Rest extends unknown[]> {
       client.call(run.request, told, REQUEST, call)
       throw error
     }
-    // An error may quote the request, so no other client sees one of a request with credentials.
+    // An error may quote the request, so it is not shared if the request has credentials.
     const isPrivate = hasCredentials(run.request.headers)
     const message = isPrivate ? "" : inWords(error)
     const fail = (request: string) => binding.fail(run.number, request, message, Date.now())
@@ -229,7 +223,7 @@ export class Responses<Rest extends unknown[]> {
   }
 
   /**
-   * Tells the caller of work that goes on. A `waitUntil` that throws or rejects must not fail the
+   * Reports background work to `waitUntil`. A `waitUntil` that throws or rejects must not fail the
    * request.
    */
   prolong(run: Run<Rest>, work: Promise<unknown>): void {
@@ -245,8 +239,8 @@ export class Responses<Rest extends unknown[]> {
 }
 
 /**
- * What decides on storing a response: its head, and what the wrapper's and nested wrappers' options
- * say of it.
+ * What decides about storing a response: its head, and the decisions of the wrapper and nested
+ * wrappers.
  */
 function bindingReply<Rest extends unknown[]>(
   { active }: Run<Rest>,

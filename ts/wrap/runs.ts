@@ -25,7 +25,7 @@ export class Runs<Rest extends unknown[]> {
     this.#responses = new Responses(context)
   }
 
-  /** Runs the handler for a client. Resolves to what the client gets. */
+  /** Runs the handler for a client. Resolves to the client's response. */
   async run(
     number: number,
     request: Request,
@@ -34,13 +34,13 @@ export class Runs<Rest extends unknown[]> {
   ): Promise<Response> {
     const run = this.#begin(number, request, rest, false)
     const { uncached, why } = run.facts
-    // What makes a rule have a request skip the cache is told already.
+    // The reason for a bypass by a rule is in the event already.
     const reason = why === "bypass" ? {} : { reason: why }
     emit({ outcome: uncached ? "bypass" : "miss", ...reason })
     return this.#whileClientWaits(run)
   }
 
-  /** Runs the handler in the background, within the time for that. */
+  /** Runs the handler in the background, for at most the timeout. */
   refresh(number: number, request: Request, rest: Rest): void {
     const run = this.#begin(number, request, rest, true)
     this.#responses.prolong(run, this.#refresh(run))
@@ -59,9 +59,9 @@ export class Runs<Rest extends unknown[]> {
   }
 
   /**
-   * Runs the handler for as long as the client or other requests wait. The call rejects as soon as
-   * its client has gone; the run goes on for the others. What goes past the cache inside of another
-   * run for the client is brought to its end: the outer run has yet to invalidate what it changes.
+   * Runs the handler while the client or other requests wait. The call rejects as soon as its
+   * client leaves; the run continues for the others. A call that bypasses the cache inside another
+   * run of the client runs to its end: the outer run invalidates what it changes.
    */
   #whileClientWaits(run: Run<Rest>): Promise<Response> {
     const { signal } = run.active
@@ -74,7 +74,7 @@ export class Runs<Rest extends unknown[]> {
       }
       if (signal.aborted) {
         leave()
-        // A request of another thread may wait already, though not for what is not stored.
+        // A request of another thread may wait already, except for a run that bypasses the cache.
         if (run.facts.uncached) this.#context.binding.dropRun(run.number)
         else if (!run.decided) this.#attempt(run).catch(() => {})
         return
@@ -85,7 +85,7 @@ export class Runs<Rest extends unknown[]> {
     })
   }
 
-  /** The client has gone. Where nobody else waits, the run has no purpose any more. */
+  /** Handles a client that left: a run that no other request needs is abandoned. */
   #leave(run: Run<Rest>, reason: unknown): void {
     run.clientLeft = true
     // The handler has the client's own request. What it changes is invalidated all the same.
@@ -125,14 +125,14 @@ export class Runs<Rest extends unknown[]> {
     )
   }
 
-  /** Rejects where the refresh has failed. */
+  /** Rejects if the refresh has failed. */
   async #refreshed(run: Run<Rest>): Promise<void> {
     discard(takeReader(await this.#attempt(run)))
     const written = await run.written
     if (written?.outcome === "error") throw written.error
   }
 
-  /** Does the work of a run, inside of which calls for the same key run their handlers directly. */
+  /** Does the work of a run. Calls for the same key inside it run their handlers directly. */
   #attempt(run: Run<Rest>): Promise<Response> {
     return insideRun(run.active, async () => {
       try {
@@ -145,12 +145,11 @@ export class Runs<Rest extends unknown[]> {
     })
   }
 
-  /** Runs the handler, and once more where it says of the stored response what does not fit it. */
+  /** Runs the handler, and once more if its 304 does not fit the stored response. */
   async #answered(run: Run<Rest>): Promise<Response> {
     try {
       for (;;) {
-        // What nested handlers have decided on the response of another run does not hold for this
-        // one.
+        // Decisions of nested handlers about the previous response do not apply to this one.
         run.active.contributions.length = 0
         const answered = this.#responses.respond(run, await this.#handledInTime(run))
         if (answered !== undefined) return answered
@@ -166,7 +165,7 @@ export class Runs<Rest extends unknown[]> {
     return run.background ? inTime(handled, run.controller.signal) : handled
   }
 
-  /** Throws where the client's request can no longer be asked, which is nobody else's failure. */
+  /** Throws if the client's request cannot be read, which fails no other request. */
   #requestOf(run: Run<Rest>): Request {
     const { binding } = this.#context
     try {
@@ -189,7 +188,7 @@ export class Runs<Rest extends unknown[]> {
     }
   }
 
-  /** Reads of the handler's response what decides on storing it, and takes its body. */
+  /** Reads what decides about storing the response, and takes its body. */
   async #read(run: Run<Rest>, response: Response, own: HandlerRun | undefined): Promise<Handled> {
     const head = readHead(response, run.request.method, RESPONSE)
     assertUnused(response, RESPONSE)
@@ -214,14 +213,14 @@ function reasonOf(thrown: unknown): string {
   return `the handler threw an answer of status ${answer.status ?? "unknown"}`
 }
 
-/** What goes on when the client has gone, or is about what is stored, gets a request of its own. */
+/** A shared run, and one that outlives its client, gets its own request. */
 function requestOf<Rest extends unknown[]>(run: Run<Rest>, facts: Run<Rest>["facts"]): Request {
   const isForAll = facts.leads || facts.etag !== undefined || facts.lastModified !== undefined
   const request = facts.withoutCookies ? withoutCookies(run.request) : run.request
   return isForAll ? handlerRequest(request, facts, run.controller.signal) : request
 }
 
-/** Rejects when the signal says so. What comes later is let go. */
+/** Rejects when the signal aborts. A later response is discarded. */
 function inTime(handled: Promise<Handled>, signal: AbortSignal): Promise<Handled> {
   return new Promise((resolve, reject) => {
     handled.then((late) => {

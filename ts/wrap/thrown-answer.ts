@@ -1,12 +1,12 @@
 /** An answer that a handler threw instead of returning it. */
 export interface ThrownAnswer {
-  /** Its status code, where the thrown value says it. */
+  /** Its status code, if the thrown value has one. */
   readonly status: number | undefined
 }
 
 /**
- * Reads what a handler threw. A `Response`, an error with `getResponse()` (as of Hono) and an error
- * with a `status` or `statusCode` from 400 to 499 (as of `http-errors`) are answers to one client;
+ * Reads a thrown value. A `Response`, an error with `getResponse()` (as in Hono) and an error with
+ * a `status` or `statusCode` from 400 to 499 (as in `http-errors`) are answers to one client;
  * everything else is a failure, for which this returns `undefined`.
  */
 export function thrownAnswer(thrown: unknown): ThrownAnswer | undefined {

@@ -18,10 +18,10 @@ import { Runs } from "./runs.js"
 
 const REQUEST = "the request of a wrapped handler"
 
-/** Outcomes of a wait after which the request is decided on again. */
+/** Outcomes of a wait after which the request is decided again. */
 const RETRIES = [native.AGAIN, native.AGAIN_AFTER_FAILURE, native.AGAIN_ALONE]
 
-/** A wait that has brought nothing, and why. */
+/** A wait without a result, and why. */
 class Retry implements native.Retry {
   constructor(
     readonly outcome: number,
@@ -29,7 +29,7 @@ class Retry implements native.Retry {
   ) {}
 }
 
-/** A wait that has come to nothing. */
+/** A wait without a result. */
 const RETRY = new Retry(native.AGAIN, 0)
 
 export function wrap<Rest extends unknown[]>(
@@ -42,9 +42,7 @@ export function wrap<Rest extends unknown[]>(
   return (request, ...rest) => wrapper.fetch(request, rest)
 }
 
-/**
- * Decides on each request what answers it: the store, a run of the handler, or the run of another.
- */
+/** Answers each request: from the store, by a handler run, or by the run of another request. */
 class Wrapper<Rest extends unknown[]> {
   readonly #instance: WrapInstance
   readonly #client: NativeClient
@@ -73,9 +71,9 @@ class Wrapper<Rest extends unknown[]> {
       throw invalid("LAYERON_INVALID_REQUEST", "the request of a wrapped handler must be a Request")
     let retry: Retry | undefined
     for (;;) {
-      // A cache that has been given up is no reason to answer nobody.
+      // A closed cache must not fail requests.
       if (this.#client.isClosed) return this.#handler(request, ...rest)
-      // A hit outside of all runs pays for neither a closure nor the key.
+      // A hit outside all runs pays for neither a closure nor the key.
       if (currentRun() !== undefined) {
         const enclosing = enclosingRun(this.#instance.identity, () => this.#keyOf(request))
         if (enclosing !== undefined) return this.#runNested(enclosing, request, rest)
@@ -87,9 +85,9 @@ class Wrapper<Rest extends unknown[]> {
   }
 
   /**
-   * Runs the handler directly, because the caller is inside of a run for the same key, which would
-   * wait for itself. The enclosing run stores the response, with the tags and lifetimes that this
-   * wrapper would have given it.
+   * Runs the handler directly, because the caller is inside a run for the same key, which would
+   * wait for itself. The enclosing run stores the response, with the tags and lifetimes of this
+   * wrapper.
    */
   async #runNested(enclosing: ActiveRun, request: Request, rest: Rest): Promise<Response> {
     const response = await this.#handler(request, ...rest)
@@ -100,13 +98,13 @@ class Wrapper<Rest extends unknown[]> {
     return response
   }
 
-  /** The key of a request, of a HEAD that of a GET. */
+  /** The key of a request; of a HEAD that of a GET. */
   #keyOf({ url, headers, method }: Request): string {
     const asked = { url, headers, method: method === "HEAD" ? "GET" : method } as Request
     return this.#client.key(asked, this.#wrapping, REQUEST)
   }
 
-  /** The response, or how the request is to be decided on again. */
+  /** The response, or why the request has to be decided again. */
   async #serve(request: Request, rest: Rest, retry: Retry | undefined): Promise<Response | Retry> {
     const now = Date.now()
     const call = (text: string) => native.serve(this.#binding, text, retry, now)
@@ -129,7 +127,7 @@ class Wrapper<Rest extends unknown[]> {
         emit({ outcome: "miss", reason: "collapsed" })
         return this.#wait(number, request)
       case native.STALE_IF_ERROR: {
-        // Whoever is told may make calls of its own, so what this one has left is taken first.
+        // A subscriber may make calls of its own, so the answer is taken first.
         const answer = native.takeAnswer(this.#client.binding)
         emit({ outcome: "miss", reason: "failed" })
         return new StoredResponse(answer)
@@ -155,7 +153,7 @@ class Wrapper<Rest extends unknown[]> {
     return new StoredResponse(answer)
   }
 
-  /** Waits for the run of another, but no longer than a run may take or the client waits. */
+  /** Waits for the run of another request, for at most the timeout, or until the client leaves. */
   async #wait(ticket: number, request: Request): Promise<Response | Retry> {
     const signal = signalOf(request)
     const stop = () => this.#bodies.stopWaiting(ticket)
@@ -168,7 +166,7 @@ class Wrapper<Rest extends unknown[]> {
     }
   }
 
-  /** What the wait comes to; `undefined` where that is nothing. */
+  /** The outcome of the wait; `undefined` if it timed out. */
   async #arrival(
     ticket: number,
     request: Request,
@@ -193,7 +191,7 @@ class Wrapper<Rest extends unknown[]> {
     return responseOf(number, text, this.#body(number, this.#binding.readerOf(), signal))
   }
 
-  /** The body, or `null` for statuses that have none, not even an empty one. */
+  /** The body, or `null` for statuses without one. */
   #body(
     status: number,
     reader: number,
