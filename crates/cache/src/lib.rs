@@ -1,19 +1,57 @@
-//! The core of the Layeron response cache: keys, policy, store and indexes, without any JavaScript.
+//! The core of the Layeron response cache, an HTTP cache without any JavaScript.
 //!
-//! Time is passed in, in milliseconds since 1970, and read once per operation by the caller. Each
-//! row of modules imports only from rows above it:
+//! A [`Cache`] is a declaration of an instance; all declarations of an identity share its entries.
+//! Time is passed in, in milliseconds since 1970, and read once per operation by the caller. Header
+//! fields are passed as lines, `name:value\n` with names in lower case.
 //!
-//! * `sync`, `bounded`, `backoff`, `lease`: locks, a bounded map, pauses, who refreshes an entry;
+//! ```
+//! use layeron_cache::{
+//!     Bounds, Cache, Drafted, Fields, Invalidation, Lookup, Policy, PutOptions, Request,
+//!     ResponseHead, Since, Target, TrackedBy,
+//! };
+//!
+//! let bounds = Bounds { bytes: 1 << 20, entry_bytes: 1 << 16 };
+//! let cache = Cache::open("docs", "example", bounds, Policy::default()).unwrap();
+//! let request = Request {
+//!     method: "GET",
+//!     url: "https://shop.example/products/1",
+//!     serialised: true,
+//!     fields: Fields::new("if-none-match\nrange\n"),
+//!     asked: false,
+//!     fingerprint: None,
+//! };
+//! let now = 1_700_000_000_000;
+//!
+//! // A miss begins a build, and a put ends it.
+//! let miss = cache.look_up(request, None, TrackedBy::Caller, now).unwrap();
+//! let Lookup::Miss { since, .. } = miss else { panic!("the cache is empty") };
+//! let fields = Fields::new("cache-control:max-age=60\ncache-tag:products\n");
+//! let head = ResponseHead { status: 200, reason: "OK", fields };
+//! let options = PutOptions::default();
+//! let drafted = cache.draft(request, head, &options, Since::Sequence(since), now).unwrap();
+//! let Drafted::Draft(draft) = drafted else { panic!("the response is cacheable") };
+//! cache.put(*draft, Some(b"a product")).unwrap();
+//! assert!(matches!(cache.look_up(request, None, TrackedBy::Caller, now), Ok(Lookup::Hit(..))));
+//!
+//! cache.purge(&Invalidation::remove([Target::Tag("products".into())]), now);
+//! assert!(matches!(cache.look_up(request, None, TrackedBy::Caller, now), Ok(Lookup::Miss { .. })));
+//! ```
+//!
+//! # Modules
+//!
+//! Each row imports only from rows above it:
+//!
+//! * `sync`, `bounded`, `backoff`, `lease`: locks, a bounded map, pauses, the refresh lease;
 //! * `http`: syntax of header fields, URLs and path patterns;
-//! * `key`: cache keys and their variants;
-//! * `policy`: pure decisions on a request and a response;
+//! * `key`: cache keys and variants;
+//! * `policy`: decisions about requests and responses, as pure functions;
 //! * `stats`: counters;
-//! * `response`: stored responses and answers made of them;
-//! * `invalidation`: what was purged since when;
+//! * `response`: stored responses and answers;
+//! * `invalidation`: what is invalidated, and the fence;
 //! * `memory`: the memory store and its indexes;
-//! * `coalescing`: requests that share one run of a handler, builds under way;
-//! * `tier`: the memory store and what lies under it;
-//! * `cache`: the operations, and `cache::proxy` for wrapped handlers.
+//! * `coalescing`: in-flight requests, body streams, builds;
+//! * `tier`: memory and the disk below it as one store;
+//! * `cache`: the operations; `cache::proxy` for wrapped handlers.
 
 mod backoff;
 mod bounded;

@@ -1,4 +1,4 @@
-//! `Cache-Control` and its targeted kin (RFC 9111, section 5.2; RFC 9213).
+//! Response `Cache-Control` and targeted fields (RFC 9111, section 5.2; RFC 9213).
 
 use std::borrow::Cow;
 
@@ -6,15 +6,15 @@ use sfv::{BareItem, Dictionary, Item, ListEntry, Parser};
 
 use super::list::{Names, members, unquoted};
 
-/// How far a directive that may name fields reaches.
+/// Scope of a directive that may name fields.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Scope {
-    /// The directive is not there.
+    /// The directive is absent.
     #[default]
     Nothing,
-    /// The whole response.
+    /// It applies to the whole response.
     Whole,
-    /// Only the named header fields.
+    /// It applies to the named header fields only.
     Fields(Names),
 }
 
@@ -25,7 +25,7 @@ impl Scope {
     }
 }
 
-/// A directive that may name fields, while a field value is read: it may come several times.
+/// A directive that may name fields and may be repeated, while a field value is read.
 #[derive(Default)]
 struct ScopeReader {
     whole: bool,
@@ -36,7 +36,7 @@ impl ScopeReader {
     fn add(&mut self, argument: Option<&str>) {
         let known = self.names.len();
         self.names.extend(members(argument.unwrap_or_default()).map(ToOwned::to_owned));
-        // An argument that names nothing leaves nothing out.
+        // An argument without names applies to the whole response.
         self.whole |= self.names.len() == known;
     }
 
@@ -49,11 +49,11 @@ impl ScopeReader {
     }
 }
 
-/// The response directives that the cache acts on. Seconds are whole, and saturate at 2^31 - 1 as
-/// section 1.2.2 of RFC 9111 allows; a value that is no number reads as 0, that is stale (section
+/// The response directives that the cache acts on. Seconds are whole and saturate at 2^31 - 1, as
+/// section 1.2.2 of RFC 9111 allows; a value that is no number reads as 0, which is stale (section
 /// 4.2.1).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-// Directives without an argument are there or not.
+// Directives without an argument are flags.
 #[allow(clippy::struct_excessive_bools)]
 pub struct CacheControl {
     /// Section 5.2.2.5.
@@ -91,9 +91,9 @@ pub(super) fn directives(value: &str) -> impl Iterator<Item = (String, Option<Co
     })
 }
 
-/// The directives in one list member. The grammar has one, but origins do write
-/// `no-store; max-age=0`: after a directive that keeps a response out of the cache, a semicolon
-/// separates as a comma does.
+/// The directives in one list member. The grammar allows one, but origins write `no-store;
+/// max-age=0`: after a directive that keeps a response out of the cache, a semicolon separates as a
+/// comma does.
 fn at_semicolons(member: &str) -> impl Iterator<Item = &str> {
     let mut semicolons = unquoted(member, b';');
     let mut next = Some(0);
@@ -113,7 +113,7 @@ fn keeps_out(directive: &str) -> bool {
 }
 
 impl CacheControl {
-    /// Reads a field value. Unknown directives are passed over; of a repeated one the first counts.
+    /// Parses a field value. Ignores unknown directives; of a repeated one the first counts.
     pub fn parse(value: &str) -> Self {
         let mut reader = Reader::default();
         for (name, argument) in directives(value) {
@@ -122,9 +122,9 @@ impl CacheControl {
         reader.finish()
     }
 
-    /// Reads a targeted field, which is a dictionary of structured fields (RFC 9213, section 2.1);
-    /// `None` where it is none or empty, and then the field does not count. Values of the wrong
-    /// type are passed over. What follows a semicolon is a parameter there, and none is known.
+    /// Parses a targeted field, a dictionary of structured fields (RFC 9213, section 2.1); `None`
+    /// if it is invalid or empty, and then it is ignored. Ignores values of the wrong type. A
+    /// semicolon begins a parameter there, and no parameters are known.
     pub fn parse_targeted(value: &str) -> Option<Self> {
         let members: Dictionary = Parser::new(value).parse().ok()?;
         let mut reader = Reader::default();
@@ -134,12 +134,12 @@ impl CacheControl {
         (!members.is_empty()).then(|| reader.finish())
     }
 
-    /// The freshness lifetime for a shared cache: `s-maxage` before `max-age`.
+    /// The lifetime for a shared cache: `s-maxage` before `max-age`.
     pub fn lifetime(&self) -> Option<u32> {
         self.s_maxage.or(self.max_age)
     }
 
-    /// Whether nothing stale may be served by a shared cache.
+    /// Whether a shared cache must not serve the response stale.
     pub fn revalidates(&self) -> bool {
         self.must_revalidate || self.proxy_revalidate
     }
@@ -203,15 +203,15 @@ pub(super) fn seconds(slot: &mut Option<u32>, argument: Option<&str>) {
     slot.get_or_insert_with(|| argument.and_then(delta_seconds).unwrap_or(0));
 }
 
-/// Whole seconds (RFC 9111, section 1.2.2), at most 2^31 - 1; `None` for what is no number.
+/// Whole seconds (RFC 9111, section 1.2.2), at most 2^31 - 1; `None` for a value that is no number.
 pub fn delta_seconds(text: &str) -> Option<u32> {
     const MAX: u32 = i32::MAX as u32;
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| text.parse().map_or(MAX, |value: u32| value.min(MAX)))
 }
 
-/// A quoted string without its quotes and without the backslashes of quoted pairs (RFC 9110,
-/// section 5.6.4).
+/// Removes the quotes of a quoted string and the backslashes of quoted pairs (RFC 9110, section
+/// 5.6.4).
 fn unquote(argument: &str) -> Cow<'_, str> {
     let Some(inner) = argument.strip_prefix('"').and_then(|inner| inner.strip_suffix('"')) else {
         return argument.into();

@@ -1,4 +1,4 @@
-//! `Cookie` (RFC 6265, section 4.2), as far as names go.
+//! Names in `Cookie` (RFC 6265, section 4.2).
 
 /// The names of the cookies in a `Cookie` field value.
 pub fn names(value: &str) -> impl Iterator<Item = &str> {

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Seconds since 1970 of an HTTP-date in any of its three forms; `None` for anything else and for
-/// earlier dates. Names of months and the time zone are known in any case (RFC 9111, section 4.2),
-/// and the day of the week, which the date says again, may be wrong.
+/// Seconds since 1970 of an HTTP-date in any of its three forms; `None` for other values and
+/// earlier dates. Names of months and the time zone are case-insensitive (RFC 9111, section 4.2);
+/// the day of the week is redundant and may be wrong.
 pub fn seconds(value: &str) -> Option<i64> {
     let value = value.trim();
     let at = httpdate::parse_http_date(value).ok().or_else(|| leniently(value))?;
@@ -29,7 +29,7 @@ fn in_proper_case(value: &str) -> String {
     for at in 0..cased.len() {
         let letter = cased.as_bytes()[at].is_ascii_alphabetic();
         if letter && !word {
-            // A letter of ASCII is a character of its own.
+            // An ASCII letter is one byte.
             cased[at..=at].make_ascii_uppercase();
         }
         word = letter;
@@ -37,8 +37,7 @@ fn in_proper_case(value: &str) -> String {
     cased
 }
 
-/// The HTTP-date of a time in milliseconds since 1970; what has none, because it is before 1970 or
-/// after 9999, is as near as can be.
+/// The HTTP-date of a time in milliseconds since 1970, limited to the years 1970 to 9999.
 pub fn http_date(ms: i64) -> String {
     const LAST_SECOND: u64 = 253_402_300_799;
     let seconds = u64::try_from(ms.div_euclid(1000)).unwrap_or(0).min(LAST_SECOND);

@@ -1,17 +1,16 @@
-//! A block of field lines in which fields are looked up by name, many at a time.
+//! An index of field lines by name.
 
 use super::lines::{FieldState, Fields};
 use super::list::Names;
 
-/// Bytes up to which a block is searched from its beginning for each name.
+/// Shorter blocks are scanned from the start for each name.
 const MAX_SEARCHED_BYTES: usize = 1_024;
 
-/// A block whose lines are sorted once if there are many of them, so that looking up all of its
-/// fields costs n log n and not n squared.
+/// Field lines that are sorted once if there are many, so that reading n fields costs n log n.
 #[derive(Debug)]
 pub struct FieldIndex<'a> {
     fields: Fields<'a>,
-    /// By name; the first line of a name comes first.
+    /// Sorted by name; the first line of a name comes first.
     sorted: Option<Vec<(&'a str, FieldState<'a>)>>,
 }
 
@@ -26,7 +25,7 @@ impl<'a> FieldIndex<'a> {
         Self { fields, sorted }
     }
 
-    /// What the block says of the field `name` (lower case), as [`Fields::told`] does.
+    /// The state of the field `name` (lower case), as by [`Fields::state`].
     pub fn state(&self, name: &str) -> FieldState<'a> {
         let Some(sorted) = &self.sorted else { return self.fields.state(name) };
         let first = sorted.partition_point(|&(known, _)| known < name);
@@ -36,7 +35,7 @@ impl<'a> FieldIndex<'a> {
             .map_or(FieldState::NotSent, |&(_, told)| told)
     }
 
-    /// What the block says of each of `names`, in their order.
+    /// The state of each of `names`, in their order.
     pub fn each<'n>(&self, names: &'n Names) -> impl Iterator<Item = (&'n str, FieldState<'a>)> {
         names.iter().map(|name| (name, self.state(name)))
     }

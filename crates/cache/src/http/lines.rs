@@ -1,21 +1,20 @@
-//! Blocks of field lines, the one form in which header fields travel: `name:value\n`, names in
+//! Field lines: the form in which header fields cross between modules, `name:value\n`, names in
 //! lower case.
 //!
-//! A line without a colon says that the field was looked for and is absent, which is not the same
-//! as a field nobody looked for.
+//! A line without a colon marks a field as absent, which differs from a field that was not sent.
 
 use thiserror::Error;
 
 use super::list::Names;
 
-/// A block of field lines.
+/// Field lines.
 #[derive(Clone, Copy, Debug)]
 pub struct Fields<'a>(&'a str);
 
-/// What a block says of one field.
+/// State of a field in field lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FieldState<'a> {
-    /// The block does not speak of the field.
+    /// The sender has not included the field.
     NotSent,
     /// The message does not have the field.
     Absent,
@@ -23,13 +22,13 @@ pub enum FieldState<'a> {
     Value(&'a str),
 }
 
-/// Header fields that an answer depends on and that a block does not speak of.
+/// Header fields that a decision needs and the caller has not sent.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("header fields of the request are missing")]
 pub struct MissingFields(pub Names);
 
 impl<'a> FieldState<'a> {
-    /// The value, where there is one.
+    /// The value, if there is one.
     pub fn value(self) -> Option<&'a str> {
         match self {
             FieldState::Value(value) => Some(value),
@@ -39,17 +38,17 @@ impl<'a> FieldState<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// The block as it was told.
+    /// The lines as they were sent.
     pub(crate) fn text(self) -> &'a str {
         self.0
     }
 
-    /// Reads `block`; each line is `name:value` or, for an absent field, `name`.
+    /// Wraps `block`, whose lines are `name:value` or, for an absent field, `name`.
     pub fn new(block: &'a str) -> Self {
         Self(block)
     }
 
-    /// What the block says of the field `name` (lower case); the first line decides.
+    /// State of the field `name` (lower case); the first line counts.
     pub fn state(self, name: &str) -> FieldState<'a> {
         for line in self.0.lines() {
             if let Some(rest) = line.strip_prefix(name) {
@@ -64,15 +63,15 @@ impl<'a> Fields<'a> {
         FieldState::NotSent
     }
 
-    /// The value of the field `name` (lower case), where it has one.
+    /// The value of the field `name` (lower case), if it has one.
     pub fn value(self, name: &str) -> Option<&'a str> {
         self.state(name).value()
     }
 
-    /// The same, where it matters whether the field was looked for.
+    /// The value of the field `name`; absent differs from not sent.
     ///
     /// # Errors
-    /// [`MissingFields`] where the block does not speak of the field.
+    /// [`MissingFields`] if the field was not sent.
     pub fn known(self, name: &str) -> Result<Option<&'a str>, MissingFields> {
         match self.state(name) {
             FieldState::Value(value) => Ok(Some(value)),
@@ -81,7 +80,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// What each line says, with the name of its field, in order.
+    /// State of each line, with the name of its field, in order.
     pub(super) fn lines(self) -> impl Iterator<Item = (&'a str, FieldState<'a>)> {
         self.0.lines().map(|line| match line.split_once(':') {
             Some((name, value)) => (name, FieldState::Value(trim(value))),
@@ -89,7 +88,7 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// Every field that has a value, in order, repeated lines apart.
+    /// Every field with a value, in order; repeated lines are separate.
     pub fn iter(self) -> impl Iterator<Item = (&'a str, &'a str)> {
         self.0
             .lines()

@@ -1,6 +1,6 @@
 //! Comma-separated lists (RFC 9110, section 5.6.1) and lists of field names.
 
-/// The members of a comma-separated list, empty ones left out. Commas inside quoted strings do not
+/// Members of a comma-separated list without empty ones. Commas inside quoted strings do not
 /// separate. A quote that is never closed opens nothing, and neither does any quote after it. Reads
 /// each byte at most twice.
 pub fn members(value: &str) -> impl Iterator<Item = &str> {
@@ -15,13 +15,13 @@ pub fn members(value: &str) -> impl Iterator<Item = &str> {
     .filter(|member| !member.is_empty())
 }
 
-/// The positions of `separator` (ASCII, no quote, no backslash) outside quoted strings.
+/// Positions of `separator` (ASCII, no quote, no backslash) outside quoted strings.
 pub(super) fn unquoted(value: &str, separator: u8) -> impl Iterator<Item = usize> {
     let unclosed = unclosed_quote(value.bytes());
     separators(value.bytes(), separator, unclosed)
 }
 
-/// The position of the quote that opens a quoted string and is never closed.
+/// Position of the quote that opens a string which is never closed.
 fn unclosed_quote(bytes: impl Iterator<Item = u8>) -> Option<usize> {
     let (mut open, mut escaped) = (None, false);
     for (at, byte) in bytes.enumerate() {
@@ -35,7 +35,7 @@ fn unclosed_quote(bytes: impl Iterator<Item = u8>) -> Option<usize> {
     open
 }
 
-/// The positions of `separator` outside quoted strings, where quotes from `unclosed` on are none.
+/// Positions of `separator` outside quoted strings; quotes from `unclosed` on do not count.
 fn separators(
     bytes: impl Iterator<Item = u8>,
     separator: u8,
@@ -73,7 +73,7 @@ impl Names {
         self.0.iter().map(AsRef::as_ref)
     }
 
-    /// Whether each of them can be a field name (RFC 9110, section 5.1).
+    /// Whether each can be a field name (RFC 9110, section 5.1).
     pub fn are_tokens(&self) -> bool {
         self.0.iter().all(|name| !name.is_empty() && name.bytes().all(is_token_byte))
     }
@@ -88,7 +88,7 @@ impl Names {
         self.0.binary_search_by(|known| known.as_ref().cmp(name)).is_ok()
     }
 
-    /// Those of the names that `keep` accepts.
+    /// The names that `keep` accepts.
     #[must_use]
     pub fn those(&self, keep: impl Fn(&str) -> bool) -> Self {
         Self(self.0.iter().filter(|name| keep(name)).cloned().collect())

@@ -1,4 +1,4 @@
-//! Syntax only: how header fields and URLs are written, never what they decide.
+//! Syntax of header fields, URLs and path patterns, without any decision.
 
 mod cache_control;
 mod cookie;

@@ -1,14 +1,14 @@
-//! Values of selecting header fields that mean the same (RFC 9111, section 4.1).
+//! Normalisation of selecting header fields (RFC 9111, section 4.1).
 
 use std::borrow::Cow;
 
 use super::list::members;
 
-/// The value of the request field `name` (lower case) in the one form of all values that mean the
-/// same. Only the fields of content negotiation (RFC 9110, section 12.5) have a known grammar: they
-/// lose empty list members, the white space around commas and semicolons and, except in `Accept`,
-/// upper case. The order of members stays, because it matters to some handlers. Every other value,
-/// and one with a quoted string, stays as it is.
+/// The normal form of the request field `name` (lower case): one for all values with the same
+/// meaning. Only the fields of content negotiation (RFC 9110, section 12.5) have a known grammar:
+/// they lose empty members, white space around commas and semicolons and, except in `Accept`, upper
+/// case. Members keep their order, because it matters to some handlers. Other fields, and values
+/// with a quoted string, stay as they are.
 pub fn normal<'a>(name: &str, value: &'a str) -> Cow<'a, str> {
     let ignores_case = matches!(name, "accept-charset" | "accept-encoding" | "accept-language");
     if value.contains('"') || !(ignores_case || name == "accept") {

@@ -2,7 +2,7 @@
 
 use http_range_header::{RangeUnsatisfiableError, parse_range_header};
 
-/// First and last byte of a range, both included.
+/// First and last byte of a range, both inclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ByteRange {
     /// Offset of the first byte.
@@ -11,11 +11,11 @@ pub struct ByteRange {
     pub last: usize,
 }
 
-/// What a `Range` field asks for.
+/// What `Range` asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Requested {
-    /// The whole body: no byte range, a malformed one or several, which section 14.2 lets a server
-    /// ignore.
+    /// The whole body: no byte range, a malformed one or several, which section 14.2 allows a
+    /// server to ignore.
     Whole,
     /// One part.
     Part(ByteRange),
@@ -23,7 +23,7 @@ pub enum Requested {
     Unsatisfiable,
 }
 
-/// Reads a `Range` field for a body of `length` bytes.
+/// Parses `Range` for a body of `length` bytes.
 pub fn requested_range(value: &str, length: usize) -> Requested {
     let Ok(parsed) = parse_range_header(value) else {
         return Requested::Whole;

@@ -6,7 +6,7 @@ use super::lines::{Fields, MissingFields};
 /// The request directives that the cache acts on, in seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RequestControl {
-    /// Section 5.2.1.4, or `Pragma: no-cache` where there is no `Cache-Control`.
+    /// Section 5.2.1.4, or `Pragma: no-cache` without a `Cache-Control`.
     pub no_cache: bool,
     /// Section 5.2.1.5.
     pub no_store: bool,
@@ -16,7 +16,7 @@ pub struct RequestControl {
     pub max_age: Option<u32>,
     /// Section 5.2.1.3.
     pub min_fresh: Option<u32>,
-    /// Section 5.2.1.2; without an argument, any staleness will do.
+    /// Section 5.2.1.2; without an argument, any staleness is accepted.
     pub max_stale: Option<u32>,
 }
 
@@ -24,7 +24,7 @@ impl RequestControl {
     /// Reads both fields.
     ///
     /// # Errors
-    /// [`MissingFields`] where `fields` does not speak of one.
+    /// [`MissingFields`] if one was not sent.
     pub fn of(fields: Fields<'_>) -> Result<Self, MissingFields> {
         if let Some(value) = fields.known("cache-control")? {
             return Ok(Self::parse(value));
@@ -34,12 +34,12 @@ impl RequestControl {
         Ok(Self { no_cache, ..Self::default() })
     }
 
-    /// Whether the request wants the response made, or said to be right, for it.
+    /// Whether the client demands a new or validated response.
     pub fn wants_new(&self) -> bool {
         self.no_cache || self.max_age == Some(0)
     }
 
-    /// Reads a `Cache-Control` field value.
+    /// Parses a `Cache-Control` field value.
     pub fn parse(value: &str) -> Self {
         let mut read = Self::default();
         for (name, argument) in directives(value) {

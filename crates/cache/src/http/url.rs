@@ -1,9 +1,8 @@
-//! URLs in the one form that a key has: as the URL standard serialises them, without fragment,
-//! query sorted.
+//! Canonical URLs, as in keys: serialised as the URL standard says, without fragment, query sorted.
 //!
-//! Parsing is left to the platform, whose URL the key has to equal to the letter. Most URLs poll
-//! in serialised form already, which is seen here in one pass; the rest is handed back as
-//! [`Uncanonical`] and comes again once the platform has serialised it.
+//! The platform parses URLs, because a key must equal its output exactly. Most URLs are in
+//! serialised form already, which one pass recognises; any other is [`Uncanonical`], and comes
+//! again once the platform has serialised it.
 
 use std::borrow::Cow;
 
@@ -16,14 +15,13 @@ use thiserror::Error;
 #[error("the URL is not in serialised form")]
 pub struct Uncanonical;
 
-/// `url` without its fragment and with its query parameters sorted by name, as
-/// `u.hash = ""; u.searchParams.sort(); u.href` has it, except for parameters that do not decode as
-/// UTF-8: the platform would replace their bytes by U+FFFD, so that different queries became one.
-/// Such a parameter keeps its text and sorts by it.
-/// `serialised` says that `url` is what a URL parser printed.
+/// `url` without fragment and with its query parameters sorted by name, as `u.hash = "";
+/// u.searchParams.sort(); u.href` prints it, except for parameters that are not UTF-8: the platform
+/// would replace their bytes by U+FFFD, so that different queries became equal. Such a parameter
+/// keeps its text and sorts by it. `serialised` says that a URL parser printed `url`.
 ///
 /// # Errors
-/// [`Uncanonical`] where `serialised` is false and `url` may not be what the platform would print.
+/// [`Uncanonical`] if `serialised` is false and the platform may print `url` differently.
 pub fn canonical(url: &str, serialised: bool) -> Result<Cow<'_, str>, Uncanonical> {
     let url = url.split_once('#').map_or(url, |(before, _)| before);
     let (before, query) = match url.split_once('?') {
@@ -53,16 +51,15 @@ pub fn origin(url: &str) -> &str {
     url[host..].find('/').map_or(url, |at| &url[..host + at])
 }
 
-/// The names of the query parameters of a canonical URL, as a handler reads them from
-/// `searchParams`: bytes that are no UTF-8 decode to U+FFFD.
+/// Names of the query parameters of a canonical URL, as `searchParams` returns them: bytes that are
+/// not UTF-8 decode to U+FFFD.
 pub fn query_names(url: &str) -> impl Iterator<Item = Cow<'_, str>> {
     let query = url.split_once('?').map_or("", |(_, query)| query);
     form_urlencoded::parse(query.as_bytes()).map(|(name, _)| name)
 }
 
-/// Whether everything before the query is surely what a URL parser would print: a lower-case DNS
-/// name or a dotted IPv4 address, no needless port, a path of plain characters without dot
-/// segments.
+/// Whether everything before the query is certainly what a URL parser prints: a lower-case DNS name
+/// or a dotted IPv4 address, no default port, a path of plain characters without dot segments.
 fn is_serialised(before_query: &str) -> bool {
     let Some((rest, default_port)) = before_query
         .strip_prefix("https://")
@@ -87,7 +84,7 @@ fn is_serialised(before_query: &str) -> bool {
 
 fn is_serialised_host(host: &str) -> bool {
     let last_label = host.rsplit('.').next().unwrap_or(host);
-    // A last label that begins with a letter keeps the name from being read as a number.
+    // A last label that begins with a letter is not read as a number.
     let name = last_label.starts_with(|first: char| first.is_ascii_lowercase())
         && host.len() < 254
         && are_all(host, IN_HOST)
@@ -101,15 +98,14 @@ fn is_serialised_port(port: &str) -> bool {
         && port.parse::<u16>().is_ok()
 }
 
-/// Bytes that a host name may hold in lower case.
+/// Bytes that a lower-case host name may have.
 const IN_HOST: u8 = 1;
 /// Bytes that no URL parser changes in a path.
 const IN_PATH: u8 = 2;
-/// Bytes that no URL parser changes in a query, apart from what sorting it does.
+/// Bytes that no URL parser changes in a query, except by sorting.
 const IN_QUERY: u8 = 4;
 
-/// For each byte, where it stays as it is. A table, because every lookup asks for every byte of its
-/// URL.
+/// Where each byte stays as it is. A table, because every lookup checks every byte of its URL.
 static STAYS: [u8; 256] = {
     let mut stays = [0; 256];
     let mut byte = 0x21;
@@ -148,8 +144,8 @@ fn is_dot_segment(segment: &str) -> bool {
     }
 }
 
-/// Whether sorting and serialising `query` would leave it as it is. May say no where the answer is
-/// yes.
+/// Whether sorting and serialising would not change `query`. May return false for a query that
+/// would not change.
 fn is_sorted(query: &str) -> bool {
     let mut last = "";
     !query.is_empty()
@@ -167,7 +163,7 @@ fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'*' | b'-' | b'.' | b'_')
 }
 
-/// Whether `value` is form-encoded as a serialiser would write it, ASCII only.
+/// Whether `value` is form-encoded as a serialiser writes it, ASCII only.
 fn is_form_encoded(value: &str) -> bool {
     let mut bytes = value.bytes();
     while let Some(byte) = bytes.next() {
@@ -204,7 +200,7 @@ fn with_sorted_query(before: &str, query: &str) -> String {
     if parameters.is_empty() {
         return before.to_owned();
     }
-    // Sorted by UTF-16 code unit, parameters of one name in their order (URL standard, section
+    // By UTF-16 code unit; parameters with the same name keep their order (URL standard, section
     // 6.2).
     parameters.sort_by(|a, b| a.name().encode_utf16().cmp(b.name().encode_utf16()));
     let mut url = String::with_capacity(before.len() + 1 + query.len());
@@ -220,14 +216,14 @@ fn with_sorted_query(before: &str, query: &str) -> String {
 
 /// A query parameter.
 enum Parameter<'a> {
-    /// One that decodes as UTF-8.
+    /// A parameter that decodes as UTF-8.
     Decoded { name: Cow<'a, str>, value: Cow<'a, str> },
-    /// One that does not, as it is written: its name, and all of it.
+    /// A parameter that does not, as it is written: its name, and all of it.
     Raw { name: &'a str, pair: &'a str },
 }
 
 impl<'a> Parameter<'a> {
-    /// Reads what stands between two `&`.
+    /// Parses the text between two `&`.
     fn of(pair: &'a str) -> Self {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         match (form_decoded(name), form_decoded(value)) {
@@ -255,7 +251,7 @@ impl<'a> Parameter<'a> {
     }
 }
 
-/// `text` decoded as a form encodes it; `None` where that is no UTF-8.
+/// `text` form-decoded; `None` if it is not UTF-8.
 fn form_decoded(text: &str) -> Option<Cow<'_, str>> {
     if !text.contains(['+', '%']) {
         return Some(text.into());

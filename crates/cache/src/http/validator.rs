@@ -1,6 +1,6 @@
 //! Entity tags (RFC 9110, section 8.8.3).
 
-/// An entity tag: its opaque part, quotes included, and whether it is weak.
+/// An entity tag: its opaque part with quotes, and whether it is weak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EntityTag<'a> {
     opaque: &'a str,
@@ -8,7 +8,7 @@ pub struct EntityTag<'a> {
 }
 
 impl<'a> EntityTag<'a> {
-    /// Reads one entity tag; `None` where it has no quotes.
+    /// Parses one entity tag; `None` if it has no quotes.
     pub fn parse(text: &'a str) -> Option<Self> {
         let (weak, opaque) = match text.strip_prefix("W/") {
             Some(rest) => (true, rest),
@@ -29,8 +29,8 @@ impl<'a> EntityTag<'a> {
     }
 }
 
-/// The entity tags of an `If-None-Match` list; what is none is passed over. Anything but a quote
-/// may stand in a tag, commas and backslashes too.
+/// The entity tags of an `If-None-Match` list; ignores other members. Any character but a quote may
+/// be in a tag, including commas and backslashes.
 pub fn entity_tags(value: &str) -> impl Iterator<Item = EntityTag<'_>> {
     let mut rest = value;
     std::iter::from_fn(move || {

@@ -1,5 +1,4 @@
-//! How long a response is fresh, how long it may be served stale, and how old it is (RFC 9111,
-//! section 4.2).
+//! Lifetime, stale windows and age of an entry (RFC 9111, section 4.2).
 
 use std::fmt::Write as _;
 
@@ -8,70 +7,69 @@ use crate::http::lines::Fields;
 use crate::http::{date_seconds, delta_seconds, members};
 use crate::policy::rules::Terms;
 
-/// The largest difference, in milliseconds, by which an entry may be newer than the clock and current
-/// count as new. Clocks are corrected in small steps; a larger difference means that the clock was
-/// ahead when the response was stored.
+/// How much newer than the clock an entry may be and still count as new, in milliseconds. Clocks
+/// are corrected in small steps; a larger difference means that the clock was ahead when the entry
+/// was stored.
 const MAX_CLOCK_STEP_MS: i64 = 5_000;
 
-/// Freshness lifetime where nobody says anything.
+/// Lifetime if neither response nor configuration declares one.
 const DEFAULT_TTL_SECONDS: u32 = 60;
 
-/// What one call sets over what is configured.
+/// Options of one call, which take precedence over the configuration.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Overrides {
-    /// Freshness lifetime in seconds.
+    /// Lifetime in seconds.
     pub ttl: Option<u32>,
     /// Stale window in seconds.
     pub stale_while_revalidate: Option<u32>,
-    /// Seconds after the freshness lifetime during which the response is served where it cannot be
-    /// refreshed.
+    /// Seconds after the lifetime during which the response replaces an error.
     pub stale_if_error: Option<u32>,
 }
 
-/// The times of one entry, in milliseconds but for the windows, which are in seconds and begin
-/// where the freshness lifetime ends.
+/// Times of one entry: milliseconds, except for the windows, which are seconds and begin where the
+/// lifetime ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Freshness {
-    /// When the response was put.
+    /// When the response was put, since 1970.
     pub stored_at: i64,
-    /// Its age then (section 4.2.3).
+    /// Age at that time (section 4.2.3).
     pub initial_age: i64,
     /// Freshness lifetime.
     pub lifetime: i64,
-    /// In which it is served while it is refreshed (RFC 5861, section 3).
+    /// Window in which the entry is served while it is refreshed (RFC 5861, section 3).
     pub stale_window: u32,
-    /// In which it is served where it cannot be refreshed (RFC 5861, section 4).
+    /// Window in which the entry replaces an error (RFC 5861, section 4).
     pub error_window: u32,
-    /// In which it is kept to be validated.
+    /// Window in which the entry is retained for validation.
     pub kept: u32,
-    /// Whether a request's `max-stale` does not count (RFC 9111, section 5.2.2.2).
+    /// Whether `max-stale` of requests is ignored (RFC 9111, section 5.2.2.2).
     pub strict: bool,
 }
 
-/// How an entry stands at some moment.
+/// State of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// Within its freshness lifetime.
+    /// Within its lifetime.
     Fresh,
-    /// Past it, within the stale window.
+    /// Past its lifetime, within the stale window.
     Stale,
-    /// Past both, and kept to be validated, or for those who take it as stale as it is.
-    Record,
-    /// As good as gone.
+    /// Past both, and retained for validation or for requests with `max-stale`.
+    Retained,
+    /// To be removed.
     Expired,
 }
 
 impl State {
-    /// Whether an entry is served without further ado.
+    /// Whether an entry is served without validation.
     pub fn is_served(self) -> bool {
         matches!(self, Self::Fresh | Self::Stale)
     }
 }
 
 impl Freshness {
-    /// Decides the times of a response put at `now`: the call's word before the configured one
-    /// before the response's own, else 60 seconds. The second value is the `Cache-Control` to store
-    /// in place of the response's, or `None` where the response itself decided.
+    /// Decides the times of a response put at `now`: call before configuration before the response
+    /// itself, else 60 seconds. Also returns the `Cache-Control` to store in place of the
+    /// response's, or `None` if the response itself decided.
     pub fn decide(
         overrides: Overrides,
         terms: &Terms,
@@ -105,9 +103,9 @@ impl Freshness {
         (times, own.is_none().then(|| written(ttl, window)))
     }
 
-    /// Age at `now`, in milliseconds. A clock that steps back makes nothing younger than it was
-    /// when put. The true age of an entry [from the future](Self::is_from_future) is unknown: it
-    /// counts as stale from now on.
+    /// Age at `now`, in milliseconds. A clock that is set back makes no entry younger than it was
+    /// when put. The age of an entry [from the future](Self::is_from_future) is unknown: it is
+    /// stale from now on.
     pub fn age(&self, now: i64) -> i64 {
         if self.is_from_future(now) {
             return self.initial_age.max(self.lifetime);
@@ -115,19 +113,18 @@ impl Freshness {
         self.initial_age + (now - self.stored_at).max(0)
     }
 
-    /// Whether the entry was stored more than 5 s after `now`, by a clock that was ahead and has
-    /// been corrected since.
+    /// Whether the entry was stored more than 5 s after `now`, by a clock that was ahead.
     pub fn is_from_future(&self, now: i64) -> bool {
         self.stored_at.saturating_sub(now) > MAX_CLOCK_STEP_MS
     }
 
-    /// The same times counted from `now` on, for an entry [from the future](Self::is_from_future).
+    /// The times counted from `now`, for an entry [from the future](Self::is_from_future).
     #[must_use]
     pub fn restarted(self, now: i64) -> Self {
         Self { stored_at: now, initial_age: self.age(now), ..self }
     }
 
-    /// How the entry stands at `now`.
+    /// State of the entry at `now`.
     pub fn state(&self, now: i64) -> State {
         let age = self.age(now);
         if age < self.lifetime {
@@ -135,26 +132,25 @@ impl Freshness {
         } else if age < self.lifetime + ms(self.stale_window) {
             State::Stale
         } else if age < self.lifetime + ms(self.longest_window()) {
-            State::Record
+            State::Retained
         } else {
             State::Expired
         }
     }
 
-    /// The same times with the freshness lifetime ended at `now`; the stale window goes on from
-    /// where it is.
+    /// The times with the lifetime ended at `now`; the stale window continues.
     #[must_use]
     pub fn stale_from(self, now: i64) -> Self {
         let times = if self.is_from_future(now) { self.restarted(now) } else { self };
         Self { lifetime: times.lifetime.min(times.age(now)), ..times }
     }
 
-    /// The first moment at which the entry is expired, by a clock that does not step back.
+    /// When the entry expires, if the clock is not set back.
     pub fn deadline(&self) -> i64 {
         self.stored_at + self.lifetime + ms(self.longest_window()) - self.initial_age
     }
 
-    /// Whether the entry, which is stale, may be served at `now` because it could not be refreshed.
+    /// Whether the entry, which is stale, may replace an error at `now`.
     pub fn outlives_errors(&self, now: i64) -> bool {
         (self.lifetime..self.lifetime + ms(self.error_window)).contains(&self.age(now))
     }
@@ -177,7 +173,7 @@ pub(super) fn written(ttl: u32, window: u32) -> String {
     value
 }
 
-/// Lifetime by `Expires` (section 5.3) in seconds; what is no date lies in the past.
+/// Lifetime by `Expires` (section 5.3) in seconds; an invalid date is in the past.
 pub(super) fn expires(fields: Fields<'_>, now: i64) -> Option<u32> {
     let expires = fields.value("expires")?;
     let from = fields.value("date").and_then(date_seconds).unwrap_or(now / 1000);
@@ -185,13 +181,12 @@ pub(super) fn expires(fields: Fields<'_>, now: i64) -> Option<u32> {
     Some(seconds.clamp(0, i64::from(i32::MAX)) as u32)
 }
 
-/// `Age` (section 5.1) of a response that came through another cache; of several the first, and
-/// more than can be told is as much as can be.
+/// `Age` (section 5.1) of a response from another cache; of several the first. Saturates.
 pub(super) fn own_age(fields: Fields<'_>) -> u32 {
     told_age(fields).unwrap_or(0)
 }
 
-/// The same; `None` where the response has no valid `Age`.
+/// [`own_age`], or `None` if the response has no valid `Age`.
 pub(super) fn told_age(fields: Fields<'_>) -> Option<u32> {
     fields.value("age").and_then(|age| members(age).next()).and_then(delta_seconds)
 }

@@ -1,4 +1,4 @@
-//! Pure decisions from (request, response, now). Nothing here keeps or changes anything.
+//! Decisions about requests and responses, as pure functions of their fields and the time.
 
 #[cfg(test)]
 mod differential;
@@ -22,7 +22,7 @@ pub use uncacheable::{InvalidPut, Uncacheable};
 use crate::http::CacheControl;
 use crate::http::lines::Fields;
 
-/// The head of a response on its way into the store.
+/// The head of a response to be stored.
 #[derive(Clone, Copy, Debug)]
 pub struct ResponseHead<'a> {
     /// Status code.
@@ -33,7 +33,7 @@ pub struct ResponseHead<'a> {
     pub fields: Fields<'a>,
 }
 
-/// The response's directives: those meant for caches like this one, and those meant for all.
+/// The directives of a response.
 #[derive(Debug, Default)]
 pub struct Directives {
     /// `CDN-Cache-Control` (RFC 9213).

@@ -1,26 +1,26 @@
-//! What of a request to a wrapped handler decides on storing and reusing responses: its
-//! credentials, cookies and directives.
+//! What of a request to a wrapped handler decides about storing and reusing responses: credentials,
+//! cookies and directives.
 
 use super::Exchange;
 use crate::http::lines::{Fields, MissingFields};
 use crate::http::{Names, RequestControl, field_names};
 use crate::policy::rules::Terms;
 
-/// Options of `wrap` that come before those of the rule or the instance.
+/// Options of `wrap`, which take precedence over the rule or the instance.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RequestOptions {
-    /// Whether a lifetime is given, so that `wrap` also caches requests that no rule covers.
+    /// Whether a lifetime is configured, so that requests without a rule are cached too.
     pub has_ttl: bool,
-    /// Whether handlers get no cookies.
+    /// Whether handlers receive no cookies.
     pub ignores_cookies: Option<bool>,
-    /// Whether directives of requests do not count, but for `only-if-cached`.
+    /// Whether directives of requests are ignored, except `only-if-cached`.
     pub ignores_directives: Option<bool>,
 }
 
 /// How requests are treated under one set of terms.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestPolicy<'a> {
-    /// Selecting header fields that are in the key.
+    /// Selecting header fields of the key.
     in_key: &'a Names,
     /// Whether a lifetime is configured.
     has_ttl: bool,
@@ -39,15 +39,15 @@ impl<'a> RequestPolicy<'a> {
         }
     }
 
-    /// Whether handlers get no cookies.
+    /// Whether handlers receive no cookies.
     pub fn ignores_cookies(self) -> bool {
         self.ignores_cookies
     }
 
-    /// The directives of the request that count.
+    /// The request directives that count.
     ///
     /// # Errors
-    /// [`MissingFields`] where `fields` does not speak of `Cache-Control` or, without it, of `Pragma`.
+    /// [`MissingFields`] if `Cache-Control` or, without it, `Pragma` was not sent.
     pub fn control(self, fields: Fields<'_>) -> Result<RequestControl, MissingFields> {
         let asked = RequestControl::of(fields)?;
         let only_if_cached = asked.only_if_cached;
@@ -58,37 +58,37 @@ impl<'a> RequestPolicy<'a> {
     /// Whether the request has credentials that are not in the key (RFC 9111, section 3.5).
     ///
     /// # Errors
-    /// [`MissingFields`] where `fields` does not speak of `Authorization`.
+    /// [`MissingFields`] if `Authorization` was not sent.
     pub fn is_authorized(self, fields: Fields<'_>) -> Result<bool, MissingFields> {
         Ok(!self.in_key.contains("authorization") && fields.known("authorization")?.is_some())
     }
 
-    /// Whether cookies of a request can keep a response from being stored: a configured lifetime
-    /// says nothing of them.
+    /// Whether cookies of a request can make its response uncacheable: a configured lifetime says
+    /// nothing about them.
     pub fn minds_cookies(self) -> bool {
         self.has_ttl && !self.ignores_cookies && !self.in_key.contains("cookie")
     }
 
-    /// Whether the request has cookies that can keep its response from being stored.
+    /// Whether the request has cookies that can make its response uncacheable.
     ///
     /// # Errors
-    /// [`MissingFields`] where they matter and `fields` does not speak of `Cookie`.
+    /// [`MissingFields`] if they matter and `Cookie` was not sent.
     pub fn has_cookies(self, fields: Fields<'_>) -> Result<bool, MissingFields> {
         Ok(self.minds_cookies() && fields.known("cookie")?.is_some_and(|value| !value.is_empty()))
     }
 
-    /// Whether a refresh of the response with the fields `stored` is made without the cookies of
-    /// the request that happens to lead to it. What is stored was made without cookies, or does not
-    /// depend on them, unless it varies by them.
+    /// Whether a refresh of the response with the fields `stored` omits the cookies of its request.
+    /// The stored response was made without cookies, or does not depend on them, unless it varies
+    /// by them.
     pub fn refreshes_without_cookies(self, stored: Fields<'_>) -> bool {
         let varies = || field_names(stored.value("vary").unwrap_or_default()).contains("cookie");
         self.ignores_cookies || self.minds_cookies() && !varies()
     }
 
-    /// What the request and the course of the exchange say on storing the response.
+    /// What the request and the times of the exchange say about storing the response.
     ///
     /// # Errors
-    /// [`MissingFields`] where `fields` does not speak of a field that decides.
+    /// [`MissingFields`] if a field that decides was not sent.
     pub fn exchange(
         self,
         fields: Fields<'_>,

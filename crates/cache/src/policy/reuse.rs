@@ -1,9 +1,9 @@
-//! Whether a stored response answers a request as it is (RFC 9111, section 4).
+//! Reuse of a stored response (RFC 9111, section 4).
 
 use super::{Freshness, State};
 use crate::http::RequestControl;
 
-/// Why a request goes on to the handler, in the words of RFC 9211, section 2.2.
+/// Why a request is forwarded to the handler (RFC 9211, section 2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Forwarded {
     /// A rule makes the request skip the cache.
@@ -12,18 +12,18 @@ pub enum Forwarded {
     Uncovered,
     /// Responses to the method are not stored.
     Method,
-    /// Nothing is stored for the key.
+    /// The key has no stored response.
     UriMiss,
-    /// What is stored for the key is selected by other request fields.
+    /// The stored responses of the key are selected by other request fields.
     VaryMiss,
-    /// What is stored may not be served without being validated.
+    /// The stored response needs validation.
     Stale,
-    /// What is stored is fresh, and the request wants it validated.
+    /// The stored response is fresh, and the request demands validation.
     Request,
 }
 
 impl Forwarded {
-    /// Its word in `Cache-Status`.
+    /// The word in `Cache-Status`.
     pub fn word(self) -> &'static str {
         match self {
             Self::Bypass | Self::Uncovered => "bypass",
@@ -35,31 +35,31 @@ impl Forwarded {
         }
     }
 
-    /// What its word leaves out, for `detail` in `Cache-Status`.
+    /// The `detail` in `Cache-Status`, if the word says too little.
     pub fn detail(self) -> Option<&'static str> {
         (self == Self::Uncovered).then_some("no-rule")
     }
 }
 
-/// What is done with a stored response that the request selects.
+/// What to do with the stored response that a request selects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reuse {
-    /// It is served.
+    /// Serve it.
     Serve,
-    /// It is served, and one caller refreshes it (RFC 5861, section 3).
+    /// Serve it, and let one caller refresh it (RFC 5861, section 3).
     ServeAndRefresh,
-    /// It is validated first.
+    /// Validate it first.
     Validate(Forwarded),
 }
 
-/// Decides on an entry of `times` at `now` for a request with the directives `asked`.
+/// Decides about an entry with these `times` at `now`, for a request with the directives `asked`.
 pub fn reuse(times: &Freshness, asked: RequestControl, now: i64) -> Reuse {
     let ms = |seconds: u32| i64::from(seconds) * 1000;
     let (state, age) = (times.state(now), times.age(now));
     let (left, staleness) = (times.lifetime - age, age - times.lifetime);
     let too_old = asked.max_age.is_some_and(|most| age > ms(most));
-    // Who says how old a response may be takes none that is stale, unless it says that too (section
-    // 5.2.1.1).
+    // A request that limits the age takes no stale response, unless it also has `max-stale`
+    // (section 5.2.1.1).
     let wants_fresh = asked.max_age.is_some() && asked.max_stale.is_none();
     let refused =
         asked.wants_new() || too_old || asked.min_fresh.is_some_and(|least| left < ms(least));

@@ -5,7 +5,7 @@ use crate::http::lines::Fields;
 use crate::http::pattern::{BadPattern, Match, Pattern, RoutePath};
 use crate::http::{FieldIndex, Names, cookie_names, path, query_names};
 
-/// What is configured for a request: by a rule, or by the instance where no rule applies.
+/// Configuration for a request: that of a rule, or of the instance without one.
 #[derive(Clone, Debug, Default)]
 pub struct Terms {
     /// Freshness lifetime in seconds.
@@ -16,9 +16,9 @@ pub struct Terms {
     pub vary: Names,
     /// Tags of every response stored under these terms.
     pub tags: Vec<String>,
-    /// Whether wrapped handlers get no cookies.
+    /// Whether wrapped handlers receive no cookies.
     pub ignores_cookies: bool,
-    /// Whether directives of requests to wrapped handlers do not count, but for `only-if-cached`.
+    /// Whether directives of requests to wrapped handlers are ignored, except `only-if-cached`.
     pub ignores_directives: bool,
 }
 
@@ -27,13 +27,13 @@ pub struct Terms {
 pub struct Bypass {
     /// Header fields.
     pub headers: Names,
-    /// Cookies; their names know upper and lower case.
+    /// Cookies; names are case-sensitive.
     pub cookies: Vec<String>,
-    /// Query parameters; their names know upper and lower case.
+    /// Query parameters; names are case-sensitive.
     pub query: Vec<String>,
 }
 
-/// A route rule with what it inherits already filled in.
+/// A route rule, with what it inherits.
 #[derive(Clone, Debug)]
 pub struct Rule {
     pattern: Option<Pattern>,
@@ -43,10 +43,11 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// A rule for requests whose path matches `pattern` (any path without one) by one of `methods`.
+    /// A rule for requests whose path matches `pattern` (any path without one) and whose method is
+    /// one of `methods`.
     ///
     /// # Errors
-    /// [`BadPattern`] where `pattern` cannot be matched as Hono's routers match it.
+    /// [`BadPattern`] if `pattern` cannot be matched as Hono's routers match it.
     pub fn new(
         pattern: Option<&str>,
         methods: Vec<String>,
@@ -65,7 +66,7 @@ impl Rule {
     }
 }
 
-/// The policy of one declaration: its own terms and its rules, in order.
+/// The policy of one declaration: its terms, and its rules in order.
 #[derive(Clone, Debug, Default)]
 pub struct Policy {
     terms: Terms,
@@ -73,23 +74,23 @@ pub struct Policy {
     may_ignore_cookies: bool,
 }
 
-/// What a policy says of one request.
+/// What a policy says about one request.
 #[derive(Clone, Copy, Debug)]
 pub struct Applied<'a> {
-    /// The terms of the first rule that covers the request, else the instance's.
+    /// Terms of the first rule that covers the request, else those of the instance.
     pub terms: &'a Terms,
     /// The position of the rule that applies, if one does.
     pub rule: Option<usize>,
     /// Whether a rule covers the request, or there are no rules.
     pub covered: bool,
-    /// Whether responses to the method are stored at all: GET and HEAD, and what a rule that
-    /// applies lists.
+    /// Whether responses to the method are stored at all: GET, HEAD, and the methods of a rule that
+    /// applies.
     pub admitted: bool,
     /// Why the request skips the cache, if it does.
     pub bypass: Option<BypassCause<'a>>,
 }
 
-/// What it is in a request that makes it skip the cache.
+/// What makes a request skip the cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BypassCause<'a> {
     /// A header field.
@@ -98,19 +99,19 @@ pub enum BypassCause<'a> {
     Cookie(&'a str),
     /// A query parameter.
     Query(&'a str),
-    /// A path of which it depends on the other routes whether Hono routes it by this pattern.
+    /// The pattern of a rule for whose path Hono's routers differ.
     Path(&'a str),
 }
 
 impl Policy {
-    /// A policy of `terms` and, before them, `rules`.
+    /// A policy with these terms and rules.
     pub fn new(terms: Terms, rules: Vec<Rule>) -> Self {
         let may_ignore_cookies =
             terms.ignores_cookies || rules.iter().any(|rule| rule.terms.ignores_cookies);
         Self { terms, rules, may_ignore_cookies }
     }
 
-    /// Whether any of its terms ignores cookies.
+    /// Whether some of its terms ignore cookies.
     pub fn may_ignore_cookies(&self) -> bool {
         self.may_ignore_cookies
     }
@@ -158,13 +159,13 @@ impl Policy {
     }
 }
 
-/// What a policy's rules say of a request.
+/// What the rules of a policy say about a request.
 enum Covering<'a> {
-    /// The first rule that covers it, and its position.
+    /// The first rule that covers it, with its position.
     Rule(usize, &'a Rule),
     /// No rule covers it.
     Nothing,
-    /// It depends on the application's routes whether the rule with this pattern covers it.
+    /// Hono's routers differ about the rule with this pattern.
     Ambiguous(&'a str),
 }
 

@@ -1,5 +1,5 @@
-//! What a shared cache between a client and a handler does with a response (RFC 9111, sections 3
-//! and 4.2): whether it stores it, and for how long.
+//! Storing of responses in a shared cache between client and handler (RFC 9111, sections 3 and
+//! 4.2): whether, and for how long.
 
 use super::freshness::{expires, own_age, told_age, written};
 use super::storable::keepable;
@@ -8,40 +8,38 @@ use crate::http::lines::Fields;
 use crate::http::{CacheControl, Scope, date_seconds, field_names};
 use crate::policy::rules::Terms;
 
-/// How long a response with a validator is kept behind its freshness lifetime: a handler that is
-/// asked then need not send it again.
+/// How long a response with a validator is retained after its lifetime, in seconds: validation
+/// spares the handler the body.
 const KEPT_WITH_VALIDATOR_SECONDS: u32 = 3_600;
 
-/// The same for one without, for requests that take it stale.
+/// How long one without a validator is retained, for requests with `max-stale`, in seconds.
 const KEPT_WITHOUT_SECONDS: u32 = 60;
 
-/// Of a response whose freshness is guessed, the share of the time since it was modified (section
-/// 4.2.2).
+/// Heuristic lifetime as a fraction of the time since the last modification (section 4.2.2).
 const HEURISTIC_SHARE: i64 = 10;
 
-/// The longest freshness that is guessed, in seconds.
+/// Longest heuristic lifetime, in seconds.
 const MAX_HEURISTIC_SECONDS: i64 = 86_400;
 
-/// What the request and the course of the exchange say on storing the response.
+/// What the request and the times of the exchange say about storing the response.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Exchange {
-    /// The request says `no-store`.
+    /// The request has `no-store`.
     pub no_store: bool,
     /// The request has `Authorization`, which is not in the key.
     pub authorized: bool,
-    /// The request has cookies, which are not in the key and which the handler has got, under a
-    /// configured lifetime.
+    /// The handler has received cookies that are not in the key, under a configured lifetime.
     pub cookies: bool,
-    /// When the handler was asked.
+    /// When the handler was called.
     pub requested_at: i64,
-    /// When its response came.
+    /// When its response arrived.
     pub responded_at: i64,
 }
 
-/// A response that is stored, and on what terms.
+/// A response to be stored, with its times.
 #[derive(Debug)]
 pub struct Decision {
-    /// What of it is kept.
+    /// What is stored of it.
     pub storable: Storable,
     /// Its times.
     pub times: Freshness,
@@ -49,11 +47,11 @@ pub struct Decision {
     pub cache_control: Option<String>,
 }
 
-/// Decides on a response: the configured lifetime first, where the status lets it count, else the
+/// Decides about a response: by the configured lifetime, if it applies to the status, else by the
 /// response's own.
 ///
 /// # Errors
-/// Why it is not stored.
+/// Why it is uncacheable.
 pub fn decide(
     head: ResponseHead<'_>,
     overrides: Overrides,
@@ -93,14 +91,13 @@ pub fn decide(
     Ok(Decision { storable, times, cache_control })
 }
 
-/// Whether the response that `decide` has accepted may answer other requests than the one that it
-/// was made for.
+/// Whether a response accepted by [`decide`] may answer other requests than its own.
 pub fn is_shareable(times: &Freshness) -> bool {
     times.state(times.stored_at).is_served()
 }
 
-/// The directives that count: those of `CDN-Cache-Control` where it can be read, and then no others
-/// (RFC 9213, section 2.2).
+/// The directives that count: those of `CDN-Cache-Control` if it is valid, and then no others (RFC
+/// 9213, section 2.2).
 fn governing(fields: Fields<'_>) -> (CacheControl, bool) {
     match fields.value("cdn-cache-control").and_then(CacheControl::parse_targeted) {
         Some(targeted) => (targeted, true),
@@ -133,9 +130,8 @@ fn permits(
     }
 }
 
-/// A configured lifetime is no statement about cookies: what answers a request with cookies is
-/// stored if the response itself says that it may be shared, or by which cookies it varies (section
-/// 4.1).
+/// Whether the response to a request with cookies may be stored under a configured lifetime: if it
+/// declares that it may be shared, or varies by cookies (section 4.1).
 fn permits_cookies(
     governing: &CacheControl,
     targeted: bool,
@@ -154,8 +150,8 @@ fn permits_cookies(
     Ok(())
 }
 
-/// Whether a response says itself that it may be shared: `public`, or a freshness lifetime of its
-/// own, but not a guessed one and not one of 0 s.
+/// Whether a response declares that it may be shared: by `public`, or by a lifetime of its own that
+/// is neither heuristic nor 0 s.
 fn declares_sharing(
     governing: &CacheControl,
     targeted: bool,
@@ -166,11 +162,10 @@ fn declares_sharing(
     governing.public || governing.lifetime().or_else(expires).is_some_and(|seconds| seconds > 0)
 }
 
-/// Whether a response of the fields `new` that is not stored itself - a 304, the response to a
-/// HEAD, or one that is refused - may update or remove a stored response of `status` and the fields
-/// `stored` (section 4.3.4). One that answers credentials or cookies has to say that it is for
-/// everybody. One without `Cache-Control` means that of the stored response, unless the
-/// configuration has written it.
+/// Whether a response that is not stored itself (a 304, the response to a HEAD, or an uncacheable
+/// one) may update or remove a stored response (section 4.3.4). One to a request with credentials
+/// or cookies must declare that it may be shared. One without `Cache-Control` has that of the
+/// stored response, unless the configuration wrote it.
 pub fn may_update(
     new: Fields<'_>,
     (status, stored): (u16, Fields<'_>),
@@ -191,8 +186,8 @@ pub fn may_update(
         && permits_cookies(&governing, targeted, fields, configured, exchange).is_ok()
 }
 
-/// Statuses that answer the conditions or the range of one request (RFC 9110, sections 15.5.13 and
-/// 15.5.17).
+/// Whether a status answers the conditions or the range of one request (RFC 9110, sections 15.5.13
+/// and 15.5.17).
 fn is_about_request(status: u16) -> bool {
     matches!(status, 412 | 416)
 }
@@ -202,7 +197,7 @@ fn allows_authorized(governing: &CacheControl) -> bool {
     governing.public || governing.must_revalidate || governing.s_maxage.is_some()
 }
 
-/// Statuses whose demands on caches are known here, for `must-understand` (section 5.2.2.3).
+/// Statuses whose caching requirements are implemented, for `must-understand` (section 5.2.2.3).
 fn is_understood(status: u16) -> bool {
     matches!(
         status,
@@ -210,7 +205,7 @@ fn is_understood(status: u16) -> bool {
     )
 }
 
-/// Statuses whose freshness may be guessed (RFC 9110, section 15.1), without 206.
+/// Statuses with heuristic lifetimes (RFC 9110, section 15.1), except 206.
 fn is_heuristic(status: u16) -> bool {
     matches!(status, 200 | 203 | 204 | 300 | 301 | 308 | 404 | 405 | 410 | 414 | 501)
 }
@@ -221,8 +216,8 @@ fn is_configurable(status: u16) -> bool {
     matches!(status, 200 | 203 | 204 | 300 | 301 | 302 | 303 | 307 | 308 | 404 | 410)
 }
 
-/// Section 4.2.1, in seconds. What is to be validated each time is never fresh, but may be stored
-/// where it might be fresh.
+/// Own lifetime in seconds (section 4.2.1). A response that needs validation each time is never
+/// fresh, but is stored if it could be fresh otherwise.
 fn own_lifetime(
     governing: &CacheControl,
     targeted: bool,
@@ -245,15 +240,14 @@ fn heuristic_lifetime(fields: Fields<'_>, now: i64) -> Option<u32> {
     Some(((date - modified) / HEURISTIC_SHARE).clamp(0, MAX_HEURISTIC_SECONDS) as u32)
 }
 
-/// Whether a response says how old it is or when it was generated. One that says neither is
-/// generated when its head is available.
+/// Whether a response has an age or a date. One with neither is generated when its head is
+/// available.
 pub fn is_dated(fields: Fields<'_>) -> bool {
     fields.value("date").and_then(date_seconds).is_some() || told_age(fields).is_some()
 }
 
-/// Section 4.2.3, in milliseconds. The clock of `Date` is in whole seconds, and so is its
-/// difference to ours. The time that the handler took does not count against a response that the
-/// handler generates then and there.
+/// Corrected initial age in milliseconds (section 4.2.3). `Date` has whole seconds, and so does its
+/// difference to our clock. The handler's run time does not age a response that it generates.
 fn corrected_age(fields: Fields<'_>, Exchange { requested_at, responded_at, .. }: Exchange) -> i64 {
     if !is_dated(fields) {
         return 0;
@@ -274,7 +268,7 @@ fn kept(times: &Freshness, fields: Fields<'_>) -> u32 {
     }
 }
 
-/// How long a response is served stale, in seconds.
+/// Stale windows in seconds.
 struct Windows {
     stale: u32,
     error: u32,
@@ -282,9 +276,9 @@ struct Windows {
 }
 
 impl Windows {
-    /// A window that is configured counts; the response's own only where nothing of it forbids
-    /// stale responses. `s-maxage` forbids them too (section 5.2.2.10), but not to whom the same
-    /// response gives a window.
+    /// The windows of a response. A configured one applies; the response's own only if nothing in
+    /// it forbids stale responses. `s-maxage` forbids them too (section 5.2.2.10), unless the same
+    /// response declares a window.
     fn of(
         overrides: Overrides,
         terms: &Terms,
@@ -306,9 +300,8 @@ impl Windows {
     }
 }
 
-/// The window of a response: the configured one before its own. A configured window does not
-/// lengthen the life of a status to which no configured lifetime applies; it only shortens the
-/// response's own window.
+/// A configured window, or else the response's own. For a status without configured lifetimes, a
+/// configured window only shortens the own one.
 fn window(configured: Option<u32>, own: Option<u32>, status: u16) -> Option<u32> {
     match configured {
         Some(seconds) if is_configurable(status) => Some(seconds),

@@ -1,10 +1,10 @@
-//! Whether a response is stored, and what its stored header fields are: the one predicate.
+//! Whether a response is stored, and which header fields of it.
 
 use super::{Directives, InvalidPut, ResponseHead, Uncacheable};
 use crate::http::lines::Fields;
 use crate::http::{CacheControl, Names, Scope, field_names, members};
 
-/// What the response's head says about storing it.
+/// What the head of a response says about storing it.
 #[derive(Debug)]
 pub struct Storable {
     /// Names in the response's own `Vary`.
@@ -13,27 +13,25 @@ pub struct Storable {
     pub tags: Vec<String>,
     /// Its directives.
     pub directives: Directives,
-    /// Fields that must not be kept: hop-by-hop, named by a directive, or this cache's own
-    /// business.
+    /// Fields that are not stored: hop-by-hop, named by a directive, or consumed by this cache.
     dropped: Names,
 }
 
 impl Storable {
-    /// Whether the field `name` is kept.
+    /// Whether the field `name` is stored.
     pub fn keeps(&self, name: &str) -> bool {
         !self.dropped.contains(name)
     }
 }
 
-/// Its names are asked for where a request does not tell them, and there has to be room for the
-/// question.
+/// Bytes of a `Vary`: its names are asked for at once, in a buffer of limited size.
 const MAX_VARY_BYTES: usize = 4096;
 
-/// Names in one `Vary`. Each lookup of the key looks at all of them.
+/// Names in one `Vary`. Each lookup of the key reads all of them.
 const MAX_VARY_NAMES: usize = 128;
 
-/// Decides whether a response that is put is stored. `admitted` says that responses of the
-/// request's method are.
+/// Decides whether a response that is put is stored. `admitted` says that responses to the method
+/// are.
 ///
 /// # Errors
 /// The outer error is the caller's, the inner one the response's.
@@ -55,11 +53,11 @@ pub fn storable(
     Ok(keepable(head, directives, permitted))
 }
 
-/// The same for a response that a shared cache finds on its way (RFC 9111, section 3). `permitted`
-/// is what its directives say.
+/// Decides whether a response in a shared cache is stored (RFC 9111, section 3). `permitted` is
+/// what its directives say.
 ///
 /// # Errors
-/// Why it is not stored.
+/// Why it is uncacheable.
 pub fn keepable(
     head: ResponseHead<'_>,
     directives: Directives,
@@ -117,8 +115,8 @@ fn is_event_stream(fields: Fields<'_>) -> bool {
     })
 }
 
-/// Hop-by-hop fields (RFC 9111, section 3.1), what `private` and `no-cache` name, and the fields
-/// that are consumed here: tags, and an age that is counted on.
+/// Hop-by-hop fields (RFC 9111, section 3.1), fields named by `private` and `no-cache`, and fields
+/// consumed here: tags and the age. Add a field here to keep it out of stored responses.
 fn dropped_fields(fields: Fields<'_>, directives: &Directives) -> Names {
     const ALWAYS: [&str; 12] = [
         "age",
@@ -148,8 +146,8 @@ fn dropped_fields(fields: Fields<'_>, directives: &Directives) -> Names {
     Names::new(ALWAYS.into_iter().chain(named).chain(by_connection))
 }
 
-/// The tags of `Cache-Tag`. One that cannot be kept as a tag refuses the whole response: without
-/// it, a purge would leave the entry behind.
+/// Tags in `Cache-Tag`. A tag that cannot be stored refuses the whole response: without it, a purge
+/// would miss the entry.
 fn cache_tags(fields: Fields<'_>) -> Result<Vec<String>, Uncacheable> {
     let value = fields.value("cache-tag").unwrap_or_default();
     value
@@ -160,8 +158,8 @@ fn cache_tags(fields: Fields<'_>) -> Result<Vec<String>, Uncacheable> {
         .collect()
 }
 
-/// The tag that the bytes of a field value spell. The platform's `Headers` hands over one character
-/// for each byte: bytes that are UTF-8 are decoded, and all others are Latin-1 already.
+/// A tag, decoded. The platform's `Headers` has one character per byte: bytes that are UTF-8 are
+/// decoded, all others are Latin-1 already.
 fn decoded(tag: &str) -> String {
     let bytes: Option<Vec<u8>> =
         tag.chars().map(|character| u8::try_from(character).ok()).collect();

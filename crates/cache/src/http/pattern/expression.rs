@@ -1,5 +1,5 @@
 //! Expressions of path parameters: the subset of JavaScript's regular expressions that Hono's
-//! routers and Rust's `regex` match alike.
+//! routers and the `regex` crate match alike.
 
 use std::fmt::Write as _;
 use std::iter::Peekable;
@@ -12,13 +12,13 @@ use regex::{Regex, RegexBuilder};
 
 use super::BadPattern;
 
-/// The body of `:name{…}`, compiled.
+/// A compiled `:name{…}`.
 #[derive(Clone, Debug)]
 pub(super) struct Expression {
     regex: Arc<Regex>,
-    /// Whether what it matches may have a slash in it.
+    /// Whether a match may contain a slash.
     pub(super) matches_slash: bool,
-    /// Whether Hono's first router does not support it.
+    /// Whether only Hono's second router supports it.
     pub(super) needs_second_router: bool,
 }
 
@@ -31,11 +31,10 @@ impl PartialEq for Expression {
 impl Eq for Expression {}
 
 impl Expression {
-    /// Characters, classes and ranges that the expressions of a pattern may have, each counted as
-    /// often as it is repeated.
+    /// Characters, classes and ranges per pattern, counted as often as they are repeated.
     pub(super) const MAX_COST: usize = 1_000;
 
-    /// Reads and compiles an expression, and takes what it costs from `budget`.
+    /// Parses and compiles an expression, and subtracts its cost from `budget`.
     pub(super) fn new(text: &str, budget: &mut usize) -> Result<Self, BadPattern> {
         let mut reader = Reader { text, rest: text.chars().peekable(), rust: String::new() };
         let facts = reader.alternatives(0)?;
@@ -55,7 +54,7 @@ impl Expression {
         })
     }
 
-    /// Whether the expression matches all of `text`.
+    /// Whether the expression matches the whole `text`.
     pub(super) fn matches(&self, text: &str) -> bool {
         // JavaScript counts UTF-16 code units.
         if text.bytes().any(|byte| byte >= 0xf0) {
@@ -66,8 +65,8 @@ impl Expression {
     }
 }
 
-/// A character for each UTF-16 code unit. Surrogates become characters that no text of code units
-/// has otherwise.
+/// One character per UTF-16 code unit. Surrogates become characters that no other code unit
+/// becomes.
 fn code_unit(unit: u16) -> char {
     const SURROGATES_FROM: u32 = 0x10_0000;
     let unit = u32::from(unit);
@@ -77,7 +76,7 @@ fn code_unit(unit: u16) -> char {
 }
 
 /// Whether Hono's first router refuses the expression because of a group that it does not rewrite,
-/// or takes it for something else.
+/// or misreads it.
 fn is_beyond_first_router(text: &str) -> bool {
     if text == "." {
         return true;
@@ -88,7 +87,7 @@ fn is_beyond_first_router(text: &str) -> bool {
     rewritten.unwrap_or(text).split('(').skip(1).any(|behind| !behind.starts_with("?:"))
 }
 
-/// Compiles an expression, once for all declarations that have it. It is bounded in what it takes.
+/// Compiles an expression, once for all declarations. Its size is bounded.
 fn compiled(expression: String) -> Result<Arc<Regex>, BadPattern> {
     const MAX_BYTES: usize = 1 << 20;
     static COMPILED: LazyLock<Mutex<Compiled>> = LazyLock::new(Mutex::default);
@@ -103,19 +102,19 @@ fn compiled(expression: String) -> Result<Arc<Regex>, BadPattern> {
     Ok(regex)
 }
 
-/// The expressions that are in use.
+/// The expressions in use.
 #[derive(Default)]
 struct Compiled {
     regexes: HashMap<String, Weak<Regex>>,
-    /// How many there were after those that are in use no more were last forgotten.
+    /// How many were in use after the last clean-up.
     in_use: usize,
 }
 
 impl Compiled {
     fn remember(&mut self, expression: String, regex: &Arc<Regex>) {
-        /// Few enough to keep whatever becomes of them.
+        /// This many stay without a clean-up.
         const FEW: usize = 64;
-        // By doubling, so that each expression pays for a constant number of others.
+        // Doubling makes each expression pay for a constant number of others.
         if self.regexes.len() > FEW + 2 * self.in_use {
             self.regexes.retain(|_, regex| regex.strong_count() > 0);
             self.in_use = self.regexes.len();
@@ -124,19 +123,19 @@ impl Compiled {
     }
 }
 
-/// What `.` and named classes such as `\d` cost: they have several ranges.
+/// Cost of `.` and classes such as `\d`, which have several ranges.
 const NAMED_COST: usize = 2;
 
-/// What is known of a part of an expression.
+/// Properties of a part of an expression.
 #[derive(Clone, Copy, Debug, Default)]
 struct Facts {
-    /// Whether it may match the empty text.
+    /// Whether it matches the empty text.
     matches_nothing: bool,
     matches_slash: bool,
     cost: usize,
 }
 
-/// Reads JavaScript's syntax and writes Rust's.
+/// Translates JavaScript's syntax to that of the `regex` crate.
 struct Reader<'a> {
     text: &'a str,
     rest: Peekable<Chars<'a>>,
@@ -210,7 +209,7 @@ impl Reader<'_> {
         Ok(facts)
     }
 
-    /// What follows a backslash outside of a class.
+    /// An escape outside a class.
     fn escape(&mut self) -> Result<Facts, BadPattern> {
         let escaped = self.escaped()?;
         match named_class(escaped) {
@@ -222,7 +221,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The character behind a backslash: the name of a class, or punctuation.
+    /// The character after a backslash: the name of a class, or punctuation.
     fn escaped(&mut self) -> Result<char, BadPattern> {
         let escaped = self.rest.next().unwrap_or_default();
         let is_known = named_class(escaped).is_some()
@@ -253,7 +252,7 @@ impl Reader<'_> {
         let _ = write!(self.rust, r"\u{{{:x}}}", u32::from(character));
     }
 
-    /// A class, behind its `[`.
+    /// A class, after its `[`.
     fn class(&mut self) -> Result<Facts, BadPattern> {
         self.rust.push('[');
         let is_negated = self.rest.next_if_eq(&'^').is_some();
@@ -272,7 +271,7 @@ impl Reader<'_> {
         Ok(Facts { matches_slash: has_slash != is_negated, cost, ..Facts::default() })
     }
 
-    /// A character, a range or a named class. Tells whether it has the slash in it.
+    /// A character, a range or a named class. Returns whether it contains the slash.
     fn class_member(&mut self) -> Result<bool, BadPattern> {
         let Some(first) = self.class_end()? else {
             return Err(self.refused("an unmatched '['"));
@@ -340,7 +339,7 @@ impl Reader<'_> {
         )
     }
 
-    /// The part behind which the reader stands, with the quantifier that may follow it.
+    /// The part before the reader, with the quantifier that may follow.
     fn repeated(&mut self, part: Facts) -> Result<Facts, BadPattern> {
         let (least, copies) = match self.rest.peek() {
             Some('*' | '?') => (0, 1),
@@ -390,7 +389,7 @@ impl Reader<'_> {
         Ok(part)
     }
 
-    /// A `?` behind a quantifier changes which match is found, not whether there is one.
+    /// A `?` after a quantifier changes which match is found, not whether there is one.
     fn lazy(&mut self) {
         self.rest.next_if_eq(&'?');
     }
@@ -398,7 +397,7 @@ impl Reader<'_> {
 
 enum ClassEnd {
     Character(char),
-    /// A class in Rust's syntax, and whether it has the slash in it.
+    /// A class in the syntax of `regex`, and whether it contains the slash.
     Named(&'static str, bool),
 }
 
@@ -406,15 +405,15 @@ impl Facts {
     fn repeated(self, least: usize, copies: usize) -> Self {
         Self {
             matches_nothing: self.matches_nothing || least == 0,
-            // A part that is repeated no times costs its place.
+            // A part that is repeated zero times costs its place.
             cost: self.cost.max(1).saturating_mul(copies.max(1)),
             ..self
         }
     }
 }
 
-/// The class that a letter behind a backslash names, as JavaScript has it, and whether the slash is
-/// in it.
+/// The class that a letter after a backslash names in JavaScript, and whether it contains the
+/// slash.
 fn named_class(letter: char) -> Option<(&'static str, bool)> {
     Some(match letter {
         'd' => ("[0-9]", false),

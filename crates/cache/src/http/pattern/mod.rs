@@ -1,8 +1,8 @@
 //! Hono path patterns: which paths a route pattern matches.
 //!
-//! Hono has two routers and takes the second one for applications with routes that the first does
-//! not support. A pattern is accepted only if both match the same paths. Where they differ about
-//! single paths, such a path is [`Match::Ambiguous`].
+//! Hono uses its second router for applications with routes that the first does not support. A
+//! pattern is accepted only if both match the same paths. A path on which they differ is
+//! [`Match::Ambiguous`].
 
 mod expression;
 mod parse;
@@ -15,30 +15,28 @@ use thiserror::Error;
 
 pub(crate) use path::RoutePath;
 
-/// A path pattern that cannot be used, and why.
+/// Why a path pattern cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{0}")]
 pub struct BadPattern(pub String);
 
-/// Checks a path pattern. `budget` is what the expressions of this and further patterns may cost
-/// together: as many characters, classes and ranges, each counted as often as it is repeated. The
-/// expressions of one pattern may cost 1,000.
+/// Checks a path pattern. `budget` bounds the cost of the expressions of several patterns:
+/// characters, classes and ranges, counted as often as they are repeated. One pattern may cost
+/// 1,000.
 ///
 /// # Errors
-/// [`BadPattern`] where the pattern cannot be matched as Hono's routers match it, or costs too
-/// much.
+/// [`BadPattern`] if the pattern cannot be matched as Hono's routers match it, or costs too much.
 pub fn check_pattern(text: &str, budget: &mut usize) -> Result<(), BadPattern> {
     Pattern::within(text, budget).map(|_| ())
 }
 
-/// A Hono path pattern, parsed.
+/// A parsed Hono path pattern.
 #[derive(Clone, Debug)]
 pub(crate) struct Pattern {
     text: Arc<str>,
     /// One for each combination of optional parameters.
     variants: Arc<[Variant]>,
-    /// Whether only Hono's second router supports the pattern, so that it decides where the two
-    /// differ.
+    /// Whether only Hono's second router supports the pattern.
     second_router: bool,
 }
 
@@ -60,13 +58,13 @@ struct Variant {
     end: End,
 }
 
-/// What one segment of a path has to be.
+/// What a segment of a path has to be.
 #[derive(Debug, PartialEq, Eq)]
 enum Segment {
     Literal(Box<str>),
-    /// `:name`: anything but nothing.
+    /// `:name`: anything but an empty segment.
     Parameter,
-    /// `*`: the same; Hono's second router takes an empty segment, too.
+    /// `*`: anything but an empty segment, which only Hono's second router accepts.
     Wildcard,
     /// `:name{expression}`.
     Expression(Labelled),
@@ -82,29 +80,30 @@ enum End {
     Anything,
     /// `/text*`: a slash, the text and anything.
     Prefix(Box<str>),
-    /// `/:name{expression}`: a slash and what the expression matches, slashes too.
+    /// `/:name{expression}`: a slash and what the expression matches, including slashes.
     Expression(Labelled),
 }
 
-/// An expression and the parameter as it is written. Hono's second router takes a segment that is
-/// the parameter's own text for a match.
+/// An expression and the parameter as it is written. Hono's second router also matches a segment
+/// with the text of the parameter.
 #[derive(Debug, PartialEq, Eq)]
 struct Labelled {
     expression: Expression,
-    /// `None` where no segment can be the text.
+    /// `None` if no segment can have this text.
     label: Option<Box<str>>,
 }
 
 impl Pattern {
+    /// Parses a pattern. The work is bounded by its length and a constant.
+    ///
     /// # Errors
-    /// [`BadPattern`] where Hono refuses the pattern, where its routers differ about it, or where
-    /// its expressions are not in the subset that is matched here as JavaScript matches it. The
-    /// work is bounded by the length of the pattern and a constant.
+    /// [`BadPattern`] if Hono refuses the pattern, if its routers differ about it, or if an
+    /// expression is outside the supported subset.
     pub(crate) fn new(text: &str) -> Result<Self, BadPattern> {
         Self::within(text, &mut { usize::MAX })
     }
 
-    /// The same for one of several patterns, whose expressions share a `budget`.
+    /// Parses one of several patterns, whose expressions share a `budget`.
     fn within(text: &str, budget: &mut usize) -> Result<Self, BadPattern> {
         let parsed = parse::pattern(text, budget)?;
         Ok(Self {
@@ -132,7 +131,7 @@ impl Pattern {
 }
 
 impl Variant {
-    /// Whether the variant matches a path, which begins with a slash; ambiguous where only Hono's
+    /// Whether the variant matches a path, which begins with a slash; ambiguous if only Hono's
     /// second router matches it.
     fn matches(&self, path: &str) -> Match {
         let mut rest = path.strip_prefix('/');
@@ -164,7 +163,7 @@ impl Segment {
 }
 
 impl End {
-    /// `rest` is what stands behind the next slash.
+    /// `rest` follows the next slash.
     fn matches(&self, rest: Option<&str>) -> Match {
         match (self, rest) {
             (Self::Here, rest) => Match::only_if(rest.is_none()),

@@ -1,23 +1,23 @@
-//! Reading a pattern, and refusing what Hono's routers would match differently.
+//! Parses patterns, and refuses those that Hono's routers match differently.
 
 use super::expression::Expression;
 use super::{BadPattern, End, Labelled, Segment, Variant};
 
-/// A longer pattern is refused.
+/// Longest pattern.
 const MAX_CHARACTERS: usize = 2_048;
 
-/// A pattern with more optional parameters is refused: each adds a variant.
+/// Optional parameters per pattern: each adds a variant.
 const MAX_OPTIONAL: usize = 16;
 
-/// A pattern as it is read.
+/// A parsed pattern.
 #[derive(Debug)]
 pub(super) struct Parsed {
     pub(super) variants: Vec<Variant>,
-    /// Whether Hono's first router does not support the pattern.
+    /// Whether only Hono's second router supports it.
     pub(super) second_router: bool,
 }
 
-/// Reads a pattern, and takes what its expressions cost from `shared`.
+/// Parses a pattern, and subtracts the cost of its expressions from `shared`.
 pub(super) fn pattern(text: &str, shared: &mut usize) -> Result<Parsed, BadPattern> {
     if text.chars().count() > MAX_CHARACTERS {
         return refused(format!("it has more than {MAX_CHARACTERS} characters"));
@@ -40,7 +40,7 @@ fn refused<T>(why: impl Into<String>) -> Result<T, BadPattern> {
     Err(BadPattern(why.into()))
 }
 
-/// What stands between the slashes that are in no expression.
+/// The text between slashes that are in no expression.
 fn segments(pattern: &str) -> Result<Vec<&str>, BadPattern> {
     let mut depth = 0_usize;
     let segments: Vec<_> = pattern[1..]
@@ -64,9 +64,9 @@ fn segments(pattern: &str) -> Result<Vec<&str>, BadPattern> {
     }
 }
 
-/// The segments of each combination of optional parameters that Hono knows: of a pattern that ends
-/// with one, everything before each of them, and everything up to it. A `?` elsewhere is part of a
-/// name.
+/// The segments for each combination of optional parameters that Hono knows: for a pattern that
+/// ends with one, everything before each of them, and everything up to it. A `?` elsewhere is part
+/// of a name.
 fn with_options(segments: Vec<&str>) -> Result<Vec<Vec<&str>>, BadPattern> {
     let is_optional = |segment: &str| segment.starts_with(':') && segment.ends_with('?');
     if !segments.last().is_some_and(|last| is_optional(last)) {
@@ -153,7 +153,7 @@ impl Parsed {
                 "'{follows}' behind an expression has a character that a router takes for an expression"
             ));
         }
-        // The second router knows a parameter before a literal by both.
+        // The second router also knows a parameter before a literal by its text.
         let label = (!is_literal && !segment.contains('/')).then(|| segment.into());
         let labelled = Labelled { expression: compiled, label };
         if is_last {
@@ -206,7 +206,7 @@ fn add_literal(
     Ok(())
 }
 
-/// Whether there is an `@` before a digit, by which the first router marks parameters.
+/// Whether there is an `@` before a digit, which the first router uses as a marker.
 fn has_mark(segment: &str) -> bool {
     segment
         .split('@')

@@ -4,12 +4,12 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::str;
 
-/// A path with its escapes decoded as Hono's `getPath` decodes them: each run of escapes that is
-/// UTF-8, except for reserved characters and the percent sign, whose escapes stay.
+/// A path decoded as Hono's `getPath` does: each run of escapes that is UTF-8, except reserved
+/// characters and the percent sign, which stay escaped.
 #[derive(Debug)]
 pub(crate) struct RoutePath<'a> {
     text: Cow<'a, str>,
-    /// What it is on platforms whose URL parser leaves `^` in paths, where that differs.
+    /// The path on platforms whose URL parser keeps `^`, if it differs.
     otherwise: Option<String>,
 }
 
@@ -24,7 +24,7 @@ impl<'a> RoutePath<'a> {
             return Self { text: decoded.into(), otherwise: None };
         }
         let [text, otherwise] = [true, false].map(|escapes_caret| {
-            // Hono's check that the decoded path does not read as another one.
+            // Hono checks that the decoded path does not read as another one.
             let same = read_again(&decoded, escapes_caret).as_deref() == Some(&*decoded);
             if same { decoded.clone() } else { self::decoded(&with_escaped_percents(path)) }
         });
@@ -32,13 +32,13 @@ impl<'a> RoutePath<'a> {
         Self { text: text.into(), otherwise }
     }
 
-    /// What the path is, on platforms that escape `^` and on those that do not.
+    /// The path on platforms that escape `^`, and on those that do not.
     pub(super) fn readings(&self) -> [&str; 2] {
         [&self.text, self.otherwise.as_deref().unwrap_or(&self.text)]
     }
 }
 
-/// Decodes each run of escapes that is UTF-8, and leaves every other run as it is.
+/// Decodes each run of escapes that is UTF-8, and keeps every other run.
 fn decoded(path: &str) -> String {
     let mut text = String::with_capacity(path.len());
     let mut rest = path;
@@ -58,7 +58,7 @@ fn decoded(path: &str) -> String {
     text
 }
 
-/// Bytes of the run of escapes with which `text` begins.
+/// Bytes of the run of escapes at the start of `text`.
 fn run_length(text: &str) -> usize {
     let escapes = text.as_bytes().chunks(3).take_while(|chunk| is_escape(chunk));
     escapes.count() * 3
@@ -86,12 +86,12 @@ fn push_decoded(run: &str, text: &mut String) {
     }
 }
 
-/// What `decodeURI` does not decode, and the percent sign, which Hono keeps apart.
+/// What `decodeURI` does not decode, and the percent sign, which Hono handles separately.
 fn is_kept_escaped(character: char) -> bool {
     matches!(character, ';' | '/' | '?' | ':' | '@' | '&' | '=' | '+' | '$' | ',' | '#' | '%')
 }
 
-/// Whether a percent sign stands before something other than two hexadecimal digits.
+/// Whether a percent sign is not followed by two hexadecimal digits.
 fn has_bare_percent(path: &str) -> bool {
     path.split('%').skip(1).any(|behind| !begins_with_digits(behind))
 }
@@ -113,8 +113,8 @@ fn with_escaped_percents(path: &str) -> String {
     escaped
 }
 
-/// What becomes of a decoded path that is parsed as a URL's path and decoded again; `None` where a
-/// parser would take dot segments out.
+/// A decoded path after it is parsed as a URL's path and decoded again; `None` if a parser would
+/// remove dot segments.
 fn read_again(path: &str, escapes_caret: bool) -> Option<String> {
     let is_dots = |segment: &str| {
         let dots = segment.to_ascii_lowercase().replace("%2e", ".");

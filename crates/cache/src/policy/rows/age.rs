@@ -112,10 +112,10 @@ fn an_entry_more_than_5_seconds_ahead_of_the_clock_is_stale_whatever_its_lifetim
     hold(
         &[
             ("9111 4.2 (ours)", (plain, -5_000), (State::Fresh, 0, false)),
-            ("9111 4.2 (ours)", (plain, -5_001), (State::Record, 60, false)),
-            ("9111 4.2 (ours)", (plain, ten_hours), (State::Record, 60, false)),
+            ("9111 4.2 (ours)", (plain, -5_001), (State::Retained, 60, false)),
+            ("9111 4.2 (ours)", (plain, ten_hours), (State::Retained, 60, false)),
             ("9111 4.2 (ours)", (strict, -5_001), (State::Expired, 60, false)),
-            ("9111 4.2 (ours)", (tagged, -5_001), (State::Record, 60, false)),
+            ("9111 4.2 (ours)", (tagged, -5_001), (State::Retained, 60, false)),
             ("5861 3 (ours)", (windows, -5_001), (State::Stale, 60, true)),
             ("5861 3 (ours)", (old, -5_001), (State::Stale, 70, false)),
         ],
