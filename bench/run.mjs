@@ -3,7 +3,7 @@
  *
  *     npm run bench -- [--quick] [--traces FOLDER] [--sqlite-node FILE] [TABLE…]
  */
-import { main, step } from "../scripts/run.mjs"
+import { main, step } from "../scripts/lib/steps.mjs"
 import { installRivals } from "./lib/install.mjs"
 import { Report } from "./lib/report.mjs"
 import { readSettings } from "./lib/settings.mjs"

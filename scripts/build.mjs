@@ -1,10 +1,10 @@
 /**
- * `npm run build`: builds whatever is not up to date, and writes the packages of the platforms
- * anew. Options are handed to `napi build`, e.g. `-- --target aarch64-unknown-linux-musl -x`.
+ * `npm run build`: builds what is not up to date, and writes the platform packages again. Passes its
+ * options to `napi build`, e.g. `-- --target aarch64-unknown-linux-musl -x`.
  */
-import { writePlatformPackages } from "./platform-packages.mjs"
-import { main, step } from "./run.mjs"
-import { buildAddon, compile, installDependencies } from "./setup.mjs"
+import { writePlatformPackages } from "./lib/platform-packages.mjs"
+import { buildAddon, compile, installDependencies } from "./lib/setup.mjs"
+import { main, step } from "./lib/steps.mjs"
 
 await main(async () => {
   await step("dependencies", installDependencies)

@@ -1,23 +1,25 @@
 /**
- * The import order that docs/design.md states: a file imports only from rows above its own, and no
- * file imports itself by way of others. Tests are exempt.
+ * `node scripts/check-imports.mjs`: checks the import order that docs/design.md states. A file
+ * imports only from rows above its own, and imports have no cycle. Test files are exempt.
  */
 import { readFileSync } from "node:fs"
 import { join, posix, relative, sep } from "node:path"
-import { ROOT } from "./run.mjs"
-import { rustImports } from "./rust-imports.mjs"
-import { filesUnder } from "./stamp.mjs"
-import { typeScriptImports } from "./typescript-imports.mjs"
+import { fileURLToPath } from "node:url"
+import { ROOT } from "./lib/run.mjs"
+import { rustImports } from "./lib/rust-imports.mjs"
+import { filesUnder } from "./lib/stamp.mjs"
+import { main } from "./lib/steps.mjs"
+import { typeScriptImports } from "./lib/typescript-imports.mjs"
 
 const LANGUAGES = { rs: rustImports, ts: typeScriptImports }
 
-/** Throws with every import that is against the order. */
+/** Throws an error that lists every import against the order. */
 export function checkImports() {
-  const wrong = orders().flatMap(({ root, rows }) => {
+  const faults = orders().flatMap(({ root, rows }) => {
     const imports = importsOf(root)
     return [...unordered(imports, rows), ...cycles(imports)].map((fault) => `${root}: ${fault}`)
   })
-  if (wrong.length > 0) throw new Error(`Imports against docs/design.md:\n${wrong.join("\n")}`)
+  if (faults.length > 0) throw new Error(`Imports against docs/design.md:\n${faults.join("\n")}`)
 }
 
 /**
@@ -75,3 +77,5 @@ function cycles(imports) {
   for (const file of imports.keys()) visit(file, [])
   return faults
 }
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await main(checkImports)

@@ -1,16 +1,17 @@
 /**
  * `npm run pack:local`: makes the tarballs that npm would publish, and prints their paths.
  *
- *   --out FOLDER      where they go (default: tarballs)
- *   --addons FOLDER   takes the addons from there, as many platforms as it has, and builds none
+ *   --out FOLDER      folder of the tarballs (default: tarballs)
+ *   --addons FOLDER   packs the addons in this folder, of any platforms, and builds none
  */
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { parseArgs } from "node:util"
-import { captureNpm, main, ROOT, step } from "./run.mjs"
-import { compile, installDependencies, setUp } from "./setup.mjs"
-import { stageCore, stageModules, stagePlatforms } from "./stage.mjs"
+import { captureNpm, ROOT } from "./lib/run.mjs"
+import { compile, installDependencies, setUp } from "./lib/setup.mjs"
+import { stageCore, stageModules, stagePlatforms } from "./lib/stage.mjs"
+import { main, step } from "./lib/steps.mjs"
 
 const { values } = parseArgs({ options: { out: { type: "string" }, addons: { type: "string" } } })
 const out = resolve(values.out ?? join(ROOT, "tarballs"))

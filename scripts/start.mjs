@@ -1,20 +1,21 @@
-/** `npm start`: serves the storefront and says what to try. */
+/** `npm start`: serves the storefront example and prints requests to try. */
 import { spawn } from "node:child_process"
 import { mkdirSync } from "node:fs"
 import { join } from "node:path"
-import { main, ROOT } from "./run.mjs"
-import { setUp } from "./setup.mjs"
+import { ROOT } from "./lib/run.mjs"
+import { setUp } from "./lib/setup.mjs"
+import { main } from "./lib/steps.mjs"
 
-/** A terminal signals the server as well, and a second signal would make it end in a hurry. */
-const GRACE_MS = 300
+/** The terminal signals the server too, and a second signal would end it without its clean-up. */
+const SIGNAL_DELAY_MS = 300
 
 await main(async () => {
   await setUp()
   process.exitCode = await serve()
 })
 
-/** Both outlive the server, so that it is as warm as it was when it is started again. */
-function kept() {
+/** Environment with a cache and a database on disk, so that the next start finds their content. */
+function persistentStorage() {
   const folder = join(ROOT, ".layeron")
   mkdirSync(folder, { recursive: true })
   return {
@@ -23,40 +24,40 @@ function kept() {
   }
 }
 
-/** @returns the exit code: 0 when it was asked to stop. */
+/** Runs the server. @returns the exit code, 0 if a signal stopped it. */
 function serve() {
   const layer = join(ROOT, "packages/core/bin/layer.js")
   const server = spawn(process.execPath, [layer, "dev", join(ROOT, "examples/storefront/app.ts")], {
     stdio: ["inherit", "pipe", "inherit"],
-    env: { ...kept(), ...process.env },
+    env: { ...persistentStorage(), ...process.env },
   })
   let isStopping = false
   for (const signal of ["SIGINT", "SIGTERM"]) {
     process.on(signal, () => {
-      if (!isStopping) setTimeout(() => server.kill("SIGTERM"), GRACE_MS).unref()
+      if (!isStopping) setTimeout(() => server.kill("SIGTERM"), SIGNAL_DELAY_MS).unref()
       isStopping = true
     })
   }
-  tellWhenListening(server.stdout)
+  printHintsWhenListening(server.stdout)
   return new Promise((resolve) =>
     server.on("close", (code) => resolve(isStopping ? 0 : (code ?? 1))),
   )
 }
 
-function tellWhenListening(output) {
-  let heard = ""
+function printHintsWhenListening(output) {
+  let seen = ""
   output.setEncoding("utf8").on("data", (text) => {
     process.stdout.write(text)
-    if (heard === undefined) return
-    heard += text
-    const origin = /Listening on (http\S+)\n/.exec(heard)?.[1]
+    if (seen === undefined) return
+    seen += text
+    const origin = /Listening on (http\S+)\n/.exec(seen)?.[1]
     if (origin === undefined) return
-    process.stdout.write(whatToTry(origin))
-    heard = undefined
+    process.stdout.write(requestsToTry(origin))
+    seen = undefined
   })
 }
 
-function whatToTry(origin) {
+function requestsToTry(origin) {
   return `
 Try, in another terminal:
 

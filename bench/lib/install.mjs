@@ -1,8 +1,8 @@
 /** The rivals, which the product does not depend on: installed here, beside their own lock file. */
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { captureNpm, ROOT } from "../../scripts/run.mjs"
-import { fingerprint } from "../../scripts/stamp.mjs"
+import { captureNpm, ROOT } from "../../scripts/lib/run.mjs"
+import { fingerprint } from "../../scripts/lib/stamp.mjs"
 
 const BENCH = join(ROOT, "bench")
 

@@ -1,6 +1,6 @@
 /** Where and with what the figures were made. */
 import { arch, cpus, loadavg, release, totalmem, type } from "node:os"
-import { capture } from "../../scripts/run.mjs"
+import { capture } from "../../scripts/lib/run.mjs"
 import { megabytes, number } from "./format.mjs"
 import { rivalVersions } from "./install.mjs"
 

@@ -1,7 +1,7 @@
 /** What has been measured, as JSON with every round and as Markdown. */
 import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { ROOT } from "../../scripts/run.mjs"
+import { ROOT } from "../../scripts/lib/run.mjs"
 import { machine, machineText } from "./machine.mjs"
 import { summaryText, tableText } from "./markdown.mjs"
 

@@ -1,7 +1,7 @@
 /** What the command was called with. */
 import { join } from "node:path"
 import { parseArgs } from "node:util"
-import { ROOT } from "../../scripts/run.mjs"
+import { ROOT } from "../../scripts/lib/run.mjs"
 
 /** Rounds of a table, at the least; each table has its own length of a round. */
 const ROUNDS = 7

@@ -1,7 +1,7 @@
 /** The core without Node, by criterion: `crates/cache/benches`. */
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs"
 import { join, resolve } from "node:path"
-import { capture, ROOT } from "../../../scripts/run.mjs"
+import { capture, ROOT } from "../../../scripts/lib/run.mjs"
 import { number } from "../../lib/format.mjs"
 import { figures, plain } from "../../lib/rows.mjs"
 

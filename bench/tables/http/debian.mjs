@@ -1,5 +1,5 @@
 /** Programs of the system. */
-import { capture } from "../../../scripts/run.mjs"
+import { capture } from "../../../scripts/lib/run.mjs"
 
 export function isInstalled(command) {
   return capture(command, ["-v"]).then(

@@ -3,7 +3,7 @@
  * machine, else autocannon.
  */
 import { fileURLToPath } from "node:url"
-import { capture } from "../../../scripts/run.mjs"
+import { capture } from "../../../scripts/lib/run.mjs"
 import { inChild } from "../../lib/child.mjs"
 import { isInstalled } from "./debian.mjs"
 import { PATHS } from "./paths.mjs"

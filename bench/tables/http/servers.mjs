@@ -1,7 +1,7 @@
 /** The servers that are loaded, each in processes of its own. */
 import { spawn } from "node:child_process"
 import { join } from "node:path"
-import { ROOT } from "../../../scripts/run.mjs"
+import { ROOT } from "../../../scripts/lib/run.mjs"
 
 const APPS = "bench/tables/http/apps"
 const STOREFRONT = "examples/storefront/app.ts"

@@ -1,21 +1,21 @@
-/** Checks of committed files that tools write. */
+/** Checks committed files that tools write. */
 import { readFileSync } from "node:fs"
 import { basename, relative } from "node:path"
 import { capture, ROOT } from "./run.mjs"
 import { filesUnder } from "./stamp.mjs"
 
-const GENERATED = ["native.js", "native.d.ts"]
-const GENERATED_FROM = ["src", "crates", "build.rs", "Cargo.toml", "Cargo.lock", "package.json"]
+const GENERATED = ["native.js", "native.d.ts", "npm"]
+const SOURCES = ["src", "crates", "build.rs", "Cargo.toml", "Cargo.lock", "package.json"]
 
 /**
- * The build has written these files anew. While their sources differ from the last commit so may
- * they: both belong in the next one.
+ * Checks that the generated files, which the build has just written again, are as committed. They
+ * may differ as long as their sources differ from the last commit, since the next commit has both.
  */
-export async function checkAddonFiles() {
+export async function checkGeneratedFiles() {
   const differing = await changedSinceCommit(GENERATED)
-  if (differing === "" || (await changedSinceCommit(GENERATED_FROM)) !== "") return
+  if (differing === "" || (await changedSinceCommit(SOURCES)) !== "") return
   throw new Error(
-    `Committed otherwise than generated:\n${differing}\nCommit what the build has written.`,
+    `These files are not as generated:\n${differing}\nCommit what the build has written.`,
   )
 }
 
@@ -23,10 +23,7 @@ async function changedSinceCommit(paths) {
   return (await capture("git", ["status", "--porcelain", "--", ...paths])).stdout.trimEnd()
 }
 
-/**
- * A lock file names packages and versions. Where they are downloaded from is each machine's own
- * business.
- */
+/** Checks that lock files name packages and versions only: each machine has its own registry. */
 export function checkLockFiles() {
   const naming = filesUnder(ROOT)
     .filter((file) => basename(file) === "package-lock.json")

@@ -1,28 +1,37 @@
-/**
- * The newest even-numbered Node, as the registry's `node` package has it, kept beside the project's
- * own dependencies.
- */
+/** Installs the newest Node of an even major version, from the npm registry, under `target`. */
 import { existsSync, mkdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { captureNpm, ROOT } from "./run.mjs"
 
-const HOME = join(ROOT, "target/newest-node")
+const FOLDER = join(ROOT, "target/newest-node")
 
-/** @returns version and path of the executable, installed where it was not. */
+/** Version and path of the executable, which it installs if it is not the newest. */
 export async function newestEvenNode() {
   const present = installed()
   const wanted = await newestEvenVersion(present).catch((error) => {
     if (present === undefined) throw error
   })
   if (wanted === undefined || wanted === present?.version) return present
-  mkdirSync(HOME, { recursive: true })
-  await captureNpm(["install", "--prefix", HOME, "--no-package-lock", `${packageName()}@${wanted}`])
+  mkdirSync(FOLDER, { recursive: true })
+  await captureNpm([
+    "install",
+    "--prefix",
+    FOLDER,
+    "--no-package-lock",
+    `${packageName()}@${wanted}`,
+  ])
   return installed()
 }
 
 async function newestEvenVersion(present) {
-  const patience = present === undefined ? [] : ["--fetch-retries=0", "--fetch-timeout=10000"]
-  const { stdout } = await captureNpm(["view", packageName(), "versions", "--json", ...patience])
+  const shortTimeout = present === undefined ? [] : ["--fetch-retries=0", "--fetch-timeout=10000"]
+  const { stdout } = await captureNpm([
+    "view",
+    packageName(),
+    "versions",
+    "--json",
+    ...shortTimeout,
+  ])
   const releases = JSON.parse(stdout)
     .filter((version) => /^\d+\.\d+\.\d+$/.test(version))
     .map((version) => version.split(".").map(Number))
@@ -32,15 +41,15 @@ async function newestEvenVersion(present) {
 }
 
 function installed() {
-  const folder = join(HOME, "node_modules", packageName())
+  const folder = join(FOLDER, "node_modules", packageName())
   if (!existsSync(join(folder, "package.json"))) return undefined
   const { version, bin } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"))
   return { version, path: join(folder, bin.node) }
 }
 
 /**
- * What the `node` package, by its install script, installs for this machine: taken by name, since
- * npm runs install scripts only where they are allowed.
+ * The package with the executable for this machine. The install script of the `node` package would
+ * install it, but npm may not run install scripts.
  */
 function packageName() {
   const { platform, arch } = process

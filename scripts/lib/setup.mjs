@@ -1,13 +1,14 @@
-/** What has to be there before anything runs: dependencies, the addon, the compiled TypeScript. */
+/** Installs the dependencies, builds the addon and compiles the TypeScript, if out of date. */
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { capture, captureNode, captureNpm, ROOT, step } from "./run.mjs"
+import { capture, captureNode, captureNpm, ROOT } from "./run.mjs"
 import { fingerprint, unlessCurrent } from "./stamp.mjs"
+import { step } from "./steps.mjs"
 
 export const TSC = "typescript/bin/tsc"
-export const NAPI = "@napi-rs/cli/dist/cli.js"
+const NAPI = "@napi-rs/cli/dist/cli.js"
 
-/** Inside what it speaks of, so that it goes when that goes. */
+/** In `node_modules`, so that it is removed together with it. */
 const LOCK_STAMP = join(ROOT, "node_modules/.lock-fingerprint")
 
 export async function setUp() {
@@ -17,9 +18,9 @@ export async function setUp() {
 }
 
 /**
- * Installs what the lock file names and leaves the file as it is. Not `npm ci`: a lock file holds
- * only those platform packages that the registry had when it was written, and `npm ci` refuses it
- * wherever one more is found or missed.
+ * Installs the packages of the lock file and leaves the file unchanged. Not by `npm ci`: a lock file
+ * has only those optional platform packages that the registry had when it was written, and `npm ci`
+ * refuses it if the registry has more or fewer.
  */
 export async function installDependencies() {
   const lock = fingerprint(["package-lock.json"])
@@ -29,8 +30,9 @@ export async function installDependencies() {
 }
 
 /**
- * Builds the addon in release mode, and the two files that are generated with it. With options,
- * which may ask for another platform, it always builds, and what it was for this platform is gone.
+ * Builds the addon in release mode, and its two generated files. With options it builds even if
+ * nothing changed, and first removes the addon of this platform, since the options may name
+ * another.
  */
 export function buildAddon(options = []) {
   const { name, version, napi } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"))
@@ -43,7 +45,7 @@ export function buildAddon(options = []) {
   }
   if (options.length > 0) rmSync(join(ROOT, addon), { force: true })
   return unlessCurrent(task, async () => {
-    await demandRust()
+    await requireRust()
     await captureNode(NAPI, [
       ...["build", "--platform", "--release", "--js", "native.js", "--dts", "native.d.ts"],
       ...options,
@@ -59,9 +61,9 @@ function rustInputs() {
   ]
 }
 
-async function demandRust() {
+async function requireRust() {
   await capture("cargo", ["--version"]).catch(() => {
-    throw new Error("cargo was not found: a stable Rust is needed (https://rustup.rs).")
+    throw new Error("cargo was not found. Install a stable Rust: https://rustup.rs")
   })
 }
 

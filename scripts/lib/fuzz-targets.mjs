@@ -1,6 +1,6 @@
 /**
- * Building and running the fuzz targets in `fuzz/`, with libFuzzer. Cargo by itself builds them, on
- * the stable toolchain, with the flags that cargo-fuzz has: installing that takes minutes.
+ * Builds and runs the fuzz targets in `fuzz/`, with libFuzzer. Cargo builds them on the stable
+ * toolchain with the flags of cargo-fuzz, whose installation would take minutes.
  */
 import { mkdirSync, readdirSync, rmSync } from "node:fs"
 import { availableParallelism } from "node:os"
@@ -22,7 +22,7 @@ export function fuzzTargets() {
   return readdirSync(join(FUZZ, "targets")).map((file) => file.replace(/\.rs$/, ""))
 }
 
-/** Runs cargo on the targets as they are built. */
+/** Runs a cargo command on the targets, with the flags that they are built with. */
 export async function cargoFuzz(command, ...args) {
   const env = {
     ...process.env,
@@ -41,11 +41,12 @@ async function host() {
 }
 
 /**
- * Runs a target from its seeds for so many seconds, with the same random numbers every time. What
- * it finds is not kept.
- * @returns how many inputs it has had.
+ * Runs a target from its seeds for some seconds, with the same random numbers every time. Discards
+ * the corpus that it finds.
+ *
+ * @returns the number of inputs that it ran.
  */
-export async function fuzzAnew(target, seconds) {
+async function fuzzFromSeeds(target, seconds) {
   const found = join(BUILT, "found", target)
   rmSync(found, { recursive: true, force: true })
   mkdirSync(found, { recursive: true })
@@ -55,30 +56,30 @@ export async function fuzzAnew(target, seconds) {
 }
 
 /**
- * The command that runs a target for so many seconds from what was found before, and keeps what it
- * finds.
+ * The command that runs a target for some seconds from the corpus of earlier runs, and adds to that
+ * corpus.
  */
-export async function fuzzOn(target, seconds) {
+export async function fuzzCommand(target, seconds) {
   const corpus = join(FUZZ, "corpus", target)
   mkdirSync(corpus, { recursive: true })
   return [await built(target), [...options(target, seconds), corpus, seeds(target)]]
 }
 
-/** Checks that no parser takes more than twice the steps, and a little, for input twice as long. */
+/** Checks that no parser takes more than about twice the steps for input twice as long. */
 export async function checkDoubling() {
   const { stdout } = await capture(await built("doubling"), [])
   return stdout.trim()
 }
 
-/** Runs all targets, as many at a time as there are processors. */
+/** Runs each target for some seconds, as many at a time as there are processors. */
 export async function fuzzAll(seconds) {
   const left = fuzzTargets()
   const count = left.length
   let runs = 0
   const next = async () => {
     for (let target = left.pop(); target !== undefined; target = left.pop()) {
-      const ran = await fuzzAnew(target, seconds)
-      if (ran === 0) throw new Error(`The fuzz target ${target} has had no input.`)
+      const ran = await fuzzFromSeeds(target, seconds)
+      if (ran === 0) throw new Error(`The fuzz target ${target} ran no input.`)
       runs += ran
     }
   }

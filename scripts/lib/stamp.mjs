@@ -1,4 +1,4 @@
-/** Leaving out work whose inputs and outputs are as the last time left them. */
+/** Skips work whose inputs and outputs did not change since the last time. */
 import { createHash } from "node:crypto"
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -7,7 +7,7 @@ import { ROOT } from "./run.mjs"
 const STAMPS = join(ROOT, ".stamps")
 const SKIPPED = new Set(["node_modules", "target", "dist", ".git"])
 
-/** All files at and below a path, in an order that is always the same. */
+/** All files at and below a path, sorted by name. */
 export function filesUnder(path) {
   if (!existsSync(path)) return []
   if (!statSync(path).isDirectory()) return [path]
@@ -17,7 +17,7 @@ export function filesUnder(path) {
     .flatMap((name) => filesUnder(join(path, name)))
 }
 
-/** A hash of names and contents. */
+/** A hash of the names and contents of all files at and below the paths. */
 export function fingerprint(paths, salt = "") {
   const hash = createHash("sha256").update(salt)
   for (const file of paths.flatMap((path) => filesUnder(join(ROOT, path)))) {
@@ -28,8 +28,9 @@ export function fingerprint(paths, salt = "") {
 }
 
 /**
- * Makes the outputs of a task, unless they are there, as they were made, from inputs as they are.
- * @returns `"unchanged"` when there was nothing to do.
+ * Makes the outputs of a task, unless neither they nor its inputs changed since they were made.
+ *
+ * @returns `"unchanged"` if there was nothing to do.
  */
 export async function unlessCurrent({ name, inputs, outputs, salt }, make) {
   const file = join(STAMPS, name)

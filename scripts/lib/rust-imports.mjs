@@ -1,13 +1,11 @@
-/** Which files of a crate import which, by their `use` declarations and `crate::` paths. */
+/** Reads which files of a crate import which, from `use` declarations and `crate::` paths. */
 import { posix } from "node:path"
 
-/**
- * What only tests compile: the modules that a file declares so, and all from the first inline one
- * on.
- */
+/** Declarations of test modules in files of their own. */
 const TEST_MODULE =
   /^#\[cfg\([^\]]*\btest\b[^\]]*\)\]\n(?:#\[[^\]]*\]\n)*(?:pub(?:\(\w+\))? )?mod (\w+);/gm
-const TESTS_FROM = /^#\[cfg\([^\]]*\btest\b[^\]]*\)\]\n(?:#\[[^\]]*\]\n)*mod \w+ \{/m
+/** Begin of the first inline test module. Everything after it counts as test code. */
+const INLINE_TESTS = /^#\[cfg\([^\]]*\btest\b[^\]]*\)\]\n(?:#\[[^\]]*\]\n)*mod \w+ \{/m
 const USE = /^(?:pub(?:\(\w+\))? )?use ((?:crate|super)::[^;]+);/gm
 const REEXPORT = /^pub(?:\(\w+\))? use (\w+)::([^;]+);/gm
 
@@ -20,7 +18,7 @@ export function rustImports(texts) {
   const reexports = reexportsOf(product)
   const imports = new Map()
   for (const [module, { file, text }] of product) {
-    const paths = pathsIn(text.split(TESTS_FROM)[0], module)
+    const paths = pathsIn(text.split(INLINE_TESTS)[0], module)
     const named = paths.map((path) => definedIn(path, product, reexports))
     const others = named.filter((other) => other !== undefined && other !== module)
     imports.set(file, new Set(others.map((other) => product.get(other).file)))
@@ -43,7 +41,7 @@ function testModules(modules) {
   )
 }
 
-/** The module that defines each name that a folder hands on, by the name's path. */
+/** The module that defines each name that a folder exports again, by the path of the name. */
 function reexportsOf(modules) {
   const reexports = new Map()
   for (const [module, { text }] of modules) {
@@ -56,7 +54,7 @@ function reexportsOf(modules) {
   return reexports
 }
 
-/** Absolute paths of everything that a module names. */
+/** Absolute paths of everything that a module imports. */
 function pathsIn(text, module) {
   const parent = module.includes("::") ? module.slice(0, module.lastIndexOf("::") + 2) : ""
   const used = [...text.matchAll(USE)].flatMap(([, tree]) => flattened(tree.replaceAll(/\s+/g, "")))
@@ -88,8 +86,8 @@ function branches(list) {
 }
 
 /**
- * The module that a path leads to: the longest known one, or the one that it hands the next name on
- * from.
+ * The module that a path leads to: that of its longest prefix that is a module, or the module from
+ * which that one exports the next name again.
  */
 function definedIn(path, modules, reexports) {
   const parts = path.split("::")

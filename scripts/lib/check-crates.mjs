@@ -1,14 +1,13 @@
-/**
- * Checks of the crates depended on: licences, bans, sources, advisories. deny.toml has the rules.
- */
+/** Checks the licences, bans, sources and advisories of crates. deny.toml has the rules. */
 import { existsSync } from "node:fs"
 import { join } from "node:path"
-import { capture, ROOT, step } from "./run.mjs"
+import { capture, ROOT } from "./run.mjs"
+import { step } from "./steps.mjs"
 
 const VERSION = "0.20.2"
 const TOOLS = join(ROOT, "target/tools")
 
-/** Runs each check by `check(title, work)`. */
+/** Runs each of the checks through `check(title, work)`. */
 export async function checkCrates(check) {
   let deny
   await step("cargo-deny", async () => {
@@ -24,11 +23,11 @@ export async function checkCrates(check) {
   if (isReachable) await check("advisories on crates", () => deny("check", "advisories"))
   else
     process.stdout.write(
-      "advisories on crates … left out: their database cannot be reached from here\n",
+      "advisories on crates … skipped: the advisory database cannot be reached\n",
     )
 }
 
-/** The installed cargo-deny, or one installed just now. */
+/** Runs cargo-deny, which it installs if it is missing. */
 async function cargoDeny() {
   const own = join(TOOLS, "bin", process.platform === "win32" ? "cargo-deny.exe" : "cargo-deny")
   const isOnPath = await capture("cargo-deny", ["--version"]).catch(() => false)

@@ -1,16 +1,16 @@
-/** Lays each package out as it is published, beside the repository and not in it. */
+/** Copies each package, as it is published, into a folder outside the repository. */
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { basename, join, resolve } from "node:path"
 import { platformPackages } from "./platform-packages.mjs"
 import { ROOT } from "./run.mjs"
 import { platform } from "./setup.mjs"
 
-/** What of a manifest speaks of the repository and not of the package. */
-const OF_THE_REPOSITORY = ["scripts", "devDependencies", "workspaces", "napi"]
+/** Manifest fields that are not published. */
+const UNPUBLISHED_FIELDS = ["scripts", "devDependencies", "workspaces", "napi"]
 
 /**
- * The main package. It depends on the platforms' packages of its own version, of which npm installs
- * the one that fits.
+ * The main package. The platform packages of its version are its optional dependencies, of which
+ * npm installs the one for the machine. `napi pre-publish` adds them only if all addons exist.
  */
 export function stageModules(scratch) {
   const platforms = platformPackages().map(({ manifest }) => [manifest.name, manifest.version])
@@ -24,8 +24,8 @@ export function stageCore(scratch) {
 }
 
 /**
- * The packages of the platforms whose addon is in the folder; without a folder that of this
- * platform.
+ * The platform packages whose addon is in the folder `addons`, or the one of this platform if no
+ * folder is given. `napi artifacts` copies addons too, but only if those of all platforms exist.
  */
 export function stagePlatforms(scratch, addons) {
   const from = addons === undefined ? ROOT : resolve(addons)
@@ -38,14 +38,14 @@ export function stagePlatforms(scratch, addons) {
       cpSync(join(from, manifest.main), join(copy, manifest.main))
       return copy
     })
-  if (staged.length === 0) throw new Error(`No addon in ${from} is for a platform that is listed.`)
+  if (staged.length === 0) throw new Error(`No addon of a configured platform is in ${from}.`)
   return staged
 }
 
-function stage(folder, copy, added = {}) {
+function stage(folder, copy, extraFields = {}) {
   const manifest = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"))
-  const fields = Object.entries(manifest).filter(([field]) => !OF_THE_REPOSITORY.includes(field))
-  const staged = { ...Object.fromEntries(fields), ...added }
+  const fields = Object.entries(manifest).filter(([field]) => !UNPUBLISHED_FIELDS.includes(field))
+  const staged = { ...Object.fromEntries(fields), ...extraFields }
   mkdirSync(copy, { recursive: true })
   for (const name of [...manifest.files, "README.md", "LICENSE"]) {
     if (existsSync(join(folder, name)))

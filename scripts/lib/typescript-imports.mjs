@@ -1,15 +1,9 @@
-/**
- * Which TypeScript files of a folder import which, by relative `import` and `export … from`
- * declarations.
- */
+/** Reads which TypeScript files of a folder import which, from `import` and `export … from`. */
 import { posix } from "node:path"
 
 const FROM = /^(?:import|export)\b[^"]*?"(\.{1,2}\/[^"]+)\.js"/gm
 
-/**
- * The imports of each file, given its text by path without extension. Types count as everything
- * else does.
- */
+/** The imports of each file, given its text by path without extension. Type imports count too. */
 export function typeScriptImports(texts) {
   const imports = new Map()
   for (const [file, text] of texts) {
