@@ -1,93 +1,100 @@
+import { Hono } from "hono"
+import { cors } from "hono/cors"
 import type { CorsSettings } from "./cors-options.js"
 import { preflightRefused } from "./reply.js"
 
-/** A browser asks whether a request may be made (Fetch standard, section 3.3). */
+/** Whether a request is a CORS preflight (Fetch standard, section 3.3). */
 export function isPreflight({ method, headers }: Request): boolean {
   return (
     method === "OPTIONS" && headers.has("origin") && headers.has("access-control-request-method")
   )
 }
 
-/** Names of the fields by which a response says who may read it. */
+/** Names of the CORS fields of a response. */
 export function corsFields(headers: Headers): string[] {
   return [...headers.keys()].filter((name) => name.startsWith("access-control-"))
 }
 
-/** Lets pages of other origins read answers (Fetch standard, section 3.3). */
+/**
+ * Lets pages of other origins read answers (Fetch standard, section 3.3). `hono/cors` writes the
+ * `Access-Control-*` fields. What it does not do is here: it grants credentials and readable fields
+ * to every origin, answers a preflight that is not allowed with 204, repeats `Vary: Origin`, and
+ * copies the response, which a stored response must not be: its body would become a stream.
+ */
 export class Cors {
   readonly #settings: CorsSettings
+  readonly #granting: Hono
 
   constructor(settings: CorsSettings) {
     this.#settings = settings
+    this.#granting = granting(settings)
   }
 
-  /**
-   * Gives an answer the fields for the request's origin, and takes away any that were made for
-   * another.
-   */
-  addTo({ headers }: Response, request: Request): void {
+  /** Replaces the CORS fields of an answer by those for the request's origin. */
+  async addTo({ headers }: Response, request: Request): Promise<void> {
     for (const name of corsFields(headers)) headers.delete(name)
-    const { responseHeaders } = this.#settings
-    if (this.#allow(headers, request) && responseHeaders.length > 0) {
-      headers.set("access-control-expose-headers", responseHeaders.join(", "))
-    }
+    await this.#grant(headers, request, "GET")
   }
 
   /** The answer to a preflight for a path that exists. */
-  preflight(request: Request): Response {
+  async preflight(request: Request): Promise<Response> {
     const refused = this.#refused(request)
-    if (refused !== undefined) {
-      const refusal = preflightRefused(refused)
-      varyByOrigin(refusal.headers)
-      return refusal
+    const answer =
+      refused === undefined ? new Response(null, { status: 204 }) : preflightRefused(refused)
+    if (refused === undefined) await this.#grant(answer.headers, request, "OPTIONS")
+    else varyByOrigin(answer.headers)
+    return answer
+  }
+
+  /** Adds the fields for the request's origin, if it is allowed. OPTIONS is for preflights. */
+  async #grant(headers: Headers, request: Request, method: "GET" | "OPTIONS"): Promise<void> {
+    varyByOrigin(headers)
+    const origin = request.headers.get("origin")
+    if (origin === null || !isAllowed(origin, this.#settings)) return
+    const granted = await this.#granting.request("/", { method, headers: { origin } })
+    for (const name of corsFields(granted.headers)) {
+      headers.set(name, granted.headers.get(name) as string)
     }
-    const permission = new Response(null, { status: 204, headers: this.#permission() })
-    this.#allow(permission.headers, request)
-    return permission
   }
 
-  #permission(): Headers {
-    const { methods, requestHeaders, maxAgeSeconds } = this.#settings
-    const headers = new Headers({ "access-control-allow-methods": methods.join(", ") })
-    if (requestHeaders.length > 0)
-      headers.set("access-control-allow-headers", requestHeaders.join(", "))
-    if (maxAgeSeconds !== undefined) headers.set("access-control-max-age", String(maxAgeSeconds))
-    return headers
-  }
-
-  /** What of a preflight is not allowed. */
-  #refused(request: Request): string | undefined {
+  /** Which part of a preflight is not allowed. */
+  #refused({ headers }: Request): "origin" | "method" | "headers" | undefined {
     const { methods, requestHeaders } = this.#settings
-    if (this.#originFor(request) === undefined) return "origin"
-    if (!methods.includes(request.headers.get("access-control-request-method") ?? ""))
-      return "method"
-    const asked = (request.headers.get("access-control-request-headers") ?? "").split(",")
+    if (!isAllowed(headers.get("origin") ?? "", this.#settings)) return "origin"
+    if (!methods.includes(headers.get("access-control-request-method") ?? "")) return "method"
+    const asked = (headers.get("access-control-request-headers") ?? "").split(",")
     const names = asked.map((name) => name.trim().toLowerCase()).filter((name) => name !== "")
     return names.every((name) => requestHeaders.includes(name)) ? undefined : "headers"
   }
-
-  #originFor(request: Request): string | undefined {
-    const { origins } = this.#settings
-    const origin = request.headers.get("origin")
-    if (origin === null) return undefined
-    if (origins.includes("*")) return "*"
-    return origins.includes(origin) ? origin : undefined
-  }
-
-  /** Tells whether the origin may read the answer. */
-  #allow(headers: Headers, request: Request): boolean {
-    varyByOrigin(headers)
-    const origin = this.#originFor(request)
-    if (origin === undefined) return false
-    headers.set("access-control-allow-origin", origin)
-    if (this.#settings.credentials) headers.set("access-control-allow-credentials", "true")
-    return true
-  }
 }
 
-/**
- * Caches behind this one have to tell apart what is for one origin and for another, and for none.
- */
+function isAllowed(origin: string, { origins }: CorsSettings): boolean {
+  return origins.includes("*") || origins.includes(origin)
+}
+
+/** An app whose empty answers have the CORS fields for the origin of a request. */
+function granting({ origins, methods, requestHeaders, ...settings }: CorsSettings): Hono {
+  const { responseHeaders, credentials, maxAgeSeconds } = settings
+  const app = new Hono()
+  app.use(
+    cors({
+      origin: origins.includes("*") ? "*" : [...origins],
+      allowMethods: fieldList(methods),
+      allowHeaders: fieldList(requestHeaders),
+      exposeHeaders: fieldList(responseHeaders),
+      credentials,
+      ...(maxAgeSeconds === undefined ? {} : { maxAge: maxAgeSeconds }),
+    }),
+  )
+  return app.get("/", (context) => context.body(null))
+}
+
+/** Names as one list member, since `hono/cors` joins members without a space. */
+function fieldList(names: readonly string[]): string[] {
+  return names.length === 0 ? [] : [names.join(", ")]
+}
+
+/** Tells caches between this server and the client that the answer depends on the origin. */
 function varyByOrigin(headers: Headers): void {
   const names = (headers.get("vary") ?? "").split(",").map((name) => name.trim().toLowerCase())
   if (!names.includes("*") && !names.includes("origin")) headers.append("vary", "Origin")

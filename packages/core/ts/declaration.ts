@@ -1,9 +1,10 @@
-import { Hono } from "hono"
+import { mergePath } from "hono/utils/url"
 import type { RouteHandler, RouteOptions } from "../index.js"
 import { isObject } from "./check.js"
 import { invalidOption } from "./errors.js"
+import { createRouter } from "./router.js"
 
-/** Arguments of `app.get()` and its siblings after their check. */
+/** The validated arguments of `app.get()` and its siblings. */
 export interface Declaration {
   readonly path: string
   readonly options: RouteOptions
@@ -11,8 +12,8 @@ export interface Declaration {
 }
 
 /**
- * Reads `(path, handler)` or `(path, options, handler)`; `call` is the name of the caller in
- * messages.
+ * Reads `(path, handler)` or `(path, options, handler)`. Error messages name the called method as
+ * `call`.
  */
 export function readDeclaration(
   call: string,
@@ -31,13 +32,14 @@ export function readDeclaration(
 }
 
 /**
- * A broken pattern would otherwise come to light with the first request, and take every other route
- * with it.
+ * Throws for a pattern that no router takes. Without this check it would fail with the first
+ * request, and so would every other route.
  */
 function assertPattern(call: string, path: string): void {
   try {
-    const probe = new Hono().get(path, (context) => context.body(null))
-    probe.router.match("GET", "/")
+    const probe = createRouter<undefined>()
+    probe.add("GET", mergePath("/", path), undefined)
+    probe.match("GET", "/")
   } catch (cause) {
     throw invalidOption(`${call} path "${path}"`, "a valid Hono path pattern", cause)
   }

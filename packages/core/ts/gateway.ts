@@ -46,7 +46,7 @@ export class Gateway {
     const response = await this.#answer(routes, request)
     // Who declares an OPTIONS route has a say of their own on preflights.
     if (isAsked && corsFields(response.headers).length > 0) return response
-    cors.addTo(response, request)
+    await cors.addTo(response, request)
     return response
   }
 }
