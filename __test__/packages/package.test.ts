@@ -198,10 +198,13 @@ describe("a project that installed the tarball of @layeron/core", () => {
 
   afterAll(() => project.remove())
 
-  test("serves a backend", async () => {
-    project.write("app.mjs", SMALL_BACKEND)
+  const start = (entry: string) => {
     const bin = join(project.path, "node_modules/@layeron/core/bin/layer.js")
-    const layer = new Layer(["dev", "app.mjs"], project.path, project.env, bin)
+    return new Layer(["dev", entry], project.path, project.env, bin)
+  }
+
+  async function expectServed(entry: string): Promise<void> {
+    const layer = start(entry)
     try {
       await layer.waitFor("Listening on ")
       const response = await fetch(`${layer.url}/api/hello`)
@@ -209,6 +212,43 @@ describe("a project that installed the tarball of @layeron/core", () => {
     } finally {
       await layer.stop()
     }
+  }
+
+  test("has no tsx", () => {
+    expect(existsSync(join(project.path, "node_modules/tsx"))).toBe(false)
+  })
+
+  test("serves a JavaScript backend, and serves it again after a change", async () => {
+    const file = project.write("app.mjs", SMALL_BACKEND)
+    const layer = start("app.mjs")
+    try {
+      await layer.waitFor("Listening on ")
+      const changed = SMALL_BACKEND.replace("world", "again")
+      await layer.changeUntil(file, changed, "Listening on ", 2)
+      expect(await (await fetch(`${layer.url}/api/hello`)).json()).toEqual({ hello: "again" })
+    } finally {
+      expect(await layer.stop()).toBe(0)
+    }
+  })
+
+  test("ends the server with a killed command", async () => {
+    project.write("app.mjs", SMALL_BACKEND)
+    const layer = start("app.mjs")
+    await layer.waitFor("Listening on ")
+    // Ends only when the output closes, which the last process that could write to it does.
+    await layer.stop("SIGKILL")
+    await expect(fetch(layer.url)).rejects.toThrow("fetch failed")
+  })
+
+  test("serves a TypeScript backend if Node strips types, and otherwise says what to install", async () => {
+    project.write("app.ts", TYPED_BACKEND)
+    const { typescript } = process.features as { typescript?: unknown }
+    if (typescript) return expectServed("app.ts")
+    const layer = start("app.ts")
+    expect(await layer.exited()).toBe(1)
+    expect(layer.output).toBe(
+      `layer: app.ts is TypeScript, which Node ${process.versions.node} does not run. Use Node 22.18 or newer, or install tsx in the project: npm install --save-dev tsx\n`,
+    )
   })
 })
 
@@ -219,6 +259,8 @@ const app = backend()
 app.get("/api/hello", () => ({ hello: "world" }))
 export default app
 `
+
+const TYPED_BACKEND = SMALL_BACKEND.replace("() =>", "(): { hello: string } =>")
 
 function manifestOf(project: InstalledProject, name: string) {
   return JSON.parse(

@@ -64,10 +64,22 @@ function giveUp(entry: string, error: unknown): void {
 
 function stopWithWatcher(): void {
   for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(0))
-  // A watcher that was killed cannot pass a signal on, and would leave this process holding the
-  // port.
+  // A killed watcher passes no signal on, and this process would hold the port.
   const watcher = process.ppid
-  setInterval(() => process.ppid === watcher || process.exit(0), 1_000)
+  const command = Number(process.env.LAYER_DEV_PID ?? watcher)
+  setInterval(() => {
+    if (process.ppid === watcher && isRunning(command)) return
+    if (process.ppid === watcher) process.kill(watcher)
+    process.exit(0)
+  }, 1_000)
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
 }
 
 void main(process.argv[2] as string)
