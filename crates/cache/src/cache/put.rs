@@ -12,7 +12,8 @@ use crate::http::lines::{Fields, MissingFields};
 use crate::key::{Key, Selecting};
 use crate::memory::{NewEntry, StoreError};
 use crate::policy::{
-    Freshness, InvalidPut, Overrides, ResponseHead, State, Storable, Uncacheable, storable,
+    Freshness, InvalidPut, Mode, Overrides, ResponseHead, State, Storable, Times, Uncacheable,
+    storable, times,
 };
 use crate::response::Stored;
 use crate::stats::Counter;
@@ -105,13 +106,12 @@ impl Cache {
                 return Ok(Drafted::Uncacheable(self.refuse(reason)));
             }
         };
-        let (times, cache_control) = Freshness::decide(
-            options.overrides,
-            applied.terms,
-            &storable.directives,
-            head.fields,
-            now,
-        );
+        let decided =
+            times(Mode::Put(now), head, &storable.directives, options.overrides, applied.terms);
+        let Times { freshness: times, cache_control } = match decided {
+            Ok(times) => times,
+            Err(reason) => return Ok(Drafted::Uncacheable(self.refuse(reason))),
+        };
         let lines = [("cache-control", cache_control.as_deref())];
         let configured = [options.tags.as_slice(), &applied.terms.tags];
         let entry =

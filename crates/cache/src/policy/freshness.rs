@@ -1,19 +1,9 @@
 //! Lifetime, stale windows and age of an entry (RFC 9111, section 4.2).
 
-use std::fmt::Write as _;
-
-use super::Directives;
-use crate::http::lines::Fields;
-use crate::http::{date_seconds, delta_seconds, members};
-use crate::policy::rules::Terms;
-
 /// How much newer than the clock an entry may be and still count as new, in milliseconds. Clocks
 /// are corrected in small steps; a larger difference means that the clock was ahead when the entry
 /// was stored.
 const MAX_CLOCK_STEP_MS: i64 = 5_000;
-
-/// Lifetime if neither response nor configuration declares one.
-const DEFAULT_TTL_SECONDS: u32 = 60;
 
 /// Options of one call, which take precedence over the configuration.
 #[derive(Clone, Copy, Debug, Default)]
@@ -67,42 +57,6 @@ impl State {
 }
 
 impl Freshness {
-    /// Decides the times of a response put at `now`: call before configuration before the response
-    /// itself, else 60 seconds. Also returns the `Cache-Control` to store in place of the
-    /// response's, or `None` if the response itself decided.
-    pub fn decide(
-        overrides: Overrides,
-        terms: &Terms,
-        directives: &Directives,
-        fields: Fields<'_>,
-        now: i64,
-    ) -> (Self, Option<String>) {
-        let Directives { targeted, general } = directives;
-        let configured = overrides.ttl.or(terms.ttl);
-        let own = match configured {
-            Some(_) => None,
-            None => targeted.lifetime().or(general.lifetime()).or_else(|| expires(fields, now)),
-        };
-        let may_be_stale =
-            configured.is_some() || !(targeted.revalidates() || general.revalidates());
-        let own_window = targeted.stale_while_revalidate.or(general.stale_while_revalidate);
-        let ttl = configured.or(own).unwrap_or(DEFAULT_TTL_SECONDS);
-        let window = overrides
-            .stale_while_revalidate
-            .or(terms.stale_while_revalidate)
-            .or(own_window.filter(|_| may_be_stale))
-            .unwrap_or(0);
-        let age = if own.is_some() { own_age(fields) } else { 0 };
-        let times = Self {
-            stored_at: now,
-            initial_age: i64::from(age) * 1000,
-            lifetime: i64::from(ttl) * 1000,
-            stale_window: window,
-            ..Self::default()
-        };
-        (times, own.is_none().then(|| written(ttl, window)))
-    }
-
     /// Age at `now`, in milliseconds. A clock that is set back makes no entry younger than it was
     /// when put. The age of an entry [from the future](Self::is_from_future) is unknown: it is
     /// stale from now on.
@@ -164,109 +118,11 @@ fn ms(seconds: u32) -> i64 {
     i64::from(seconds) * 1000
 }
 
-pub(super) fn written(ttl: u32, window: u32) -> String {
-    let mut value = format!("public, max-age={ttl}");
-    if window > 0 {
-        let written = write!(value, ", stale-while-revalidate={window}");
-        debug_assert!(written.is_ok(), "a String takes all that is written to it");
-    }
-    value
-}
-
-/// Lifetime by `Expires` (section 5.3) in seconds; an invalid date is in the past.
-pub(super) fn expires(fields: Fields<'_>, now: i64) -> Option<u32> {
-    let expires = fields.value("expires")?;
-    let from = fields.value("date").and_then(date_seconds).unwrap_or(now / 1000);
-    let seconds = date_seconds(expires).map_or(0, |at| at - from);
-    Some(seconds.clamp(0, i64::from(i32::MAX)) as u32)
-}
-
-/// `Age` (section 5.1) of a response from another cache; of several the first. Saturates.
-pub(super) fn own_age(fields: Fields<'_>) -> u32 {
-    told_age(fields).unwrap_or(0)
-}
-
-/// [`own_age`], or `None` if the response has no valid `Age`.
-pub(super) fn told_age(fields: Fields<'_>) -> Option<u32> {
-    fields.value("age").and_then(|age| members(age).next()).and_then(delta_seconds)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const NOW: i64 = 784_111_777_000; // Sun, 06 Nov 1994 08:49:37 GMT
-
-    fn decide(
-        call: Option<u32>,
-        configured: Option<u32>,
-        fields: &str,
-    ) -> (i64, i64, Option<String>) {
-        let fields = Fields::new(fields);
-        let overrides = Overrides { ttl: call, ..Overrides::default() };
-        let terms = Terms { ttl: configured, ..Terms::default() };
-        let (times, written) =
-            Freshness::decide(overrides, &terms, &Directives::of(fields), fields, NOW);
-        (times.lifetime / 1000, i64::from(times.stale_window), written)
-    }
-
-    #[test]
-    fn the_call_beats_the_configuration_beats_the_response_beats_a_minute() {
-        let own = "cdn-cache-control:max-age=4\ncache-control:max-age=2, s-maxage=3\n";
-        let public = |ttl: u32| Some(format!("public, max-age={ttl}"));
-        assert_eq!(decide(Some(0), Some(9), own), (0, 0, public(0)));
-        assert_eq!(decide(None, Some(9), own), (9, 0, public(9)));
-        assert_eq!(decide(None, None, own), (4, 0, None));
-        assert_eq!(decide(None, None, "cache-control:max-age=2, s-maxage=3\n"), (3, 0, None));
-        assert_eq!(decide(None, None, "cache-control:max-age=2\nexpires:0\n"), (2, 0, None));
-        assert_eq!(decide(None, None, "cache-control:public\n"), (60, 0, public(60)));
-    }
-
-    #[test]
-    fn expires_counts_from_the_responses_date() {
-        let expires = "expires:Sun, 06 Nov 1994 08:50:37 GMT\n";
-        assert_eq!(decide(None, None, expires), (60, 0, None));
-        assert_eq!(
-            decide(None, None, &format!("{expires}date:Sun, 06 Nov 1994 08:50:36 GMT\n")),
-            (1, 0, None)
-        );
-        assert_eq!(decide(None, None, "expires:tomorrow\n"), (0, 0, None));
-    }
-
-    #[test]
-    fn the_responses_own_window_counts_unless_it_must_be_revalidated() {
-        let own = "cache-control:max-age=1, stale-while-revalidate=5\n";
-        assert_eq!(decide(None, None, own), (1, 5, None));
-        assert_eq!(
-            decide(
-                None,
-                None,
-                "cache-control:max-age=1, stale-while-revalidate=5, must-revalidate\n"
-            ),
-            (1, 0, None)
-        );
-        assert_eq!(
-            decide(Some(2), None, own),
-            (2, 5, Some("public, max-age=2, stale-while-revalidate=5".into()))
-        );
-    }
-
-    #[test]
-    fn an_age_that_came_along_counts_where_the_response_decides() {
-        let own = Fields::new("cache-control:max-age=10\nage:4\n");
-        let decide = |ttl| {
-            let overrides = Overrides { ttl, ..Overrides::default() };
-            Freshness::decide(overrides, &Terms::default(), &Directives::of(own), own, NOW).0
-        };
-        assert_eq!(decide(None).age(NOW + 1000), 5000);
-        assert_eq!(decide(None).deadline(), NOW + 6000);
-        assert_eq!(decide(Some(10)).age(NOW + 1000), 1000);
-        for (age, seconds) in [("500, 3", 500), ("99999999999", 2_147_483_647), ("+5", 0), ("", 0)]
-        {
-            let line = format!("age:{age}\n");
-            assert_eq!(own_age(Fields::new(&line)), seconds, "{age}");
-        }
-    }
 
     #[test]
     fn freshness_ended_early_leaves_the_rest_of_the_stale_window() {

@@ -49,7 +49,7 @@ pub fn storable(
         return Err(InvalidPut::VaryAny);
     }
     let directives = Directives::of(head.fields);
-    let permitted = permits(&directives.general).and_then(|()| permits(&directives.targeted));
+    let permitted = directives.all().try_for_each(permits);
     Ok(keepable(head, directives, permitted))
 }
 
@@ -92,8 +92,8 @@ fn vary(fields: Fields<'_>) -> Result<Names, Uncacheable> {
     if honoured { Ok(names) } else { Err(Uncacheable::Vary) }
 }
 
-fn takes_cookies_out(Directives { general, targeted }: &Directives) -> bool {
-    general.private.names("set-cookie") || targeted.private.names("set-cookie")
+fn takes_cookies_out(directives: &Directives) -> bool {
+    directives.all().any(|directives| directives.private.names("set-cookie"))
 }
 
 fn permits(directives: &CacheControl) -> Result<(), Uncacheable> {
@@ -132,16 +132,12 @@ fn dropped_fields(fields: Fields<'_>, directives: &Directives) -> Names {
         "transfer-encoding",
         "upgrade",
     ];
-    let CacheControl { private, no_cache, .. } = &directives.general;
-    let CacheControl { private: targeted_private, no_cache: targeted_no_cache, .. } =
-        &directives.targeted;
-    let named =
-        [private, no_cache, targeted_private, targeted_no_cache].into_iter().flat_map(|scope| {
-            match scope {
-                Scope::Fields(names) => names.iter().collect(),
-                Scope::Nothing | Scope::Whole => Vec::new(),
-            }
-        });
+    let scopes =
+        directives.all().flat_map(|directives| [&directives.private, &directives.no_cache]);
+    let named = scopes.flat_map(|scope| match scope {
+        Scope::Fields(names) => names.iter().collect(),
+        Scope::Nothing | Scope::Whole => Vec::new(),
+    });
     let by_connection = members(fields.value("connection").unwrap_or_default());
     Names::new(ALWAYS.into_iter().chain(named).chain(by_connection))
 }

@@ -3,7 +3,9 @@
 
 use super::{NOW, head, hold, response_block};
 use crate::policy::rules::Terms;
-use crate::policy::{Directives, Freshness, InvalidPut, Overrides, Uncacheable, storable};
+use crate::policy::{
+    Directives, InvalidPut, Mode, Overrides, Uncacheable, storable, times as decide_times,
+};
 
 fn verdict(response: &str) -> Result<Option<Uncacheable>, InvalidPut> {
     storable(true, head(&response_block(response))).map(Result::err)
@@ -88,10 +90,10 @@ fn what_a_caller_may_not_put_is_an_error_and_what_the_response_forbids_is_not() 
 fn a_put_without_a_word_on_freshness_is_fresh_for_a_minute() {
     let times = |response: &str| {
         let block = response_block(response);
-        let fields = head(&block).fields;
-        let directives = Directives::of(fields);
-        let (times, _) =
-            Freshness::decide(Overrides::default(), &Terms::default(), &directives, fields, NOW);
+        let (overrides, terms) = (Overrides::default(), Terms::default());
+        let directives = Directives::of(head(&block).fields);
+        let decided = decide_times(Mode::Put(NOW), head(&block), &directives, overrides, &terms);
+        let times = decided.expect("a put has a lifetime").freshness;
         (times.lifetime / 1000, times.age(NOW) / 1000, times.stale_window)
     };
     hold(
