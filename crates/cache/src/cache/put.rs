@@ -15,7 +15,7 @@ use crate::policy::{
     Freshness, InvalidPut, Mode, Overrides, ResponseHead, State, Storable, Times, Uncacheable,
     storable, times,
 };
-use crate::response::Stored;
+use crate::response::{Stored, head_of};
 use crate::stats::Counter;
 
 /// Since when the response of a put has been computed.
@@ -208,29 +208,8 @@ pub(crate) fn entry(
         vary,
         tags: union(&[given, configured, &storable.tags]),
         times,
-        head: Stored::new(head.status, &written(head, |name| storable.keeps(name), lines)),
+        head: Stored::new(head.status, &head_of(head, |name| storable.keeps(name), lines)),
     })
-}
-
-/// Reason phrase and the field lines that are stored, with `lines` in place of the response's own.
-pub(crate) fn written(
-    head: ResponseHead<'_>,
-    keeps: impl Fn(&str) -> bool,
-    lines: &[(&str, Option<&str>)],
-) -> String {
-    let mut text = String::with_capacity(256);
-    text.extend([head.reason, "\n"]);
-    let replaced =
-        |name: &str| lines.iter().any(|(known, value)| *known == name && value.is_some());
-    for (name, value) in head.fields.iter().filter(|(name, _)| keeps(name) && !replaced(name)) {
-        text.extend([name, ":", value, "\n"]);
-    }
-    for (name, value) in lines {
-        if let Some(value) = value {
-            text.extend([name, ":", value, "\n"]);
-        }
-    }
-    text
 }
 
 fn union(lists: &[&[String]]) -> Vec<String> {

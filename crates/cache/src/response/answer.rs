@@ -1,9 +1,8 @@
 //! Answers from the store: status, head with `Age` and `Cache-Status`, and body.
 
-use std::fmt::Write as _;
-
 use super::Stored;
 use super::condition::{Condition, is_not_modified};
+use super::head_writer::HeadWriter;
 use crate::http::ByteRange;
 use crate::http::lines::{Fields, MissingFields};
 use crate::policy::Freshness;
@@ -126,69 +125,63 @@ impl Answer {
     /// Writes reason phrase and field lines, each ended by a line feed, with `Age` (RFC 9111,
     /// section 5.1) and the `Cache-Status` of `cache`.
     pub fn write_head(&self, cache: &str, out: &mut String) {
-        match self.condition {
+        let mut writer = match self.condition {
             Condition::Whole => self.write_whole(out),
             Condition::NotModified => self.write_not_modified(out),
             Condition::Part(range) => self.write_part(range, out),
             Condition::Unsatisfiable => self.write_unsatisfiable(out),
-        }
+        };
         let ttl = Some((self.lifetime_ms - self.age_ms).div_euclid(1000));
         let status = CacheStatus { cache, handled: self.handled, ttl, detail: self.detail };
-        let written = write!(out, "age:{}\ncache-status:{status}\n", self.age_ms / 1000);
-        debug_assert!(written.is_ok(), "a String takes all that is written to it");
+        writer.field("age", self.age_ms / 1000).field("cache-status", status);
     }
 
     /// Writes the head of a whole response. A HEAD has the length of the body that it omits.
-    fn write_whole(&self, out: &mut String) {
-        out.push_str(self.stored.head());
+    fn write_whole<'o>(&self, out: &'o mut String) -> HeadWriter<'o> {
+        let mut writer = HeadWriter::from_head(out, self.stored.head());
         if self.bodiless && self.stored.fields().value("content-length").is_none() {
-            let written = writeln!(out, "content-length:{}", self.length());
-            debug_assert!(written.is_ok(), "a String takes all that is written to it");
+            writer.field("content-length", self.length());
         }
+        writer
     }
 
-    fn write_not_modified(&self, out: &mut String) {
+    fn write_not_modified<'o>(&self, out: &'o mut String) -> HeadWriter<'o> {
         let fields = self.stored.fields();
-        let tagged = fields.value("etag").is_some();
-        let keep =
-            |name: &str| !DESCRIBES_BODY.contains(&name) && (name != "last-modified" || !tagged);
-        out.push_str("Not Modified\n");
-        push_lines(fields, keep, out);
+        let is_tagged = fields.value("etag").is_some();
+        let keeps =
+            |name: &str| !DESCRIBES_BODY.contains(&name) && (name != "last-modified" || !is_tagged);
+        let mut writer = HeadWriter::begin(out, "Not Modified");
+        writer.fields(fields, keeps);
+        writer
     }
 
-    fn write_part(&self, ByteRange { first, last }: ByteRange, out: &mut String) {
-        out.push_str("Partial Content\n");
-        push_lines(
-            self.stored.fields(),
-            |name| name != "content-length" && name != "content-range",
-            out,
-        );
-        let written = write!(
-            out,
-            "content-length:{}\ncontent-range:bytes {first}-{last}/{}\n",
-            last - first + 1,
-            self.length()
-        );
-        debug_assert!(written.is_ok(), "a String takes all that is written to it");
+    fn write_part<'o>(
+        &self,
+        ByteRange { first, last }: ByteRange,
+        out: &'o mut String,
+    ) -> HeadWriter<'o> {
+        let keeps = |name: &str| name != "content-length" && name != "content-range";
+        let mut writer = HeadWriter::begin(out, "Partial Content");
+        writer
+            .fields(self.stored.fields(), keeps)
+            .field("content-length", last - first + 1)
+            .field("content-range", format_args!("bytes {first}-{last}/{}", self.length()));
+        writer
     }
 
-    fn write_unsatisfiable(&self, out: &mut String) {
-        out.push_str("Range Not Satisfiable\n");
-        let keep =
+    fn write_unsatisfiable<'o>(&self, out: &'o mut String) -> HeadWriter<'o> {
+        let keeps =
             |name: &str| !DESCRIBES_BODY.contains(&name) && !DESCRIBES_RESPONSE.contains(&name);
-        push_lines(self.stored.fields(), keep, out);
-        let written = writeln!(out, "content-length:0\ncontent-range:bytes */{}", self.length());
-        debug_assert!(written.is_ok(), "a String takes all that is written to it");
+        let mut writer = HeadWriter::begin(out, "Range Not Satisfiable");
+        writer
+            .fields(self.stored.fields(), keeps)
+            .field("content-length", 0)
+            .field("content-range", format_args!("bytes */{}", self.length()));
+        writer
     }
 
     fn length(&self) -> usize {
         self.stored.body().map_or(0, <[u8]>::len)
-    }
-}
-
-fn push_lines(fields: Fields<'_>, keep: impl Fn(&str) -> bool, out: &mut String) {
-    for (name, value) in fields.iter().filter(|(name, _)| keep(name)) {
-        out.extend([name, ":", value, "\n"]);
     }
 }
 

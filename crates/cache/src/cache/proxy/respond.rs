@@ -10,7 +10,7 @@ use crate::cache::proxy::lookup::{HandlerRun, as_get, is_safe};
 use crate::cache::proxy::outcome::ResponseOutcome;
 use crate::cache::proxy::outcome::Unshared;
 use crate::cache::proxy::stale_if_error::is_failure;
-use crate::cache::put::{entry, written};
+use crate::cache::put::entry;
 use crate::cache::{Cache, Keyed, MissingInput, Request};
 use crate::http::lines::Fields;
 use crate::http::{canonical, http_date};
@@ -20,8 +20,7 @@ use crate::memory::Selected;
 use crate::policy::{
     Forwarded, RequestOptions, RequestPolicy, ResponseHead, Uncacheable, decide, may_update,
 };
-use crate::response::Answer;
-use crate::response::{CacheStatus, Handling};
+use crate::response::{Answer, CacheStatus, Handling, HeadWriter, head_of};
 use crate::stats::Counter;
 
 impl Cache {
@@ -246,8 +245,8 @@ fn supersedes(status: u16, reason: Uncacheable) -> bool {
 
 /// The head of a response for the client of the run.
 fn outgoing(head: ResponseHead<'_>, cache_control: Option<&str>, status: &str) -> String {
-    let mut text = written(head, is_for_clients, &[("cache-control", cache_control)]);
-    text.extend(["cache-status:", status, "\n"]);
+    let mut text = head_of(head, is_for_clients, &[("cache-control", cache_control)]);
+    HeadWriter::resume(&mut text).field("cache-status", status);
     text
 }
 

@@ -7,7 +7,6 @@ use crate::cache::instance::Instance;
 use crate::cache::proxy::handler_response::{HandlerResponse, forwarded};
 use crate::cache::proxy::lookup::{HandlerRun, as_get};
 use crate::cache::proxy::outcome::ResponseOutcome;
-use crate::cache::put::written;
 use crate::cache::{Cache, Keyed, MissingInput};
 use crate::http::lines::{Fields, MissingFields};
 use crate::http::{EntityTag, Names, date_seconds, http_date};
@@ -18,7 +17,7 @@ use crate::policy::{
     Decision, Exchange, Freshness, RequestPolicy, ResponseHead, Uncacheable, decide, is_dated,
     may_update,
 };
-use crate::response::{Answer, Stored};
+use crate::response::{Answer, HeadWriter, Stored, head_of};
 use crate::stats::Counter;
 
 /// Fields that a 304 or the response to a HEAD does not update: they describe the stored body
@@ -226,7 +225,7 @@ impl Renewal<'_> {
             times.error_window = times.error_window.min(entry.times.error_window);
         }
         let lines = [("cache-control", cache_control.as_deref())];
-        let text = written(head, |name| storable.keeps(name), &lines);
+        let text = head_of(head, |name| storable.keeps(name), &lines);
         let mut tags = [entry.tags.as_slice(), &storable.tags, &handler_response.tags].concat();
         tags.sort_unstable();
         tags.dedup();
@@ -245,16 +244,14 @@ impl Renewal<'_> {
     fn merged(&self, stored: &Stored) -> String {
         let new = Names::new(self.handler_response.head.fields.iter().map(|(name, _)| name));
         let kept = |name: &str| KEPT.contains(&name) || name != "date" && !new.contains(name);
-        let old = ResponseHead { status: stored.status(), reason: "", fields: stored.fields() };
-        let mut merged = written(old, kept, &[]);
-        for (name, value) in
-            self.handler_response.head.fields.iter().filter(|(name, _)| !KEPT.contains(name))
-        {
-            merged.extend([name, ":", value, "\n"]);
-        }
+        let mut merged = String::with_capacity(256);
+        let mut writer = HeadWriter::begin(&mut merged, "");
+        writer
+            .fields(stored.fields(), kept)
+            .fields(self.handler_response.head.fields, |name| !KEPT.contains(&name));
         if !new.contains("date") {
             // A response without `Date` is dated by its arrival (RFC 9110, section 6.6.1).
-            merged.extend(["date:", &http_date(self.handler_response.at), "\n"]);
+            writer.field("date", http_date(self.handler_response.at));
         }
         merged
     }

@@ -9,8 +9,7 @@ use crate::cache::proxy::outcome::{ResponseOutcome, Unshared};
 use crate::cache::{Cache, MissingInput, Request};
 use crate::coalescing::Failure;
 use crate::memory::Selected;
-use crate::response::Answer;
-use crate::response::Handling;
+use crate::response::{Answer, Handling};
 use crate::stats::Counter;
 
 /// Outcome of a failed run.

@@ -11,8 +11,7 @@ use crate::http::lines::{Fields, MissingFields};
 use crate::key::Key;
 use crate::memory::Selected;
 use crate::policy::Forwarded;
-use crate::response::Answer;
-use crate::response::Handling;
+use crate::response::{Answer, Handling};
 use crate::stats::Counter;
 
 /// What a request has tried before this decision.

@@ -14,7 +14,6 @@ use http::HeaderMap;
 use http_cache_semantics::{BeforeRequest, CacheOptions, CachePolicy};
 
 use crate::cache::proxy::lookup::HandlerRun;
-use crate::cache::put::written;
 use crate::http::lines::Fields;
 use crate::http::{Names, RequestControl};
 use crate::key::{Key, Selecting};
@@ -23,7 +22,7 @@ use crate::policy::rules::Terms;
 use crate::policy::{
     self, Decision, Forwarded, Overrides, ResponseHead, Reuse, Uncacheable, decide, reuse,
 };
-use crate::response::Stored;
+use crate::response::{Stored, head_of};
 use differences::{DIFFERENCES, Difference};
 use exchange::{Exchange, Message};
 
@@ -255,7 +254,7 @@ fn validators(
 ) -> (Option<String>, Option<String>) {
     let response = block(&exchange.response);
     let head = ResponseHead { status: exchange.status, reason: "", fields: Fields::new(&response) };
-    let stored = Stored::new(exchange.status, &written(head, |name| storable.keeps(name), &[]));
+    let stored = Stored::new(exchange.status, &head_of(head, |name| storable.keeps(name), &[]));
     let selected = Selected {
         held: EntryRef::of(stored),
         times: *times,
