@@ -396,30 +396,44 @@ export interface CacheDiskInspection {
 export type CacheStorageFault = "busy" | "full" | "damaged" | "incompatible" | "closed" | "io"
 
 /**
- * The `code` of each error that the cache throws or rejects with.
- *
- * - `LAYERON_INVALID_OPTION`, `LAYERON_INVALID_REQUEST`, `LAYERON_INVALID_RESPONSE`: a `TypeError`
- *   that names the argument and what is allowed.
- * - `LAYERON_STORAGE_CONFLICT`: the instance is open with another storage.
- * - `LAYERON_STORAGE_BUSY`, `_FULL`, `_DAMAGED`, `_INCOMPATIBLE`: the disk could not store a purge
- *   or delete, see {@link CacheStorageFault}. `LAYERON_STORAGE_FAILED`: another error of the disk.
- * - `LAYERON_CLOSED`: the instance is closed.
- * - `LAYERON_HANDLER_FAILED`: the handler failed for another caller.
- * - `LAYERON_REFRESH_TIMEOUT`: a background refresh exceeded `refreshTimeoutMs`.
+ * The codes of a {@link CacheTypeError}: an option, a request or a response is not allowed. The
+ * message names it and says what is allowed.
  */
-export type CacheErrorCode =
+export type CacheTypeErrorCode =
   | "LAYERON_INVALID_OPTION"
   | "LAYERON_INVALID_REQUEST"
   | "LAYERON_INVALID_RESPONSE"
+
+/** The codes of all errors that the cache makes. */
+export type CacheErrorCode =
+  | CacheTypeErrorCode
+  /** The instance is open with another storage. */
   | "LAYERON_STORAGE_CONFLICT"
+  /** The disk could not store a purge or delete: see {@link CacheStorageFault}. */
   | "LAYERON_STORAGE_BUSY"
   | "LAYERON_STORAGE_FULL"
   | "LAYERON_STORAGE_DAMAGED"
   | "LAYERON_STORAGE_INCOMPATIBLE"
+  /** The disk could not store a purge or delete for another reason. */
   | "LAYERON_STORAGE_FAILED"
+  /** The instance is closed. */
   | "LAYERON_CLOSED"
+  /** The handler failed for another caller, in another thread. */
   | "LAYERON_HANDLER_FAILED"
+  /** A background refresh exceeded `refreshTimeoutMs`. */
   | "LAYERON_REFRESH_TIMEOUT"
+
+/** A call with an argument that is not allowed. Its `name` is `TypeError`. Nothing has changed. */
+export declare class CacheTypeError extends TypeError {
+  private constructor()
+  readonly code: CacheTypeErrorCode
+}
+
+/** A call that failed although its arguments are allowed. Its `name` is `Error`. */
+export declare class CacheError extends Error {
+  private constructor()
+  readonly code: Exclude<CacheErrorCode, CacheTypeErrorCode>
+}
 
 /** Why a request is a hit, a miss or a bypass. */
 export interface CacheExplanation {

@@ -1,4 +1,5 @@
 const { cache } = require("./dist/cache.js")
+const { CacheError, CacheTypeError } = require("./dist/errors.js")
 const { configure } = require("./dist/options/storage.js")
 
-module.exports = { cache, configure }
+module.exports = { cache, CacheError, CacheTypeError, configure }

@@ -1,3 +1,3 @@
 import modules from "./index.js"
 
-export const { cache, configure } = modules
+export const { cache, CacheError, CacheTypeError, configure } = modules

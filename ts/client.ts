@@ -1,5 +1,5 @@
 import type { CacheRequest } from "../index.js"
-import { failure } from "./errors.js"
+import { CacheError } from "./errors.js"
 import { fingerprintOf } from "./http/fingerprint.js"
 import { FieldNames, isRequest, readRequest, requestText, serialisedUrl } from "./http/request.js"
 import * as native from "./native/addon.js"
@@ -149,7 +149,7 @@ export class NativeClient {
   }
 
   assertOpen(): void {
-    if (!this.#open) throw failure("LAYERON_CLOSED", `${this.#identity} is closed`)
+    if (!this.#open) throw new CacheError("LAYERON_CLOSED", `${this.#identity} is closed`)
   }
 
   #learn(told: FieldNames): FieldNames {

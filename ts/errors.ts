@@ -1,15 +1,26 @@
-import type { CacheErrorCode } from "../index.js"
+import type { CacheErrorCode, CacheTypeErrorCode } from "../index.js"
 
-export type ErrorCode = CacheErrorCode
+/** The codes of errors that are not about an argument. */
+export type FailureCode = Exclude<CacheErrorCode, CacheTypeErrorCode>
 
-/** A `TypeError` about an argument. */
-export function invalid(code: ErrorCode, message: string): TypeError {
-  return Object.assign(new TypeError(message), { code })
+/** A refused argument. Its `name` is `TypeError`. */
+export class CacheTypeError extends TypeError {
+  readonly code: CacheTypeErrorCode
+
+  constructor(code: CacheTypeErrorCode, message: string) {
+    super(message)
+    this.code = code
+  }
 }
 
-/** An `Error` about the state of the cache. */
-export function failure(code: ErrorCode, message: string): Error {
-  return Object.assign(new Error(message), { code })
+/** A failure that is no fault of an argument. Its `name` is `Error`. */
+export class CacheError extends Error {
+  readonly code: FailureCode
+
+  constructor(code: FailureCode, message: string) {
+    super(message)
+    this.code = code
+  }
 }
 
 /** A value for a message: short, and without calling into it. */

@@ -78,6 +78,97 @@ import { cache } from "@layeron/modules"
 export default backend({ gateway: { cache: true } }).use(cache({ name: "shop" })).get("/", () => ({ a: 1 }))
 `
 
+/** Errors and events, with the exhaustiveness that a compiler checks. */
+const TELLS_APART = `
+import { CacheError, CacheTypeError } from "@layeron/modules"
+import type { CacheChannel, CacheErrorCode, CacheEvent, CacheInspection, CacheRefusal } from "@layeron/modules"
+
+function never(value: never): never {
+  throw value
+}
+
+export function count(event: CacheEvent): number | string {
+  switch (event.operation) {
+    case "match": {
+      const outcome: "hit" | "stale" | "miss" | "bypass" = event.outcome
+      return outcome + event.key
+    }
+    case "put": {
+      const outcome: "stored" | "refused" | "fenced" | "bypass" | "error" = event.outcome
+      return outcome + event.key
+    }
+    case "delete": {
+      const outcome: "deleted" | "absent" | "bypass" = event.outcome
+      return outcome + event.key
+    }
+    case "purge": {
+      const outcome: "purged" | "softened" = event.outcome
+      return outcome === "purged" ? event.purged : event.selected.tags.length
+    }
+    case "refresh": {
+      const outcome: "refreshed" | "failed" = event.outcome
+      return outcome + event.key
+    }
+    default:
+      return never(event)
+  }
+}
+
+export function incomplete(event: CacheEvent): number {
+  switch (event.operation) {
+    case "match":
+    case "put":
+    case "delete":
+    case "purge":
+      return 1
+    default:
+      // @ts-expect-error: the event of a refresh is left
+      return never(event)
+  }
+}
+
+export function mistaken(event: CacheEvent): void {
+  // @ts-expect-error: only a purge has this
+  void event.purged
+  if (event.operation === "match") {
+    // @ts-expect-error: a match is never stored
+    void (event.outcome === "stored")
+    // @ts-expect-error: only a purge has this
+    void event.selected
+  }
+}
+
+export function codeOf(error: unknown): CacheErrorCode | undefined {
+  if (error instanceof CacheTypeError) {
+    const typeError: TypeError = error
+    const code: "LAYERON_INVALID_OPTION" | "LAYERON_INVALID_REQUEST" | "LAYERON_INVALID_RESPONSE" = error.code
+    // @ts-expect-error: not of an argument
+    void (error.code === "LAYERON_CLOSED")
+    return typeError === undefined ? undefined : code
+  }
+  if (!(error instanceof CacheError)) return undefined
+  // @ts-expect-error: no such code
+  void (error.code === "LAYERON_LOST")
+  // @ts-expect-error: of an argument
+  void (error.code === "LAYERON_INVALID_OPTION")
+  return error.code
+}
+// @ts-expect-error: only the cache makes them
+new CacheError("LAYERON_CLOSED", "closed")
+
+export const channels: readonly CacheChannel[] = ["layeron:cache:match", "layeron:cache:refresh"]
+// @ts-expect-error: no such channel
+export const channel: CacheChannel = "layeron:cache:find"
+
+export function refused({ refusedWrites, disk }: CacheInspection): number {
+  const reason: CacheRefusal = "too-large"
+  const fault: "busy" | "full" | "damaged" | "incompatible" | "closed" | "io" | null | undefined = disk?.faultCode
+  // @ts-expect-error: no such reason
+  void refusedWrites["too-small"]
+  return refusedWrites[reason] + (fault === null ? 0 : 1)
+}
+`
+
 /** What a project can write whose \`lib\` knows disposal. */
 const DISPOSES = `
 import { cache, type CacheModule } from "@layeron/modules"
@@ -150,7 +241,7 @@ const ROWS = LIBS.flatMap(([lib, ofLib]) =>
 test.each(ROWS)(
   "with %s, resolving as %s, all uses compile and all mistakes do not",
   async (_, __, settings) => {
-    const files = { "uses.mts": USES, "core.mts": CORE }
+    const files = { "uses.mts": USES, "errors-events.mts": TELLS_APART, "core.mts": CORE }
     const both = settings.moduleResolution === "bundler" ? files : { ...files, "uses.cts": USES }
     expect(await complaints(both, settings)).toBe("")
   },

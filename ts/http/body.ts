@@ -1,6 +1,6 @@
 import { Readable } from "node:stream"
 import { isUint8Array } from "node:util/types"
-import { invalid, shown } from "../errors.js"
+import { CacheTypeError, shown } from "../errors.js"
 import { harmlessly } from "../harmless.js"
 
 /** The body exceeds the bytes that there is room for. */
@@ -33,7 +33,7 @@ type Body = ReadableStream<Uint8Array> | Readable
 export function assertUnused(response: Response, path: string): void {
   const body = bodyOf(response, path)
   if (response.bodyUsed || (body !== null && isTaken(body))) {
-    throw invalid(
+    throw new CacheTypeError(
       "LAYERON_INVALID_RESPONSE",
       `${path} must have an unused body; clone a response that is also returned`,
     )
@@ -46,7 +46,7 @@ export function takeReader(response: Response): Reader | null {
   if (body === null) return null
   const reader: unknown = isStream(body) ? body.getReader() : nodeReader(body)
   if (!isReader(reader)) {
-    throw invalid(
+    throw new CacheTypeError(
       "LAYERON_INVALID_RESPONSE",
       `the reader of a body must have read(), got ${shown(reader)}`,
     )
@@ -64,7 +64,7 @@ function isReader(reader: unknown): reader is Reader {
 function bodyOf(response: Response, path: string): Body | null {
   const body: unknown = response.body ?? null
   if (body === null || isStream(body) || body instanceof Readable) return body
-  throw invalid(
+  throw new CacheTypeError(
     "LAYERON_INVALID_RESPONSE",
     `${path} must have a ReadableStream or a Readable of Node as its body, got ${shown(body)}`,
   )
@@ -134,7 +134,7 @@ export async function readAll(
   ) {
     const value = read?.value
     if (!isUint8Array(value))
-      throw invalid("LAYERON_INVALID_RESPONSE", `${path} must have a body of bytes`)
+      throw new CacheTypeError("LAYERON_INVALID_RESPONSE", `${path} must have a body of bytes`)
     chunks.push(value)
     length += value.byteLength
     if (length > most) break
@@ -153,7 +153,7 @@ function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
 }
 
 function wrongLength(path: string, expected: number): TypeError {
-  return invalid(
+  return new CacheTypeError(
     "LAYERON_INVALID_RESPONSE",
     `${path} must have a body of the ${expected} bytes that its Content-Length says`,
   )

@@ -1,4 +1,4 @@
-import { invalid, inWords, shown } from "../errors.js"
+import { CacheTypeError, inWords, shown } from "../errors.js"
 import { isToken } from "../options/check.js"
 import { NO_BODY } from "./body.js"
 import { isDecoded, OF_CODED_BODY } from "./decoded.js"
@@ -20,16 +20,19 @@ export interface ResponseHead {
 /** Reads the head of a response. Accepts responses of another realm and of the undici package. */
 export function readHead(response: Response, method: string, path: string): ResponseHead {
   if (!isResponse(response))
-    throw invalid("LAYERON_INVALID_RESPONSE", `${path} must be a Response, got ${shown(response)}`)
+    throw new CacheTypeError(
+      "LAYERON_INVALID_RESPONSE",
+      `${path} must be a Response, got ${shown(response)}`,
+    )
   const { status, statusText } = response
   if (!isStatus(status)) {
-    throw invalid(
+    throw new CacheTypeError(
       "LAYERON_INVALID_RESPONSE",
       `${path} must have an integer from 100 to 999 as its status, got ${shown(status)}`,
     )
   }
   if (!REASON.test(statusText)) {
-    throw invalid(
+    throw new CacheTypeError(
       "LAYERON_INVALID_RESPONSE",
       `${path} must have a statusText of Latin-1 without control characters, got ${shown(statusText)}`,
     )
@@ -82,7 +85,10 @@ function platformHeaders(headers: Headers, path: string): Headers {
   try {
     return new Headers([...headers])
   } catch (error) {
-    throw invalid("LAYERON_INVALID_RESPONSE", `${path} must have valid headers: ${inWords(error)}`)
+    throw new CacheTypeError(
+      "LAYERON_INVALID_RESPONSE",
+      `${path} must have valid headers: ${inWords(error)}`,
+    )
   }
 }
 

@@ -1,5 +1,5 @@
 import type { CacheRequest } from "../../index.js"
-import { invalid, shown } from "../errors.js"
+import { CacheTypeError, shown } from "../errors.js"
 import { isToken } from "../options/check.js"
 
 const NOT_IN_VALUE = /[\0\r\n]/
@@ -51,7 +51,7 @@ export function requestText({ head, url }: RequestParts, marks = ""): string {
 export function serialisedUrl(url: string, path: string): string {
   const parsed = parse(url)
   if (parsed === undefined || (parsed.protocol !== "http:" && parsed.protocol !== "https:")) {
-    throw invalid(
+    throw new CacheTypeError(
       "LAYERON_INVALID_REQUEST",
       `${path} must have an absolute http: or https: URL, got ${shown(url)}`,
     )
@@ -107,7 +107,7 @@ function fieldLines(headers: RequestLike["headers"], names: FieldNames, path: st
     // missing name.
     if (value == null) lines += `${name}\n`
     else if (typeof value !== "string" || NOT_IN_VALUE.test(value))
-      throw invalid(
+      throw new CacheTypeError(
         "LAYERON_INVALID_REQUEST",
         `${path} must have a string without line feeds, returns and nulls in ${name}, got ${shown(value)}`,
       )
@@ -117,7 +117,7 @@ function fieldLines(headers: RequestLike["headers"], names: FieldNames, path: st
 }
 
 function notRequest(path: string, value: unknown): TypeError {
-  return invalid(
+  return new CacheTypeError(
     "LAYERON_INVALID_REQUEST",
     `${path} must be a Request, a URL or an absolute http: or https: URL string, got ${shown(value)}`,
   )

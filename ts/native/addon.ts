@@ -3,6 +3,7 @@
  * only copies leave this file.
  */
 
+import type { CacheTypeErrorCode } from "../../index.js"
 import {
   BindingCache,
   type BindingOptions,
@@ -13,7 +14,7 @@ import {
   UNCACHEABLE,
   uncacheableReasons,
 } from "../../native.js"
-import { type ErrorCode, failure } from "../errors.js"
+import { CacheError } from "../errors.js"
 import { type Answer, LargeAnswer, SmallAnswer } from "./answer.js"
 
 export {
@@ -69,7 +70,7 @@ const REFUSALS = uncacheableReasons()
 
 /** What an argument of a put must be. */
 export interface Demand {
-  readonly code: ErrorCode
+  readonly code: CacheTypeErrorCode
   readonly subject: "request" | "response"
   readonly must: string
 }
@@ -122,7 +123,7 @@ export function openBinding(
     const { code, message } = error as NodeJS.ErrnoException
     if (code !== "storage-conflict") throw error
     const identity = `${options.namespace}/${options.name}`
-    throw failure(
+    throw new CacheError(
       "LAYERON_STORAGE_CONFLICT",
       `${identity} is open with another storage: ${message}`,
     )

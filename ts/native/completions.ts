@@ -1,4 +1,4 @@
-import { type ErrorCode, failure } from "../errors.js"
+import { CacheError, type FailureCode } from "../errors.js"
 import * as native from "./addon.js"
 import { Waits } from "./waits.js"
 
@@ -6,7 +6,7 @@ import { Waits } from "./waits.js"
 const KEEP_ALIVE_MS = 2 ** 30
 
 /** Error codes by the codes of the addon. */
-const CODES: Record<string, ErrorCode> = {
+const CODES: Record<string, FailureCode> = {
   busy: "LAYERON_STORAGE_BUSY",
   full: "LAYERON_STORAGE_FULL",
   damaged: "LAYERON_STORAGE_DAMAGED",
@@ -67,7 +67,7 @@ export class Completions {
       return binding.completed(ticket)
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException
-      throw failure(
+      throw new CacheError(
         CODES[code ?? ""] ?? "LAYERON_STORAGE_FAILED",
         `${what} could not be stored on disk: ${message}`,
       )

@@ -1,5 +1,5 @@
 import type { CacheRequest } from "../../index.js"
-import { invalid, shown } from "../errors.js"
+import { CacheTypeError, shown } from "../errors.js"
 import * as check from "./check.js"
 import { keyPrefixes } from "./prefix.js"
 
@@ -73,7 +73,7 @@ export function readSelector(path: string, given: unknown, namespace: string): S
   const object = check.object(path, given)
   const unknown = Object.keys(object).find((name) => !SELECTOR.includes(name))
   if (unknown !== undefined) {
-    throw invalid(
+    throw new CacheTypeError(
       "LAYERON_INVALID_OPTION",
       `${path}.${unknown} selects nothing; known are ${SELECTOR.join(", ")}`,
     )
@@ -83,7 +83,7 @@ export function readSelector(path: string, given: unknown, namespace: string): S
   const everything = check.flag(`${path}.everything`, fields.everything)
   const soft = check.flag(`${path}.soft`, fields.soft)
   if (request === undefined && tags === undefined && prefix === undefined && !everything) {
-    throw invalid(
+    throw new CacheTypeError(
       "LAYERON_INVALID_OPTION",
       `${path} must have one of ${SELECTORS.join(", ")}, got ${shown(given)} without any`,
     )

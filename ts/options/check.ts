@@ -1,4 +1,5 @@
-import { type ErrorCode, invalid, shown } from "../errors.js"
+import type { CacheTypeErrorCode } from "../../index.js"
+import { CacheTypeError, shown } from "../errors.js"
 
 export const INT32_MAX = 2_147_483_647
 
@@ -15,9 +16,9 @@ export function wrong(
   path: string,
   allowed: string,
   value: unknown,
-  code: ErrorCode = "LAYERON_INVALID_OPTION",
+  code: CacheTypeErrorCode = "LAYERON_INVALID_OPTION",
 ): TypeError {
-  return invalid(code, `${path} must be ${allowed}, got ${shown(value)}`)
+  return new CacheTypeError(code, `${path} must be ${allowed}, got ${shown(value)}`)
 }
 
 /** An options object. Warns about unknown names. Absent options are an empty object. */

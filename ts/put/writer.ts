@@ -1,6 +1,6 @@
 import type { CacheRequest } from "../../index.js"
 import type { NativeClient } from "../client.js"
-import { invalid, inWords } from "../errors.js"
+import { CacheTypeError, inWords } from "../errors.js"
 import {
   assertUnused,
   discard,
@@ -150,7 +150,8 @@ class Draft {
 /** Takes the body of a put that stores nothing, unless the put is an error. */
 function turnAway(outcome: number, response: Response): PutOutcome {
   const demand = native.rejection(outcome)
-  if (demand !== undefined) throw invalid(demand.code, `put() ${demand.subject} ${demand.must}`)
+  if (demand !== undefined)
+    throw new CacheTypeError(demand.code, `put() ${demand.subject} ${demand.must}`)
   discard(takeReader(response))
   return outcomeOf(outcome)
 }

@@ -1,5 +1,5 @@
 import { isUint8Array } from "node:util/types"
-import { invalid, inWords, isError, messageOf } from "../errors.js"
+import { CacheTypeError, inWords, isError, messageOf } from "../errors.js"
 import { discard, type Reader } from "../http/body.js"
 import * as native from "../native/addon.js"
 import { deliverNotifications, type Waits } from "../native/waits.js"
@@ -231,7 +231,7 @@ export class BodyStreams {
 
 function* piecesOf(chunk: Uint8Array): Generator<Uint8Array> {
   if (!isUint8Array(chunk)) {
-    throw invalid(
+    throw new CacheTypeError(
       "LAYERON_INVALID_RESPONSE",
       "the response of a wrapped handler must have a body of bytes",
     )

@@ -1,4 +1,4 @@
-import { failure } from "../errors.js"
+import { CacheError } from "../errors.js"
 
 /** Failures remembered at most. */
 const MAX = 1_000
@@ -23,7 +23,10 @@ class Failures {
   thrown(number: number, message: string): unknown {
     if (this.#thrown.has(number)) return this.#thrown.get(number)
     const details = message === "" ? "" : `: ${message}`
-    return failure("LAYERON_HANDLER_FAILED", `the handler has failed for another caller${details}`)
+    return new CacheError(
+      "LAYERON_HANDLER_FAILED",
+      `the handler has failed for another caller${details}`,
+    )
   }
 }
 

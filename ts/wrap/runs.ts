@@ -1,4 +1,4 @@
-import { failure, inWords } from "../errors.js"
+import { CacheError, inWords } from "../errors.js"
 import { assertUnused, discard, takeReader } from "../http/body.js"
 import { readHead } from "../http/head.js"
 import { signalOf } from "../http/request.js"
@@ -106,7 +106,7 @@ export class Runs<Rest extends unknown[]> {
   /** Never rejects. */
   async #refresh(run: Run<Rest>): Promise<void> {
     const { wrapping, emit } = this.#context
-    const late = failure(
+    const late = new CacheError(
       "LAYERON_REFRESH_TIMEOUT",
       `it took longer than ${wrapping.refreshTimeoutMs} ms`,
     )

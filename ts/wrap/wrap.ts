@@ -1,6 +1,6 @@
 import type { CacheHandler, CacheWrapOptions } from "../../index.js"
 import type { NativeClient } from "../client.js"
-import { invalid } from "../errors.js"
+import { CacheTypeError } from "../errors.js"
 import { NO_BODY } from "../http/body.js"
 import { isRequest, signalOf } from "../http/request.js"
 import * as native from "../native/addon.js"
@@ -68,7 +68,10 @@ class Wrapper<Rest extends unknown[]> {
 
   async fetch(request: Request, rest: Rest): Promise<Response> {
     if (!isRequest(request))
-      throw invalid("LAYERON_INVALID_REQUEST", "the request of a wrapped handler must be a Request")
+      throw new CacheTypeError(
+        "LAYERON_INVALID_REQUEST",
+        "the request of a wrapped handler must be a Request",
+      )
     let retry: Retry | undefined
     for (;;) {
       // A closed cache must not fail requests.
