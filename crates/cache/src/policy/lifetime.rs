@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::shared::Exchange;
+use super::exchange::Exchange;
 use super::{Directives, Freshness, Overrides, ResponseHead, Uncacheable};
 use crate::http::lines::Fields;
 use crate::http::{CacheControl, Scope, date_seconds, delta_seconds, members};

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod differential;
+mod exchange;
 mod freshness;
 mod lifetime;
 mod request;
@@ -13,11 +14,12 @@ mod shared;
 mod storable;
 mod uncacheable;
 
+pub use exchange::Exchange;
 pub use freshness::{Freshness, Overrides, State};
 pub use lifetime::{Mode, Times, is_dated, times};
 pub use request::{RequestOptions, RequestPolicy};
 pub use reuse::{Forwarded, Reuse, reuse};
-pub use shared::{Decision, Exchange, decide, is_shareable, may_update};
+pub use shared::{Decision, decide, is_shareable, may_update};
 pub use storable::{Storable, storable};
 pub use uncacheable::{InvalidPut, Uncacheable};
 

@@ -1,27 +1,13 @@
 //! Storing of responses in a shared cache between client and handler (RFC 9111, sections 3 and
 //! 4.2): whether, and for how long.
 
+use super::exchange::Exchange;
 use super::lifetime::{Mode, Times, declared_lifetime, is_configurable, times};
 use super::storable::keepable;
 use super::{Directives, Freshness, Overrides, ResponseHead, State, Storable, Uncacheable};
 use crate::http::lines::Fields;
 use crate::http::{CacheControl, Scope, field_names};
 use crate::policy::rules::Terms;
-
-/// What the request and the times of the exchange say about storing the response.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Exchange {
-    /// The request has `no-store`.
-    pub no_store: bool,
-    /// The request has `Authorization`, which is not in the key.
-    pub authorized: bool,
-    /// The handler has received cookies that are not in the key, under a configured lifetime.
-    pub cookies: bool,
-    /// When the handler was called.
-    pub requested_at: i64,
-    /// When its response arrived.
-    pub responded_at: i64,
-}
 
 /// A response to be stored, with its times.
 #[derive(Debug)]
