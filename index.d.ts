@@ -1,13 +1,10 @@
 /**
- * What a call is about: a `Request`, a `URL`, or an absolute `http:` or `https:` URL string.
- * A URL or a string means GET without headers.
+ * The request of a call: a `Request`, a `URL`, or an absolute `http:` or `https:` URL string. A URL
+ * or a string means GET without headers.
  */
 export type CacheRequest = Request | URL | string
 
-/**
- * Names whose presence in a request makes it skip the cache: it is neither looked up nor stored nor
- * deleted.
- */
+/** A request that has one of these names skips the cache: no lookup, no storing, no deleting. */
 export interface CacheBypassOptions {
   /** Request header names, in any case. */
   headers?: readonly string[] | undefined
@@ -18,9 +15,9 @@ export interface CacheBypassOptions {
 }
 
 /**
- * Policy for some routes. The first rule whose path and method match a request applies to it, in
- * `key`, `match`, `put` and `delete` alike. What a rule omits it inherits from the instance; its
- * tags are added to the instance's.
+ * The policy of some routes. To each request, the first rule that matches its path and method
+ * applies, in all calls. A rule inherits options that it omits from the instance, and adds its tags
+ * to those of the instance.
  */
 export interface CacheRuleOptions {
   /** Name for diagnostics, 1 to 128 characters. Default: `rule-1`, `rule-2`, … by position. */
@@ -31,51 +28,55 @@ export interface CacheRuleOptions {
    *
    * The rule covers the paths that Hono routes to the pattern, decoded as Hono decodes them. A
    * pattern that Hono's routers match differently is a `TypeError`: `*` or `:` within a segment,
-   * `|` outside a group, an expression that may match a slash and is not last. The few paths about
-   * which they differ skip the cache. An expression in braces is a JavaScript one without anchors,
-   * look-around, back-references and named groups, with ASCII punctuation and `\d \D \w \W \s \S`
-   * as its only escapes. Expressions may have 1,000 characters and classes in a pattern and 20,000
-   * in a declaration, each counted as often as it is repeated.
+   * `|` outside a group, an expression that may match a slash and is not last. The few paths that
+   * the routers match differently skip the cache.
+   *
+   * An expression in braces is a JavaScript regular expression without anchors, look-around,
+   * back-references and named groups, whose only escapes are ASCII punctuation and
+   * `\d \D \w \W \s \S`. All expressions of a pattern may have 1,000 characters and classes, and
+   * those of a declaration 20,000. A repeated character counts as often as it is repeated.
    */
   path?: string | undefined
   /**
-   * Methods covered, at least one. Default: `["GET", "HEAD"]`. A method other than these can be put
-   * only under a rule that lists it.
+   * Methods covered, at least one. `put` takes other methods than GET and HEAD only under a rule
+   * that lists them. Default: `["GET", "HEAD"]`.
    */
   methods?: readonly string[] | undefined
   /** As {@link CacheModuleOptions.ttlSeconds}. */
   ttlSeconds?: number | undefined
   /** As {@link CacheModuleOptions.staleWhileRevalidateSeconds}. */
   staleWhileRevalidateSeconds?: number | undefined
-  /** As {@link CacheModuleOptions.vary}; replaces the instance's. */
+  /** As {@link CacheModuleOptions.vary}. Replaces the instance's. */
   vary?: readonly string[] | undefined
-  /** As {@link CacheModuleOptions.tags}; added to the instance's. */
+  /** As {@link CacheModuleOptions.tags}. Added to the instance's. */
   tags?: readonly string[] | undefined
   /** As {@link CacheModuleOptions.cookies}. */
   cookies?: "pass" | "ignore" | undefined
   /** As {@link CacheModuleOptions.requestDirectives}. */
   requestDirectives?: "honour" | "ignore" | undefined
-  /** Conditions under which a request covered by the rule skips the cache. Default: none. */
+  /** Names that make a request covered by the rule skip the cache. Default: none. */
   bypass?: CacheBypassOptions | undefined
 }
 
 /**
  * Emission of the metrics `cache.hits`, `cache.misses`, `cache.puts`, `cache.deletes`,
- * `cache.purges` (by the number of entries) and `cache.errors` (puts whose body failed), each with
- * the attributes `product` (`cache`), `namespace` and `name`. They are counted through
- * `@opentelemetry/api` where the app has it installed, and written as one line of JSON each to
- * `sink`, there with `time`, `operation`, `outcome`, `reason` and `key` in addition.
+ * `cache.purges` (the number of entries) and `cache.errors` (puts whose body failed), each with the
+ * attributes `product` (`cache`), `namespace` and `name`. The cache counts them through
+ * `@opentelemetry/api` if the application has installed it. It also writes each as a line of JSON
+ * to `sink`, with `time`, `operation`, `outcome`, `reason` and `key` in addition.
  */
 export interface ObservabilityConfig {
-  /** Shares of metrics emitted, each from 0 to 1: of errors, and of everything else. Default: 1. */
-  sampling?: { success?: number | undefined; error?: number | undefined } | undefined
   /**
-   * Attributes whose values are replaced by `[redacted]` before they are emitted. Default: none.
+   * The share of metrics that is emitted, from 0 to 1: `error` of errors, `success` of all others.
+   * Default: 1 each.
    */
+  sampling?: { success?: number | undefined; error?: number | undefined } | undefined
+  /** Attributes whose values `[redacted]` replaces before they are emitted. Default: none. */
   redaction?: { fields?: readonly string[] | undefined } | undefined
   /**
-   * Where lines of JSON go; a function gets each without a line feed. One that throws, rejects or
-   * fails as a stream does fails no call and is warned of once in the process. Default: nowhere.
+   * The receiver of lines of JSON. A function gets each line without its line feed. A sink that
+   * throws or rejects, or a stream that fails, fails no call; the process warns once. Default:
+   * none.
    */
   sink?:
     | "stdout"
@@ -85,151 +86,153 @@ export interface ObservabilityConfig {
     | undefined
 }
 
-/** Where an instance keeps its entries. */
+/** The storage of an instance. */
 export interface CacheStorageOptions {
   /**
-   * The folder of a disk under the memory, made where there is none, for its owner alone. What is
-   * stored outlives the process, memory evicts to it, and all processes of the machine that open
-   * the same folder are one cache. Relative to the working directory. Default: none.
+   * Folder of a disk tier under the memory, relative to the working directory. The cache creates
+   * it, readable by its owner only. Entries survive the process, entries that memory evicts stay on
+   * disk, and all processes of the machine that open the folder are one cache. Default: none.
    */
   path?: string | undefined
   /**
-   * Bytes that the file of one instance may take there; what was put first leaves first. A log
-   * beside it takes some megabytes more. An integer from 1048576 (1 MiB) to 2^53 - 1. Default:
-   * 1073741824 (1 GiB).
+   * Maximum size in bytes of the file of one instance. The entries that were put first are evicted
+   * first. A write-ahead log takes some megabytes more. An integer from 1048576 (1 MiB) to 2^53 -
+   * 1. Default: 1073741824 (1 GiB).
    */
   maxDiskBytes?: number | undefined
-  /** In the memory of this process, shared by all of its threads. */
+  /** Limits of the memory, which all threads of the process share. */
   memory?:
     | {
         /**
-         * Bytes that all entries may take: bodies, headers, keys, tags and indexes. Never exceeded.
-         * An integer from 1 to 2^53 - 1. Default: 134217728 (128 MiB).
+         * Maximum bytes of all entries: bodies, headers, keys, tags and indexes. Never exceeded. An
+         * integer from 1 to 2^53 - 1. Default: 134217728 (128 MiB).
          */
         maxBytes?: number | undefined
         /**
-         * Bytes that one entry's body, headers, key and tags may take together. A larger one is not
-         * stored and evicts nothing. An integer from 1 to 2147483647, at most `maxBytes`. Default:
-         * an eighth of `maxBytes`.
+         * Maximum bytes of one entry: body, headers, key and tags. A larger entry is not stored and
+         * evicts nothing. An integer from 1 to 2147483647, at most `maxBytes`. Default: an eighth
+         * of `maxBytes`.
          */
         maxEntryBytes?: number | undefined
         /**
-         * Bytes that bodies may take together while they are received or streamed to waiters,
-         * beside `maxBytes`. Beyond it, responses of wrapped handlers are streamed through without
-         * being stored, and a `put` of a body in several chunks stores nothing; both count as
-         * `in-flight` in
-         * {@link CacheInspection.refusedWrites}. An integer from 1 to 2^53 - 1. Default: a quarter of
-         * `maxBytes`, and at least `maxEntryBytes`.
+         * Maximum bytes, beside `maxBytes`, of bodies while they are received or streamed to
+         * waiters. Beyond it, responses of wrapped handlers are streamed through without being
+         * stored, and a `put` of a body in several chunks stores nothing. Both count as `in-flight`
+         * in {@link CacheInspection.refusedWrites}. An integer from 1 to 2^53 - 1. Default: a
+         * quarter of `maxBytes`, at least `maxEntryBytes`.
          */
         maxInFlightBytes?: number | undefined
       }
     | undefined
 }
 
-/** A storage in one word: memory alone, or a folder of a disk under it. */
+/** A storage as text: memory alone, or memory over the disk tier in a folder. */
 export type CacheStorageName = "memory" | `file:${string}`
 
 /** Options of {@link cache}. */
 export interface CacheModuleOptions {
   /** Stable name of the instance: 1 to 128 of letters, digits, `.`, `_`, `-`. */
   name: string
-  /** Namespace of the instance, of the same form; `layeron` is reserved. Default: `"default"`. */
+  /** Namespace of the name, of the same form; `layeron` is reserved. Default: `"default"`. */
   namespace?: string | undefined
   /**
-   * Fresh lifetime in seconds, an int32 from 0. Default: what the response's `CDN-Cache-Control`,
-   * `Cache-Control` (`s-maxage` before `max-age`) or `Expires` says, else 60.
+   * Freshness lifetime in seconds, an int32 from 0. Default: that of the response's
+   * `CDN-Cache-Control`, `Cache-Control` (`s-maxage` before `max-age`) or `Expires`, else 60.
    */
   ttlSeconds?: number | undefined
   /**
-   * Seconds after the fresh lifetime during which the stale response is served, an int32 from 0
-   * (RFC 5861). Default: the response's own `stale-while-revalidate`, else 0.
+   * Seconds after the freshness lifetime during which the stale response is served, an int32 from 0
+   * (RFC 5861, section 3). Default: the response's `stale-while-revalidate`, else 0.
    */
   staleWhileRevalidateSeconds?: number | undefined
   /**
-   * Names of the request headers that are part of the key. Default: none. Values of
-   * `authorization`, `proxy-authorization` and `cookie` are in the key as `~` and the base64url of
-   * their SHA-256.
+   * Names of the request headers in the key. The key has the values of `authorization`,
+   * `proxy-authorization` and `cookie` as `~` and the base64url of their SHA-256. Default: none.
    */
   vary?: readonly string[] | undefined
   /**
-   * Invalidation tags of every stored response: 1 to 1,024 characters, no comma, no control
-   * character. Default: none.
+   * Tags of every stored response, for {@link CacheModule.purge}: 1 to 1,024 characters each, no
+   * comma, no control character. Default: none.
    */
   tags?: readonly string[] | undefined
   /**
-   * Whether wrapped handlers get the cookies of requests. `"ignore"` removes `Cookie` before the
-   * handler runs: requests with cookies are then served and coalesced as those without. A request
-   * that a rule's `bypass` selects, or whose response is not stored because of its method, keeps
-   * its cookies. No effect on `match` and `put`. Default: `"pass"`; then, under a configured
-   * lifetime, the response to a request with cookies is stored only if it declares that it may be
-   * shared. See "What may be shared" in the documentation.
+   * Whether wrapped handlers get the cookies of requests.
+   *
+   * - `"pass"`: they do. Under a configured lifetime, the response to a request with cookies is
+   *   stored only if it declares that it may be shared. See docs/sharing.md.
+   * - `"ignore"`: the cache removes `Cookie` before the handler runs, and serves and coalesces
+   *   requests with cookies as those without. A request that a rule's `bypass` selects, or whose
+   *   response is not stored because of its method, keeps its cookies.
+   *
+   * No effect on `match` and `put`. Default: `"pass"`.
    */
   cookies?: "pass" | "ignore" | undefined
   /**
-   * Whether wrapped handlers' caches act on `Cache-Control` and `Pragma` of requests (RFC 9111,
-   * sections 5.2.1 and 5.4). `"ignore"` takes from clients the means to have the handler run:
-   * `no-cache`, `no-store`, `max-age`, `min-fresh` and `max-stale` do not count then;
-   * `only-if-cached` always does. No effect on `match` and `put`. Default: `"honour"`.
+   * Whether `wrap` honours `Cache-Control` and `Pragma` of requests (RFC 9111, sections 5.2.1 and
+   * 5.4). With `"ignore"` clients cannot make the handler run: `no-cache`, `no-store`, `max-age`,
+   * `min-fresh` and `max-stale` have no effect. `only-if-cached` always has. No effect on `match`
+   * and `put`. Default: `"honour"`.
    */
   requestDirectives?: "honour" | "ignore" | undefined
   /**
-   * Policies for routes, the first that matches applies. An instance with rules caches, in wrapped
-   * handlers, only what a rule covers; see
-   * {@link CacheWrapOptions.ttlSeconds}. Default: none.
+   * Policies of routes. The first rule that matches a request applies. If an instance has rules,
+   * `wrap` caches only requests that a rule covers: see {@link CacheWrapOptions.ttlSeconds}.
+   * Default: none.
    */
   rules?: readonly CacheRuleOptions[] | undefined
-  /** Settings for the emission of hits, misses, writes and purges. Default: nothing is emitted. */
+  /** Emission of metrics. Default: none are emitted. */
   observability?: ObservabilityConfig | undefined
   /**
-   * Where entries live: options, or one of `"memory"` and `"file:<folder>"`. What is left out comes
-   * from {@link configure}, else from `LAYERON_CACHE_STORAGE` in the environment, which has one of
-   * these two words. One identity has one storage. Default: 128 MiB of memory.
+   * The storage: options, `"memory"` or `"file:<folder>"`. {@link configure} and then the
+   * environment variable `LAYERON_CACHE_STORAGE` (one of the two texts) have the options that are
+   * omitted here. All declarations of one identity have the same storage. Default: 128 MiB of
+   * memory.
    */
   storage?: CacheStorageOptions | CacheStorageName | undefined
 }
 
 /** Options of `key`, `match` and `delete`. */
 export interface CacheKeyOptions {
-  /** Names of the request headers in the key, in place of the rule's or the instance's. */
+  /** Names of the request headers in the key. Replaces those of the rule or the instance. */
   vary?: readonly string[] | undefined
 }
 
-/** Options of `put`. What is given here comes before the rule, the rule before the instance. */
+/** Options of `put`. They take precedence over the rule, and the rule over the instance. */
 export interface CachePutOptions extends CacheKeyOptions {
   /** As {@link CacheModuleOptions.ttlSeconds}. */
   ttlSeconds?: number | undefined
   /** As {@link CacheModuleOptions.staleWhileRevalidateSeconds}. */
   staleWhileRevalidateSeconds?: number | undefined
   /**
-   * Tags beside those of the rule, the instance and the response's `Cache-Tag`, whose bytes are
-   * read as UTF-8, and as Latin-1 if they are not UTF-8.
+   * Tags in addition to those of the rule, the instance and the response's `Cache-Tag`, which is
+   * read as UTF-8, or as Latin-1 if it is not UTF-8. Default: none.
    */
   tags?: readonly string[] | undefined
 }
 
-/** What `purge` removes: the union of what its fields select, of which at least one is needed. */
+/** The entries that `purge` removes: all that one of its fields selects. At least one is needed. */
 export interface CachePurgeSelector {
   /**
-   * The entry with the request's key, in all variants that the responses' own `Vary` made. The key
-   * is the one that `key()` gives without options: an entry put with a `vary` of its own is not
-   * among them.
+   * The entry with the key that {@link CacheModule.key} returns for the request without options, in
+   * all variants by the responses' `Vary`. An entry put with the option `vary` has another key.
    */
   request?: CacheRequest | undefined
   /** Entries that have one of these tags. An empty list selects nothing. */
   tags?: readonly string[] | undefined
   /**
-   * Entries whose key begins so, e.g. `https://api.example.com/api/`. One that begins with `/`
-   * means that path on every host. 1 to 65,536 characters. It is normalised as keys are: host in
-   * lower case, no default port, percent-encoded with escapes in upper case, query parameters in
-   * order. It may end anywhere, within a host or an escape, too; `https://a.exam` includes
-   * `https://a.example/`. One with which no key can begin, such as `api/`, is a `TypeError`.
+   * Entries whose key begins with this text, e.g. `https://api.example.com/api/`. A prefix that
+   * begins with `/` means this path on every host. 1 to 65,536 characters. It is normalised as keys
+   * are: host in lower case, no default port, percent-encoded with escapes in upper case, sorted
+   * query parameters. It may end anywhere, even within a host or an escape: `https://a.exam`
+   * includes `https://a.example/`. A text with which no key can begin, such as `api/`, is a
+   * `TypeError`.
    */
   prefix?: string | undefined
   /** Every entry of the instance. */
   everything?: boolean | undefined
   /**
-   * Makes the entries stale instead of removing them: they are served for the rest of their stale
-   * window while one caller refreshes each. An entry without a stale window is removed. Default:
+   * Makes the entries stale instead of removing them. Each is served for the rest of its stale
+   * window while one caller refreshes it. An entry without a stale window is removed. Default:
    * false.
    */
   soft?: boolean | undefined
@@ -239,148 +242,138 @@ export interface CachePurgeSelector {
 export interface CacheStats {
   /** `match` found an entry. */
   hits: number
-  /** `match` found none. */
+  /** `match` found no entry. */
   misses: number
   /** Responses stored. */
   puts: number
-  /** `delete` calls, whatever they found. */
+  /** Calls of `delete`, whether they found an entry or not. */
   deletes: number
   /** Entries removed by `purge`. */
   purges: number
 }
 
-/** Why a response was not stored although it may be put. */
+/** Why an allowed response was not stored. */
 export type CacheRefusal =
   | "no-store"
   | "no-cache"
   | "private"
   | "set-cookie"
   /**
-   * A 1xx or 304. Of wrapped handlers also a 412 or 416, and a status that `must-understand`
-   * demands to be understood.
+   * A 1xx or 304. From wrapped handlers also a 412, a 416, and any status that the cache does not
+   * understand if the response has `must-understand` (RFC 9111, section 5.2.2.3).
    */
   | "status"
   | "event-stream"
   /** Neither lifetime nor stale window is left. */
   | "expired"
-  /** A `Cache-Tag` that cannot be a tag. */
+  /** `Cache-Tag` has a text that cannot be a tag. */
   | "cache-tag"
   /**
-   * A `Vary` that is no list of field names, or longer than 4 KiB, or has more than 128 names; of
-   * wrapped handlers also `*`.
+   * `Vary` is no list of field names, is longer than 4 KiB or has more than 128 names. From wrapped
+   * handlers also `*`.
    */
   | "vary"
-  /** Over `maxEntryBytes` or `maxBytes`, or more than 65,535 tags. */
+  /** Larger than `maxEntryBytes` or `maxBytes`, or more than 65,535 tags. */
   | "too-large"
-  /** Wrapped handlers only, as the following: nobody says how long the response is fresh. */
+  /** No lifetime is configured and the response has none. This and all that follow: `wrap` only. */
   | "no-freshness"
-  /** The request has `Authorization` and the response is not for all (RFC 9111, section 3.5). */
+  /** The request has `Authorization` and the response may not be shared (RFC 9111, section 3.5). */
   | "authorization"
-  /** The request says `no-store`. */
+  /** The request has `no-store`. */
   | "request-no-store"
   /** A 206. */
   | "partial-content"
-  /** `shouldStore` of the wrapped handler said so. */
+  /** {@link CacheWrapOptions.shouldStore} returned false. */
   | "should-store"
   /**
-   * Bodies in flight took all of `maxInFlightBytes`, the body made no progress for
-   * `refreshTimeoutMs`, or a refresh took longer. Of `put` too.
+   * Bodies in flight took all of `maxInFlightBytes` (also of `put`), the body made no progress for
+   * `refreshTimeoutMs`, or a refresh took longer.
    */
   | "in-flight"
-  /** A response that the handler made later was stored first. */
+  /** A later response of the handler was stored first. */
   | "superseded"
   /**
-   * The request has cookies, the lifetime is a configured one, and the response does not declare
-   * that it may be shared.
+   * The request has cookies, the lifetime is configured, and the response does not declare that it
+   * may be shared.
    */
   | "cookie"
 
-/** What can be seen of an instance. */
+/** The state of an instance. */
 export interface CacheInspection {
   /**
-   * Entries held, expired ones left out. What a wrapped handler may only serve after it has been
-   * validated counts too, here and in a purge.
+   * Entries that have not expired, including those that a wrapped handler has to validate before it
+   * serves them.
    */
   entries: number
-  /** Bytes held: bodies, headers, keys, tags and indexes. */
+  /** Bytes of all entries: bodies, headers, keys, tags and indexes. */
   bytes: number
-  /** The bound on `bytes`. */
+  /** The limit of `bytes`. */
   maxBytes: number
-  /**
-   * Bytes of bodies that are received or streamed to waiters, beside `bytes`; see
-   * `maxInFlightBytes`.
-   */
+  /** Bytes, beside `bytes`, of bodies that are being received or streamed to waiters. */
   inFlightBytes: number
-  /** Different tags that entries have. */
+  /** Number of different tags. */
   tags: number
-  /** Seconds since the oldest entry was put, or `null` where there is none. */
+  /** Seconds since the oldest entry was put, or `null` without entries. */
   oldestEntrySeconds: number | null
-  /** Hits that were served after their fresh lifetime. */
+  /** Hits after the freshness lifetime. */
   staleHits: number
-  /** Callers that got a miss to refresh a stale entry while others were served it. */
+  /** Misses of callers elected to refresh a stale entry that all others are served. */
   elections: number
   /**
-   * Stale responses that wrapped handlers' callers got because the handler failed (RFC 5861,
-   * section 4).
+   * Stale responses served because the wrapped handler failed (RFC 5861, section 4).
    */
   staleIfErrorHits: number
-  /** Requests to wrapped handlers that waited for the run of another. */
+  /** Requests to wrapped handlers that waited for the handler run of another request. */
   collapsed: number
-  /**
-   * Stored responses of which a wrapped handler has said, with a 304, that they are still right.
-   */
+  /** Stored responses that a wrapped handler validated with a 304. */
   revalidations: number
-  /** Refreshes in the background that have failed. */
+  /** Background refreshes that failed. */
   failedRefreshes: number
   /**
-   * Entries removed because a request to a wrapped handler has changed something at their URL (RFC
+   * Entries removed because an unsafe request to a wrapped handler succeeded at their URL (RFC
    * 9111, section 4.4).
    */
   invalidations: number
-  /** Entries that left to make room. */
+  /** Entries removed to make room. */
   evictions: number
-  /** Entries that left because they had expired. */
+  /** Entries removed because they expired. */
   expirations: number
-  /**
-   * Puts held back because something of them was purged or deleted after the miss that led to them.
-   */
+  /** Puts dropped because their key, prefix or a tag was purged or deleted after their miss. */
   fencedWrites: number
-  /** Responses not stored, by reason. Every reason is there. */
+  /** Number of responses not stored, for every reason. */
   refusedWrites: Record<CacheRefusal, number>
   /**
-   * Calls of `match`, `put` and `delete` that a rule made skip the cache, and such requests to
-   * wrapped handlers; of these also the ones that no rule covers.
+   * Calls of `match`, `put` and `delete`, and requests to wrapped handlers, that a rule's `bypass`
+   * made skip the cache; also requests to wrapped handlers that no rule covers.
    */
   bypasses: number
-  /** The disk under the memory, or `null` where the instance has none. */
+  /** The disk tier, or `null` without one. */
   disk: CacheDiskInspection | null
 }
 
-/** What can be seen of the disk of an instance. */
+/** The state of the disk tier of an instance. */
 export interface CacheDiskInspection {
   /** The folder, absolute. */
   path: string
   /** Entries in the file, of all processes. */
   entries: number
-  /** Bytes that the file uses, with everything that it keeps beside the entries. */
+  /** Bytes of the file that are in use, for entries and everything else. */
   bytes: number
-  /** The bound on `bytes`. */
+  /** The limit of `bytes`. */
   maxBytes: number
-  /** Entries that this process has removed from the file to make room. */
+  /** Entries that this process removed from the file to make room. */
   evictions: number
   /**
-   * Puts that this process has not written, because too many waited or one was too large. They are
-   * in memory all the same.
+   * Puts that this process did not write, because too many waited or the entry was too large. They
+   * are in memory.
    */
   droppedWrites: number
   /**
-   * How often this process has read an entry that was not as it was written, which is as good as
-   * none.
+   * Damaged entries that this process read. They count as misses.
    */
   damagedReads: number
   /**
-   * Where the file is now that was there when this process opened the folder, if it was damaged, or
-   * `null`.
+   * The path to which this process moved a damaged file when it opened the folder, or `null`.
    */
   setAside: string | null
   /** The error that has stopped reads and writes, or `null`. Memory still works; purges reject. */
@@ -438,40 +431,38 @@ export declare class CacheError extends Error {
 /** Why a request is a hit, a miss or a bypass. */
 export interface CacheExplanation {
   /**
-   * What `match` would come to; `stale` is a hit for all but the one caller who refreshes the
-   * entry.
+   * The outcome of `match`. `stale` is a hit for all callers but the one that refreshes the entry.
    */
   outcome: "hit" | "stale" | "miss" | "bypass"
-  /** The whole in one sentence. */
+  /** The explanation in one sentence. */
   sentence: string
+  /** The key, as {@link CacheModule.key} returns it. */
   key: string
   /** The URL part of the key. */
   url: string
   method: string
   namespace: string
   /**
-   * The headers in the key with the values that the key has of them, `null` where the request lacks
-   * one.
+   * The headers in the key, each with its value in the key, or `null` if the request lacks it.
    */
   vary: Record<string, string | null>
-  /** The rule that applies, and why. */
+  /** The rule that applies, and why, or `null`. */
   rule: { name: string; because: string } | null
   /**
-   * What makes the request skip the cache: a header, cookie or query parameter of its rule, or a
-   * `path` about which Hono's routers differ;
-   * `name` is then the pattern.
+   * What makes the request skip the cache, or `null`: a header, cookie or query parameter of its
+   * rule, or a `path` that Hono's routers match differently, with the pattern as `name`.
    */
   bypass: { by: "header" | "cookie" | "query" | "path"; name: string } | null
-  /** The entry that answers the request. */
+  /** The entry that answers the request, or `null`. */
   entry: {
     stale: boolean
     ageSeconds: number
-    /** Freshness lifetime. */
+    /** Freshness lifetime in seconds. */
     lifetimeSeconds: number
-    /** What is left of the stale window; all of it while the entry is fresh. */
+    /** Rest of the stale window in seconds: all of it while the entry is fresh. */
     staleWindowLeftSeconds: number
     tags: string[]
-    /** Bytes that the entry takes in the store. */
+    /** Bytes of the entry in memory. */
     bytes: number
   } | null
 }
@@ -494,8 +485,8 @@ export interface CacheMatchEvent extends CacheEventBase {
   /**
    * Of a miss `elected` (the caller refreshes a stale entry) or `absent`; of a miss of a wrapped
    * handler why the handler ran (`uri-miss`, `vary-miss`, `stale`, `request`), or `collapsed`,
-   * `failed` or `only-if-cached`; of a bypass `header`, `cookie` or `query` and the name, `path` and
-   * the pattern, or `no-rule`.
+   * `failed` or `only-if-cached`; of a bypass `header`, `cookie` or `query` and the name, `path`
+   * and the pattern, or `no-rule`.
    */
   reason?: string | undefined
   /** The key. */
@@ -562,13 +553,13 @@ export type CacheEvent =
   | CacheRefreshEvent
 
 /**
- * A handler to wrap: whatever answers a `Request`, with any further arguments its callers pass.
+ * A handler to wrap: a function that answers a `Request`, with any further arguments.
  *
- * The request is not always the caller's own object. What is run for all who want the same has no
- * conditions and no range of one client, has `If-None-Match` and `If-Modified-Since` of what is
- * stored, and a signal of its own.
+ * The request may be another object than the caller's. Since one handler run answers several
+ * clients, its request has no conditions and no range of a client, has `If-None-Match` and
+ * `If-Modified-Since` of the stored response, and a signal of its own.
  *
- * `Incoming` is the class of the requests: `Request`, or one that extends it, such as
+ * `Incoming` is the class of the requests: `Request`, or a class that extends it, such as
  * `NextRequest`.
  */
 export type CacheHandler<Rest extends unknown[] = [], Incoming extends Request = Request> = (
@@ -577,35 +568,38 @@ export type CacheHandler<Rest extends unknown[] = [], Incoming extends Request =
 ) => Response | Promise<Response>
 
 /**
- * Options of `wrap`. What is given here comes before the rule, the rule before the instance, and
- * that before the response's own word.
+ * Options of `wrap`. They take precedence over the rule, the rule over the instance, and the
+ * instance over the response.
  */
 export interface CacheWrapOptions<Rest extends unknown[] = [], Incoming extends Request = Request> {
   /**
-   * As {@link CacheModuleOptions.ttlSeconds}. A configured lifetime applies to the statuses 200,
-   * 203, 204, 300, 301, 302, 303, 307, 308, 404 and 410 only, and so do configured stale windows; a
-   * response of another status is stored only if it declares or allows a lifetime itself. With a
-   * lifetime here, requests are cached that no rule of the instance covers; without, they run the
-   * handler and nothing is looked up, stored or waited for (`Cache-Status: …; fwd=bypass;
-   * detail=no-rule`). Default: what the rule or the instance says, else the response itself; one
-   * that says nothing is not stored.
+   * As {@link CacheModuleOptions.ttlSeconds}. A configured lifetime and configured stale windows
+   * apply only to the statuses 200, 203, 204, 300, 301, 302, 303, 307, 308, 404 and 410. A response
+   * of another status is stored only if it declares or allows a lifetime itself.
+   *
+   * With a lifetime here, requests that no rule of the instance covers are cached too. Without one,
+   * they only run the handler (`Cache-Status: …; fwd=bypass; detail=no-rule`).
+   *
+   * Default: that of the rule or the instance, else of the response. A response without a lifetime
+   * is not stored.
    */
   ttlSeconds?: number | undefined
   /** As {@link CacheModuleOptions.staleWhileRevalidateSeconds}. */
   staleWhileRevalidateSeconds?: number | undefined
   /**
-   * Seconds after the fresh lifetime during which the stale response is served where the handler
+   * Seconds after the freshness lifetime during which the stale response is served if the handler
    * throws or answers 500, 502, 503 or 504 (RFC 5861, section 4), an int32 from 0.
-   * `must-revalidate` and `proxy-revalidate` forbid it. Default: the response's own
-   * `stale-if-error`, else 0.
+   * `must-revalidate` and `proxy-revalidate` forbid it. Default: the response's `stale-if-error`,
+   * else 0.
    */
   staleIfErrorSeconds?: number | undefined
-  /** Names of the request headers in the key, in place of the rule's or the instance's. */
+  /** Names of the request headers in the key. Replaces those of the rule or the instance. */
   vary?: readonly string[] | undefined
   /**
-   * Tags beside those of the rule, the instance and the response's `Cache-Tag`, or a function that
-   * returns them. It is called with the arguments of the wrapped handler and the response, whose
-   * body it may read from a `clone()` only. One that throws fails the run. Default: none.
+   * Tags in addition to those of the rule, the instance and the response's `Cache-Tag`, or a
+   * function that returns them. The function gets the arguments of the wrapped handler and the
+   * response, and may read the body from a `clone()` only. If it throws, the handler run fails.
+   * Default: none.
    */
   tags?:
     | readonly string[]
@@ -620,43 +614,43 @@ export interface CacheWrapOptions<Rest extends unknown[] = [], Incoming extends 
   /** As {@link CacheModuleOptions.requestDirectives}. */
   requestDirectives?: "honour" | "ignore" | undefined
   /**
-   * Whether a response that may be stored is stored. Called like a `tags` function. A response that
-   * it refuses goes to its own client alone. One that throws fails the run. Default: every response
-   * is stored.
+   * Whether an allowed response is stored, called like a `tags` function. A response for which it
+   * returns false goes only to its own client. If it throws, the handler run fails. Default: every
+   * allowed response is stored.
    */
   shouldStore?:
     | ((request: Incoming, response: Response, ...rest: Rest) => boolean | Promise<boolean>)
     | undefined
   /**
-   * Called with a promise for work that continues after the response is returned, which never
-   * rejects, and with the arguments of the wrapped handler. Default: none.
+   * Called with a promise for work that continues after the response is returned, and with the
+   * arguments of the wrapped handler. The promise never rejects. Default: none.
    */
   waitUntil?: ((work: Promise<unknown>, request: Incoming, ...rest: Rest) => void) | undefined
   /**
-   * Milliseconds after which a refresh in the background has failed and its request is aborted,
-   * with a reason of code `LAYERON_REFRESH_TIMEOUT`; a body that clients read already goes on for
-   * them and is not stored. After the same time a caller no longer waits for another's run, and a
-   * body that makes no progress is neither stored nor joined by others. An integer from 1 to
-   * 2147483647. Default: 30000.
+   * Milliseconds after which a background refresh fails. Its request is aborted with a
+   * {@link CacheError} of code `LAYERON_REFRESH_TIMEOUT`; a body that clients read already
+   * continues for them and is not stored. After the same time, a caller stops waiting for the
+   * handler run of another, and a body without progress is neither stored nor joined. An integer
+   * from 1 to 2147483647. Default: 30000.
    */
   refreshTimeoutMs?: number | undefined
 }
 
-/** A rule with everything it inherits. See {@link CacheRuleOptions}. */
+/** A rule with the options that it inherits. See {@link CacheRuleOptions}. */
 export interface ResolvedCacheRule {
-  /** As given, or `rule-1`, `rule-2`, … by position. */
+  /** The given name, or `rule-1`, `rule-2`, … by position. */
   readonly name: string
   /** `undefined` covers every path. */
   readonly path: string | undefined
   /** Upper case. */
   readonly methods: readonly string[]
-  /** Seconds; `undefined` leaves it to the response. */
+  /** Seconds; if `undefined`, the response decides. */
   readonly ttlSeconds: number | undefined
-  /** Seconds; `undefined` leaves it to the response. */
+  /** Seconds; if `undefined`, the response decides. */
   readonly staleWhileRevalidateSeconds: number | undefined
   /** Lower case. */
   readonly vary: readonly string[]
-  /** The instance's and the rule's. */
+  /** Those of the instance and the rule. */
   readonly tags: readonly string[]
   readonly cookies: "pass" | "ignore"
   readonly requestDirectives: "honour" | "ignore"
@@ -664,151 +658,147 @@ export interface ResolvedCacheRule {
 }
 
 /**
- * The key of `Symbol.asyncDispose`, where the compiler's `lib` knows it: it is in
- * `esnext.disposable`, and not every project has that.
+ * The type of `Symbol.asyncDispose`, if the compiler's `lib` has it: not every project has
+ * `esnext.disposable`.
  */
 type AsyncDisposeKey<Symbols> = Symbols extends { readonly asyncDispose: infer Key extends symbol }
   ? Key
   : never
 
-/** What `await using` calls at the end of its block; as `AsyncDisposable`, for every `lib`. */
+/** `AsyncDisposable`, for every `lib`. */
 type Disposed = { [Key in AsyncDisposeKey<SymbolConstructor>]: () => Promise<void> }
 
 /**
  * A cache instance.
  *
- * Every call that is given bad input throws, or rejects with, a `TypeError` that names the option
- * and what is allowed and has a `code`: `LAYERON_INVALID_OPTION`, `LAYERON_INVALID_REQUEST` or
- * `LAYERON_INVALID_RESPONSE`. Nothing has changed then. Options are what the given object itself
- * has; what it inherits is not read. After {@link CacheModule.close}, every call but `close()`
- * throws or rejects with an `Error` of code `LAYERON_CLOSED`.
+ * A call with an argument that is not allowed changes nothing and throws, or rejects with, a
+ * {@link CacheTypeError} that names the argument and what is allowed. Options are the own
+ * properties of the given object, not inherited ones. After {@link CacheModule.close}, every call
+ * but `close()` throws or rejects with a {@link CacheError} of code `LAYERON_CLOSED`.
  */
 export interface CacheModule extends Disposed {
-  /** What the module is, for `app.use()`. */
+  /** The kind of module, for `app.use()` of `@layeron/core`. */
   readonly kind: "cache"
   readonly name: string
   readonly namespace: string
   /**
-   * `namespace/name`. Declarations of one identity share entries and counters, across all threads
-   * of the process.
+   * `namespace/name`. Declarations of one identity share entries and counters in all threads of the
+   * process.
    */
   readonly identity: string
-  /** The rules, with what they inherit. */
+  /** The rules, with the options that they inherit. */
   readonly rules: readonly ResolvedCacheRule[]
 
   /**
    * The key of a request: its URL without fragment and with sorted query parameters, then `#`, the
-   * namespace, the method and the selected headers with their values. Parts are percent-encoded:
+   * namespace, the method and the headers of `vary` with their values, each percent-encoded:
    * `https://a.example/?x=1#shop;GET;accept-language=de`. A query parameter that is not UTF-8 keeps
-   * its escapes. Values of `authorization`, `proxy-authorization` and `cookie` are replaced by `~`
-   * and the base64url of their SHA-256.
+   * its escapes. `~` and the base64url of the SHA-256 replace the values of `authorization`,
+   * `proxy-authorization` and `cookie`.
    */
   key(request: CacheRequest, options?: CacheKeyOptions): string
 
   /**
    * The stored response for a request, or `undefined`.
    *
-   * The response is a real `Response` and the caller's own. It says how old it is in `Age` (RFC
-   * 9111, section 5.1) and where it comes from in `Cache-Status` (RFC 9211). To `If-None-Match` and
-   * `If-Modified-Since` it may be a 304, to `Range` a 206 or 416. Counts a hit or a miss; a bypass
-   * counts as neither. Costs a few microseconds, and never waits for a network or another caller's
-   * build. What is not in memory is waited for where the instance has a disk, for two seconds at a
-   * time.
+   * The response is a new `Response` for each caller, with `Age` (RFC 9111, section 5.1) and
+   * `Cache-Status` (RFC 9211). It may be a 304 to `If-None-Match` and `If-Modified-Since`, and a
+   * 206 or 416 to `Range`. The call counts as a hit, a miss or a bypass. It costs a few
+   * microseconds and never waits for a network or for another caller's build. With a disk tier, it
+   * waits for an entry that is not in memory, two seconds at a time.
    *
-   * Inside the stale window one caller, of all threads, gets a miss and is to put a new response;
-   * everyone else is served the stale one, which says so (`Cache-Status: shop/api; hit; ttl=-3;
-   * detail=stale`). A caller that has not put within 30 s is replaced.
+   * Within the stale window, one caller of all threads gets a miss and has to put a new response.
+   * All others are served the stale one (`Cache-Status: shop/api; hit; ttl=-3; detail=stale`). If
+   * that caller does not put within 30 s, another one is elected.
    */
   match(request: CacheRequest, options?: CacheKeyOptions): Promise<Response | undefined>
 
   /**
-   * Stores a response, and resolves when it can be found.
+   * Stores a response. Resolves when `match` can find it.
    *
-   * Takes the response's body: clone a response that is also returned. GET and HEAD are stored,
-   * other methods where a rule that covers the request lists them. A response that is private
-   * (`no-store`, `no-cache`, `private`, `Set-Cookie` that `private=Set-Cookie` does not take out),
-   * or that cannot be kept (a 1xx, a 304, `text/event-stream`, too large, no lifetime left, a
-   * `Vary` or `Cache-Tag` that cannot be read) is not stored: the put resolves, and the reason is
-   * counted in
-   * {@link CacheModule.inspect}.
+   * Uses the response's body: clone a response that is also returned. GET and HEAD are stored,
+   * other methods only if a rule that covers the request lists them. A response that is private
+   * (`no-store`, `no-cache`, `private`, `Set-Cookie` without `private=Set-Cookie`) or cannot be
+   * stored (1xx, 304, `text/event-stream`, too large, no lifetime left, an invalid `Vary` or
+   * `Cache-Tag`) is not stored: the put resolves, and {@link CacheInspection.refusedWrites} counts
+   * the reason.
    *
-   * A purge is never undone: where something that concerns the response - its key, its URL's
-   * prefix, one of its tags - was purged or deleted after the `match` miss that led to this put, it
-   * is not stored either. Pass the same `Request` to both, so that the cache knows which miss that
-   * was. For strings and URLs it goes by the key: each put ends one of the builds under way for it,
-   * all count as the oldest, and one that has been under way for 30 s may be given up when another
-   * begins.
+   * A purge is never undone: if the key, its URL's prefix or a tag of the response was purged or
+   * deleted after the `match` miss that led to this put, the response is not stored. Pass the same
+   * `Request` to both calls, so that the cache knows the miss. For strings and URLs the cache knows
+   * only the key: each put ends one of the builds for it, all of them count as old as the oldest,
+   * and the cache may forget a build of more than 30 s when another one begins.
    *
-   * A response of another library will do where it has the members of a `Response` and its body is
-   * a `ReadableStream` or a `Readable` of Node.
+   * Responses of other libraries work too, if they have the members of a `Response` and their body
+   * is a `ReadableStream` or a `Readable` of Node.
    *
-   * Rejects with a `TypeError` for a 206, for `Vary: *`, for a used body, for one of another kind,
-   * for a status, reason phrase or header that no response can have, and for a body that is not as
-   * long as `Content-Length` says; and with the body's own error, whatever value that is, where the
-   * body fails. Nothing is stored then.
+   * Rejects, and stores nothing, with a {@link CacheTypeError} for a 206, `Vary: *`, a used body, a
+   * body of another kind, a status, reason phrase or header that no response can have, and a body
+   * whose length is not `Content-Length`. If the body fails, rejects with the body's own error.
    */
   put(request: CacheRequest, response: Response, options?: CachePutOptions): Promise<void>
 
   /**
-   * Removes the entry that `match` would find. Resolves to whether there was one. Whatever it
-   * finds, puts of the key that a `match` before it has led to are not stored. Where the instance
-   * has a disk it resolves once that is on disk, and rejects with an `Error` whose code begins with
-   * `LAYERON_STORAGE_` if that fails ({@link CacheErrorCode}).
+   * Removes the entry that `match` would find. Resolves to whether there was one. In either case,
+   * puts that an earlier `match` miss of the key led to are not stored.
+   *
+   * With a disk tier, resolves once this is on disk, and rejects with a {@link CacheError} whose
+   * code begins with `LAYERON_STORAGE_` if that fails.
    */
   delete(request: CacheRequest, options?: CacheKeyOptions): Promise<boolean>
 
   /**
-   * Removes what is selected, each entry counted once. Costs what it removes, not what the store
-   * holds; a prefix that begins with `/` costs a step for each host in addition. Other threads wait
-   * for it.
+   * Removes the selected entries and resolves to their number. The cost depends on the number of
+   * removed entries, not of all entries; a prefix that begins with `/` adds a step for each host.
+   * Other threads wait for the purge.
    *
-   * Where the instance has a disk, memory is purged when this is called, and it resolves once the
-   * purge is on disk and holds in all processes: nothing of what is selected comes back then.
-   * Rejects with an `Error` whose code begins with `LAYERON_STORAGE_` if that fails
-   * ({@link CacheErrorCode}).
+   * With a disk tier, memory is purged at once, and the call resolves when the purge is on disk and
+   * holds in all processes: no selected entry comes back. Rejects with a {@link CacheError} whose
+   * code begins with `LAYERON_STORAGE_` if that fails.
    */
   purge(selector: CachePurgeSelector): Promise<{ purged: number }>
 
   /**
-   * Turns a handler into a cached one: an HTTP shared cache (RFC 9111) in front of it. What can be
-   * answered from the store is; else the handler is run, once for all who want the same at the same
-   * time, in all threads. Its response streams to whoever waits while it is stored.
+   * Puts an HTTP shared cache (RFC 9111) in front of a handler. The cache answers from the store if
+   * it can. Otherwise it runs the handler, once for all requests for the same response at the same
+   * time, in all threads, and streams the response to all of them while it stores it.
    *
-   * - Stale inside the window: served at once, and one run in the background refreshes it. One that
-   *   fails is counted, reported as an event and a warning, and tried again after a pause that
-   *   grows from 1 s to 60 s.
-   * - Stale otherwise: the handler is run with `If-None-Match` and `If-Modified-Since`, and may
+   * - Stale within `stale-while-revalidate`: the stale response is served at once, and one handler
+   *   run in the background refreshes it. A refresh that fails is counted, published as an event
+   *   and a warning, and tried again after a pause that grows from 1 s to 60 s.
+   * - Stale otherwise: the handler runs with `If-None-Match` and `If-Modified-Since`, and may
    *   answer 304.
-   * - Where a handler throws, one of the requests that wait runs it once more; if that throws too,
-   *   all who still wait fail with it. For 200 ms to 2 s the handler is not run again for a request
-   *   with the same header fields and no credentials. A stale response is served instead where
-   *   `stale-if-error` allows. A thrown `Response`, and an error with `getResponse()` or a `status`
-   *   or `statusCode` from 400 to 499, is an answer rather than a failure: the call rejects with
-   *   it, unchanged, and with nothing stale in its place.
-   * - An error of the server (a status from 500) that is not stored goes to its own client; the
-   *   requests that wait run the handler on their own.
-   * - A call whose `request.signal` aborts rejects with its reason. A run that no client waits for
-   *   any more, and that is no refresh, is aborted by the signal of the handler's request; once its
-   *   response has begun, it is stored.
-   * - A wrapped handler that is called inside of a run of the same instance for the same key runs
-   *   its handler directly, and adds its tags and lifetimes to what is stored.
-   * - What is not for all (`private`, `Set-Cookie`, …) goes to its caller alone, and for a minute
-   *   nobody waits for the key.
+   * - If a handler throws, one of the requests that wait runs it once more. If that throws too, all
+   *   requests that still wait fail with it, and for 200 ms to 2 s the handler does not run again
+   *   for a request with the same header fields and no credentials. If `stale-if-error` allows, the
+   *   stale response is served instead.
+   * - A thrown `Response`, and an error with `getResponse()` or a `status` or `statusCode` from 400
+   *   to 499, is an answer and no failure: the call rejects with it, unchanged, and no stale
+   *   response replaces it.
+   * - A server error (status from 500) that is not stored goes only to its own client. Each request
+   *   that waits runs the handler itself.
+   * - A call rejects with the reason of its `request.signal` when that aborts. The signal of the
+   *   handler's request aborts a run that no client waits for any more, except refreshes and runs
+   *   whose response has begun: that response is stored.
+   * - A wrapped handler that is called within a handler run of the same instance for the same key
+   *   runs its handler directly, and adds its tags and lifetimes to the stored response.
+   * - A response that may not be shared (`private`, `Set-Cookie`, …) goes only to its own client.
+   *   For 60 s, requests for the key are not coalesced (hit-for-miss).
    * - Under a configured lifetime, the response to a request with cookies is stored and shared only
-   *   if it declares that it may be, or varies by `Cookie`; see {@link CacheModuleOptions.cookies}.
-   * - A request that changes something and succeeds removes what is stored for its URL, and for its
-   *   `Location` and `Content-Location`. One whose method a rule lists is a read and removes
-   *   nothing.
-   * - Every answer says in `Cache-Status` (RFC 9211) how it came about.
+   *   if it declares that it may be shared or varies by `Cookie`: see
+   *   {@link CacheModuleOptions.cookies}.
+   * - An unsafe request that succeeds removes the stored responses for its URL, its `Location` and
+   *   its `Content-Location`. A method that a rule lists counts as safe.
+   * - `Cache-Status` (RFC 9211) of every answer says how the cache handled it.
    *
-   * GET is stored, other methods only where a rule that covers the request lists them; HEAD is
-   * answered from what is stored for GET. Inside of a run, `match` of the request that the handler
-   * is given finds nothing and counts nothing, and what the handler `put`s for it is not stored a
-   * second time. After {@link CacheModule.close} the handler is run as it is.
+   * GET is stored, other methods only if a rule that covers the request lists them. The stored GET
+   * answers HEAD. Within a run, `match` of the handler's request finds nothing and counts nothing,
+   * and a `put` for it does not store the response a second time. After {@link CacheModule.close}
+   * the handler runs without a cache.
    *
-   * @throws TypeError with code `LAYERON_INVALID_OPTION` for an option that is not allowed. The
-   *   wrapped handler rejects with what the handler throws; a caller of another thread that has
-   *   waited for it gets an `Error` of code `LAYERON_HANDLER_FAILED`.
+   * @throws CacheTypeError for an option that is not allowed. The wrapped handler rejects with what
+   *   the handler throws; a caller in another thread that waited for it gets a {@link CacheError}
+   *   of code `LAYERON_HANDLER_FAILED`.
    */
   wrap<Rest extends unknown[] = [], Incoming extends Request = Request>(
     handler: CacheHandler<Rest, Incoming>,
@@ -816,8 +806,7 @@ export interface CacheModule extends Disposed {
   ): (request: Incoming, ...rest: Rest) => Promise<Response>
 
   /**
-   * Whether a rule covers a request, or would cover a GET of its URL where its method is one that
-   * changes something.
+   * Whether a rule covers a request, or, if its method is unsafe, would cover a GET of its URL.
    */
   covers(request: CacheRequest): boolean
 
@@ -825,45 +814,44 @@ export interface CacheModule extends Disposed {
   stats(): Promise<CacheStats>
 
   /**
-   * What the instance holds and what became of what it no longer does. Removes expired entries
-   * first and looks at every other, while other threads wait.
+   * The state of the instance. Removes expired entries and visits all others, while other threads
+   * wait.
    */
   inspect(): Promise<CacheInspection>
 
-  /** Why a request is a hit, a miss or a bypass. Changes and counts nothing. */
+  /** Explains why a request is a hit, a miss or a bypass. Changes and counts nothing. */
   explain(request: CacheRequest, options?: CacheKeyOptions): Promise<CacheExplanation>
 
   /**
-   * Closes this declaration. Entries and counters are freed with the last declaration of the
-   * identity, in any thread, that is closed, garbage-collected or lost with its worker thread. What
-   * is to be on disk is there once it resolves, where the disk can be written to.
+   * Closes this declaration. The last declaration of an identity, in any thread, frees its entries
+   * and counters when it is closed or garbage-collected or its worker thread ends. With a disk
+   * tier, resolves when all pending writes are on disk, unless the disk fails.
    */
   close(): Promise<void>
 }
 
 /** Options of {@link configure}. */
 export interface CacheConfiguration {
-  /** What instances have that do not say otherwise. */
+  /** The storage of instances that do not declare another. */
   storage?: CacheStorageOptions | CacheStorageName | undefined
 }
 
 /**
- * Configures the instances that are declared from now on, in this thread and in those that it
- * starts. Meant to be called once, where a process begins; a second call takes the place of the
- * first.
+ * Configures the instances that are declared later, in this thread and in threads that it starts.
+ * Call it once at the start of a process; a second call replaces the first.
  *
- * @throws TypeError with code `LAYERON_INVALID_OPTION` for an option that is not allowed.
+ * @throws CacheTypeError of code `LAYERON_INVALID_OPTION` for an option that is not allowed.
  */
 export declare function configure(options: CacheConfiguration): void
 
 /**
  * Declares a cache instance. Equal declarations, in any file or thread of the process, are the same
- * instance; one with another policy (TTL, vary, tags, rules) keeps its own policy over the same
- * entries.
+ * instance. A declaration with another policy (TTL, vary, tags, rules) has its own policy over the
+ * same entries.
  *
- * @throws TypeError with code `LAYERON_INVALID_OPTION` for an option that is not allowed. An
- *   unknown option is warned of once.
- * @throws Error with code `LAYERON_STORAGE_CONFLICT` where the identity is open with another
+ * @throws CacheTypeError of code `LAYERON_INVALID_OPTION` for an option that is not allowed. An
+ *   unknown option causes one warning.
+ * @throws CacheError of code `LAYERON_STORAGE_CONFLICT` if the identity is open with another
  *   `storage`.
  */
 export declare function cache(options: CacheModuleOptions): CacheModule
