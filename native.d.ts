@@ -49,20 +49,22 @@ export declare class BindingCache {
   takeAnswer(): BindingAnswer | null
   /**
    * Decides on a put by the head of the response; the numbers are in the scratch buffer. Returns
-   * the number of the draft, with the bytes of body that it has room for in the scratch buffer,
-   * or why there is none.
+   * the number of the draft, with the largest body that it can store in the scratch buffer, or
+   * why there is none.
    */
   draft(request: Text, head: Text, vary?: string | undefined | null, tags?: string | undefined | null): number
-  /** Counts bytes of the body of a draft as in flight. Returns whether there is room for them. */
-  receive(draft: number, bytes: number): boolean
-  /** Drops a draft because bodies in flight have used up their budget. Returns that reason. */
-  refuseInFlight(draft: number): number
-  /** Stores a draft with its body, which is copied. Returns that it is stored, or why not. */
-  put(draft: number, body?: Uint8Array | undefined | null): number
+  /**
+   * Appends bytes to the body of a draft, which are copied. Returns [`GO`], or why the draft is
+   * dropped.
+   */
+  append(draft: number, bytes: Uint8Array): number
+  /**
+   * Stores a draft. `last` are bytes after those appended, which are copied; a response without
+   * either has no body. Returns that it is stored, or why not.
+   */
+  put(draft: number, last?: Uint8Array | undefined | null): number
   /** Drops a draft whose body failed. */
   abandon(draft: number): void
-  /** Drops a draft whose body is too large. Returns that reason. */
-  refuseTooLarge(draft: number): number
   /**
    * Deletes the entry that a lookup would find. Leaves the number of a completion, or
    * [`NO_COMPLETION`], in the scratch buffer.
@@ -127,6 +129,11 @@ export declare class BindingWrapper {
   openReader(writer: number): number | null
   /** Reads the next bytes of a body, or the reason why there are none. */
   read(reader: number): Uint8Array | number
+  /**
+   * Advances a reader to the end if exactly the last `chunks` chunks are unread, which its client
+   * received from the writer on this thread. Returns whether it did.
+   */
+  skip(reader: number, chunks: number): boolean
   /** Whether another thread writes the body of a reader. */
   isReaderOfOtherThread(reader: number): boolean
   /** Closes a reader. */

@@ -39,6 +39,13 @@ impl BindingWrapper {
         }
     }
 
+    /// Advances a reader to the end if exactly the last `chunks` chunks are unread, which its client
+    /// received from the writer on this thread. Returns whether it did.
+    #[napi]
+    pub fn skip(&self, reader: u32, chunks: u32) -> bool {
+        self.readers.get(reader as usize).is_some_and(|body| body.skip(chunks as usize))
+    }
+
     /// Whether another thread writes the body of a reader.
     #[napi]
     pub fn is_reader_of_other_thread(&self, reader: u32) -> bool {

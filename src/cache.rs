@@ -4,8 +4,8 @@
 #![allow(clippy::needless_pass_by_value)]
 
 use layeron_cache::{
-    BadPattern, Cache, Deletion, Draft, Drafted, Durable, Overrides, PutError, PutOptions, Since,
-    StorageConflict, Uncacheable,
+    BadPattern, BodyError, Cache, Deletion, Draft, Drafted, Durable, Overrides, PutError,
+    PutOptions, Since, StorageConflict,
 };
 use std::rc::Rc;
 use std::time::Duration;
@@ -24,7 +24,7 @@ use crate::inspection::{BindingInspection, BindingStats, number};
 use crate::lookup;
 use crate::notifier::JsNotifier;
 use crate::options::{BindingOptions, BindingSelector, in_words};
-use crate::outcome::{self, ABSENT, BYPASSED, NO_COMPLETION, PENDING, REMOVED, STORED, wanted};
+use crate::outcome::{self, ABSENT, BYPASSED, GO, NO_COMPLETION, PENDING, REMOVED, STORED, wanted};
 use crate::scratch::Numbers;
 use crate::text::Text;
 
@@ -97,8 +97,8 @@ impl BindingCache {
     }
 
     /// Decides on a put by the head of the response; the numbers are in the scratch buffer. Returns
-    /// the number of the draft, with the bytes of body that it has room for in the scratch buffer,
-    /// or why there is none.
+    /// the number of the draft, with the largest body that it can store in the scratch buffer, or
+    /// why there is none.
     #[napi]
     pub fn draft(
         &mut self,
@@ -108,7 +108,7 @@ impl BindingCache {
         tags: Option<String>,
     ) -> Result<i32, Thrown> {
         let core = &mut *self.core.borrow_mut();
-        let Numbers { status, ttl_seconds, stale_seconds, since, now } =
+        let Numbers { status, ttl_seconds, stale_seconds, since, content_length, now } =
             core.scratch.read_numbers();
         let cache = open(core.cache.as_ref())?;
         let overrides = Overrides {
@@ -118,12 +118,12 @@ impl BindingCache {
         };
         let vary = vary.as_deref().map(convert::names);
         let tags = tags.as_deref().map(convert::tags).unwrap_or_default();
-        let options = PutOptions { overrides, vary, tags };
+        let options = PutOptions { overrides, vary, tags, content_length };
         let since = since.map_or(Since::ByKey, Since::Sequence);
         let head = convert::response_head(status, &head);
         Ok(match cache.draft(convert::request(&request), head, &options, since, time(now)) {
             Ok(Drafted::Draft(draft)) => {
-                core.scratch.write_number(cache.room(&draft));
+                core.scratch.write_number(draft.room());
                 self.drafts.insert(draft) as i32
             }
             Ok(Drafted::Uncacheable(reason)) => outcome::refused(reason),
@@ -135,31 +135,31 @@ impl BindingCache {
         })
     }
 
-    /// Counts bytes of the body of a draft as in flight. Returns whether there is room for them.
+    /// Appends bytes to the body of a draft, which are copied. Returns [`GO`], or why the draft is
+    /// dropped.
     #[napi]
-    pub fn receive(&mut self, draft: u32, bytes: u32) -> bool {
-        let core = &mut *self.core.borrow_mut();
+    pub fn append(&mut self, draft: u32, bytes: &[u8]) -> i32 {
+        let core = &*self.core.borrow();
         let drafted = core.cache.as_ref().zip(self.drafts.get_mut(draft as usize));
-        drafted.is_none_or(|(cache, draft)| cache.receive(draft, bytes.into()))
+        let Some((cache, open)) = drafted else { return GO };
+        let Err(why) = cache.append(open, bytes) else { return GO };
+        let dropped = self.drafts.remove(draft as usize);
+        if why == BodyError::WrongLength {
+            cache.abandon(&dropped);
+        }
+        outcome::not_put(why)
     }
 
-    /// Drops a draft because bodies in flight have used up their budget. Returns that reason.
+    /// Stores a draft. `last` are bytes after those appended, which are copied; a response without
+    /// either has no body. Returns that it is stored, or why not.
     #[napi]
-    pub fn refuse_in_flight(&mut self, draft: u32) -> Result<i32, Thrown> {
-        let core = &mut *self.core.borrow_mut();
-        self.drafts.try_remove(draft as usize);
-        Ok(outcome::refused(open(core.cache.as_ref())?.refuse(Uncacheable::InFlight)))
-    }
-
-    /// Stores a draft with its body, which is copied. Returns that it is stored, or why not.
-    #[napi]
-    pub fn put(&mut self, draft: u32, body: Option<&[u8]>) -> Result<i32, Thrown> {
+    pub fn put(&mut self, draft: u32, last: Option<&[u8]>) -> Result<i32, Thrown> {
         let core = &mut *self.core.borrow_mut();
         let Some(draft) = self.drafts.try_remove(draft as usize) else {
             return Err(Thrown::new("no-draft", "there is no draft of this number"));
         };
-        let stored = open(core.cache.as_ref())?.put(*draft, body);
-        Ok(stored.map_or_else(outcome::not_stored, |()| STORED))
+        let stored = open(core.cache.as_ref())?.put(*draft, last);
+        Ok(stored.map_or_else(outcome::not_put, |()| STORED))
     }
 
     /// Drops a draft whose body failed.
@@ -169,14 +169,6 @@ impl BindingCache {
         if let (Some(cache), Some(draft)) = (&core.cache, self.drafts.try_remove(draft as usize)) {
             cache.abandon(&draft);
         }
-    }
-
-    /// Drops a draft whose body is too large. Returns that reason.
-    #[napi]
-    pub fn refuse_too_large(&mut self, draft: u32) -> Result<i32, Thrown> {
-        let core = &mut *self.core.borrow_mut();
-        self.drafts.try_remove(draft as usize);
-        Ok(outcome::refused(open(core.cache.as_ref())?.refuse(Uncacheable::TooLarge)))
     }
 
     /// Deletes the entry that a lookup would find. Leaves the number of a completion, or

@@ -1,6 +1,6 @@
 //! Numbers that calls return, for both sides of the binding.
 
-use layeron_cache::{InvalidPut, MissingInput, StoreError, Uncacheable};
+use layeron_cache::{BodyError, InvalidPut, MissingInput, StoreError, Uncacheable};
 use napi_derive::napi;
 
 use crate::completions::Completions;
@@ -163,6 +163,13 @@ pub(crate) fn not_stored(why: StoreError) -> i32 {
     match why {
         StoreError::Uncacheable(reason) => refused(reason),
         StoreError::Fenced => FENCED,
+    }
+}
+
+pub(crate) fn not_put(why: BodyError) -> i32 {
+    match why {
+        BodyError::Store(why) => not_stored(why),
+        BodyError::WrongLength => WRONG_LENGTH,
     }
 }
 

@@ -1,9 +1,9 @@
 //! The buffer in which answers cross into JavaScript. JavaScript owns it; the addon writes to it,
 //! and JavaScript reads it before the next call.
 //!
-//! The last 40 bytes are numbers for a call, 64-bit floats written by JavaScript: status, lifetime,
-//! stale window, fence sequence of a miss, and the time; for a lookup the time alone. NaN means
-//! none. Layout of an answer: four 32-bit little-endian words - status, length of the head, length
+//! The last 48 bytes are numbers for a call, 64-bit floats written by JavaScript: status, lifetime,
+//! stale window, fence sequence of a miss, length of the body, and the time; for a lookup the time
+//! alone. NaN means none. Layout of an answer: four 32-bit little-endian words - status, length of the head, length
 //! of the body or [`NO_BODY`], flags - then the head, then the body. Missing field names are laid
 //! out as a head; a number is one 64-bit float.
 
@@ -13,7 +13,7 @@ use napi::bindgen_prelude::Uint8Array;
 use crate::inspection;
 
 const WORDS_BYTES: usize = 16;
-const NUMBERS: usize = 5;
+const NUMBERS: usize = 6;
 const NO_BODY: u32 = u32::MAX;
 
 /// Largest answer that crosses as one string. JavaScript receives a handle to a larger one.
@@ -34,6 +34,7 @@ pub(crate) struct Numbers {
     pub(crate) ttl_seconds: Option<u32>,
     pub(crate) stale_seconds: Option<u32>,
     pub(crate) since: Option<u64>,
+    pub(crate) content_length: Option<u64>,
     pub(crate) now: f64,
 }
 
@@ -124,13 +125,14 @@ impl Scratch {
         for (number, bytes) in read.iter_mut().rev().zip(self.bytes().rchunks_exact(8)) {
             *number = bytes.try_into().map_or(f64::NAN, f64::from_le_bytes);
         }
-        let [status, ttl, stale, since, now] = read;
-        let body = |number: f64| (!number.is_nan()).then_some(number);
+        let [status, ttl, stale, since, length, now] = read;
+        let given = |number: f64| (!number.is_nan()).then_some(number);
         Numbers {
             status: status as u16,
-            ttl_seconds: body(ttl).map(|seconds| seconds as u32),
-            stale_seconds: body(stale).map(|seconds| seconds as u32),
-            since: body(since).map(|sequence| sequence as u64),
+            ttl_seconds: given(ttl).map(|seconds| seconds as u32),
+            stale_seconds: given(stale).map(|seconds| seconds as u32),
+            since: given(since).map(|sequence| sequence as u64),
+            content_length: given(length).map(|length| length as u64),
             now,
         }
     }

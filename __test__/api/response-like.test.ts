@@ -22,15 +22,15 @@ function responseLike(members: object = {}): Response {
   return forbidden<Response>({ ...own, ...members })
 }
 
-/** Drafts that the addon has made, and those of them that were stored or given up. */
+/** Drafts that the addon has made, and those of them that were stored, refused or abandoned. */
 function countDrafts(): { made(): number; ended(): number } {
-  const spies = ["put", "abandon", "refuseTooLarge"].map((name) =>
-    jest.spyOn(BindingCache.prototype, name as "put"),
-  )
-  const draft = jest.spyOn(BindingCache.prototype, "draft")
+  const [draft, append, put, abandon] = (["draft", "append", "put", "abandon"] as const).map(
+    (name) => jest.spyOn(BindingCache.prototype, name as "put"),
+  ) as [jest.SpyInstance, jest.SpyInstance, jest.SpyInstance, jest.SpyInstance]
+  const refused = () => append.mock.results.filter(({ value }) => value < 0).length
   return {
     made: () => draft.mock.results.filter(({ value }) => value >= 0).length,
-    ended: () => spies.reduce((sum, spy) => sum + spy.mock.calls.length, 0),
+    ended: () => put.mock.calls.length + abandon.mock.calls.length + refused(),
   }
 }
 

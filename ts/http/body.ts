@@ -3,11 +3,8 @@ import { isUint8Array } from "node:util/types"
 import { CacheTypeError, shown } from "../errors.js"
 import { harmlessly } from "../harmless.js"
 
-/** The body exceeds the bytes that there is room for. */
-export const TOO_LARGE = Symbol("too large")
-
-/** The budget of bodies in flight has no room for the body. */
-export const NO_ROOM = Symbol("no room")
+/** Bytes appended at a time, so that a large chunk is not held twice. */
+const PIECE_BYTES = 64 * 1024
 
 /** Statuses whose responses have no body (Fetch standard, section "Statuses"). */
 export const NO_BODY: readonly number[] = [101, 103, 204, 205, 304]
@@ -28,11 +25,11 @@ type Body = ReadableStream<Uint8Array> | Readable
 
 /**
  * Checks that the body of a response can be read: a `ReadableStream`, a `Readable` of Node, or
- * none, and not used.
+ * none, and not used. `isUsed` is its `bodyUsed`, which costs as much as all other members.
  */
-export function assertUnused(response: Response, path: string): void {
+export function assertUnused(response: Response, path: string, isUsed = response.bodyUsed): void {
   const body = bodyOf(response, path)
-  if (response.bodyUsed || (body !== null && isTaken(body))) {
+  if (isUsed || (body !== null && isTaken(body))) {
     throw new CacheTypeError(
       "LAYERON_INVALID_RESPONSE",
       `${path} must have an unused body; clone a response that is also returned`,
@@ -97,64 +94,27 @@ export function discard(reader: Reader | null, reason?: unknown): void {
   )
 }
 
-/** Bounds of a body that is buffered. */
-export interface Bounds {
-  /** Bytes that there is room for. */
-  readonly room: number
-  /** Length by `Content-Length`. */
-  readonly expected: number | undefined
-  /**
-   * Counts bytes that are buffered while more are awaited. Returns whether the budget has room for
-   * them.
-   */
-  receive(bytes: number): boolean
-}
+/** Takes the chunks of a body. Returns whether it takes more. */
+export type Append = (chunk: Uint8Array) => boolean | Promise<boolean>
 
 /**
- * The whole body, `null` if there is none, {@link TOO_LARGE} as soon as it exceeds `room`, or
- * {@link NO_ROOM} if the budget has none. Rejects if it is not `expected` bytes long, and with the
- * body's own error if it fails.
+ * Appends all chunks of a body, one after the other. Resolves to whether it was read to its end:
+ * `append` may have stopped it. Rejects with the errors of the body and of `append`.
  */
-export async function readAll(
-  reader: Reader | null,
-  { room, expected, receive }: Bounds,
-  path: string,
-): Promise<Uint8Array | null | typeof TOO_LARGE | typeof NO_ROOM> {
-  if (expected !== undefined && expected > room) {
-    discard(reader)
-    return TOO_LARGE
-  }
-  const most = Math.min(room, expected ?? room)
-  const chunks: Uint8Array[] = []
-  let length = 0
-  for (
-    let read = await reader?.read();
-    reader !== null && !read?.done;
-    read = await reader.read()
-  ) {
-    const value = read?.value
-    if (!isUint8Array(value))
+export async function copyBody(reader: Reader, append: Append, path: string): Promise<boolean> {
+  for (let read = await reader.read(); !read.done; read = await reader.read()) {
+    const chunk: unknown = read.value
+    if (!isUint8Array(chunk))
       throw new CacheTypeError("LAYERON_INVALID_RESPONSE", `${path} must have a body of bytes`)
-    chunks.push(value)
-    length += value.byteLength
-    if (length > most) break
-    // A body of one chunk is in memory already.
-    if (chunks.length > 1 && !receive(chunks.length === 2 ? length : value.byteLength))
-      return NO_ROOM
+    const goesOn = append(chunk)
+    if (goesOn !== true && !(await goesOn)) return false
   }
-  if (expected !== undefined && length !== expected) throw wrongLength(path, expected)
-  if (length > room) return TOO_LARGE
-  return reader === null ? null : joined(chunks, length)
+  return true
 }
 
-function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
-  const [first] = chunks
-  return chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks, length)
-}
-
-function wrongLength(path: string, expected: number): TypeError {
-  return new CacheTypeError(
-    "LAYERON_INVALID_RESPONSE",
-    `${path} must have a body of the ${expected} bytes that its Content-Length says`,
-  )
+/** A chunk in pieces of at most 64 KiB; an empty chunk as one empty piece. */
+export function* piecesOf(chunk: Uint8Array): Generator<Uint8Array> {
+  for (let start = 0; start === 0 || start < chunk.byteLength; start += PIECE_BYTES) {
+    yield chunk.subarray(start, start + PIECE_BYTES)
+  }
 }

@@ -14,17 +14,20 @@ export interface ResponseHead {
   /** Names in the response's own `Vary`. */
   readonly vary: readonly string[]
   /** Length of the body by `Content-Length`, if it can be compared. */
-  readonly expected: number | undefined
+  readonly contentLength: number | undefined
+  /** Whether the body had been used when the head was read. */
+  readonly isUsed: boolean
 }
 
 /** Reads the head of a response. Accepts responses of another realm and of the undici package. */
 export function readHead(response: Response, method: string, path: string): ResponseHead {
-  if (!isResponse(response))
+  const members = membersOf(response)
+  if (members === undefined)
     throw new CacheTypeError(
       "LAYERON_INVALID_RESPONSE",
       `${path} must be a Response, got ${shown(response)}`,
     )
-  const { status, statusText } = response
+  const { status, statusText, headers, bodyUsed } = members
   if (!isStatus(status)) {
     throw new CacheTypeError(
       "LAYERON_INVALID_RESPONSE",
@@ -43,7 +46,7 @@ export function readHead(response: Response, method: string, path: string): Resp
   let isCoded = false
   const withoutCoding = isDecoded(response, method)
   // Iterates, because each lookup by name in the platform's headers costs as much as several lines.
-  for (const [name, value] of platformHeaders(response.headers, path)) {
+  for (const [name, value] of platformHeaders(headers, path)) {
     if (withoutCoding && OF_CODED_BODY.includes(name)) continue
     text += `${name}:${value}\n`
     if (name === "vary") vary = value
@@ -53,24 +56,30 @@ export function readHead(response: Response, method: string, path: string): Resp
   // The response to a HEAD, like a 204, may have the length of a body that it omits. `fetch`
   // decodes a body and keeps its coded length, which a copy of the response inherits.
   const isLengthOfOther = method === "HEAD" || isCoded || NO_BODY.includes(status)
-  const expected = isLengthOfOther ? undefined : expectedLength(length)
-  return { status, text, vary: varyNames(vary), expected }
+  const contentLength = isLengthOfOther ? undefined : parseLength(length)
+  return { status, text, vary: varyNames(vary), contentLength, isUsed: bodyUsed }
 }
 
-/** Getters throw on an object that only has the prototype of a `Response`. */
-function isResponse(value: unknown): value is Response {
-  if (typeof value !== "object" || value === null) return false
+/** The members of a response that its head is read from, each of which is a getter. */
+type Members = Pick<Response, "status" | "statusText" | "headers" | "bodyUsed">
+
+/**
+ * The members of a response, each read once; `undefined` for any other value. Getters throw on an
+ * object that only has the prototype of a `Response`.
+ */
+function membersOf(value: unknown): Members | undefined {
+  if (typeof value !== "object" || value === null) return undefined
   try {
     const { status, statusText, headers, bodyUsed } = value as Partial<Response>
-    return (
+    const isResponse =
       typeof status === "number" &&
       typeof statusText === "string" &&
       typeof bodyUsed === "boolean" &&
       typeof headers?.get === "function" &&
       typeof headers[Symbol.iterator] === "function"
-    )
+    return isResponse ? { status, statusText, headers, bodyUsed } : undefined
   } catch {
-    return false
+    return undefined
   }
 }
 
@@ -103,6 +112,6 @@ function varyNames(vary: string | undefined): string[] {
         .filter(isToken)
 }
 
-function expectedLength(length: string | undefined): number | undefined {
+function parseLength(length: string | undefined): number | undefined {
   return length !== undefined && /^\d+$/.test(length) ? Number(length) : undefined
 }

@@ -45,6 +45,7 @@ export {
   FAILED,
   FENCED,
   flushAll,
+  GO,
   NEEDS_FIELDS,
   NEEDS_FINGERPRINT,
   NEEDS_TIER,
@@ -60,6 +61,7 @@ export {
   SHARED,
   STALE_IF_ERROR,
   STOP,
+  STORED,
   UNAVAILABLE,
   WAIT,
   WAIT_FOR_READERS,
@@ -109,9 +111,12 @@ const SCRATCH_BYTES = 32 * 1024
 
 const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES)
 const words = new DataView(scratch.buffer)
-/** Status, lifetime, stale window, fence sequence of a miss, and time. NaN means none. */
-const numbers = new Float64Array(scratch.buffer, SCRATCH_BYTES - 40, 5)
-const TIME = 4
+/**
+ * Status, lifetime, stale window, fence sequence of a miss, length of the body, and time. NaN means
+ * none.
+ */
+const numbers = new Float64Array(scratch.buffer, SCRATCH_BYTES - 48, 6)
+const TIME = 5
 
 export function openBinding(
   options: BindingOptions,
@@ -136,6 +141,7 @@ export interface PutNumbers {
   readonly ttlSeconds: number | undefined
   readonly staleSeconds: number | undefined
   readonly since: number | undefined
+  readonly contentLength: number | undefined
   readonly now: number
 }
 
@@ -147,7 +153,7 @@ export function draft(
   binding: BindingCache,
   request: string,
   head: string,
-  { status, ttlSeconds, staleSeconds, since, now }: PutNumbers,
+  { status, ttlSeconds, staleSeconds, since, contentLength, now }: PutNumbers,
   vary: string | undefined,
   tags: string | undefined,
 ): number {
@@ -155,6 +161,7 @@ export function draft(
   numbers[1] = ttlSeconds ?? Number.NaN
   numbers[2] = staleSeconds ?? Number.NaN
   numbers[3] = since ?? Number.NaN
+  numbers[4] = contentLength ?? Number.NaN
   numbers[TIME] = now
   return binding.draft(request, head, vary, tags)
 }
@@ -238,7 +245,7 @@ export function takeWantedFields(): string[] {
 }
 
 /**
- * The number that the last call left, such as the bytes of body that a draft has room for, or the
+ * The number that the last call left, such as the largest body that a draft can store, or the
  * sequence that a miss saw.
  */
 export function takeNumber(): number {

@@ -1,20 +1,16 @@
 import type { CacheRequest } from "../../index.js"
 import type { NativeClient } from "../client.js"
 import { CacheTypeError, inWords } from "../errors.js"
-import {
-  assertUnused,
-  discard,
-  NO_ROOM,
-  type Reader,
-  readAll,
-  TOO_LARGE,
-  takeReader,
-} from "../http/body.js"
+import { assertUnused, copyBody, discard, type Reader, takeReader } from "../http/body.js"
 import { type ResponseHead, readHead } from "../http/head.js"
 import { isRequest, methodOf } from "../http/request.js"
 import * as native from "../native/addon.js"
 import type { PutArguments } from "../options/arguments.js"
 import type { BuildTracker } from "./build-tracker.js"
+import { Draft, wrongLength } from "./draft.js"
+import { UnfinishedDrafts } from "./unfinished-drafts.js"
+
+const RESPONSE = "put() response"
 
 /** Outcome of a put that is no error of its caller. */
 export interface PutOutcome {
@@ -28,13 +24,11 @@ export interface PutOutcome {
 export class Writer {
   readonly #client: NativeClient
   readonly #builds: BuildTracker
-  /** Releases the drafts of bodies that are never finished. */
-  readonly #unfinished: FinalizationRegistry<Draft>
+  readonly #unfinished = new UnfinishedDrafts()
 
   constructor(client: NativeClient, builds: BuildTracker) {
     this.#client = client
     this.#builds = builds
-    this.#unfinished = new FinalizationRegistry((draft) => draft.release())
   }
 
   async put(
@@ -43,108 +37,57 @@ export class Writer {
     given: PutArguments,
     now: number,
   ): Promise<PutOutcome> {
-    const head = readHead(response, methodOf(request), "put() response")
-    assertUnused(response, "put() response")
+    const head = readHead(response, methodOf(request), RESPONSE)
+    assertUnused(response, RESPONSE, head.isUsed)
     const outcome = this.#draft(request, head, given, now)
-    const done =
-      outcome < 0 ? turnAway(outcome, response) : await this.#fill(outcome, response, head)
-    // A later put with the same object may come from the same miss, unless this was its put.
-    if (isRequest(request) && done.outcome === "stored") this.#builds.forget(request)
-    return done
-  }
-
-  /** The number of a draft, or why there is none. */
-  #draft(request: CacheRequest, head: ResponseHead, given: PutArguments, now: number): number {
-    const { vary, names, ttlSeconds, staleWhileRevalidateSeconds, tags } = given
-    const { binding } = this.#client
-    const since = isRequest(request) ? this.#builds.get(request) : undefined
-    const told = this.#client.fields([...names, ...head.vary])
-    const { status } = head
-    const numbers = { status, ttlSeconds, staleSeconds: staleWhileRevalidateSeconds, since, now }
-    return this.#client.call<number>(request, told, "put() request", (text) =>
-      native.draft(binding, text, head.text, numbers, vary, tags === "" ? undefined : tags),
-    )
-  }
-
-  /** Reads the body of a draft and stores it. Releases the draft if anything fails. */
-  async #fill(number: number, response: Response, { expected }: ResponseHead): Promise<PutOutcome> {
-    const room = native.takeNumber()
-    const draft = new Draft(this.#client.binding, number)
+    if (outcome < 0) return turnAway(outcome, response)
+    const draft = new Draft(this.#client.binding, outcome, native.takeNumber())
     try {
-      return await this.#store(draft, takeReader(response), room, expected)
+      const done = await this.#store(draft, takeReader(response), head)
+      // A later put with the same object may come from the same miss, unless this was its put.
+      if (done.outcome === "stored" && isRequest(request)) this.#builds.forget(request)
+      return done
     } finally {
       draft.release()
     }
   }
 
-  async #store(
-    draft: Draft,
-    reader: Reader | null,
-    room: number,
-    expected: number | undefined,
-  ): Promise<PutOutcome> {
-    let body: Awaited<ReturnType<typeof readAll>>
-    const receive = (bytes: number) => draft.receive(bytes)
-    if (reader !== null) this.#unfinished.register(reader, draft, draft)
-    try {
-      body = await readAll(reader, { room, expected, receive }, "put() response")
-    } catch (error) {
-      discard(reader)
-      return { outcome: "error", reason: inWords(error), error }
-    } finally {
-      this.#unfinished.unregister(draft)
+  /** The number of a draft, or why there is none. */
+  #draft(request: CacheRequest, head: ResponseHead, given: PutArguments, now: number): number {
+    const { vary, names, ttlSeconds, staleWhileRevalidateSeconds: staleSeconds, tags } = given
+    const { binding } = this.#client
+    const since = isRequest(request) ? this.#builds.get(request) : undefined
+    const sent = this.#client.fields(head.vary.length === 0 ? names : [...names, ...head.vary])
+    const { status, contentLength } = head
+    const numbers = { status, ttlSeconds, staleSeconds, since, contentLength, now }
+    return this.#client.call<number>(request, sent, "put() request", (text) =>
+      native.draft(binding, text, head.text, numbers, vary, tags === "" ? undefined : tags),
+    )
+  }
+
+  /** Reads the body of a draft and stores it. */
+  async #store(draft: Draft, reader: Reader | null, head: ResponseHead): Promise<PutOutcome> {
+    if (reader !== null) {
+      this.#unfinished.add(draft, reader)
+      try {
+        const isWhole = await copyBody(reader, (chunk) => draft.append(chunk), RESPONSE)
+        if (!isWhole) discard(reader)
+      } catch (error) {
+        discard(reader)
+        return failure(error)
+      } finally {
+        this.#unfinished.delete(draft)
+      }
+      this.#client.assertOpen()
     }
-    this.#client.assertOpen()
-    if (body !== TOO_LARGE && body !== NO_ROOM) return outcomeOf(draft.store(body))
-    discard(reader)
-    return outcomeOf(body === TOO_LARGE ? draft.refuseTooLarge() : draft.refuseInFlight())
+    const outcome = draft.store(reader !== null)
+    if (outcome !== native.WRONG_LENGTH) return outcomeOf(outcome)
+    return failure(wrongLength(RESPONSE, head.contentLength))
   }
 }
 
-/**
- * A response that the addon has decided to store, waiting for its body. Its number is reused once
- * it is stored or released.
- */
-class Draft {
-  readonly #binding: native.BindingCache
-  readonly #number: number
-  #isHeld = true
-
-  constructor(binding: native.BindingCache, number: number) {
-    this.#binding = binding
-    this.#number = number
-  }
-
-  /**
-   * Counts bytes that are buffered while more are awaited. Returns whether there is room for them.
-   */
-  receive(bytes: number): boolean {
-    return this.#binding.receive(this.#number, bytes)
-  }
-
-  store(body: Uint8Array | null): number {
-    this.#isHeld = false
-    return this.#binding.put(this.#number, body)
-  }
-
-  /** Releases the draft because its body is too large. */
-  refuseTooLarge(): number {
-    this.#isHeld = false
-    return this.#binding.refuseTooLarge(this.#number)
-  }
-
-  /** Releases the draft because bodies in flight leave no room for it. */
-  refuseInFlight(): number {
-    this.#isHeld = false
-    return this.#binding.refuseInFlight(this.#number)
-  }
-
-  /** Releases the draft, unless it is stored or refused. */
-  release(): void {
-    if (!this.#isHeld) return
-    this.#isHeld = false
-    this.#binding.abandon(this.#number)
-  }
+function failure(error: unknown): PutOutcome {
+  return { outcome: "error", reason: inWords(error), error }
 }
 
 /** Takes the body of a put that stores nothing, unless the put is an error. */

@@ -1,6 +1,6 @@
-import { isUint8Array } from "node:util/types"
-import { CacheTypeError, inWords, isError, messageOf } from "../errors.js"
-import { discard, type Reader } from "../http/body.js"
+import { isSharedArrayBuffer } from "node:util/types"
+import { inWords, isError, messageOf } from "../errors.js"
+import { copyBody, discard, piecesOf, type Reader } from "../http/body.js"
 import * as native from "../native/addon.js"
 import { deliverNotifications, type Waits } from "../native/waits.js"
 import { BackgroundTimer } from "../timers.js"
@@ -8,14 +8,15 @@ import { BackgroundTimer } from "../timers.js"
 /** Milliseconds for which a body waits for a reader that blocks the others. */
 const SLOW_READER_MS = 30_000
 
-/** Bytes handed to the addon at a time, so that a large chunk is not held twice. */
-const PIECE_BYTES = 64 * 1024
+const RESPONSE = "the response of a wrapped handler"
 
 /** A reader of a body, by its number in the addon. */
-interface StreamReader {
+export interface StreamReader {
   readonly number: number
   /** Whether the number may have been reused. */
   isDone: boolean
+  /** The stream, while it waits for a chunk. */
+  waiting: ReadableStreamDefaultController<Uint8Array> | undefined
   /** Stops listening to the client's signal. */
   forget(): void
 }
@@ -26,7 +27,7 @@ const NOBODY = new Error("nobody reads the body")
 const NUMBER = {
   ticket: (number: number) => number * 4,
   reader: (number: number) => number * 4 + 1,
-  fill: (number: number) => number * 4 + 2,
+  writer: (number: number) => number * 4 + 2,
   run: (number: number) => number * 4 + 3,
 }
 
@@ -67,9 +68,13 @@ export class BodyStreams {
     return this.#waits.listen(NUMBER.run(run), left)
   }
 
+  /** A reader that the addon has opened. */
+  reader(number: number): StreamReader {
+    return { number, isDone: false, waiting: undefined, forget: () => {} }
+  }
+
   /** The stream of a body in flight. It errors with the reason of `signal` when that aborts. */
-  stream(number: number, signal: AbortSignal | undefined): ReadableStream<Uint8Array> {
-    const reader: StreamReader = { number, isDone: false, forget: () => {} }
+  stream(reader: StreamReader, signal: AbortSignal | undefined): ReadableStream<Uint8Array> {
     const stream = new ReadableStream<Uint8Array>(
       {
         start: (controller) => this.#endWith(signal, reader, controller),
@@ -119,9 +124,13 @@ export class BodyStreams {
       if (typeof read !== "number") return controller.enqueue(read)
       if (read === native.PENDING) {
         const isRemote = this.#wrapper.isReaderOfOtherThread(reader.number)
+        reader.waiting = controller
         await this.#waits.for(NUMBER.reader(reader.number), {
           keepAliveMs: isRemote ? this.#timeoutMs : undefined,
         })
+        // The writer has passed a chunk to the stream.
+        if (reader.waiting === undefined) return
+        reader.waiting = undefined
         continue
       }
       const why = read === native.BROKEN ? this.#wrapper.takeText() : undefined
@@ -133,110 +142,132 @@ export class BodyStreams {
   /**
    * Writes a body to the addon. Resolves to the outcome, or to the error that it broke off with;
    * never rejects. The controller's signal breaks it off, and is aborted if no client needs the
-   * rest. `own` is the reader of the run's own client, which is notified without a turn of the
-   * event loop.
+   * rest. `own` is the reader of the run's own client: it receives each chunk without a copy if it
+   * waits for one.
    */
   async write(
-    fill: number,
+    writer: number,
     reader: Reader | null,
     controller: AbortController,
-    own: number | undefined,
+    own: StreamReader | undefined,
   ): Promise<number | Error> {
     const { signal } = controller
-    const notify = () => {
-      if (own !== undefined) this.#waits.notify(NUMBER.reader(own))
-    }
     const cancel = () => discard(reader, signal.reason)
     signal.addEventListener("abort", cancel)
     const stopIfUnread = (progress: number) => {
       if (progress === native.STOP) controller.abort(NOBODY)
     }
-    const readers = this.#waits.listen(NUMBER.fill(fill), () =>
-      stopIfUnread(this.#wrapper.progress(fill)),
+    const readers = this.#waits.listen(NUMBER.writer(writer), () =>
+      stopIfUnread(this.#wrapper.progress(writer)),
     )
     const stall = new BackgroundTimer(
-      () => stopIfUnread(this.#wrapper.stall(fill)),
+      () => stopIfUnread(this.#wrapper.stall(writer)),
       this.#timeoutMs,
     )
     try {
-      const isWhole =
-        reader === null || (await this.#copy(fill, reader, notify, () => stall.refresh()))
+      const append = (chunk: Uint8Array) => {
+        stall.refresh()
+        return this.#append(writer, chunk, own)
+      }
+      const isWhole = reader === null || (await copyBody(reader, append, RESPONSE))
       signal.throwIfAborted()
-      if (isWhole) return this.#end(fill, reader !== null)
+      if (isWhole) return this.#end(writer, reader !== null)
       throw NOBODY
     } catch (error) {
       const why = isError(error) ? error : new Error(inWords(error))
-      this.#wrapper.breakOff(fill, messageOf(why), Date.now())
+      this.#wrapper.breakOff(writer, messageOf(why), Date.now())
       controller.abort(why)
       return why === NOBODY ? native.NOT_STORED : why
     } finally {
       deliverNotifications()
       stall.stop()
       readers.stop()
-      notify()
+      this.#notify(own)
       signal.removeEventListener("abort", cancel)
       discard(reader)
     }
   }
 
   /** Whether a body whose refresh has timed out continues for clients that read it. */
-  timeOut(fill: number): boolean {
-    return this.#wrapper.timeOut(fill, Date.now())
+  timeOut(writer: number): boolean {
+    return this.#wrapper.timeOut(writer, Date.now())
   }
 
   /** Breaks off a body that cannot be written. */
-  breakOff(fill: number, error: unknown): void {
-    this.#wrapper.breakOff(fill, inWords(error), Date.now())
+  breakOff(writer: number, error: unknown): void {
+    this.#wrapper.breakOff(writer, inWords(error), Date.now())
   }
 
-  #end(fill: number, hasBody: boolean): number | Error {
-    const outcome = this.#wrapper.finish(fill, hasBody, Date.now())
+  #end(writer: number, hasBody: boolean): number | Error {
+    const outcome = this.#wrapper.finish(writer, hasBody, Date.now())
     if (outcome !== native.WRONG_LENGTH) return outcome
     return new TypeError("the body is not as long as its Content-Length says")
   }
 
-  /** Returns whether the body was read to its end. */
-  async #copy(
-    fill: number,
-    reader: Reader,
-    notify: () => void,
-    progressed: () => void,
+  /**
+   * Appends a chunk, and waits for the readers where the addon says so. Resolves to whether to go
+   * on: not if no client needs the rest.
+   */
+  async #append(
+    writer: number,
+    chunk: Uint8Array,
+    own: StreamReader | undefined,
   ): Promise<boolean> {
-    for (let read = await reader.read(); !read.done; read = await reader.read()) {
-      progressed()
-      for (const piece of piecesOf(read.value)) {
-        let next = this.#wrapper.append(fill, piece, Date.now())
-        deliverNotifications()
-        notify()
-        let isRead = true
-        while (next === native.WAIT_FOR_READERS) {
-          // After a timeout without progress, the thread does not stay alive for readers.
-          const isAwaitedElsewhere = isRead && this.#wrapper.isBodyReadByOtherThread(fill)
-          const keepAliveMs = isAwaitedElsewhere ? SLOW_READER_MS : undefined
-          isRead = await this.#waits.for(NUMBER.fill(fill), {
-            timeoutMs: SLOW_READER_MS,
-            keepAliveMs,
-          })
-          if (!isRead) this.#wrapper.dropSlowestReaders(fill)
-          next = this.#wrapper.progress(fill)
-        }
-        if (next === native.STOP) return false
-        if (next === native.WRONG_LENGTH)
-          throw new TypeError("the body is longer than its Content-Length says")
-      }
+    let next: number = native.GO
+    let pieces = 0
+    for (const piece of piecesOf(chunk)) {
+      if (next === native.WAIT_FOR_READERS) next = await this.#waitForReaders(writer, own)
+      if (next === native.STOP) return false
+      next = this.#wrapper.append(writer, piece, Date.now())
+      if (next === native.WRONG_LENGTH)
+        throw new TypeError("the body is longer than its Content-Length says")
+      pieces += 1
     }
+    deliverNotifications()
+    const isPassedOn = own !== undefined && this.#passOn(chunk, pieces, own)
+    if (isPassedOn && next === native.WAIT_FOR_READERS) next = this.#wrapper.progress(writer)
+    this.#notify(own)
+    if (next === native.WAIT_FOR_READERS) next = await this.#waitForReaders(writer, own)
+    return next !== native.STOP
+  }
+
+  /**
+   * Passes an appended chunk to the run's own client, which saves reading it from the addon. The
+   * client must wait for exactly this chunk. It may transfer or change what it receives, so the
+   * chunk must have its memory to itself. Returns whether the client received it.
+   */
+  #passOn(chunk: Uint8Array, pieces: number, own: StreamReader): boolean {
+    const stream = own.isDone ? undefined : own.waiting
+    const { buffer, byteLength } = chunk
+    if (stream === undefined || byteLength === 0 || byteLength !== buffer.byteLength) return false
+    if (isSharedArrayBuffer(buffer) || !this.#wrapper.skip(own.number, pieces)) return false
+    own.waiting = undefined
+    stream.enqueue(new Uint8Array(buffer))
     return true
   }
-}
 
-function* piecesOf(chunk: Uint8Array): Generator<Uint8Array> {
-  if (!isUint8Array(chunk)) {
-    throw new CacheTypeError(
-      "LAYERON_INVALID_RESPONSE",
-      "the response of a wrapped handler must have a body of bytes",
-    )
+  /** Notifies the run's own client without a turn of the event loop. */
+  #notify(own: StreamReader | undefined): void {
+    if (own !== undefined) this.#waits.notify(NUMBER.reader(own.number))
   }
-  for (let start = 0; start === 0 || start < chunk.byteLength; start += PIECE_BYTES) {
-    yield chunk.subarray(start, start + PIECE_BYTES)
+
+  /** Waits for the readers of a body, and drops those that are too slow. Resolves to what is next. */
+  async #waitForReaders(writer: number, own: StreamReader | undefined): Promise<number> {
+    deliverNotifications()
+    this.#notify(own)
+    let next: number = native.WAIT_FOR_READERS
+    let isRead = true
+    while (next === native.WAIT_FOR_READERS) {
+      // After a timeout without progress, the thread does not stay alive for readers.
+      const isAwaitedElsewhere = isRead && this.#wrapper.isBodyReadByOtherThread(writer)
+      const keepAliveMs = isAwaitedElsewhere ? SLOW_READER_MS : undefined
+      isRead = await this.#waits.for(NUMBER.writer(writer), {
+        timeoutMs: SLOW_READER_MS,
+        keepAliveMs,
+      })
+      if (!isRead) this.#wrapper.dropSlowestReaders(writer)
+      next = this.#wrapper.progress(writer)
+    }
+    return next
   }
 }

@@ -9,6 +9,7 @@ import { outcomeOf, type PutOutcome } from "../put/writer.js"
 import { responseOf } from "../response/outgoing.js"
 import { StoredResponse } from "../response/response.js"
 import type { ActiveRun } from "./active-runs.js"
+import type { StreamReader } from "./body-streams.js"
 import type { Context } from "./context.js"
 import { failures } from "./failures.js"
 import { invalidateRelated } from "./invalidation.js"
@@ -150,7 +151,8 @@ export class Responses<Rest extends unknown[]> {
     try {
       const head = binding.takeText()
       const isRead = reader !== null && !run.background && !run.clientLeft
-      const own = (isRead ? binding.openReader(fill) : undefined) ?? undefined
+      const number = isRead ? binding.openReader(fill) : null
+      const own = number === null ? undefined : bodies.reader(number)
       this.#write(run, fill, reader, own)
       const body = own === undefined ? null : bodies.stream(own, signalOf(run.caller))
       return responseOf(response.status, head, body)
@@ -161,7 +163,7 @@ export class Responses<Rest extends unknown[]> {
     }
   }
 
-  #write(run: Run<Rest>, fill: number, reader: Reader | null, own: number | undefined): void {
+  #write(run: Run<Rest>, fill: number, reader: Reader | null, own: StreamReader | undefined): void {
     const { bodies, emit } = this.#context
     run.outlives = () => bodies.timeOut(fill)
     const written = bodies.write(fill, reader, run.controller, own).then((ended) => {
@@ -246,8 +248,8 @@ function bindingReply<Rest extends unknown[]>(
   { active }: Run<Rest>,
   { head, decision }: Handled,
 ): native.BindingHandlerResponse {
-  const { status, text, expected } = head
-  return { status, head: text, length: expected, ...combined(decision, active.contributions) }
+  const { status, text, contentLength } = head
+  return { status, head: text, length: contentLength, ...combined(decision, active.contributions) }
 }
 
 function putOutcome(ended: number | Error): PutOutcome {

@@ -200,7 +200,7 @@ class Wrapper<Rest extends unknown[]> {
     reader: number,
     signal: AbortSignal | undefined,
   ): ReadableStream<Uint8Array> | null {
-    if (!NO_BODY.includes(status)) return this.#bodies.stream(reader, signal)
+    if (!NO_BODY.includes(status)) return this.#bodies.stream(this.#bodies.reader(reader), signal)
     this.#binding.dropReader(reader)
     return null
   }

@@ -79,7 +79,7 @@ pub use cache::proxy::outcome::{ResponseOutcome, Unshared};
 pub use cache::proxy::reader::BodyReader;
 pub use cache::proxy::stale_if_error::FailureOutcome;
 pub use cache::proxy::wait::{Attempt, WaitOutcome, Waiting};
-pub use cache::put::{Draft, Drafted, PutError, PutOptions, Since};
+pub use cache::put::{BodyError, Draft, Drafted, PutError, PutOptions, Since};
 pub use cache::sweep::{Sweeper, Swept, Warning};
 pub use cache::{Cache, Deletion, Lookup, MissingInput, Request, TrackedBy};
 pub use coalescing::{Chunk, Failure, Fingerprint, Notifier, Notify, Read};

@@ -1,6 +1,7 @@
 //! Cache operations: lookup, delete and purge. `put` is in `put.rs`, wrapped handlers are in
 //! `proxy`.
 
+pub(crate) mod body_length;
 pub(crate) mod explain;
 pub(crate) mod inspect;
 pub(crate) mod instance;

@@ -1,9 +1,8 @@
 //! Put, in two steps: the head decides whether the response is stored; only then is the body read.
 
-use std::slice;
-
 use thiserror::Error;
 
+use crate::cache::body_length::{BodyLength, Exceeded};
 use crate::cache::instance::Instance;
 use crate::cache::{Cache, Keyed, MissingInput, Request, TrackedBy};
 use crate::coalescing::Reservation;
@@ -45,6 +44,8 @@ pub struct PutOptions {
     pub vary: Option<Names>,
     /// Tags in addition to the configured ones.
     pub tags: Vec<String>,
+    /// Length that the body must have, if it is known.
+    pub content_length: Option<u64>,
 }
 
 /// Decision of a put on the head of the response.
@@ -65,7 +66,29 @@ pub struct Draft {
     since: u64,
     tracked_by: TrackedBy,
     now: i64,
-    received: Reservation,
+    length: BodyLength,
+    /// The body so far, unless it crosses with the put.
+    chunks: Vec<Box<[u8]>>,
+    /// What the chunks hold of the budget of bytes in flight.
+    reserved: Reservation,
+}
+
+impl Draft {
+    /// Bytes by which the body can still grow.
+    pub fn room(&self) -> u64 {
+        self.length.room()
+    }
+}
+
+/// Why the body of a put is not read any further, or not stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum BodyError {
+    /// The response is not stored.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The length of the body differs from `Content-Length`.
+    #[error("the body is not as long as its Content-Length says")]
+    WrongLength,
 }
 
 /// Why a put was not decided.
@@ -120,9 +143,20 @@ impl Cache {
         if times.state(now) == State::Expired {
             return Ok(Drafted::Uncacheable(self.refuse(Uncacheable::Expired)));
         }
-        let received = Reservation::new(&self.instance().in_flight);
-        let tracked_by = since.tracked_by();
-        Ok(Drafted::Draft(Box::new(Draft { entry, since: began, tracked_by, now, received })))
+        let Instance { store, in_flight, .. } = self.instance();
+        let length = BodyLength::new(options.content_length, store.room(&entry));
+        if length.will_exceed() {
+            return Ok(Drafted::Uncacheable(self.refuse(Uncacheable::TooLarge)));
+        }
+        Ok(Drafted::Draft(Box::new(Draft {
+            entry,
+            since: began,
+            tracked_by: since.tracked_by(),
+            now,
+            length,
+            chunks: Vec::new(),
+            reserved: Reservation::new(in_flight),
+        })))
     }
 
     /// Ends the build of a put. Returns the fence sequence at which it began: that of its miss, or
@@ -138,29 +172,52 @@ impl Cache {
         }
     }
 
-    /// Bytes of body that `draft` has room for.
-    pub fn room(&self, draft: &Draft) -> u64 {
-        self.instance().store.room(&draft.entry)
-    }
-
-    /// Stores `draft` with its body, `None` for a response without one.
+    /// Appends bytes to the body of `draft`. They count as in flight until it is stored. After an
+    /// error the caller drops the draft, or abandons it if the body has the wrong length.
     ///
     /// # Errors
-    /// [`StoreError`] if it is not stored after all; the reason has been counted.
-    pub fn put(&self, draft: Draft, body: Option<&[u8]>) -> Result<(), StoreError> {
-        let Draft { entry, since, now, .. } = draft;
+    /// [`BodyError`] if the body is longer than its `Content-Length`, too large to be stored, or
+    /// has no room in the budget; the reason has been counted.
+    pub fn append(&self, draft: &mut Draft, bytes: &[u8]) -> Result<(), BodyError> {
+        let refused = match draft.length.grow(bytes.len()) {
+            Err(Exceeded::ContentLength) => return Err(BodyError::WrongLength),
+            Err(Exceeded::Storable) => Uncacheable::TooLarge,
+            Ok(()) if draft.reserved.try_grow(bytes.len() as u64) => {
+                draft.chunks.push(bytes.into());
+                return Ok(());
+            }
+            Ok(()) => Uncacheable::InFlight,
+        };
+        Err(StoreError::Uncacheable(self.refuse(refused)).into())
+    }
+
+    /// Stores `draft`. `last` are bytes after those appended; a response without either has no
+    /// body, not even an empty one.
+    ///
+    /// # Errors
+    /// [`BodyError`] if it is not stored after all; the reason has been counted.
+    pub fn put(&self, mut draft: Draft, last: Option<&[u8]>) -> Result<(), BodyError> {
+        // `store` checks the bound of an entry.
+        let _ = draft.length.grow(last.map_or(0, <[u8]>::len));
+        if !draft.length.is_complete() {
+            self.abandon(&draft);
+            return Err(BodyError::WrongLength);
+        }
+        let Draft { entry, since, now, chunks, .. } = draft;
         let Instance { store, counters, .. } = self.instance();
-        let outcome = store.put(entry, body.as_ref().map(slice::from_ref), since, now);
+        let outcome = match (chunks.as_slice(), last) {
+            ([], None) => store.put(entry, None, since, now),
+            ([], Some(only)) => store.put(entry, Some(&[only]), since, now),
+            (chunks, last) => {
+                let parts: Vec<&[u8]> = chunks.iter().map(AsRef::as_ref).chain(last).collect();
+                store.put(entry, Some(&parts), since, now)
+            }
+        };
         match outcome {
             Ok(_) => counters.count(Counter::Puts),
             Err(why) => self.count_not_stored(why),
         }
-        outcome.map(drop)
-    }
-
-    /// Counts `bytes` of the body of `draft` as in flight. Returns whether there is room for them.
-    pub fn receive(&self, draft: &mut Draft, bytes: u64) -> bool {
-        draft.received.try_grow(bytes)
+        outcome.map(drop).map_err(BodyError::from)
     }
 
     pub(crate) fn count_not_stored(&self, why: StoreError) {

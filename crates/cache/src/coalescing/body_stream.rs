@@ -18,7 +18,7 @@ use crate::response::Stored;
 use crate::sync::Mutex;
 
 /// Bytes that a reader gets of a stored body at a time.
-const PART_BYTES: usize = 64 * 1024;
+const CHUNK_BYTES: usize = 64 * 1024;
 
 /// A large body reserves this many times what it holds in advance.
 const AHEAD: u64 = 3;
@@ -35,12 +35,13 @@ pub(crate) struct Body {
 struct Inner {
     chunks: VecDeque<Arc<[u8]>>,
     /// Number of chunks that have been dropped from the buffer.
-    gone: usize,
+    dropped: usize,
     /// Bytes in the buffer.
     bytes: u64,
     /// What the buffer holds of the budget of bytes in flight.
     reserved: Reservation,
-    passing: bool,
+    /// Whether chunks are dropped once all readers have read them.
+    streaming: bool,
     /// The stored response, once its body replaces the chunks.
     stored: Option<Stored>,
     end: Option<Result<(), Arc<str>>>,
@@ -113,10 +114,10 @@ impl Body {
     fn new(budget: &Arc<Budget>, now: i64) -> Self {
         let inner = Mutex::new(Inner {
             chunks: VecDeque::new(),
-            gone: 0,
+            dropped: 0,
             bytes: 0,
             reserved: Reservation::new(budget),
-            passing: false,
+            streaming: false,
             stored: None,
             end: None,
             readers: Slab::new(),
@@ -143,19 +144,19 @@ impl Body {
 
     /// Ends the body. Returns its chunks if all of them are buffered.
     pub(crate) fn end(&self, how: Result<(), Arc<str>>) -> Option<Vec<Arc<[u8]>>> {
-        let (whole, waiting) = {
+        let (buffered, waiting) = {
             let mut inner = self.inner.lock();
             inner.end.get_or_insert(how);
-            (inner.whole(), inner.take_waiting())
+            (inner.buffered(), inner.take_waiting())
         };
         waiting.iter().for_each(Notifier::wake);
-        whole
+        buffered
     }
 
     /// Stops buffering what all readers have read.
-    pub(crate) fn pass(&self) {
+    pub(crate) fn stream(&self) {
         let mut inner = self.inner.lock();
-        inner.passing = true;
+        inner.streaming = true;
         inner.drop_read_chunks();
         inner.release();
     }
@@ -163,7 +164,7 @@ impl Body {
     /// Lets readers continue in `stored`, which has the same body. A small body keeps its chunks.
     pub(crate) fn complete(&self, stored: Stored) {
         let mut inner = self.inner.lock();
-        if inner.bytes > PART_BYTES as u64 {
+        if inner.bytes > CHUNK_BYTES as u64 {
             inner.complete(stored);
         }
     }
@@ -187,7 +188,7 @@ impl Body {
         if !inner.reserved.is_exceeded() {
             return Room::Found;
         }
-        let all = inner.gone + inner.chunks.len();
+        let all = inner.dropped + inner.chunks.len();
         if inner.active().all(|reader| reader.next == all) {
             return Room::Missing;
         }
@@ -209,7 +210,7 @@ impl Body {
     /// Opens a reader at the start; `None` if the start is no longer buffered.
     pub(crate) fn open(&self) -> Option<usize> {
         let mut inner = self.inner.lock();
-        (!inner.passing).then(|| inner.readers.insert(Position::first()))
+        (!inner.streaming).then(|| inner.readers.insert(Position::first()))
     }
 
     /// Reads the next bytes. `waiter` is notified if there are none yet.
@@ -219,6 +220,24 @@ impl Body {
             writer.wake();
         }
         read
+    }
+
+    /// Advances a reader to the end if exactly the last `chunks` chunks are new to it, which its
+    /// client received from the writer. Returns whether it did.
+    pub(crate) fn skip(&self, reader: usize, chunks: usize) -> bool {
+        let mut inner = self.inner.lock();
+        let all = inner.dropped + inner.chunks.len();
+        let is_buffered = inner.stored.is_none();
+        let Some(position) = inner
+            .readers
+            .get_mut(reader)
+            .filter(|reader| is_buffered && !reader.is_dropped && reader.next + chunks == all)
+        else {
+            return false;
+        };
+        position.next = all;
+        inner.drop_read_chunks();
+        true
     }
 
     /// Closes a reader.
@@ -237,16 +256,16 @@ impl Body {
     /// Whether readers on other threads have not read all of it.
     pub(crate) fn is_read_by_other_thread(&self) -> bool {
         let inner = self.inner.lock();
-        let all = inner.gone + inner.chunks.len();
+        let all = inner.dropped + inner.chunks.len();
         inner.active().any(|reader| reader.next < all && reader.thread != self.thread)
     }
 
     /// Drops the slowest readers if another reader has read everything and waits.
     pub(crate) fn drop_slowest_readers(&self) {
         let mut inner = self.inner.lock();
-        let all = inner.gone + inner.chunks.len();
+        let all = inner.dropped + inner.chunks.len();
         let waits = inner.active().any(|reader| reader.next == all);
-        let slowest = inner.gone;
+        let slowest = inner.dropped;
         if waits && inner.stored.is_none() {
             for (_, reader) in &mut inner.readers {
                 reader.is_dropped |= reader.next <= slowest;
@@ -301,14 +320,14 @@ impl Inner {
         };
         let next = position.next;
         if let Some(stored) = &self.stored {
-            let end = stored.body().map_or(0, <[u8]>::len).min(next + PART_BYTES);
+            let end = stored.body().map_or(0, <[u8]>::len).min(next + CHUNK_BYTES);
             if next == end {
                 return (Read::End, None);
             }
             position.next = end;
             return (Read::Bytes(Chunk(Source::Stored(stored.clone(), next..end))), None);
         }
-        if let Some(bytes) = self.chunks.get(next - self.gone) {
+        if let Some(bytes) = self.chunks.get(next - self.dropped) {
             let bytes = Arc::clone(bytes);
             position.next += 1;
             self.drop_read_chunks();
@@ -335,12 +354,12 @@ impl Inner {
 
     fn drop_read_chunks(&mut self) {
         let needed = self.active().map(|reader| reader.next).min().unwrap_or(usize::MAX);
-        while self.passing && self.gone < needed {
+        while self.streaming && self.dropped < needed {
             let Some(chunk) = self.chunks.pop_front() else { break };
             self.bytes -= chunk.len() as u64;
-            self.gone += 1;
+            self.dropped += 1;
         }
-        if self.passing {
+        if self.streaming {
             self.release();
         }
     }
@@ -354,7 +373,7 @@ impl Inner {
             return true;
         }
         let missing = self.bytes - held;
-        let ahead = if held < PART_BYTES as u64 || self.passing {
+        let ahead = if held < CHUNK_BYTES as u64 || self.streaming {
             missing
         } else {
             missing.max(held * AHEAD)
@@ -372,7 +391,7 @@ impl Inner {
     }
 
     fn complete(&mut self, stored: Stored) {
-        debug_assert!(self.gone == 0, "a stored body has been kept as a whole");
+        debug_assert!(self.dropped == 0, "all of a stored body is buffered");
         let chunks = take(&mut self.chunks);
         let mut starts = vec![0];
         starts.extend(chunks.iter().scan(0, |end, chunk| {
@@ -387,8 +406,8 @@ impl Inner {
         self.stored = Some(stored);
     }
 
-    fn whole(&self) -> Option<Vec<Arc<[u8]>>> {
-        (!self.passing).then(|| self.chunks.iter().cloned().collect())
+    fn buffered(&self) -> Option<Vec<Arc<[u8]>>> {
+        (!self.streaming).then(|| self.chunks.iter().cloned().collect())
     }
 }
 
@@ -415,17 +434,17 @@ mod tests {
     }
 
     #[derive(Debug, Default)]
-    struct JsNotifier(AtomicU32);
+    struct Notifications(AtomicU32);
 
-    impl Notify for JsNotifier {
+    impl Notify for Notifications {
         fn wake(&self, _: u32) {
             self.0.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    fn bell() -> (Arc<JsNotifier>, Notifier) {
-        let bell = Arc::<JsNotifier>::default();
-        (Arc::clone(&bell), Notifier { wake: bell, number: 0 })
+    fn notifier() -> (Arc<Notifications>, Notifier) {
+        let notifications = Arc::<Notifications>::default();
+        (Arc::clone(&notifications), Notifier { wake: notifications, number: 0 })
     }
 
     fn bytes(text: &str) -> Arc<[u8]> {
@@ -433,12 +452,12 @@ mod tests {
     }
 
     #[test]
-    fn readers_go_at_their_own_pace_and_are_told_of_what_comes() {
-        let ((_, body), (rung, waiter)) = (body(), bell());
+    fn readers_read_at_their_own_pace_and_are_notified_of_new_chunks() {
+        let ((_, body), (notified, waiter)) = (body(), notifier());
         let (first, second) = (body.open().unwrap(), body.open().unwrap());
         assert_eq!(text(&body.read(first, waiter.clone())), "pending");
         assert!(body.append(bytes("ab"), 0));
-        assert_eq!(rung.0.load(Ordering::Relaxed), 1);
+        assert_eq!(notified.0.load(Ordering::Relaxed), 1);
         assert_eq!(text(&body.read(first, waiter.clone())), "ab");
         assert!(body.append(bytes("c"), 0));
         assert_eq!(body.end(Ok(())), Some(vec![bytes("ab"), bytes("c")]));
@@ -448,17 +467,17 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_passes_is_kept_for_the_slowest_reader_alone() {
-        let ((_, body), (rung, waiter)) = (body(), bell());
+    fn a_streaming_body_buffers_only_what_its_slowest_reader_has_not_read() {
+        let ((_, body), (notified, waiter)) = (body(), notifier());
         let (fast, slow) = (body.open().unwrap(), body.open().unwrap());
         body.append(bytes("ab"), 0);
-        body.pass();
+        body.stream();
         assert_eq!(body.open(), None);
         assert_eq!(text(&body.read(fast, waiter.clone())), "ab");
         assert!(body.append(bytes("cd"), 0));
         assert_eq!(body.backlog(waiter.clone()), (4, 2));
         assert_eq!(text(&body.read(slow, waiter.clone())), "ab");
-        assert_eq!(rung.0.load(Ordering::Relaxed), 1, "the writer hears of it");
+        assert_eq!(notified.0.load(Ordering::Relaxed), 1, "the writer is notified");
         assert_eq!(body.backlog(waiter.clone()), (2, 2));
         assert_eq!(body.end(Err("cut".into())), None);
         assert_eq!(text(&body.read(fast, waiter.clone())), "cd");
@@ -466,13 +485,13 @@ mod tests {
     }
 
     #[test]
-    fn who_holds_others_up_is_left_behind_and_who_is_alone_is_waited_for() {
-        let ((_, body), (_, waiter)) = (body(), bell());
+    fn the_slowest_reader_is_dropped_only_if_another_reader_waits() {
+        let ((_, body), (_, waiter)) = (body(), notifier());
         let (fast, slow) = (body.open().unwrap(), body.open().unwrap());
         body.append(bytes("ab"), 0);
-        body.pass();
+        body.stream();
         body.drop_slowest_readers();
-        assert_eq!(body.backlog(waiter.clone()), (2, 2), "nobody waits");
+        assert_eq!(body.backlog(waiter.clone()), (2, 2), "no reader waits");
         body.read(fast, waiter.clone());
         body.drop_slowest_readers();
         assert_eq!(body.backlog(waiter.clone()), (0, 1));
@@ -480,8 +499,8 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_is_left_behind_reads_nothing_of_who_comes_later_and_takes_no_place_with_it() {
-        let ((_, body), (_, waiter)) = (body(), bell());
+    fn a_dropped_reader_does_not_share_its_number_with_a_later_reader() {
+        let ((_, body), (_, waiter)) = (body(), notifier());
         let [fast, slow, between] = [(); 3].map(|()| body.open().unwrap());
         body.append(bytes("a"), 0);
         body.append(bytes("b"), 0);
@@ -499,10 +518,10 @@ mod tests {
     }
 
     #[test]
-    fn readers_of_a_large_body_go_on_in_the_stored_response_and_the_budget_gets_its_bytes_back() {
-        let ((budget, body), (_, waiter)) = (body(), bell());
+    fn readers_of_a_large_body_continue_in_the_stored_response_and_free_its_budget() {
+        let ((budget, body), (_, waiter)) = (body(), notifier());
         let (ahead, behind) = (body.open().unwrap(), body.open().unwrap());
-        let (first, second) = ("a".repeat(PART_BYTES), "b".repeat(10));
+        let (first, second) = ("a".repeat(CHUNK_BYTES), "b".repeat(10));
         body.append(bytes(&first), 0);
         body.append(bytes(&second), 0);
         assert_eq!(text(&body.read(ahead, waiter.clone())), first);
@@ -520,8 +539,8 @@ mod tests {
     }
 
     #[test]
-    fn readers_of_a_small_body_are_given_its_chunks_as_they_came() {
-        let ((_, body), (_, waiter)) = (body(), bell());
+    fn readers_of_a_small_body_receive_its_chunks_as_appended() {
+        let ((_, body), (_, waiter)) = (body(), notifier());
         let reader = body.open().unwrap();
         body.append(bytes("ab"), 0);
         body.append(bytes("c"), 0);
@@ -533,20 +552,20 @@ mod tests {
 
     #[test]
     fn bytes_beyond_the_budget_are_counted_and_reported() {
-        let ((budget, body), (_, waiter)) = (body(), bell());
+        let ((budget, body), (_, waiter)) = (body(), notifier());
         let reader = body.open().unwrap();
         assert!(body.append(vec![0; 150_000].into(), 0));
         assert!(!body.append(vec![0; 60_000].into(), 0));
         assert!(body.is_budget_exhausted());
-        body.pass();
+        body.stream();
         body.read(reader, waiter);
-        assert!(!body.is_budget_exhausted(), "what the only reader has read is dropped");
+        assert!(!body.is_budget_exhausted(), "chunks read by the only reader are dropped");
         drop(body);
         assert!(Reservation::new(&budget).try_grow(200_000));
     }
 
     #[test]
-    fn a_body_is_stalled_once_it_has_not_grown_for_the_timeout_and_never_after_its_end() {
+    fn a_body_stalls_when_it_has_not_grown_for_the_timeout_but_never_after_its_end() {
         let (_, body) = body();
         assert!(!body.is_stalled(500, 499) && body.is_stalled(500, 500));
         body.append(bytes("a"), 400);
@@ -556,12 +575,30 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_leaves_while_it_waits_is_not_told_of_more() {
-        let ((_, body), (rung, waiter)) = (body(), bell());
+    fn a_reader_skips_the_last_chunks_only_if_it_has_read_all_before_them() {
+        let ((_, body), (_, waiter)) = (body(), notifier());
+        let (ahead, behind) = (body.open().unwrap(), body.open().unwrap());
+        for text in ["a", "b", "c"] {
+            body.append(bytes(text), 0);
+        }
+        assert_eq!(text(&body.read(ahead, waiter.clone())), "a");
+        assert!(!body.skip(behind, 2) && !body.skip(ahead, 1));
+        body.stream();
+        assert!(body.skip(ahead, 2));
+        assert_eq!(text(&body.read(ahead, waiter.clone())), "pending");
+        assert_eq!(text(&body.read(behind, waiter.clone())), "a");
+        assert_eq!(body.backlog(waiter.clone()), (2, 2));
+        assert!(body.skip(behind, 2));
+        assert_eq!(body.backlog(waiter), (0, 2), "chunks that are skipped are dropped");
+    }
+
+    #[test]
+    fn a_reader_closed_while_it_waits_is_not_notified() {
+        let ((_, body), (notified, waiter)) = (body(), notifier());
         let reader = body.open().unwrap();
         body.read(reader, waiter);
         body.close(reader);
         body.append(bytes("a"), 0);
-        assert_eq!(rung.0.load(Ordering::Relaxed), 0);
+        assert_eq!(notified.0.load(Ordering::Relaxed), 0);
     }
 }

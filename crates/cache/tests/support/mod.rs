@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use layeron_cache::Fields;
 use layeron_cache::{
-    Bounds, Cache, Drafted, Lookup, Policy, PutOptions, Request, Since, StoreError, TrackedBy,
+    BodyError, Bounds, Cache, Drafted, Lookup, Policy, PutOptions, Request, Since, StoreError,
+    TrackedBy,
 };
 use layeron_cache::{Durable, Invalidation, Overrides, ResponseHead};
 
@@ -65,9 +66,14 @@ pub fn put(
         },
         vary: None,
         tags: content.tags.iter().map(|&tag| tag.to_owned()).collect(),
+        content_length: None,
     };
     match cache.draft(request, head, &options, since, now).expect("a well-formed put") {
-        Drafted::Draft(draft) => Some(cache.put(*draft, Some(content.body))),
+        Drafted::Draft(draft) => Some(match cache.put(*draft, Some(content.body)) {
+            Ok(()) => Ok(()),
+            Err(BodyError::Store(why)) => Err(why),
+            Err(BodyError::WrongLength) => panic!("the put has no Content-Length"),
+        }),
         Drafted::Uncacheable(_) | Drafted::Bypassed => None,
     }
 }

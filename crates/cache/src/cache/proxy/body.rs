@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::cache::Cache;
+use crate::cache::body_length::{BodyLength, Exceeded};
 use crate::cache::instance::Instance;
 use crate::cache::proxy::handler_response::HandlerResponse;
 use crate::cache::proxy::lookup::HandlerRun;
@@ -25,17 +26,16 @@ pub struct BodyWriter {
     body: BodyGuard,
     /// The entry to store.
     entry: NewEntry,
-    /// Bytes up to which the body is buffered, and can be stored.
-    room: u64,
+    length: BodyLength,
     /// Why the response is not stored any more, if so: its body is only streamed.
-    passing: Option<Uncacheable>,
+    streaming: Option<Uncacheable>,
     /// Whether the budget of bodies in flight had no room for the last bytes.
     lacks_room: bool,
-    expected: Option<u64>,
-    length: u64,
+    /// Fence sequence at which the handler began.
     since: u64,
     /// The entry that the response replaces.
     replaces: Option<EntryRef>,
+    /// Whether the run refreshes a stored response in the background.
     background: bool,
 }
 
@@ -62,14 +62,15 @@ pub enum Finished {
 }
 
 impl BodyWriter {
-    /// Begins the body of a response that is stored as `entry`, up to `room` bytes. Waiters that
+    /// Begins the body of a response that is stored as `entry`, if it has at
+    /// most `max_stored` bytes. Waiters that
     /// the response can answer receive `head` and read the body from now on.
     pub(crate) fn begin(
         run: &mut HandlerRun,
         handler_response: &HandlerResponse<'_>,
         entry: NewEntry,
         head: Stored,
-        room: u64,
+        max_stored: u64,
         budget: &Arc<Budget>,
     ) -> Self {
         let (key, body, since) =
@@ -98,11 +99,9 @@ impl BodyWriter {
             key,
             body,
             entry,
-            room,
-            passing: None,
+            length: BodyLength::new(handler_response.length, max_stored),
+            streaming: None,
             lacks_room: false,
-            expected: handler_response.length,
-            length: 0,
             since,
             replaces,
             background,
@@ -112,17 +111,17 @@ impl BodyWriter {
     /// Appends bytes. A body that exceeds its `Content-Length` breaks off; one that exceeds the
     /// bound of an entry or the budget of bodies in flight is no longer stored.
     pub fn append(&mut self, bytes: Arc<[u8]>, now: i64) {
-        self.length += bytes.len() as u64;
-        if self.is_too_long() {
+        let exceeded = self.length.grow(bytes.len()).err();
+        if exceeded == Some(Exceeded::ContentLength) {
             self.body.end(Err("the body is longer than its Content-Length".into()));
             return;
         }
         let fits_budget = self.body.append(bytes, now);
-        if self.passing.is_some() {
+        if self.streaming.is_some() {
             return;
         }
-        if self.length > self.room {
-            self.pass(Uncacheable::TooLarge);
+        if exceeded == Some(Exceeded::Storable) {
+            self.stream(Uncacheable::TooLarge);
             if let Some(lead) = self.lead.take() {
                 lead.alone(now);
             }
@@ -131,9 +130,9 @@ impl BodyWriter {
     }
 
     /// Stops storing the body: it is streamed to its readers, and no other request joins.
-    fn pass(&mut self, why: Uncacheable) {
-        self.passing = Some(why);
-        self.body.pass();
+    fn stream(&mut self, why: Uncacheable) {
+        self.streaming = Some(why);
+        self.body.stream();
         if why != Uncacheable::TooLarge {
             drop(self.lead.take());
         }
@@ -141,8 +140,8 @@ impl BodyWriter {
 
     /// Stops storing a body without progress, so that it holds no memory that others need.
     pub fn stall(&mut self) {
-        if self.passing.is_none() {
-            self.pass(Uncacheable::InFlight);
+        if self.streaming.is_none() {
+            self.stream(Uncacheable::InFlight);
         }
     }
 
@@ -155,14 +154,14 @@ impl BodyWriter {
     /// stored and lacks room waits for its own readers; once they have read everything, it is
     /// streamed.
     pub fn progress(&mut self, waiter: Notifier) -> Progress {
-        if self.passing.is_none() && self.lacks_room {
+        if self.streaming.is_none() && self.lacks_room {
             match self.body.room(waiter.clone()) {
                 Room::Found => self.lacks_room = false,
                 Room::Awaited => return Progress::Wait,
-                Room::Missing => self.pass(Uncacheable::InFlight),
+                Room::Missing => self.stream(Uncacheable::InFlight),
             }
         }
-        if self.passing.is_none() {
+        if self.streaming.is_none() {
             return Progress::Go;
         }
         let window = if self.body.is_budget_exhausted() { 0 } else { WINDOW_BYTES };
@@ -195,24 +194,24 @@ impl BodyWriter {
 
     /// Whether there are more bytes than `Content-Length` says.
     pub fn is_too_long(&self) -> bool {
-        self.expected.is_some_and(|expected| self.length > expected)
+        self.length.exceeds_content_length()
     }
 }
 
 impl Cache {
     /// Ends the body and stores the response; `has_body` tells an empty body from none.
-    pub fn finish(&self, fill: BodyWriter, has_body: bool, now: i64) -> Finished {
-        if has_body && fill.expected.is_some_and(|expected| expected != fill.length) {
-            self.break_off(fill, "the body is not as long as its Content-Length says", now);
+    pub fn finish(&self, writer: BodyWriter, has_body: bool, now: i64) -> Finished {
+        if has_body && !writer.length.is_complete() {
+            self.break_off(writer, "the body is not as long as its Content-Length says", now);
             return Finished::WrongLength;
         }
-        if let Some(why) = fill.passing {
-            self.passed(&fill, why);
-            fill.end();
+        if let Some(why) = writer.streaming {
+            self.refuse_body(&writer, why);
+            writer.end();
             return Finished::StoreError(StoreError::Uncacheable(why));
         }
-        let BodyWriter { lead, key, body, entry, since, .. } = fill;
-        let whole = body.end(Ok(()));
+        let BodyWriter { lead, key, body, entry, since, .. } = writer;
+        let buffered = body.end(Ok(()));
         let Instance { store, counters, in_flight_requests, .. } = self.instance();
         let state = entry.times.state(now);
         if state == State::Expired {
@@ -220,11 +219,11 @@ impl Cache {
                 self.refuse(Uncacheable::Expired),
             ));
         }
-        let parts: Option<Vec<&[u8]>> = whole
+        let chunks: Option<Vec<&[u8]>> = buffered
             .as_deref()
             .filter(|_| has_body)
-            .map(|parts| parts.iter().map(AsRef::as_ref).collect());
-        match store.put_unless_superseded(entry, parts.as_deref(), since, now) {
+            .map(|chunks| chunks.iter().map(AsRef::as_ref).collect());
+        match store.put_unless_superseded(entry, chunks.as_deref(), since, now) {
             Ok(stored) => body.complete(stored),
             Err(why) => {
                 self.count_not_stored(why);
@@ -241,31 +240,31 @@ impl Cache {
     }
 
     /// Breaks the body off. A background refresh has then failed.
-    pub fn break_off(&self, fill: BodyWriter, why: &str, now: i64) {
-        if let Some(refused) = fill.passing {
-            self.passed(&fill, refused);
+    pub fn break_off(&self, writer: BodyWriter, why: &str, now: i64) {
+        if let Some(refused) = writer.streaming {
+            self.refuse_body(&writer, refused);
         } else {
-            self.put_off_replaced(&fill, now);
+            self.put_off_replaced(&writer, now);
         }
-        fill.break_off(why);
+        writer.break_off(why);
     }
 
     /// Stops storing a body whose refresh has timed out. Returns whether clients read it, for whom
     /// it continues.
-    pub fn time_out(&self, fill: &mut BodyWriter, now: i64) -> bool {
-        if fill.body.readers() == 0 {
+    pub fn time_out(&self, writer: &mut BodyWriter, now: i64) -> bool {
+        if writer.body.readers() == 0 {
             return false;
         }
-        if fill.passing.is_none() {
-            self.put_off_replaced(fill, now);
-            fill.pass(Uncacheable::InFlight);
+        if writer.streaming.is_none() {
+            self.put_off_replaced(writer, now);
+            writer.stream(Uncacheable::InFlight);
         }
         true
     }
 
-    fn put_off_replaced(&self, fill: &BodyWriter, now: i64) {
+    fn put_off_replaced(&self, writer: &BodyWriter, now: i64) {
         let Instance { store, counters, .. } = self.instance();
-        if let Some(replaced) = fill.replaces.as_ref().filter(|_| fill.background) {
+        if let Some(replaced) = writer.replaces.as_ref().filter(|_| writer.background) {
             counters.count(Counter::FailedRefreshes);
             store.back_off(replaced, now);
         }
@@ -273,9 +272,9 @@ impl Cache {
 
     /// Accounts for a body that was not stored. If it is too large, the entry that it was to
     /// replace is outdated and removed.
-    fn passed(&self, fill: &BodyWriter, why: Uncacheable) {
+    fn refuse_body(&self, writer: &BodyWriter, why: Uncacheable) {
         self.refuse(why);
-        if let Some(replaced) = fill.replaces.as_ref().filter(|_| why == Uncacheable::TooLarge) {
+        if let Some(replaced) = writer.replaces.as_ref().filter(|_| why == Uncacheable::TooLarge) {
             self.instance().store.outdate(replaced);
         }
     }

@@ -28,6 +28,12 @@ impl BodyReader {
     pub fn read(&self, waiter: Notifier) -> Read {
         self.body.read(self.number, waiter)
     }
+
+    /// Advances to the end if exactly the last `chunks` chunks are unread, which the client
+    /// received from the writer. Returns whether it did.
+    pub fn skip(&self, chunks: usize) -> bool {
+        self.body.skip(self.number, chunks)
+    }
 }
 
 impl Drop for BodyReader {
