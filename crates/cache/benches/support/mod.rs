@@ -71,6 +71,7 @@ pub fn put(cache: &Cache, url: &str, body: &[u8], tags: &[&str]) {
         overrides: Overrides { ttl: Some(3_600), ..Overrides::default() },
         vary: None,
         tags: tags.iter().map(|&tag| tag.to_owned()).collect(),
+        content_length: None,
     };
     let drafted = cache.draft(get(url, PLAIN), head, &options, Since::ByKey, NOW);
     let Ok(Drafted::Draft(draft)) = drafted else { panic!("the response may be stored") };
