@@ -20,6 +20,14 @@ import { fieldNamesOf } from "./http/request.js"
 import * as native from "./native/addon.js"
 import type { Answer } from "./native/answer.js"
 import { flushAtExit } from "./native/exit.js"
+import { type LookUp, lookUp, takeAnswer } from "./native/hit-path.js"
+import {
+  type DeleteResult,
+  deleteEntry,
+  MissingTier,
+  purge,
+  takeSequence,
+} from "./native/results.js"
 import { sweeper } from "./native/sweeper.js"
 import { type EventDetail, type EventOutcome, Events } from "./observability/events.js"
 import { explanationOf } from "./observability/explain.js"
@@ -52,7 +60,7 @@ class Cache implements CacheModule {
   readonly rules: readonly ResolvedCacheRule[]
   readonly #client: NativeClient
   readonly #binding: native.BindingCache
-  readonly #lookUp: native.LookUp
+  readonly #lookUp: LookUp
   readonly #builds: BuildTracker
   readonly #writer: Writer
   readonly #events: Events
@@ -94,16 +102,16 @@ class Cache implements CacheModule {
     if (enclosingRun(this.identity, key)?.isBackground) return undefined
     const told = this.#client.fieldsForMatch(given.names)
     const call = (text: string) =>
-      native.lookUp(this.#lookUp, byObject ? text : `:${text}`, given.vary, now)
-    let outcome = this.#client.call<string | number>(request, told, "match() request", call)
-    for (let attempt = 1; outcome === native.NEEDS_TIER; attempt++) {
-      const asked = await this.#client.loaded(attempt)
-      if (this.#client.isClosed) return undefined
-      outcome = this.#client.call<string | number>(request, told, "match() request", call, asked)
-    }
+      lookUp(this.#lookUp, byObject ? text : `:${text}`, given.vary, now)
+    const attempt = (asked: boolean) =>
+      this.#client.tryCall<string | number>(request, told, "match() request", call, asked)
+    const first = attempt(false)
+    const outcome =
+      first instanceof MissingTier ? await this.#client.withTier(first, attempt) : first
+    if (outcome === undefined) return undefined
     const answer = answerOf(this.#binding, outcome)
     if (answer === undefined && byObject && outcome !== native.BYPASSED) {
-      this.#builds.note(request, native.takeNumber())
+      this.#builds.note(request, takeSequence())
     }
     if (this.#events.hasSubscribers("match")) {
       const subject = this.#subject(request, given, "match() request", now)
@@ -129,15 +137,15 @@ class Cache implements CacheModule {
     // Entries on disk may vary by any field.
     const all = this.#folder === undefined ? [] : fieldNamesOf(request)
     const told = this.#client.fields([...given.names, ...all])
-    const call = (text: string) => this.#binding.delete(text, given.vary, now)
-    const inMemory = this.#client.call<number>(request, told, "delete() request", call)
-    const onDisk = await this.#client.completed(native.takeNumber(), "a delete")
-    const outcome = onDisk > 0 ? native.REMOVED : inMemory
+    const call = (text: string) => deleteEntry(this.#binding, text, given.vary, now)
+    const inMemory = this.#client.call<DeleteResult>(request, told, "delete() request", call)
+    const onDisk = await this.#client.completed(inMemory.completion, "a delete")
+    const outcome = onDisk > 0 ? "deleted" : inMemory.outcome
     if (this.#events.hasSubscribers("delete")) {
       const subject = this.#subject(request, given, "delete() request", now)
-      this.#events.emit("delete", { ...subject, outcome: DELETIONS[outcome] ?? "bypass" })
+      this.#events.emit("delete", { ...subject, outcome })
     }
-    return outcome === native.REMOVED
+    return outcome === "deleted"
   }
 
   async purge(selector: CachePurgeSelector): Promise<{ purged: number }> {
@@ -150,9 +158,11 @@ class Cache implements CacheModule {
         : this.#client.key(request, NO_OPTIONS, "purge() selector.request")
     this.#client.assertOpen()
     const selected = { key, tags: [...tags], prefixes: [...prefixes], everything, soft }
-    const outcome = this.#binding.purge(selected, now)
-    const isKnown = outcome !== native.PENDING
-    const purged = isKnown ? outcome : await this.#client.completed(native.takeNumber(), "a purge")
+    const result = purge(this.#binding, selected, now)
+    const purged =
+      "purged" in result
+        ? result.purged
+        : await this.#client.completed(result.completion, "a purge")
     if (this.#events.hasSubscribers("purge")) {
       const outcome = soft ? "softened" : "purged"
       this.#events.emit("purge", { outcome, purged, key, selected: { tags, prefix, everything } })
@@ -207,12 +217,19 @@ class Cache implements CacheModule {
     const now = Date.now()
     const told = this.#client.fieldsForMatch(names)
     const call = (text: string) => this.#binding.explain(text, vary, now)
-    let found = this.#client.call<Explained>(request, told, "explain() request", call)
-    for (let attempt = 1; found === native.NEEDS_TIER; attempt++) {
-      const asked = await this.#client.loaded(attempt)
-      found = this.#client.call<Explained>(request, told, "explain() request", call, asked)
-    }
-    return explanationOf(found as native.BindingExplanation, this)
+    const attempt = (asked: boolean) =>
+      this.#client.tryCall<native.BindingExplanation>(
+        request,
+        told,
+        "explain() request",
+        call,
+        asked,
+      )
+    const first = attempt(false)
+    const loaded = first instanceof MissingTier ? this.#client.withTier(first, attempt) : first
+    const found = await loaded
+    // A cache that was closed meanwhile is explained by the error of another call.
+    return explanationOf(found ?? (attempt(true) as native.BindingExplanation), this)
   }
 
   close(): Promise<void> {
@@ -250,17 +267,10 @@ class Cache implements CacheModule {
     const call = (text: string) => this.#binding.explain(text, vary, now)
     const told = this.#client.fieldsForMatch(names)
     // Only the key matters, whatever is on disk.
-    const explained = this.#client.call<native.BindingExplanation>(request, told, path, call, true)
+    const explained = this.#client.call<native.BindingExplanation>(request, told, path, call)
     const { key, bypassKind, bypassName } = explained
     return bypassKind === undefined ? { key } : { key, reason: `${bypassKind} ${bypassName}` }
   }
-}
-
-type Explained = native.BindingExplanation | number
-
-const DELETIONS: Record<number, "deleted" | "absent"> = {
-  [native.REMOVED]: "deleted",
-  [native.ABSENT]: "absent",
 }
 
 function diskOf(path: string, disk: native.BindingDisk): NonNullable<CacheInspection["disk"]> {
@@ -278,8 +288,8 @@ function diskOf(path: string, disk: native.BindingDisk): NonNullable<CacheInspec
 
 /** A small answer crosses as a string; a large one has to be taken. */
 function answerOf(binding: native.BindingCache, outcome: string | number): Answer | undefined {
-  if (typeof outcome === "string") return native.takeAnswer(binding, outcome)
-  return outcome < 0 ? undefined : native.takeAnswer(binding)
+  if (typeof outcome === "string") return takeAnswer(binding, outcome)
+  return outcome < 0 ? undefined : takeAnswer(binding)
 }
 
 function matchOutcome(outcome: string | number, answer: Answer | undefined): EventOutcome<"match"> {

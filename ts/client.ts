@@ -4,6 +4,7 @@ import { fingerprintOf } from "./http/fingerprint.js"
 import { FieldNames, isRequest, readRequest, requestText, serialisedUrl } from "./http/request.js"
 import * as native from "./native/addon.js"
 import { Completions } from "./native/completions.js"
+import { close, MissingTier, missingOf, type Raw } from "./native/results.js"
 import type { KeyArguments } from "./options/arguments.js"
 import { bindingOptions, type Declaration, neededFields } from "./options/options.js"
 import { warnOfEnd } from "./warnings.js"
@@ -61,7 +62,7 @@ export class NativeClient {
   }
 
   /** {@link fields} for a wrapped handler. */
-  toldForServe(): FieldNames {
+  fieldsForServe(): FieldNames {
     const basis = this.#learned
     if (this.#learnedForServe?.basis !== basis)
       this.#learnedForServe = { basis, names: basis.with(DIRECTIVES) }
@@ -75,20 +76,33 @@ export class NativeClient {
 
   /**
    * Makes a call about `request`, and repeats it with what it asks for. `path` names the argument
-   * in errors. Returns {@link native.NEEDS_TIER}, with the number of a completion in the scratch
-   * buffer, if the call needs entries on disk and they have not been loaded (`asked`). The
-   * `fingerprint` of the request is computed if the call asks for it.
+   * in errors. The `fingerprint` of the request is computed if the call asks for it. For a call that
+   * never needs entries on disk, or that goes without them.
    */
   call<Outcome>(
     request: CacheRequest,
-    told: FieldNames,
+    fields: FieldNames,
     path: string,
-    call: (text: string) => Outcome | number,
-    asked = false,
+    call: (text: string) => Outcome | Raw,
     fingerprint = "",
   ): Outcome {
+    return this.tryCall<Outcome>(request, fields, path, call, true, fingerprint) as Outcome
+  }
+
+  /**
+   * {@link call} for a call that may need entries on disk: returns {@link MissingTier} if they have
+   * not been loaded (`asked`).
+   */
+  tryCall<Outcome>(
+    request: CacheRequest,
+    fields: FieldNames,
+    path: string,
+    call: (text: string) => Outcome | Raw,
+    asked = false,
+    fingerprint = "",
+  ): Outcome | MissingTier {
     this.assertOpen()
-    let names = told
+    let names = fields
     let serialised: string | undefined
     let print = fingerprint
     for (;;) {
@@ -101,37 +115,47 @@ export class NativeClient {
               `${serialised === undefined ? "" : "="}${print}`,
             )
       const outcome = call(asked ? `@${text}` : text)
-      if (outcome === native.NEEDS_URL) serialised = serialisedUrl(parts.url, path)
-      else if (outcome === native.NEEDS_FINGERPRINT && isRequest(request))
-        print = fingerprintOf(request as Request)
-      else if (outcome === native.NEEDS_FIELDS) names = this.#learn(names)
-      else return outcome as Outcome
+      // A hit as a string needs nothing more.
+      if (typeof outcome !== "number") return outcome
+      const missing = missingOf(outcome)
+      if (missing === undefined) return outcome as Outcome
+      if (missing.kind === "tier") return missing
+      if (missing.kind === "url") serialised = serialisedUrl(parts.url, path)
+      else if (missing.kind === "fields") names = this.#learn(names, missing.names)
+      else print = isRequest(request) ? fingerprintOf(request as Request) : print
     }
   }
 
   /**
-   * Waits until the entries that a call asked for ({@link native.NEEDS_TIER}) are in memory. The
-   * caller repeats the call, since what it leaves in the scratch buffer must be taken before the
-   * next one. Resolves to whether the repeated call counts as `asked`: not if entries were loaded,
-   * since a small memory may have evicted them again, unless that has happened {@link MAX_LOADS}
-   * times.
+   * Loads the entries on disk that a call needs, and makes it `again`. Resolves to its outcome, or
+   * to `undefined` if the cache was closed meanwhile. The repeated call counts as `asked` unless
+   * entries were loaded: a small memory may have evicted them again, so it may need them
+   * {@link MAX_LOADS} times.
    */
-  async loaded(attempt: number): Promise<boolean> {
-    const ticket = native.takeNumber()
-    const brought = await this.#completions.completed(
-      this.binding,
-      ticket,
-      "what the disk has",
-      LOAD_TIMEOUT_MS,
-    )
-    return brought === 0 || attempt >= MAX_LOADS
+  async withTier<Outcome>(
+    missing: MissingTier,
+    again: (asked: boolean) => Outcome | MissingTier,
+  ): Promise<Outcome | undefined> {
+    let { completion } = missing
+    for (let attempt = 1; ; attempt++) {
+      const what = "a read of the disk"
+      const loaded = await this.#completions.completed(
+        this.binding,
+        completion,
+        what,
+        LOAD_TIMEOUT_MS,
+      )
+      if (this.isClosed) return undefined
+      const outcome = again(loaded === 0 || attempt >= MAX_LOADS)
+      if (!(outcome instanceof MissingTier)) return outcome
+      completion = outcome.completion
+    }
   }
 
-  /** The result of a completion, if there is one. `what` names the operation in errors. */
-  async completed(ticket: number, what: string): Promise<number> {
-    return ticket === native.NO_COMPLETION
-      ? 0
-      : this.#completions.completed(this.binding, ticket, what)
+  /** The number of entries of a completion, if there is one. `what` names it in errors. */
+  async completed(completion: number | undefined, what: string): Promise<number> {
+    if (completion === undefined) return 0
+    return this.#completions.completed(this.binding, completion, what)
   }
 
   key(request: CacheRequest, { vary, names }: KeyArguments, path: string): string {
@@ -145,21 +169,20 @@ export class NativeClient {
     this.#open = false
     // The caller can do nothing about it.
     const warn = ({ message }: Error) => warnOfEnd(this.#identity, `was closed, and ${message}`)
-    await this.completed(this.binding.close(), "what waited").catch(warn)
+    await this.completed(close(this.binding), "a pending write").catch(warn)
   }
 
   assertOpen(): void {
     if (!this.#open) throw new CacheError("LAYERON_CLOSED", `${this.#identity} is closed`)
   }
 
-  #learn(told: FieldNames): FieldNames {
-    const wanted = native.takeWantedFields()
+  #learn(sent: FieldNames, wanted: readonly string[]): FieldNames {
     const learned = this.#learned.with(wanted)
     this.#learned =
       learned.list.length > MAX_LEARNED ? this.#configuredForMatch.with(wanted) : learned
-    const more = told.with(wanted)
+    const more = sent.with(wanted)
     // Asking again for what was sent would never end.
-    if (more.list.length === told.list.length)
+    if (more.list.length === sent.list.length)
       throw new Error(`asked twice for ${wanted.join(", ")}`)
     return more
   }

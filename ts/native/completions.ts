@@ -1,5 +1,6 @@
 import { CacheError, type FailureCode } from "../errors.js"
-import * as native from "./addon.js"
+import type * as native from "./addon.js"
+import { completionResult } from "./results.js"
 import { Waits } from "./waits.js"
 
 /** Another thread works on a disk, for an unknown time. */
@@ -34,37 +35,41 @@ export class Completions {
    */
   completed(
     binding: native.BindingCache,
-    ticket: number,
+    completion: number,
     what: string,
     timeout?: number,
   ): Promise<number> {
-    const known = this.#awaited.get(ticket)
+    const known = this.#awaited.get(completion)
     if (known !== undefined) return known
-    const completed = this.#completed(binding, ticket, what, timeout)
-    const outcome = completed.finally(() => this.#awaited.delete(ticket))
-    this.#awaited.set(ticket, outcome)
+    const completed = this.#completed(binding, completion, what, timeout)
+    const outcome = completed.finally(() => this.#awaited.delete(completion))
+    this.#awaited.set(completion, outcome)
     return outcome
   }
 
   async #completed(
     binding: native.BindingCache,
-    ticket: number,
+    completion: number,
     what: string,
     timeout?: number,
   ): Promise<number> {
     for (;;) {
-      const outcome = this.#outcome(binding, ticket, what)
-      if (outcome !== native.PENDING) return outcome
-      if (await this.#waits.for(ticket, { timeoutMs: timeout, keepAliveMs: KEEP_ALIVE_MS }))
+      const result = this.#result(binding, completion, what)
+      if (result.kind === "done") return result.entries
+      if (await this.#waits.for(completion, { timeoutMs: timeout, keepAliveMs: KEEP_ALIVE_MS }))
         continue
-      binding.dropCompletion(ticket)
+      binding.dropCompletion(completion)
       return 0
     }
   }
 
-  #outcome(binding: native.BindingCache, ticket: number, what: string): number {
+  #result(
+    binding: native.BindingCache,
+    completion: number,
+    what: string,
+  ): ReturnType<typeof completionResult> {
     try {
-      return binding.completed(ticket)
+      return completionResult(binding, completion)
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException
       throw new CacheError(

@@ -1,6 +1,7 @@
 import { CacheTypeError } from "../errors.js"
 import { piecesOf } from "../http/body.js"
 import * as native from "../native/addon.js"
+import { type BodyResult, bodyResult } from "../native/results.js"
 
 const EMPTY = new Uint8Array(0)
 
@@ -53,11 +54,11 @@ export class Draft {
    * Stores the response with what was appended, and returns the outcome. Returns why `append`
    * stopped, if it did. `hasBody` tells an empty body from none.
    */
-  store(hasBody: boolean): number {
-    if (!this.#isHeld) return this.#outcome
+  store(hasBody: boolean): BodyResult {
+    if (!this.#isHeld) return bodyResult(this.#outcome)
     this.#isHeld = false
     const last = this.#first ?? (hasBody && !this.#isAppended ? EMPTY : null)
-    return this.#binding.put(this.#number, last)
+    return bodyResult(this.#binding.put(this.#number, last))
   }
 
   /** Releases the draft, unless it is stored or was refused. */

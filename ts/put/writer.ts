@@ -4,7 +4,7 @@ import { CacheTypeError, inWords } from "../errors.js"
 import { assertUnused, copyBody, discard, type Reader, takeReader } from "../http/body.js"
 import { type ResponseHead, readHead } from "../http/head.js"
 import { isRequest, methodOf } from "../http/request.js"
-import * as native from "../native/addon.js"
+import { type DraftResult, draft, type StoreResult } from "../native/results.js"
 import type { PutArguments } from "../options/arguments.js"
 import type { BuildTracker } from "./build-tracker.js"
 import { Draft, wrongLength } from "./draft.js"
@@ -13,12 +13,10 @@ import { UnfinishedDrafts } from "./unfinished-drafts.js"
 const RESPONSE = "put() response"
 
 /** Outcome of a put that is no error of its caller. */
-export interface PutOutcome {
-  readonly outcome: "stored" | "refused" | "fenced" | "bypass" | "error"
-  readonly reason?: string | undefined
-  /** The error of the body. */
-  readonly error?: unknown
-}
+export type PutOutcome =
+  | (StoreResult & { readonly error?: undefined })
+  /** The body failed, with this error. */
+  | { readonly outcome: "error"; readonly reason: string; readonly error: unknown }
 
 /** Puts responses: the head decides whether one is stored; only then is its body read. */
 export class Writer {
@@ -39,49 +37,49 @@ export class Writer {
   ): Promise<PutOutcome> {
     const head = readHead(response, methodOf(request), RESPONSE)
     assertUnused(response, RESPONSE, head.isUsed)
-    const outcome = this.#draft(request, head, given, now)
-    if (outcome < 0) return turnAway(outcome, response)
-    const draft = new Draft(this.#client.binding, outcome, native.takeNumber())
+    const drafted = this.#draft(request, head, given, now)
+    if (drafted.kind !== "draft") return refuse(drafted, response)
+    const held = new Draft(this.#client.binding, drafted.number, drafted.room)
     try {
-      const done = await this.#store(draft, takeReader(response), head)
+      const done = await this.#store(held, takeReader(response), head)
       // A later put with the same object may come from the same miss, unless this was its put.
       if (done.outcome === "stored" && isRequest(request)) this.#builds.forget(request)
       return done
     } finally {
-      draft.release()
+      held.release()
     }
   }
 
-  /** The number of a draft, or why there is none. */
-  #draft(request: CacheRequest, head: ResponseHead, given: PutArguments, now: number): number {
+  /** Decides about the response by its head. */
+  #draft(request: CacheRequest, head: ResponseHead, given: PutArguments, now: number): DraftResult {
     const { vary, names, ttlSeconds, staleWhileRevalidateSeconds: staleSeconds, tags } = given
     const { binding } = this.#client
     const since = isRequest(request) ? this.#builds.get(request) : undefined
     const sent = this.#client.fields(head.vary.length === 0 ? names : [...names, ...head.vary])
     const { status, contentLength } = head
     const numbers = { status, ttlSeconds, staleSeconds, since, contentLength, now }
-    return this.#client.call<number>(request, sent, "put() request", (text) =>
-      native.draft(binding, text, head.text, numbers, vary, tags === "" ? undefined : tags),
+    return this.#client.call<DraftResult>(request, sent, "put() request", (text) =>
+      draft(binding, text, head.text, numbers, vary, tags === "" ? undefined : tags),
     )
   }
 
   /** Reads the body of a draft and stores it. */
-  async #store(draft: Draft, reader: Reader | null, head: ResponseHead): Promise<PutOutcome> {
+  async #store(held: Draft, reader: Reader | null, head: ResponseHead): Promise<PutOutcome> {
     if (reader !== null) {
-      this.#unfinished.add(draft, reader)
+      this.#unfinished.add(held, reader)
       try {
-        const isWhole = await copyBody(reader, (chunk) => draft.append(chunk), RESPONSE)
+        const isWhole = await copyBody(reader, (chunk) => held.append(chunk), RESPONSE)
         if (!isWhole) discard(reader)
       } catch (error) {
         discard(reader)
         return failure(error)
       } finally {
-        this.#unfinished.delete(draft)
+        this.#unfinished.delete(held)
       }
       this.#client.assertOpen()
     }
-    const outcome = draft.store(reader !== null)
-    if (outcome !== native.WRONG_LENGTH) return outcomeOf(outcome)
+    const result = held.store(reader !== null)
+    if (result !== "wrong-length") return result
     return failure(wrongLength(RESPONSE, head.contentLength))
   }
 }
@@ -91,17 +89,11 @@ function failure(error: unknown): PutOutcome {
 }
 
 /** Takes the body of a put that stores nothing, unless the put is an error. */
-function turnAway(outcome: number, response: Response): PutOutcome {
-  const demand = native.rejection(outcome)
-  if (demand !== undefined)
-    throw new CacheTypeError(demand.code, `put() ${demand.subject} ${demand.must}`)
+function refuse(drafted: Exclude<DraftResult, { kind: "draft" }>, response: Response): PutOutcome {
+  if (drafted.kind === "invalid") {
+    const { code, subject, must } = drafted.demand
+    throw new CacheTypeError(code, `put() ${subject} ${must}`)
+  }
   discard(takeReader(response))
-  return outcomeOf(outcome)
-}
-
-export function outcomeOf(outcome: number): PutOutcome {
-  if (outcome === native.BYPASSED) return { outcome: "bypass" }
-  if (outcome === native.FENCED) return { outcome: "fenced", reason: "purged" }
-  const reason = native.refusal(outcome)
-  return reason === undefined ? { outcome: "stored" } : { outcome: "refused", reason }
+  return drafted.result
 }

@@ -1,7 +1,14 @@
 import { isSharedArrayBuffer } from "node:util/types"
 import { inWords, isError, messageOf } from "../errors.js"
 import { copyBody, discard, piecesOf, type Reader } from "../http/body.js"
-import * as native from "../native/addon.js"
+import type * as native from "../native/addon.js"
+import {
+  bodyResult,
+  type Progress,
+  progressOf,
+  readBody,
+  type StoreResult,
+} from "../native/results.js"
 import { deliverNotifications, type Waits } from "../native/waits.js"
 import { BackgroundTimer } from "../timers.js"
 
@@ -25,7 +32,7 @@ const NOBODY = new Error("nobody reads the body")
 
 /** Numbers of waiters, as the addon computes them: four kinds, each with numbers of its own. */
 const NUMBER = {
-  ticket: (number: number) => number * 4,
+  wait: (number: number) => number * 4,
   reader: (number: number) => number * 4 + 1,
   writer: (number: number) => number * 4 + 2,
   run: (number: number) => number * 4 + 3,
@@ -53,14 +60,14 @@ export class BodyStreams {
   }
 
   /** Waits for the outcome of a wait, for at most `timeoutMs` milliseconds. */
-  arrival(ticket: number, timeoutMs: number): Promise<boolean> {
-    const keepAliveMs = this.#wrapper.isWaitOfOtherThread(ticket) ? timeoutMs : undefined
-    return this.#waits.for(NUMBER.ticket(ticket), { timeoutMs, keepAliveMs })
+  waitOutcome(wait: number, timeoutMs: number): Promise<boolean> {
+    const keepAliveMs = this.#wrapper.isWaitOfOtherThread(wait) ? timeoutMs : undefined
+    return this.#waits.for(NUMBER.wait(wait), { timeoutMs, keepAliveMs })
   }
 
   /** Ends such a wait. */
-  stopWaiting(ticket: number): void {
-    this.#waits.notify(NUMBER.ticket(ticket))
+  stopWaiting(wait: number): void {
+    this.#waits.notify(NUMBER.wait(wait))
   }
 
   /** Calls `left` when the last request has stopped waiting for a run, until `stop` is called. */
@@ -119,10 +126,10 @@ export class BodyStreams {
     controller: ReadableStreamDefaultController<Uint8Array>,
   ): Promise<void> {
     while (!reader.isDone) {
-      const read = this.#wrapper.read(reader.number)
+      const read = readBody(this.#wrapper, reader.number)
       deliverNotifications()
-      if (typeof read !== "number") return controller.enqueue(read)
-      if (read === native.PENDING) {
+      if (read.kind === "bytes") return controller.enqueue(read.bytes)
+      if (read.kind === "pending") {
         const isRemote = this.#wrapper.isReaderOfOtherThread(reader.number)
         reader.waiting = controller
         await this.#waits.for(NUMBER.reader(reader.number), {
@@ -133,9 +140,9 @@ export class BodyStreams {
         reader.waiting = undefined
         continue
       }
-      const why = read === native.BROKEN ? this.#wrapper.takeText() : undefined
       this.#finish(reader)
-      return why === undefined ? controller.close() : controller.error(new TypeError(why))
+      const { error } = read
+      return error === undefined ? controller.close() : controller.error(new TypeError(error))
     }
   }
 
@@ -150,12 +157,12 @@ export class BodyStreams {
     reader: Reader | null,
     controller: AbortController,
     own: StreamReader | undefined,
-  ): Promise<number | Error> {
+  ): Promise<StoreResult | Error> {
     const { signal } = controller
     const cancel = () => discard(reader, signal.reason)
     signal.addEventListener("abort", cancel)
-    const stopIfUnread = (progress: number) => {
-      if (progress === native.STOP) controller.abort(NOBODY)
+    const stopIfUnread = (outcome: number) => {
+      if (progressOf(outcome) === "stop") controller.abort(NOBODY)
     }
     const readers = this.#waits.listen(NUMBER.writer(writer), () =>
       stopIfUnread(this.#wrapper.progress(writer)),
@@ -177,7 +184,7 @@ export class BodyStreams {
       const why = isError(error) ? error : new Error(inWords(error))
       this.#wrapper.breakOff(writer, messageOf(why), Date.now())
       controller.abort(why)
-      return why === NOBODY ? native.NOT_STORED : why
+      return why === NOBODY ? { outcome: "bypass" } : why
     } finally {
       deliverNotifications()
       stall.stop()
@@ -198,9 +205,9 @@ export class BodyStreams {
     this.#wrapper.breakOff(writer, inWords(error), Date.now())
   }
 
-  #end(writer: number, hasBody: boolean): number | Error {
-    const outcome = this.#wrapper.finish(writer, hasBody, Date.now())
-    if (outcome !== native.WRONG_LENGTH) return outcome
+  #end(writer: number, hasBody: boolean): StoreResult | Error {
+    const result = bodyResult(this.#wrapper.finish(writer, hasBody, Date.now()))
+    if (result !== "wrong-length") return result
     return new TypeError("the body is not as long as its Content-Length says")
   }
 
@@ -213,22 +220,22 @@ export class BodyStreams {
     chunk: Uint8Array,
     own: StreamReader | undefined,
   ): Promise<boolean> {
-    let next: number = native.GO
+    let next: Progress = "go"
     let pieces = 0
     for (const piece of piecesOf(chunk)) {
-      if (next === native.WAIT_FOR_READERS) next = await this.#waitForReaders(writer, own)
-      if (next === native.STOP) return false
-      next = this.#wrapper.append(writer, piece, Date.now())
-      if (next === native.WRONG_LENGTH)
+      if (next === "wait-for-readers") next = await this.#waitForReaders(writer, own)
+      if (next === "stop") return false
+      next = progressOf(this.#wrapper.append(writer, piece, Date.now()))
+      if (next === "wrong-length")
         throw new TypeError("the body is longer than its Content-Length says")
       pieces += 1
     }
     deliverNotifications()
     const isPassedOn = own !== undefined && this.#passOn(chunk, pieces, own)
-    if (isPassedOn && next === native.WAIT_FOR_READERS) next = this.#wrapper.progress(writer)
+    if (isPassedOn && next === "wait-for-readers") next = progressOf(this.#wrapper.progress(writer))
     this.#notify(own)
-    if (next === native.WAIT_FOR_READERS) next = await this.#waitForReaders(writer, own)
-    return next !== native.STOP
+    if (next === "wait-for-readers") next = await this.#waitForReaders(writer, own)
+    return next !== "stop"
   }
 
   /**
@@ -252,12 +259,12 @@ export class BodyStreams {
   }
 
   /** Waits for the readers of a body, and drops those that are too slow. Resolves to what is next. */
-  async #waitForReaders(writer: number, own: StreamReader | undefined): Promise<number> {
+  async #waitForReaders(writer: number, own: StreamReader | undefined): Promise<Progress> {
     deliverNotifications()
     this.#notify(own)
-    let next: number = native.WAIT_FOR_READERS
+    let next: Progress = "wait-for-readers"
     let isRead = true
-    while (next === native.WAIT_FOR_READERS) {
+    while (next === "wait-for-readers") {
       // After a timeout without progress, the thread does not stay alive for readers.
       const isAwaitedElsewhere = isRead && this.#wrapper.isBodyReadByOtherThread(writer)
       const keepAliveMs = isAwaitedElsewhere ? SLOW_READER_MS : undefined
@@ -266,7 +273,7 @@ export class BodyStreams {
         keepAliveMs,
       })
       if (!isRead) this.#wrapper.dropSlowestReaders(writer)
-      next = this.#wrapper.progress(writer)
+      next = progressOf(this.#wrapper.progress(writer))
     }
     return next
   }

@@ -4,8 +4,15 @@ import { discard, type Reader } from "../http/body.js"
 import { fingerprintOf, hasCredentials } from "../http/fingerprint.js"
 import type { ResponseHead } from "../http/head.js"
 import { signalOf } from "../http/request.js"
-import * as native from "../native/addon.js"
-import { outcomeOf, type PutOutcome } from "../put/writer.js"
+import type * as native from "../native/addon.js"
+import {
+  type FailureResult,
+  failureResult,
+  type ResponseResult,
+  responseResult,
+  type StoreResult,
+} from "../native/results.js"
+import type { PutOutcome } from "../put/writer.js"
 import { responseOf } from "../response/outgoing.js"
 import { StoredResponse } from "../response/response.js"
 import type { ActiveRun } from "./active-runs.js"
@@ -81,22 +88,27 @@ export class Responses<Rest extends unknown[]> {
     const { head, stored } = handled
     // The run was abandoned: its call has rejected, and no other request waits.
     if (run.decided) throw run.controller.signal.reason
-    if (client.isClosed) return this.#letGo(run, handled)
+    if (client.isClosed) return this.#closed(run, handled)
     if (stored) {
       run.decided = true
       return this.#passed(run, handled, binding.storedByHandler(run.number, head.status, head.text))
     }
-    const told = client.toldForServe().with(["authorization", "cookie", ...head.vary])
+    const told = client.fieldsForServe().with(["authorization", "cookie", ...head.vary])
     const print = FAILURES.includes(head.status) ? fingerprintOf(run.request) : ""
-    const reply = bindingReply(run, handled)
-    const call = (request: string) => binding.respond(run.number, request, reply, Date.now())
-    const outcome = client.call<number>(run.request, told, REQUEST, call, false, print)
-    run.decided = outcome !== native.AGAIN
-    return this.#outcome(outcome, run, handled)
+    const parts = bindingResponse(run, handled)
+    const call = (request: string) =>
+      responseResult(
+        client.binding,
+        binding,
+        binding.respond(run.number, request, parts, Date.now()),
+      )
+    const result = client.call<ResponseResult>(run.request, told, REQUEST, call, print)
+    run.decided = result.kind !== "again"
+    return this.#respondWith(result, run, handled)
   }
 
   /** The cache is closed: the response goes to its client unchanged. */
-  #letGo(run: Run<Rest>, { response, reader }: Handled): Response {
+  #closed(run: Run<Rest>, { response, reader }: Handled): Response {
     run.decided = true
     this.#context.binding.dropRun(run.number)
     if (run.clientLeft) this.#stop(run, reader)
@@ -123,50 +135,57 @@ export class Responses<Rest extends unknown[]> {
     return responseOf(response.status, head, reader === null ? null : response.body)
   }
 
-  #outcome(outcome: number, run: Run<Rest>, handled: Handled): Response | undefined {
-    const { binding, client, emit } = this.#context
+  #respondWith(result: ResponseResult, run: Run<Rest>, handled: Handled): Response | undefined {
+    const { client, emit } = this.#context
     const { response, reader } = handled
-    if (outcome === native.BODY) return this.#fill(run, native.takeNumber(), handled)
-    if (outcome === native.ANSWERED) {
-      const known = new StoredResponse(native.takeAnswer(client.binding))
-      this.#write(run, binding.writerOf(), reader, undefined)
-      return known
+    switch (result.kind) {
+      case "stream":
+        return this.#stream(run, result.writer, result.head, handled)
+      case "answered":
+        this.#write(run, result.writer, reader, undefined)
+        return new StoredResponse(result.answer)
+      case "answer":
+        discard(reader)
+        return new StoredResponse(result.answer)
+      case "again":
+        discard(reader)
+        return undefined
+      case "pass": {
+        const { head, isFailure, hasChanged, reason } = result
+        if (isFailure) throw new Error(`the handler answered ${response.status}`)
+        if (hasChanged) invalidateRelated(client, run.request, response)
+        if (reason !== undefined) emit("put", run.request, { outcome: "refused", reason })
+        return this.#passed(run, handled, head)
+      }
     }
-    if (outcome >= 0 || outcome === native.AGAIN) {
-      const answer =
-        outcome >= 0 ? new StoredResponse(native.takeAnswer(client.binding)) : undefined
-      discard(reader)
-      return answer
-    }
-    const head = binding.takeText()
-    if (outcome === native.PASS_FAILED) throw new Error(`the handler answered ${response.status}`)
-    if (outcome === native.PASS_CHANGED) invalidateRelated(client, run.request, response)
-    const reason = native.refusal(outcome)
-    if (reason !== undefined) emit("put", run.request, { outcome: "refused", reason })
-    return this.#passed(run, handled, head)
   }
 
-  #fill(run: Run<Rest>, fill: number, { response, reader }: Handled): Response {
+  /** The response for the client, whose body is written for waiters and the store as well. */
+  #stream(run: Run<Rest>, writer: number, head: string, { response, reader }: Handled): Response {
     const { binding, bodies } = this.#context
     try {
-      const head = binding.takeText()
       const isRead = reader !== null && !run.background && !run.clientLeft
-      const number = isRead ? binding.openReader(fill) : null
+      const number = isRead ? binding.openReader(writer) : null
       const own = number === null ? undefined : bodies.reader(number)
-      this.#write(run, fill, reader, own)
+      this.#write(run, writer, reader, own)
       const body = own === undefined ? null : bodies.stream(own, signalOf(run.caller))
       return responseOf(response.status, head, body)
     } catch (error) {
       // Other clients have the head already, so the body has to end.
-      if (run.written === undefined) bodies.breakOff(fill, error)
+      if (run.written === undefined) bodies.breakOff(writer, error)
       throw error
     }
   }
 
-  #write(run: Run<Rest>, fill: number, reader: Reader | null, own: StreamReader | undefined): void {
+  #write(
+    run: Run<Rest>,
+    writer: number,
+    reader: Reader | null,
+    own: StreamReader | undefined,
+  ): void {
     const { bodies, emit } = this.#context
-    run.outlives = () => bodies.timeOut(fill)
-    const written = bodies.write(fill, reader, run.controller, own).then((ended) => {
+    run.outlives = () => bodies.timeOut(writer)
+    const written = bodies.write(writer, reader, run.controller, own).then((ended) => {
       run.outlives = undefined
       const put = putOutcome(ended)
       const { error: _, ...told } = put
@@ -200,7 +219,7 @@ export class Responses<Rest extends unknown[]> {
   #instead(run: Run<Rest>, error: unknown): Response {
     const { binding, client } = this.#context
     const answer = thrownAnswer(error)
-    const told = client.toldForServe()
+    const told = client.fieldsForServe()
     if (answer !== undefined) {
       const call = (request: string) =>
         binding.thrownAnswer(run.number, request, answer.status, Date.now()) as unknown as number
@@ -210,17 +229,12 @@ export class Responses<Rest extends unknown[]> {
     // An error may quote the request, so it is not shared if the request has credentials.
     const isPrivate = hasCredentials(run.request.headers)
     const message = isPrivate ? "" : inWords(error)
-    const fail = (request: string) => binding.fail(run.number, request, message, Date.now())
-    const outcome = client.call<number>(
-      run.request,
-      told,
-      REQUEST,
-      fail,
-      false,
-      fingerprintOf(run.request),
-    )
-    if (outcome >= 0) return new StoredResponse(native.takeAnswer(client.binding))
-    if (outcome === native.FAILED && !isPrivate) failures.note(native.takeNumber(), error)
+    const fail = (request: string) =>
+      failureResult(client.binding, binding.fail(run.number, request, message, Date.now()))
+    const print = fingerprintOf(run.request)
+    const result = client.call<FailureResult>(run.request, told, REQUEST, fail, print)
+    if (result.kind === "answer") return new StoredResponse(result.answer)
+    if (result.failure !== undefined && !isPrivate) failures.note(result.failure, error)
     throw error
   }
 
@@ -244,7 +258,7 @@ export class Responses<Rest extends unknown[]> {
  * What decides about storing a response: its head, and the decisions of the wrapper and nested
  * wrappers.
  */
-function bindingReply<Rest extends unknown[]>(
+function bindingResponse<Rest extends unknown[]>(
   { active }: Run<Rest>,
   { head, decision }: Handled,
 ): native.BindingHandlerResponse {
@@ -252,8 +266,7 @@ function bindingReply<Rest extends unknown[]>(
   return { status, head: text, length: contentLength, ...combined(decision, active.contributions) }
 }
 
-function putOutcome(ended: number | Error): PutOutcome {
-  if (typeof ended !== "number") return { outcome: "error", reason: inWords(ended), error: ended }
-  if (ended === native.NOT_STORED) return { outcome: "bypass" }
-  return outcomeOf(ended)
+function putOutcome(ended: StoreResult | Error): PutOutcome {
+  if ("outcome" in ended) return ended
+  return { outcome: "error", reason: inWords(ended), error: ended }
 }

@@ -4,6 +4,14 @@ import { CacheTypeError } from "../errors.js"
 import { NO_BODY } from "../http/body.js"
 import { isRequest, signalOf } from "../http/request.js"
 import * as native from "../native/addon.js"
+import { isToRefresh, type Retry as ServeRetry, serve, takeAnswer } from "../native/hit-path.js"
+import {
+  MissingTier,
+  type ServeResult,
+  serveResult,
+  type WaitResult,
+  waitResult,
+} from "../native/results.js"
 import { Waits } from "../native/waits.js"
 import type { EventOutcome } from "../observability/events.js"
 import { bindingRequestOptions } from "../options/request-options.js"
@@ -18,11 +26,8 @@ import { Runs } from "./runs.js"
 
 const REQUEST = "the request of a wrapped handler"
 
-/** Outcomes of a wait after which the request is decided again. */
-const RETRIES = [native.AGAIN, native.AGAIN_AFTER_FAILURE, native.AGAIN_ALONE]
-
 /** A wait without a result, and why. */
-class Retry implements native.Retry {
+class Retry implements ServeRetry {
   constructor(
     readonly outcome: number,
     readonly failure: number,
@@ -110,88 +115,108 @@ class Wrapper<Rest extends unknown[]> {
   /** The response, or why the request has to be decided again. */
   async #serve(request: Request, rest: Rest, retry: Retry | undefined): Promise<Response | Retry> {
     const now = Date.now()
-    const call = (text: string) => native.serve(this.#binding, text, retry, now)
-    let outcome = this.#call(request, call)
-    for (let attempt = 1; outcome === native.NEEDS_TIER; attempt++) {
-      const asked = await this.#client.loaded(attempt)
-      if (this.#client.isClosed) return RETRY
-      outcome = this.#call(request, call, asked)
-    }
+    const call = (text: string) => serve(this.#binding, text, retry, now)
+    const attempt = (asked: boolean) =>
+      this.#client.tryCall<number>(request, this.#client.fieldsForServe(), REQUEST, call, asked)
+    const first = attempt(false)
+    const outcome =
+      first instanceof MissingTier ? await this.#client.withTier(first, attempt) : first
+    if (outcome === undefined) return RETRY
     const isFirst = retry === undefined
     const emit = (outcome: EventOutcome<"match">) => {
       if (isFirst) this.#instance.emit("match", request, outcome)
     }
     if (outcome >= 0) return this.#answer(request, rest, emit)
-    const number = native.takeNumber()
-    switch (outcome) {
-      case native.RUN:
-        return this.#runs.run(number, request, rest, emit)
-      case native.WAIT:
+    return this.#miss(
+      request,
+      rest,
+      emit,
+      serveResult(this.#client.binding, this.#binding, outcome),
+    )
+  }
+
+  /** The response to a request that no stored response answers as it is. */
+  #miss(
+    request: Request,
+    rest: Rest,
+    emit: (outcome: EventOutcome<"match">) => void,
+    result: ServeResult,
+  ): Promise<Response | Retry> | Response {
+    switch (result.kind) {
+      case "run":
+        return this.#runs.run(result.run, request, rest, emit)
+      case "wait":
         emit({ outcome: "miss", reason: "collapsed" })
-        return this.#wait(number, request)
-      case native.STALE_IF_ERROR: {
-        // A subscriber may make calls of its own, so the answer is taken first.
-        const answer = native.takeAnswer(this.#client.binding)
+        return this.#wait(result.wait, request)
+      case "stale-if-error":
         emit({ outcome: "miss", reason: "failed" })
-        return new StoredResponse(answer)
-      }
-      case native.FAILED: {
-        const text = this.#binding.takeText()
+        return new StoredResponse(result.answer)
+      case "failed":
         emit({ outcome: "miss", reason: "failed" })
-        throw failures.thrown(number, text)
-      }
-      default: {
-        const text = this.#binding.takeText()
+        throw failures.thrown(result.failure, result.message)
+      case "unavailable":
         emit({ outcome: "miss", reason: "only-if-cached" })
-        return responseOf(504, `Gateway Timeout\ncache-status:${text}\n`, null)
-      }
+        return responseOf(504, `Gateway Timeout\ncache-status:${result.cacheStatus}\n`, null)
     }
   }
 
   #answer(request: Request, rest: Rest, emit: (outcome: EventOutcome<"match">) => void): Response {
-    const isToRefresh = native.isToRefresh()
-    const answer = native.takeAnswer(this.#client.binding)
-    if (isToRefresh) this.#runs.refresh(this.#binding.refreshOf(), request, rest)
+    const refreshes = isToRefresh()
+    const answer = takeAnswer(this.#client.binding)
+    if (refreshes) this.#runs.refresh(this.#binding.refreshOf(), request, rest)
     emit({ outcome: answer.stale ? "stale" : "hit" })
     return new StoredResponse(answer)
   }
 
   /** Waits for the run of another request, for at most the timeout, or until the client leaves. */
-  async #wait(ticket: number, request: Request): Promise<Response | Retry> {
+  async #wait(wait: number, request: Request): Promise<Response | Retry> {
     const signal = signalOf(request)
-    const stop = () => this.#bodies.stopWaiting(ticket)
+    const stop = () => this.#bodies.stopWaiting(wait)
     signal?.addEventListener("abort", stop)
     try {
-      return (await this.#arrival(ticket, request, signal)) ?? RETRY
+      return (await this.#outcomeOf(wait, request, signal)) ?? RETRY
     } finally {
       signal?.removeEventListener("abort", stop)
-      this.#binding.dropWait(ticket)
+      this.#binding.dropWait(wait)
     }
   }
 
   /** The outcome of the wait; `undefined` if it timed out. */
-  async #arrival(
-    ticket: number,
+  async #outcomeOf(
+    wait: number,
     request: Request,
     signal: AbortSignal | undefined,
   ): Promise<Response | Retry | undefined> {
     const until = Date.now() + this.#wrapping.refreshTimeoutMs
+    const { binding } = this.#client
+    const poll = (text: string) =>
+      waitResult(binding, this.#binding, this.#binding.poll(wait, text, Date.now()))
     while (!this.#client.isClosed) {
       signal?.throwIfAborted()
-      const outcome = this.#call(request, (text) => this.#binding.poll(ticket, text, Date.now()))
-      if (outcome !== native.PENDING) return this.#arrived(outcome, signal)
-      if (!(await this.#bodies.arrival(ticket, Math.max(until - Date.now(), 0)))) return undefined
+      const fields = this.#client.fieldsForServe()
+      const result = this.#client.call<WaitResult>(request, fields, REQUEST, poll)
+      if (result.kind !== "pending") return this.#afterWait(result, signal)
+      if (!(await this.#bodies.waitOutcome(wait, Math.max(until - Date.now(), 0)))) return undefined
     }
     return undefined
   }
 
-  #arrived(outcome: number, signal: AbortSignal | undefined): Response | Retry {
-    if (outcome >= 0) return new StoredResponse(native.takeAnswer(this.#client.binding))
-    if (RETRIES.includes(outcome)) return new Retry(outcome, native.takeNumber())
-    const number = native.takeNumber()
-    const text = this.#binding.takeText()
-    if (outcome === native.FAILED) throw failures.thrown(number, text)
-    return responseOf(number, text, this.#body(number, this.#binding.readerOf(), signal))
+  #afterWait(
+    result: Exclude<WaitResult, { kind: "pending" }>,
+    signal: AbortSignal | undefined,
+  ): Response | Retry {
+    switch (result.kind) {
+      case "answer":
+        return new StoredResponse(result.answer)
+      case "again":
+        return new Retry(result.outcome, result.failure)
+      case "failed":
+        throw failures.thrown(result.failure, result.message)
+      case "shared": {
+        const { status, head, reader } = result
+        return responseOf(status, head, this.#body(status, reader, signal))
+      }
+    }
   }
 
   /** The body, or `null` for statuses without one. */
@@ -203,10 +228,6 @@ class Wrapper<Rest extends unknown[]> {
     if (!NO_BODY.includes(status)) return this.#bodies.stream(this.#bodies.reader(reader), signal)
     this.#binding.dropReader(reader)
     return null
-  }
-
-  #call(request: Request, call: (text: string) => number, asked = false): number {
-    return this.#client.call<number>(request, this.#client.toldForServe(), REQUEST, call, asked)
   }
 }
 

@@ -1,0 +1,344 @@
+/**
+ * Results of native calls as tagged unions. What a call leaves in the scratch buffer is read here,
+ * at once. Only a hit keeps its raw form, in `hit-path`.
+ */
+
+import type { CacheTypeErrorCode } from "../../index.js"
+import * as native from "./addon.js"
+import type { Answer } from "./answer.js"
+import { takeAnswer } from "./hit-path.js"
+import { numbers, TIME, takeFieldNames, takeNumber } from "./scratch.js"
+
+/** The raw outcome of a call that lacks input, for {@link missingOf}. */
+export type Raw = number
+
+/** The entries on disk that a call needs first: they are loaded once the completion is done. */
+export class MissingTier {
+  readonly kind = "tier"
+
+  constructor(readonly completion: number) {}
+}
+
+/** Input that a call needs before it can be answered. */
+export type Missing =
+  | { readonly kind: "url" }
+  | { readonly kind: "fingerprint" }
+  | { readonly kind: "fields"; readonly names: string[] }
+  | MissingTier
+
+/** The input that the last call lacked, if its outcome says so. */
+export function missingOf(outcome: unknown): Missing | undefined {
+  switch (outcome) {
+    case native.NEEDS_URL:
+      return { kind: "url" }
+    case native.NEEDS_FIELDS:
+      return { kind: "fields", names: takeFieldNames() }
+    case native.NEEDS_FINGERPRINT:
+      return { kind: "fingerprint" }
+    case native.NEEDS_TIER:
+      return new MissingTier(takeNumber())
+    default:
+      return undefined
+  }
+}
+
+function isMissing(outcome: number): boolean {
+  return (
+    outcome === native.NEEDS_URL ||
+    outcome === native.NEEDS_FIELDS ||
+    outcome === native.NEEDS_FINGERPRINT ||
+    outcome === native.NEEDS_TIER
+  )
+}
+
+const REASONS = native.uncacheableReasons()
+
+/** What an argument of a put must be. */
+export interface Demand {
+  readonly code: CacheTypeErrorCode
+  readonly subject: "request" | "response"
+  readonly must: string
+}
+
+const DEMANDS: Record<string, Demand> = {
+  "partial-content": {
+    code: "LAYERON_INVALID_RESPONSE",
+    subject: "response",
+    must: "must not be a 206 (Partial Content)",
+  },
+  "vary-any": {
+    code: "LAYERON_INVALID_RESPONSE",
+    subject: "response",
+    must: "must not have a Vary of *",
+  },
+  method: {
+    code: "LAYERON_INVALID_REQUEST",
+    subject: "request",
+    must: "must be a GET or HEAD, or of a method that a rule covering it lists",
+  },
+}
+
+const DEMANDS_BY_NUMBER = native.invalidPutReasons().map((reason) => DEMANDS[reason])
+
+/** What became of a response that was to be stored. */
+export interface StoreResult {
+  readonly outcome: "stored" | "refused" | "fenced" | "bypass"
+  readonly reason?: string
+}
+
+/** The result of a put, or of a body that has ended. */
+export function storeResult(outcome: number): StoreResult {
+  if (outcome === native.BYPASSED || outcome === native.NOT_STORED) return { outcome: "bypass" }
+  if (outcome === native.FENCED) return { outcome: "fenced", reason: "purged" }
+  const reason = REASONS[native.UNCACHEABLE - outcome]
+  return reason === undefined ? { outcome: "stored" } : { outcome: "refused", reason }
+}
+
+/** Numbers for a put. */
+export interface PutNumbers {
+  readonly status: number
+  readonly ttlSeconds: number | undefined
+  readonly staleSeconds: number | undefined
+  readonly since: number | undefined
+  readonly contentLength: number | undefined
+  readonly now: number
+}
+
+/** What a put comes to by the head of its response. */
+export type DraftResult =
+  /** It is stored once its body, of at most `room` bytes, is there. */
+  | { readonly kind: "draft"; readonly number: number; readonly room: number }
+  /** It is an error of the caller. */
+  | { readonly kind: "invalid"; readonly demand: Demand }
+  | { readonly kind: "done"; readonly result: StoreResult }
+
+/**
+ * Drafts a put. Numbers cross in the buffer, because each argument costs as much as several of
+ * them.
+ */
+export function draft(
+  binding: native.BindingCache,
+  request: string,
+  head: string,
+  { status, ttlSeconds, staleSeconds, since, contentLength, now }: PutNumbers,
+  vary: string | undefined,
+  tags: string | undefined,
+): DraftResult | Raw {
+  numbers[0] = status
+  numbers[1] = ttlSeconds ?? Number.NaN
+  numbers[2] = staleSeconds ?? Number.NaN
+  numbers[3] = since ?? Number.NaN
+  numbers[4] = contentLength ?? Number.NaN
+  numbers[TIME] = now
+  const outcome = binding.draft(request, head, vary, tags)
+  if (outcome >= 0) return { kind: "draft", number: outcome, room: takeNumber() }
+  if (isMissing(outcome)) return outcome
+  const demand = DEMANDS_BY_NUMBER[native.INVALID_PUT - outcome]
+  if (demand !== undefined) return { kind: "invalid", demand }
+  return { kind: "done", result: storeResult(outcome) }
+}
+
+/** What a delete has done in memory, and the completion of the disk. */
+export interface DeleteResult {
+  readonly outcome: "deleted" | "absent" | "bypass"
+  readonly completion: number | undefined
+}
+
+export function deleteEntry(
+  binding: native.BindingCache,
+  request: string,
+  vary: string | undefined,
+  now: number,
+): DeleteResult | Raw {
+  const outcome = binding.delete(request, vary, now)
+  if (isMissing(outcome)) return outcome
+  const number = takeNumber()
+  const completion = number === native.NO_COMPLETION ? undefined : number
+  if (outcome === native.REMOVED) return { outcome: "deleted", completion }
+  return { outcome: outcome === native.ABSENT ? "absent" : "bypass", completion }
+}
+
+/** The number of entries purged, or the completion that returns it. */
+export type PurgeResult = { readonly purged: number } | { readonly completion: number }
+
+export function purge(
+  binding: native.BindingCache,
+  selector: native.BindingSelector,
+  now: number,
+): PurgeResult {
+  const outcome = binding.purge(selector, now)
+  return outcome === native.PENDING ? { completion: takeNumber() } : { purged: outcome }
+}
+
+/** The completion that a closed declaration waits for, if there is one. */
+export function close(binding: native.BindingCache): number | undefined {
+  const completion = binding.close()
+  return completion === native.NO_COMPLETION ? undefined : completion
+}
+
+/** The fence sequence of the miss that the last lookup returned. */
+export function takeSequence(): number {
+  return takeNumber()
+}
+
+/** Why a request to a wrapped handler is not answered by a hit. */
+export type ServeResult =
+  | { readonly kind: "run"; readonly run: number }
+  | { readonly kind: "wait"; readonly wait: number }
+  | { readonly kind: "stale-if-error"; readonly answer: Answer }
+  | { readonly kind: "failed"; readonly failure: number; readonly message: string }
+  /** `only-if-cached` without a stored response. */
+  | { readonly kind: "unavailable"; readonly cacheStatus: string }
+
+export function serveResult(
+  binding: native.BindingCache,
+  wrapper: native.BindingWrapper,
+  outcome: number,
+): ServeResult {
+  const number = takeNumber()
+  switch (outcome) {
+    case native.RUN:
+      return { kind: "run", run: number }
+    case native.WAIT:
+      return { kind: "wait", wait: number }
+    case native.STALE_IF_ERROR:
+      return { kind: "stale-if-error", answer: takeAnswer(binding) }
+    case native.FAILED:
+      return { kind: "failed", failure: number, message: wrapper.takeText() }
+    default:
+      return { kind: "unavailable", cacheStatus: wrapper.takeText() }
+  }
+}
+
+/** What a request that waits has come to. */
+export type WaitResult =
+  | { readonly kind: "pending" }
+  | { readonly kind: "answer"; readonly answer: Answer }
+  /** The request is decided again, on these terms. */
+  | { readonly kind: "again"; readonly outcome: number; readonly failure: number }
+  | { readonly kind: "failed"; readonly failure: number; readonly message: string }
+  /** An answer whose body is in flight. */
+  | {
+      readonly kind: "shared"
+      readonly status: number
+      readonly head: string
+      readonly reader: number
+    }
+
+const AGAIN = [native.AGAIN, native.AGAIN_AFTER_FAILURE, native.AGAIN_ALONE]
+
+export function waitResult(
+  binding: native.BindingCache,
+  wrapper: native.BindingWrapper,
+  outcome: number,
+): WaitResult | Raw {
+  if (isMissing(outcome)) return outcome
+  if (outcome === native.PENDING) return { kind: "pending" }
+  if (outcome >= 0) return { kind: "answer", answer: takeAnswer(binding) }
+  const number = takeNumber()
+  if (AGAIN.includes(outcome)) return { kind: "again", outcome, failure: number }
+  const text = wrapper.takeText()
+  if (outcome === native.FAILED) return { kind: "failed", failure: number, message: text }
+  return { kind: "shared", status: number, head: text, reader: wrapper.readerOf() }
+}
+
+/** What happens to a response of a wrapped handler. */
+export type ResponseResult =
+  /** Its body is written for its client, waiters and the store. */
+  | { readonly kind: "stream"; readonly writer: number; readonly head: string }
+  /** The client gets a 304; the body is written for waiters and the store. */
+  | { readonly kind: "answered"; readonly writer: number; readonly answer: Answer }
+  /** The client gets this answer instead. */
+  | { readonly kind: "answer"; readonly answer: Answer }
+  /** The handler is run again. */
+  | { readonly kind: "again" }
+  /** It goes to its own client only. */
+  | {
+      readonly kind: "pass"
+      readonly head: string
+      /** It fails a background refresh. */
+      readonly isFailure: boolean
+      /** Its request was unsafe and succeeded. */
+      readonly hasChanged: boolean
+      /** Why it is uncacheable, if that is counted. */
+      readonly reason: string | undefined
+    }
+
+export function responseResult(
+  binding: native.BindingCache,
+  wrapper: native.BindingWrapper,
+  outcome: number,
+): ResponseResult | Raw {
+  if (isMissing(outcome)) return outcome
+  if (outcome >= 0) return { kind: "answer", answer: takeAnswer(binding) }
+  switch (outcome) {
+    case native.BODY:
+      return { kind: "stream", writer: takeNumber(), head: wrapper.takeText() }
+    case native.ANSWERED:
+      return { kind: "answered", answer: takeAnswer(binding), writer: wrapper.writerOf() }
+    case native.AGAIN:
+      return { kind: "again" }
+    default:
+      return {
+        kind: "pass",
+        head: wrapper.takeText(),
+        isFailure: outcome === native.PASS_FAILED,
+        hasChanged: outcome === native.PASS_CHANGED,
+        reason: REASONS[native.UNCACHEABLE - outcome],
+      }
+  }
+}
+
+/** What the client of a failed handler gets: a stale answer, or the failure with its number. */
+export type FailureResult =
+  | { readonly kind: "answer"; readonly answer: Answer }
+  | { readonly kind: "failure"; readonly failure: number | undefined }
+
+export function failureResult(binding: native.BindingCache, outcome: number): FailureResult | Raw {
+  if (isMissing(outcome)) return outcome
+  if (outcome >= 0) return { kind: "answer", answer: takeAnswer(binding) }
+  return { kind: "failure", failure: outcome === native.FAILED ? takeNumber() : undefined }
+}
+
+/** What the writer of a body does next. */
+export type Progress = "go" | "wait-for-readers" | "stop" | "wrong-length"
+
+const PROGRESS: Record<number, Progress> = {
+  [native.GO]: "go",
+  [native.WAIT_FOR_READERS]: "wait-for-readers",
+  [native.STOP]: "stop",
+  [native.WRONG_LENGTH]: "wrong-length",
+}
+
+export function progressOf(outcome: number): Progress {
+  return PROGRESS[outcome] ?? "stop"
+}
+
+/** The end of a body: what became of the response, or that its length is wrong. */
+export type BodyResult = StoreResult | "wrong-length"
+
+export function bodyResult(outcome: number): BodyResult {
+  return outcome === native.WRONG_LENGTH ? "wrong-length" : storeResult(outcome)
+}
+
+/** What a reader of a body gets: bytes, nothing yet, or the end, with an error if it broke off. */
+export type ReadResult =
+  | { readonly kind: "bytes"; readonly bytes: Uint8Array }
+  | { readonly kind: "pending" }
+  | { readonly kind: "end"; readonly error: string | undefined }
+
+export function readBody(wrapper: native.BindingWrapper, reader: number): ReadResult {
+  const read = wrapper.read(reader)
+  if (typeof read !== "number") return { kind: "bytes", bytes: read }
+  if (read === native.PENDING) return { kind: "pending" }
+  return { kind: "end", error: read === native.BROKEN ? wrapper.takeText() : undefined }
+}
+
+/** The number of entries that an operation on the disk affected, or that it is not done yet. */
+export function completionResult(
+  binding: native.BindingCache,
+  completion: number,
+): { readonly kind: "pending" } | { readonly kind: "done"; readonly entries: number } {
+  const outcome = binding.completed(completion)
+  return outcome === native.PENDING ? { kind: "pending" } : { kind: "done", entries: outcome }
+}
