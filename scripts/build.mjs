@@ -1,6 +1,6 @@
 /**
- * `npm run build`: builds what is not up to date, and writes the platform packages again. Passes its
- * options to `napi build`, e.g. `-- --target aarch64-unknown-linux-musl -x`.
+ * `npm run build`: builds what is not up to date, and writes the platform packages again. Passes
+ * its options to `napi build`, e.g. `-- --target aarch64-unknown-linux-musl -x`.
  */
 import { writePlatformPackages } from "./lib/platform-packages.mjs"
 import { buildAddon, compile, installDependencies } from "./lib/setup.mjs"

@@ -18,9 +18,9 @@ export async function setUp() {
 }
 
 /**
- * Installs the packages of the lock file and leaves the file unchanged. Not by `npm ci`: a lock file
- * has only those optional platform packages that the registry had when it was written, and `npm ci`
- * refuses it if the registry has more or fewer.
+ * Installs the packages of the lock file and leaves the file unchanged. Not by `npm ci`: a lock
+ * file has only those optional platform packages that the registry had when it was written, and
+ * `npm ci` refuses it if the registry has more or fewer.
  */
 export async function installDependencies() {
   const lock = fingerprint(["package-lock.json"])

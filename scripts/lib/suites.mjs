@@ -1,4 +1,6 @@
-/** The test suites. Each reports its progress line by line and resolves to how many tests passed. */
+/**
+ * The test suites. Each reports its progress line by line and resolves to how many tests passed.
+ */
 import { capture, installed, ROOT } from "./run.mjs"
 
 const JEST = installed("jest/bin/jest.js")

@@ -23,7 +23,10 @@ export class TestRun {
     return this.#suite("model checker (cargo test, --cfg loom)", modelChecker)
   }
 
-  /** The random tests with `factor` times as many seeds. Seeds count up from 0 in Rust, from 1 in Jest. */
+  /**
+   * The random tests with `factor` times as many seeds. Seeds count up from 0 in Rust, from 1 in
+   * Jest.
+   */
   async longHistories(factor) {
     const seeds = `TEST_SEED_FACTOR=${factor}`
     await this.#suite(`random Rust tests, ${seeds}`, (onLine) => longCargoHistories(factor, onLine))

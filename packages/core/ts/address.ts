@@ -5,8 +5,9 @@ export interface Address {
 }
 
 /**
- * Reads `HOST` (default `127.0.0.1`) and `PORT` (default 8787; 0 takes a free one). @throws
- * RangeError
+ * Reads `HOST` (default `127.0.0.1`) and `PORT` (default 8787; 0 takes a free one).
+ *
+ * @throws RangeError for a `PORT` that is no port.
  */
 export function readAddress(env: NodeJS.ProcessEnv): Address {
   const text = env.PORT || "8787"
@@ -17,17 +18,17 @@ export function readAddress(env: NodeJS.ProcessEnv): Address {
   return { host: env.HOST || "127.0.0.1", port }
 }
 
-/** What to open in a browser to reach the address from this machine. */
+/** The URL of the address, for a browser on this machine. */
 export function originOf({ host, port }: Address): string {
   const isThisMachine = ["127.0.0.1", "0.0.0.0", "::", "::1"].includes(host)
   const name = isThisMachine ? "localhost" : host.includes(":") ? `[${host}]` : host
   return `http://${name}:${port}`
 }
 
-/** What keeps a server from listening, in words. */
+/** A message for an error of `server.listen()`. */
 export function explainListenError({ host, port }: Address, error: NodeJS.ErrnoException): string {
   if (error.code === "EADDRINUSE") {
-    return `Port ${port} on ${host} is in use. Stop what listens there, or choose another with PORT.`
+    return `Port ${port} on ${host} is in use. Stop the process that listens there, or set PORT to another.`
   }
   return `Cannot listen on ${host}, port ${port}: ${error.message}`
 }

@@ -1,22 +1,21 @@
 import { isIP } from "node:net"
 
-/** The environment variable with host names that are allowed beside the usual ones. */
+/** The environment variable with additional allowed host names. */
 export const ALLOWED_HOSTS = "LAYERON_ALLOWED_HOSTS"
 
 const NAME = /^\.?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/i
 
 /**
- * The hosts that `layer dev` answers for. A page of any site can point its own name at the address
- * of the server and read what it answers (DNS rebinding); so names that are not known to be the
- * developer's are refused. IP addresses cannot be rebound.
+ * The hosts for which `layer dev` answers. Without this check, a page of any site could point its
+ * own name at the address of the server and read the answers (DNS rebinding). IP addresses are
+ * always allowed, since they cannot be rebound.
  */
 export class AllowedHosts {
   readonly #names = new Set<string>(["localhost"])
   readonly #suffixes: string[] = [".localhost"]
 
   /**
-   * @param names host names; one that begins with a dot stands for its subdomains, and for the name
-   * without the dot
+   * @param names host names. A name that begins with a dot allows its subdomains too.
    */
   constructor(names: Iterable<string>) {
     for (const name of names) {
@@ -27,8 +26,7 @@ export class AllowedHosts {
   }
 
   /**
-   * Whether requests for this authority, spelled as in URLs, are answered. The port does not
-   * matter.
+   * Whether requests for this authority, spelled as in URLs, are allowed, on any port.
    */
   allow(authority: string): boolean {
     const name = new URL(`http://${authority}`).hostname.replace(/\.$/, "")
@@ -41,7 +39,7 @@ export class AllowedHosts {
  * Reads the host names allowed by the environment: those of `LAYERON_ALLOWED_HOSTS`, separated by
  * commas, and `HOST`.
  *
- * @throws RangeError
+ * @throws RangeError for a text that cannot be a host name.
  */
 export function readAllowedHosts(env: NodeJS.ProcessEnv): AllowedHosts {
   const listed = (env[ALLOWED_HOSTS] ?? "").split(",").map((name) => name.trim())
@@ -50,7 +48,7 @@ export function readAllowedHosts(env: NodeJS.ProcessEnv): AllowedHosts {
   return new AllowedHosts(env.HOST ? [...names, env.HOST] : names)
 }
 
-/** @throws RangeError where `name`, given as `source`, cannot be a host name. */
+/** @throws RangeError if `name`, given as `source`, cannot be a host name. */
 export function assertName(source: string, name: string): void {
   if (NAME.test(name)) return
   throw new RangeError(

@@ -10,7 +10,7 @@ import {
 } from "./reply.js"
 import type { Declared, Routes } from "./routes.js"
 
-/** Answers a request by a route. Never rejects. */
+/** Answers a request with a route. Never rejects. */
 export type Perform = (declared: Declared, request: Request) => Promise<Response>
 
 /** Answers a request with the declared routes. Never rejects. */
@@ -41,10 +41,7 @@ async function run({ handler }: Declared, request: Request): Promise<Response> {
   }
 }
 
-/**
- * The response of a handler. Rejects with what the handler throws, and where its result cannot be
- * sent.
- */
+/** The response of a handler. Rejects if the handler throws, or if its result cannot be sent. */
 export async function respond(handler: RouteHandler, request: Request): Promise<Response> {
   return toResponse(await resultOf(handler, request))
 }
@@ -59,30 +56,27 @@ async function resultOf(handler: RouteHandler, request: Request): Promise<RouteR
   }
 }
 
-/** Writes the error to standard error, for the operator, and answers without a word of it. */
+/** Writes the error to standard error and answers 500 without any of it. */
 export function failed(request: Request, error: unknown): Response {
   report(request, error)
   return internalError()
 }
 
-/**
- * Writes an error to standard error. That a client has left, or a run is needed by nobody any more,
- * is none.
- */
+/** Writes an error to standard error, unless it is the abort of a request without clients. */
 export function report(request: Request, error: unknown): void {
   if (isAbort(request.signal, error)) return
   const what = `${request.method} ${new URL(request.url).pathname} failed:`
   try {
     console.error(what, error)
   } catch {
-    // Whoever threw it may have made it so that looking at it throws.
+    // A thrown object may throw when it is inspected.
     console.error(what, "something that cannot be shown")
   }
 }
 
 /**
- * Whether an error is but the reason that a signal was aborted with. A refresh that takes too long
- * is aborted, too, and has failed.
+ * Whether an error is the reason with which a signal was aborted. The abort of a refresh that
+ * exceeded its timeout is a failure.
  */
 function isAbort({ aborted, reason }: AbortSignal, error: unknown): boolean {
   return (

@@ -1,23 +1,23 @@
 import type { IncomingMessage } from "node:http"
 
-/** What a request is for, as the server takes it (RFC 9112, section 3.3). */
+/** The target of a request (RFC 9112, section 3.3). */
 export interface Target {
-  /** Host name and, where there is one, port, as URLs spell them. */
+  /** Host name and optional port, as URLs spell them. */
   readonly authority: string
-  /** Path and query as they came. */
+  /** Path and query, unchanged. */
   readonly path: string
 }
 
-/** A request whose target or Host field is not allowed; the message says what is wrong. */
+/** A target or Host field that is not allowed, with a message for the client. */
 export class BadTarget extends Error {}
 
 const AUTHORITY = /^(?:\[[\da-f:.]+\]|[\w.~!$&'()*+,;=%-]+)(?::\d*)?$/i
 const ABSOLUTE = /^http:\/\/([^/?#]*)(.*)$/i
 
 /**
- * Reads the target and the Host field of a request. The authority of a target in absolute form
- * takes the place of Host (RFC 9112, section 3.2.2), which has to be there once all the same
- * (section 3.2); only HTTP/1.0 may leave it out.
+ * Reads the target and the Host field of a request. The authority of an absolute target replaces
+ * Host (RFC 9112, section 3.2.2). Exactly one Host field is required even then (section 3.2),
+ * except in HTTP/1.0.
  *
  * @throws BadTarget
  */
@@ -35,10 +35,7 @@ export function readTarget(incoming: IncomingMessage): Target {
   return { authority: readAuthority(authority), path: path.startsWith("/") ? path : `/${path}` }
 }
 
-/**
- * Has the request say of its target and Host what the server takes them for, so that nobody reads
- * anything else.
- */
+/** Writes the target into the URL and the Host field of the request, so that all readers agree. */
 export function rewrite(incoming: IncomingMessage, { authority, path }: Target): void {
   const { rawHeaders } = incoming
   const at = rawHeaders.findIndex(isHost)
@@ -59,10 +56,7 @@ function hostField({ rawHeaders, httpVersion }: IncomingMessage): string | undef
   throw new BadTarget("A request must have a Host field.")
 }
 
-/**
- * Whether a field named Host begins at this place of the raw header, where names and values take
- * turns.
- */
+/** Whether a text of the raw header, which has names at even places, is the name Host. */
 function isHost(text: string, at: number): boolean {
   return at % 2 === 0 && text.toLowerCase() === "host"
 }

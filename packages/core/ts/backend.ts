@@ -7,8 +7,8 @@ import { readModule, readOptions, type Settings } from "./options.js"
 import { notFound } from "./reply.js"
 import { Routes } from "./routes.js"
 
-/** Where requests for another host are answered. */
-const NOWHERE = new Routes("")
+/** The routes for requests for another host: none. */
+const NO_ROUTES = new Routes("")
 
 export function backend(options?: BackendOptions): BackendApp {
   return new Backend(readOptions(options))
@@ -69,7 +69,7 @@ class Backend implements BackendApp {
   readonly fetch = async (request: Request): Promise<Response> => {
     const { host } = this.#settings.location
     const isElsewhere = host !== undefined && new URL(request.url).host !== host
-    if (this.#gateway) return this.#gateway.answer(isElsewhere ? NOWHERE : this.#routes, request)
+    if (this.#gateway) return this.#gateway.answer(isElsewhere ? NO_ROUTES : this.#routes, request)
     return isElsewhere ? notFound() : answer(this.#routes, request)
   }
 

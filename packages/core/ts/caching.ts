@@ -12,10 +12,10 @@ import { Warnings } from "./warnings.js"
 /** Methods of routes that change something (RFC 9110, section 9.2.1). */
 const UNSAFE = ["POST", "PUT", "PATCH", "DELETE"]
 
-/** Runs routes through the caches in use whose rules cover them. */
+/** Runs routes through the used caches whose rules cover them. */
 export class Caching {
   readonly #defaultAuth: string
-  readonly #isAddedTo: boolean
+  readonly #addsFields: boolean
   readonly #screen: Screen
   readonly #caches: UsedCache[] = []
   readonly #failures = new Failures()
@@ -23,7 +23,7 @@ export class Caching {
 
   constructor(settings: GatewaySettings) {
     this.#defaultAuth = settings.defaultAuth
-    this.#isAddedTo = settings.cors !== undefined
+    this.#addsFields = settings.cors !== undefined
     this.#screen = new Screen(settings, this.#warnings)
   }
 
@@ -32,7 +32,7 @@ export class Caching {
     if (cache !== undefined) this.#caches.push(cache)
   }
 
-  /** Answers a request by a route. Never rejects. */
+  /** Answers a request with a route. Never rejects. */
   readonly perform: Perform = async (declared, request) => {
     try {
       return await this.#reply(declared, request)
@@ -45,23 +45,19 @@ export class Caching {
     const { method } = declared.route
     if (method === "GET") return this.#read(declared, request)
     if (UNSAFE.includes(method)) return this.#write(declared, request)
-    // The answer to a HEAD is never stored, and a stored GET would take the place that a HEAD route
-    // is declared to have.
+    // An answer to HEAD is never stored, and a stored GET would replace that of the HEAD route.
     return this.#respond(declared.handler, request)
   }
 
-  /**
-   * One cache does: what it does not have comes from the handler, and to more of them that would be
-   * no other.
-   */
+  /** Answers a request that reads, through the first cache that covers it. */
   async #read({ route, handler }: Declared, request: Request): Promise<Response> {
     const cache = this.#caches.find((known) => known.covers(request))
-    if (cache === undefined || !this.#isForAll(route)) return this.#respond(handler, request)
+    if (cache === undefined || !this.#isShareable(route)) return this.#respond(handler, request)
     const run = this.#run(handler, (response) => this.#screen.read(response, route))
     return released(await cache.fetch(request, run))
   }
 
-  /** Each cache has something to forget. */
+  /** Answers a request that writes, through all caches that cover it: each has to invalidate. */
   async #write({ route, handler }: Declared, request: Request): Promise<Response> {
     const caches = this.#caches.filter((known) => known.covers(request))
     if (caches.length === 0) return this.#respond(handler, request)
@@ -74,36 +70,33 @@ export class Caching {
       return released(await through(request))
     }
     const response = await this.#respond(handler, request)
-    for (const cache of caches) await cache.heed(request, response)
+    for (const cache of caches) await cache.invalidate(request, response)
     return response
   }
 
   /**
-   * The response of a handler, to add to. The handler may give one twice, or one that cannot be
-   * changed.
+   * The response of a handler, copied if header fields are added to it: a handler may return a
+   * response twice, or an immutable one.
    */
   async #respond(handler: RouteHandler, request: Request): Promise<Response> {
     const response = await respond(handler, request)
-    return this.#isAddedTo ? new Response(response.body, response) : response
+    return this.#addsFields ? new Response(response.body, response) : response
   }
 
   #run(handler: RouteHandler, screen: (response: Response) => Response): Run {
     return (asked) =>
-      this.#failures.seen(asked, async () => screen(await this.#respond(handler, asked)))
+      this.#failures.run(asked, async () => screen(await this.#respond(handler, asked)))
   }
 
-  /** Whether everyone may have what a route answers. */
-  #isForAll(route: Route): boolean {
+  /** Whether the answers of a route may be shared. Otherwise warns. */
+  #isShareable(route: Route): boolean {
     const obstacle = this.#obstacle(route)
     if (obstacle === undefined) return true
     this.#warnings.notCached(route, `of its ${obstacle}, which a stored response would get around`)
     return false
   }
 
-  /**
-   * The option by which something has a say on a request before it is answered. Here that is left
-   * to the handler, which a hit skips.
-   */
+  /** The option of a route that asks for checks before the handler, which a hit would skip. */
   #obstacle({ options }: Route): "auth" | "use" | undefined {
     const { auth, use } = own(options, ["auth", "use"])
     if ((auth ?? this.#defaultAuth) !== "public") return "auth"

@@ -6,10 +6,7 @@ export function isObject(value: unknown): value is Unchecked {
   return typeof value === "object" && value !== null && !Array.isArray(value)
 }
 
-/**
- * The properties that an options object itself has. What it inherits is no option. Without a
- * prototype: what is not given is `undefined`.
- */
+/** The own properties of an options object, without inherited ones, in one without a prototype. */
 export function own(given: object, names: readonly string[]): Unchecked {
   const options: Record<string, unknown> = Object.create(null)
   for (const name of names) {
@@ -18,13 +15,13 @@ export function own(given: object, names: readonly string[]): Unchecked {
   return options
 }
 
-/** A flag that may be left out. `name` is that of the option, in messages. */
+/** Reads an optional flag. Messages name it `name`. */
 export function flag(name: string, value: unknown): boolean {
   if (value === undefined || typeof value === "boolean") return value === true
   throw invalidOption(name, "true or false")
 }
 
-/** A list that may be left out, each member of which `is` allowed. */
+/** Reads an optional list of strings for each of which `is` returns true. */
 export function list(
   name: string,
   value: unknown,
@@ -38,7 +35,7 @@ export function list(
   throw invalidOption(name, `an array of ${allowed}`)
 }
 
-/** An asterisk may be in a name too, but alone it would be read as all of them. */
+/** Whether a text is a field name. `*` alone is none, since lists of names have it for all. */
 export function isFieldName(value: string): boolean {
   return value !== "*" && /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(value)
 }

@@ -1,7 +1,7 @@
 import { flag, isFieldName, isObject, list, own } from "./check.js"
 import { invalidOption } from "./errors.js"
 
-/** Who may read the backend's answers from a page of another origin, after the check. */
+/** The validated options of CORS. */
 export interface CorsSettings {
   /** As browsers send them, or `*`. */
   readonly origins: readonly string[]
@@ -22,11 +22,11 @@ const OPTIONS = [
   "maxAgeSeconds",
 ]
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-/** Those that a page may use without asking. */
+/** Methods that need no preflight as such. */
 const SAFELISTED_METHODS = ["GET", "HEAD", "POST"]
 const INT32_MAX = 2_147_483_647
 
-/** `name` is that of the option, in messages. */
+/** Reads the options of CORS. Messages name them `name`. */
 export function readCors(name: string, value: unknown): CorsSettings | undefined {
   if (value === undefined) return undefined
   if (!isObject(value)) throw invalidOption(name, "an object")
@@ -49,15 +49,15 @@ function readOrigins(name: string, value: unknown, credentials: boolean): readon
   const allowed = 'origins such as "https://www.example.com", without a path, or "*"'
   const origins = list(name, value, allowed, isOrigin)
   if (origins === undefined) throw invalidOption(name, `an array of ${allowed}`)
-  // Browsers refuse the two together, and to answer each with its own name instead would let every
-  // site act as the user.
+  // Browsers refuse "*" with credentials. Echoing each origin instead would let every site act as
+  // the user.
   if (credentials && origins.includes("*")) {
     throw invalidOption(name, 'without "*" where credentials is true')
   }
   return origins
 }
 
-/** Whether a browser could send it as it is written: it is compared letter by letter. */
+/** Whether a text is an origin exactly as browsers send it. */
 function isOrigin(value: string): boolean {
   if (value === "*" || value === "null") return true
   if (!/^[a-z][a-z0-9+.-]*:\/\/[^\s/?#@\\*]+$/.test(value)) return false

@@ -1,6 +1,6 @@
 import { invalidOption } from "./errors.js"
 
-/** What an endpoint says about the requests it serves. */
+/** The host and base path of an endpoint. */
 export interface Endpoint {
   /** Path in front of every route: `""`, or begins with `/` and ends without. */
   readonly basePath: string
@@ -24,8 +24,7 @@ export function readEndpoint(value: unknown): Endpoint {
   return { basePath: url.pathname.replace(/\/+$/, ""), host: url.host }
 }
 
-// A base path is put in front of route patterns, where ':' and '*' would be read as pattern
-// characters.
+// A base path becomes a part of route patterns, in which ':' and '*' have a meaning.
 function isPlain(url: URL): boolean {
   const extras = url.username + url.password + url.search + url.hash
   return extras === "" && !/[:*]/.test(url.pathname)

@@ -5,10 +5,10 @@ import { type LocalService, local } from "./local.js"
 
 const DEFAULTS = ["app.ts", "app.js", "app.mjs", "src/app.ts", "src/app.js", "index.ts", "index.js"]
 
-/** A failure whose message says all there is to say: it is shown without a stack. */
+/** A failure that is shown by its message, without a stack. */
 export class EntryError extends Error {}
 
-/** Absolute path of the entry, given or found. @throws EntryError when there is none. */
+/** Absolute path of the given entry, or of a default one. @throws EntryError if there is none. */
 export function findEntry(given: string | undefined): string {
   const found = given ?? DEFAULTS.find((name) => existsSync(name))
   if (found === undefined) {
@@ -21,14 +21,15 @@ export function findEntry(given: string | undefined): string {
   return path
 }
 
-/** As the user would write it. */
+/** A path relative to the working directory. */
 export function shortName(path: string): string {
   return relative("", path)
 }
 
 /**
- * Imports the entry. @throws EntryError for a default export that cannot be served, and whatever
- * the entry throws.
+ * Imports the entry.
+ *
+ * @throws EntryError for a default export that cannot be served. Errors of the entry pass through.
  */
 export async function loadEntry(path: string): Promise<LocalService> {
   const app = defaultExport(await import(pathToFileURL(path).href))
@@ -59,8 +60,7 @@ function canFetch(value: unknown): value is Fetchable {
   )
 }
 
-// A CommonJS entry that was compiled from ESM syntax carries its default export one level further
-// down.
+// A CommonJS entry that was compiled from ESM has its default export in `default.default`.
 function defaultExport(namespace: { default?: unknown }): unknown {
   const value = namespace.default
   const isCompiled = typeof value === "object" && value !== null && "__esModule" in value

@@ -1,4 +1,4 @@
-/** The error of a refused argument: names it and says what it may be. */
+/** A `TypeError` that names an argument and says what is allowed. */
 export function invalidOption(name: string, allowed: string, cause?: unknown): TypeError {
   const error = new TypeError(
     `${name} must be ${allowed}`,

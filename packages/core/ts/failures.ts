@@ -2,27 +2,27 @@ import { report } from "./answer.js"
 import { internalError } from "./reply.js"
 
 /**
- * Failures of handlers that are run through a cache. One run may fail many callers, or none, where
- * a stale response is served instead: each failure is written where it happens, and not again for
- * those who hear of it.
+ * Reports failures of handlers behind a cache, once per handler run: one run may fail many callers,
+ * or none if a stale response is served instead.
  */
 export class Failures {
-  readonly #written = new WeakSet<object>()
+  readonly #reported = new WeakSet<object>()
 
-  /** What `run` comes to, written where it fails. */
-  async seen<Result>(request: Request, run: () => Promise<Result>): Promise<Result> {
+  /** Runs a handler, and reports if it fails. */
+  async run<Result>(request: Request, handler: () => Promise<Result>): Promise<Result> {
     try {
-      return await run()
+      return await handler()
     } catch (thrown) {
       report(request, thrown)
       const error = Object(thrown) === thrown ? thrown : new Error(String(thrown))
-      this.#written.add(error as object)
+      this.#reported.add(error as object)
       throw error
     }
   }
 
+  /** The answer to a caller that failed. */
   answer(request: Request, error: unknown): Response {
-    if (!this.#written.has(error as object)) report(request, error)
+    if (!this.#reported.has(error as object)) report(request, error)
     return internalError()
   }
 }

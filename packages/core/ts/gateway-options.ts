@@ -2,10 +2,10 @@ import { flag, isFieldName, own, type Unchecked } from "./check.js"
 import { type CorsSettings, readCors } from "./cors-options.js"
 import { invalidOption } from "./errors.js"
 
-/** Settings of the gateway that have an effect, after their check. */
+/** The validated settings of the gateway that have an effect. */
 export interface GatewaySettings {
   readonly cors: CorsSettings | undefined
-  /** Who may call a route that does not say so itself. */
+  /** The policy of routes without an `auth` option. */
   readonly defaultAuth: string
   readonly responseRequestIdHeader: string
 }
@@ -13,10 +13,7 @@ export interface GatewaySettings {
 const OPTIONS = ["cache", "cors", "defaultAuth", "responseRequestIdHeader"]
 const POLICIES = ["public", "user", "service", "admin"]
 
-/**
- * Reads what is told of the gateway: `undefined` where it does nothing, and then no more of it is
- * looked at.
- */
+/** Reads the settings of the gateway. Without `cache: true` reads no others: `undefined`. */
 export function readGatewaySettings(gateway: Unchecked | undefined): GatewaySettings | undefined {
   if (gateway === undefined) return undefined
   const options = own(gateway, OPTIONS)

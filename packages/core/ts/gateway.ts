@@ -5,10 +5,7 @@ import { Cors, corsFields, isPreflight } from "./cors.js"
 import type { GatewaySettings } from "./gateway-options.js"
 import type { Routes } from "./routes.js"
 
-/**
- * What is in front of the routes: the caches in use, and in front of these what lets pages of other
- * origins read the answers.
- */
+/** The gateway in front of the routes: CORS, and behind it the used caches. */
 export class Gateway {
   readonly #caching: Caching
   readonly #cors: Cors | undefined
@@ -39,13 +36,14 @@ export class Gateway {
   }
 
   async #answerAcrossOrigins(cors: Cors, routes: Routes, request: Request): Promise<Response> {
-    const isAsked = request.method === "OPTIONS" && routes.find("OPTIONS", request) !== undefined
-    if (!isAsked && isPreflight(request) && routes.methodsFor(request).length > 0) {
+    const hasOptionsRoute =
+      request.method === "OPTIONS" && routes.find("OPTIONS", request) !== undefined
+    if (!hasOptionsRoute && isPreflight(request) && routes.methodsFor(request).length > 0) {
       return cors.preflight(request)
     }
     const response = await this.#answer(routes, request)
-    // Who declares an OPTIONS route has a say of their own on preflights.
-    if (isAsked && corsFields(response.headers).length > 0) return response
+    // A declared OPTIONS route decides on preflights itself.
+    if (hasOptionsRoute && corsFields(response.headers).length > 0) return response
     await cors.addTo(response, request)
     return response
   }

@@ -2,10 +2,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from "node:http
 import { ALLOWED_HOSTS, type AllowedHosts } from "./allowed-hosts.js"
 import { BadTarget, readTarget, rewrite } from "./authority.js"
 
-/**
- * Puts a check of the request's target and host in front of a listener: it sees neither a request
- * that is refused nor two hosts in one.
- */
+/** Checks the target and host of each request in front of a listener. */
 export function guarded(hosts: AllowedHosts, listener: RequestListener): RequestListener {
   return (incoming, outgoing) => {
     if (admit(hosts, incoming, outgoing)) listener(incoming, outgoing)
@@ -32,7 +29,7 @@ function notAllowed(authority: string): string {
   return `layer dev does not answer for the host ${JSON.stringify(name)}. To allow it, start with --allowed-host ${name}, or list it in ${ALLOWED_HOSTS}.`
 }
 
-/** Ends the connection as well: what follows on it is not known to be meant for this server. */
+/** Refuses a request and closes the connection, since the client may mean another server. */
 function refuse(outgoing: ServerResponse, status: number, code: string, message: string): void {
   const body = JSON.stringify({ error: { code, message } })
   outgoing.writeHead(status, {

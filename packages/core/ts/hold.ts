@@ -1,38 +1,35 @@
 import { isStored } from "./whole.js"
 
 /**
- * By this a cache stores nothing and lets nobody wait (RFC 9111, section 5.2.2.5), and the response
- * is known again behind it.
+ * `Cache-Control` of a held-back response: a cache does not store it (RFC 9111, section 5.2.2.5),
+ * and {@link released} recognises it behind the cache.
  */
 const HELD_BACK = "no-store, layeron-held-back"
 
-/**
- * Fields from which a cache takes its orders, the second before the first (RFC 9213, section 2.2).
- */
-const ORDERS = ["cache-control", "cdn-cache-control"]
+/** Fields that direct caches (RFC 9111, section 5.2; RFC 9213, section 2). */
+const DIRECTIVES = ["cache-control", "cdn-cache-control"]
 
-/** Where the response's own orders are until they are put back. */
-const KEPT = "layeron-held-back-"
+/** Prefix of the fields that keep the response's own directives. */
+const KEPT_PREFIX = "layeron-held-back-"
 
 /**
- * The response in a form in which it passes through a cache to the one client that it is for. See
- * {@link released}.
+ * The response in a form that passes through a cache without being stored. See {@link released}.
  */
 export function heldBack(response: Response): Response {
   const held = new Response(response.body, response)
-  for (const name of ORDERS) move(held.headers, name, KEPT + name)
+  for (const name of DIRECTIVES) move(held.headers, name, KEPT_PREFIX + name)
   held.headers.set("cache-control", HELD_BACK)
   return held
 }
 
-/** What has come out of a cache, as the handler has made it. */
+/** A response from a cache with the directives of the handler restored. */
 export function released(response: Response): Response {
-  // What is stored was never held back; and to look at its headers is to make them.
+  // A stored response was never held back, and reading its headers would build them.
   if (isStored(response)) return response
   const { headers } = response
   if (headers.get("cache-control") !== HELD_BACK) return response
   headers.delete("cache-control")
-  for (const name of ORDERS) move(headers, KEPT + name, name)
+  for (const name of DIRECTIVES) move(headers, KEPT_PREFIX + name, name)
   return response
 }
 

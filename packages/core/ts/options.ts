@@ -4,10 +4,10 @@ import { type Endpoint, readEndpoint } from "./endpoint.js"
 import { invalidOption } from "./errors.js"
 import { type GatewaySettings, readGatewaySettings } from "./gateway-options.js"
 
-/** Options of `backend()` after their check, with what the endpoint says of paths and hosts. */
+/** The validated options of `backend()`, with the parts of the endpoint. */
 export interface Settings extends BackendOptions {
   readonly location: Endpoint
-  /** `undefined` where the gateway does nothing. */
+  /** `undefined` if the gateway has no effect. */
   readonly caching: GatewaySettings | undefined
 }
 
@@ -16,7 +16,7 @@ const warned = new Set<string>()
 
 export function readOptions(given: unknown = {}): Settings {
   if (!isObject(given)) throw invalidOption("backend() options", "an object")
-  warnOfUnknown(given)
+  warnAboutUnknown(given)
   const options = own(given, KNOWN)
   const { project, name, endpoint } = options
   const gateway = readGateway(options.gateway)
@@ -51,7 +51,7 @@ function readGateway(value: unknown): Unchecked | undefined {
   throw invalidOption("backend().gateway", "an object")
 }
 
-function warnOfUnknown(options: Unchecked): void {
+function warnAboutUnknown(options: Unchecked): void {
   for (const name of Object.keys(options)) {
     if (KNOWN.includes(name) || warned.has(name)) continue
     warned.add(name)

@@ -9,7 +9,7 @@ export function methodNotAllowed(method: string, allowed: readonly string[]): Re
   return failure(405, "method_not_allowed", message, { allow: allowed.join(", ") })
 }
 
-/** `part` of what was asked is not allowed. */
+/** Refuses a preflight, of which `part` is not allowed. */
 export function preflightRefused(part: string): Response {
   return failure(403, "preflight_refused", `The ${part} of this preflight is not allowed.`)
 }
@@ -32,17 +32,14 @@ export function toResponse(result: RouteResult): Response {
   return result === undefined ? new Response(null, { status: 204 }) : Response.json(result)
 }
 
-/**
- * Also true for the responses of another fetch implementation, which are no instances of the global
- * class.
- */
+/** Whether a value is a response, of the global class or of another fetch implementation. */
 export function isResponse(value: unknown): value is Response {
   return value instanceof Response || Object.prototype.toString.call(value) === "[object Response]"
 }
 
 export function withoutBody(response: Response): Response {
   if (response.body === null) return response
-  // Nobody will read it, and a body that stays open would hold its source open.
+  // An unread body would keep its source open.
   response.body.cancel().catch(() => {})
   return new Response(null, response)
 }

@@ -2,8 +2,8 @@
 const REFUSED = new Set(["CONNECT", "TRACE", "TRACK"])
 
 /**
- * The platform's own Request for the server's lightweight one, which looks the same but is refused
- * by `fetch(request)` and `new Request(request)`.
+ * A `Request` of the platform for the lightweight one of the server, which `fetch(request)` and
+ * `new Request(request)` refuse.
  */
 export function platformRequest(request: Request): Request {
   const { url, method, headers, signal } = request

@@ -4,7 +4,7 @@ import type { GatewaySettings } from "./gateway-options.js"
 import { heldBack } from "./hold.js"
 import type { Warnings } from "./warnings.js"
 
-/** Fields that a response has for its one client, beside those of CORS and the request's id. */
+/** Fields for one client, beside CORS fields and the request's id. */
 const PERSONAL = [
   "authentication-info",
   "authorization",
@@ -12,7 +12,7 @@ const PERSONAL = [
   "timing-allow-origin",
 ]
 
-/** Keeps what is for one client out of what a cache gives to others. */
+/** Keeps fields and responses for one client out of the caches. */
 export class Screen {
   readonly #personal: readonly string[]
   readonly #hasCors: boolean
@@ -24,7 +24,7 @@ export class Screen {
     this.#warnings = warnings
   }
 
-  /** The response to a request that reads, as a cache may have it. */
+  /** The response to a request that reads, without fields for one client, or held back. */
   read(response: Response, route: Route): Response {
     if (isChallenge(response)) return heldBack(response)
     if (!this.#hasCors && corsFields(response.headers).length > 0) {
@@ -38,10 +38,7 @@ export class Screen {
     return personal.length === 0 ? response : without(response, personal)
   }
 
-  /**
-   * The response to one that writes: its client gets all of it, since a cache stores it only where
-   * a rule says so.
-   */
+  /** The response to a request that writes, held back if it has fields for one client. */
   write(response: Response): Response {
     const isForOne = isChallenge(response) || this.#personalFields(response).length > 0
     return isForOne ? heldBack(response) : response
@@ -52,7 +49,7 @@ export class Screen {
   }
 }
 
-/** Asks for credentials, and may be followed by another answer to the same request. */
+/** Whether a response asks for credentials: the same request with them has another answer. */
 function isChallenge({ status, headers }: Response): boolean {
   return status === 401 || headers.has("www-authenticate")
 }

@@ -11,14 +11,14 @@ import type { LocalService } from "./local.js"
 import { platformRequest } from "./request.js"
 import { writeWhole } from "./whole.js"
 
-/** The process under the watcher: loads the entry and serves it until it is told to stop. */
+/** The process under the watcher: loads the entry and serves it until a signal stops it. */
 async function main(entry: string): Promise<void> {
   stopWithWatcher()
   try {
     const service = await loadEntry(entry)
     await listen(service, readAddress(process.env), readAllowedHosts(process.env))
   } catch (error) {
-    giveUp(entry, error)
+    reportFailure(entry, error)
   }
 }
 
@@ -30,7 +30,7 @@ async function listen(service: LocalService, address: Address, hosts: AllowedHos
     },
     { overrideGlobalObjects: false },
   )
-  // A missing Host is refused with the others that are wrong.
+  // The guard refuses a missing Host, with its own answer.
   const server = createServer(
     { requireHostHeader: false },
     guarded(hosts, listener as RequestListener),
@@ -52,11 +52,8 @@ async function answerFrom(service: LocalService, request: Request): Promise<Resp
   }
 }
 
-/**
- * Says what is wrong and leaves the process to the watcher, which ends it at the next change of
- * what has been loaded.
- */
-function giveUp(entry: string, error: unknown): void {
+/** Writes the error. The process waits for the watcher, which ends it at the next change. */
+function reportFailure(entry: string, error: unknown): void {
   if (error instanceof EntryError) console.error(error.message)
   else console.error(`Cannot load ${shortName(entry)}:`, error)
   console.error("Waiting for a change.")

@@ -4,7 +4,7 @@ import { heldBack } from "./hold.js"
 /** Makes a response for a request. */
 export type Run = (request: Request) => Promise<Response>
 
-/** What of a module makes it a cache that handlers can be run through. */
+/** A module with the functions of a cache. */
 interface CacheModule extends BackendModule {
   wrap(
     handler: (request: Request, run: Run) => Promise<Response>,
@@ -12,7 +12,7 @@ interface CacheModule extends BackendModule {
   covers(request: Request): boolean
 }
 
-/** A cache in use. */
+/** A cache that the app uses. */
 export class UsedCache {
   readonly #module: CacheModule
   readonly #wrapped: ReturnType<CacheModule["wrap"]>
@@ -22,36 +22,33 @@ export class UsedCache {
     this.#wrapped = module.wrap((request, run) => run(request))
   }
 
-  /** `undefined` for a module that is something else. */
+  /** `undefined` for a module that is no cache. */
   static of(module: BackendModule): UsedCache | undefined {
     return isCacheModule(module) ? new UsedCache(module) : undefined
   }
 
-  /** Whether a rule is meant for the request, or for a GET of what the request changes. */
+  /** Whether a rule covers the request, or a GET of the URL that the request changes. */
   covers(request: Request): boolean {
     try {
       return this.#module.covers(request)
     } catch (error) {
-      // One that has been given up is no reason to answer nobody.
+      // A closed cache must not fail requests.
       if ((error as { code?: unknown } | null)?.code === "LAYERON_CLOSED") return false
       throw error
     }
   }
 
-  /** Answers from the store, or with what the run brings. */
+  /** Answers from the store, or with the response of the run. */
   fetch(request: Request, run: Run): Promise<Response> {
     return this.#wrapped(request, run)
   }
 
-  /**
-   * Lets the cache know how a request was answered past it, so that what the request has changed is
-   * not served any longer.
-   */
-  async heed(request: Request, { status, headers }: Response): Promise<void> {
-    const heeded = await this.#wrapped(request, async () =>
+  /** Lets the cache invalidate for a request that was answered without it. */
+  async invalidate(request: Request, { status, headers }: Response): Promise<void> {
+    const passed = await this.#wrapped(request, async () =>
       heldBack(new Response(null, { status, headers })),
     )
-    await heeded.body?.cancel()
+    await passed.body?.cancel()
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Route } from "../index.js"
 
-/** Warnings about routes, one each. */
+/** Warns about routes, once per route. */
 export class Warnings {
   readonly #warned = new WeakSet<Route>()
 

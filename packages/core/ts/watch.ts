@@ -20,7 +20,9 @@ export async function watch(entry: string): Promise<void> {
   return watchWithNode(entry)
 }
 
-/** The command of the tsx that the entry's project has, or that is installed beside this package. */
+/**
+ * The command of the tsx that the entry's project has, or that is installed beside this package.
+ */
 function findTsx(entry: string): string | undefined {
   for (const from of [entry, __filename]) {
     try {
@@ -36,7 +38,10 @@ function isTypeScript(entry: string): boolean {
   return [".ts", ".mts", ".cts"].includes(extname(entry))
 }
 
-/** Whether this Node runs TypeScript by removing its types: 22.18, 23.6 and newer, unless told not to. */
+/**
+ * Whether this Node runs TypeScript by removing its types: 22.18, 23.6 and newer, unless told not
+ * to.
+ */
 function stripsTypes(): boolean {
   const { typescript } = process.features as { typescript?: string | false }
   return typeof typescript === "string"
