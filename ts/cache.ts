@@ -105,12 +105,22 @@ class Cache implements CacheModule {
       lookUp(this.#lookUp, byObject ? text : `:${text}`, given.vary, now)
     const attempt = (asked: boolean) =>
       this.#client.tryCall<string | number>(request, told, "match() request", call, asked)
+    const take = (outcome: string | number) => this.#matched(request, given, outcome, now)
     const first = attempt(false)
-    const outcome =
-      first instanceof MissingTier ? await this.#client.withTier(first, attempt) : first
-    if (outcome === undefined) return undefined
+    if (first instanceof MissingTier) return this.#client.withTier(first, attempt, take)
+    return take(first)
+  }
+
+  /** The response by the outcome of a lookup. */
+  #matched(
+    request: CacheRequest,
+    given: KeyArguments,
+    outcome: string | number,
+    now: number,
+  ): Response | undefined {
     const answer = answerOf(this.#binding, outcome)
-    if (answer === undefined && byObject && outcome !== native.BYPASSED) {
+    const isObject = typeof request === "object" && !(request instanceof URL)
+    if (answer === undefined && isObject && outcome !== native.BYPASSED) {
       this.#builds.note(request, takeSequence())
     }
     if (this.#events.hasSubscribers("match")) {
@@ -226,7 +236,9 @@ class Cache implements CacheModule {
         asked,
       )
     const first = attempt(false)
-    const loaded = first instanceof MissingTier ? this.#client.withTier(first, attempt) : first
+    const take = (explained: native.BindingExplanation) => explained
+    const loaded =
+      first instanceof MissingTier ? this.#client.withTier(first, attempt, take) : first
     const found = await loaded
     // A cache that was closed meanwhile is explained by the error of another call.
     return explanationOf(found ?? (attempt(true) as native.BindingExplanation), this)

@@ -132,10 +132,11 @@ export class NativeClient {
    * entries were loaded: a small memory may have evicted them again, so it may need them
    * {@link MAX_LOADS} times.
    */
-  async withTier<Outcome>(
+  async withTier<Outcome, Result>(
     missing: MissingTier,
     again: (asked: boolean) => Outcome | MissingTier,
-  ): Promise<Outcome | undefined> {
+    take: (outcome: Outcome) => Result,
+  ): Promise<Result | undefined> {
     let { completion } = missing
     for (let attempt = 1; ; attempt++) {
       const what = "a read of the disk"
@@ -147,7 +148,8 @@ export class NativeClient {
       )
       if (this.isClosed) return undefined
       const outcome = again(loaded === 0 || attempt >= MAX_LOADS)
-      if (!(outcome instanceof MissingTier)) return outcome
+      // In the same turn: the next call of any request overwrites what this one left in the buffer.
+      if (!(outcome instanceof MissingTier)) return take(outcome)
       completion = outcome.completion
     }
   }

@@ -118,21 +118,26 @@ class Wrapper<Rest extends unknown[]> {
     const call = (text: string) => serve(this.#binding, text, retry, now)
     const attempt = (asked: boolean) =>
       this.#client.tryCall<number>(request, this.#client.fieldsForServe(), REQUEST, call, asked)
-    const first = attempt(false)
-    const outcome =
-      first instanceof MissingTier ? await this.#client.withTier(first, attempt) : first
-    if (outcome === undefined) return RETRY
     const isFirst = retry === undefined
     const emit = (outcome: EventOutcome<"match">) => {
       if (isFirst) this.#instance.emit("match", request, outcome)
     }
+    const take = (outcome: number) => this.#served(request, rest, emit, outcome)
+    const first = attempt(false)
+    if (!(first instanceof MissingTier)) return take(first)
+    return (await this.#client.withTier(first, attempt, take)) ?? RETRY
+  }
+
+  /** The response by the outcome of a call, or why the request has to be decided again. */
+  #served(
+    request: Request,
+    rest: Rest,
+    emit: (outcome: EventOutcome<"match">) => void,
+    outcome: number,
+  ): Promise<Response | Retry> | Response {
     if (outcome >= 0) return this.#answer(request, rest, emit)
-    return this.#miss(
-      request,
-      rest,
-      emit,
-      serveResult(this.#client.binding, this.#binding, outcome),
-    )
+    const result = serveResult(this.#client.binding, this.#binding, outcome)
+    return this.#miss(request, rest, emit, result)
   }
 
   /** The response to a request that no stored response answers as it is. */
