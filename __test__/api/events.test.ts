@@ -64,7 +64,7 @@ const bypassed = (path: string, reason: string) => (module: CacheModule) => ({
   reason,
 })
 
-describe("match tells of", () => {
+describe("an event of match reports", () => {
   expectTold("match", [
     [
       "a hit",
@@ -106,7 +106,7 @@ describe("match tells of", () => {
     ],
   ])
 
-  test("a stale response, for everyone but the elected caller", async () => {
+  test("a stale response for every caller but the one that refreshes it", async () => {
     const module = await held()
     setClock(TTL)
     await module.match(AT)
@@ -116,7 +116,7 @@ describe("match tells of", () => {
   })
 })
 
-describe("put tells of", () => {
+describe("an event of put reports", () => {
   const put =
     (response: Response, request: Request | string = AT) =>
     (module: CacheModule) =>
@@ -147,7 +147,7 @@ describe("put tells of", () => {
     ],
   ])
 
-  test("a write held back", async () => {
+  test("a response that the fence has dropped", async () => {
     const module = await held()
     const request = get("/p/2")
     await module.match(request)
@@ -169,7 +169,7 @@ describe("put tells of", () => {
   })
 })
 
-describe("delete tells of", () => {
+describe("an event of delete reports", () => {
   expectTold("delete", [
     [
       "an entry removed",
@@ -185,7 +185,7 @@ describe("delete tells of", () => {
   ])
 })
 
-describe("purge tells of", () => {
+describe("an event of purge reports", () => {
   const none = { tags: [], everything: false }
   const purged =
     (count: number, selected: object, outcome = "purged") =>
@@ -221,7 +221,7 @@ describe("events", () => {
     await module.purge({ prefix: "/other" })
   }
 
-  test("change nothing of what they tell of", async () => {
+  test("do not change the operation that they report", async () => {
     const [heard, unheard] = [await held(), await held()]
     await useAll(unheard)
     listen()
@@ -235,7 +235,7 @@ describe("events", () => {
   })
 
   test.each(OPERATIONS)(
-    "of other operations are not published to who listens to %s alone",
+    "of other operations are not published to a subscriber of %s",
     async (operation) => {
       const module = await held()
       const { events } = listen([operation])
@@ -246,7 +246,7 @@ describe("events", () => {
     },
   )
 
-  test("stop with unsubscribing", async () => {
+  test("stop after unsubscribing", async () => {
     const module = await held()
     const { events, stop } = listen()
     await module.match(AT)
@@ -255,7 +255,7 @@ describe("events", () => {
     expect(events).toHaveLength(1)
   })
 
-  test("reach every listener", async () => {
+  test("reach every subscriber", async () => {
     const module = await held()
     const [one, two] = [listen(), listen(["match"])]
     await module.match(AT)
@@ -263,7 +263,7 @@ describe("events", () => {
     expect(one.events).toHaveLength(1)
   })
 
-  test("are not told of calls refused for their arguments", async () => {
+  test("are not published for calls refused for their arguments", async () => {
     const module = await held()
     const { events } = listen()
     await failureOf(() => module.match("/relative"))
@@ -274,7 +274,7 @@ describe("events", () => {
     expect(events).toEqual([])
   })
 
-  test("are not built when nobody listens to their channel", async () => {
+  test("are not built without a subscriber to their channel", async () => {
     const module = await held()
     /** How often a match asks for the URL of its request. */
     async function reads(): Promise<number> {

@@ -36,7 +36,7 @@ function shop(): CacheModule {
   return freshCache({ ...POLICY, namespace: "explained", tags: ["shop"], rules: RULES })
 }
 
-describe("of a request that would be", () => {
+describe("the explanation of a request that would be", () => {
   const ITEM = get("/api/items/7?b=2&a=1#top", { "accept-language": "de, en" })
   const ITEM_URL = url("/api/items/7?a=1&b=2")
   const SUBJECT = `GET ${ITEM_URL}`
@@ -62,7 +62,7 @@ describe("of a request that would be", () => {
     return { lifetimeSeconds: 20, tags: ["item", "item:7", "shop"], bytes }
   }
 
-  test("a hit it tells all", async () => {
+  test("a hit has all its parts", async () => {
     const module = await withItem()
     setClock(5.5)
     expect(await module.explain(ITEM)).toEqual({
@@ -78,7 +78,7 @@ describe("of a request that would be", () => {
     })
   })
 
-  test("stale it tells all", async () => {
+  test("stale has all its parts", async () => {
     const module = await withItem()
     setClock(50.25)
     expect(await module.explain(ITEM)).toEqual({
@@ -94,7 +94,7 @@ describe("of a request that would be", () => {
     })
   })
 
-  test("a miss it tells all but an entry", async () => {
+  test("a miss has all parts but an entry", async () => {
     const module = await withItem()
     setClock(320)
     expect(await module.explain(ITEM)).toEqual({
@@ -109,7 +109,7 @@ describe("of a request that would be", () => {
     ["header", get("/pages/1", { "X-Preview": "" }), { by: "header", name: "x-preview" }],
     ["cookie", get("/pages/1", { cookie: "a=1; session=2" }), { by: "cookie", name: "session" }],
     ["query", get("/pages/1?draft=yes"), { by: "query", name: "draft" }],
-  ])("a bypass by %s it tells what makes it one", async (_, request, bypass) => {
+  ])("a bypass by %s names what causes it", async (_, request, bypass) => {
     const module = shop()
     expect(await module.explain(request)).toEqual({
       outcome: "bypass",
@@ -129,7 +129,7 @@ describe("of a request that would be", () => {
     ["a Request", get("/other")],
     ["a URL", new URL(url("/other#top"))],
     ["a string", "HTTPS://API.example.com:443/x/../other"],
-  ])("under no rule it says so, for %s", async (_, request) => {
+  ])("under no rule says so, for %s", async (_, request) => {
     const module = shop()
     expect(await module.explain(request)).toEqual({
       outcome: "miss",
@@ -160,7 +160,7 @@ describe("the rule", () => {
       "items",
       "the path matches /api/items/:id and it lists HEAD",
     ],
-  ])("is told with its reason for a request %s", async (_, request, name, because) => {
+  ])("is given with its reason for a request %s", async (_, request, name, because) => {
     expect(await shop().explain(request)).toMatchObject({
       method: request.method,
       rule: { name, because },
@@ -187,7 +187,7 @@ describe("the rule", () => {
 })
 
 describe("the headers in the key", () => {
-  test("are told with the request's values, and null where it lacks one", async () => {
+  test("have the request's values, and null for absent ones", async () => {
     const module = freshCache({ vary: ["X-Tenant", "accept", "x-empty"] })
     const { vary } = await module.explain(get("/a", { accept: " text/html ", "x-empty": "" }))
     expect(vary).toEqual({ accept: "text/html", "x-empty": "", "x-tenant": null })

@@ -249,7 +249,7 @@ describe("close", () => {
     expect((await again.inspect()).maxBytes).toBe(9_000)
   })
 
-  test("twice is as good as once, and takes nothing from the others", async () => {
+  test("twice has no effect on other declarations", async () => {
     const one = freshCache()
     const two = beside(one)
     await two.put(A, new Response("a"))

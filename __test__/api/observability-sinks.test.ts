@@ -112,7 +112,7 @@ describe("a sink that is a stream of Node", () => {
     })
   })
 
-  test("still tells its own listeners of its errors", async () => {
+  test("keeps the application's listeners for its errors", async () => {
     const sink = `new Writable({ write: (_, __, done) => done(new Error("full")) })
       .on("error", (error) => process.emitWarning(error.message, { code: "HEARD" }))`
     const { warnings } = await outcomeOf(sink)

@@ -114,7 +114,7 @@ describe("whatever is configured, put resolves without storing, counts nothing b
     expect(new Set(Object.values(refusedWrites))).toEqual(new Set([0]))
   })
 
-  test("the body of a response that is not stored is taken and let go", async () => {
+  test("the body of a response that is not stored is taken and cancelled", async () => {
     const module = freshCache()
     const response = withHeaders({ "cache-control": "no-store" })
     const put = module.put(A, response)

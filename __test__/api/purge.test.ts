@@ -22,7 +22,7 @@ async function left(
 }
 
 describe("delete", () => {
-  test("removes the one entry and tells whether there was one", async () => {
+  test("removes the one entry and resolves to whether there was one", async () => {
     const module = await filled()
     expect(await module.delete(url("/api/products/1"))).toBe(true)
     expect(await module.delete(url("/api/products/1"))).toBe(false)

@@ -180,7 +180,7 @@ describe("the stream of a large body", () => {
     expect(await hex(await another(module))).toBe(Buffer.from(bytes(300_000)).toString("hex"))
   })
 
-  test("can be let go after it was looked at, and text then gives all of the body", async () => {
+  test("can be released after it was accessed, and text then returns the whole body", async () => {
     const { stored } = await twins("\u00e9".repeat(100_000))
     stored.body?.getReader().releaseLock()
     expect(await stored.text()).toBe("\u00e9".repeat(100_000))

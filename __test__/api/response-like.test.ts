@@ -87,7 +87,7 @@ describe("a response-like object is refused without a draft where", () => {
   })
 })
 
-describe("a draft is given up where", () => {
+describe("a draft is released if", () => {
   const thrown = Object.create(null)
   test.each<[string, object]>([
     [
@@ -235,7 +235,7 @@ describe("a response whose body is a stream of Node", () => {
     expect(await failureOf(() => module.put(A, responseLike({ body })))).toBe(error)
   })
 
-  test("is refused where it gives strings, and given up where it is too large", async () => {
+  test("is refused if it yields strings, and released if it is too large", async () => {
     const module = freshCache({ storage: { memory: { maxBytes: 20_000 } } })
     const text = Readable.from(["a"])
     expect((await failureOf(() => module.put(A, responseLike({ body: text })))).code).toBe(

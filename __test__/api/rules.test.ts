@@ -122,7 +122,7 @@ describe("tags", () => {
     expect(await module.purge({ tags: ["b"] })).toEqual({ purged: 1 })
   })
 
-  test("are told apart by case and as wholes", async () => {
+  test("differ by case and as whole names", async () => {
     const module = freshCache()
     await module.put(get("/a"), new Response("a"), { tags: ["product:1"] })
     expect(

@@ -88,7 +88,7 @@ describe("the response's own Vary", () => {
     expect((await module.inspect()).entries).toBe(2)
   })
 
-  test("tells an absent header from an empty one", async () => {
+  test("distinguishes an absent header from an empty one", async () => {
     const module = freshCache()
     await put(module, "absent", "x-a")
     expect(await bodyFor(module, { "x-a": "" })).toBeUndefined()

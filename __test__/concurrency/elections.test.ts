@@ -213,7 +213,7 @@ describe("are elected for separately:", () => {
   })
 })
 
-test("an entry without a stale window elects nobody", async () => {
+test("an entry without a stale window has no refresh lease", async () => {
   const module = freshCache({ ttlSeconds: TTL })
   await module.put(url("/"), new Response("old"))
   setClock(TTL)

@@ -13,7 +13,7 @@ type Removes = (module: CacheModule, n: number) => Promise<unknown>
 
 describe("where the record of purges no longer reaches back to the miss", () => {
   test.each(REQUESTS)(
-    "a build is held back though nothing of it was purged, with %s",
+    "a put is dropped although nothing of it was purged, with %s",
     async (_, request) => {
       const module = freshCache()
       const asked = request()
@@ -69,7 +69,7 @@ describe("where the record of purges no longer reaches back to the miss", () => 
   })
 })
 
-describe("a build by string is held back by a purge", () => {
+describe("the put of a build by string is dropped after a purge", () => {
   beforeEach(stopDate)
   afterEach(() => jest.useRealTimers())
 
@@ -111,7 +111,7 @@ describe("a build by string is held back by a purge", () => {
   })
 })
 
-test("a build that began before its instance was closed and declared anew is held back by a purge", async () => {
+test("the put of a build that began before its instance was closed and declared again is dropped after a purge", async () => {
   const closed = freshCache()
   const request = get("/p/1")
   for (let n = 0; n < 3; n++) await closed.purge({ tags: ["other"] })
@@ -125,7 +125,7 @@ test("a build that began before its instance was closed and declared anew is hel
   expect(await flights(anew)).toMatchObject({ puts: 0, fencedWrites: 1 })
 })
 
-test("a put without a miss is held back by a purge between its call and the end of its body", async () => {
+test("a put without a miss is dropped if a purge comes between its call and the end of its body", async () => {
   const module = freshCache()
   const { promise, resolve } = promised()
   const body = new ReadableStream({
@@ -142,7 +142,7 @@ test("a put without a miss is held back by a purge between its call and the end 
   expect(await flights(module)).toMatchObject({ puts: 0, fencedWrites: 1 })
 })
 
-test("two builds that share a Request object are both held back by a purge", async () => {
+test("the puts of two builds that share a Request object are both dropped after a purge", async () => {
   const module = freshCache()
   const request = get("/p/1")
   await module.match(request)

@@ -89,7 +89,7 @@ describe("a purge of a tag that the response has only", () => {
     ["by its Cache-Tag", {}, undefined, { headers: { "cache-tag": "other, named-late" } }],
     ["by its rule", { rules }, undefined, {}],
     ["by its instance", { tags }, undefined, {}],
-  ])("%s holds it back", async (_, declared, options, init) => {
+  ])("%s drops its put", async (_, declared, options, init) => {
     const module = freshCache(declared)
     const request = get("/p/1")
     await module.match(request)
@@ -118,7 +118,7 @@ describe("of two builders of one key with a purge between their misses,", () => 
     ["old", "young"],
     ["young", "old"],
   ])(
-    "told apart by their Request, the older alone is held back when %s puts before %s",
+    "with different Requests, only the older put is dropped when %s puts before %s",
     async (...order) => {
       const { module, put } = await builders(() => get("/p/1"))
       for (const builder of order) await put(builder)
@@ -127,7 +127,7 @@ describe("of two builders of one key with a purge between their misses,", () => 
     },
   )
 
-  test("both are held back where they asked by string, and the build after them is stored", async () => {
+  test("with strings, both puts are dropped, and that of the next build is stored", async () => {
     const { module, put } = await builders(() => AT)
     await put("young")
     await put("old")
@@ -190,7 +190,7 @@ describe("a build is stored", () => {
   )
 
   test.each(RACES)(
-    "after $how without any miss before it, with $form",
+    "after $how without a miss before it, with $form",
     async ({ removal, request }) => {
       const module = freshCache()
       await carryOut(module, removal)
@@ -216,7 +216,7 @@ describe("a build is stored", () => {
   )
 })
 
-describe("a build is still held back by a purge where, before that,", () => {
+describe("a put is still dropped after a purge if, before that,", () => {
   const failing = () =>
     new Response(new ReadableStream({ pull: (feed) => feed.error(new Error("broken")) }))
 

@@ -33,7 +33,7 @@ const RACES = REMOVALS.flatMap(([how, removal]) =>
   REQUESTS.map(([form, request]) => ({ how, removal, form, request })),
 )
 
-describe("a build on this thread is held back by another thread's", () => {
+describe("a put of this thread is dropped after a purge by another thread", () => {
   test.each(RACES)("$how, with $form", async ({ removal, request }) => {
     const module = freshCache()
     const thread = await start(module)
@@ -69,7 +69,7 @@ describe("a build on this thread is held back by another thread's", () => {
   })
 })
 
-test("a build by string that another thread puts is held back by a purge after its miss", async () => {
+test("a put by string on another thread is dropped after a purge that follows its miss", async () => {
   const module = freshCache()
   const thread = await start(module)
   await module.match(AT)
@@ -83,7 +83,7 @@ describe("of two builders on two threads", () => {
     ["here", "there"],
     ["there", "here"],
   ])(
-    "the one who asked before the purge alone is held back, by Request, when %s puts before %s",
+    "only the put of the miss before the purge is dropped, by Request, when %s puts before %s",
     async (...order) => {
       const module = freshCache()
       const thread = await start(module)
@@ -100,7 +100,7 @@ describe("of two builders on two threads", () => {
     },
   )
 
-  test("who asked by string before the purge, both are held back, and the next build is stored", async () => {
+  test("with strings, both puts are dropped, and that of the next build is stored", async () => {
     const module = freshCache()
     const thread = await start(module)
     await module.match(AT)

@@ -113,7 +113,7 @@ describe("answers", () => {
     expect([response.status, access(response)]).toEqual([404, to(A)])
   })
 
-  test("credentials and readable fields are told to those origins that are allowed", async () => {
+  test("credentials and readable fields are sent to the allowed origins only", async () => {
     const cors = { ...CORS, credentials: true, responseHeaders: ["Age", "x-own"] }
     const { app } = shop({ cors })
     app.get(PATH, () => "a")
@@ -250,7 +250,7 @@ describe("preflights", () => {
     expect([response.status, access(response)]).toEqual([404, to(A)])
   })
 
-  test("OPTIONS that is no preflight is answered as ever", async () => {
+  test("an OPTIONS request that is no preflight reaches its route", async () => {
     const response = await send(app, AT, { method: "OPTIONS", origin: A })
     expect([response.status, response.headers.get("allow")]).toEqual([
       204,
@@ -275,7 +275,7 @@ describe("preflights", () => {
     expect([response.status, access(response), await response.text()]).toEqual([200, own, "own"])
   })
 
-  test("without gateway.cors they are answered as ever", async () => {
+  test("without gateway.cors preflights reach their route", async () => {
     const response = await preflight(
       shop().app.put(PATH, () => "put"),
       AT,

@@ -244,7 +244,7 @@ test("--version prints the package's version", async () => {
   expect(await run(["--version"], project({}))).toEqual({ code: 0, output: `${version}\n` })
 })
 
-test("--help tells the commands and the environment", async () => {
+test("--help prints the commands and the environment", async () => {
   const { code, output } = await run(["--help"], project({}))
   expect(code).toBe(0)
   expect(output).toContain("layer dev [entry]")

@@ -235,7 +235,7 @@ describe("a body over maxEntryBytes", () => {
     ["without saying so, with more to come", "", true],
     ["without saying so, with nothing more to come", "", false],
   ])(
-    "%s is given up at the origin when its last client leaves",
+    "%s is aborted at the origin when its last client leaves",
     async (_name, field, isFlooding) => {
       await withCache(async ({ proxy, origin }) => {
         let over: Promise<void> | undefined

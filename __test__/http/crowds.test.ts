@@ -43,7 +43,7 @@ describe("100 clients at a time of an origin that fails", () => {
     })
   })
 
-  test("with a 503 are told of no age and no lifetime by it", async () => {
+  test("with a 503 get neither age nor lifetime by it", async () => {
     await withCache(async (stage) => {
       const isReady = gate()
       stage.origin.script(AT, [behind(isReady, down), ...Array(9).fill(down)])

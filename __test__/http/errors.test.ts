@@ -194,7 +194,7 @@ describe("an origin that has failed", () => {
     )
   })
 
-  test("is told apart from one that was not asked", async () => {
+  test("is distinguished from one that the request did not ask for", async () => {
     await withStored(old(WINDOW), 61, [down(503)], async ({ proxy }) => {
       await proxy.get(AT)
       expect(told(await proxy.get(AT))).toBe("200 old (hit; ttl=-1; detail=stale-if-error)")

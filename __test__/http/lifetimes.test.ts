@@ -214,7 +214,7 @@ describe("the age with which it came", () => {
     ["its Date is too long ago", { Date: httpDate(-60) }],
   ])("leaves nothing of the lifetime where %s", (_name, fields) => expectServed(0, minute(fields)))
 
-  test("grows while the origin takes its time", async () => {
+  test("includes the time that the origin takes", async () => {
     await withCache(async ({ proxy, origin }) => {
       origin.script(AT, ({ write }) => {
         setClock(8)

@@ -86,7 +86,7 @@ describe("a refresh that fails", () => {
     )
   })
 
-  test("is given up after the time for an answer, and tried again", async () => {
+  test("is aborted after the timeout, and tried again", async () => {
     const never: Answer = (turn) => turn.abandoned()
     await withStored(
       OLD,

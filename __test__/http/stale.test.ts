@@ -26,7 +26,7 @@ const old = (control = WINDOW) => lasting(control, { fields: TAG, body: "old" })
 const renewed = lasting("max-age=60", { body: "new" })
 
 describe("within its stale window a response", () => {
-  test("is served at once while the origin takes its time, and the next clients get what that brings", async () => {
+  test("is served at once during the refresh, and the next clients get the refreshed response", async () => {
     const isReady = gate()
     await withStored(old(), 61, [behind(isReady, renewed)], async ({ proxy, origin, module }) => {
       const refreshed = heard(module, "refresh")

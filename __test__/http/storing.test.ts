@@ -147,7 +147,7 @@ describe("the answer to a request with Authorization", () => {
     expectStored(reason, { fields: { "Cache-Control": control } }, AUTHORIZED),
   )
 
-  test("that is stored answers whoever asks, and one with credentials is answered with what was stored without", async () => {
+  test("that is stored answers every client, and one with credentials gets the response stored without", async () => {
     await withCache(async ({ proxy, origin }) => {
       origin.script(AT, lasting("max-age=60", { body: "for all" }))
       await proxy.get(AT)

@@ -58,7 +58,7 @@ describe("an upstream that does not answer", () => {
     }
   })
 
-  test("where it takes too long the answer is a 504, and it is given up", async () => {
+  test("times out with a 504, and its request is aborted", async () => {
     await withProxy(
       async ({ proxy, origin }) => {
         origin.script("/a", (turn) => turn.abandoned())

@@ -73,7 +73,7 @@ test.each(["SIGTERM", "SIGINT"] as const)(
   },
 )
 
-test("a failure of the origin is told to the operator in one line", async () => {
+test("a failure of the origin is logged in one line", async () => {
   const { command, port } = await serve()
   origin.script("/a?b", ({ end }) => end())
   expect((await fetch(`http://127.0.0.1:${port}/a?b`)).status).toBe(502)

@@ -220,7 +220,7 @@ describe("targets", () => {
     })
   })
 
-  test("the origin is told the host as it is in the key", async () => {
+  test("the origin receives the host of the key", async () => {
     await withProxy(async ({ proxy, origin }) => {
       const spellings = ["SHOP.example:80", "shop.example:", "127.1:8080", "[::0:1]"]
       origin.script(
@@ -405,7 +405,7 @@ describe("request content", () => {
 describe("expectations", () => {
   const EXPECTING = { Expect: "100-continue", "Content-Length": "3" }
 
-  test("a client is told to continue when the origin is there to take the content", async () => {
+  test("a client gets 100 Continue when the origin is ready for the content", async () => {
     await withProxy(async ({ proxy, origin }) => {
       origin.script("/a", answer({ body: "done" }))
       const client = await proxy.connect()
@@ -417,7 +417,7 @@ describe("expectations", () => {
     })
   })
 
-  test("a client that has sent its content without waiting is told all the same", async () => {
+  test("a client that has sent its content without waiting gets it too", async () => {
     await withProxy(async ({ proxy, origin }) => {
       origin.script("/a", answer())
       const response = await proxy.send({
@@ -451,7 +451,7 @@ describe("expectations", () => {
     )
   })
 
-  test("a request without content is not told to continue", async () => {
+  test("a request without content gets no 100 Continue", async () => {
     await withProxy(async ({ proxy, origin }) => {
       origin.script("/a", answer({ body: "text" }))
       const response = await proxy.get("/a", { Expect: "100-continue" })

@@ -172,7 +172,7 @@ describe("while the origin answers one client", () => {
     })
   })
 
-  test("and has hung for half a minute, the next asks anew", async () => {
+  test("and has hung for half a minute, the next request runs again", async () => {
     await withCache(async ({ proxy, origin }) => {
       const isReady = gate()
       origin.script(AT, [

@@ -255,7 +255,7 @@ test.each(RESOLUTIONS)(
   },
 )
 
-test("a mistake that is not marked is told, so that the marks say something", async () => {
+test("a mistake without a mark is reported, so that the marks mean something", async () => {
   const settings = { module: "nodenext", moduleResolution: "nodenext", lib: ["es2022", "dom"] }
   const source =
     'import { cache } from "@layeron/modules"\ncache({ name: "a", storage: "fil:x" })\n'

@@ -159,7 +159,7 @@ test("what is prepared is found", async () => {
   expect(warnings()).toEqual([])
 })
 
-test("a file of another cache than its name says is set aside, and a new one begun", async () => {
+test("a file of another cache than its name says is quarantined, and a new one created", async () => {
   const folder = newFolder()
   const other = declared({ name: "other", storage: { path: folder } })
   await other.close()
@@ -173,9 +173,9 @@ test("a file of another cache than its name says is set aside, and a new one beg
   ])
 })
 
-describe("a file that was cut off", () => {
+describe("a file that was truncated", () => {
   // One byte is what a file has in some file systems that has none.
-  test.each([0, 1])("to %i bytes is begun anew", async (length) => {
+  test.each([0, 1])("to %i bytes is created again", async (length) => {
     const folder = changed((file) => truncateSync(file, length))
     const module = openIn(folder)
     expect(await countWhole(module)).toBe(0)
@@ -184,7 +184,7 @@ describe("a file that was cut off", () => {
   })
 
   test.each(seeds(1))(
-    "at any length is set aside as it is, and a new one begun (seed %i)",
+    "at any length is quarantined as it is, and a new one created (seed %i)",
     async (seed) => {
       const random = new Random(seed)
       const { size } = statSync(fileIn(prepared))
@@ -276,7 +276,7 @@ describe("a file of which a byte was changed", () => {
     }
   }, 60_000)
 
-  test("and is damage that a lookup finds has nothing from then on, tells it once, and is set aside next time", async () => {
+  test("and damaged where a lookup reads has no entries from then on, warns once, and is quarantined when it is opened next", async () => {
     const folder = changed(() => {})
     const module = openIn(folder)
     const file = fileIn(folder)
@@ -529,7 +529,7 @@ describe("a disk that is full", () => {
     return { before, fault, isFound, isGone, code, deleted, again, warnings: [...warnings] }
   }
 
-  test("has everything in memory go on and purges reject, is told once, and keeps what was written", async () => {
+  test("serves what is in memory, rejects purges, warns once, and keeps what was written", async () => {
     const path = newPath()
     const child = new Child({ after: "ulimit -f 4000" })
     const { fault, warnings, ...rest } = await child.run(fill, path)
@@ -616,7 +616,7 @@ describe("what is on the disk is for its owner alone", () => {
     )
   })
 
-  test("also where it is set aside", async () => {
+  test("also if it is quarantined", async () => {
     const folder = changed((file) => {
       truncateSync(file, 10_000)
       chmodSync(file, 0o600)

@@ -315,7 +315,7 @@ describe("two processes", () => {
     }
   })
 
-  test("heed each other's purges after one of nothing at all", async () => {
+  test("apply each other's purges after one that selected nothing", async () => {
     const [one, two] = await children(2, newPath())
     for (let n = 0; n < 20; n++) await one.run(putText, url(`/${n}`), "b")
     expect(await one.run(purge, { tags: [] })).toEqual({ purged: 0 })
@@ -327,7 +327,7 @@ describe("two processes", () => {
     expect(await one.run(matchText, url("/9"))).toBe("b")
   })
 
-  test("serve what a soft purge by one has made stale to all but one", async () => {
+  test("serve an entry that one has made stale to all callers but one", async () => {
     const [one, two] = await children(2, newPath())
     await one.run(putText, A, "b")
     await eventually(
@@ -343,7 +343,7 @@ describe("two processes", () => {
     expect(texts).toEqual([undefined, "b", "b"])
   })
 
-  test("elect one caller for a stale entry, and serve the new one after its refresh", async () => {
+  test("let one caller refresh a stale entry, and serve the new one after its refresh", async () => {
     const [one, two] = await children(2, newPath(), { now: START })
     await one.run(putText, A, "old")
     await eventually(
@@ -366,7 +366,7 @@ describe("two processes", () => {
     expect(await one.run(async ({ shop }) => (await shop.inspect()).elections)).toBe(0)
   })
 
-  test("elect somebody else where the one who is elected brings nothing for half a minute", async () => {
+  test("let another caller refresh an entry after half a minute without a put", async () => {
     const [one, two] = await children(2, newPath(), { now: START })
     await one.run(putText, A, "old")
     await eventually(
@@ -429,7 +429,7 @@ describe("two processes", () => {
     expect(await openIn(path).stats()).toEqual({ ...counted, misses })
   })
 
-  test("have room for their entries however often these are put anew", async () => {
+  test("have room for their entries however often these are put again", async () => {
     const path = newPath()
     const [one] = await children(1, path, { maxDiskBytes: MIB })
     const rewrite = async ({ cache, shop }: Given, path: string) => {

@@ -57,7 +57,7 @@ describe("a response without a body", () => {
     },
   )
 
-  test("is told from one with an empty body", async () => {
+  test("is distinguished from one with an empty body", async () => {
     const { module, ask } = wrapped(
       ({ url }) => new Response(url.endsWith("null") ? null : ""),
       POLICY,

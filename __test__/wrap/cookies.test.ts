@@ -329,7 +329,7 @@ describe('cookies: "ignore"', () => {
       { cookies: "pass", rules: [{ path: PATH, cookies: "ignore" }] },
     ],
   ])(
-    "of %s takes the cookies from the handler, and coalesces and stores as ever",
+    "of %s removes the cookies before the handler runs, and coalesces and stores",
     async (_name, options, declared) => {
       const { module, ask, asked } = wrapped(greet(), options, declared)
       const all = crowd(100, (caller) => ask(of(String(caller), { "x-a": "1" })))

@@ -52,7 +52,7 @@ describe("a request that says", () => {
     ["only-if-cached, max-stale", TTL + 10, HIT, "hit; ttl=-10; detail=stale"],
     ["no-store", 10, HIT, "hit; ttl=50"],
     ["no-transform", 10, HIT, "hit; ttl=50"],
-  ])("%p of a response %d s old gets %p, which tells %p", async (value, age, body, told) => {
+  ])("%p of a response %d s old gets %p, with Cache-Status %p", async (value, age, body, told) => {
     const { ask, runs } = await stored(age)
     const response = await ask(asking(value))
     expect([how(response), await response.text()]).toEqual([told, body])

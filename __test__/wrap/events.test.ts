@@ -56,7 +56,7 @@ async function told(made: Wrapped, request = new Request(AT)): Promise<string[]>
   })
 }
 
-describe("of a request is told", () => {
+describe("events of a request report", () => {
   const rules = [
     { path: "/w/:id", bypass: { headers: ["x-preview"], cookies: ["session"], query: ["draft"] } },
   ]
@@ -125,7 +125,7 @@ describe("of a request is told", () => {
     expect(await told(wrapped(run, POLICY, { rules }), request)).toEqual(expected)
   })
 
-  test("that its body is longer than it says", async () => {
+  test("a body that is longer than its Content-Length", async () => {
     const long: Run = () =>
       new Response(chunked(["x", "yz"]), { headers: { "content-length": "2" } })
     const [match, put, ...others] = await told(wrapped(long, POLICY))
@@ -133,7 +133,7 @@ describe("of a request is told", () => {
     expect(put).toMatch(/^put error TypeError: .*Content-Length/)
   })
 
-  test("a hit, a stale hit with what its refresh came to, and what was no hit", async () => {
+  test("a hit, a stale hit with the outcome of its refresh, and a miss", async () => {
     const made = wrapped(
       (_, run) => (run === 3 ? down(_, run) : new Response("x", { headers: { vary: "x-a" } })),
       POLICY,
@@ -154,7 +154,7 @@ describe("of a request is told", () => {
     ])
   })
 
-  test("that the key is left alone after a failure, and the stale response that is served for that", async () => {
+  test("a pause after a failure, and the stale response that is served for it", async () => {
     const failing = wrapped(down, POLICY)
     await told(failing)
     expect(await told(failing)).toEqual(["match miss failed"])
@@ -163,7 +163,7 @@ describe("of a request is told", () => {
     expect(await told(made)).toEqual([expect.stringMatching(/^match /)])
   })
 
-  test("that what it brought was held back because of a purge", async () => {
+  test("a response that was dropped because of a purge", async () => {
     const gate = promised()
     const made = wrapped(async () => {
       await gate.promise
@@ -201,7 +201,7 @@ describe("of 100 callers at once", () => {
     return tally((events as CacheEvent[]).map(({ outcome, reason }) => `${outcome} ${reason}`))
   }
 
-  test("one is told to have had the handler run, and 99 to have waited", async () => {
+  test("one runs the handler according to its event, and 99 are collapsed", async () => {
     expect(await outcomes(x, ["match", "put"])).toEqual({
       "miss uri-miss": 1,
       "miss collapsed": 99,
@@ -209,7 +209,7 @@ describe("of 100 callers at once", () => {
     })
   })
 
-  test("none is told of twice, though it has waited in vain", async () => {
+  test("each has one event, even if it waits repeatedly", async () => {
     const all = await outcomes(saying("private"))
     expect(Object.values(all).reduce((sum, count) => sum + count)).toBe(100)
   })

@@ -114,7 +114,7 @@ describe("what a run brings is not stored where, after it began, there was", () 
     },
   )
 
-  test("a purge of a tag that the response alone tells of", async () => {
+  test("a purge of a tag that only the response has", async () => {
     for (const tags of [() => ["late"], undefined]) {
       const headers: Record<string, string> = tags === undefined ? { "cache-tag": "late" } : {}
       const { module, ask, release, runs } = gated({ ...POLICY, tags }, headers)

@@ -166,7 +166,7 @@ describe("tags", () => {
       },
     ],
   ])(
-    "that a function tells, which %s, fail the run with its error, and nothing is stored",
+    "from a function that fails, which %s, fail the run with its error, and nothing is stored",
     async (_, tags) => {
       const { module, ask, runs } = wrapped(() => new Response("x"), { ttlSeconds: 60, tags })
       await expect(ask()).rejects.toThrow("no tags")
@@ -176,7 +176,7 @@ describe("tags", () => {
     },
   )
 
-  test("that cannot be told have the response let go", async () => {
+  test("that are invalid cancel the response", async () => {
     const { stream, cancelled } = endless(1)
     const tags = () => Promise.reject(new Error("no tags"))
     const { ask } = wrapped(() => new Response(stream), { ttlSeconds: 60, tags })
@@ -189,7 +189,7 @@ describe("tags", () => {
     ["null", null, "wrap() options.tags() must be an array"],
     ["a list with a comma in it", ["a", "b,c"], "wrap() options.tags()[1] must be a tag"],
     ["a list with a number in it", [1], "wrap() options.tags()[0] must be a tag"],
-  ])("that a function tells as %s fail the run and say why", async (_, value, message) => {
+  ])("from a function that returns %s fail the run with a reason", async (_, value, message) => {
     const { module, ask } = wrapped(() => new Response("x"), {
       ttlSeconds: 60,
       tags: () => forbidden<string[]>(value),

@@ -64,7 +64,7 @@ const FAILURES: [string, Run, CacheWrapOptions, string][] = [
 
 describe("a refresh that", () => {
   test.each(FAILURES)(
-    "%s leaves the stale response, is counted, told of and warned of",
+    "%s leaves the stale response, and is counted, published and warned about",
     async (shown, refresh, options, reason) => {
       const tags = (_: Request, { headers }: Response) => (headers.has("x-new") ? never() : [])
       const made = await goneStale(refresh, { ...options, tags })
@@ -101,7 +101,7 @@ describe("a refresh that", () => {
     },
   )
 
-  test("hangs has its signal aborted, and what it comes to later is let go", async () => {
+  test("hangs has its signal aborted, and its later response is discarded", async () => {
     const { promise, resolve } = promised<Response>()
     const body = handFed()
     warnings()
@@ -172,7 +172,7 @@ describe("a refresh that", () => {
     },
   )
 
-  test("fails is told to waitUntil as a promise that is fulfilled", async () => {
+  test("fails is passed to waitUntil as a promise that is fulfilled", async () => {
     const work: Promise<unknown>[] = []
     warnings()
     const made = await goneStale(down, { waitUntil: (promise) => void work.push(promise) })

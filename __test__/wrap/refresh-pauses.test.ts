@@ -90,7 +90,7 @@ describe("after a refresh that has failed the next is made", () => {
     expect(made.runs()).toBe(3)
   })
 
-  test("by whoever asks once the window is over, who fails with it", async () => {
+  test("for any request after the window, which fails with it", async () => {
     const made = await goneStale(down, { staleWhileRevalidateSeconds: 2 })
     await asked(made)
     await pass(2)

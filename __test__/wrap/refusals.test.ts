@@ -95,7 +95,7 @@ test("an unknown option is warned of once and has no effect", async () => {
   ])
 })
 
-test("options that are undefined are as good as none", async () => {
+test("options that are undefined have no effect", async () => {
   const undefineds = Object.fromEntries(
     Object.keys(OPTIONS).map((path) => [path.replace("[0]", ""), undefined]),
   )
@@ -105,7 +105,7 @@ test("options that are undefined are as good as none", async () => {
   }
 })
 
-test("wrap() of a closed module throws, as every other call does", async () => {
+test("wrap() of a closed module throws", async () => {
   const module = freshCache()
   await module.close()
   expect((await failureOf(() => module.wrap(fine))).code).toBe("LAYERON_CLOSED")

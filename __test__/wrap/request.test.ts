@@ -183,7 +183,7 @@ describe("the caller's own object is what the handler gets", () => {
   })
 })
 
-test("a request of another realm is as good as the platform's", async () => {
+test("a request of another realm is accepted", async () => {
   const made = wrapped(() => new Response("x"), OPTIONS)
   const headers = new Headers({ accept: "text/html" })
   const request = { method: "GET", url: url(PATH), headers } as unknown as Request
@@ -221,7 +221,7 @@ describe("covers()", () => {
       "a method that changes something where GET is not covered",
       new Request(url("/p/1"), { method: "PUT" }),
     ],
-  ])("tells %p of %s", (expected, _, request) => {
+  ])("returns %p for %s", (expected, _, request) => {
     expect(module.covers(request)).toBe(expected)
   })
 })

@@ -114,7 +114,7 @@ describe("a wrapped handler of an instance with rules", () => {
     expect(how(await ask(new Request(url("/other"), { method: "HEAD" })))).toBe(BYPASSED)
   })
 
-  test("tells of a bypass that there is no rule", async () => {
+  test("sets detail=no-rule for a bypass", async () => {
     const { events } = listen(["match", "put"])
     const { module, ask } = wrapped(counting, {}, API)
     await ask(get("/other"))

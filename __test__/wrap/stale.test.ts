@@ -78,7 +78,7 @@ describe("inside the stale window", () => {
     [TTL + WINDOW - 0.001, "hit; ttl=-300; detail=stale", 2],
     [TTL + WINDOW, "fwd=stale; fwd-status=200; stored; ttl=60", 2],
   ])(
-    "which at %d s after the run is told by %p, the handler has been run %d times",
+    "that at %d s after the run has the status %p, the handler has run %d times",
     async (at, told, total) => {
       const { ask, runs } = wrapped(
         (_, run) => new Response(`run ${run}`, { headers: { etag: '"v"' } }),
@@ -159,7 +159,7 @@ describe("a refresh", () => {
     expect([response.status, await response.text(), runs()]).toEqual([410, "gone", 2])
   })
 
-  test("is told to waitUntil as a promise that is fulfilled when its response is stored", async () => {
+  test("is passed to waitUntil as a promise that is fulfilled when its response is stored", async () => {
     const work: Promise<unknown>[] = []
     const body = handFed()
     const { module, ask } = await goneStale(() => new Response(body.stream), {

@@ -36,12 +36,12 @@ function validating(validator: Record<string, string>, headers: Record<string, s
   }
 }
 
-describe("a stale response that the handler says is right", () => {
+describe("a stale response that the handler confirms by a 304", () => {
   test.each<[string, Record<string, string>]>([
     ["strong entity tag", { etag: '"v1"' }],
     ["weak entity tag", { etag: 'W/"v1"' }],
     ["modification date", { "last-modified": MODIFIED }],
-  ])("by its %s is served with the fields of the 304 and fresh anew", async (_, validator) => {
+  ])("by its %s is served with the fields of the 304 and fresh again", async (_, validator) => {
     const { module, ask, runs } = wrapped(validating(validator), OPTIONS)
     await (await ask()).text()
     await pass(TTL + 5)
