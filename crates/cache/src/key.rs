@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_nobody_looked_for_is_asked_back() {
+    fn a_field_that_was_not_sent_is_asked_for() {
         let vary = Names::new(["a", "b"]);
         let asked = Key::new("https://x.y/", "ns", "GET", &vary, Fields::new("a:1\n"));
         assert_eq!(asked.unwrap_err(), MissingFields(vary));

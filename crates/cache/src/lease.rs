@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn one_caller_is_elected_until_half_a_minute_has_passed() {
+    fn one_caller_holds_the_lease_until_half_a_minute_has_passed() {
         let refresh_lease = RefreshLease::new();
         assert!(try_acquire(&refresh_lease, 1_000));
         assert!(!try_acquire(&refresh_lease, 1_000));
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn an_election_called_off_makes_room_for_the_next() {
+    fn a_released_lease_can_be_acquired_again() {
         let refresh_lease = RefreshLease::new();
         assert!(try_acquire(&refresh_lease, 0));
         refresh_lease.release_lease();

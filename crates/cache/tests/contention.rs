@@ -58,7 +58,7 @@ fn selector(rng: &mut Rng) -> Invalidation {
 }
 
 #[test]
-fn random_operations_on_few_keys_in_little_room_leave_the_store_whole() {
+fn random_operations_on_few_keys_in_a_small_store_keep_it_consistent() {
     let cache = fresh_cache(Bounds { bytes: BYTES, entry_bytes: BYTES });
     std::thread::scope(|scope| {
         for seed in 0..4 {

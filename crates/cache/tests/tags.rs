@@ -37,7 +37,7 @@ fn an_entry_is_purged_by_each_of_its_tags_however_many_they_are() {
 }
 
 #[test]
-fn an_entry_that_is_put_anew_has_its_new_tags_alone() {
+fn an_entry_that_is_put_again_has_only_its_new_tags() {
     let cache = fresh_cache(ROOMY);
     put_tagged(&cache, "https://a.example/other", 20).unwrap();
     for count in [3, 30, 2, 16, 17, 0] {
@@ -48,7 +48,7 @@ fn an_entry_that_is_put_anew_has_its_new_tags_alone() {
 }
 
 #[test]
-fn more_tags_than_can_be_told_apart_are_refused() {
+fn more_tags_than_an_entry_can_have_are_refused() {
     let cache = fresh_cache(ROOMY);
     assert_eq!(put_tagged(&cache, URL, 65_535), Ok(()));
     assert_eq!(

@@ -467,7 +467,7 @@ mod tests {
     }
 
     #[test]
-    fn a_streaming_body_buffers_only_what_its_slowest_reader_has_not_read() {
+    fn a_streaming_body_buffers_only_the_unread_part_of_its_slowest_reader() {
         let ((_, body), (notified, waiter)) = (body(), notifier());
         let (fast, slow) = (body.open().unwrap(), body.open().unwrap());
         body.append(bytes("ab"), 0);

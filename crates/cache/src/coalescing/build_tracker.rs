@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_build_that_never_ends_is_given_up_when_another_begins_half_a_minute_later() {
+    fn a_build_without_a_put_ends_when_another_begins_half_a_minute_later() {
         let mut tracker = BuildTracker::default();
         tracker.begin(key(1), 5, 0);
         tracker.begin(key(1), 7, 29_999);
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn notes_are_bounded_and_what_is_lost_is_not_trusted() {
+    fn builds_are_bounded_and_puts_of_evicted_keys_count_as_evicted_builds() {
         let mut tracker = BuildTracker::default();
         for number in 0..=MAX_KEYS as u32 {
             tracker.begin(key(number), u64::from(number) + 3, 0);
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn each_build_is_given_up_by_its_own_age() {
+    fn each_build_ends_by_its_own_age() {
         let mut tracker = BuildTracker::default();
         tracker.begin(key(1), 5, 0);
         tracker.begin(key(1), 5, 29_000);
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn a_put_after_an_overdue_build_is_given_up_counts_as_that_build() {
+    fn a_put_after_an_overdue_build_has_ended_counts_as_that_build() {
         let mut tracker = BuildTracker::default();
         tracker.begin(key(1), 5, 0);
         tracker.begin(key(1), 7, 29_000);

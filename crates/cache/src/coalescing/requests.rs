@@ -452,7 +452,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_is_over_is_waited_for_by_nobody() {
+    fn no_request_waits_for_a_run_that_has_ended() {
         let flights = Arc::<InFlightRequests>::default();
         let first = lead(&flights, 1, at(0));
         drop(wait(&flights, 1, at(0)));
@@ -475,8 +475,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_that_was_answered_leaves_alone_only_a_handler_in_whose_place_something_stale_is_served()
-     {
+    fn an_answered_error_pauses_runs_only_where_a_stale_response_replaces_them() {
         let flights = Arc::<InFlightRequests>::default();
         lead(&flights, 1, at(0)).answer_error(503, Some(Fingerprint(1)), 0);
         let has_stale = JoinRequest { has_stale: true, ..at(199) };

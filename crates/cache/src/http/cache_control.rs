@@ -232,7 +232,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn seconds_saturate_and_what_is_no_number_is_stale() {
+    fn seconds_saturate_and_a_value_that_is_no_number_is_stale() {
         let age = |value: &str| CacheControl::parse(value).max_age;
         assert_eq!(age("max-age=60"), Some(60));
         assert_eq!(age("Max-Age = \"60\""), Some(60));
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn private_is_told_from_private_for_some_fields() {
+    fn private_differs_from_private_with_field_names() {
         let private = |value: &str| CacheControl::parse(value).private;
         assert_eq!(private("PRIVATE"), Scope::Whole);
         assert!(private("private=Set-Cookie").names("set-cookie"));
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_a_semicolon_in_a_targeted_field_is_a_parameter() {
+    fn text_after_a_semicolon_in_a_targeted_field_is_a_parameter() {
         let read = |value: &str| CacheControl::parse_targeted(value).unwrap();
         assert_eq!(read("no-store; max-age=0"), read("no-store"));
         assert_eq!(read("private; max-age=60"), read("private"));

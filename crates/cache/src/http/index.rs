@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sorted_block_tells_what_a_searched_one_does() {
+    fn a_sorted_block_has_the_same_fields_as_a_searched_one() {
         let mut block =
             String::from("b:first\nb:second\nabsent\nempty:\nx-1 :no\n:no\n\nc: a: b \n");
         for padding in [0, 200] {

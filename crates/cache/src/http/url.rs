@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn queries_are_sorted_by_name_and_written_anew() {
+    fn queries_are_sorted_by_name_and_serialised() {
         let sorted = |url| canonical(url, false).unwrap().into_owned();
         assert_eq!(sorted("https://x.y/?b=1&a=2&b=0#f"), "https://x.y/?a=2&b=1&b=0");
         assert_eq!(sorted("https://x.y/?a&&b=%2f%7E"), "https://x.y/?a=&b=%2F%7E");
@@ -376,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_parser_would_change_is_handed_back() {
+    fn a_url_that_a_parser_would_change_is_not_canonical() {
         for url in [
             "/api",
             "ftp://x.y/",

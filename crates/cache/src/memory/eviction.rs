@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn what_replaces_an_entry_keeps_its_standing() {
+    fn a_replacing_entry_keeps_the_state_of_the_replaced_one() {
         let mut order = filled(&[20, 20]);
         let standing = order.1.place(0).standing();
         order.remove(0);

@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn what_left_of_late_is_known_and_what_left_long_ago_is_not() {
+    fn recent_fingerprints_are_known_and_old_ones_are_not() {
         const MAX: usize = 1 << 14;
         let mut ghosts = Ghosts::default();
         for number in 0..10 * MAX as u64 {
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_known_stays_known_when_there_is_room_for_more() {
+    fn fingerprints_stay_when_the_queue_grows() {
         let mut ghosts = Ghosts::default();
         (0..8).for_each(|number| ghosts.remember(fingerprint(number), 1));
         ghosts.remember(fingerprint(8), 1_000);

@@ -96,7 +96,7 @@ fn store_with_stale() -> Arc<Memory> {
 }
 
 #[test]
-fn one_caller_alone_is_elected() {
+fn one_caller_acquires_the_refresh_lease() {
     loom::model(|| {
         let store = store_with_stale();
         let lookups: Vec<_> = (0..3)
@@ -128,7 +128,7 @@ fn no_build_that_began_before_a_purge_is_found_after_it() {
 }
 
 #[test]
-fn two_builders_of_one_key_are_told_apart() {
+fn two_builds_of_one_key_are_separate() {
     loom::model(|| {
         let store = store();
         let start = store.sequence();
@@ -150,7 +150,7 @@ fn two_builders_of_one_key_are_told_apart() {
 }
 
 #[test]
-fn a_purge_during_an_election_is_not_undone_by_the_refresh() {
+fn a_purge_during_a_refresh_is_not_undone_by_it() {
     for purge in every_purge() {
         loom::model(move || {
             let store = store_with_stale();
@@ -167,7 +167,7 @@ fn a_purge_during_an_election_is_not_undone_by_the_refresh() {
 }
 
 #[test]
-fn a_soft_purge_during_an_election_makes_room_for_another() {
+fn a_soft_purge_during_a_refresh_releases_its_lease() {
     fn elected(store: &Memory) -> Option<u64> {
         match get(store) {
             Found::Refresh { since, .. } => Some(since),

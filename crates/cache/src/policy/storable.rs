@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn privacy_beats_everything_and_is_told_apart() {
+    fn privacy_beats_everything_and_has_its_own_reason() {
         for (fields, expected) in [
             ("cache-control:no-store, max-age=60\n", Some(Uncacheable::NoStore)),
             ("cache-control:No-Cache\n", Some(Uncacheable::NoCache)),
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_caller_may_put_is_rejected_before_it_is_judged() {
+    fn an_invalid_put_is_rejected_before_its_response_is_judged() {
         assert_eq!(verdict(206, "cache-control:no-store\n"), Err(InvalidPut::PartialContent));
         assert_eq!(verdict(200, "vary:accept, *\n"), Err(InvalidPut::VaryAny));
         let head = ResponseHead { status: 200, reason: "", fields: Fields::new("") };

@@ -268,6 +268,6 @@ fn no_file_is_open_any_more_when_the_end_is_settled() {
 }
 
 #[test]
-fn what_others_hold_up_for_a_moment_is_done_all_the_same() {
+fn a_transaction_that_another_process_delays_is_repeated() {
     fail_each(Operation::changes, Failure::Busy, true);
 }

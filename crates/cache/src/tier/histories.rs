@@ -407,7 +407,7 @@ fn run(seed: u64, max_bytes: u64, steps: u32) -> (History, u64) {
 }
 
 #[test]
-fn no_history_of_several_processes_shows_what_was_removed_or_put_over() {
+fn no_history_of_several_processes_shows_a_removed_or_replaced_entry() {
     for seed in seeds(6) {
         let (history, purged) = run(seed, ROOMY, 300);
         history.check(false);
@@ -417,7 +417,7 @@ fn no_history_of_several_processes_shows_what_was_removed_or_put_over() {
 }
 
 #[test]
-fn no_history_in_a_narrow_file_shows_what_was_removed_or_put_over() {
+fn no_history_in_a_small_file_shows_a_removed_or_replaced_entry() {
     for seed in seeds(3) {
         let (history, purged) = run(100 + seed, 30 * 4_096, 300);
         history.check(false);
@@ -465,7 +465,7 @@ fn fail(seed: u64, failure: Failure, has_lost: bool) {
 }
 
 #[test]
-fn no_history_that_fails_anywhere_shows_what_was_removed_before() {
+fn no_history_with_a_fault_shows_a_removed_entry() {
     for seed in seeds(12) {
         fail(seed, Failure::Crash, seed % 2 == 1);
         fail(seed, Failure::Error, false);
@@ -522,11 +522,11 @@ fn come_and_go(is_damaged: bool) {
 }
 
 #[test]
-fn processes_that_come_and_go_at_the_same_time_find_what_was_left() {
+fn processes_that_open_and_close_at_the_same_time_find_what_was_written() {
     come_and_go(false);
 }
 
 #[test]
-fn processes_that_come_and_go_while_files_are_set_aside_are_all_served() {
+fn processes_that_open_and_close_during_a_quarantine_all_work() {
     come_and_go(true);
 }

@@ -463,7 +463,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_in_the_subset_is_refused() {
+    fn an_expression_outside_the_subset_is_refused() {
         for text in [
             "^a",
             "a$",

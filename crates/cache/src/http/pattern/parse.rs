@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_routers_match_differently_is_refused() {
+    fn a_pattern_that_the_routers_match_differently_is_refused() {
         for text in [
             "",
             "a",
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_routers_match_alike_is_accepted() {
+    fn a_pattern_that_the_routers_match_alike_is_accepted() {
         for text in [
             "/",
             "*",

@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_finds_what_begins_with_it_and_nothing_else() {
+    fn a_prefix_finds_the_keys_that_begin_with_it_and_no_others() {
         let keys = ["https://a/x", "https://a/xy", "https://a/y", "https://ab/x"];
         let (index, keys) = (index(&keys), Keys(&keys));
         assert_eq!(index.with_prefix("https://a/x", &keys), [0, 1]);

@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_in_order_leaves_no_room_in_its_blocks() {
+    fn numbers_that_come_in_order_fill_their_blocks() {
         let mut sorted = Sorted::default();
         for number in 0..MAX as u32 * 3 {
             sorted.insert(number, |other| other.cmp(&number));

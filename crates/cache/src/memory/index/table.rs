@@ -81,7 +81,7 @@ mod tests {
     const HASH: fn(&u64) -> u64 = |number| number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
 
     #[test]
-    fn what_is_put_in_is_found_however_often_the_table_has_grown() {
+    fn every_value_is_found_however_often_the_table_has_grown() {
         let mut table = Table::default();
         for number in 0..10_000 {
             table.insert(HASH(&number), number, HASH);
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_taken_out_is_gone_and_nothing_else() {
+    fn a_removed_value_is_gone_and_no_other() {
         let mut table = Table::default();
         (0..2_000).for_each(|number| table.insert(HASH(&number), number, HASH));
         for _ in 0..2 {

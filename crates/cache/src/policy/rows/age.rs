@@ -13,7 +13,7 @@ fn age((response, delay, later): (&str, i64, i64)) -> i64 {
 }
 
 #[test]
-fn an_age_is_the_larger_of_what_is_told_and_what_appears_and_grows_in_the_store() {
+fn the_age_is_the_larger_of_age_and_apparent_age_and_grows_in_the_store() {
     hold(
         &[
             ("9111 4.2.3", ("", 0, 0), 0),

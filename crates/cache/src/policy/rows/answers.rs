@@ -104,7 +104,7 @@ fn an_answer_has_the_fields_that_its_status_asks_for() {
 }
 
 #[test]
-fn an_answer_to_head_tells_the_length_of_the_body_that_it_lacks() {
+fn an_answer_to_head_has_the_length_of_the_body_that_it_omits() {
     let length = |response: &str| {
         let (_, head) = answer("HEAD", "", response);
         let fields = Fields::new(&head).iter().filter(|(name, _)| *name == "content-length");

@@ -102,7 +102,7 @@ fn configured_windows_do_not_lengthen_the_life_of_other_statuses() {
 }
 
 #[test]
-fn no_configuration_makes_storable_what_may_not_be_stored() {
+fn no_configuration_makes_an_uncacheable_response_cacheable() {
     hold(
         &[
             ("9111 5.2.2.5", (90, "", "200 | cache-control: no-store"), Err(NoStore)),

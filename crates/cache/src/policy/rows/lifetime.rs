@@ -69,7 +69,7 @@ fn seconds_are_digits_in_quotes_or_not_and_anything_else_is_stale() {
 }
 
 #[test]
-fn of_what_is_said_twice_the_first_counts() {
+fn the_first_of_a_repeated_directive_counts() {
     hold(
         &[
             ("9111 4.2.1", "200 | cache-control: max-age=60, max-age=10", Ok(60)),

@@ -12,7 +12,7 @@ fn verdict(response: &str) -> Result<Option<Uncacheable>, InvalidPut> {
 }
 
 #[test]
-fn what_a_caller_may_not_put_is_an_error_and_what_the_response_forbids_is_not() {
+fn an_invalid_put_is_an_error_and_an_uncacheable_response_is_not() {
     const STORED: Result<Option<Uncacheable>, InvalidPut> = Ok(None);
     let refused = |reason| Ok(Some(reason));
     hold(

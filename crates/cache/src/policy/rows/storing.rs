@@ -116,7 +116,7 @@ fn freshness_is_guessed_for_statuses_that_are_cacheable_by_themselves_and_where_
 }
 
 #[test]
-fn what_nobody_calls_fresh_is_not_stored_unless_it_can_be_validated() {
+fn a_response_without_a_lifetime_is_not_stored_unless_it_can_be_validated() {
     hold(
         &[
             ("9111 3 (ours)", "200", Err(NoFreshness)),
@@ -261,7 +261,7 @@ fn must_understand_counts_before_no_store() {
 }
 
 #[test]
-fn what_answers_authorization_is_stored_only_where_the_response_allows_it() {
+fn the_response_to_authorization_is_stored_only_if_it_declares_that_it_may_be() {
     const AUTHORIZED: &str = "authorization: Basic YTpi";
     hold(
         &[

@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_set_aside_stays_whatever_is_set_aside_after_it() {
+    fn a_quarantined_file_stays_when_another_is_quarantined() {
         let folder = tempfile::TempDir::new().unwrap();
         let files = Files::of(folder.path(), "ns/name");
         let aside = ["one", "two", "three"].map(|content| {

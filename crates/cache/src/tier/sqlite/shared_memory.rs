@@ -227,7 +227,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_waits_for_one_that_does_not_begin_is_alone() {
+    fn a_process_that_waits_for_one_that_gives_up_is_the_only_one() {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("shared");
         let (first, is_alone) = Shared::open(&path).unwrap();
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn who_comes_while_another_only_looks_waits_until_it_is_gone() {
+    fn a_process_waits_until_another_has_initialised_the_file_or_left() {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("shared");
         let looking = private_file(&path).unwrap();
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_for_one_that_is_killed_while_it_sets_the_database_up_does_it_in_its_place() {
+    fn a_process_that_waits_for_one_that_is_killed_creates_the_database() {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("shared");
         for is_first in [true, false] {

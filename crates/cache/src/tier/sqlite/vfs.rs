@@ -477,7 +477,7 @@ unsafe extern "C" fn sync(file: *mut sqlite3_file, _: c_int) -> c_int {
 }
 
 #[test]
-fn what_was_synced_is_left_and_of_the_rest_some() {
+fn a_power_failure_keeps_synced_writes_and_some_of_the_others() {
     let folder = tempfile::TempDir::new().unwrap();
     let armed = Armed::new(folder.path());
     let path = folder.path().canonicalize().unwrap().join("db");

@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn puts_that_came_first_are_given_up_and_what_the_disk_has_of_them_with_them() {
+    fn a_full_queue_drops_the_oldest_puts_and_removes_what_they_replaced() {
         let queue = Queue::new(10_000);
         for key in ["a", "b", "c", "d"] {
             queue.push(put(key, 3_000));
@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn a_put_that_is_larger_than_all_there_is_room_for_is_given_up_itself() {
+    fn a_put_larger_than_the_queue_is_dropped_itself() {
         let queue = Queue::new(1_000);
         queue.push(put("a", 10));
         queue.push(put("b", 3_000));
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn more_than_can_be_told_one_by_one_is_told_in_one_word_before_all_else() {
+    fn a_queue_beyond_its_bound_is_replaced_by_one_clear() {
         let queue = Queue::new(1_000);
         queue.push(Work::Flush(Completion::default()));
         for key in 0..7 {

@@ -35,7 +35,7 @@ fn entries_stored_by_a_clock_that_was_ahead_are_stale_when_they_are_restored() {
 }
 
 #[test]
-fn the_file_keeps_its_bound_and_gives_up_what_was_put_first() {
+fn the_file_keeps_its_bound_and_evicts_the_oldest_puts() {
     let folder = folder();
     let process = Process::with(&folder, 1 << 20);
     for number in 0..300 {
@@ -62,7 +62,7 @@ fn the_file_keeps_its_bound_and_gives_up_what_was_put_first() {
 }
 
 #[test]
-fn what_is_told_to_other_processes_leaves_room_for_entries() {
+fn the_invalidation_log_leaves_room_for_entries() {
     let folder = folder();
     let (process, other) = (Process::with(&folder, 1 << 20), Process::with(&folder, 1 << 20));
     let long = |number: u32| format!("/{number}/{}", "long".repeat(500));
@@ -81,7 +81,7 @@ fn what_is_told_to_other_processes_leaves_room_for_entries() {
 }
 
 #[test]
-fn another_bound_is_a_fault_while_somebody_has_the_file_and_the_new_bound_afterwards() {
+fn another_bound_is_an_error_while_the_file_is_open_and_the_new_bound_afterwards() {
     let folder = folder();
     let one = Process::with(&folder, 1 << 20);
     let other = Process::with(&folder, 1 << 21);
@@ -108,7 +108,7 @@ fn another_bound_is_a_fault_while_somebody_has_the_file_and_the_new_bound_afterw
 }
 
 #[test]
-fn a_file_that_is_cut_off_is_set_aside() {
+fn a_truncated_file_is_quarantined() {
     let folder = folder();
     let process = Process::open(&folder);
     for number in 0..100 {
@@ -123,7 +123,7 @@ fn a_file_that_is_cut_off_is_set_aside() {
 }
 
 #[test]
-fn what_is_no_database_is_set_aside_and_a_new_one_begun() {
+fn a_file_that_is_no_database_is_quarantined_and_a_new_one_created() {
     let folder = folder();
     let process = Process::open(&folder);
     process.put("/a", "a", &[], fresh());
@@ -150,7 +150,7 @@ fn a_format_of_another_version_is_left_alone() {
 }
 
 #[test]
-fn values_that_nobody_has_written_are_not_there_and_keep_nobody_out() {
+fn a_row_with_invalid_values_is_a_miss_and_can_be_replaced() {
     let changes = [
         ("UPDATE entries SET lifetime = 'x'", None),
         ("UPDATE entries SET status = 70000", None),

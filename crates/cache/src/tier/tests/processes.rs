@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn what_began_before_a_purge_of_another_process_is_held_back_and_what_began_after_it_is_not() {
+fn a_put_older_than_a_purge_of_another_process_is_dropped_and_a_newer_one_is_stored() {
     let folder = folder();
     let (one, other) = (Process::open(&folder), Process::open(&folder));
     let before = one.tiers.sequence();
@@ -16,7 +16,7 @@ fn what_began_before_a_purge_of_another_process_is_held_back_and_what_began_afte
 }
 
 #[test]
-fn a_put_over_what_another_process_has_in_memory_is_seen_there() {
+fn a_put_replaces_the_entry_in_the_memory_of_another_process() {
     let folder = folder();
     let (one, other) = (Process::open(&folder), Process::open(&folder));
     one.put("/a", "old", &[], fresh());
@@ -49,7 +49,7 @@ fn one_process_refreshes_and_the_other_is_served_stale_until_the_new_entry_is_th
 }
 
 #[test]
-fn what_one_process_has_purged_no_other_serves_from_its_memory() {
+fn no_process_serves_from_memory_what_another_has_purged() {
     let folder = folder();
     let (one, other) = (Process::open(&folder), Process::open(&folder));
     one.put("/a", "a", &["t"], fresh());
@@ -73,7 +73,7 @@ fn a_purge_of_nothing_does_not_hide_the_purges_of_others() {
 }
 
 #[test]
-fn who_has_missed_more_purges_than_are_remembered_serves_nothing_from_before() {
+fn a_process_that_missed_more_rows_than_the_log_has_clears_its_memory() {
     let folder = folder();
     let (one, other) = (Process::open(&folder), Process::open(&folder));
     for path in ["/a", "/b"] {
@@ -116,7 +116,7 @@ fn every_ticket_is_settled_whenever_the_process_lets_go() {
 }
 
 #[test]
-fn a_write_that_waits_is_held_back_by_a_purge_of_another_process() {
+fn a_queued_put_is_dropped_after_a_purge_of_another_process() {
     let folder = folder();
     let (one, other) = (Process::open(&folder), Process::open(&folder));
     one.put("/a", "a", &["t"], fresh());
@@ -130,7 +130,7 @@ fn a_write_that_waits_is_held_back_by_a_purge_of_another_process() {
 }
 
 #[test]
-fn a_write_that_is_held_back_leaves_nothing_older_behind() {
+fn a_dropped_put_removes_what_it_replaced() {
     let folder = folder();
     let (one, other) = (Process::open(&folder), Process::open(&folder));
     one.put("/a", "old", &[], fresh());
@@ -143,7 +143,7 @@ fn a_write_that_is_held_back_leaves_nothing_older_behind() {
 }
 
 #[test]
-fn a_put_over_what_another_process_has_in_memory_alone_is_seen_there() {
+fn a_put_replaces_an_entry_that_another_process_has_in_memory_alone() {
     let folder = folder();
     let (one, other) = (Process::open(&folder), Process::open(&folder));
     one.put("/a", "old", &["t"], Freshness { stale_window: 60, ..fresh() });

@@ -5,7 +5,7 @@ use super::*;
 type Removal = Box<dyn Fn(&Process) -> u64>;
 
 #[test]
-fn every_selector_removes_from_the_disk_what_it_removes_from_memory() {
+fn every_target_removes_from_the_disk_what_it_removes_from_memory() {
     let everything = Invalidation::everything();
     let by_key = Invalidation::remove([Target::Key(key("/p/1").text().to_owned())]);
     let purge =
@@ -114,7 +114,7 @@ fn a_path_is_purged_on_every_host_and_in_every_kind_of_url() {
 }
 
 #[test]
-fn what_is_deleted_although_memory_has_no_room_for_it_is_deleted() {
+fn an_entry_that_only_the_disk_has_is_deleted() {
     let folder = folder();
     let vary = Selecting { names: Names::new(["accept"]), loosely: false };
     let (key, fields) = (key("/a"), Fields::new("accept:b\n"));
@@ -144,7 +144,7 @@ fn what_is_deleted_although_memory_has_no_room_for_it_is_deleted() {
 }
 
 #[test]
-fn what_is_put_after_a_purge_stays_although_the_purge_is_not_written_yet() {
+fn an_entry_put_after_a_purge_stays_while_the_purge_is_queued() {
     let folder = folder();
     let process = Process::open(&folder);
     process.put("/a", "old", &["t"], fresh());
@@ -183,7 +183,7 @@ fn a_purge_that_comes_between_a_put_in_memory_and_its_write_holds_that_back() {
 }
 
 #[test]
-fn what_waits_to_be_written_is_written_before_its_key_is_read() {
+fn a_queued_put_is_written_before_its_key_is_read() {
     let folder = folder();
     let process = Process::open(&folder);
     process.put("/a", "old", &[], fresh());
@@ -195,7 +195,7 @@ fn what_waits_to_be_written_is_written_before_its_key_is_read() {
 }
 
 #[test]
-fn a_soft_purge_leaves_what_has_a_stale_window() {
+fn a_soft_purge_leaves_entries_with_a_stale_window() {
     let folder = folder();
     let process = Process::open(&folder);
     process.put("/stale", "s", &["t"], Freshness { stale_window: 60, ..fresh() });

@@ -98,7 +98,7 @@ fn an_entry_that_was_purged_meanwhile_does_not_become_another_variant() {
 }
 
 #[test]
-fn what_a_request_selects_is_found_by_lookup_however_many_variants_there_are() {
+fn the_selected_variant_is_found_however_many_variants_there_are() {
     let folder = folder();
     let process = Process::open(&folder);
     let vary = Selecting { names: Names::new(["origin"]), loosely: true };
