@@ -1,10 +1,10 @@
-//! The lookup, which is most of what a cache is called for.
+//! The lookup of `match`, the hit path.
 //!
-//! It is a function of its own over the calls of the Node-API, because a method of a class costs as
-//! much again as the lookup: unwrapping the object, borrowing it, and looking at each argument
-//! twice. It takes the request's text and, where a call sets them, the selecting fields; the time
-//! is in the scratch buffer. It returns an answer as one string of bytes, whose parts are told by
-//! the words in the scratch buffer, or the number of another outcome.
+//! It is a function by itself on the Node-API, because a method of a class costs as much again as
+//! the lookup: unwrapping the object, borrowing it, and reading each argument twice. It takes the
+//! text of the request and, if the call sets them, the selecting fields; the time is in the scratch
+//! buffer. It returns an answer as one string of bytes, whose parts are described by the words in
+//! the scratch buffer, or the number of another outcome.
 
 #![allow(unsafe_code)]
 

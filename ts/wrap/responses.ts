@@ -93,7 +93,7 @@ export class Responses<Rest extends unknown[]> {
       run.decided = true
       return this.#passed(run, handled, binding.storedByHandler(run.number, head.status, head.text))
     }
-    const told = client.fieldsForServe().with(["authorization", "cookie", ...head.vary])
+    const sent = client.fieldsForServe().with(["authorization", "cookie", ...head.vary])
     const print = FAILURES.includes(head.status) ? fingerprintOf(run.request) : ""
     const parts = bindingResponse(run, handled)
     const call = (request: string) =>
@@ -102,7 +102,7 @@ export class Responses<Rest extends unknown[]> {
         binding,
         binding.respond(run.number, request, parts, Date.now()),
       )
-    const result = client.call<ResponseResult>(run.request, told, REQUEST, call, print)
+    const result = client.call<ResponseResult>(run.request, sent, REQUEST, call, print)
     run.decided = result.kind !== "again"
     return this.#respondWith(result, run, handled)
   }
@@ -188,8 +188,8 @@ export class Responses<Rest extends unknown[]> {
     const written = bodies.write(writer, reader, run.controller, own).then((ended) => {
       run.outlives = undefined
       const put = putOutcome(ended)
-      const { error: _, ...told } = put
-      if (put.outcome !== "bypass") emit("put", run.request, told)
+      const { error: _, ...sent } = put
+      if (put.outcome !== "bypass") emit("put", run.request, sent)
       return put
     })
     run.written = written
@@ -219,11 +219,11 @@ export class Responses<Rest extends unknown[]> {
   #instead(run: Run<Rest>, error: unknown): Response {
     const { binding, client } = this.#context
     const answer = thrownAnswer(error)
-    const told = client.fieldsForServe()
+    const sent = client.fieldsForServe()
     if (answer !== undefined) {
       const call = (request: string) =>
         binding.thrownAnswer(run.number, request, answer.status, Date.now()) as unknown as number
-      client.call(run.request, told, REQUEST, call)
+      client.call(run.request, sent, REQUEST, call)
       throw error
     }
     // An error may quote the request, so it is not shared if the request has credentials.
@@ -232,7 +232,7 @@ export class Responses<Rest extends unknown[]> {
     const fail = (request: string) =>
       failureResult(client.binding, binding.fail(run.number, request, message, Date.now()))
     const print = fingerprintOf(run.request)
-    const result = client.call<FailureResult>(run.request, told, REQUEST, fail, print)
+    const result = client.call<FailureResult>(run.request, sent, REQUEST, fail, print)
     if (result.kind === "answer") return new StoredResponse(result.answer)
     if (result.failure !== undefined && !isPrivate) failures.note(result.failure, error)
     throw error

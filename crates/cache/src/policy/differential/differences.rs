@@ -1,4 +1,4 @@
-//! Where we decide otherwise than `http-cache-semantics` 3, and by what right.
+//! Intended differences to `http-cache-semantics` 3, each with its reason.
 
 use super::Aspect::{self, Age, Reuse, Stored, TimeToLive, Validators};
 use super::exchange::{Directive, Exchange, Message};
@@ -18,8 +18,8 @@ pub struct Difference {
 const FRESHNESS: &[Aspect] = &[Stored, TimeToLive, Reuse];
 const TIMES: &[Aspect] = &[Stored, TimeToLive, Age, Reuse];
 
-/// Statuses that are stored there. RFC 7234 wanted a status to be understood, RFC 9111 wants it of
-/// 206 and 304 alone.
+/// Statuses that are stored by the oracle. RFC 7234 requires a status to be understood, RFC 9111
+/// only for 206 and 304.
 const KNOWN_THERE: [u16; 14] =
     [200, 203, 204, 300, 301, 302, 303, 307, 308, 404, 405, 410, 414, 501];
 

@@ -1,4 +1,4 @@
-//! What is compared: a request, its response, and a request that comes later.
+//! The exchanges compared: a request, its response, and a later request.
 
 use std::fmt;
 

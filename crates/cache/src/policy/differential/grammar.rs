@@ -1,4 +1,4 @@
-//! Random exchanges: mostly well-formed, with all that the standards let a message say on caching.
+//! Random exchanges: mostly well-formed, with everything that a message may say about caching.
 
 use fastrand::Rng;
 

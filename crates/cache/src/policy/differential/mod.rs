@@ -1,6 +1,5 @@
-//! Our decisions beside those of `http-cache-semantics`, on random exchanges. Where the two are
-//! meant to differ, [`differences`] has the case and the section that it stands on; anywhere else
-//! they are the same.
+//! Our decisions beside those of `http-cache-semantics`, on random exchanges. [`differences`] lists
+//! the intended differences with their sections; all other decisions are equal.
 
 mod differences;
 mod exchange;
@@ -115,7 +114,7 @@ fn meant(exchange: &Exchange, ours: &Ours) -> Vec<&'static Difference> {
     DIFFERENCES.iter().filter(|difference| (difference.applies)(exchange, ours)).collect()
 }
 
-/// Each aspect on which both have a word: ours and the oracle's.
+/// Each aspect that both decide: our value and the oracle's.
 fn judged(exchange: &Exchange, ours: &Ours) -> Vec<(Aspect, String, String)> {
     let theirs = theirs(exchange);
     let later = time(NOW + exchange.after * 1000);
@@ -157,8 +156,8 @@ fn judged(exchange: &Exchange, ours: &Ours) -> Vec<(Aspect, String, String)> {
     judged
 }
 
-/// What is refused for want of freshness would be stored there, and never served. So would some
-/// that we do not share.
+/// The oracle stores responses without a lifetime, and never serves them, and some that we do not
+/// share.
 fn judged_storing(
     exchange: &Exchange,
     decision: &Result<Decision, Uncacheable>,

@@ -1,4 +1,4 @@
-//! How old a response is (RFC 9111, section 4.2.3). In seconds.
+//! Age of a response (RFC 9111, section 4.2.3), in seconds.
 
 use super::{NOW, decide_after, decide_with, hold};
 use crate::policy::rules::Terms;

@@ -1,4 +1,4 @@
-//! What an answer from the store says in its head (RFC 9110, section 15; RFC 9111, section 5.1).
+//! Heads of answers from the store (RFC 9110, section 15; RFC 9111, section 5.1).
 
 use super::{NOW, hold, request_block, response_block};
 use crate::http::lines::Fields;

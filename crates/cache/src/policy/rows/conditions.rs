@@ -1,5 +1,4 @@
-//! What the conditions of a request make of a stored response (RFC 9110, section 13; RFC 9111,
-//! section 4.3.2).
+//! Conditions of requests on stored responses (RFC 9110, section 13; RFC 9111, section 4.3.2).
 
 use super::{head, hold, request_block, response_block};
 use crate::http::ByteRange;

@@ -1,5 +1,5 @@
-//! A freshness lifetime that is configured: for which responses it counts before their own, and
-//! which it cannot make storable.
+//! Configured lifetimes: for which responses they count before their own, and which stay
+//! uncacheable.
 
 use super::{decide_with, hold};
 use crate::policy::Uncacheable::{self, *};

@@ -1,4 +1,4 @@
-//! How long a response is fresh by its own word (RFC 9111, sections 4.2.1 and 4.2.2). In seconds.
+//! Lifetimes that a response declares itself (RFC 9111, sections 4.2.1 and 4.2.2), in seconds.
 
 use super::{decide_after, hold};
 use crate::policy::Uncacheable::{self, *};

@@ -1,5 +1,5 @@
-//! What a caller stores by itself: privacy beats configuration, and what nobody calls fresh is so
-//! for a minute.
+//! Responses that the application puts: privacy beats configuration, and a response without a
+//! lifetime is fresh for a minute.
 
 use super::{NOW, head, hold, response_block};
 use crate::policy::rules::Terms;

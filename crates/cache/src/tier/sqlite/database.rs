@@ -102,7 +102,7 @@ fn set_up(files: &Files, identity: &str, max_bytes: u64) -> Result<u64, rusqlite
     }
     if is_known(&transaction)? {
         if term::<String>(&transaction, "identity")? != identity {
-            // The file name contains the identity, so somebody has changed the contents.
+            // The file name contains the identity, so another program has changed the contents.
             return Err(damaged("it is of another cache than its name says"));
         }
         transaction
