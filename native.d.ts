@@ -36,11 +36,8 @@ export declare class BindingAnswer {
 
 /** A declaration of an instance. */
 export declare class BindingCache {
-  /**
-   * Opens an instance. Throws with code `storage-conflict` if it is open with another storage.
-   * `notify` is called with the number of a completion that is done.
-   */
-  constructor(options: BindingOptions, scratch: Uint8Array, notify: (arg: number) => void)
+  /** Opens an instance. Throws with code `storage-conflict` if it is open with another storage. */
+  constructor(options: BindingOptions, scratch: Uint8Array)
   /** The key of a request, or the input that is missing. */
   key(request: string, vary?: string | undefined | null): string | number
   /** The lookup as a function: see [`lookup`](crate::lookup). */
@@ -66,22 +63,21 @@ export declare class BindingCache {
   /** Drops a draft whose body failed. */
   abandon(draft: number): void
   /**
-   * Deletes the entry that a lookup would find. Leaves the number of a completion, or
-   * [`NO_COMPLETION`], in the scratch buffer.
+   * Deletes the entry that a lookup would find, in memory;
+   * [`completed`](Self::completed) is about the tier.
    */
   delete(request: string, vary: string | undefined | null, now: number): number
   /**
-   * Purges, and returns the number of entries purged, or [`PENDING`] with the number of a
-   * completion in the scratch buffer.
+   * Purges, and returns the number of entries purged, or [`PENDING`] if
+   * [`completed`](Self::completed) has it.
    */
   purge(selector: BindingSelector, now: number): number
   /**
-   * The number of entries that an operation on the disk affected, or [`PENDING`]. Throws with
-   * the code of a [`TierError`](layeron_cache::TierError) if it failed.
+   * A promise of the number of entries that the last call affects in the tier, if it has not
+   * ended there. It is rejected with the code of a [`TierError`](layeron_cache::TierError) if
+   * the call fails. `null` if the last call has ended.
    */
-  completed(completion: number): number
-  /** Stops waiting for a completion. */
-  dropCompletion(completion: number): void
+  completed(): Promise<number> | null
   /** The next warning about the disk, given to the first caller only. */
   takeWarning(): string | null
   /**
@@ -98,10 +94,10 @@ export declare class BindingCache {
   /** Counters and sizes of the instance. */
   inspect(now: number): BindingInspection
   /**
-   * Closes the declaration: later calls throw. Returns the number of a completion, or
-   * [`NO_COMPLETION`].
+   * Closes the declaration: later calls throw. [`completed`](Self::completed) resolves when what
+   * was queued is written.
    */
-  close(): number
+  close(): void
 }
 
 /** The instances that a thread has declared, without keeping them open. */
@@ -127,8 +123,18 @@ export declare class BindingTicker {
 export declare class BindingWrapper {
   /** Opens a reader of the body of a writer. `null` if its start is no longer buffered. */
   openReader(writer: number): number | null
-  /** Reads the next bytes of a body, or the reason why there are none. */
+  /**
+   * Reads the next bytes of a body, or the reason why there are none. If they are pending,
+   * [`reader_change`](Self::reader_change) resolves when there may be some.
+   */
   read(reader: number): Uint8Array | number
+  /** A promise of the next change of a reader's body, or of the end of the reader. */
+  readerChange(reader: number): Promise<void>
+  /**
+   * Resolves the promise of a reader now, which a notification would do in the next turn of the
+   * event loop.
+   */
+  wakeReader(reader: number): void
   /**
    * Advances a reader to the end if exactly the last `chunks` chunks are unread, which its client
    * received from the writer on this thread. Returns whether it did.
@@ -140,8 +146,13 @@ export declare class BindingWrapper {
   dropReader(reader: number): void
   /** Appends bytes to a body. Returns whether to go on. */
   append(writer: number, bytes: Uint8Array, now: number): number
-  /** Whether the writer of a body goes on. It is notified when it may. */
+  /**
+   * Whether the writer of a body goes on. [`writer_change`](Self::writer_change) resolves when
+   * that may have changed.
+   */
   progress(writer: number): number
+  /** A promise of the next change of a writer's readers, or of the end of the writer. */
+  writerChange(writer: number): Promise<void>
   /** Whether readers on other threads have not read all of a body. */
   isBodyReadByOtherThread(writer: number): boolean
   /** Drops the readers that block the others. */
@@ -157,8 +168,8 @@ export declare class BindingWrapper {
   finish(writer: number, hasBody: boolean, now: number): number
   /** Breaks a body off. */
   breakOff(writer: number, why: string, now: number): void
-  /** Wraps a handler. `notify` is called with the number of a waiter. */
-  constructor(cache: BindingCache, options: BindingWrapOptions, notify: (arg: number) => void)
+  /** Wraps a handler. */
+  constructor(cache: BindingCache, options: BindingWrapOptions)
   /** Decides how a request is answered, at the time in the scratch buffer. */
   serve(request: Text): number
   /** Decides again after [`poll`](Self::poll), with its outcome and number. */
@@ -181,18 +192,24 @@ export declare class BindingWrapper {
   thrownAnswer(run: number, request: string, status: number | undefined | null, now: number): void
   /**
    * Ends a run whose client has left, if no other request waits for it. Returns whether it did.
-   * Otherwise the run is notified when the last request has stopped waiting.
+   * Otherwise [`run_change`](Self::run_change) resolves when the last request has stopped
+   * waiting.
    */
   abandon(run: number): boolean
+  /** A promise of the next change of a run: nothing waits for it any more, or it has ended. */
+  runChange(run: number): Promise<void>
   /** Ends a run whose handler has stored its response itself. Returns the head for the client. */
   storedByHandler(run: number, status: number, head: string): string
   /** Drops a run. Its waiters decide again. */
   dropRun(run: number): void
   /**
-   * The outcome of a wait so far. The number stays valid until [`drop_wait`](Self::drop_wait):
+   * The outcome of a wait so far. If it is pending, [`wait_change`](Self::wait_change) resolves
+   * when there may be one. The number stays valid until [`drop_wait`](Self::drop_wait):
    * freed here, it could belong to another request by the time the caller drops it.
    */
   poll(wait: number, request: string, now: number): number
+  /** A promise of the next change of a wait. */
+  waitChange(wait: number): Promise<void>
   /** Whether another thread runs the handler that a wait waits for. */
   isWaitOfOtherThread(wait: number): boolean
   /** Ends a wait. */
@@ -465,14 +482,11 @@ export declare const NEEDS_FIELDS: number
 /** The call needs a fingerprint of the request. */
 export declare const NEEDS_FINGERPRINT: number
 
-/** The call needs the entries on disk; the number of a completion is in the scratch buffer. */
+/** The call needs entries of the tier; `completed` resolves when they are loaded. */
 export declare const NEEDS_TIER: number
 
 /** The call needs the URL in serialised form. */
 export declare const NEEDS_URL: number
-
-/** There is no completion to wait for. */
-export declare const NO_COMPLETION: number
 
 /** The declaration was closed before the body ended. */
 export declare const NOT_STORED: number

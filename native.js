@@ -863,7 +863,6 @@ module.exports.NEEDS_FIELDS = nativeBinding.NEEDS_FIELDS
 module.exports.NEEDS_FINGERPRINT = nativeBinding.NEEDS_FINGERPRINT
 module.exports.NEEDS_TIER = nativeBinding.NEEDS_TIER
 module.exports.NEEDS_URL = nativeBinding.NEEDS_URL
-module.exports.NO_COMPLETION = nativeBinding.NO_COMPLETION
 module.exports.NOT_STORED = nativeBinding.NOT_STORED
 module.exports.PASS = nativeBinding.PASS
 module.exports.PASS_CHANGED = nativeBinding.PASS_CHANGED

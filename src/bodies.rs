@@ -4,30 +4,32 @@
 #![allow(clippy::needless_pass_by_value)]
 
 use layeron_cache::{BodyReader, Finished, Progress, Read};
-use napi::bindgen_prelude::{Either, Uint8Array};
+use napi::bindgen_prelude::{Either, PromiseRaw, Uint8Array};
 use napi_derive::napi;
 
-use crate::cache::{Thrown, time};
-use crate::notifier::Kind;
+use crate::convert::time;
+use crate::error::{Thrown, gone};
 use crate::outcome::{
     self, BROKEN, END, GO, NOT_STORED, PENDING, STOP, STORED, WAIT_FOR_READERS, WRONG_LENGTH,
 };
-use crate::wrapper::{BindingWrapper, gone};
+use crate::wrapper::BindingWrapper;
 
 #[napi]
 impl BindingWrapper {
     /// Opens a reader of the body of a writer. `null` if its start is no longer buffered.
     #[napi]
     pub fn open_reader(&mut self, writer: u32) -> Option<u32> {
-        let reader = self.writers.get(writer as usize)?.reader()?;
-        Some(self.readers.insert(reader) as u32)
+        let reader = self.writers.get(writer)?.reader()?;
+        Some(self.readers.insert(reader))
     }
 
-    /// Reads the next bytes of a body, or the reason why there are none.
+    /// Reads the next bytes of a body, or the reason why there are none. If they are pending,
+    /// [`reader_change`](Self::reader_change) resolves when there may be some.
     #[napi]
     pub fn read(&mut self, reader: u32) -> Either<Uint8Array, i32> {
-        let waiter = self.notifier.waiter(Kind::Reader, reader);
-        let Some(body) = self.readers.get(reader as usize) else { return Either::B(END) };
+        let Some((body, waiter)) = self.readers.with_notifier(reader) else {
+            return Either::B(END);
+        };
         match body.read(waiter) {
             Read::Bytes(bytes) => Either::A(Uint8Array::from(bytes.to_vec())),
             Read::Pending => Either::B(PENDING),
@@ -39,29 +41,42 @@ impl BindingWrapper {
         }
     }
 
+    /// A promise of the next change of a reader's body, or of the end of the reader.
+    #[napi(ts_return_type = "Promise<void>")]
+    pub fn reader_change(&self, reader: u32) -> napi::Result<PromiseRaw<'static, ()>> {
+        self.readers.change(reader)
+    }
+
+    /// Resolves the promise of a reader now, which a notification would do in the next turn of the
+    /// event loop.
+    #[napi]
+    pub fn wake_reader(&self, reader: u32) {
+        self.readers.wake(reader);
+    }
+
     /// Advances a reader to the end if exactly the last `chunks` chunks are unread, which its client
     /// received from the writer on this thread. Returns whether it did.
     #[napi]
     pub fn skip(&self, reader: u32, chunks: u32) -> bool {
-        self.readers.get(reader as usize).is_some_and(|body| body.skip(chunks as usize))
+        self.readers.get(reader).is_some_and(|body| body.skip(chunks as usize))
     }
 
     /// Whether another thread writes the body of a reader.
     #[napi]
     pub fn is_reader_of_other_thread(&self, reader: u32) -> bool {
-        self.readers.get(reader as usize).is_some_and(BodyReader::is_of_other_thread)
+        self.readers.get(reader).is_some_and(BodyReader::is_of_other_thread)
     }
 
     /// Closes a reader.
     #[napi]
     pub fn drop_reader(&mut self, reader: u32) {
-        self.readers.try_remove(reader as usize);
+        self.readers.remove(reader);
     }
 
     /// Appends bytes to a body. Returns whether to go on.
     #[napi]
     pub fn append(&mut self, writer: u32, bytes: &[u8], now: f64) -> Result<i32, Thrown> {
-        let Some(body) = self.writers.get_mut(writer as usize) else { return Err(gone()) };
+        let Some(body) = self.writers.get_mut(writer) else { return Err(gone()) };
         body.append(bytes.into(), time(now));
         if body.is_too_long() {
             return Ok(WRONG_LENGTH);
@@ -69,27 +84,34 @@ impl BindingWrapper {
         Ok(self.progress(writer))
     }
 
-    /// Whether the writer of a body goes on. It is notified when it may.
+    /// Whether the writer of a body goes on. [`writer_change`](Self::writer_change) resolves when
+    /// that may have changed.
     #[napi]
     pub fn progress(&mut self, writer: u32) -> i32 {
-        let waiter = self.notifier.waiter(Kind::Body, writer);
-        match self.writers.get_mut(writer as usize).map(|writer| writer.progress(waiter)) {
+        let known = self.writers.with_notifier(writer);
+        match known.map(|(writer, waiter)| writer.progress(waiter)) {
             Some(Progress::Go) => GO,
             Some(Progress::Wait) => WAIT_FOR_READERS,
             Some(Progress::Stop) | None => STOP,
         }
     }
 
+    /// A promise of the next change of a writer's readers, or of the end of the writer.
+    #[napi(ts_return_type = "Promise<void>")]
+    pub fn writer_change(&self, writer: u32) -> napi::Result<PromiseRaw<'static, ()>> {
+        self.writers.change(writer)
+    }
+
     /// Whether readers on other threads have not read all of a body.
     #[napi]
     pub fn is_body_read_by_other_thread(&self, writer: u32) -> bool {
-        self.writers.get(writer as usize).is_some_and(|writer| writer.is_read_by_other_thread())
+        self.writers.get(writer).is_some_and(|writer| writer.is_read_by_other_thread())
     }
 
     /// Drops the readers that block the others.
     #[napi]
     pub fn drop_slowest_readers(&self, writer: u32) {
-        if let Some(writer) = self.writers.get(writer as usize) {
+        if let Some(writer) = self.writers.get(writer) {
             writer.drop_slowest_readers();
         }
     }
@@ -97,7 +119,7 @@ impl BindingWrapper {
     /// Stops storing a body that makes no progress. Returns whether to go on.
     #[napi]
     pub fn stall(&mut self, writer: u32) -> i32 {
-        if let Some(writer) = self.writers.get_mut(writer as usize) {
+        if let Some(writer) = self.writers.get_mut(writer) {
             writer.stall();
         }
         self.progress(writer)
@@ -109,7 +131,7 @@ impl BindingWrapper {
     pub fn time_out(&mut self, writer: u32, now: f64) -> bool {
         let is_read = {
             let core = &*self.core.borrow();
-            let body = core.cache.as_ref().zip(self.writers.get_mut(writer as usize));
+            let body = core.cache.as_ref().zip(self.writers.get_mut(writer));
             body.is_some_and(|(cache, writer)| cache.time_out(writer, time(now)))
         };
         is_read && self.progress(writer) != STOP
@@ -119,7 +141,7 @@ impl BindingWrapper {
     #[napi]
     pub fn finish(&mut self, writer: u32, has_body: bool, now: f64) -> Result<i32, Thrown> {
         let core = &mut *self.core.borrow_mut();
-        let Some(body) = self.writers.try_remove(writer as usize) else { return Err(gone()) };
+        let Some(body) = self.writers.remove(writer) else { return Err(gone()) };
         let Some(cache) = &core.cache else {
             body.end();
             return Ok(NOT_STORED);
@@ -135,7 +157,7 @@ impl BindingWrapper {
     #[napi]
     pub fn break_off(&mut self, writer: u32, why: String, now: f64) {
         let core = &mut *self.core.borrow_mut();
-        match (self.writers.try_remove(writer as usize), &core.cache) {
+        match (self.writers.remove(writer), &core.cache) {
             (Some(body), Some(cache)) => cache.break_off(*body, &why, time(now)),
             (Some(body), None) => body.break_off(&why),
             (None, _) => {}

@@ -11,56 +11,48 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use napi::Env;
-use napi::bindgen_prelude::{Either, Function, Uint8Array, Unknown};
+use napi::bindgen_prelude::{Either, PromiseRaw, Uint8Array, Unknown};
 use napi_derive::napi;
 use slab::Slab;
 
 use crate::answer::BindingAnswer;
-use crate::completions::Completions;
-use crate::convert;
+use crate::convert::{self, time};
 use crate::core::{Core, SharedCore, open};
+use crate::error::Thrown;
 use crate::explanation::BindingExplanation;
 use crate::inspection::{BindingInspection, BindingStats, number};
 use crate::lookup;
-use crate::notifier::JsNotifier;
 use crate::options::{BindingOptions, BindingSelector, in_words};
-use crate::outcome::{self, ABSENT, BYPASSED, GO, NO_COMPLETION, PENDING, REMOVED, STORED, wanted};
+use crate::outcome::{self, ABSENT, BYPASSED, GO, PENDING, REMOVED, STORED, wanted};
+use crate::promises::Promises;
 use crate::scratch::Numbers;
 use crate::text::Text;
-
-pub(crate) type Thrown = napi::Error<&'static str>;
 
 /// A declaration of an instance.
 #[napi]
 pub struct BindingCache {
     core: SharedCore,
+    /// `None` for an instance without a tier.
+    promises: Option<Promises>,
     drafts: Slab<Box<Draft>>,
 }
 
 #[napi]
 impl BindingCache {
     /// Opens an instance. Throws with code `storage-conflict` if it is open with another storage.
-    /// `notify` is called with the number of a completion that is done.
     #[napi(constructor)]
-    pub fn new(
-        options: BindingOptions,
-        scratch: Uint8Array,
-        notify: Function<'_, u32, ()>,
-    ) -> Result<Self, Thrown> {
+    pub fn new(env: Env, options: BindingOptions, scratch: Uint8Array) -> Result<Self, Thrown> {
         let storage = options.storage();
         // A threadsafe function is not free.
-        let notifier = storage.disk.as_ref().map(|_| JsNotifier::new(&notify)).transpose();
-        let notifier = notifier.map_err(|error| Thrown::new("no-notifier", error.to_string()))?;
+        let promises = storage.disk.as_ref().map(|_| Promises::new(env)).transpose();
+        let promises = promises.map_err(|error| Thrown::new("no-promises", error.to_string()))?;
         let BindingOptions { namespace, name, terms, rules, .. } = options;
         let policy = BindingOptions::policy(terms, rules)
             .map_err(|BadPattern(why)| Thrown::new("bad-pattern", why))?;
         let cache = Cache::open(&namespace, &name, storage, policy).map_err(
             |StorageConflict { open_with }| Thrown::new("storage-conflict", in_words(&open_with)),
         )?;
-        Ok(Self {
-            core: Core::shared(cache, scratch, Completions::new(notifier)),
-            drafts: Slab::new(),
-        })
+        Ok(Self { core: Core::shared(cache, scratch), promises, drafts: Slab::new() })
     }
 
     /// The key of a request, or the input that is missing.
@@ -74,7 +66,7 @@ impl BindingCache {
         let vary = vary.as_deref().map(convert::names);
         Ok(match open(core.cache.as_ref())?.key(convert::request(&request), vary.as_ref()) {
             Ok(key) => Either::A(key),
-            Err(missing) => Either::B(wanted(&missing, &mut core.scratch, &mut core.completions)),
+            Err(missing) => Either::B(wanted(&missing, &mut core.scratch, &mut core.completion)),
         })
     }
 
@@ -130,7 +122,7 @@ impl BindingCache {
             Ok(Drafted::Bypassed) => BYPASSED,
             Err(PutError::InvalidPut(reason)) => outcome::rejected(reason),
             Err(PutError::MissingInput(missing)) => {
-                wanted(&missing, &mut core.scratch, &mut core.completions)
+                wanted(&missing, &mut core.scratch, &mut core.completion)
             }
         })
     }
@@ -171,8 +163,8 @@ impl BindingCache {
         }
     }
 
-    /// Deletes the entry that a lookup would find. Leaves the number of a completion, or
-    /// [`NO_COMPLETION`], in the scratch buffer.
+    /// Deletes the entry that a lookup would find, in memory;
+    /// [`completed`](Self::completed) is about the tier.
     #[napi]
     pub fn delete(
         &mut self,
@@ -189,49 +181,40 @@ impl BindingCache {
                 time(now),
             ) {
                 Ok((deletion, completion)) => {
-                    let completion = completion
-                        .map_or(NO_COMPLETION, |completion| core.completions.insert(completion));
-                    core.scratch.write_number(completion.into());
+                    core.completion = completion;
                     match deletion {
                         Deletion::Removed => REMOVED,
                         Deletion::Absent => ABSENT,
                         Deletion::Bypassed => BYPASSED,
                     }
                 }
-                Err(missing) => wanted(&missing, &mut core.scratch, &mut core.completions),
+                Err(missing) => wanted(&missing, &mut core.scratch, &mut core.completion),
             },
         )
     }
 
-    /// Purges, and returns the number of entries purged, or [`PENDING`] with the number of a
-    /// completion in the scratch buffer.
+    /// Purges, and returns the number of entries purged, or [`PENDING`] if
+    /// [`completed`](Self::completed) has it.
     #[napi]
     pub fn purge(&self, selector: BindingSelector, now: f64) -> Result<f64, Thrown> {
         let core = &mut *self.core.borrow_mut();
         Ok(match open(core.cache.as_ref())?.purge(&selector.into(), time(now)) {
             Durable::Done(purged) => number(purged),
             Durable::Pending(completion) => {
-                core.scratch.write_number(core.completions.insert(completion).into());
+                core.completion = Some(completion);
                 PENDING.into()
             }
         })
     }
 
-    /// The number of entries that an operation on the disk affected, or [`PENDING`]. Throws with
-    /// the code of a [`TierError`](layeron_cache::TierError) if it failed.
-    #[napi]
-    pub fn completed(&self, completion: u32) -> Result<f64, Thrown> {
-        match self.core.borrow_mut().completions.outcome(completion) {
-            None => Ok(PENDING.into()),
-            Some(Ok(entries)) => Ok(number(entries)),
-            Some(Err(error)) => Err(Thrown::new(error.code(), error.to_string())),
-        }
-    }
-
-    /// Stops waiting for a completion.
-    #[napi]
-    pub fn drop_completion(&self, completion: u32) {
-        self.core.borrow_mut().completions.forget(completion);
+    /// A promise of the number of entries that the last call affects in the tier, if it has not
+    /// ended there. It is rejected with the code of a [`TierError`](layeron_cache::TierError) if
+    /// the call fails. `null` if the last call has ended.
+    #[napi(ts_return_type = "Promise<number> | null")]
+    pub fn completed(&self) -> napi::Result<Option<PromiseRaw<'static, f64>>> {
+        let completion = self.core.borrow_mut().completion.take();
+        let promised = self.promises.as_ref().zip(completion);
+        promised.map(|(promises, completion)| promises.result(completion)).transpose()
     }
 
     /// The next warning about the disk, given to the first caller only.
@@ -247,7 +230,7 @@ impl BindingCache {
         let core = &mut *self.core.borrow_mut();
         Ok(match open(core.cache.as_ref())?.covers(convert::request(&request)) {
             Ok(covers) => i32::from(covers),
-            Err(missing) => wanted(&missing, &mut core.scratch, &mut core.completions),
+            Err(missing) => wanted(&missing, &mut core.scratch, &mut core.completion),
         })
     }
 
@@ -257,7 +240,7 @@ impl BindingCache {
         let core = &mut *self.core.borrow_mut();
         Ok(match open(core.cache.as_ref())?.invalidate(convert::request(&request), time(now)) {
             Ok(()) => REMOVED,
-            Err(missing) => wanted(&missing, &mut core.scratch, &mut core.completions),
+            Err(missing) => wanted(&missing, &mut core.scratch, &mut core.completion),
         })
     }
 
@@ -274,7 +257,7 @@ impl BindingCache {
         let request = convert::request(&request);
         Ok(match open(core.cache.as_ref())?.explain(request, vary.as_ref(), time(now)) {
             Ok(explanation) => Either::A(BindingExplanation::new(explanation, time(now))),
-            Err(missing) => Either::B(wanted(&missing, &mut core.scratch, &mut core.completions)),
+            Err(missing) => Either::B(wanted(&missing, &mut core.scratch, &mut core.completion)),
         })
     }
 
@@ -292,15 +275,14 @@ impl BindingCache {
         Ok(open(core.cache.as_ref())?.inspect(time(now)).into())
     }
 
-    /// Closes the declaration: later calls throw. Returns the number of a completion, or
-    /// [`NO_COMPLETION`].
+    /// Closes the declaration: later calls throw. [`completed`](Self::completed) resolves when what
+    /// was queued is written.
     #[napi]
-    pub fn close(&mut self) -> u32 {
+    pub fn close(&mut self) {
         let core = &mut *self.core.borrow_mut();
         core.waiting = None;
         self.drafts.clear();
-        let completion = core.cache.take().and_then(Cache::close);
-        completion.map_or(NO_COMPLETION, |completion| core.completions.insert(completion))
+        core.completion = core.cache.take().and_then(Cache::close);
     }
 }
 
@@ -309,10 +291,4 @@ impl BindingCache {
 #[napi]
 pub fn flush_all(timeout: u32) {
     layeron_cache::flush_all(Duration::from_millis(timeout.into()));
-}
-
-/// Milliseconds since 1970, within the range of a `Date`.
-pub(crate) fn time(now: f64) -> i64 {
-    const FURTHEST: i64 = 8_640_000_000_000_000;
-    (now as i64).clamp(-FURTHEST, FURTHEST)
 }

@@ -55,3 +55,9 @@ pub(crate) fn names(text: &str) -> Names {
 pub(crate) fn tags(text: &str) -> Vec<String> {
     text.lines().map(ToOwned::to_owned).collect()
 }
+
+/// Milliseconds since 1970, within the range of a `Date`.
+pub(crate) fn time(now: f64) -> i64 {
+    const FURTHEST: i64 = 8_640_000_000_000_000;
+    (now as i64).clamp(-FURTHEST, FURTHEST)
+}

@@ -1,14 +1,13 @@
-//! State that the calls of a declaration share: the cache, the scratch buffer, and an answer to be
-//! taken.
+//! State that the calls of a declaration share: the cache, the scratch buffer, and what the last
+//! call left to be taken.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use layeron_cache::{Answer, Cache};
+use layeron_cache::{Answer, Cache, Completion};
 use napi::bindgen_prelude::Uint8Array;
 
-use crate::cache::Thrown;
-use crate::completions::Completions;
+use crate::error::Thrown;
 use crate::outcome::ANSWER;
 use crate::scratch::Scratch;
 
@@ -19,17 +18,14 @@ pub(crate) struct Core {
     pub(crate) scratch: Scratch,
     /// An answer that is too large for the buffer, until it is taken.
     pub(crate) waiting: Option<Answer>,
-    pub(crate) completions: Completions,
+    /// What the last call has not ended in the tier, until it is taken.
+    pub(crate) completion: Option<Completion>,
 }
 
 impl Core {
-    pub(crate) fn shared(
-        cache: Cache,
-        scratch: Uint8Array,
-        completions: Completions,
-    ) -> SharedCore {
-        let scratch = Scratch::new(scratch);
-        Rc::new(RefCell::new(Self { cache: Some(cache), scratch, waiting: None, completions }))
+    pub(crate) fn shared(cache: Cache, scratch: Uint8Array) -> SharedCore {
+        let (cache, scratch) = (Some(cache), Scratch::new(scratch));
+        Rc::new(RefCell::new(Self { cache, scratch, waiting: None, completion: None }))
     }
 
     /// Leaves an answer for JavaScript.

@@ -17,8 +17,7 @@ use layeron_cache::{Lookup, State};
 use napi::bindgen_prelude::{FromNapiValue, Unknown};
 use napi::{Env, check_status, sys};
 
-use crate::cache::time;
-use crate::convert;
+use crate::convert::{self, time};
 use crate::core::{Core, SharedCore};
 use crate::outcome::{ANSWER, BYPASSED, CLOSED, ELECTED, MISS, wanted};
 use crate::text::Text;
@@ -90,7 +89,7 @@ unsafe extern "C" fn look_up(env: sys::napi_env, info: sys::napi_callback_info) 
 }
 
 fn decide(core: &mut Core, text: &str, vary: Option<&str>) -> i32 {
-    let Core { cache: Some(cache), scratch, waiting, completions } = core else {
+    let Core { cache: Some(cache), scratch, waiting, completion } = core else {
         return CLOSED;
     };
     let now = time(scratch.read_time());
@@ -101,11 +100,11 @@ fn decide(core: &mut Core, text: &str, vary: Option<&str>) -> i32 {
             *waiting = (!fits).then_some(answer);
             ANSWER
         }
-        Ok(Lookup::Miss { since, elected }) => {
+        Ok(Lookup::Miss { since, holds_lease }) => {
             scratch.write_number(since);
-            if elected { ELECTED } else { MISS }
+            if holds_lease { ELECTED } else { MISS }
         }
         Ok(Lookup::Bypassed) => BYPASSED,
-        Err(missing) => wanted(&missing, scratch, completions),
+        Err(missing) => wanted(&missing, scratch, completion),
     }
 }

@@ -1,9 +1,8 @@
 //! Numbers that calls return, for both sides of the binding.
 
-use layeron_cache::{BodyError, InvalidPut, MissingInput, StoreError, Uncacheable};
+use layeron_cache::{BodyError, Completion, InvalidPut, MissingInput, StoreError, Uncacheable};
 use napi_derive::napi;
 
-use crate::completions::Completions;
 use crate::scratch::Scratch;
 
 /// There is an answer, in the scratch buffer or to be taken.
@@ -27,9 +26,6 @@ pub const REMOVED: i32 = 1;
 /// A put is stored.
 #[napi]
 pub const STORED: i32 = 1;
-/// There is no completion to wait for.
-#[napi]
-pub const NO_COMPLETION: u32 = u32::MAX;
 /// A put was dropped by the fence.
 #[napi]
 pub const FENCED: i32 = -6;
@@ -48,7 +44,7 @@ pub const NEEDS_URL: i32 = -3;
 /// The call needs header fields; their names are in the scratch buffer.
 #[napi]
 pub const NEEDS_FIELDS: i32 = -4;
-/// The call needs the entries on disk; the number of a completion is in the scratch buffer.
+/// The call needs entries of the tier; `completed` resolves when they are loaded.
 #[napi]
 pub const NEEDS_TIER: i32 = -8;
 
@@ -143,7 +139,7 @@ pub fn invalid_put_reasons() -> Vec<String> {
 pub(crate) fn wanted(
     wanted: &MissingInput,
     scratch: &mut Scratch,
-    completions: &mut Completions,
+    completion: &mut Option<Completion>,
 ) -> i32 {
     match wanted {
         MissingInput::Url => NEEDS_URL,
@@ -152,8 +148,8 @@ pub(crate) fn wanted(
             NEEDS_FIELDS
         }
         MissingInput::Fingerprint => NEEDS_FINGERPRINT,
-        MissingInput::TierEntry(completion) => {
-            scratch.write_number(completions.insert(completion.clone()).into());
+        MissingInput::TierEntry(load) => {
+            *completion = Some(load.clone());
             NEEDS_TIER
         }
     }

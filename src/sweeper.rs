@@ -3,7 +3,8 @@
 use layeron_cache::{Sweeper, Swept, Warning};
 use napi_derive::napi;
 
-use crate::cache::{BindingCache, time};
+use crate::cache::BindingCache;
+use crate::convert::time;
 
 /// The instances that a thread has declared, without keeping them open.
 #[napi]

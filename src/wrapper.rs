@@ -4,25 +4,27 @@
 // napi-derive passes owned values.
 #![allow(clippy::needless_pass_by_value)]
 
-use std::sync::Arc;
+use std::rc::Rc;
 
 use layeron_cache::{
     Attempt, BodyReader, BodyWriter, FailureOutcome, HandlerResponse, HandlerRun, Overrides,
     ResponseOutcome, State, Unshared, WaitOutcome, Waiting, WrapLookup, WrapOptions,
 };
-use napi::bindgen_prelude::Function;
+use napi::Env;
+use napi::bindgen_prelude::PromiseRaw;
 use napi_derive::napi;
-use slab::Slab;
 
-use crate::cache::{BindingCache, Thrown, time};
-use crate::convert;
+use crate::cache::BindingCache;
+use crate::convert::{self, time};
 use crate::core::{SharedCore, open};
-use crate::notifier::{JsNotifier, Kind};
+use crate::error::{Thrown, gone};
 use crate::outcome::{
     self, AGAIN, AGAIN_AFTER_FAILURE, AGAIN_ALONE, ANSWERED, BODY, FAILED, PASS, PASS_CHANGED,
     PASS_FAILED, PENDING, RUN, SHARED, STALE_IF_ERROR, UNAVAILABLE, WAIT, wanted,
 };
+use crate::promises::Promises;
 use crate::text::Text;
+use crate::waiters::Waiters;
 use crate::wrap_options::{BindingHandlerResponse, BindingRun, BindingWrapOptions};
 
 /// A wrapped handler.
@@ -31,13 +33,12 @@ pub struct BindingWrapper {
     pub(crate) core: SharedCore,
     wrapping: WrapOptions,
     overrides: Overrides,
-    pub(crate) notifier: Arc<JsNotifier>,
     /// The text of the last outcome.
     pub(crate) text: String,
-    runs: Slab<Box<HandlerRun>>,
-    waits: Slab<Box<Waiting>>,
-    pub(crate) writers: Slab<Box<BodyWriter>>,
-    pub(crate) readers: Slab<BodyReader>,
+    runs: Waiters<Box<HandlerRun>>,
+    waits: Waiters<Box<Waiting>>,
+    pub(crate) writers: Waiters<Box<BodyWriter>>,
+    pub(crate) readers: Waiters<BodyReader>,
     /// The run that refreshes the response of the last answer.
     refresh: u32,
     /// The reader of the body of the last answer.
@@ -48,30 +49,23 @@ pub struct BindingWrapper {
 
 #[napi]
 impl BindingWrapper {
-    /// Wraps a handler. `notify` is called with the number of a waiter.
+    /// Wraps a handler.
     #[napi(constructor)]
-    pub fn new(
-        cache: &BindingCache,
-        options: BindingWrapOptions,
-        notify: Function<'_, u32, ()>,
-    ) -> napi::Result<Self> {
+    pub fn new(env: Env, cache: &BindingCache, options: BindingWrapOptions) -> napi::Result<Self> {
         let (wrapping, overrides) = options.into_parts();
-        let (text, notifier) = (String::new(), JsNotifier::new(&notify)?);
-        let (runs, waits, writers, readers) = (Slab::new(), Slab::new(), Slab::new(), Slab::new());
-        let (refresh, reader, writer) = (0, 0, 0);
+        let promises = Rc::new(Promises::new(env)?);
         Ok(Self {
             core: cache.core(),
             wrapping,
             overrides,
-            notifier,
-            text,
-            runs,
-            waits,
-            writers,
-            readers,
-            refresh,
-            reader,
-            writer,
+            text: String::new(),
+            runs: Waiters::new(&promises),
+            waits: Waiters::new(&promises),
+            writers: Waiters::new(&promises),
+            readers: Waiters::new(&promises),
+            refresh: 0,
+            reader: 0,
+            writer: 0,
         })
     }
 
@@ -105,7 +99,7 @@ impl BindingWrapper {
             Ok(WrapLookup::Answer(answer, state, refresh)) => {
                 let outcome = core.write(answer, state != State::Fresh);
                 if let Some(run) = refresh {
-                    self.refresh = self.runs.insert(run) as u32;
+                    self.refresh = self.runs.insert(run);
                     core.scratch.flag_refresh();
                 }
                 outcome
@@ -116,11 +110,11 @@ impl BindingWrapper {
             }
             Ok(WrapLookup::Run(run)) => {
                 let number = self.runs.insert(run);
-                core.numbered(RUN, number as u64)
+                core.numbered(RUN, number.into())
             }
             Ok(WrapLookup::Wait(wait)) => {
                 let number = self.waits.insert(wait);
-                core.numbered(WAIT, number as u64)
+                core.numbered(WAIT, number.into())
             }
             Ok(WrapLookup::Failed(failure)) => {
                 failure.message.clone_into(&mut self.text);
@@ -130,7 +124,7 @@ impl BindingWrapper {
                 self.text = cache.unavailable();
                 UNAVAILABLE
             }
-            Err(missing) => wanted(&missing, &mut core.scratch, &mut core.completions),
+            Err(missing) => wanted(&missing, &mut core.scratch, &mut core.completion),
         })
     }
 
@@ -161,7 +155,7 @@ impl BindingWrapper {
     /// What JavaScript needs to know of a run.
     #[napi]
     pub fn run(&self, run: u32) -> Result<BindingRun, Thrown> {
-        self.runs.get(run as usize).map(|run| BindingRun::from(&**run)).ok_or_else(gone)
+        self.runs.get(run).map(|run| BindingRun::from(&**run)).ok_or_else(gone)
     }
 
     /// Decides what happens to the response of a run.
@@ -174,7 +168,7 @@ impl BindingWrapper {
         now: f64,
     ) -> Result<i32, Thrown> {
         let core = &mut *self.core.borrow_mut();
-        let Some(body) = self.runs.get_mut(run as usize) else { return Err(gone()) };
+        let Some(body) = self.runs.get_mut(run) else { return Err(gone()) };
         let cache = open(core.cache.as_ref())?;
         let handler_response = HandlerResponse {
             request: convert::request(&request),
@@ -199,18 +193,18 @@ impl BindingWrapper {
             Ok(ResponseOutcome::Fill(head, writer)) => {
                 self.text = head;
                 let number = self.writers.insert(writer);
-                core.numbered(BODY, number as u64)
+                core.numbered(BODY, number.into())
             }
             Ok(ResponseOutcome::Known(answer, writer)) => {
-                self.writer = self.writers.insert(writer) as u32;
+                self.writer = self.writers.insert(writer);
                 core.write(answer, false);
                 ANSWERED
             }
             Ok(ResponseOutcome::Answer(answer)) => core.write(answer, false),
             Ok(ResponseOutcome::Again) => return Ok(AGAIN),
-            Err(missing) => return Ok(wanted(&missing, &mut core.scratch, &mut core.completions)),
+            Err(missing) => return Ok(wanted(&missing, &mut core.scratch, &mut core.completion)),
         };
-        self.runs.remove(run as usize);
+        self.runs.remove(run);
         Ok(outcome)
     }
 
@@ -224,7 +218,7 @@ impl BindingWrapper {
         now: f64,
     ) -> Result<i32, Thrown> {
         let core = &mut *self.core.borrow_mut();
-        let Some(body) = self.runs.get_mut(run as usize) else { return Err(gone()) };
+        let Some(body) = self.runs.get_mut(run) else { return Err(gone()) };
         let cache = open(core.cache.as_ref())?;
         let outcome = match cache.fail(body, convert::request(&request), &message, time(now)) {
             Ok(FailureOutcome::Answer(answer)) => core.write(answer, true),
@@ -232,9 +226,9 @@ impl BindingWrapper {
                 core.numbered(FAILED, failure.number.into())
             }
             Ok(FailureOutcome::Failure(None)) => PASS_FAILED,
-            Err(missing) => return Ok(wanted(&missing, &mut core.scratch, &mut core.completions)),
+            Err(missing) => return Ok(wanted(&missing, &mut core.scratch, &mut core.completion)),
         };
-        self.runs.remove(run as usize);
+        self.runs.remove(run);
         Ok(outcome)
     }
 
@@ -248,7 +242,7 @@ impl BindingWrapper {
         now: f64,
     ) -> Result<(), Thrown> {
         let core = &mut *self.core.borrow_mut();
-        let Some(mut body) = self.runs.try_remove(run as usize) else { return Err(gone()) };
+        let Some(mut body) = self.runs.remove(run) else { return Err(gone()) };
         let status = status.and_then(|status| u16::try_from(status).ok());
         open(core.cache.as_ref())?.thrown_answer(
             &mut body,
@@ -260,15 +254,22 @@ impl BindingWrapper {
     }
 
     /// Ends a run whose client has left, if no other request waits for it. Returns whether it did.
-    /// Otherwise the run is notified when the last request has stopped waiting.
+    /// Otherwise [`run_change`](Self::run_change) resolves when the last request has stopped
+    /// waiting.
     #[napi]
     pub fn abandon(&mut self, run: u32) -> bool {
-        let leader = self.notifier.waiter(Kind::Run, run);
-        let is_unneeded = self.runs.get(run as usize).is_none_or(|run| run.abandon(leader));
+        let known = self.runs.with_notifier(run);
+        let is_unneeded = known.is_none_or(|(run, leader)| run.abandon(leader));
         if is_unneeded {
-            self.runs.try_remove(run as usize);
+            self.runs.remove(run);
         }
         is_unneeded
+    }
+
+    /// A promise of the next change of a run: nothing waits for it any more, or it has ended.
+    #[napi(ts_return_type = "Promise<void>")]
+    pub fn run_change(&self, run: u32) -> napi::Result<PromiseRaw<'static, ()>> {
+        self.runs.change(run)
     }
 
     /// Ends a run whose handler has stored its response itself. Returns the head for the client.
@@ -280,7 +281,7 @@ impl BindingWrapper {
         head: String,
     ) -> Result<String, Thrown> {
         let core = &mut *self.core.borrow_mut();
-        let Some(mut body) = self.runs.try_remove(run as usize) else { return Err(gone()) };
+        let Some(mut body) = self.runs.remove(run) else { return Err(gone()) };
         let head = convert::response_head(u16::try_from(status).unwrap_or(0), &head);
         Ok(open(core.cache.as_ref())?.stored_by_handler(&mut body, head))
     }
@@ -288,23 +289,23 @@ impl BindingWrapper {
     /// Drops a run. Its waiters decide again.
     #[napi]
     pub fn drop_run(&mut self, run: u32) {
-        self.runs.try_remove(run as usize);
+        self.runs.remove(run);
     }
 
-    /// The outcome of a wait so far. The number stays valid until [`drop_wait`](Self::drop_wait):
+    /// The outcome of a wait so far. If it is pending, [`wait_change`](Self::wait_change) resolves
+    /// when there may be one. The number stays valid until [`drop_wait`](Self::drop_wait):
     /// freed here, it could belong to another request by the time the caller drops it.
     #[napi]
     pub fn poll(&mut self, wait: u32, request: String, now: f64) -> Result<i32, Thrown> {
         let core = &mut *self.core.borrow_mut();
-        let waiter = self.notifier.waiter(Kind::Waiting, wait);
-        let Some(body) = self.waits.get(wait as usize) else { return Err(gone()) };
+        let Some((body, waiter)) = self.waits.with_notifier(wait) else { return Err(gone()) };
         let cache = open(core.cache.as_ref())?;
         let request = convert::request(&request);
         let outcome = match cache.poll(body, request, &self.wrapping, waiter, time(now)) {
             Ok(WaitOutcome::Pending) => return Ok(PENDING),
             Ok(WaitOutcome::Answer(answer, reader)) => {
                 if let Some(reader) = reader {
-                    self.reader = self.readers.insert(reader) as u32;
+                    self.reader = self.readers.insert(reader);
                     self.text.clear();
                     answer.write_head(cache.identity(), &mut self.text);
                     core.numbered(SHARED, answer.status().into())
@@ -323,24 +324,26 @@ impl BindingWrapper {
                 failure.message.clone_into(&mut self.text);
                 core.numbered(FAILED, failure.number.into())
             }
-            Err(missing) => return Ok(wanted(&missing, &mut core.scratch, &mut core.completions)),
+            Err(missing) => return Ok(wanted(&missing, &mut core.scratch, &mut core.completion)),
         };
         Ok(outcome)
+    }
+
+    /// A promise of the next change of a wait.
+    #[napi(ts_return_type = "Promise<void>")]
+    pub fn wait_change(&self, wait: u32) -> napi::Result<PromiseRaw<'static, ()>> {
+        self.waits.change(wait)
     }
 
     /// Whether another thread runs the handler that a wait waits for.
     #[napi]
     pub fn is_wait_of_other_thread(&self, wait: u32) -> bool {
-        self.waits.get(wait as usize).is_some_and(|wait| wait.is_of_other_thread())
+        self.waits.get(wait).is_some_and(|wait| wait.is_of_other_thread())
     }
 
     /// Ends a wait.
     #[napi]
     pub fn drop_wait(&mut self, wait: u32) {
-        self.waits.try_remove(wait as usize);
+        self.waits.remove(wait);
     }
-}
-
-pub(crate) fn gone() -> Thrown {
-    Thrown::new("gone", "there is nothing of this number")
 }

@@ -29,6 +29,7 @@ import {
   takeSequence,
 } from "./native/results.js"
 import { sweeper } from "./native/sweeper.js"
+import { completed } from "./native/wait.js"
 import { type EventDetail, type EventOutcome, Events } from "./observability/events.js"
 import { explanationOf } from "./observability/explain.js"
 import { complain, observer } from "./observability/metrics.js"
@@ -47,6 +48,8 @@ import { warnOfCookies, warnOfRefresh } from "./warnings.js"
 import { enclosingRun } from "./wrap/active-runs.js"
 import type { WrapInstance } from "./wrap/context.js"
 import { wrap } from "./wrap/wrap.js"
+
+const MATCH = "match() request"
 
 export function cache(options: CacheModuleOptions): CacheModule {
   return new Cache(readDeclaration(options))
@@ -94,37 +97,36 @@ class Cache implements CacheModule {
     const given = readKeyOptions("match() options", options)
     const now = Date.now()
     // The addon reads the rest of the request as it needs it.
-    const byObject = typeof request === "object" && request !== null && !(request instanceof URL)
+    const byObject = isObject(request)
     // The handler that answers the request is running: the miss that led to it has been counted.
     if (byObject && this.#builds.isRun(request)) return undefined
     // A background refresh would otherwise receive the response that it replaces.
-    const key = () => this.#client.key(request, given, "match() request")
+    const key = () => this.#client.key(request, given, MATCH)
     if (enclosingRun(this.identity, key)?.isBackground) return undefined
-    const told = this.#client.fieldsForMatch(given.names)
+    const sent = this.#client.fieldsForMatch(given.names)
     const call = (text: string) =>
       lookUp(this.#lookUp, byObject ? text : `:${text}`, given.vary, now)
-    const attempt = (asked: boolean) =>
-      this.#client.tryCall<string | number>(request, told, "match() request", call, asked)
-    const take = (outcome: string | number) => this.#matched(request, given, outcome, now)
+    const attempt = (asked: boolean) => {
+      const outcome = this.#client.tryCall<string | number>(request, sent, MATCH, call, asked)
+      return outcome instanceof MissingTier ? outcome : this.#matched(outcome, request, given, now)
+    }
     const first = attempt(false)
-    if (first instanceof MissingTier) return this.#client.withTier(first, attempt, take)
-    return take(first)
+    return first instanceof MissingTier ? this.#client.withTier(first, attempt) : first
   }
 
-  /** The response by the outcome of a lookup. */
+  /** The response of a lookup that has just returned `outcome`. */
   #matched(
+    outcome: string | number,
     request: CacheRequest,
     given: KeyArguments,
-    outcome: string | number,
     now: number,
   ): Response | undefined {
     const answer = answerOf(this.#binding, outcome)
-    const isObject = typeof request === "object" && !(request instanceof URL)
-    if (answer === undefined && isObject && outcome !== native.BYPASSED) {
+    if (answer === undefined && isObject(request) && outcome !== native.BYPASSED) {
       this.#builds.note(request, takeSequence())
     }
     if (this.#events.hasSubscribers("match")) {
-      const subject = this.#subject(request, given, "match() request", now)
+      const subject = this.#subject(request, given, MATCH, now)
       this.#events.emit("match", { ...subject, ...matchOutcome(outcome, answer) })
     }
     return answer === undefined ? undefined : new StoredResponse(answer)
@@ -146,11 +148,12 @@ class Cache implements CacheModule {
     const now = Date.now()
     // Entries on disk may vary by any field.
     const all = this.#folder === undefined ? [] : fieldNamesOf(request)
-    const told = this.#client.fields([...given.names, ...all])
+    const sent = this.#client.fields([...given.names, ...all])
     const call = (text: string) => deleteEntry(this.#binding, text, given.vary, now)
-    const inMemory = this.#client.call<DeleteResult>(request, told, "delete() request", call)
-    const onDisk = await this.#client.completed(inMemory.completion, "a delete")
-    const outcome = onDisk > 0 ? "deleted" : inMemory.outcome
+    const inMemory = this.#client.call<DeleteResult>(request, sent, "delete() request", call)
+    const { onDisk } = inMemory
+    const isOnDisk = onDisk !== null && (await completed(onDisk, "a delete")) !== 0
+    const outcome = isOnDisk ? "deleted" : inMemory.outcome
     if (this.#events.hasSubscribers("delete")) {
       const subject = this.#subject(request, given, "delete() request", now)
       this.#events.emit("delete", { ...subject, outcome })
@@ -169,10 +172,7 @@ class Cache implements CacheModule {
     this.#client.assertOpen()
     const selected = { key, tags: [...tags], prefixes: [...prefixes], everything, soft }
     const result = purge(this.#binding, selected, now)
-    const purged =
-      "purged" in result
-        ? result.purged
-        : await this.#client.completed(result.completion, "a purge")
+    const purged = typeof result === "number" ? result : ((await completed(result, "a purge")) ?? 0)
     if (this.#events.hasSubscribers("purge")) {
       const outcome = soft ? "softened" : "purged"
       this.#events.emit("purge", { outcome, purged, key, selected: { tags, prefix, everything } })
@@ -196,9 +196,9 @@ class Cache implements CacheModule {
   }
 
   covers(request: CacheRequest): boolean {
-    const told = this.#client.fields([])
+    const sent = this.#client.fields([])
     const call = (text: string) => this.#binding.covers(text)
-    return this.#client.call<number>(request, told, "covers() request", call) === 1
+    return this.#client.call<number>(request, sent, "covers() request", call) === 1
   }
 
   async stats(): Promise<CacheStats> {
@@ -225,20 +225,18 @@ class Cache implements CacheModule {
   async explain(request: CacheRequest, options?: CacheKeyOptions): Promise<CacheExplanation> {
     const { vary, names } = readKeyOptions("explain() options", options)
     const now = Date.now()
-    const told = this.#client.fieldsForMatch(names)
+    const sent = this.#client.fieldsForMatch(names)
     const call = (text: string) => this.#binding.explain(text, vary, now)
     const attempt = (asked: boolean) =>
       this.#client.tryCall<native.BindingExplanation>(
         request,
-        told,
+        sent,
         "explain() request",
         call,
         asked,
       )
     const first = attempt(false)
-    const take = (explained: native.BindingExplanation) => explained
-    const loaded =
-      first instanceof MissingTier ? this.#client.withTier(first, attempt, take) : first
+    const loaded = first instanceof MissingTier ? this.#client.withTier(first, attempt) : first
     const found = await loaded
     // A cache that was closed meanwhile is explained by the error of another call.
     return explanationOf(found ?? (attempt(true) as native.BindingExplanation), this)
@@ -277,9 +275,9 @@ class Cache implements CacheModule {
     now: number,
   ): { key: string; reason?: string } {
     const call = (text: string) => this.#binding.explain(text, vary, now)
-    const told = this.#client.fieldsForMatch(names)
+    const sent = this.#client.fieldsForMatch(names)
     // Only the key matters, whatever is on disk.
-    const explained = this.#client.call<native.BindingExplanation>(request, told, path, call)
+    const explained = this.#client.call<native.BindingExplanation>(request, sent, path, call)
     const { key, bypassKind, bypassName } = explained
     return bypassKind === undefined ? { key } : { key, reason: `${bypassKind} ${bypassName}` }
   }
@@ -302,6 +300,11 @@ function diskOf(path: string, disk: native.BindingDisk): NonNullable<CacheInspec
 function answerOf(binding: native.BindingCache, outcome: string | number): Answer | undefined {
   if (typeof outcome === "string") return takeAnswer(binding, outcome)
   return outcome < 0 ? undefined : takeAnswer(binding)
+}
+
+/** Whether builds of a request are tracked by its object, rather than by its key. */
+function isObject(request: CacheRequest): request is Request {
+  return typeof request === "object" && request !== null && !(request instanceof URL)
 }
 
 function matchOutcome(outcome: string | number, answer: Answer | undefined): EventOutcome<"match"> {

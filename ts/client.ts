@@ -3,8 +3,8 @@ import { CacheError } from "./errors.js"
 import { fingerprintOf } from "./http/fingerprint.js"
 import { FieldNames, isRequest, readRequest, requestText, serialisedUrl } from "./http/request.js"
 import * as native from "./native/addon.js"
-import { Completions } from "./native/completions.js"
-import { close, MissingTier, missingOf, type Raw } from "./native/results.js"
+import { MissingTier, missingOf, type Raw } from "./native/results.js"
+import { completed } from "./native/wait.js"
 import type { KeyArguments } from "./options/arguments.js"
 import { bindingOptions, type Declaration, neededFields } from "./options/options.js"
 import { warnOfEnd } from "./warnings.js"
@@ -40,7 +40,6 @@ export class NativeClient {
   #learned: FieldNames
   /** {@link NativeClient.#learned} with the fields that a wrapped handler needs. */
   #learnedForServe: { readonly basis: FieldNames; readonly names: FieldNames } | undefined
-  readonly #completions = new Completions()
   #open = true
 
   constructor(declaration: Declaration) {
@@ -48,7 +47,7 @@ export class NativeClient {
     this.#configured = new FieldNames(neededFields(declaration))
     this.#configuredForMatch = this.#configured.with(CONDITIONS)
     this.#learned = this.#configuredForMatch
-    this.binding = native.openBinding(bindingOptions(declaration), this.#completions.notify)
+    this.binding = native.openBinding(bindingOptions(declaration))
   }
 
   /** Fields to send for a call that needs `names` beside the configured ones. */
@@ -117,7 +116,7 @@ export class NativeClient {
       const outcome = call(asked ? `@${text}` : text)
       // A hit as a string needs nothing more.
       if (typeof outcome !== "number") return outcome
-      const missing = missingOf(outcome)
+      const missing = missingOf(this.binding, outcome)
       if (missing === undefined) return outcome as Outcome
       if (missing.kind === "tier") return missing
       if (missing.kind === "url") serialised = serialisedUrl(parts.url, path)
@@ -130,34 +129,21 @@ export class NativeClient {
    * Loads the entries on disk that a call needs, and makes it `again`. Resolves to its outcome, or
    * to `undefined` if the cache was closed meanwhile. The repeated call counts as `asked` unless
    * entries were loaded: a small memory may have evicted them again, so it may need them
-   * {@link MAX_LOADS} times.
+   * {@link MAX_LOADS} times. `again` has to read what its call leaves in the scratch buffer: other
+   * calls come before the caller continues.
    */
-  async withTier<Outcome, Result>(
+  async withTier<Outcome>(
     missing: MissingTier,
     again: (asked: boolean) => Outcome | MissingTier,
-    take: (outcome: Outcome) => Result,
-  ): Promise<Result | undefined> {
-    let { completion } = missing
+  ): Promise<Outcome | undefined> {
+    let { loaded } = missing
     for (let attempt = 1; ; attempt++) {
-      const what = "a read of the disk"
-      const loaded = await this.#completions.completed(
-        this.binding,
-        completion,
-        what,
-        LOAD_TIMEOUT_MS,
-      )
+      const entries = await completed(loaded, "a read of the disk", LOAD_TIMEOUT_MS)
       if (this.isClosed) return undefined
-      const outcome = again(loaded === 0 || attempt >= MAX_LOADS)
-      // In the same turn: the next call of any request overwrites what this one left in the buffer.
-      if (!(outcome instanceof MissingTier)) return take(outcome)
-      completion = outcome.completion
+      const outcome = again(!entries || attempt >= MAX_LOADS)
+      if (!(outcome instanceof MissingTier)) return outcome
+      loaded = outcome.loaded
     }
-  }
-
-  /** The number of entries of a completion, if there is one. `what` names it in errors. */
-  async completed(completion: number | undefined, what: string): Promise<number> {
-    if (completion === undefined) return 0
-    return this.#completions.completed(this.binding, completion, what)
   }
 
   key(request: CacheRequest, { vary, names }: KeyArguments, path: string): string {
@@ -169,9 +155,12 @@ export class NativeClient {
   async close(): Promise<void> {
     if (!this.#open) return
     this.#open = false
+    this.binding.close()
+    const written = this.binding.completed()
+    if (written === null) return
     // The caller can do nothing about it.
     const warn = ({ message }: Error) => warnOfEnd(this.#identity, `was closed, and ${message}`)
-    await this.completed(close(this.binding), "a pending write").catch(warn)
+    await completed(written, "a pending write").catch(warn)
   }
 
   assertOpen(): void {

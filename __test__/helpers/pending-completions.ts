@@ -1,13 +1,13 @@
 /** Number of calls of this thread that wait for a disk. */
-const { Completions } = require("../../dist/native/completions.js")
+const wait = require("../../dist/native/wait.js")
 
 let pending = 0
 
-const { completed } = Completions.prototype
-Completions.prototype.completed = async function (...args: unknown[]) {
+const { completed } = wait
+wait.completed = async (...args: unknown[]) => {
   pending += 1
   try {
-    return await completed.apply(this, args)
+    return await completed(...args)
   } finally {
     pending -= 1
   }

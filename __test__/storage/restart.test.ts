@@ -1,4 +1,4 @@
-import type { CacheModuleOptions, CachePurgeSelector } from "@layeron/modules"
+import type { CacheModule, CacheModuleOptions, CachePurgeSelector } from "@layeron/modules"
 import { bodyOf, get, NO_STATS, ORIGIN, url } from "../helpers/cache"
 import { Child, type Given, inProcess } from "../helpers/child"
 import { START, setClock, stopDate } from "../helpers/clock"
@@ -630,6 +630,50 @@ test("a delete acts when it is called: what is put after it stays", async () => 
   await module.put(url("/a"), new Response("new"))
   expect(await deleted).toBe(true)
   expect(await bodyOf(module, url("/a"))).toBe("new")
+})
+
+describe("requests that wait for the disk together each get their own response", () => {
+  const PATHS = Array.from({ length: 50 }, (_, n) => `/${n}`)
+
+  async function storedOnDisk(): Promise<CacheModule> {
+    const path = newPath()
+    const before = openIn(path)
+    for (const [n, page] of PATHS.entries()) {
+      const response = new Response(page.repeat(n + 1), { status: n % 2 === 0 ? 200 : 404 })
+      await before.put(url(page), response)
+    }
+    await before.close()
+    return openIn(path)
+  }
+
+  test("by match", async () => {
+    const module = await storedOnDisk()
+    const found = PATHS.map(async (page) => {
+      const response = await module.match(url(page))
+      return [response?.status, await response?.text()]
+    })
+    expect(await Promise.all(found)).toEqual(
+      PATHS.map((page, n) => [n % 2 === 0 ? 200 : 404, page.repeat(n + 1)]),
+    )
+  })
+
+  test("by a wrapped handler, and those without an entry get a run of their own", async () => {
+    const module = await storedOnDisk()
+    const ran: string[] = []
+    const handler = module.wrap(async ({ url }) => {
+      ran.push(new URL(url).pathname)
+      return new Response(`built ${new URL(url).pathname}`)
+    })
+    const asked = PATHS.flatMap((page) => [page, `/absent${page}`])
+    const bodies = asked.map(async (page) => (await handler(get(page))).text())
+    const absent = asked.filter((page) => page.startsWith("/absent"))
+    expect(await Promise.all(bodies)).toEqual(
+      asked.map((page) =>
+        absent.includes(page) ? `built ${page}` : page.repeat(Number(page.slice(1)) + 1),
+      ),
+    )
+    expect(ran.sort()).toEqual(absent.sort())
+  })
 })
 
 test("a match that waits for the disk when the cache is closed is a miss", async () => {

@@ -1,11 +1,6 @@
 /** The only importer of the addon: its classes, constants and constructors. */
 
-import {
-  BindingCache,
-  type BindingOptions,
-  type BindingWrapOptions,
-  BindingWrapper,
-} from "../../native.js"
+import { BindingCache, type BindingOptions } from "../../native.js"
 import { CacheError } from "../errors.js"
 import { scratch } from "./scratch.js"
 
@@ -45,7 +40,6 @@ export {
   NEEDS_FINGERPRINT,
   NEEDS_TIER,
   NEEDS_URL,
-  NO_COMPLETION,
   NOT_STORED,
   PASS_CHANGED,
   PASS_FAILED,
@@ -65,12 +59,9 @@ export {
   WRONG_LENGTH,
 } from "../../native.js"
 
-export function openBinding(
-  options: BindingOptions,
-  notify: (number: number) => void,
-): BindingCache {
+export function openBinding(options: BindingOptions): BindingCache {
   try {
-    return new BindingCache(options, scratch, notify)
+    return new BindingCache(options, scratch)
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     if (code !== "storage-conflict") throw error
@@ -80,12 +71,4 @@ export function openBinding(
       `${identity} is open with another storage: ${message}`,
     )
   }
-}
-
-export function openWrapper(
-  binding: BindingCache,
-  wrapping: BindingWrapOptions,
-  notify: (number: number) => void,
-): BindingWrapper {
-  return new BindingWrapper(binding, wrapping, notify)
 }

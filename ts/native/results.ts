@@ -12,11 +12,12 @@ import { numbers, TIME, takeFieldNames, takeNumber } from "./scratch.js"
 /** The raw outcome of a call that lacks input, for {@link missingOf}. */
 export type Raw = number
 
-/** The entries on disk that a call needs first: they are loaded once the completion is done. */
+/** The entries on disk that a call needs first. */
 export class MissingTier {
   readonly kind = "tier"
 
-  constructor(readonly completion: number) {}
+  /** @param loaded resolves to the number of entries loaded */
+  constructor(readonly loaded: Promise<number>) {}
 }
 
 /** Input that a call needs before it can be answered. */
@@ -27,7 +28,7 @@ export type Missing =
   | MissingTier
 
 /** The input that the last call lacked, if its outcome says so. */
-export function missingOf(outcome: unknown): Missing | undefined {
+export function missingOf(binding: native.BindingCache, outcome: unknown): Missing | undefined {
   switch (outcome) {
     case native.NEEDS_URL:
       return { kind: "url" }
@@ -36,7 +37,7 @@ export function missingOf(outcome: unknown): Missing | undefined {
     case native.NEEDS_FINGERPRINT:
       return { kind: "fingerprint" }
     case native.NEEDS_TIER:
-      return new MissingTier(takeNumber())
+      return new MissingTier(binding.completed() ?? Promise.resolve(0))
     default:
       return undefined
   }
@@ -138,10 +139,10 @@ export function draft(
   return { kind: "done", result: storeResult(outcome) }
 }
 
-/** What a delete has done in memory, and the completion of the disk. */
+/** What a delete has done in memory, and the number of entries that it deletes on disk. */
 export interface DeleteResult {
   readonly outcome: "deleted" | "absent" | "bypass"
-  readonly completion: number | undefined
+  readonly onDisk: Promise<number> | null
 }
 
 export function deleteEntry(
@@ -152,28 +153,19 @@ export function deleteEntry(
 ): DeleteResult | Raw {
   const outcome = binding.delete(request, vary, now)
   if (isMissing(outcome)) return outcome
-  const number = takeNumber()
-  const completion = number === native.NO_COMPLETION ? undefined : number
-  if (outcome === native.REMOVED) return { outcome: "deleted", completion }
-  return { outcome: outcome === native.ABSENT ? "absent" : "bypass", completion }
+  const onDisk = binding.completed()
+  if (outcome === native.REMOVED) return { outcome: "deleted", onDisk }
+  return { outcome: outcome === native.ABSENT ? "absent" : "bypass", onDisk }
 }
 
-/** The number of entries purged, or the completion that returns it. */
-export type PurgeResult = { readonly purged: number } | { readonly completion: number }
-
+/** The number of entries purged; a promise of it if there is a disk. */
 export function purge(
   binding: native.BindingCache,
   selector: native.BindingSelector,
   now: number,
-): PurgeResult {
+): number | Promise<number> {
   const outcome = binding.purge(selector, now)
-  return outcome === native.PENDING ? { completion: takeNumber() } : { purged: outcome }
-}
-
-/** The completion that a closed declaration waits for, if there is one. */
-export function close(binding: native.BindingCache): number | undefined {
-  const completion = binding.close()
-  return completion === native.NO_COMPLETION ? undefined : completion
+  return outcome === native.PENDING ? (binding.completed() ?? 0) : outcome
 }
 
 /** The fence sequence of the miss that the last lookup returned. */
@@ -332,13 +324,4 @@ export function readBody(wrapper: native.BindingWrapper, reader: number): ReadRe
   if (typeof read !== "number") return { kind: "bytes", bytes: read }
   if (read === native.PENDING) return { kind: "pending" }
   return { kind: "end", error: read === native.BROKEN ? wrapper.takeText() : undefined }
-}
-
-/** The number of entries that an operation on the disk affected, or that it is not done yet. */
-export function completionResult(
-  binding: native.BindingCache,
-  completion: number,
-): { readonly kind: "pending" } | { readonly kind: "done"; readonly entries: number } {
-  const outcome = binding.completed(completion)
-  return outcome === native.PENDING ? { kind: "pending" } : { kind: "done", entries: outcome }
 }

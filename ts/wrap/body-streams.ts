@@ -9,7 +9,7 @@ import {
   readBody,
   type StoreResult,
 } from "../native/results.js"
-import { deliverNotifications, type Waits } from "../native/waits.js"
+import { deliverNotifications, waitFor } from "../native/wait.js"
 import { BackgroundTimer } from "../timers.js"
 
 /** Milliseconds for which a body waits for a reader that blocks the others. */
@@ -30,21 +30,12 @@ export interface StreamReader {
 
 const NOBODY = new Error("nobody reads the body")
 
-/** Numbers of waiters, as the addon computes them: four kinds, each with numbers of its own. */
-const NUMBER = {
-  wait: (number: number) => number * 4,
-  reader: (number: number) => number * 4 + 1,
-  writer: (number: number) => number * 4 + 2,
-  run: (number: number) => number * 4 + 3,
-}
-
 /**
  * Body streams of a wrapped handler: written to the addon by this thread, read by this and other
  * threads.
  */
 export class BodyStreams {
   readonly #wrapper: native.BindingWrapper
-  readonly #waits: Waits
   readonly #timeoutMs: number
   /** Closes the readers of streams that were collected. */
   readonly #unread: FinalizationRegistry<StreamReader>
@@ -52,27 +43,10 @@ export class BodyStreams {
   /**
    * @param timeoutMs milliseconds without progress after which a body is no longer stored or joined
    */
-  constructor(wrapper: native.BindingWrapper, waits: Waits, timeoutMs: number) {
+  constructor(wrapper: native.BindingWrapper, timeoutMs: number) {
     this.#wrapper = wrapper
-    this.#waits = waits
     this.#timeoutMs = timeoutMs
     this.#unread = new FinalizationRegistry((reader) => this.#finish(reader))
-  }
-
-  /** Waits for the outcome of a wait, for at most `timeoutMs` milliseconds. */
-  waitOutcome(wait: number, timeoutMs: number): Promise<boolean> {
-    const keepAliveMs = this.#wrapper.isWaitOfOtherThread(wait) ? timeoutMs : undefined
-    return this.#waits.for(NUMBER.wait(wait), { timeoutMs, keepAliveMs })
-  }
-
-  /** Ends such a wait. */
-  stopWaiting(wait: number): void {
-    this.#waits.notify(NUMBER.wait(wait))
-  }
-
-  /** Calls `left` when the last request has stopped waiting for a run, until `stop` is called. */
-  listenToRun(run: number, left: () => void): { stop(): void } {
-    return this.#waits.listen(NUMBER.run(run), left)
   }
 
   /** A reader that the addon has opened. */
@@ -118,7 +92,6 @@ export class BodyStreams {
     this.#unread.unregister(reader)
     this.#wrapper.dropReader(reader.number)
     deliverNotifications()
-    this.#waits.notify(NUMBER.reader(reader.number))
   }
 
   async #pull(
@@ -132,7 +105,7 @@ export class BodyStreams {
       if (read.kind === "pending") {
         const isRemote = this.#wrapper.isReaderOfOtherThread(reader.number)
         reader.waiting = controller
-        await this.#waits.for(NUMBER.reader(reader.number), {
+        await waitFor(this.#wrapper.readerChange(reader.number), {
           keepAliveMs: isRemote ? this.#timeoutMs : undefined,
         })
         // The writer has passed a chunk to the stream.
@@ -164,7 +137,7 @@ export class BodyStreams {
     const stopIfUnread = (outcome: number) => {
       if (progressOf(outcome) === "stop") controller.abort(NOBODY)
     }
-    const readers = this.#waits.listen(NUMBER.writer(writer), () =>
+    const readers = new ReaderChanges(this.#wrapper, writer, () =>
       stopIfUnread(this.#wrapper.progress(writer)),
     )
     const stall = new BackgroundTimer(
@@ -174,7 +147,7 @@ export class BodyStreams {
     try {
       const append = (chunk: Uint8Array) => {
         stall.refresh()
-        return this.#append(writer, chunk, own)
+        return this.#append(writer, readers, chunk, own)
       }
       const isWhole = reader === null || (await copyBody(reader, append, RESPONSE))
       signal.throwIfAborted()
@@ -217,13 +190,14 @@ export class BodyStreams {
    */
   async #append(
     writer: number,
+    readers: ReaderChanges,
     chunk: Uint8Array,
     own: StreamReader | undefined,
   ): Promise<boolean> {
     let next: Progress = "go"
     let pieces = 0
     for (const piece of piecesOf(chunk)) {
-      if (next === "wait-for-readers") next = await this.#waitForReaders(writer, own)
+      if (next === "wait-for-readers") next = await this.#waitForReaders(writer, readers, own)
       if (next === "stop") return false
       next = progressOf(this.#wrapper.append(writer, piece, Date.now()))
       if (next === "wrong-length")
@@ -234,7 +208,7 @@ export class BodyStreams {
     const isPassedOn = own !== undefined && this.#passOn(chunk, pieces, own)
     if (isPassedOn && next === "wait-for-readers") next = progressOf(this.#wrapper.progress(writer))
     this.#notify(own)
-    if (next === "wait-for-readers") next = await this.#waitForReaders(writer, own)
+    if (next === "wait-for-readers") next = await this.#waitForReaders(writer, readers, own)
     return next !== "stop"
   }
 
@@ -255,26 +229,72 @@ export class BodyStreams {
 
   /** Notifies the run's own client without a turn of the event loop. */
   #notify(own: StreamReader | undefined): void {
-    if (own !== undefined) this.#waits.notify(NUMBER.reader(own.number))
+    if (own !== undefined && !own.isDone) this.#wrapper.wakeReader(own.number)
   }
 
   /** Waits for the readers of a body, and drops those that are too slow. Resolves to what is next. */
-  async #waitForReaders(writer: number, own: StreamReader | undefined): Promise<Progress> {
+  async #waitForReaders(
+    writer: number,
+    readers: ReaderChanges,
+    own: StreamReader | undefined,
+  ): Promise<Progress> {
     deliverNotifications()
     this.#notify(own)
     let next: Progress = "wait-for-readers"
-    let isRead = true
+    let isMoving = true
     while (next === "wait-for-readers") {
-      // After a timeout without progress, the thread does not stay alive for readers.
-      const isAwaitedElsewhere = isRead && this.#wrapper.isBodyReadByOtherThread(writer)
-      const keepAliveMs = isAwaitedElsewhere ? SLOW_READER_MS : undefined
-      isRead = await this.#waits.for(NUMBER.writer(writer), {
-        timeoutMs: SLOW_READER_MS,
-        keepAliveMs,
-      })
-      if (!isRead) this.#wrapper.dropSlowestReaders(writer)
+      isMoving = await this.#waitForChange(writer, readers, isMoving)
+      if (!isMoving) this.#wrapper.dropSlowestReaders(writer)
       next = progressOf(this.#wrapper.progress(writer))
     }
     return next
+  }
+
+  /**
+   * Resolves to whether a reader has changed in time. After a timeout without progress, the thread
+   * does not stay alive for readers of other threads.
+   */
+  async #waitForChange(
+    writer: number,
+    readers: ReaderChanges,
+    isMoving: boolean,
+  ): Promise<boolean> {
+    const isAwaited = isMoving && this.#wrapper.isBodyReadByOtherThread(writer)
+    const keepAliveMs = isAwaited ? SLOW_READER_MS : undefined
+    const wait = { timeoutMs: SLOW_READER_MS, keepAliveMs }
+    return (await waitFor(readers.next, wait)) !== undefined
+  }
+}
+
+/** Follows the changes of the readers of a body. */
+class ReaderChanges {
+  readonly #wrapper: native.BindingWrapper
+  readonly #writer: number
+  readonly #changed: () => void
+  #isStopped = false
+  /** Resolves at the next change. */
+  next: Promise<void>
+
+  /** @param changed called at each change */
+  constructor(wrapper: native.BindingWrapper, writer: number, changed: () => void) {
+    this.#wrapper = wrapper
+    this.#writer = writer
+    this.#changed = changed
+    this.next = this.#follow()
+  }
+
+  /** Calls for no more changes. The number of a writer that has ended may be reused. */
+  stop(): void {
+    this.#isStopped = true
+  }
+
+  #follow(): Promise<void> {
+    const change = this.#wrapper.writerChange(this.#writer)
+    void change.then(() => {
+      if (this.#isStopped) return
+      this.next = this.#follow()
+      this.#changed()
+    })
+    return change
   }
 }

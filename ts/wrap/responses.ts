@@ -44,10 +44,10 @@ export interface Run<Rest extends unknown[]> {
   readonly active: ActiveRun
   /** Whether the outcome of the response is decided. */
   decided: boolean
+  /** Whether the handler and the decision about its response have ended. */
+  isOver: boolean
   /** Whether the client's call ended before its response. */
   clientLeft: boolean
-  /** Stops listening for the other requests to leave. */
-  stopListening?: () => void
   /** Whether the body continues for clients that read it if the run times out. */
   outlives?: (() => boolean) | undefined
   /** Outcome of the body. */

@@ -2,7 +2,7 @@ import { CacheError, inWords } from "../errors.js"
 import { assertUnused, discard, takeReader } from "../http/body.js"
 import { readHead } from "../http/head.js"
 import { signalOf } from "../http/request.js"
-import { deliverNotifications } from "../native/waits.js"
+import { deliverNotifications } from "../native/wait.js"
 import type { EventOutcome } from "../observability/events.js"
 import type { HandlerRun } from "../put/build-tracker.js"
 import { BackgroundTimer } from "../timers.js"
@@ -55,7 +55,7 @@ export class Runs<Rest extends unknown[]> {
     const signal = signalOf(caller)
     const active = new ActiveRun(identity, background, facts.uncached, key, signal, currentRun())
     const begun = { number, facts, request, caller, rest, background, controller, active }
-    return { ...begun, decided: false, clientLeft: false, written: undefined }
+    return { ...begun, decided: false, isOver: false, clientLeft: false, written: undefined }
   }
 
   /**
@@ -96,11 +96,9 @@ export class Runs<Rest extends unknown[]> {
       run.controller.abort(reason)
       return
     }
-    const listening = this.#context.bodies.listenToRun(run.number, () => {
-      listening.stop()
-      this.#leave(run, reason)
+    void this.#context.binding.runChange(run.number).then(() => {
+      if (!run.isOver) this.#leave(run, reason)
     })
-    run.stopListening = listening.stop
   }
 
   /** Never rejects. */
@@ -138,8 +136,8 @@ export class Runs<Rest extends unknown[]> {
       try {
         return await this.#answered(run)
       } finally {
+        run.isOver = true
         deliverNotifications()
-        run.stopListening?.()
         void Promise.resolve(run.written).finally(() => endRun(run.active))
       }
     })

@@ -12,7 +12,7 @@ import {
   type WaitResult,
   waitResult,
 } from "../native/results.js"
-import { Waits } from "../native/waits.js"
+import { waitFor } from "../native/wait.js"
 import type { EventOutcome } from "../observability/events.js"
 import { bindingRequestOptions } from "../options/request-options.js"
 import { responseOf } from "../response/outgoing.js"
@@ -64,9 +64,8 @@ class Wrapper<Rest extends unknown[]> {
     this.#client = client
     this.#handler = handler
     this.#wrapping = wrapping
-    const waits = new Waits()
-    this.#binding = native.openWrapper(client.binding, bindingWrapping(wrapping), waits.notify)
-    this.#bodies = new BodyStreams(this.#binding, waits, wrapping.refreshTimeoutMs)
+    this.#binding = new native.BindingWrapper(client.binding, bindingWrapping(wrapping))
+    this.#bodies = new BodyStreams(this.#binding, wrapping.refreshTimeoutMs)
     const shared = { handler, wrapping, binding: this.#binding, bodies: this.#bodies }
     this.#runs = new Runs({ ...instance, ...shared, keyOf: (request) => this.#keyOf(request) })
   }
@@ -116,25 +115,28 @@ class Wrapper<Rest extends unknown[]> {
   async #serve(request: Request, rest: Rest, retry: Retry | undefined): Promise<Response | Retry> {
     const now = Date.now()
     const call = (text: string) => serve(this.#binding, text, retry, now)
-    const attempt = (asked: boolean) =>
-      this.#client.tryCall<number>(request, this.#client.fieldsForServe(), REQUEST, call, asked)
-    const isFirst = retry === undefined
+    const attempt = (asked: boolean) => {
+      const fields = this.#client.fieldsForServe()
+      const outcome = this.#client.tryCall<number>(request, fields, REQUEST, call, asked)
+      return outcome instanceof MissingTier
+        ? outcome
+        : this.#served(outcome, request, rest, retry === undefined)
+    }
+    const first = attempt(false)
+    if (!(first instanceof MissingTier)) return first
+    return (await this.#client.withTier(first, attempt)) ?? RETRY
+  }
+
+  /** The response to a request for which the addon has just returned `outcome`. */
+  #served(
+    outcome: number,
+    request: Request,
+    rest: Rest,
+    isFirst: boolean,
+  ): Promise<Response | Retry> | Response {
     const emit = (outcome: EventOutcome<"match">) => {
       if (isFirst) this.#instance.emit("match", request, outcome)
     }
-    const take = (outcome: number) => this.#served(request, rest, emit, outcome)
-    const first = attempt(false)
-    if (!(first instanceof MissingTier)) return take(first)
-    return (await this.#client.withTier(first, attempt, take)) ?? RETRY
-  }
-
-  /** The response by the outcome of a call, or why the request has to be decided again. */
-  #served(
-    request: Request,
-    rest: Rest,
-    emit: (outcome: EventOutcome<"match">) => void,
-    outcome: number,
-  ): Promise<Response | Retry> | Response {
     if (outcome >= 0) return this.#answer(request, rest, emit)
     const result = serveResult(this.#client.binding, this.#binding, outcome)
     return this.#miss(request, rest, emit, result)
@@ -175,13 +177,9 @@ class Wrapper<Rest extends unknown[]> {
 
   /** Waits for the run of another request, for at most the timeout, or until the client leaves. */
   async #wait(wait: number, request: Request): Promise<Response | Retry> {
-    const signal = signalOf(request)
-    const stop = () => this.#bodies.stopWaiting(wait)
-    signal?.addEventListener("abort", stop)
     try {
-      return (await this.#outcomeOf(wait, request, signal)) ?? RETRY
+      return (await this.#outcomeOf(wait, request, signalOf(request))) ?? RETRY
     } finally {
-      signal?.removeEventListener("abort", stop)
       this.#binding.dropWait(wait)
     }
   }
@@ -201,7 +199,11 @@ class Wrapper<Rest extends unknown[]> {
       const fields = this.#client.fieldsForServe()
       const result = this.#client.call<WaitResult>(request, fields, REQUEST, poll)
       if (result.kind !== "pending") return this.#afterWait(result, signal)
-      if (!(await this.#bodies.waitOutcome(wait, Math.max(until - Date.now(), 0)))) return undefined
+      const timeoutMs = Math.max(until - Date.now(), 0)
+      const keepAliveMs = this.#binding.isWaitOfOtherThread(wait) ? timeoutMs : undefined
+      const change = this.#binding.waitChange(wait)
+      const changed = await waitFor(change, { timeoutMs, keepAliveMs, signal })
+      if (changed === undefined && !signal?.aborted) return undefined
     }
     return undefined
   }

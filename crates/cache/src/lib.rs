@@ -60,7 +60,6 @@ mod coalescing;
 mod http;
 mod invalidation;
 mod key;
-mod lease;
 mod memory;
 mod policy;
 mod response;

@@ -87,7 +87,7 @@ pub enum Lookup {
         /// Fence sequence at the time of the miss.
         since: u64,
         /// Whether there is a stale entry, which is served to all other callers.
-        elected: bool,
+        holds_lease: bool,
     },
     /// A rule makes the request skip the cache.
     Bypassed,
@@ -214,14 +214,14 @@ impl Cache {
         key: &Key,
         tracked_by: TrackedBy,
         since: u64,
-        elected: bool,
+        holds_lease: bool,
         now: i64,
     ) -> Lookup {
         self.instance.counters.count(Counter::Misses);
         if tracked_by == TrackedBy::Key {
             self.instance.build_tracker.lock().begin(key.digest(), since, now);
         }
-        Lookup::Miss { since, elected }
+        Lookup::Miss { since, holds_lease }
     }
 
     /// Removes the entry that [`look_up`](Self::look_up) would find, and returns whether memory had

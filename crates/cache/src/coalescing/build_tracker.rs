@@ -8,9 +8,9 @@
 
 use std::thread::{self, ThreadId};
 
+use super::lease::REFRESH_LEASE_MS;
 use crate::bounded::Bounded;
 use crate::key::Digest;
-use crate::lease::REFRESH_LEASE_MS;
 
 /// Keys tracked at most. Beyond that, the key whose first build began longest ago is evicted.
 const MAX_KEYS: usize = 32_768;

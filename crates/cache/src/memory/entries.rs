@@ -6,8 +6,8 @@ use slab::Slab;
 use super::eviction::{Id, Place, Queued};
 use super::new_entry::cost;
 use super::tag_list::{FEW_TAGS, TagList};
+use crate::coalescing::EntryLease;
 use crate::key::{Digest, Selecting};
-use crate::lease::RefreshLease;
 use crate::memory::index::{Expiring, Keyed, Link, Tagged};
 use crate::policy::Freshness;
 use crate::response::Stored;
@@ -22,7 +22,7 @@ pub(super) struct Entry {
     /// Number of the put, which orders the variants that answer a request.
     pub(super) order: u64,
     pub(super) times: Freshness,
-    pub(super) refresh_lease: RefreshLease,
+    pub(super) refresh_lease: EntryLease,
     pub(super) place: Place,
 }
 

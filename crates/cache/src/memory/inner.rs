@@ -9,11 +9,11 @@ use super::new_entry::NewEntry;
 use super::outcome::EntryRef;
 use super::outcome::{EntryInfo, Found, StoreError};
 use super::usage::Usage;
+use crate::coalescing::{EntryLease, REFRESH_LEASE_MS};
 use crate::http::FieldIndex;
 use crate::http::lines::{Fields, MissingFields};
 use crate::invalidation::Fence;
 use crate::key::{Digest, Key};
-use crate::lease::{REFRESH_LEASE_MS, RefreshLease};
 use crate::memory::index::{Deadlines, Link, Ordered, Table, Tags, Variants};
 use crate::policy::State;
 use crate::response::Stored;
@@ -274,7 +274,7 @@ impl Inner {
             links: vec![Link::NONE; tags.len()].into(),
             order: self.puts,
             times,
-            refresh_lease: RefreshLease::new(),
+            refresh_lease: EntryLease::new(),
             place: Place::nowhere(),
         });
         self.tags.insert(id, entries);
@@ -312,8 +312,7 @@ impl Inner {
             variants.remove(*key, vary);
             *vary = entry.vary;
         }
-        (slot.order, slot.times, slot.refresh_lease) =
-            (self.puts, entry.times, RefreshLease::new());
+        (slot.order, slot.times, slot.refresh_lease) = (self.puts, entry.times, EntryLease::new());
         usage.bytes += entries[id].cost();
         deadlines.insert(id, entries);
         eviction.succeed(id, standing, entries);

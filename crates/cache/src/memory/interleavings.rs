@@ -105,8 +105,8 @@ fn one_caller_acquires_the_refresh_lease() {
                 thread::spawn(move || matches!(get(&store), Found::Refresh { .. }))
             })
             .collect();
-        let elected = lookups.into_iter().map(|thread| thread.join().unwrap());
-        assert_eq!(elected.filter(|elected| *elected).count(), 1);
+        let holds_lease = lookups.into_iter().map(|thread| thread.join().unwrap());
+        assert_eq!(holds_lease.filter(|holds_lease| *holds_lease).count(), 1);
     });
 }
 

@@ -100,7 +100,7 @@ impl Inner {
     fn make_stale(&mut self, id: Id, now: i64) {
         self.deadlines.remove(id, &self.entries);
         let known = &mut self.entries[id];
-        known.refresh_lease.release_lease();
+        known.refresh_lease.release();
         known.times = known.times.stale_from(now);
         let state = known.times.state(now);
         self.deadlines.insert(id, &self.entries);

@@ -31,13 +31,13 @@ pub(crate) struct Selected {
     pub(crate) times: Freshness,
     pub(crate) reuse: Reuse,
     /// Whether the caller holds its refresh lease.
-    pub(crate) elected: bool,
+    pub(crate) holds_lease: bool,
 }
 
 impl Selected {
     /// Whether it answers the request as it is.
     fn is_served(&self) -> bool {
-        !self.elected && !matches!(self.reuse, Reuse::Validate(_))
+        !self.holds_lease && !matches!(self.reuse, Reuse::Validate(_))
     }
 }
 
@@ -69,10 +69,10 @@ impl Inner {
         let entry = &self.entries[id];
         entry.place.touch();
         let reuse = judge(&entry.times)?;
-        let elected =
+        let holds_lease =
             reuse == Reuse::ServeAndRefresh && entry.refresh_lease.try_acquire(now, timeout);
         let held = EntryRef { stored: entry.stored.clone(), id };
-        Ok(Selected { held, times: entry.times, reuse, elected })
+        Ok(Selected { held, times: entry.times, reuse, holds_lease })
     }
 
     fn current(&self, held: &EntryRef) -> Option<&Entry> {
@@ -89,7 +89,7 @@ impl Inner {
     /// Releases the refresh lease.
     pub(super) fn release_lease(&self, held: &EntryRef) {
         if let Some(entry) = self.current(held) {
-            entry.refresh_lease.release_lease();
+            entry.refresh_lease.release();
         }
     }
 

@@ -11,10 +11,10 @@ mod tests;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use crate::coalescing::{ProcessLeases as _, REFRESH_LEASE_MS};
 use crate::http::lines::{Fields, MissingFields};
 use crate::invalidation::{Invalidation, Target};
 use crate::key::Key;
-use crate::lease::REFRESH_LEASE_MS;
 use crate::memory::{Bounds, EntryRef, Found, Memory, NewEntry, Selection, StoreError};
 use crate::policy::{Freshness, Reuse};
 use crate::response::{Parts, Stored};
@@ -116,36 +116,39 @@ impl Store {
         judge: impl Fn(&Freshness) -> Result<Reuse, MissingFields>,
     ) -> Result<Selection, MissingFields> {
         let mut selection = self.memory.select(key, fields, now, timeout, judge)?;
-        if let Some(selected) = selection.selected.as_mut().filter(|selected| selected.elected) {
-            selected.elected = self.try_acquire(&selected.held, timeout, now);
+        if let Some(selected) = selection.selected.as_mut().filter(|selected| selected.holds_lease)
+        {
+            selected.holds_lease = self.try_acquire(&selected.held, timeout, now);
         }
         Ok(selection)
     }
 
+    /// Acquires the lease of an entry among all processes. The caller holds that of this process,
+    /// which is left to the other process for a moment if that holds the lease.
     fn try_acquire(&self, held: &EntryRef, timeout: i64, now: i64) -> bool {
         let Some((disk, variant)) = self.disk().zip(self.memory.variant(held)) else { return true };
-        let try_acquire = disk.try_acquire(&variant, now, timeout);
-        if !try_acquire {
+        let is_acquired = disk.leases().try_acquire(&variant, now, timeout);
+        if !is_acquired {
             self.memory.defer(held, now);
         }
-        try_acquire
+        is_acquired
     }
 
     /// [`Memory::back_off`], for all processes.
     pub(crate) fn back_off(&self, held: &EntryRef, now: i64) {
         self.memory.back_off(held, now);
-        self.give_up(held);
+        self.release_among_processes(held);
     }
 
     /// [`Memory::release_lease`], for all processes.
     pub(crate) fn release_lease(&self, held: &EntryRef) {
         self.memory.release_lease(held);
-        self.give_up(held);
+        self.release_among_processes(held);
     }
 
-    fn give_up(&self, held: &EntryRef) {
+    fn release_among_processes(&self, held: &EntryRef) {
         if let Some((disk, variant)) = self.disk().zip(self.memory.variant(held)) {
-            disk.release_lease(&variant);
+            disk.leases().release(&variant);
         }
     }
 

@@ -102,8 +102,8 @@ pub enum Seen {
 pub fn look_up(cache: &Cache, request: Request<'_>, now: i64) -> Seen {
     match cache.look_up(request, None, TrackedBy::Caller, now).expect("the request tells enough") {
         Lookup::Hit(answer, _) => Seen::Hit(answer.body().unwrap_or_default().to_vec()),
-        Lookup::Miss { since, elected: true } => Seen::Elected(since),
-        Lookup::Miss { since, elected: false } => Seen::Miss(since),
+        Lookup::Miss { since, holds_lease: true } => Seen::Elected(since),
+        Lookup::Miss { since, holds_lease: false } => Seen::Miss(since),
         Lookup::Bypassed => panic!("there are no rules"),
     }
 }

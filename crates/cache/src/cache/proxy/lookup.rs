@@ -268,12 +268,12 @@ impl Cache {
         now: i64,
     ) -> Result<WrapLookup, MissingInput> {
         let Instance { store, counters, in_flight_requests, .. } = self.instance();
-        let Selected { held, times, elected, .. } = selected;
+        let Selected { held, times, holds_lease, .. } = selected;
         let decided = answer_to(request, &held.stored, *times, now)
             .and_then(|answer| Ok((answer, expected(key, vary.as_ref(), request.fields)?)));
         let (answer, expected) = decided.inspect_err(|_| {
             // The request comes again with more input, and acquires the lease then.
-            if *elected {
+            if *holds_lease {
                 store.release_lease(held);
             }
         })?;
@@ -282,7 +282,7 @@ impl Cache {
             counters.count(Counter::Hits);
             counters.add(Counter::StaleHits, u64::from(state != State::Fresh));
         }
-        if !elected {
+        if !holds_lease {
             return Ok(WrapLookup::Answer(answer, state, None));
         }
         counters.count(Counter::Elections);

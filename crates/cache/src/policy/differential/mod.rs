@@ -258,7 +258,7 @@ fn validators(
         held: EntryRef::of(stored),
         times: *times,
         reuse: Reuse::Validate(Forwarded::Stale),
-        elected: false,
+        holds_lease: false,
     };
     let run = HandlerRun {
         why: Forwarded::Stale,

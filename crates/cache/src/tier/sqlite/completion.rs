@@ -31,9 +31,9 @@ impl Completion {
         inner.outcome.clone()
     }
 
-    /// An address that identifies the operation while a completion of it exists.
-    pub fn address(&self) -> usize {
-        Arc::as_ptr(&self.0).addr()
+    /// The result, if there is one.
+    pub fn result(&self) -> Option<Outcome> {
+        self.0.lock().outcome.clone()
     }
 
     /// Whether there is a result.
@@ -55,8 +55,8 @@ impl Completion {
     }
 
     fn wait_until(&self, wait: impl FnOnce(&Receiver<()>) -> bool) -> Option<Outcome> {
-        let (bell, news) = channel();
-        let waiter = Notifier { wake: Arc::new(JsNotifier(bell)), number: 0 };
+        let (sender, news) = channel();
+        let waiter = Notifier { wake: Arc::new(Signal(sender)), number: 0 };
         self.outcome(waiter.clone()).or_else(|| wait(&news).then(|| self.outcome(waiter)).flatten())
     }
 
@@ -78,9 +78,9 @@ impl Completion {
 }
 
 #[derive(Debug)]
-struct JsNotifier(Sender<()>);
+struct Signal(Sender<()>);
 
-impl Notify for JsNotifier {
+impl Notify for Signal {
     fn wake(&self, _: u32) {
         // A waiter that has timed out is gone.
         let _ = self.0.send(());
@@ -89,7 +89,7 @@ impl Notify for JsNotifier {
 
 impl PartialEq for Completion {
     fn eq(&self, other: &Self) -> bool {
-        self.address() == other.address()
+        Arc::ptr_eq(&self.0, &other.0)
     }
 }
 

@@ -12,7 +12,7 @@ mod completion;
 mod database;
 mod error;
 mod files;
-mod lease_table;
+mod lease_word;
 mod load_queue;
 mod log;
 mod log_cursor;
@@ -39,6 +39,7 @@ pub use error::TierError;
 pub(crate) use record::Record;
 pub(crate) use unavailable::Unavailable;
 
+use crate::coalescing::ProcessLeases;
 use crate::http::lines::MissingFields;
 use crate::invalidation::Invalidation;
 use crate::key::Digest;
@@ -136,14 +137,9 @@ impl SqliteTier {
         }
     }
 
-    /// Whether this process may refresh a variant for `timeout` milliseconds.
-    pub(crate) fn try_acquire(&self, variant: &Digest, now: i64, timeout: i64) -> bool {
-        self.common.shared.try_acquire(variant, now, timeout)
-    }
-
-    /// Releases the refresh lease of a variant.
-    pub(crate) fn release_lease(&self, variant: &Digest) {
-        self.common.shared.release_lease(variant);
+    /// Refresh leases among the processes that use the file.
+    pub(crate) fn leases(&self) -> &impl ProcessLeases {
+        &*self.common.shared
     }
 
     /// Makes the next process that has the file to itself treat the database as damaged.

@@ -49,7 +49,7 @@ impl<'a> Opening<'a> {
 
     /// Leaves the processes that have the file open. The shared memory can still be read.
     pub(super) fn give_up(&self) -> Arc<Shared> {
-        self.shared.release();
+        self.shared.leave();
         Arc::clone(&self.shared)
     }
 

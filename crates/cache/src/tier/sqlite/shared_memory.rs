@@ -18,7 +18,8 @@ use memmap2::MmapRaw;
 
 use super::error::TierError;
 use super::files::private_file;
-use super::lease_table::RefreshLease;
+use super::lease_word::LeaseWord;
+use crate::coalescing::ProcessLeases;
 use crate::key::Digest;
 
 /// Size of the file.
@@ -29,7 +30,7 @@ const HEAD_WORDS: usize = 8;
 
 /// Number of refresh leases. If two entries have the same index, the second lease is held per
 /// process.
-const ELECTIONS: usize = BYTES as usize / size_of::<u64>() - HEAD_WORDS;
+const LEASES: usize = BYTES as usize / size_of::<u64>() - HEAD_WORDS;
 
 /// First word of the file, with the version of its format.
 const FORMAT: u64 = u64::from_le_bytes(*b"LAYERON\x01");
@@ -83,7 +84,7 @@ fn mapped(mut file: &File, is_alone: bool) -> io::Result<Option<MmapRaw>> {
 
 #[allow(unsafe_code, clippy::cast_ptr_alignment)]
 fn word(memory: &MmapRaw, index: usize) -> &AtomicU64 {
-    assert!(index < HEAD_WORDS + ELECTIONS, "there is no such word");
+    assert!(index < HEAD_WORDS + LEASES, "there is no such word");
     // SAFETY: the mapping is longer than `index`, aligned to a page, lives as long as the result,
     // and is accessed through atomics only.
     unsafe { &*memory.as_mut_ptr().cast::<AtomicU64>().add(index) }
@@ -133,7 +134,7 @@ impl Shared {
     /// Initialises the words with the sequence of the database. Called by a process that is the
     /// only one.
     pub(super) fn begin(&self, sequence: u64) {
-        (0..HEAD_WORDS + ELECTIONS).for_each(|at| self.at(at).store(0, Release));
+        (0..HEAD_WORDS + LEASES).for_each(|at| self.at(at).store(0, Release));
         self.word(Word::Sequence).store(sequence, Release);
         self.word(Word::Purged).store(sequence, Release);
         self.word(Word::Format).store(FORMAT, Release);
@@ -148,7 +149,7 @@ impl Shared {
     }
 
     /// Leaves the processes that have the file open.
-    pub(super) fn release(&self) {
+    pub(super) fn leave(&self) {
         // If it fails, the lock ends with the process.
         let _ = self.file.unlock();
     }
@@ -179,36 +180,13 @@ impl Shared {
         self.word(Word::Damaged).store(1, Release);
     }
 
-    /// Whether this process acquires the refresh lease of the entry with this digest, for `timeout`
-    /// milliseconds.
-    pub(super) fn try_acquire(&self, digest: &Digest, now: i64, timeout: i64) -> bool {
-        let own = RefreshLease::of(digest, self.holder, now.saturating_add(timeout));
-        let place = self.place_of(digest);
-        let state = RefreshLease::read(place.load(Acquire));
-        if state.is_in_force(now) && !state.is_same(own) {
-            // A word of another entry leaves no room for this one: each process has its own lease.
-            return !state.is_of_same(own);
-        }
-        place.compare_exchange(state.word(), own.word(), AcqRel, Acquire).is_ok()
-    }
-
-    /// Releases the refresh lease of the entry with this digest.
-    pub(super) fn release_lease(&self, digest: &Digest) {
-        let place = self.place_of(digest);
-        let state = RefreshLease::read(place.load(Acquire));
-        if state.is_same(RefreshLease::of(digest, self.holder, 0)) {
-            // A word that has changed belongs to another lease.
-            let _ = place.compare_exchange(state.word(), 0, AcqRel, Acquire);
-        }
-    }
-
     fn place_of(&self, digest: &Digest) -> &AtomicU64 {
-        self.at(HEAD_WORDS + RefreshLease::place_of(digest, ELECTIONS))
+        self.at(HEAD_WORDS + LeaseWord::place_of(digest, LEASES))
     }
 
     /// Releases all refresh leases.
-    pub(super) fn end_elections(&self) {
-        (HEAD_WORDS..HEAD_WORDS + ELECTIONS).for_each(|at| self.at(at).store(0, Release));
+    pub(super) fn release_all_leases(&self) {
+        (HEAD_WORDS..HEAD_WORDS + LEASES).for_each(|at| self.at(at).store(0, Release));
     }
 
     fn word(&self, word: Word) -> &AtomicU64 {
@@ -217,6 +195,28 @@ impl Shared {
 
     fn at(&self, index: usize) -> &AtomicU64 {
         word(&self.memory, index)
+    }
+}
+
+impl ProcessLeases for Shared {
+    fn try_acquire(&self, variant: &Digest, now: i64, timeout: i64) -> bool {
+        let own = LeaseWord::of(variant, self.holder, now.saturating_add(timeout));
+        let place = self.place_of(variant);
+        let state = LeaseWord::read(place.load(Acquire));
+        if state.is_in_force(now) && !state.is_same(own) {
+            // A word of another entry leaves no room for this one: each process has its own lease.
+            return !state.is_of_same(own);
+        }
+        place.compare_exchange(state.word(), own.word(), AcqRel, Acquire).is_ok()
+    }
+
+    fn release(&self, variant: &Digest) {
+        let place = self.place_of(variant);
+        let state = LeaseWord::read(place.load(Acquire));
+        if state.is_same(LeaseWord::of(variant, self.holder, 0)) {
+            // A word that has changed belongs to another lease.
+            let _ = place.compare_exchange(state.word(), 0, AcqRel, Acquire);
+        }
     }
 }
 

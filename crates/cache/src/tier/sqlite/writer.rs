@@ -16,6 +16,7 @@ use super::error::TierError;
 use super::load_queue::Loads;
 use super::write_behind::{DurableInvalidation, Queue, Work};
 use super::{apply, log, writes};
+use crate::coalescing::ProcessLeases as _;
 use crate::invalidation::Effect;
 use crate::stats::Counter;
 
@@ -75,7 +76,7 @@ impl Writer {
         // If it fails, the next process that opens the file does it.
         let _ = checkpoint(&connection);
         drop(connection);
-        common.shared.release();
+        common.shared.leave();
     }
 
     /// Writes a batch and the counters.
@@ -150,7 +151,7 @@ impl Writer {
             queue.push(Work::Expire(now));
         }
         for (_, variant) in together.iter().filter_map(Work::entry) {
-            common.shared.release_lease(variant);
+            common.shared.release(variant);
         }
         Ok(())
     }
@@ -164,7 +165,7 @@ impl Writer {
         };
         if invalidation.effect == Effect::MakeStale {
             // The responses of refreshes in progress will be fenced.
-            self.common.shared.end_elections();
+            self.common.shared.release_all_leases();
         }
         self.common.log.lock().end(*since);
         completion.complete(outcome);

@@ -14,9 +14,9 @@ const MAX_SECONDS: u64 = 24 * 3_600;
 
 /// A refresh lease as a word of shared memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct RefreshLease(u64);
+pub(super) struct LeaseWord(u64);
 
-impl RefreshLease {
+impl LeaseWord {
     /// A lease of `holder` on the entry with this digest, until a time in milliseconds.
     pub(super) fn of(digest: &Digest, holder: u64, until: i64) -> Self {
         let name = number(digest, 8) >> (UNTIL_BITS + HOLDER_BITS);
