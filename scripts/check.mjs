@@ -1,8 +1,9 @@
 /**
- * `npm run check`: format, lints, types, import order, generated files, dependencies, fuzz targets.
- * Runs all checks even if one fails.
+ * `npm run check`: format, lints, types, import order, long lines, generated files, dependencies
+ * and fuzz targets. Runs all checks even if one fails.
  */
 import { checkImports } from "./check-imports.mjs"
+import { checkLines } from "./check-lines.mjs"
 import { checkCrates } from "./lib/check-crates.mjs"
 import { checkGeneratedFiles, checkLockFiles } from "./lib/check-files.mjs"
 import { cargoFuzz, checkDoubling, fuzzAll } from "./lib/fuzz-targets.mjs"
@@ -21,6 +22,7 @@ await main(async () => {
   await checkRust(check)
   await checkTypeScript(check)
   await check("import order", checkImports)
+  await check("lines of prose", checkLines)
   await check("generated files", async () => {
     await writePlatformPackages()
     await checkGeneratedFiles()

@@ -54,8 +54,8 @@ impl BindingWrapper {
         self.readers.wake(reader);
     }
 
-    /// Advances a reader to the end if exactly the last `chunks` chunks are unread, which its client
-    /// received from the writer on this thread. Returns whether it did.
+    /// Advances a reader to the end if exactly the last `chunks` chunks are unread, which its
+    /// client received from the writer on this thread. Returns whether it did.
     #[napi]
     pub fn skip(&self, reader: u32, chunks: u32) -> bool {
         self.readers.get(reader).is_some_and(|body| body.skip(chunks as usize))

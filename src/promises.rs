@@ -92,8 +92,8 @@ impl Promises {
         settle(self.env, &self.slots, number);
     }
 
-    /// A promise of the number of entries that an operation affects. It is rejected with the code of
-    /// a [`TierError`](layeron_cache::TierError) if the operation fails.
+    /// A promise of the number of entries that an operation affects. It is rejected with the code
+    /// of a [`TierError`](layeron_cache::TierError) if the operation fails.
     pub(crate) fn result(&self, completion: Completion) -> napi::Result<PromiseRaw<'static, f64>> {
         let (deferred, promise) = Deferred::new(self.env)?;
         let number = self.reserve();

@@ -3,9 +3,9 @@
 //!
 //! The last 48 bytes are numbers for a call, 64-bit floats written by JavaScript: status, lifetime,
 //! stale window, fence sequence of a miss, length of the body, and the time; for a lookup the time
-//! alone. NaN means none. Layout of an answer: four 32-bit little-endian words - status, length of the head, length
-//! of the body or [`NO_BODY`], flags - then the head, then the body. Missing field names are laid
-//! out as a head; a number is one 64-bit float.
+//! alone. NaN means none. Layout of an answer: four 32-bit little-endian words - status, length of
+//! the head, length of the body or [`NO_BODY`], flags - then the head, then the body. Missing field
+//! names are laid out as a head; a number is one 64-bit float.
 
 use layeron_cache::{Answer, Names};
 use napi::bindgen_prelude::Uint8Array;

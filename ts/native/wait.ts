@@ -68,8 +68,8 @@ export async function waitFor<Value>(
 
 /**
  * Waits for an operation of the tier, for at most `timeoutMs` milliseconds. Resolves to the number
- * of entries that it affected, or to `undefined` after that time. Rejects if it failed; `what` names
- * it.
+ * of entries that it affected, or to `undefined` after that time. Rejects if it failed; `what`
+ * names it.
  */
 export async function completed(
   completion: Promise<number>,

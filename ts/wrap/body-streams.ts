@@ -232,7 +232,7 @@ export class BodyStreams {
     if (own !== undefined && !own.isDone) this.#wrapper.wakeReader(own.number)
   }
 
-  /** Waits for the readers of a body, and drops those that are too slow. Resolves to what is next. */
+  /** Waits for readers of a body, and drops slow ones. Resolves to what the writer does next. */
   async #waitForReaders(
     writer: number,
     readers: ReaderChanges,

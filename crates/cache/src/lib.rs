@@ -34,7 +34,8 @@
 //! assert!(matches!(cache.look_up(request, None, TrackedBy::Caller, now), Ok(Lookup::Hit(..))));
 //!
 //! cache.purge(&Invalidation::remove([Target::Tag("products".into())]), now);
-//! assert!(matches!(cache.look_up(request, None, TrackedBy::Caller, now), Ok(Lookup::Miss { .. })));
+//! let found = cache.look_up(request, None, TrackedBy::Caller, now);
+//! assert!(matches!(found, Ok(Lookup::Miss { .. })));
 //! ```
 //!
 //! # Modules

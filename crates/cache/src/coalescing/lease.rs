@@ -28,8 +28,8 @@ pub(crate) trait ProcessLeases {
     fn release(&self, variant: &Digest);
 }
 
-/// The refresh lease of one entry among the callers of this process. It is part of the entry, so it ends when the entry is replaced
-/// or removed.
+/// The refresh lease of one entry among the callers of this process. It is part of the entry, so it
+/// ends when the entry is replaced or removed.
 #[derive(Debug)]
 pub(crate) struct EntryLease {
     /// When the lease was acquired or a refresh failed, in milliseconds since 1970.

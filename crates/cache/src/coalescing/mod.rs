@@ -4,7 +4,8 @@
 //! * A **build** is the computation of a response, from a miss to its put. It is identified by the
 //!   fence sequence of the miss: the put is dropped if an invalidation since then selects it. The
 //!   sequence is carried by whatever identifies the build: a run of a wrapped handler, the
-//!   `Request` object of a caller (in JavaScript), or else the **build tracker**, by key and thread.
+//!   `Request` object of a caller (in JavaScript), or else the **build tracker**, by key and
+//!   thread.
 //! * A **refresh lease** gives the build of one caller the right to replace a stale entry, for a
 //!   limited time, while the entry is served to the others. It belongs to the entry
 //!   ([`EntryLease`]); what processes share has a second one ([`ProcessLeases`]), which is the only

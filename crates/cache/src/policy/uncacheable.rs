@@ -19,8 +19,8 @@ pub enum Uncacheable {
     Private,
     /// A `Set-Cookie` that no `private=Set-Cookie` removes.
     SetCookie,
-    /// A status that is not final or complete (1xx, 304), that concerns one request only (412, 416),
-    /// or that `must-understand` requires to be known.
+    /// A status that is not final or complete (1xx, 304), that concerns one request only (412,
+    /// 416), or that `must-understand` requires to be known.
     Status,
     /// `text/event-stream`: a body without an end.
     EventStream,

@@ -1,5 +1,5 @@
-//! Disk tier: an `SQLite` database that survives the process and that all processes of a machine may
-//! open.
+//! Disk tier: an `SQLite` database that survives the process and that all processes of a machine
+//! may open.
 //!
 //! A writer and a reader thread serve it; callers wait for them through completions. An error of
 //! the disk is never an error of a lookup: a tier that fails has no entries, and `inspect()` says
