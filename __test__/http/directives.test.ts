@@ -135,6 +135,7 @@ describe("what is stale by 10 s", () => {
     ["max-stale=soon", "max-age=60"],
     ["max-stale, min-fresh=1", "max-age=60"],
     ["max-stale, no-cache", "max-age=60"],
+    ["max-stale, max-age=30", "max-age=60"],
     ["max-stale", "max-age=60, must-revalidate"],
     ["max-stale", "max-age=60, proxy-revalidate"],
   ])("is validated for a request with %s of a response with %s", async (asked, response) => {

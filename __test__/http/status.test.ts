@@ -25,46 +25,16 @@ const given = (fields: AnswerParts["fields"]) =>
 const minute = given({})
 const GET: Asked = {}
 const down = dated({ status: 503 })
-const reset: Answer = ({ reset }) => reset()
 const asking = (fields: Record<string, string>, at = 0): Asked => ({ fields, at })
 
 describe("an answer says how it came about:", () => {
   test.each<[string, Answer[], Asked[], number, string]>([
-    ["stored", [minute], [GET], 200, "fwd=uri-miss; fwd-status=200; stored; ttl=60"],
-    [
-      "stored with an age",
-      [given({ Age: "20" })],
-      [GET],
-      200,
-      "fwd=uri-miss; fwd-status=200; stored; ttl=40",
-    ],
     [
       "to be validated each time",
       [lasting("no-cache", { fields: { ETag: '"v"' } })],
       [GET],
       200,
       "fwd=uri-miss; fwd-status=200; stored; ttl=0",
-    ],
-    [
-      "not stored",
-      [lasting("no-store")],
-      [GET],
-      200,
-      "fwd=uri-miss; fwd-status=200; detail=no-store",
-    ],
-    [
-      "an error that is stored",
-      [lasting("max-age=9", { status: 404 })],
-      [GET],
-      404,
-      "fwd=uri-miss; fwd-status=404; stored; ttl=9",
-    ],
-    [
-      "of another variant",
-      [given({ Vary: "X-A" }), minute],
-      [GET, asking({ "X-A": "1" })],
-      200,
-      "fwd=vary-miss; fwd-status=200; stored; ttl=60",
     ],
     ["a hit", [minute], [GET, { at: 8 }], 200, "hit; ttl=52"],
     ["a hit for HEAD", [minute], [GET, { at: 8, method: "HEAD" }], 200, "hit; ttl=52"],
@@ -106,20 +76,6 @@ describe("an answer says how it came about:", () => {
       "fwd=request; fwd-status=304; ttl=60",
     ],
     [
-      "replaced",
-      [minute, minute],
-      [GET, { at: 70 }],
-      200,
-      "fwd=stale; fwd-status=200; stored; ttl=60",
-    ],
-    [
-      "replaced on request",
-      [minute, minute],
-      [GET, asking({ "Cache-Control": "no-cache" })],
-      200,
-      "fwd=request; fwd-status=200; stored; ttl=60",
-    ],
-    [
       "replaced by what is not stored",
       [minute, lasting("private")],
       [GET, { at: 70 }],
@@ -128,54 +84,11 @@ describe("an answer says how it came about:", () => {
     ],
     ["an error in its place", [minute, down], [GET, { at: 70 }], 503, "fwd=stale; fwd-status=503"],
     [
-      "a HEAD of nothing stored",
-      [dated({ fields: { "Content-Length": "4" } })],
-      [{ method: "HEAD" }],
-      200,
-      "fwd=uri-miss; fwd-status=200",
-    ],
-    [
-      "a part",
-      [dated({ status: 206 })],
-      [asking({ Range: "bytes=0-1" })],
-      206,
-      "fwd=uri-miss; fwd-status=206; detail=partial-content",
-    ],
-    ["a write", [dated({ status: 201 })], [{ method: "POST" }], 201, "fwd=method; fwd-status=201"],
-    [
       "a status beyond",
       [lasting("max-age=60", { status: 999 })],
       [GET],
       999,
       "fwd=uri-miss; fwd-status=999; stored; ttl=60",
-    ],
-    [
-      "nothing stored",
-      [],
-      [asking({ "Cache-Control": "only-if-cached" })],
-      504,
-      "detail=only-if-cached",
-    ],
-    [
-      "stale in the place of an error",
-      [lasting("max-age=60, stale-if-error=30"), down],
-      [GET, { at: 70 }],
-      200,
-      "fwd=stale; fwd-status=503; ttl=-10; detail=stale-if-error",
-    ],
-    [
-      "stale in the place of nothing",
-      [lasting("max-age=60, stale-if-error=30"), reset],
-      [GET, { at: 70 }],
-      200,
-      "fwd=stale; ttl=-10; detail=stale-if-error",
-    ],
-    [
-      "stale after an error",
-      [lasting("max-age=60, stale-if-error=30"), reset],
-      [GET, { at: 70 }, { at: 70 }],
-      200,
-      "hit; ttl=-10; detail=stale-if-error",
     ],
   ])("%s", async (_name, answers, requests, status, expected) => {
     const [response, identity] = await lastOf(answers, requests)
