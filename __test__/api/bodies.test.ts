@@ -99,7 +99,7 @@ describe("a body that", () => {
     },
   )
 
-  test("is as long as its Content-Length is stored, and so is the answer to HEAD, which has none", async () => {
+  test("has the length in its Content-Length is stored, and so is a response to HEAD without a body", async () => {
     const module = freshCache()
     const headers = { "content-length": "5" }
     await module.put(A, new Response(chunked(["ab", "", "cde"]), { headers }))

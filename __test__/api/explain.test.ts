@@ -268,7 +268,7 @@ describe("explaining", () => {
     expect(before.stats).toEqual({ ...NO_STATS, puts: 2 })
   })
 
-  test("elects nobody, and ends no election", async () => {
+  test("neither acquires nor releases a refresh lease", async () => {
     const module = freshCache(POLICY)
     await module.put(url("/a"), new Response("a"))
     setClock(61)

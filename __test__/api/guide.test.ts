@@ -56,7 +56,7 @@ const isHit = ({ headers }: Answer) =>
 
 const price = ({ body }: Answer) => (body as { product: { price: number } }).product.price
 
-test("the guide's application does what the guide says, counted to the last call", async () => {
+test("the guide's application answers and counts every call as the guide says", async () => {
   const stats = async () => (await call("/internal/cache/stats")).body
   expect(await stats()).toEqual({ hits: 0, misses: 0, puts: 0, deletes: 0, purges: 0 })
 
@@ -103,7 +103,7 @@ test("the guide's application does what the guide says, counted to the last call
   })
 })
 
-test("the storefront refuses what it does not know and purges nothing for it", async () => {
+test("the storefront refuses invalid requests and purges nothing for them", async () => {
   const before = (await call("/internal/cache/stats")).body
   expect(await call("/api/products/0")).toMatchObject({ status: 404 })
   expect(await call("/api/products/0", post('{"price":1}'))).toMatchObject({ status: 404 })

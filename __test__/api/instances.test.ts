@@ -5,7 +5,7 @@ import { handFed } from "../helpers/streams"
 const A = url("/a")
 
 describe("a declaration", () => {
-  test("carries what it is", () => {
+  test("has its kind, name, namespace, identity and rules as properties", () => {
     const module = freshCache({ namespace: "storefront" })
     expect(module).toMatchObject({
       kind: "cache",

@@ -229,7 +229,7 @@ describe("header fields in the key", () => {
     expect(shop.key(request, { vary })).toBe(`${url("/")}#shop;GET;accept=3;x-a=1;x-b=2`)
   })
 
-  test("are left out where the request has none, and kept empty where it is empty", () => {
+  test("are left out if the request has none, and are empty if its field is empty", () => {
     expect(shop.key(get("/", { "x-a": "" }), { vary })).toBe(`${url("/")}#shop;GET;x-a=`)
     expect(shop.key(url("/"), { vary })).toBe(`${url("/")}#shop;GET`)
   })

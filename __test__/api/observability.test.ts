@@ -166,7 +166,7 @@ describe("a sink that is", () => {
     ])
   })
 
-  test("not given is written to by nobody, least of all to the standard streams", async () => {
+  test("not given gets no lines, and nothing is written to the standard streams", async () => {
     const writes = [process.stdout, process.stderr].map((stream) =>
       jest.spyOn(stream, "write").mockReturnValue(true),
     )
@@ -177,7 +177,7 @@ describe("a sink that is", () => {
     expect(written).toEqual([])
   })
 
-  test("another declaration's gets nothing of what this one does", async () => {
+  test("of another declaration gets no lines of this one", async () => {
     const { module, lines } = await observed()
     await beside(module, POLICY).match(AT)
     expect(lines).toEqual([])
@@ -291,7 +291,7 @@ describe("in a project with OpenTelemetry's API", () => {
     expect(await metered({})).toEqual([{ meter: "@layeron/modules" }, ...expected])
   })
 
-  test("attributes are redacted, and what is not sampled is not counted", async () => {
+  test("attributes are redacted, and operations that are not sampled are not counted", async () => {
     expect(await metered({ redaction: { fields: ["name"] }, sampling: { success: 0 } })).toEqual([
       { meter: "@layeron/modules" },
       { created: "cache.errors" },
@@ -309,7 +309,7 @@ describe("in a project with OpenTelemetry's API", () => {
 })
 
 describe("in a project without OpenTelemetry", () => {
-  test("the cache works and says nothing of it", async () => {
+  test("the cache works without a warning", async () => {
     const then = "console.log(JSON.stringify(await shop.stats()))"
     expect(await runMetered({ observability: {}, then })).toEqual({
       stdout: '{"hits":2,"misses":1,"puts":2,"deletes":1,"purges":2}\n',

@@ -293,7 +293,7 @@ describe("options of every kind of object:", () => {
     expect(reads).toBe(1)
   })
 
-  test("one whose options are all inherited has none", () => {
+  test("an object that inherits all its options has none", () => {
     const inherits = Object.create({ name: "inherited", ttlSeconds: 5 })
     expect(() => cache(inherits)).toThrow(
       expect.objectContaining({ code: "LAYERON_INVALID_OPTION" }),

@@ -69,7 +69,7 @@ const REFUSED: readonly (readonly [CacheRefusal, string, () => Response])[] = [
   ],
 ]
 
-describe("whatever is configured, put resolves without storing, counts nothing but the reason", () => {
+describe("under any configuration, put resolves without storing and counts only the reason", () => {
   test.each(REFUSED)("%s for %s", async (reason, _, make) => {
     const module = freshCache({
       ttlSeconds: 60,

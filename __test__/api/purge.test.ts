@@ -29,7 +29,7 @@ describe("delete", () => {
     expect(await left(module)).toEqual([PATHS[0], PATHS[2], PATHS[3]])
   })
 
-  test("is counted whatever it found, and never as a purge", async () => {
+  test("is counted as a delete, also if it found no entry, and never as a purge", async () => {
     const module = await filled()
     await module.delete(url("/api/products/1"))
     await module.delete(url("/nothing"))

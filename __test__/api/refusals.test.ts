@@ -83,7 +83,7 @@ describe("a declaration is refused", () => {
   })
 })
 
-describe("at the edge of what is allowed, an option is taken", () => {
+describe("an option at the limit of its range is accepted", () => {
   test.each([
     ["ttlSeconds", 0],
     ["ttlSeconds", 2_147_483_647],

@@ -106,7 +106,7 @@ describe("a clock that steps back", () => {
     expect(await module.match(get("/a"))).toBeUndefined()
   })
 
-  test("by more than 5 s makes stale what was put before, which is then refreshed in its window", async () => {
+  test("by more than 5 s makes earlier entries stale, and they are refreshed in their stale window", async () => {
     const module = freshCache({ ttlSeconds: 60, staleWhileRevalidateSeconds: 30 })
     await module.put(get("/a"), new Response("a"))
     await module.put(get("/b"), new Response("b"), { staleWhileRevalidateSeconds: 0 })

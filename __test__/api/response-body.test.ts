@@ -60,7 +60,7 @@ test("text of two byte order marks loses the first and keeps the second, as the 
   expect(await stored.text()).toBe("\ufeffa")
 })
 
-test("text of invalid UTF-8 of any kind is what the platform makes of it", async () => {
+test("text() decodes invalid UTF-8 as the platform does", async () => {
   const module = (await twins("a")).module
   let noise = bytes(40_000)
   for (let round = 0; round < 20; round++) {
@@ -133,7 +133,7 @@ describe("the body as a stream", () => {
     expect(stored.body).toBe(stored.body)
   })
 
-  test("locks the response while a reader has it, and not afterwards", async () => {
+  test("locks the response until its reader releases the lock", async () => {
     const { stored } = await twins("body")
     const reader = stored.body!.getReader()
     expect(await outcome((response) => response.text(), stored)).toBe("throws TypeError")

@@ -37,7 +37,7 @@ async function hex(response: Response): Promise<string> {
   return Buffer.from(await response.arrayBuffer()).toString("hex")
 }
 
-describe("what is copied of a body of 1 MiB", () => {
+describe("bytes copied of a body of 1 MiB", () => {
   let module: CacheModule
   const whole = bytes(MIB)
   beforeEach(async () => {
@@ -149,7 +149,7 @@ describe("the stream of a large body", () => {
     )
   })
 
-  test("fills the buffers of a reader that brings its own, and ends", async () => {
+  test("fills the buffers of a BYOB reader, and ends", async () => {
     const { stored } = await twins(bytes(150_000))
     const reader = stored.body!.getReader({ mode: "byob" })
     const chunks: Uint8Array[] = []

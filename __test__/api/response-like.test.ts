@@ -135,7 +135,7 @@ describe("a draft is released if", () => {
         }),
       },
     ],
-  ])("%s, and the put rejects with just what was thrown", async (_, body) => {
+  ])("%s, and the put rejects with the thrown value", async (_, body) => {
     const module = freshCache()
     const drafts = countDrafts()
     const outcome = module.put(A, responseLike({ body: { locked: false, ...body } }))
@@ -295,7 +295,7 @@ describe("a response of node-fetch", () => {
     expect((await failureOf(() => module.put(A, response))).code).toBe("LAYERON_INVALID_RESPONSE")
   })
 
-  test("is what a wrapped handler may return", async () => {
+  test("may be returned by a wrapped handler", async () => {
     const module = freshCache({ ttlSeconds: 60 })
     let runs = 0
     const handle = module.wrap(async () => {

@@ -114,7 +114,7 @@ describe("a stored response that is shown", () => {
   test.each([
     ["2 KB", 2_000],
     ["200 KB", 200_000],
-  ])("of %s shows what the platform shows, and makes no stream", async (_, length) => {
+  ])("of %s is inspected as the platform's is, without creating a stream", async (_, length) => {
     const { stored, platform } = await twins("b".repeat(length), INIT)
     const shown = inspect(stored)
     const lines = shown.split("\n").map((line) => line.trim())
@@ -161,7 +161,7 @@ describe("a stored response that is shown", () => {
     expect(await looked.text()).toBe("body")
   })
 
-  test("without a body shows none", async () => {
+  test("without a body is inspected without one", async () => {
     const { stored } = await twins(null, { status: 204 })
     expect(inspect(stored)).toContain("body: null,")
   })

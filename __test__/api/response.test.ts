@@ -143,12 +143,12 @@ describe("a clone", () => {
     expect([headers.get("x-a"), headers.get("content-type")]).toEqual(["2", null])
   })
 
-  test("of a response without body has none", async () => {
+  test("of a response without a body has no body", async () => {
     const { stored } = await twins(null, { status: 204 })
     expect(stored.clone().body).toBeNull()
   })
 
-  test.each([100, 100_000])("of %i bytes shares none of them with its original", async (length) => {
+  test.each([100, 100_000])("of %i bytes shares no memory with its original", async (length) => {
     const { module, stored } = await twins(new Uint8Array(length).fill(7))
     const clone = stored.clone()
     new Uint8Array(await stored.arrayBuffer()).fill(1)

@@ -41,7 +41,7 @@ describe("the rule that applies", () => {
     expect(await ttlOf(module, get(target))).toBe(`public, max-age=${applies ? 1 : 9}`)
   })
 
-  test("covers GET and HEAD, whatever the path, where it says neither", async () => {
+  test("covers GET and HEAD of every path if it has neither methods nor a path", async () => {
     const module = freshCache({ ttlSeconds: 9, rules: [{ ttlSeconds: 1 }] })
     expect(await ttlOf(module, get("/any"))).toBe("public, max-age=1")
     expect(await ttlOf(module, new Request(url("/any"), { method: "HEAD" }))).toBe(
@@ -112,7 +112,7 @@ describe("tags", () => {
     expect(await module.purge({ tags: ["\u00e9"] })).toEqual({ purged: 1 })
   })
 
-  test("in several Cache-Tag lines all count, and none is served", async () => {
+  test("of all Cache-Tag lines apply, and no line is served", async () => {
     const module = freshCache()
     const headers = new Headers({ "x-kept": "1" })
     for (const tag of ["a", "b"]) headers.append("cache-tag", tag)
@@ -182,7 +182,7 @@ describe("a bypass", () => {
     ["a query parameter in other case", "/a?Draft+mode=1", {}],
     ["a query parameter that has the name as value", "/a?a=draft+mode", {}],
     ["a path that the rule does not cover", "/b", { "x-preview": "1" }],
-  ])("does not come of %s", async (_, path, headers) => {
+  ])("is not caused by %s", async (_, path, headers) => {
     const module = freshCache({ rules })
     await module.put(get(path, headers), new Response("a"))
     expect(await bodyOf(module, get(path, headers))).toBe("a")

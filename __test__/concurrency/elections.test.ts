@@ -114,7 +114,7 @@ describe("an election", () => {
     expect(await flights(module)).toMatchObject({ elections: 2 })
   })
 
-  test("that brings no put lasts 30 s to the millisecond, then the next caller is elected", async () => {
+  test("without a put lasts 30 s to the millisecond, then the next caller is elected", async () => {
     const module = await elected()
     setClock(TTL + 1 + 29.999)
     expect(await bodyOf(module, AT)).toBe("old")
@@ -128,7 +128,7 @@ describe("an election", () => {
     expect(await flights(module)).toMatchObject({ misses: 3, hits: 4, staleHits: 4, elections: 3 })
   })
 
-  test("that brings a put whose body fails goes on for its 30 s", async () => {
+  test("with a put whose body fails lasts its 30 s", async () => {
     const module = await elected()
     const failing = new Response(chunked(["new"], new Error("broken")))
     await expect(module.put(AT, failing)).rejects.toThrow("broken")
@@ -138,13 +138,16 @@ describe("an election", () => {
     expect(await module.match(AT)).toBeUndefined()
   })
 
-  test.each(REMOVALS)("ends with %s: nobody is served the stale response", async (_, removal) => {
-    const module = await elected()
-    await carryOut(module, removal)
-    expect(await module.match(AT)).toBeUndefined()
-    expect(await module.match(AT)).toBeUndefined()
-    expect(await flights(module)).toMatchObject({ misses: 3, staleHits: 1, elections: 1 })
-  })
+  test.each(REMOVALS)(
+    "ends with %s: the stale response is not served again",
+    async (_, removal) => {
+      const module = await elected()
+      await carryOut(module, removal)
+      expect(await module.match(AT)).toBeUndefined()
+      expect(await module.match(AT)).toBeUndefined()
+      expect(await flights(module)).toMatchObject({ misses: 3, staleHits: 1, elections: 1 })
+    },
+  )
 
   test("ends with a soft purge: the next caller is elected", async () => {
     const module = await elected()

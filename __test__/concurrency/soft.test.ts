@@ -28,7 +28,7 @@ const SELECTIONS: [string, CachePurgeSelector, string[]][] = [
 
 describe("a soft purge by", () => {
   test.each(SELECTIONS)(
-    "%s counts and makes stale what it selects, and leaves the rest fresh",
+    "%s counts the selected entries and makes them stale, and leaves the others fresh",
     async (_, selector, expected) => {
       const module = await filled()
       setClock(10)
@@ -48,7 +48,7 @@ describe("a soft purge by", () => {
   )
 
   test.each(SELECTIONS)(
-    "%s, with soft: false, removes what it selects",
+    "%s, with soft: false, removes the selected entries",
     async (_, selector, expected) => {
       const module = await filled()
       expect(await module.purge({ ...selector, soft: false })).toEqual({ purged: expected.length })

@@ -138,7 +138,7 @@ describe("results", () => {
   })
 })
 
-describe("paths and methods nobody declared", () => {
+describe("undeclared paths and methods", () => {
   const app = backend()
     .get("/items/:id", () => "item")
     .post("/items/*", () => "posted")
@@ -382,7 +382,7 @@ describe("modules", () => {
 })
 
 describe("options", () => {
-  test("what was declared can be read", () => {
+  test("the declaration can be read", () => {
     const gateway = { region: "eu" }
     const options = { project: "store-api", name: "web", endpoint: "https://a.example", gateway }
     expect(backend(options)).toMatchObject(options)

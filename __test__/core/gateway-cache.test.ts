@@ -174,7 +174,7 @@ describe("the rule's policy", () => {
     expect(await module.stats()).toEqual(NO_STATS)
   })
 
-  test("a path that no rule covers is answered as it is, and says nothing of a cache", async () => {
+  test("the response for a path that no rule covers is unchanged, without Cache-Status", async () => {
     const { app, module } = shop()
     const response = new Response("own")
     app.get("/other", () => response)
@@ -192,7 +192,7 @@ describe("the rule's policy", () => {
 
 describe("writes", () => {
   test.each(["post", "put", "patch", "delete"] as const)(
-    "a %s removes what is stored for its URL",
+    "a %s removes the stored responses for its URL",
     async (method) => {
       const { app, module } = shop()
       app.get(PATH, counting())
@@ -241,7 +241,7 @@ describe("writes", () => {
     expect(seen).toBe(request)
   })
 
-  test("a write for a user, which is not cached itself, removes what is stored for all", async () => {
+  test("a write by a route for users, which is not cached itself, removes the shared responses", async () => {
     const { app } = shop()
     const answered = new Response("done")
     app.get(PATH, counting()).post(PATH, { auth: "user" }, () => answered)
@@ -324,7 +324,7 @@ describe("failures of handlers", () => {
     expect(written).toEqual([line, line])
   })
 
-  test("what is thrown and is no object is written once as it is", async () => {
+  test("a thrown value that is not an object is reported once, unchanged", async () => {
     const written = errorsWritten()
     const { app } = shop()
     app.get(PATH, () => {
@@ -415,7 +415,7 @@ describe("failures of handlers", () => {
 describe("modules", () => {
   const identity = { name: "a", namespace: "n", identity: "n/a" }
 
-  test("a module's wrap is called once, when it is used, whatever routes and requests there are", async () => {
+  test("a module's wrap is called once, by use(), however many routes and requests there are", async () => {
     const wrap = jest.fn((handler) => handler)
     const module = { kind: "cache", ...identity, wrap, covers: () => true }
     const app = backend({ gateway: { cache: true } })

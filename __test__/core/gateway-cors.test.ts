@@ -129,7 +129,7 @@ describe("answers", () => {
     expect(access(await send(app, AT, { origin: C }))).toEqual(VARY)
   })
 
-  test('"*" is told as it is to every page', async () => {
+  test('"*" is sent unchanged to every origin', async () => {
     const { app } = shop({ cors: { origins: [A, "*"] } })
     app.get(PATH, () => "a")
     for (const origin of [A, C]) expect(access(await send(app, AT, { origin }))).toEqual(to("*"))
@@ -145,7 +145,7 @@ describe("answers", () => {
     expect((await send(app, "/plain")).headers.get("vary")).toBe(expected)
   })
 
-  test("what a handler says itself gives way, and its response stays as it was", async () => {
+  test("fields of the gateway replace those of a handler, whose response object is not changed", async () => {
     const { app } = shop({ cors: CORS })
     const shared = new Response(null, {
       status: 204,
@@ -245,7 +245,7 @@ describe("preflights", () => {
     expect((await preflight(plain, AT)).status).toBe(403)
   })
 
-  test("one for a path that nobody declared is a 404", async () => {
+  test("one for an undeclared path gets a 404", async () => {
     const response = await preflight(app, "/none")
     expect([response.status, access(response)]).toEqual([404, to(A)])
   })
@@ -267,7 +267,7 @@ describe("preflights", () => {
     ])
   })
 
-  test("an OPTIONS route answers in their place, and what it says of origins stays", async () => {
+  test("an OPTIONS route answers them instead, and its own fields stay", async () => {
     const own = { "access-control-allow-origin": C, "access-control-allow-methods": "PUT" }
     const declared = shop({ cors }).app.put(PATH, () => "put")
     declared.routeOptions(PATH, () => new Response("own", { headers: own }))

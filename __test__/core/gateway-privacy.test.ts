@@ -32,8 +32,8 @@ function own(response: Response): Record<string, string> {
   return Object.fromEntries([...response.headers].filter(([name]) => names.includes(name)))
 }
 
-describe("what a response says to one client", () => {
-  test("is neither stored nor sent to the next, nor to the one who made it be", async () => {
+describe("a field of a response that is for one client", () => {
+  test("is neither stored nor sent to any client", async () => {
     const { app, module } = shop({ cors: { origins: [B] } })
     app.get(PATH, () => new Response("body", { headers: PERSONAL }))
     const shared = { vary: "accept, Origin", "x-own": "1" }
@@ -48,7 +48,7 @@ describe("what a response says to one client", () => {
     expect(own(await found(module, get(AT)))).toEqual({ vary: "accept", "x-own": "1" })
   })
 
-  test("is not what a refresh in the background brings", async () => {
+  test("is not stored by a background refresh", async () => {
     stopDate()
     const rules = [{ path: PATH, ttlSeconds: 10, staleWhileRevalidateSeconds: 100 }]
     const { app, module } = shop({ cors: CORS }, { rules })
@@ -65,7 +65,7 @@ describe("what a response says to one client", () => {
     ])
   })
 
-  test("does not get into what is stored by way of a 304", async () => {
+  test("is not added to the stored response by a 304", async () => {
     stopDate()
     const { app, module } = shop({ cors: CORS }, { rules: [{ path: PATH, ttlSeconds: 10 }] })
     app.get(PATH, ({ headers }) => {
@@ -96,7 +96,7 @@ describe("what a response says to one client", () => {
     expect([headers.get("x-trace"), headers.get("x-layeron-request-id")]).toEqual([null, "2"])
   })
 
-  test("is taken out of what is stored and not out of the handler's response", async () => {
+  test("is removed from the stored response and not from the handler's response object", async () => {
     const { app } = shop()
     const answered = new Response(null, { status: 204, headers: { authorization: "a" } })
     app.get(PATH, () => answered)
@@ -137,37 +137,33 @@ describe("a request for credentials", () => {
   test.each<[string, number, Record<string, string>]>([
     ["a 401", 401, {}],
     ["a response with WWW-Authenticate", 200, { "www-authenticate": "Basic" }],
-  ])(
-    "%s is sent untouched and not stored, whatever it says of its lifetime",
-    async (_name, status, extra) => {
-      const { app, module } = shop({ cors: CORS })
-      const orders = { "cache-control": "public, max-age=60", "cdn-cache-control": "max-age=600" }
-      app.get(
-        PATH,
-        () =>
-          new Response("who?", { status, headers: { ...orders, ...extra, authorization: "a" } }),
-      )
-      for (let time = 0; time < 2; time++) {
-        const response = await send(app)
-        expect([cameBy(response), response.status]).toEqual([
-          `fwd=uri-miss; fwd-status=${status}; detail=no-store`,
-          status,
-        ])
-        expect(Object.fromEntries(response.headers)).toEqual({
-          ...orders,
-          ...extra,
-          authorization: "a",
-          "cache-status": expect.any(String),
-          "content-type": "text/plain;charset=UTF-8",
-          vary: "Origin",
-        })
-        expect(await response.text()).toBe("who?")
-      }
-      expect((await module.inspect()).entries).toBe(0)
-    },
-  )
+  ])("%s is sent unchanged and not stored, whatever its lifetime", async (_name, status, extra) => {
+    const { app, module } = shop({ cors: CORS })
+    const orders = { "cache-control": "public, max-age=60", "cdn-cache-control": "max-age=600" }
+    app.get(
+      PATH,
+      () => new Response("who?", { status, headers: { ...orders, ...extra, authorization: "a" } }),
+    )
+    for (let time = 0; time < 2; time++) {
+      const response = await send(app)
+      expect([cameBy(response), response.status]).toEqual([
+        `fwd=uri-miss; fwd-status=${status}; detail=no-store`,
+        status,
+      ])
+      expect(Object.fromEntries(response.headers)).toEqual({
+        ...orders,
+        ...extra,
+        authorization: "a",
+        "cache-status": expect.any(String),
+        "content-type": "text/plain;charset=UTF-8",
+        vary: "Origin",
+      })
+      expect(await response.text()).toBe("who?")
+    }
+    expect((await module.inspect()).entries).toBe(0)
+  })
 
-  test("one without orders to caches has none when it is sent", async () => {
+  test("one without directives for caches is sent without any", async () => {
     const { app } = shop()
     app.get(PATH, () => new Response("who?", { status: 401 }))
     expect((await send(app)).headers.has("cache-control")).toBe(false)
@@ -328,7 +324,7 @@ describe("routes that are not for all", () => {
     expect([head.status, head.headers.get("x-secret")]).toEqual([403, null])
   })
 
-  test("nor is a write to it, though a rule lists its method", async () => {
+  test("nor is the response to a write, even if a rule lists its method", async () => {
     const { app, module } = shop({}, { rules: [{ path: PATH, methods: ["POST"], ttlSeconds: 60 }] })
     app.post(PATH, { auth: "user" }, () => new Response("no", { status: 403 }))
     const request = new Request(get(AT), { method: "POST" })

@@ -69,7 +69,7 @@ describe.each(MODES)("the storefront $name", ({ gateway, miss }) => {
     expect([answer.status, cameBy(answer)]).toEqual([200, miss])
   }
 
-  test("does what the guide says, counted to the last call", async () => {
+  test("answers and counts every call as the guide says", async () => {
     expect(await stats()).toEqual({ hits: 0, misses: 0, puts: 0, deletes: 0, purges: 0 })
 
     const first = await call("/api/products")
@@ -117,7 +117,7 @@ describe.each(MODES)("the storefront $name", ({ gateway, miss }) => {
     })
   })
 
-  test("refuses what it does not know, stores no refusal and purges nothing for it", async () => {
+  test("refuses invalid requests, stores no refusal and purges nothing for them", async () => {
     const before = await stats()
     for (const misses of [1, 2]) {
       expect(await call("/api/products/0")).toMatchObject({
@@ -132,7 +132,7 @@ describe.each(MODES)("the storefront $name", ({ gateway, miss }) => {
     expect((await call("/internal/cache/inspection")).body).toMatchObject({ invalidations: 0 })
   })
 
-  test("answers part of what is stored", async () => {
+  test("answers a range request from the store", async () => {
     const path = "/api/products/9"
     await call(path)
     const before = await stats()
@@ -157,7 +157,7 @@ describe.each(MODES)("the storefront $name", ({ gateway, miss }) => {
     expect(await stats()).toEqual({ ...before, ...counted })
   })
 
-  test("answers nobody who asks after a write has returned with what was there before", async () => {
+  test("does not serve the earlier response once a write has returned", async () => {
     const path = "/api/products/11"
     const READERS = 8
     const read = async () => price(await call(path))

@@ -105,13 +105,13 @@ describe("what layer dev writes of a stored response", () => {
     expect(Buffer.from(await hit.arrayBuffer()).equals(Buffer.from(body))).toBe(true)
   })
 
-  test("has the type that a fresh response gets where it has none", async () => {
+  test("has the default Content-Type of a new response if it has none", async () => {
     const { hit, first } = await hitOf("/untyped")
     expect(hit.headers.get("content-type")).toBe(first.headers.get("content-type"))
     expect(Buffer.from(await hit.arrayBuffer()).equals(Buffer.from(BYTES))).toBe(true)
   })
 
-  test("has no body and no length where there is none", async () => {
+  test("has neither a body nor a Content-Length if no body is stored", async () => {
     const { hit } = await hitOf("/none")
     expect([hit.status, hit.headers.get("x-a"), hit.headers.get("content-length")]).toEqual([
       204,

@@ -195,7 +195,7 @@ describe("a body over maxEntryBytes", () => {
     }, small)
   })
 
-  test("leaves what is stored elsewhere alone, and one that just fits is stored", async () => {
+  test("evicts no other entry, and one that just fits is stored", async () => {
     await withCache(async ({ proxy, origin }) => {
       const fits = "x".repeat(BOUND - 500)
       origin

@@ -28,7 +28,7 @@ const STORED = "fwd=uri-miss; fwd-status=200; stored; ttl=60"
 const COLLAPSED = "fwd=uri-miss; fwd-status=200; stored; collapsed; ttl=60"
 const reset: Answer = ({ reset }) => reset()
 
-describe("100 clients at a time, of what is not stored,", () => {
+describe("100 concurrent requests for responses that are not stored,", () => {
   test("make one request to the origin, and each gets the whole", async () => {
     await withCache(async (stage) => {
       const isReady = gate()
@@ -48,7 +48,7 @@ describe("100 clients at a time, of what is not stored,", () => {
     })
   })
 
-  test("of as many targets make as many requests, of which none waits for another", async () => {
+  test("for 100 targets are 100 requests to the origin, and none waits for another", async () => {
     await withCache(async ({ proxy, origin }) => {
       const isReady = gate()
       const targets = Array.from({ length: CLIENTS }, (_, n) => `/a?${n}`)
@@ -85,7 +85,7 @@ describe("100 clients at a time, of what is not stored,", () => {
   })
 })
 
-describe("100 clients at a time, of what is stale,", () => {
+describe("100 concurrent requests for a stale response,", () => {
   const first = lasting("max-age=60", { fields: { ETag: '"v1"' }, body: "old" })
 
   test.each<[string, Answer, string, string]>([
@@ -182,7 +182,7 @@ describe("while the origin holds the rest of a body,", () => {
     })
   })
 
-  test("who wants nothing that was there before has the origin asked", async () => {
+  test("a request with no-cache is forwarded to the origin", async () => {
     await withCache(async (stage) => {
       const { answer, open } = halved("two")
       const clients = await begun(stage, answer)

@@ -55,7 +55,7 @@ describe("100 clients at a time of an origin that fails", () => {
     })
   })
 
-  test("by a reset make two requests, those of the next 200 ms none, and those after that two", async () => {
+  test("by resets are two requests to the origin, those of the next 200 ms none, and later ones two", async () => {
     await withCache(async (stage) => {
       const { proxy, origin } = stage
       const statuses = async (clients: Parameters<typeof responses>[0]) =>
@@ -84,7 +84,7 @@ describe("100 clients at a time of an origin that fails", () => {
   test.each<[string, Answer, string]>([
     ["with a 503", down, "200 old (fwd=stale; fwd-status=503; ttl=-1; detail=stale-if-error)"],
     ["by a reset", reset, "200 old (fwd=stale; ttl=-1; detail=stale-if-error)"],
-  ])("%s get what is stale, for one request", async (_name, failure, led) => {
+  ])("%s get the stale response, for one request to the origin", async (_name, failure, led) => {
     const isReady = gate()
     const first = lasting("max-age=60, stale-if-error=30", { body: "old" })
     await withStored(first, 61, [behind(isReady, failure)], async (stage) => {

@@ -61,7 +61,7 @@ async function expectValidated(
 
 const control = (value: string | string[]): Fields => ({ "Cache-Control": value })
 
-describe("what is fresh, 10 s old and fresh for 50 s more,", () => {
+describe("a fresh response, 10 s old and fresh for 50 s more,", () => {
   test.each<[string, Fields]>([
     ["no directive", {}],
     ["max-age of its age", control("max-age=10")],
@@ -93,7 +93,7 @@ describe("what is fresh, 10 s old and fresh for 50 s more,", () => {
   })
 
   test.each(["no-cache", "max-age=0"])(
-    "is replaced where a request with %s brings another",
+    "is replaced if a request with %s gets another response from the origin",
     async (directive) => {
       await later(10, "max-age=60", async ({ proxy, origin }) => {
         origin.script(AT, lasting("max-age=60", { body: "new" }))
@@ -116,7 +116,7 @@ describe("what is fresh, 10 s old and fresh for 50 s more,", () => {
   })
 })
 
-describe("what is stale by 10 s", () => {
+describe("a response that has been stale for 10 s", () => {
   const OVER = "hit; ttl=-10; detail=stale"
 
   test.each<[string, string]>([
@@ -153,7 +153,7 @@ describe("what is stale by 10 s", () => {
     })
   })
 
-  test("is taken by a request with max-stale though it has no validator", async () => {
+  test("answers a request with max-stale even if it has no validator", async () => {
     await withCache(async ({ proxy, origin }) => {
       origin.script(AT, lasting("max-age=60", { body: "stored" }))
       await proxy.get(AT)
@@ -176,7 +176,7 @@ describe("what is stale by 10 s", () => {
 })
 
 describe("only-if-cached", () => {
-  test("brings a 504 where nothing is stored, and the origin is not asked", async () => {
+  test("gets a 504 if nothing is stored, and is not forwarded to the origin", async () => {
     await withCache(async ({ proxy, origin, module }) => {
       for (const method of ["GET", "HEAD"]) {
         const client = await proxy.connect()
@@ -201,7 +201,7 @@ describe("only-if-cached", () => {
     ],
     ["what is stored is too old", 10, "max-age=60", "only-if-cached, max-age=9"],
     ["what is stored is to be validated each time", 0, "no-cache", "only-if-cached"],
-  ])("brings a 504 where %s", async (_name, seconds, response, asked) => {
+  ])("gets a 504 if %s", async (_name, seconds, response, asked) => {
     await later(seconds, response, async ({ proxy, origin }) => {
       const got = await proxy.get(AT, control(asked))
       expect([got.status, how(got), conditions(origin)]).toEqual([
@@ -212,7 +212,7 @@ describe("only-if-cached", () => {
     })
   })
 
-  test("brings what is stale within its stale window, and has it refreshed", async () => {
+  test("gets a stale response within its stale window, which is refreshed", async () => {
     await later(60, "max-age=60, stale-while-revalidate=60", async ({ proxy, origin, module }) => {
       origin.script(AT, unchanged())
       const refreshed = heard(module, "refresh")
@@ -222,7 +222,7 @@ describe("only-if-cached", () => {
     })
   })
 
-  test("does not wait for what the origin is answering to another", async () => {
+  test("does not wait for the response of the origin to another request", async () => {
     await withCache(async ({ proxy, origin }) => {
       const isAsked = gate()
       origin.script(AT, async ({ write }) => {

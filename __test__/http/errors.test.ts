@@ -23,7 +23,7 @@ const WINDOW = "max-age=60, stale-if-error=30"
 const reset: Answer = ({ reset }) => reset()
 const down = (status: number) => dated({ status, body: "down" })
 
-describe("within the time for errors what is stale is served in the place", () => {
+describe("within its stale-if-error window a stale response is served instead", () => {
   test.each([500, 502, 503, 504])("of a %d", async (status) => {
     await withStored(old(WINDOW), 61, [down(status)], async ({ proxy, origin, module }) => {
       const response = await proxy.get(AT)
@@ -98,12 +98,12 @@ describe("within the time for errors what is stale is served in the place", () =
   })
 })
 
-describe("the time for errors", () => {
+describe("the stale-if-error window", () => {
   test.each<[number, string]>([
     [60, "200 old (fwd=stale; fwd-status=503; ttl=0; detail=stale-if-error)"],
     [89.999, "200 old (fwd=stale; fwd-status=503; ttl=-30; detail=stale-if-error)"],
     [90, "503 down (fwd=stale; fwd-status=503)"],
-  ])("at %d s brings %s", async (seconds, expected) => {
+  ])("at %d s gets %s", async (seconds, expected) => {
     await withStored(old(WINDOW), seconds, [down(503)], async ({ proxy }) => {
       expect(told(await proxy.get(AT))).toBe(expected)
     })
@@ -131,7 +131,7 @@ describe("the time for errors", () => {
   })
 
   test.each(["must-revalidate", "proxy-revalidate", "no-cache"])(
-    "is none where the response says %s",
+    "is empty if the response has %s",
     async (forbids) => {
       const first = old(`${WINDOW}, ${forbids}`)
       await withStored(first, 61, [down(503), reset], async ({ proxy, origin }) => {
@@ -142,7 +142,7 @@ describe("the time for errors", () => {
     },
   )
 
-  test("is none where nothing is said of it", async () => {
+  test("is empty if neither the response nor an option sets it", async () => {
     await withStored(old("max-age=60"), 60, [down(500), reset], async ({ proxy, origin }) => {
       expect(told(await proxy.get(AT))).toBe("500 down (fwd=stale; fwd-status=500)")
       const refused = await proxy.get(AT)
@@ -155,7 +155,7 @@ describe("the time for errors", () => {
     ["an error", down(503), 503],
     ["no answer", reset, 502],
   ])(
-    "is not there for who wants what is fresh validated and gets %s",
+    "does not apply to a request that demands validation of a fresh response and gets %s",
     async (_name, answer, status) => {
       await withStored(old("max-age=60"), 30, [answer], async ({ proxy, origin }) => {
         expect((await proxy.get(AT, { "Cache-Control": "no-cache" })).status).toBe(status)

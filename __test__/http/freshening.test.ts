@@ -32,7 +32,7 @@ const next = lasting("max-age=60", {
 const CONFIRMED = "fwd=stale; fwd-status=304; ttl=60"
 const REPLACED = "fwd=stale; fwd-status=200; stored; ttl=60"
 
-describe("while what is stored is validated, its client's own conditions are kept from the origin, and answered:", () => {
+describe("while a stored response is validated, the client's conditions are evaluated by the cache and not forwarded:", () => {
   test.each<[string, Record<string, string>, Answer, string]>([
     [
       "the tag of what is confirmed",
@@ -84,7 +84,7 @@ describe("while what is stored is validated, its client's own conditions are kep
   })
 })
 
-describe("a client's conditions where nothing is stored", () => {
+describe("a client's conditions, with nothing stored,", () => {
   test.each([
     ['"v1"', `304  (fwd=uri-miss; fwd-status=200; stored; ttl=60)`],
     ['"v0"', `200 ${BODY} (fwd=uri-miss; fwd-status=200; stored; ttl=60)`],
@@ -101,7 +101,7 @@ describe("a client's conditions where nothing is stored", () => {
     },
   )
 
-  test("pass to the origin where its answer is for one alone, and so does its 304", async () => {
+  test("are forwarded if responses are uncacheable, and the 304 is passed back", async () => {
     await withCache(async ({ proxy, origin }) => {
       const mine = lasting("private", { fields: { ETag: '"v1"' }, body: "mine" })
       origin.script(AT, [mine, unchanged({ ETag: '"v1"', "Cache-Control": "private" })])
@@ -125,7 +125,7 @@ describe("a client's conditions where nothing is stored", () => {
     })
   })
 
-  test("that no cache evaluates pass to the origin, and what comes of them answers nobody else", async () => {
+  test("that only the origin evaluates are forwarded, and the response answers no other request", async () => {
     await withCache(async ({ proxy, origin }) => {
       origin.script(AT, [lasting("max-age=60", { status: 412, body: "failed" }), first])
       const fields = { "If-Match": '"v0"', "If-Unmodified-Since": MODIFIED }
@@ -187,7 +187,7 @@ describe("a 304 for one of two stale responses that its request selects", () => 
 })
 
 describe("a 304 leaves alone what its request does not select", () => {
-  test("though the other variant has the same strong tag: origins keep their own CORS fields", async () => {
+  test("even if another variant has the same strong entity tag: origins keep their own CORS fields", async () => {
     await withCache(async ({ proxy, origin }) => {
       const cors = (name: string) => ({
         ETag: '"v"',
@@ -239,7 +239,7 @@ describe("a Vary in a 304", () => {
     })
   })
 
-  test("that names less than the stored one has it answer more requests", async () => {
+  test("with fewer names than the stored one lets the response answer more requests", async () => {
     const first = lasting("max-age=60", { fields: { ETag: '"v"', Vary: "X-A, X-B" }, body: BODY })
     await withCache(async ({ proxy, origin, module }) => {
       origin.script(AT, [first, unchanged({ ETag: '"v"', Vary: "X-A" })])
@@ -301,11 +301,11 @@ describe("a Vary in a 304", () => {
   })
 })
 
-describe("the answer to a request with credentials", () => {
+describe("the response to a request with credentials", () => {
   const credentials = { Authorization: "Basic dTpw" }
   const mine = { ETag: '"v1"', "X-User": "u" }
 
-  test("is served from what is stored, and freshens nothing, where it is a 304", async () => {
+  test("that is a 304 is answered from the store, and freshens nothing", async () => {
     await withStored(first, 60, [unchanged(mine), unchanged()], async ({ proxy }) => {
       const answered = await proxy.get(AT, credentials)
       expect([answered.status, answered.text, answered.get("x-user")]).toEqual([
@@ -319,7 +319,7 @@ describe("the answer to a request with credentials", () => {
   })
 
   test.each(["public, max-age=60", "s-maxage=60", "must-revalidate, max-age=60"])(
-    "freshens what is stored where it is a 304 with %s, which section 3.5 allows to store",
+    "that is a 304 with %s freshens the stored response, as section 3.5 allows",
     async (control) => {
       const confirmed = unchanged({ ...mine, "Cache-Control": control })
       await withStored(first, 60, [confirmed], async ({ proxy, origin }) => {
@@ -357,36 +357,30 @@ describe("the answer to a request with credentials", () => {
   test.each<[string, Fields]>([
     ["the same validators", { ...STORED, "Content-Length": String(BODY.length), ...mine }],
     ["another entity tag", { ETag: '"v2"', "Content-Length": "9", "X-User": "u" }],
-  ])(
-    "neither freshens nor removes what is stored where it answers a HEAD with %s",
-    async (_name, fields) => {
-      const head = lasting("max-age=60", { fields })
-      await withStored(first, 60, [head, unchanged()], async ({ proxy, origin }) => {
-        await proxy.send({ method: "HEAD", target: AT, fields: credentials })
-        const next = await proxy.get(AT)
-        expect([told(next), next.get("x-user")]).toEqual([`200 ${BODY} (${CONFIRMED})`, undefined])
-        expect(origin.requests(AT).map(({ method }) => method)).toEqual(["GET", "HEAD", "GET"])
-      })
-    },
-  )
+  ])("to HEAD with %s neither freshens nor removes the stored response", async (_name, fields) => {
+    const head = lasting("max-age=60", { fields })
+    await withStored(first, 60, [head, unchanged()], async ({ proxy, origin }) => {
+      await proxy.send({ method: "HEAD", target: AT, fields: credentials })
+      const next = await proxy.get(AT)
+      expect([told(next), next.get("x-user")]).toEqual([`200 ${BODY} (${CONFIRMED})`, undefined])
+      expect(origin.requests(AT).map(({ method }) => method)).toEqual(["GET", "HEAD", "GET"])
+    })
+  })
 
   test.each<[string, Fields]>([
     ["private", { "Cache-Control": "private, max-age=60" }],
     ["no-store", { "Cache-Control": "no-store" }],
     ["a cookie", { "Cache-Control": "max-age=60", "Set-Cookie": "a=b" }],
     ["nothing in particular", { "Cache-Control": "max-age=60" }],
-  ])(
-    "does not remove what is stored where it is another response, with %s",
-    async (_name, fields) => {
-      const own = dated({ fields, body: "mine" })
-      await withStored(first, 60, [own, unchanged()], async ({ proxy }) => {
-        expect((await proxy.get(AT, credentials)).text).toBe("mine")
-        expect(told(await proxy.get(AT))).toBe(`200 ${BODY} (${CONFIRMED})`)
-      })
-    },
-  )
+  ])("that is another response with %s does not remove the stored one", async (_name, fields) => {
+    const own = dated({ fields, body: "mine" })
+    await withStored(first, 60, [own, unchanged()], async ({ proxy }) => {
+      expect((await proxy.get(AT, credentials)).text).toBe("mine")
+      expect(told(await proxy.get(AT))).toBe(`200 ${BODY} (${CONFIRMED})`)
+    })
+  })
 
-  test("freshens what is stored for the same credentials where they are in the key", async () => {
+  test("freshens the response stored for the same credentials if they are in the key", async () => {
     const declared = { vary: ["authorization"] }
     await withCache(
       async ({ proxy, origin }) => {
@@ -402,7 +396,7 @@ describe("the answer to a request with credentials", () => {
   })
 })
 
-describe("the answer to a HEAD for what is stale", () => {
+describe("the response to a HEAD for a stale response", () => {
   const SAME = { ...STORED, "Content-Length": String(BODY.length), "X-New": "1" }
 
   test.each<[string, Fields]>([

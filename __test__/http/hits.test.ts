@@ -233,7 +233,7 @@ describe("HEAD", () => {
     },
   )
 
-  test("of what is not stored goes to the origin each time, and stores nothing for GET", async () => {
+  test("of a URL without a stored response is forwarded each time, and stores nothing for GET", async () => {
     await withCache(async ({ proxy, origin }) => {
       const head = lasting("max-age=60", { fields: { "Content-Length": "6" } })
       origin.script(AT, [head, head, lasting("max-age=60", { body: "stored" })])

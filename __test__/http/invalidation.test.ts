@@ -55,7 +55,7 @@ function change(
   }
 }
 
-describe("what is stored for a URL is invalidated", () => {
+describe("the stored responses for a URL are invalidated", () => {
   test.each(["POST", "PUT", "DELETE", "PATCH", "PURGE", "MKCOL", "LOCK", "MOVE", "M-SEARCH"])(
     "by a successful %s",
     async (method) => {
@@ -146,7 +146,7 @@ describe("what is stored for a URL is invalidated", () => {
   })
 })
 
-describe("what a successful change names in", () => {
+describe("a URL that the response to a successful unsafe request names in", () => {
   const names = ["Location", "Content-Location"]
   const related: [string, string][] = [
     ["a path", "/dir/b"],
@@ -174,7 +174,7 @@ describe("what a successful change names in", () => {
         "",
       ].map((value) => [name, value] as const),
     ),
-  )("%s as %p, which is none of its origin, is not", async (name, value) => {
+  )("%s as %p, which is of another origin, is not invalidated", async (name, value) => {
     const written = change({ fields: { [name]: value } }, "POST", "/dir/a")
     expect(await standing(["/dir/a", "/dir/b"], written)).toEqual(["/dir/b"])
   })
@@ -203,7 +203,7 @@ describe("what a successful change names in", () => {
   })
 })
 
-describe("a change while the origin answers another's GET", () => {
+describe("an unsafe request while the origin answers a GET", () => {
   /**
    * The answer in two halves, with the change at the point between head and body, or before the
    * head.
@@ -223,7 +223,7 @@ describe("a change while the origin answers another's GET", () => {
     return text
   }
 
-  test("keeps what that brings from the store and from who comes after it", async () => {
+  test("keeps the response of the GET from the store and from later requests", async () => {
     await withCache(async (stage) => {
       const isReady = gate()
       expect(await during(behind(isReady, minute("before")), isReady.open, stage)).toBe("before")
@@ -244,7 +244,7 @@ describe("a change while the origin answers another's GET", () => {
     })
   })
 
-  test("keeps what a refresh in the background brings from the store", async () => {
+  test("keeps the response of a background refresh from the store", async () => {
     await withCache(async ({ proxy, origin, module }) => {
       const isReady = gate()
       const old = lasting("max-age=60, stale-while-revalidate=60", { body: "old" })

@@ -182,7 +182,7 @@ describe("where nothing is said, the lifetime is guessed from the last modificat
     expectServed(100, { ...MODIFIED, "Cache-Control": "public" }, 403))
 })
 
-describe("the age with which it came", () => {
+describe("the Age of the received response", () => {
   const minute = (fields: Fields): Fields => ({ "Cache-Control": "max-age=60", ...fields })
 
   test.each<[string, Fields, number]>([
@@ -212,7 +212,7 @@ describe("the age with which it came", () => {
     ["its Age is the lifetime", { Age: "60" }],
     ["its Age is more than can be told", { Age: "99999999999" }],
     ["its Date is too long ago", { Date: httpDate(-60) }],
-  ])("leaves nothing of the lifetime where %s", (_name, fields) => expectServed(0, minute(fields)))
+  ])("leaves no freshness lifetime if %s", (_name, fields) => expectServed(0, minute(fields)))
 
   test("includes the time that the origin takes", async () => {
     await withCache(async ({ proxy, origin }) => {

@@ -81,7 +81,7 @@ describe("a status", () => {
   test.each([
     [206, "partial-content"],
     [304, "status"],
-  ])("%d is not stored, whatever the response says", async (status, reason) => {
+  ])("%d is not stored, whatever the response declares", async (status, reason) => {
     await expectStored(reason, { status, fields: MINUTE, body: status === 304 ? "" : "part" })
   })
 
@@ -106,18 +106,21 @@ describe("fields that private or no-cache names", () => {
     ["both", 'max-age=60, no-cache="X-User", private="X-Trace"', ["X-User", "X-Trace"]],
     ["private, though they are not there", 'max-age=60, private="X-Unknown"', []],
     ["private, Set-Cookie among them", 'max-age=60, private="Set-Cookie"', ["Set-Cookie"]],
-  ])("by %s reach the client of the response and nobody else", async (_name, control, names) => {
-    await withCache(async ({ proxy, origin }) => {
-      const all = ["X-User", "X-Trace", ...(names.includes("Set-Cookie") ? ["Set-Cookie"] : [])]
-      const fields = Object.fromEntries(all.map((name) => [name, `of ${name}`]))
-      origin.script(AT, lasting(control, { fields, body: "text" }))
-      const [first, second] = [await proxy.get(AT), await proxy.get(AT)]
-      expect(all.map((name) => first.get(name))).toEqual(all.map((name) => `of ${name}`))
-      const rest = all.map((name) => (names.includes(name) ? undefined : `of ${name}`))
-      expect(all.map((name) => second.get(name))).toEqual(rest)
-      expect([told(second), asked(origin)]).toEqual(["200 text (hit; ttl=60)", 1])
-    })
-  })
+  ])(
+    "by %s are sent to the client of the response and are not stored",
+    async (_name, control, names) => {
+      await withCache(async ({ proxy, origin }) => {
+        const all = ["X-User", "X-Trace", ...(names.includes("Set-Cookie") ? ["Set-Cookie"] : [])]
+        const fields = Object.fromEntries(all.map((name) => [name, `of ${name}`]))
+        origin.script(AT, lasting(control, { fields, body: "text" }))
+        const [first, second] = [await proxy.get(AT), await proxy.get(AT)]
+        expect(all.map((name) => first.get(name))).toEqual(all.map((name) => `of ${name}`))
+        const rest = all.map((name) => (names.includes(name) ? undefined : `of ${name}`))
+        expect(all.map((name) => second.get(name))).toEqual(rest)
+        expect([told(second), asked(origin)]).toEqual(["200 text (hit; ttl=60)", 1])
+      })
+    },
+  )
 
   test("by CDN-Cache-Control are dropped as well", async () => {
     await withCache(async ({ proxy, origin }) => {
@@ -172,7 +175,7 @@ describe("the answer to a request with Authorization", () => {
 })
 
 describe("a request", () => {
-  test("with no-store is answered with what is stored, but what comes of it is not", async () => {
+  test("with no-store is answered from the store, but its own response is not stored", async () => {
     await expectStored("request-no-store", { fields: MINUTE }, { "Cache-Control": "no-store" })
     await withCache(async ({ proxy, origin }) => {
       origin.script(AT, lasting("max-age=60", { body: "text" }))
@@ -185,7 +188,7 @@ describe("a request", () => {
   })
 
   test.each(["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND", "REPORT", "PURGE"])(
-    "by %s is passed on each time, and what comes of it answers no GET",
+    "with the method %s is forwarded each time, and its response answers no GET",
     async (method) => {
       await withCache(async ({ proxy, origin }) => {
         const answers = ["one", "two", "three"].map((body) =>
@@ -205,7 +208,7 @@ describe("a request", () => {
     },
   )
 
-  test("to GET with content neither finds what is stored nor leaves anything there", async () => {
+  test("by GET with content is neither answered from the store nor stored", async () => {
     await withCache(async ({ proxy, origin }) => {
       origin.script(
         AT,

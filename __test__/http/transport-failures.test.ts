@@ -80,7 +80,7 @@ describe("an upstream that does not answer", () => {
     })
   })
 
-  test("what the cache has is served where it may be", async () => {
+  test("the stored response is served if it may be", async () => {
     await withProxy(async ({ proxy, origin }) => {
       const fields = { "Cache-Control": "max-age=0, stale-if-error=60" }
       origin.script("/a", [answer({ fields, body: "kept" }), ({ reset }) => reset()])

@@ -53,7 +53,7 @@ test("it says where it listens and what for, and caches as the origin says", asy
 })
 
 test.each(["SIGTERM", "SIGINT"] as const)(
-  "%s ends it once what it was answering is out",
+  "%s ends the process once its responses are complete",
   async (signal) => {
     const { command, port } = await serve()
     const isStopping = gate()

@@ -62,7 +62,7 @@ describe("methods", () => {
     })
   })
 
-  test("TRACE without forwards left is answered with what was received, but for secrets", async () => {
+  test("TRACE with Max-Forwards: 0 is answered with the request as received, without secrets", async () => {
     await withProxy(async ({ proxy, origin }) => {
       const fields = {
         "Max-Forwards": "0",

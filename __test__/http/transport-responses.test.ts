@@ -351,7 +351,7 @@ describe("informational responses", () => {
     )
   })
 
-  test("those of a refresh in the background reach nobody", async () => {
+  test("those of a background refresh are sent to no client", async () => {
     await withProxy(async ({ proxy, origin }) => {
       const fields = { "Cache-Control": "max-age=0, stale-while-revalidate=60" }
       const hinting = `HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n`

@@ -32,7 +32,7 @@ function personal(fields: Fields): Steps {
   return (turn) => dated({ fields, body: turn.request.get("x-client") ?? "" })(turn)
 }
 
-describe("an answer that turns out to be for one alone", () => {
+describe("a response that turns out to be uncacheable", () => {
   test.each<[string, Fields]>([
     ["private", { "Cache-Control": "private, max-age=60" }],
     ["no-store", { "Cache-Control": "no-store" }],
@@ -57,7 +57,7 @@ describe("an answer that turns out to be for one alone", () => {
     })
   })
 
-  test("in some of its fields leaves these out for who waits for the rest", async () => {
+  test("in some of its fields is sent to waiters without these fields", async () => {
     await withCache(async (stage) => {
       const isReady = gate()
       const fields = {
@@ -158,7 +158,7 @@ describe("while the origin answers one client", () => {
     })
   })
 
-  test("who has credentials, both ask for themselves", async () => {
+  test("another with credentials is forwarded by itself", async () => {
     await withCache(async ({ proxy, origin }) => {
       const isReady = gate()
       origin.script(AT, Array(5).fill(behind(isReady, personal(MINUTE))))

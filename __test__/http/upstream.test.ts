@@ -83,7 +83,7 @@ describe("what caches before have said", () => {
       "fwd=uri-miss; fwd-status=200",
     ],
     ["an error", [dated({ status: 503, fields: before })], [GET], "fwd=uri-miss; fwd-status=503"],
-  ])("stands before what is said of %s", async (_name, answers, requests, expected) => {
+  ])("comes before the Cache-Status of %s", async (_name, answers, requests, expected) => {
     const [response, identity] = await lastOf(answers, requests)
     expect(response.all("cache-status")).toEqual([`${SAID}, ${identity}; ${expected}`])
   })
@@ -114,7 +114,7 @@ describe("what caches before have said", () => {
   })
 })
 
-test("what the proxy itself has to say of the origin, or of a request, is no cache's", async () => {
+test("a response that the proxy makes itself has no Cache-Status", async () => {
   await withCache(
     async ({ proxy }) => {
       const failed = await proxy.get(AT)

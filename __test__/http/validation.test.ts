@@ -41,7 +41,7 @@ function stale(
 const another = (body = "new", fields: Fields = { ETag: '"v2"' }) =>
   lasting("max-age=60", { fields, body })
 
-describe("the origin is asked about what is stale", () => {
+describe("a stale response is validated with the origin", () => {
   test.each<[string, Fields, Record<string, string>]>([
     ["by its entity tag", TAG, BY_TAG],
     ["by its weak entity tag", { ETag: 'W/"v1"' }, { "if-none-match": 'W/"v1"' }],
@@ -57,15 +57,18 @@ describe("the origin is asked about what is stale", () => {
       { ...TAG, "Last-Modified": MODIFIED },
       { ...BY_TAG, "if-modified-since": MODIFIED },
     ],
-  ])("%s, and what it confirms is served, and fresh again", async (_name, fields, expected) => {
-    await stale(fields, [unchanged()], async ({ proxy, origin }) => {
-      const response = await proxy.get(AT)
-      expect([told(response), response.get("age")]).toEqual([`200 stored (${CONFIRMED})`, "0"])
-      setClock(61 + 59.999)
-      expect(told(await proxy.get(AT))).toBe("200 stored (hit; ttl=0)")
-      expect(conditions(origin)).toEqual([{}, expected])
-    })
-  })
+  ])(
+    "%s, and the confirmed response is served and fresh again",
+    async (_name, fields, expected) => {
+      await stale(fields, [unchanged()], async ({ proxy, origin }) => {
+        const response = await proxy.get(AT)
+        expect([told(response), response.get("age")]).toEqual([`200 stored (${CONFIRMED})`, "0"])
+        setClock(61 + 59.999)
+        expect(told(await proxy.get(AT))).toBe("200 stored (hit; ttl=0)")
+        expect(conditions(origin)).toEqual([{}, expected])
+      })
+    },
+  )
 
   test("without a condition where it has no validator", async () => {
     await stale({}, [another()], async ({ proxy, origin }) => {
@@ -129,7 +132,7 @@ describe("the origin is asked about what is stale", () => {
     )
   })
 
-  test("for an hour after its lifetime, and then as if it had never been", async () => {
+  test("for an hour after its lifetime, after which it is removed", async () => {
     await stale(
       TAG,
       [unchanged({ "Cache-Control": "max-age=0" }), another()],
@@ -146,7 +149,7 @@ describe("the origin is asked about what is stale", () => {
   })
 })
 
-describe("a 304 that confirms what is stored", () => {
+describe("a 304 that confirms the stored response", () => {
   test("updates its fields but for those that describe the body, its entity tag and its cookies", async () => {
     const fields = {
       "Cache-Control": "max-age=60",
@@ -237,7 +240,7 @@ describe("a 304 that confirms what is stored", () => {
   })
 })
 
-describe("a 304 that does not fit what is stored", () => {
+describe("a 304 with other validators than the stored response", () => {
   test.each<[string, Fields, Fields, Record<string, string>]>([
     ["another entity tag", TAG, { ETag: '"v2"' }, BY_TAG],
     [

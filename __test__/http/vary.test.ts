@@ -222,7 +222,7 @@ describe("responses that vary by different fields", () => {
     })
   })
 
-  test("make way for one that varies by none and is received later", async () => {
+  test("are replaced by a later response without Vary", async () => {
     await withCache(async ({ proxy, origin }) => {
       origin.script(AT, [varying("X-A", "by a"), lasting("max-age=60", { body: "for all" })])
       await proxy.get(AT, { "X-A": "1" })
@@ -234,7 +234,7 @@ describe("responses that vary by different fields", () => {
     })
   })
 
-  test("leave alone one that varies by none and was received before, but for their own requests", async () => {
+  test("do not replace an earlier response without Vary for other requests than their own", async () => {
     await withCache(async ({ proxy, origin }) => {
       origin.script(AT, [lasting("max-age=60", { body: "for all" }), varying("X-A", "by a")])
       await proxy.get(AT, { "X-A": "1" })

@@ -122,7 +122,7 @@ describe("a project that installed the tarballs of the package and of this platf
     }
   })
 
-  test("holds what runs and what is read, no sources and no addon in the package itself", () => {
+  test("has the compiled code, types and documents, and no sources; the package itself has no addon", () => {
     const { files, optionalDependencies, version } = manifestOf(project, "modules")
     const found = readdirSync(join(project.path, "node_modules/@layeron/modules"))
     const published = files.map((name: string) => name.replace("/", ""))

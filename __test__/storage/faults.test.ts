@@ -152,7 +152,7 @@ async function expectMemoryAlone(
 const damagedIn = (folder: string) =>
   readdirSync(folder).filter((name) => name.includes(".db.damaged-"))
 
-test("what is prepared is found", async () => {
+test("an entry is found before the disk fails", async () => {
   const module = openIn(changed(() => {}))
   expect(await countWhole(module)).toBe(BODIES.size)
   await expectWorks(module)
@@ -433,7 +433,7 @@ describe("a file that cannot be used leaves the cache in memory alone, and says 
   })
 })
 
-describe("a process that gives a file another bound than one that has it open", () => {
+describe("a process that opens a file with another bound than a process that has it open", () => {
   const declare = (given: Given, path: string, maxDiskBytes: number) => {
     given.shop = given.cache({ name: "shop", ttlSeconds: 600, storage: { path, maxDiskBytes } })
   }
@@ -469,7 +469,7 @@ describe("a process that gives a file another bound than one that has it open", 
     await expectWorks(module)
   })
 
-  test("brings a file within a narrower bound, what was put first leaving first", async () => {
+  test("evicts the oldest entries until the file is within the smaller bound", async () => {
     const path = newPath()
     const module = openIn("", { storage: { path, maxDiskBytes: 4 * MIB } })
     for (let n = 0; n < 60; n++) await module.put(url(`/${n}`), new Response("b".repeat(50_000)))
@@ -529,7 +529,7 @@ describe("a disk that is full", () => {
     return { before, fault, isFound, isGone, code, deleted, again, warnings: [...warnings] }
   }
 
-  test("serves what is in memory, rejects purges, warns once, and keeps what was written", async () => {
+  test("serves entries in memory, rejects purges, warns once, and keeps the written entries", async () => {
     const path = newPath()
     const child = new Child({ after: "ulimit -f 4000" })
     const { fault, warnings, ...rest } = await child.run(fill, path)
@@ -598,8 +598,8 @@ describe("an entry larger than the disk", () => {
   })
 })
 
-describe("what is on the disk is for its owner alone", () => {
-  test("whatever the process leaves to others by default", async () => {
+describe("files on disk are readable by their owner only", () => {
+  test("under any umask", async () => {
     const path = join(newFolder(), "a", "b")
     const child = new Child({ after: "umask 000" })
     await child.run(async ({ cache }, path) => {

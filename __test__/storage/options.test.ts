@@ -57,7 +57,7 @@ const PLACES: readonly (readonly [place: string, say: (said: string) => Said])[]
 ]
 
 describe("a storage", () => {
-  test("is memory alone where nobody says anything", async () => {
+  test("is memory only by default", async () => {
     expect(await resolved()).toEqual(IN_MEMORY)
     expect(await resolved({})).toEqual(IN_MEMORY)
     expect(await resolved({ memory: {} })).toEqual(IN_MEMORY)
@@ -91,7 +91,7 @@ describe("a storage", () => {
     expect((await declared({ name: someName() }).inspect()).disk).toBeNull()
   })
 
-  test("has what the options say", async () => {
+  test("is as the options declare it", async () => {
     const path = newPath()
     expect(await resolved({ path, maxDiskBytes: MIB, memory: { maxBytes: 5_000 } })).toEqual({
       maxBytes: 5_000,
@@ -158,7 +158,7 @@ describe("a storage", () => {
   })
 })
 
-describe("what is said twice counts as the nearer place says:", () => {
+describe("an option that is set in two places has the value of the more specific place:", () => {
   test("the options before configure()", async () => {
     const [near, far] = [newPath(), newPath()]
     configure({ storage: `file:${far}` })
@@ -189,7 +189,7 @@ describe("what is said twice counts as the nearer place says:", () => {
   })
 })
 
-describe("what is left out comes from the next place:", () => {
+describe("an option that is not set has the value of the next place:", () => {
   test("memory and bounds in the options, the folder from configure() or the environment", async () => {
     const [configured, inEnvironment] = [newPath(), newPath()]
     process.env[VARIABLE] = `file:${inEnvironment}`
@@ -224,7 +224,7 @@ describe("what is left out comes from the next place:", () => {
     expect(await resolved("memory")).toEqual({ ...IN_MEMORY, maxBytes: 9_000 })
   })
 
-  test("a smaller memory in the options takes entries no larger than it is, whatever is configured", async () => {
+  test("a smaller memory in the options limits entries to its size, whatever is configured", async () => {
     configure({ storage: { memory: { maxBytes: 50_000, maxEntryBytes: 40_000 } } })
     const module = declared({ name: someName(), storage: { memory: { maxBytes: 10_000 } } })
     await module.put(url("/"), new Response("b".repeat(20_000)))
@@ -245,14 +245,14 @@ describe("what is left out comes from the next place:", () => {
 })
 
 describe("configure()", () => {
-  test("counts for what is declared from then on", async () => {
+  test("applies to later declarations", async () => {
     const before = declared({ name: someName() })
     configure({ storage: `file:${newPath()}` })
     expect((await before.inspect()).disk).toBeNull()
     expect((await resolved()).path).toBeDefined()
   })
 
-  test("takes the place of what was configured before, all of it", async () => {
+  test("replaces the earlier configuration as a whole", async () => {
     configure({ storage: { path: newPath(), maxDiskBytes: 2 * MIB } })
     const path = newPath()
     configure({ storage: { path } })
@@ -314,7 +314,7 @@ function besideIt(path: string, value: unknown, folder: string): Record<string, 
   return isPart ? { storage: { path: folder, ...(given.storage as object) } } : given
 }
 
-describe("what is not allowed is refused, and changes nothing:", () => {
+describe("an invalid storage is refused, and changes nothing:", () => {
   test.each<Row>(rows(STORAGE))("in a declaration, a %s of %s", async (path, _, value) => {
     const [name, folder] = [someName(), newPath()]
     const options = forbidden<CacheModuleOptions>({ name, ...besideIt(path, value, folder) })
@@ -463,14 +463,14 @@ describe("a thread", () => {
     return told
   }
 
-  test("started after configure() has what was configured, and so has one that it starts", async () => {
+  test("started after configure() has the configured storage, and so has a thread that it starts", async () => {
     const path = newPath()
     configure({ storage: { path, maxDiskBytes: 2 * MIB, memory: { maxBytes: 30_000 } } })
     const expected = { maxBytes: 30_000, path, maxDiskBytes: 2 * MIB }
     expect(await inThreads(someName())).toEqual([expected, expected])
   })
 
-  test("started after memory was configured has no disk, whatever the environment says", async () => {
+  test("started after memory was configured has no disk, even if the environment sets one", async () => {
     process.env[VARIABLE] = `file:${newPath()}`
     configure({ storage: "memory" })
     expect(await inThreads(someName())).toEqual([IN_MEMORY, IN_MEMORY])

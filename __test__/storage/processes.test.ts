@@ -226,7 +226,7 @@ test.each(seeds(1))(
 )
 
 describe("a process that is killed in the middle of its writes", () => {
-  test("holds nobody up", async () => {
+  test("does not block other processes", async () => {
     const path = newPath()
     const [survivor] = await children(1, path)
     for (let round = 0; round < 10; round++) {
@@ -385,7 +385,7 @@ describe("two processes", () => {
     expect(await at(92, one)).toBe("old")
   })
 
-  test("run a wrapped handler once for what is stale", async () => {
+  test("run a wrapped handler once to refresh a stale response", async () => {
     const [one, two] = await children(2, newPath(), { now: START })
     await one.run(putText, A, "old")
     await eventually(

@@ -171,7 +171,7 @@ describe("after a restart", () => {
     expect(await bodyOf(module, get("/", { "x-a": "3" }))).toBeUndefined()
   })
 
-  test("an entry lives on for what is left of its time, by the clock of the wall", async () => {
+  test("an entry keeps the rest of its lifetime, by the wall clock", async () => {
     const path = newPath()
     await putBefore(path, [{ path: "/", body: "b", ttlSeconds: 60 }])
     setClock(59.999)
@@ -201,7 +201,7 @@ describe("after a restart", () => {
     expect(await module.purge({ tags: ["all"] })).toEqual({ purged: 1 })
   })
 
-  test("a stale entry is served to all but the one who is elected to refresh it", async () => {
+  test("a stale entry is served to all callers but the one elected to refresh it", async () => {
     const path = newPath()
     await putBefore(path, [
       { path: "/", body: "old", ttlSeconds: 60, staleWhileRevalidateSeconds: 300 },
@@ -234,7 +234,7 @@ describe("after a restart", () => {
     expect(await openIn(path).match(url("/"))).toBeUndefined()
   })
 
-  test("what was explained before is explained as before", async () => {
+  test("explain() answers as before", async () => {
     const path = newPath()
     const options = { ttlSeconds: 60, tags: ["a"] }
     const before = openIn(newPath(), options)
@@ -284,7 +284,7 @@ describe("after a restart", () => {
     expect(await openIn(path).stats()).toEqual({ ...twice, misses: 11 })
   })
 
-  test("a wrapped handler answers from what is stored, and does not run", async () => {
+  test("a wrapped handler is answered from the store, and does not run", async () => {
     const path = newPath()
     const once = async ({ cache }: Given, path: string) => {
       let runs = 0
@@ -300,7 +300,7 @@ describe("after a restart", () => {
     expect(await inProcess(once, path)).toEqual({ runs: 0, text: "run 1", x: "1" })
   })
 
-  test("a wrapped handler serves what is stale and refreshes it once", async () => {
+  test("a wrapped handler serves a stale response and refreshes it once", async () => {
     const path = newPath()
     await putBefore(path, [
       { path: "/", body: "old", ttlSeconds: 60, staleWhileRevalidateSeconds: 300 },
@@ -397,7 +397,7 @@ describe("purged after a restart, of seven entries that only the disk has,", () 
       ["/a/1", "/a/2", "/a/3", "/b/5"],
     ],
     ["everything", { everything: true }, PATHS],
-  ])("are those of %s, and none comes back", async (_, selector, gone) => {
+  ])("are those of %s, and no purged entry comes back", async (_, selector, gone) => {
     const path = newPath()
     await putBefore(path, PUTS, { ttlSeconds: 600 })
     setClock(1)
@@ -447,7 +447,7 @@ describe("purged after a restart, of seven entries that only the disk has,", () 
   })
 })
 
-describe("what was put is on the disk", () => {
+describe("entries are on the disk", () => {
   /** How a process ends that has put something. */
   const ENDS: [string, (given: Given) => unknown][] = [
     ["of its own accord", () => process.disconnect()],
@@ -508,7 +508,7 @@ describe("what was put is on the disk", () => {
   })
 })
 
-describe("what was removed stays so, even where the process is killed at that moment:", () => {
+describe("removed entries stay removed, even if the process is killed at that moment:", () => {
   test.each<[string, CachePurgeSelector | string]>([
     ["by delete", url("/1")],
     ["by request", { request: url("/1") }],
@@ -542,7 +542,7 @@ describe("what was removed stays so, even where the process is killed at that mo
     expect(await bodyOf(module, url("/2"))).toBe(isAll ? undefined : "2")
   })
 
-  test("what was put just before, and may not have been written yet", async () => {
+  test("an entry put just before, which may not have been written yet", async () => {
     const path = newPath()
     const child = new Child()
     await child
@@ -623,7 +623,7 @@ test.each<[Record<string, string>]>([[{ "x-a": "1" }], [{}]])(
   },
 )
 
-test("a delete acts when it is called: what is put after it stays", async () => {
+test("a delete takes effect when it is called: a later put stays", async () => {
   const module = openIn(newPath())
   await module.put(url("/a"), new Response("old"))
   const deleted = module.delete(url("/a"))

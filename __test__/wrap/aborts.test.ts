@@ -100,7 +100,7 @@ describe("when all clients of a hanging handler abort", () => {
     expect(runs()).toBe(2)
   })
 
-  test("what the handler answers later is stored nowhere and shared with nobody", async () => {
+  test("the later response of the handler is neither stored nor shared", async () => {
     const gate = promised()
     const { ask, module } = wrapped(async () => {
       await gate.promise
@@ -125,7 +125,7 @@ test("a request that is aborted before the call runs no handler where nothing is
   expect(await (await ask(aborted())).text()).toBe("stored")
 })
 
-describe("a call past the cache", () => {
+describe("a call that bypasses the cache", () => {
   const BYPASSED: [string, Partial<CacheModuleOptions>, RequestInit][] = [
     [
       "that a rule makes skip it",
@@ -189,7 +189,7 @@ describe("a call past the cache", () => {
     expect((await call).message).toBe("too long")
   })
 
-  test("invalidates what it has changed after its client has left", async () => {
+  test("invalidates the stored responses for its URL after its client has left", async () => {
     const gate = promised()
     const { ask, module } = wrapped(async ({ method }) => {
       if (method === "POST") await gate.promise
@@ -306,7 +306,7 @@ test("waiters of requests that cannot be joined are released as well", async () 
   expect(get(PATH).signal.aborted).toBe(false)
 })
 
-test("a signal that cannot be listened to counts as none", async () => {
+test("a signal without addEventListener is ignored", async () => {
   const { promise, resolve } = promised<Response>()
   const { ask, runs } = wrapped(() => promise, POLICY)
   const odd = () => Object.defineProperty(new Request(AT), "signal", { value: { aborted: false } })

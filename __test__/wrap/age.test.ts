@@ -39,15 +39,18 @@ describe("the time that a handler takes for a response of its own", () => {
   test.each<[string, Record<string, string>]>([
     ["Date", { date: httpDate(0) }],
     ["Age", { age: "0" }],
-  ])("counts where the response has its own %s, as RFC 9111 has it", async (_name, own) => {
-    const headers = { "cache-control": "max-age=60", ...own }
-    const { ask } = slow(() => new Response("a", { headers }))
-    expect(await ask()).toEqual([
-      own.age ?? null,
-      "fwd=uri-miss; fwd-status=200; stored; ttl=55",
-      "a",
-    ])
-  })
+  ])(
+    "is part of the age if the response has its own %s (RFC 9111, section 4.2.3)",
+    async (_name, own) => {
+      const headers = { "cache-control": "max-age=60", ...own }
+      const { ask } = slow(() => new Response("a", { headers }))
+      expect(await ask()).toEqual([
+        own.age ?? null,
+        "fwd=uri-miss; fwd-status=200; stored; ttl=55",
+        "a",
+      ])
+    },
+  )
 
   test.each([
     ["does not shorten the lifetime that a 304 without Date begins", {}, 10],

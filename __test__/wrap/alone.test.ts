@@ -87,20 +87,23 @@ describe("a response that turns out to be", () => {
     },
   )
 
-  test.each(OUTCOMES)("%s spares those who come within a minute the wait", async (_, headers) => {
-    const made = gated(headers)
-    made.release()
-    await (await made.ask()).text()
-    made.hold()
-    expect(await runsOf(made)).toBe(3)
-    await pass(MARKED - 0.001)
-    expect(await runsOf(made)).toBe(3)
-    await pass(0.001)
-    expect(await runsOf(made)).toBe(1)
-  })
+  test.each(OUTCOMES)(
+    "%s lets requests within a minute run without waiting",
+    async (_, headers) => {
+      const made = gated(headers)
+      made.release()
+      await (await made.ask()).text()
+      made.hold()
+      expect(await runsOf(made)).toBe(3)
+      await pass(MARKED - 0.001)
+      expect(await runsOf(made)).toBe(3)
+      await pass(0.001)
+      expect(await runsOf(made)).toBe(1)
+    },
+  )
 })
 
-describe("that nobody waits for a key", () => {
+describe("that requests for a key are not coalesced", () => {
   test("holds for it alone", async () => {
     const made = gated({ "cache-control": "private" })
     made.release()
@@ -124,7 +127,7 @@ describe("that nobody waits for a key", () => {
     expect(await runsOf(made)).toBe(1)
   })
 
-  test("does not keep it from being answered by what is put", async () => {
+  test("does not keep requests from being answered by a stored response", async () => {
     const made = gated({ "cache-control": "private" })
     made.release()
     await made.ask()
@@ -146,7 +149,7 @@ describe("that nobody waits for a key", () => {
 describe("requests with Authorization", () => {
   const authorized = (token = "a") => get(PATH, { authorization: token })
 
-  test("are not run for one another, nor remembered as what nobody waits for", async () => {
+  test("share no run, and do not make their key hit-for-miss", async () => {
     const made = wrapped(async () => {
       await theEnd()
       return new Response("x")
@@ -166,7 +169,7 @@ describe("requests with Authorization", () => {
   })
 
   test.each(["public", "s-maxage=60", "must-revalidate, max-age=60"])(
-    "leave what the response declares %s to everyone",
+    "share a response that declares %s with everyone",
     async (control) => {
       const { ask, runs } = wrapped(
         () => new Response("x", { headers: { "cache-control": control } }),
@@ -179,7 +182,7 @@ describe("requests with Authorization", () => {
     },
   )
 
-  test("wait for the run of one without, and are answered with what is for all", async () => {
+  test("wait for the run of a request without, and get its shared response", async () => {
     const gate = promised()
     const { ask, runs } = wrapped(async () => {
       await gate.promise

@@ -32,7 +32,7 @@ afterEach(async () => {
 
 describe("a response without a body", () => {
   test.each([204, 304, 200])(
-    "of status %d reaches who runs the handler and who waits, and later callers",
+    "of status %d is the answer for the leader, the waiters and later callers",
     async (status) => {
       const gate = promised()
       const { ask, runs } = wrapped(async () => {
@@ -158,7 +158,7 @@ describe("a body of more than maxEntryBytes", () => {
     expect(await module.inspect()).toMatchObject({ entries: 1, evictions: 0 })
   })
 
-  test("is read to its end by who has waited for its head, and nobody waits for the next", async () => {
+  test("is read to its end by waiters that have its head, and later requests are not coalesced", async () => {
     const body = handFed()
     const { ask, runs } = wrapped(
       (_, run) => (run === 1 ? new Response(body.stream) : big()),

@@ -34,7 +34,7 @@ function pair(): { module: CacheModule; other: CacheModule } {
 }
 
 describe("after close()", () => {
-  test("the handler is run as it is, with the caller's own object and whatever it says", async () => {
+  test("the handler runs directly, with the caller's own request object", async () => {
     const { module, ask, runs, asked } = wrapped((_, run) => new Response(`run ${run}`), POLICY)
     await (await ask()).text()
     await module.close()
@@ -51,7 +51,7 @@ describe("after close()", () => {
     expect(events).toEqual([])
   })
 
-  test("what the handler throws, or gives that is no response, is the caller's", async () => {
+  test("the caller gets the handler's error, or its value that is not a response", async () => {
     const error = new Error("down")
     const { module, ask } = wrapped(
       (_, run) => (run === 1 ? Promise.reject(error) : ("x" as unknown as Response)),
@@ -95,7 +95,7 @@ describe("close() while the handler is being run", () => {
     expect(await bodyOf(other, AT)).toBeUndefined()
   })
 
-  test("has who waits for it answered by the handler as it is, as soon as the run is over", async () => {
+  test("lets waiters run the handler directly, as soon as the run is over", async () => {
     const { module, ask, gate, runs } = running()
     const [led, ...waited] = crowd(4, () => ask())
     await calm()
@@ -109,7 +109,7 @@ describe("close() while the handler is being run", () => {
     expect(runs()).toBe(4)
   })
 
-  test("has who waits for it by another declaration run its own handler, as soon as the run is over", async () => {
+  test("lets waiters of another declaration run their own handler, as soon as the run is over", async () => {
     const { module, ask, other, gate } = running()
     const led = ask()
     const here = wrappedIn(other, () => new Response("own"), POLICY)
@@ -125,7 +125,7 @@ describe("close() while the handler is being run", () => {
     expect(here.runs()).toBe(1)
   })
 
-  test("does not fail who waits for the run of another declaration, which goes on", async () => {
+  test("does not fail waiters for the run of another declaration, which continues", async () => {
     const { module, other } = pair()
     const gate = promised()
     const led = wrappedIn(
@@ -146,7 +146,7 @@ describe("close() while the handler is being run", () => {
     expect(await fate(waited, (response) => response.text())).toMatch(/^(led|own)$/)
   })
 
-  test("leaves its caller what it fails with", async () => {
+  test("leaves its error to its caller", async () => {
     const { module, other } = pair()
     const gate = promised()
     const { ask } = wrappedIn(

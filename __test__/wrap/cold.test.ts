@@ -133,7 +133,7 @@ describe("100 concurrent requests of a cold key", () => {
     expect(runs()).toBe(3)
   })
 
-  test("of as many keys make as many runs, of which none waits for another", async () => {
+  test("for 100 keys are 100 runs, and none waits for another", async () => {
     const { ask, runs } = wrapped(() => new Promise(() => {}), POLICY)
     crowd(CALLERS, (caller) => ask(get(`${PATH}?${caller}`)))
     await calm()
@@ -155,7 +155,7 @@ describe("while the body is being written,", () => {
     return { ...made, body }
   }
 
-  test("who runs the handler, who waits and who comes later have the head and the first bytes", async () => {
+  test("the leader, waiters and later callers have the head and the first bytes", async () => {
     const { module, ask, runs, body } = underWay()
     const [led, waited] = await Promise.all([ask(), ask()])
     body.give("ab")
@@ -177,7 +177,7 @@ describe("while the body is being written,", () => {
     expect(how(await ask())).toBe("hit; ttl=60")
   })
 
-  test("a client that cancels spoils neither the entry nor what others read, be it who runs the handler or who waits", async () => {
+  test("a client that cancels, leader or waiter, affects neither the entry nor other readers", async () => {
     const { module, ask, runs, body } = underWay()
     const [led, waited, last] = await Promise.all([ask(), ask(), ask()])
     body.give("ab")
@@ -217,7 +217,7 @@ describe("while the body is being written,", () => {
     expect(runs()).toBe(2)
   })
 
-  test("a condition of who waits is answered with a 304, and HEAD is a run of its own", async () => {
+  test("the condition of a waiter is answered with a 304, and HEAD is a run of its own", async () => {
     const body = handFed()
     const { ask, asked } = wrapped(
       ({ method }) =>
@@ -236,7 +236,7 @@ describe("while the body is being written,", () => {
 })
 
 describe("of a cold key,", () => {
-  test("a client that has what the handler answers gets a 304, and the whole is stored", async () => {
+  test("a client that has the handler's response gets a 304, and the response is stored", async () => {
     const { module, ask, asked } = wrapped(
       () => new Response("whole", { headers: { etag: '"v1"' } }),
       POLICY,

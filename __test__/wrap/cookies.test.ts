@@ -141,7 +141,7 @@ describe("under a configured lifetime, the response to a request with cookies", 
     expect(how(await ask(of("1")))).toBe(REFUSED)
   })
 
-  test("leaves alone what is stored, and what is stored answers requests with cookies", async () => {
+  test("does not replace the stored response, which answers requests with cookies", async () => {
     const { module, ask, runs } = wrapped(greet(), CACHED)
     expect(await (await ask()).text()).toBe("nobody")
     const hit = await ask(of("1"))
@@ -153,7 +153,7 @@ describe("under a configured lifetime, the response to a request with cookies", 
   })
 })
 
-test("without a configured lifetime, the response's own word decides, whatever the cookies", async () => {
+test("without a configured lifetime the response's own fields decide, with any cookies", async () => {
   const modified = new Date(Date.now() - 1_000_000).toUTCString()
   const { ask } = wrapped(greet({ "last-modified": modified }))
   expect(how(await ask(of("1")))).toBe("fwd=uri-miss; fwd-status=200; stored; ttl=100")
@@ -349,7 +349,7 @@ describe('cookies: "ignore"', () => {
     expect(await (await ask(of("1"))).text()).toBe("session=1")
   })
 
-  test("has requests with cookies select what those without do, whatever the response varies by", async () => {
+  test("lets requests with and without cookies select the same response, even if it varies by Cookie", async () => {
     const { ask, runs } = wrapped(greet({ vary: "Cookie" }), IGNORED)
     expect(await texts(crowd(3, (caller) => ask(of(String(caller)))))).toEqual([
       "nobody",
@@ -359,7 +359,7 @@ describe('cookies: "ignore"', () => {
     expect([how(await ask()), runs()]).toEqual(["hit; ttl=60", 1])
   })
 
-  test("has cookies in the key count as none", async () => {
+  test("keys requests with cookies as those without", async () => {
     const { module, ask, runs } = wrapped(greet(), { ...IGNORED, vary: ["cookie"] })
     await texts([ask(of("1")), ask(of("2"))])
     expect([how(await ask()), runs()]).toEqual(["hit; ttl=60", 1])

@@ -70,7 +70,7 @@ describe("a request that says only-if-cached", () => {
     expect(await module.stats()).toEqual({ ...NO_STATS, misses: 1 })
   })
 
-  test("is so where what is stored may not be served, and while another's run is under way", async () => {
+  test("gets a 504 if the stored response may not be served, and during the run of another request", async () => {
     const gone = await stored(TTL)
     expect((await gone.ask(asking("only-if-cached"))).status).toBe(504)
     expect(gone.runs()).toBe(1)
@@ -99,7 +99,7 @@ describe("a request that says only-if-cached", () => {
 })
 
 describe("a request that says no-store", () => {
-  test("has what the handler answers not stored, and leaves what is stored", async () => {
+  test("keeps the handler's response from the store, and leaves the stored one", async () => {
     const { module, ask, runs } = wrapped((_, run) => new Response(`run ${run}`), {
       ttlSeconds: TTL,
     })
@@ -119,7 +119,7 @@ test.each<[string, Record<string, string>]>([
   ["no-store", { "cache-control": "no-store" }],
   ["Authorization", { authorization: "a" }],
 ])(
-  "a request with %s, whose own answer is not stored, does not keep what is stale from being refreshed",
+  "a request with %s, whose response is not stored, does not stop later refreshes of a stale response",
   async (_, headers) => {
     const options = { ttlSeconds: TTL, staleWhileRevalidateSeconds: 60 }
     const { ask } = wrapped((_request, run) => new Response(`run ${run}`), options)
@@ -189,7 +189,7 @@ describe('requestDirectives: "ignore"', () => {
     expect(await (await made.ask(asking("no-cache"))).text()).toBe(RUN)
   })
 
-  test("does not have max-stale get what is stale, and has the response to no-store stored", async () => {
+  test("ignores max-stale, and stores the response to a request with no-store", async () => {
     const made = wrapped((_, run) => new Response(`run ${run}`), { ttlSeconds: TTL, ...ignored })
     expect(how(await made.ask(asking("no-store")))).toBe(
       "fwd=uri-miss; fwd-status=200; stored; ttl=60",
@@ -200,7 +200,7 @@ describe('requestDirectives: "ignore"', () => {
     )
   })
 
-  test("has requests with no-store wait for the run of another, and freshen what a 304 confirms", async () => {
+  test("lets requests with no-store wait for another run, and freshen the response that a 304 confirms", async () => {
     const headers = { etag: '"a"' }
     const made = wrapped(
       async ({ headers: asked }) => {

@@ -25,7 +25,7 @@ test("delete removes what match would find although something newer is kept to b
   expect((await module.inspect()).entries).toBe(0)
 })
 
-test("a 304 for what was put without a date answers with what it has freshened, and counts once", async () => {
+test("a 304 for a response put without a Date is answered with the freshened response, and counts once", async () => {
   const module = freshCache()
   await module.put(AT, new Response("put", { headers: { etag: '"v1"' } }), { ttlSeconds: TTL })
   const headers = { etag: '"v1"', "last-modified": new Date(0).toUTCString(), "x-new": "1" }

@@ -238,7 +238,7 @@ describe("metrics", () => {
     })
   })
 
-  test("count what is served for an error as stats() does", async () => {
+  test("count responses served stale on an error as stats() does", async () => {
     const windows = { staleWhileRevalidateSeconds: 0, staleIfErrorSeconds: 60 }
     const made = await goneStale(down, windows, observed)
     for (let call = 0; call < 3; call++) expect(await asked(made)).toBe("old")
@@ -250,7 +250,7 @@ describe("metrics", () => {
     })
   })
 
-  test("count each request as one miss, whatever it has waited for", async () => {
+  test("count each request as one miss, however often it has waited", async () => {
     const made = wrapped(async () => saying("private")(get(PATH), 1), POLICY, observed)
     await Promise.all(crowd(10, () => made.ask()))
     expect((await made.module.stats()).misses).toBe(10)

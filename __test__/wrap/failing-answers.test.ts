@@ -25,7 +25,7 @@ afterEach(end)
 
 const CALLERS = 100
 
-describe("an error that nobody has declared to last", () => {
+describe("an error without a declared lifetime", () => {
   const answering = (
     status: number,
     headers: Record<string, string> = {},
@@ -111,7 +111,7 @@ describe("an error that nobody has declared to last", () => {
     ["a 500 with Set-Cookie", 500, { "set-cookie": "a=b" }],
     ["a 500 that is private", 500, { "cache-control": "private" }],
     ["a 500 that varies", 500, { vary: "cookie" }],
-  ])("is for one alone where it is %s", async (_, status, headers) => {
+  ])("goes only to its own client if it is %s", async (_, status, headers) => {
     const { ask, runs, gate } = answering(status, headers)
     const all = crowd(CALLERS, () => ask())
     gate.resolve()
@@ -128,7 +128,7 @@ describe("an error that nobody has declared to last", () => {
 })
 
 describe("a run that takes longer than refreshTimeoutMs", () => {
-  test("is waited for no longer: those who wait have one run of their own, and the first gets what its run brings", async () => {
+  test("is no longer waited for: its waiters share a new run, and the leader gets its own response", async () => {
     const gate = promised()
     const made = wrapped(
       async (_, run) => {
@@ -151,7 +151,7 @@ describe("a run that takes longer than refreshTimeoutMs", () => {
     expect(made.asked[0]?.signal.aborted).toBe(false)
   })
 
-  test("is not joined by who comes then", async () => {
+  test("is not joined by later requests", async () => {
     const made = wrapped(
       async () => {
         await theEnd()

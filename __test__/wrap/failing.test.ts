@@ -53,7 +53,7 @@ async function failures(made: Wrapped, callers = CALLERS): Promise<unknown[]> {
 
 describe("a handler that", () => {
   test.each(THROWS)(
-    "%s is run once more for those of 100 callers who wait, and all fail with the very same",
+    "%s runs once more for the 99 waiters, and all fail with the same value",
     async (_, run, thrown) => {
       const gate = promised()
       const made = wrapped(async (request, number) => {
@@ -88,7 +88,7 @@ describe("a handler that", () => {
   )
 })
 
-test("a handler that throws what cannot be shown fails all who wait with that, and a key as any other", async () => {
+test("a thrown value that cannot be converted to a string fails all waiters with that value", async () => {
   const thrown = Object.create(null)
   const made = wrapped(() => Promise.reject(thrown), POLICY)
   const fates = crowd(3, () => made.ask()).map((answer) => fate(answer))
@@ -155,7 +155,7 @@ describe("after failures in a row", () => {
     expect(made.runs()).toBe(2)
   })
 
-  test("what is put meanwhile is served", async () => {
+  test("a response put meanwhile is served", async () => {
     const made = wrapped(failing, POLICY)
     await failures(made)
     await made.module.put(AT, new Response("warm"))

@@ -67,7 +67,7 @@ describe("a failure for one request", () => {
     expect(runs()).toBe(2)
   })
 
-  test("every 10 ms keeps a cold URL from nobody else", async () => {
+  test("every 10 ms does not fail other requests for a cold URL", async () => {
     const { ask, module } = wrapped(failsForBad, POLICY)
     for (let round = 0; round < 100; round++) {
       await failureOf(() => ask(bad(String(round))))

@@ -38,7 +38,7 @@ function asked(module: CacheModule, callers: number): Promise<void> {
   return until(async () => (await module.stats()).misses === callers)
 }
 
-describe("what a run brings is not stored where, after it began, there was", () => {
+describe("the response of a run is not stored if, after the run began, there was", () => {
   test.each(REMOVALS)("%s before it answered", async (_, removal) => {
     const { module, ask, release, runs } = gated()
     const answer = ask()
@@ -81,7 +81,7 @@ describe("what a run brings is not stored where, after it began, there was", () 
     expect(runs()).toBe(2)
   })
 
-  test.each(REMOVALS)("%s, and it says that what was stored is right", async (_, removal) => {
+  test.each(REMOVALS)("%s, and the response is a 304", async (_, removal) => {
     const gate = promised()
     const { module, ask } = wrapped(
       async (_request, run) => {
@@ -129,7 +129,7 @@ describe("what a run brings is not stored where, after it began, there was", () 
   })
 })
 
-describe("what a run brings is stored after", () => {
+describe("the response of a run is stored after", () => {
   test.each<[string, Removal]>([
     ["a purge of another tag", { purge: { tags: ["t2"] } }],
     ["a purge of another prefix", { purge: { prefix: url("/p/12") } }],
@@ -153,9 +153,9 @@ describe("what a run brings is stored after", () => {
   })
 })
 
-describe("who asks after", () => {
+describe("a request after", () => {
   test.each(REMOVALS)(
-    "%s does not get what a run brings that began before, and who asked before does",
+    "%s does not get the response of a run that began before, and an earlier request does",
     async (_, removal) => {
       const { module, ask, release, runs } = gated()
       const early = crowd(3, ask)

@@ -113,7 +113,7 @@ test("a HEAD that wants a fresh response validated has the answer invalidate it 
   expect(await module.inspect()).toMatchObject({ entries: 0 })
 })
 
-test("a HEAD of another variant says nothing of the one that is stored", async () => {
+test("the response to a HEAD for another variant does not change the stored one", async () => {
   const made = wrapped(
     ({ method, headers }) =>
       new Response(method === "GET" ? "body" : null, {

@@ -67,7 +67,7 @@ describe("a fresh response", () => {
     expect(await third.text()).toBe(BODY)
   })
 
-  test("is not what the caller has made of the response that the handler was run for", async () => {
+  test("is not affected by what a caller does to the response of its run", async () => {
     const { ask } = wrapped(() => new Response(BODY, { headers: HEADERS }), POLICY)
     const first = await ask()
     first.headers.set("x-kept", "changed")
@@ -101,7 +101,7 @@ describe("of a fresh response,", () => {
     ["If-None-Match with its entity tag made weak", { "if-none-match": 'W/"v1"' }],
     ["If-None-Match with an asterisk", { "if-none-match": "*" }],
     ["If-Modified-Since with its date", { "if-modified-since": MODIFIED }],
-  ])("%s gets a 304 with what a 304 has", async (_, headers) => {
+  ])("%s gets a 304 with the fields of a 304 only", async (_, headers) => {
     const { module, ask, runs } = await stored()
     const response = await ask(get(PATH, headers))
     expect([response.status, response.body, runs()]).toEqual([304, null, 1])
@@ -194,7 +194,7 @@ describe("an entry that a wrapped handler has stored", () => {
     expect(runs()).toBe(0)
   })
 
-  test("is none for HEAD: what a HEAD was answered is not stored", async () => {
+  test("does not answer HEAD with a body, and a response to HEAD is not stored", async () => {
     const { module, ask, runs } = wrapped(() => new Response(null, { headers: HEADERS }), POLICY)
     const head = new Request(AT, { method: "HEAD" })
     for (let call = 1; call <= 2; call++)

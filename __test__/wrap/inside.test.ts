@@ -60,7 +60,7 @@ describe("inside of a run", () => {
     expect(await module.stats()).toEqual({ ...NO_STATS, hits: 1, misses: 1, puts: 1 })
   })
 
-  test("of 100 callers the one handler puts, and all get what it has put", async () => {
+  test("the handler run for 100 callers puts, and all get the stored response", async () => {
     const gate = promised()
     const { module, ask, runs } = guided(freshCache(), async (run) => {
       await gate.promise
@@ -91,7 +91,7 @@ describe("inside of a run", () => {
     })
   })
 
-  test("match() of another request, be it of the same URL, finds and counts", async () => {
+  test("match() of another request object, even for the same URL, finds and counts", async () => {
     const module = freshCache()
     await module.put(get("/other"), new Response("other"))
     const { ask } = wrappedIn(

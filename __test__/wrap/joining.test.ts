@@ -90,7 +90,7 @@ describe("a body that makes no progress for refreshTimeoutMs", () => {
     expect(await refusals(module)).toEqual({ "in-flight": 1 })
   })
 
-  test("is aborted where nobody reads it", async () => {
+  test("is aborted if no client reads it", async () => {
     const { ask, asked } = fed({ ttlSeconds: 86_400, refreshTimeoutMs: 5_000 })
     await (await ask()).body?.cancel()
     await pass(4.9)
@@ -116,7 +116,7 @@ describe("a body that takes longer than its response is fresh", () => {
   })
 })
 
-test("an older run that ends later does not take the place of what a newer one has stored", async () => {
+test("an older run that ends later does not replace the response of a newer run", async () => {
   const { ask, feed, module } = fed({ ttlSeconds: 10, staleWhileRevalidateSeconds: 600 })
   const older = await ask()
   await pass(10)

@@ -35,7 +35,7 @@ describe("a route under the gateway whose handler is wrapped by the same instanc
     expect(runs()).toBe(2)
   })
 
-  test("stores what both of them say: tags of both, and the lifetime of the inner one where the outer has none", async () => {
+  test("stores the tags of both, and the lifetime of the inner one if the outer one has none", async () => {
     const module = freshCache({ rules: [{ path: "/*", tags: ["outer"] }] })
     const options = { ttlSeconds: 7, staleWhileRevalidateSeconds: 8, tags: () => ["inner"] }
     const { send } = gatewayOver(module, options)
@@ -116,7 +116,7 @@ describe("a wrapped handler inside of a run", () => {
     expect(await (await outer.ask()).text()).toBe("outer of inner")
   })
 
-  test("for a HEAD of what a GET is run for runs directly", async () => {
+  test("for a HEAD, inside the run of a GET for the same URL, runs directly", async () => {
     const module = freshCache()
     const inner = wrappedIn(module, () => new Response("x", { headers: { "x-a": "1" } }), POLICY)
     const outer = wrappedIn(
@@ -187,7 +187,7 @@ describe("match() inside of a background refresh", () => {
     expect(runs()).toBe(2)
   })
 
-  test("finds what is stored for another key", async () => {
+  test("finds the stored response for another key", async () => {
     const module = freshCache()
     await module.put(url("/other"), new Response("other"), { ttlSeconds: 600 })
     const { ask } = wrappedIn(

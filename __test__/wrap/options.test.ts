@@ -52,7 +52,7 @@ describe("the lifetime and the stale window", () => {
     expect(found).toMatchObject({ lifetimeSeconds: ttl, staleWindowLeftSeconds: window })
   })
 
-  test("that are configured are in the Cache-Control that the client gets, who is the first", async () => {
+  test("are in the Cache-Control of the response for the first client, if configured", async () => {
     const { response } = await entry({ ttlSeconds: 40, staleWhileRevalidateSeconds: 5 }, {}, PLAIN)
     expect(response.headers.get("cache-control")).toBe(
       "public, max-age=40, stale-while-revalidate=5",
@@ -65,7 +65,7 @@ describe("the lifetime and the stale window", () => {
     expect((await module.match(AT))?.headers.get("cache-control")).toBe(PLAIN["cache-control"])
   })
 
-  test("are not guessed to be a minute: a response of which nobody says anything is not stored", async () => {
+  test("have no default: a response without a declared or configured lifetime is not stored", async () => {
     const { module, response } = await entry({}, {}, {})
     expect(how(response)).toBe("fwd=uri-miss; fwd-status=200; detail=no-freshness")
     expect(await refusals(module)).toEqual({ "no-freshness": 1 })
@@ -98,7 +98,7 @@ describe("vary", () => {
     expect(await module.match(get(PATH, german))).toBeUndefined()
   })
 
-  test("of the rule counts where wrap has none", async () => {
+  test("of the rule applies if wrap has none", async () => {
     const rules = [{ path: "/w/:id", vary: ["accept-language"] }]
     const { ask, runs } = wrapped(byLanguage, { ttlSeconds: 60 }, { rules })
     for (const language of ["de", "en", "de"]) {

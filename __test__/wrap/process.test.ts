@@ -199,7 +199,7 @@ describe("a process does not end", () => {
   })
 })
 
-test("what a handler makes and keeps does not keep its requests, nor the runs before it", async () => {
+test("an object that a handler creates and retains retains neither requests nor earlier runs", async () => {
   const { stdout } = await runNode(
     [
       "--expose-gc",

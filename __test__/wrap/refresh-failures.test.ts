@@ -159,7 +159,7 @@ describe("a refresh that", () => {
     // No configured lifetime applies to it, so what is stored stays.
     [501, "old"],
   ])(
-    "is answered with %d has not failed, and the next caller gets what is %s",
+    "is answered with %d has not failed, and the next caller gets the %s response",
     async (status, body) => {
       const warned = warnings()
       const { events } = listen(["refresh"])

@@ -115,7 +115,7 @@ describe("after a refresh that has failed the next is made", () => {
   })
 })
 
-test("a caller of match() who was elected and puts nothing is replaced after 30 s by a refresh", async () => {
+test("a caller of match() that was elected and does not put is replaced after 30 s by a refresh", async () => {
   const made = await goneStale(() => new Promise(() => {}), { refreshTimeoutMs: 5_000 })
   expect(await made.module.match(AT)).toBeUndefined()
   await pass(29.999)

@@ -36,7 +36,7 @@ const OPTIONS = {
   waitUntil: NOT_A_FUNCTION,
 }
 
-describe("wrap() throws a TypeError that names what is not allowed, and nothing has changed, for", () => {
+describe("wrap() throws a TypeError that names the invalid option, and changes nothing, for", () => {
   test.each([["undefined", undefined] as const, ...NOT_A_FUNCTION])(
     "a handler that is %s",
     async (_, value) => {
@@ -68,7 +68,7 @@ describe("wrap() throws a TypeError that names what is not allowed, and nothing 
   })
 })
 
-test("what is allowed is said", async () => {
+test("the error names the allowed values", async () => {
   const told = async (options: unknown) =>
     (await failureOf(() => freshCache().wrap(fine, forbidden<CacheWrapOptions>(options)))).message
   expect(await told({ ttlSeconds: -1 })).toBe(
@@ -162,7 +162,7 @@ describe("a handler that gives", () => {
     expect(await made.module.inspect()).toMatchObject({ entries: 0 })
   }
 
-  test.each(BAD)("%s has failed, for all who wait", async (_, give) => {
+  test.each(BAD)("%s has failed, for all waiters", async (_, give) => {
     const gate = promised()
     const made = wrapped(async () => {
       await gate.promise

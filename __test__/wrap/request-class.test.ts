@@ -106,13 +106,13 @@ describe("a handler is given a request of the class that it was called with,", (
     ])
   })
 
-  test("with what was set on a plain request", async () => {
+  test("with the properties that were set on a plain request", async () => {
     const { ask, asked } = wrapped(() => new Response("x"), POLICY)
     await (await ask(Object.assign(new Request(AT), { params: { id: 1 } }))).text()
     expect((asked[0] as Request & { params?: unknown }).params).toEqual({ id: 1 })
   })
 
-  test("and its own object where nobody else gets anything of the run", async () => {
+  test("and the caller's own object if the run is for no other request", async () => {
     const { ask, asked } = wrapped(() => new Response("x"), POLICY)
     const request = new AppRequest(AT, { method: "POST" })
     await ask(request)

@@ -41,7 +41,7 @@ test("further arguments reach the handler, in the background too", async () => {
   expect(given[1]?.[1]).toBe(context)
 })
 
-describe("what is run for all who want the same gets a request", () => {
+describe("the handler of a shared run gets a request", () => {
   test("of its own, with the URL, the method and the headers of the first caller's", async () => {
     const made = wrapped(() => new Response("x"), OPTIONS)
     const request = get(`${PATH}?b=2&a=1`, { accept: "text/html", "x-a": "1", cookie: "a=b" })
@@ -57,7 +57,7 @@ describe("what is run for all who want the same gets a request", () => {
     expect([...asked.headers]).toEqual([...request.headers])
   })
 
-  test("without the conditions of the one, who gets the whole", async () => {
+  test("without the conditions of the leader, which gets the complete response", async () => {
     const made = wrapped(() => new Response("x", { headers: { etag: '"v1"' } }), OPTIONS)
     const response = await made.ask(get(PATH, { ...CONDITIONS, accept: "*/*" }))
     expect([...only(made).headers]).toEqual([["accept", "*/*"]])
@@ -95,15 +95,18 @@ describe("what is run for all who want the same gets a request", () => {
       { etag: '"v1"', "last-modified": MODIFIED },
       { "if-none-match": '"v1"', "if-modified-since": MODIFIED },
     ],
-  ])("with the %s of what is stored, in place of the client's", async (_, validators, added) => {
-    const made = wrapped(() => new Response("x", { headers: validators }), OPTIONS)
-    await (await made.ask()).text()
-    await pass(TTL)
-    await made.ask(get(PATH, { ...CONDITIONS, range: "bytes=0-0", "x-a": "1" }))
-    expect(Object.fromEntries(only(made, 2).headers)).toEqual({ ...added, "x-a": "1" })
-  })
+  ])(
+    "with the %s of the stored response, instead of the client's",
+    async (_, validators, added) => {
+      const made = wrapped(() => new Response("x", { headers: validators }), OPTIONS)
+      await (await made.ask()).text()
+      await pass(TTL)
+      await made.ask(get(PATH, { ...CONDITIONS, range: "bytes=0-0", "x-a": "1" }))
+      expect(Object.fromEntries(only(made, 2).headers)).toEqual({ ...added, "x-a": "1" })
+    },
+  )
 
-  test("without conditions where what is stored has no validator", async () => {
+  test("without conditions if the stored response has no validator", async () => {
     const made = wrapped(() => new Response("x"), OPTIONS)
     await (await made.ask()).text()
     await pass(TTL)
@@ -120,11 +123,11 @@ describe("what is run for all who want the same gets a request", () => {
   })
 })
 
-describe("where a rule has responses to a method with a body stored,", () => {
+describe("if a rule lets responses to a method with a body be stored,", () => {
   const rules = [{ methods: ["GET", "POST"] }]
   const post = (body = "question") => new Request(AT, { method: "POST", body })
 
-  test("a request whose body has been read fails alone, and keeps nobody waiting", async () => {
+  test("a request whose body has been read fails alone, and blocks no other request", async () => {
     const made = wrapped(async (request) => new Response(await request.text()), OPTIONS, { rules })
     const used = post()
     await used.text()
@@ -151,7 +154,7 @@ describe("where a rule has responses to a method with a body stored,", () => {
   })
 })
 
-describe("the caller's own object is what the handler gets", () => {
+describe("the handler gets the caller's own request object", () => {
   test.each<[string, RequestInit]>([
     ["POST", { method: "POST", body: "x", headers: { ...CONDITIONS, range: "bytes=0-0" } }],
     ["PUT", { method: "PUT", body: "x" }],
@@ -171,7 +174,7 @@ describe("the caller's own object is what the handler gets", () => {
     expect(request.bodyUsed).toBe(false)
   })
 
-  test("once it has turned out that what it gets is for it alone", async () => {
+  test("once a response has turned out to be uncacheable", async () => {
     const made = wrapped(
       () => new Response("x", { headers: { "cache-control": "private" } }),
       OPTIONS,
@@ -193,7 +196,7 @@ test("a request of another realm is accepted", async () => {
   expect(made.runs()).toBe(1)
 })
 
-test("a fragment is no part of what is stored, and the order of the query is not either", async () => {
+test("neither a fragment nor the order of the query makes another entry", async () => {
   const made = wrapped(() => new Response("x"), OPTIONS)
   await (await made.ask(get(`${PATH}?b=2&a=1#top`))).text()
   await (await made.ask(get(`${PATH}?a=1&b=2`))).text()

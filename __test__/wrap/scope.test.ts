@@ -19,7 +19,7 @@ const lasting = (_: Request, run: number) =>
   new Response(`run ${run}`, { headers: { "cache-control": "public, max-age=60" } })
 
 describe("a wrapped handler of an instance with rules", () => {
-  test("caches what a rule covers, and runs for each of the other requests", async () => {
+  test("caches requests that a rule covers, and runs for each of the others", async () => {
     const { module, ask } = wrapped(counting, {}, API)
     const seen: unknown[] = []
     for (const path of ["/api/a", "/other", "/api/a", "/other"]) {
@@ -36,7 +36,7 @@ describe("a wrapped handler of an instance with rules", () => {
     expect(await module.stats()).toEqual({ ...NO_STATS, hits: 1, misses: 1, puts: 1 })
   })
 
-  test("does not cache what no rule covers though the response declares its lifetime", async () => {
+  test("does not cache a request that no rule covers even if the response declares its lifetime", async () => {
     const { module, ask, runs } = wrapped(lasting, {}, API)
     for (let call = 0; call < 2; call++) await (await ask(get("/other"))).text()
     expect([runs(), (await module.inspect()).entries]).toEqual([2, 0])
@@ -96,7 +96,7 @@ describe("a wrapped handler of an instance with rules", () => {
     expect(asked[0]).toBe(request)
   })
 
-  test("removes what is stored for the URL of a POST that no rule covers", async () => {
+  test("removes the stored responses for the URL of a POST that no rule covers", async () => {
     const { module, ask } = wrapped(counting, {}, API)
     await module.put(url("/other"), new Response("put"))
     const response = await ask(new Request(url("/other"), { method: "POST" }))

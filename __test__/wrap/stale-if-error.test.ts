@@ -80,7 +80,7 @@ describe("a stale response is served where the handler", () => {
   })
 
   test.each(FAILURES.filter(([shown]) => /throws|503/.test(shown)))(
-    "%s, with what a condition, a range and HEAD make of it",
+    "%s, as a 304, a 206 and the response to HEAD",
     async (_, next, told) => {
       const { ask, runs } = await goneStale(next, BY_OPTION, { headers: { etag: '"v"' } })
       const requests = [
@@ -124,7 +124,7 @@ describe("a stale response is served where the handler", () => {
   })
 })
 
-describe("the failure is what the caller gets", () => {
+describe("the caller gets the failure", () => {
   async function expectFailure(next: Run, options: CacheWrapOptions, gone = {}): Promise<void> {
     const { module, ask } = await goneStale(next, options, gone)
     if (next === down) await expect(ask()).rejects.toThrow("down")
@@ -145,7 +145,7 @@ describe("the failure is what the caller gets", () => {
   })
 
   test.each(["must-revalidate", "proxy-revalidate", "no-cache"])(
-    "when the response says %s, whatever the option and the response say else",
+    "when the response has %s, whatever the option and its other directives",
     async (directive) => {
       const value = `max-age=${TTL}, stale-if-error=${ERROR_WINDOW}, ${directive}`
       const gone = { headers: { ...control(value).headers, etag: '"v"' } }
@@ -176,7 +176,7 @@ describe("the failure is what the caller gets", () => {
 
 describe("100 concurrent callers of a failing handler", () => {
   test.each(FAILURES)(
-    "that %s make one run, are all served the stale response, and so are those who come within 200 ms",
+    "that %s are one run, and all callers until 200 ms later get the stale response",
     async (_, next) => {
       const { module, ask, runs } = await goneStale(next, BY_OPTION)
       const all = crowd(CALLERS, () => ask())

@@ -96,18 +96,21 @@ describe("inside the stale window", () => {
     ["a range", { headers: { range: "bytes=1-1" } }, 206],
     ["a condition", { headers: { "if-none-match": "*" } }, 304],
     ["HEAD", { method: "HEAD" }, 200],
-  ])("%s is answered with what is stale, and the whole is refreshed", async (_, init, status) => {
-    const { ask, asked } = await goneStale(renewed, {}, LATE)
-    const response = await ask(new Request(AT, init))
-    expect([response.status, how(response)]).toEqual([status, "hit; ttl=-1; detail=stale"])
-    await calm()
-    await (await ask()).text()
-    await calm()
-    expect(await (await ask()).text()).toBe("new")
-    expect([asked.length, asked.at(-1)?.method]).toEqual([2, "GET"])
-  })
+  ])(
+    "%s is answered from the stale response, which is refreshed completely",
+    async (_, init, status) => {
+      const { ask, asked } = await goneStale(renewed, {}, LATE)
+      const response = await ask(new Request(AT, init))
+      expect([response.status, how(response)]).toEqual([status, "hit; ttl=-1; detail=stale"])
+      await calm()
+      await (await ask()).text()
+      await calm()
+      expect(await (await ask()).text()).toBe("new")
+      expect([asked.length, asked.at(-1)?.method]).toEqual([2, "GET"])
+    },
+  )
 
-  test("a caller of match() who is elected leaves nothing to refresh, and the other way round", async () => {
+  test("a caller of match() and a wrapped handler do not both refresh an entry", async () => {
     const one = await goneStale(renewed, {}, LATE)
     expect(await one.module.match(AT)).toBeUndefined()
     expect(await (await one.ask()).text()).toBe("old")
@@ -139,7 +142,7 @@ describe("inside the stale window", () => {
     expect(runs()).toBe(4)
   })
 
-  test("a soft purge makes the fresh response stale, and the next caller has it refreshed", async () => {
+  test("a soft purge makes a fresh response stale, and the next caller causes a refresh", async () => {
     const { module, ask, runs } = wrapped((_, run) => new Response(`run ${run}`), POLICY)
     await (await ask()).text()
     expect(await module.purge({ request: AT, soft: true })).toEqual({ purged: 1 })
@@ -151,7 +154,7 @@ describe("inside the stale window", () => {
 })
 
 describe("a refresh", () => {
-  test("that is answered with another status is what the next are served", async () => {
+  test("that gets another status replaces the response for the next callers", async () => {
     const { ask, runs } = await goneStale(() => new Response("gone", { status: 410 }))
     await ask()
     await calm()

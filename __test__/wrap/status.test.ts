@@ -37,7 +37,7 @@ async function first(
 
 const LED = "fwd=uri-miss; fwd-status=200; stored; ttl=60"
 
-describe("Cache-Status of a response that the handler was run for says", () => {
+describe("Cache-Status of a handler's response says", () => {
   test.each<[string, Run, Request, string]>([
     ["that it is stored", with_({}), get(PATH), LED],
     [
@@ -150,7 +150,7 @@ describe("Cache-Status of a response that the handler was run for says", () => {
     )
   })
 
-  test("that it answered who waited too, or that what is stored is of other headers", async () => {
+  test("collapsed for waiters, and vary-miss if the stored responses are other variants", async () => {
     const { ask } = wrapped(async () => new Response("x", { headers: { vary: "x-a" } }), POLICY)
     const answers = await Promise.all(crowd(2, () => ask(get(PATH, { "x-a": "1" }))))
     expect(answers.map(how)).toEqual([
@@ -165,7 +165,7 @@ describe("Cache-Status of a response that the handler was run for says", () => {
     ])
   })
 
-  test("that what was stored was stale, or not what the request wanted", async () => {
+  test("stale or request if the stored response could not be used", async () => {
     const { ask } = wrapped(async (_, run) => new Response(`${run}`), { ttlSeconds: TTL })
     await (await ask()).text()
     const forced = get(PATH, { "cache-control": "no-cache" })
@@ -212,7 +212,7 @@ test("Cache-Status of an answer that is from neither says why there is no other"
   expect(response.headers.get("cache-status")).toBe(`${module.identity}; detail=only-if-cached`)
 })
 
-test("Cache-Status is behind what caches further away have said, in what is stored too", async () => {
+test("Cache-Status follows that of other caches, in stored responses too", async () => {
   const { module, ask } = wrapped(with_({ "cache-status": "far; hit; ttl=5" }), POLICY)
   const status = async () => {
     const response = await ask()

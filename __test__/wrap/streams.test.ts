@@ -93,7 +93,7 @@ describe("a body without end is read no further than a window ahead", () => {
     await reader.cancel()
   })
 
-  test("of the slowest of several readers, as long as none has waited for 30 s", async () => {
+  test("before the slowest of several readers, until one has waited for 30 s", async () => {
     const { pulls, one: fast, other: slow } = await twoReaders()
     await take(slow, 2)
     await take(fast, 10)
@@ -160,7 +160,7 @@ describe("the handler's body is cancelled, and its request aborted,", () => {
     expect(() => body.give("more")).toThrow()
   })
 
-  test("when nobody holds the response of a body that is too large any longer", async () => {
+  test("when the response of a body that is too large is garbage-collected", async () => {
     const { ask, cancelled } = endless()
     await (async () => void (await ask()))()
     await collectGarbage(cancelled)
@@ -217,7 +217,7 @@ describe("a body is what its handler gave", () => {
     expect(await response.text()).toBe("one two")
   })
 
-  test("whatever others read at the same time, in parts of any size", async () => {
+  test("for each of several concurrent readers, in chunks of any size", async () => {
     const made = Array.from({ length: 20 }, (_, index) => `${index % 10}`.repeat(1 + index * 37))
     const bodies = made.map(handFed)
     const { ask } = wrapped(
@@ -241,7 +241,7 @@ describe("a body is what its handler gave", () => {
   })
 })
 
-test("a response that nobody holds any longer is stored all the same", async () => {
+test("a response that is garbage-collected unread is stored", async () => {
   const body = handFed()
   const { module, ask } = wrapped(() => new Response(body.stream), POLICY)
   await (async () => void (await ask()))()
@@ -255,7 +255,7 @@ test("a response that nobody holds any longer is stored all the same", async () 
   expect(await counts(module)).toMatchObject({ puts: 1 })
 })
 
-test("a reader is given each part of a body as it comes, and not what is not there yet", async () => {
+test("a reader gets each chunk of a body when the handler writes it", async () => {
   const body = handFed()
   const { ask } = wrapped(() => new Response(body.stream), POLICY)
   const reader = readerOf(await ask())

@@ -13,7 +13,7 @@ const ROUNDS = 20
 const STEPS = 100
 
 test.each(seeds(3))(
-  "every client is answered with what is its to have, and all that was held is given back (seed %i)",
+  "every client gets a response for its own request, and all buffers are released (seed %i)",
   async (seed) => {
     warnings()
     const model = new Model(new Random(seed))

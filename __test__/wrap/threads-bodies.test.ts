@@ -77,7 +77,7 @@ describe("a body that a worker thread's handler is still writing", () => {
     expect(await counts(module)).toMatchObject({ puts: 1, collapsed: 2 })
   })
 
-  test("is whole here and stored, whatever the client does that the handler is run for", async () => {
+  test("is complete here and is stored, whatever the leader's client does", async () => {
     const { module, thread, here, led, reader } = await underWay()
     await led
     await thread.cancel("led")
@@ -93,7 +93,7 @@ describe("a body that a worker thread's handler is still writing", () => {
     expect(await bodyOf(module, AT)).toBe("abcd")
   })
 
-  test("is whole there and stored when the one who reads along cancels", async () => {
+  test("is complete there and is stored when a waiter here cancels", async () => {
     const { module, thread, led, reader } = await underWay()
     await led
     await thread.give("ab")
@@ -131,7 +131,7 @@ describe("a body that a worker thread's handler is still writing", () => {
     ["prefix", { prefix: "/w" }],
     ["everything", { everything: true }],
   ])(
-    "is not stored where it is purged here by %s, and who asks then has a run of its own",
+    "is not stored if it is purged here by %s, and a later request has a run of its own",
     async (_, selector) => {
       const { module, thread, here, led, reader } = await underWay()
       await led
@@ -171,7 +171,7 @@ test("a body that is being written here is read along by a worker thread", async
 })
 
 describe("a worker thread that ends while its handler is being run", () => {
-  test("leaves those who wait here to run theirs, once for all of them", async () => {
+  test("lets its waiters here share one run of their own handler", async () => {
     const { thread, here } = await besides("hangs")
     void thread.ask().catch(() => {})
     await thread.running()

@@ -49,9 +49,9 @@ const answering =
   () =>
     new Response(null, { status, headers })
 
-describe("a request that changes something", () => {
+describe("an unsafe request", () => {
   test.each(["POST", "PUT", "PATCH", "DELETE", "LINK"])(
-    "by %s and succeeds removes what is stored for its URL, and nothing else",
+    "with the method %s that succeeds removes the stored responses for its URL, and no others",
     async (method) => {
       const { module, ask, left } = await filled(answering(204))
       const response = await ask(send(method))
@@ -122,7 +122,7 @@ test.each(["OPTIONS", "PROPFIND", "SEARCH", "QUERY"])(
   },
 )
 
-describe("what the answer to such a request names", () => {
+describe("a URL that the response to an unsafe request names", () => {
   test.each<[string, string, string]>([
     ["Location", "location", url("/other")],
     ["Location by its path", "location", "/other"],
@@ -158,7 +158,7 @@ describe("what the answer to such a request names", () => {
   })
 })
 
-describe("while such a request is under way, a GET", () => {
+describe("during an unsafe request, a GET", () => {
   function race() {
     const gates = { GET: promised(), POST: promised() }
     const made = wrapped(async ({ method }, run) => {
@@ -168,7 +168,7 @@ describe("while such a request is under way, a GET", () => {
     return { ...made, gates }
   }
 
-  test("that began before it ended is not stored, and who asks after it has a run of its own", async () => {
+  test("that began before its end is not stored, and a later GET has a run of its own", async () => {
     const { module, ask, gates, runs } = race()
     const post = ask(send())
     const early = ask()

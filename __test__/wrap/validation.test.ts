@@ -135,7 +135,7 @@ describe("a stale response that the handler confirms by a 304", () => {
     ["the entity tag that is stored", { "if-none-match": '"v1"' }, 304],
     ["another entity tag", { "if-none-match": '"mine"' }, 200],
     ["a range", { range: "bytes=1-2" }, 206],
-  ])("is what the caller's own condition is about, with %s", async (_, headers, status) => {
+  ])("is what the caller's own condition is compared with, for %s", async (_, headers, status) => {
     const { ask, asked } = wrapped(validating({ etag: '"v1"' }), OPTIONS)
     await (await ask()).text()
     await pass(TTL)
@@ -144,7 +144,7 @@ describe("a stale response that the handler confirms by a 304", () => {
     expect([response.status, how(response)]).toEqual([status, "fwd=stale; fwd-status=304; ttl=60"])
   })
 
-  test("has no other variant freshened with it, though the strong entity tags are the same", async () => {
+  test("is the only variant freshened, even if others have the same strong entity tag", async () => {
     const etag = '"v1"'
     const { module, ask } = wrapped(({ headers }) => {
       if (headers.has("if-none-match"))
