@@ -38,7 +38,7 @@ fn put(store: &Memory, body: &str, since: u64, stored_at: i64) -> bool {
     };
     let key = key();
     let (digest, tags) = (key.digest(), vec!["t".into()]);
-    let entry = Entry {
+    let entry = NewEntry {
         digest,
         variant: digest,
         key: key.into_text(),
