@@ -123,7 +123,7 @@ class Cache implements CacheModule {
   ): Response | undefined {
     const answer = answerOf(this.#binding, outcome)
     if (answer === undefined && isObject(request) && outcome !== native.BYPASSED) {
-      this.#builds.note(request, takeSequence())
+      this.#builds.begin(request, takeSequence())
     }
     if (this.#events.hasSubscribers("match")) {
       const subject = this.#subject(request, given, MATCH, now)

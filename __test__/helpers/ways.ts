@@ -23,7 +23,7 @@ export interface Seen {
 /** Requests the stored response by GET, with these fields. */
 export type Ask = (fields?: Fields) => Promise<Seen>
 
-/** Stores a response, and calls `use` so many seconds later, with `cache` as the cache's identity. */
+/** Stores a response, and calls `use` that many seconds later; `cache` is the cache's identity. */
 export type Way = (
   stored: StoredParts,
   seconds: number,

@@ -1,7 +1,7 @@
-/** What is known of a `Request` object. */
-interface Note {
+/** The build that a `Request` object belongs to. */
+interface Build {
   /** Fence sequence of the miss. */
-  readonly sequence: number
+  readonly since: number
   /** The handler run that the object was made for. */
   readonly run: HandlerRun | undefined
 }
@@ -19,7 +19,7 @@ export interface HandlerRun {
  */
 export class BuildTracker {
   static readonly #ofIdentities = new Map<string, BuildTracker>()
-  readonly #notes = new WeakMap<object, Note>()
+  readonly #builds = new WeakMap<object, Build>()
   #runs = 0
 
   static of(identity: string): BuildTracker {
@@ -28,34 +28,37 @@ export class BuildTracker {
     return known
   }
 
-  note(request: object, sequence: number): void {
-    this.#notes.set(request, { sequence, run: undefined })
+  /** Begins a build after a miss with `request`. */
+  begin(request: object, since: number): void {
+    this.#builds.set(request, { since, run: undefined })
   }
 
-  get(request: object): number | undefined {
-    return this.#notes.get(request)?.sequence
+  /** Fence sequence at the miss with `request`, if a build has begun with it. */
+  since(request: object): number | undefined {
+    return this.#builds.get(request)?.since
   }
 
-  forget(request: object): void {
-    const run = this.#notes.get(request)?.run
-    if (run === undefined) this.#notes.delete(request)
+  /** Ends a build: its response is stored. The build of a handler run ends with the run. */
+  end(request: object): void {
+    const run = this.#builds.get(request)?.run
+    if (run === undefined) this.#builds.delete(request)
     else run.stored = true
   }
 
-  /** Records that a wrapped handler runs with `request`, whose miss has been counted. */
-  begin(request: object, sequence: number): HandlerRun {
+  /** Begins the build of a wrapped handler that runs with `request`, whose miss is counted. */
+  beginRun(request: object, since: number): HandlerRun {
     const run = { stored: false }
-    this.#notes.set(request, { sequence, run })
+    this.#builds.set(request, { since, run })
     this.#runs += 1
     return run
   }
 
-  end(request: object): void {
-    if (this.#notes.delete(request)) this.#runs -= 1
+  endRun(request: object): void {
+    if (this.#builds.delete(request)) this.#runs -= 1
   }
 
   /** Whether a wrapped handler runs with `request`. */
   isRun(request: object): boolean {
-    return this.#runs > 0 && this.#notes.get(request)?.run !== undefined
+    return this.#runs > 0 && this.#builds.get(request)?.run !== undefined
   }
 }

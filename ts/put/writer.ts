@@ -43,7 +43,7 @@ export class Writer {
     try {
       const done = await this.#store(held, takeReader(response), head)
       // A later put with the same object may come from the same miss, unless this was its put.
-      if (done.outcome === "stored" && isRequest(request)) this.#builds.forget(request)
+      if (done.outcome === "stored" && isRequest(request)) this.#builds.end(request)
       return done
     } finally {
       held.release()
@@ -54,7 +54,7 @@ export class Writer {
   #draft(request: CacheRequest, head: ResponseHead, given: PutArguments, now: number): DraftResult {
     const { vary, names, ttlSeconds, staleWhileRevalidateSeconds: staleSeconds, tags } = given
     const { binding } = this.#client
-    const since = isRequest(request) ? this.#builds.get(request) : undefined
+    const since = isRequest(request) ? this.#builds.since(request) : undefined
     const sent = this.#client.fields(head.vary.length === 0 ? names : [...names, ...head.vary])
     const { status, contentLength } = head
     const numbers = { status, ttlSeconds, staleSeconds, since, contentLength, now }

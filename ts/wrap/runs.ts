@@ -178,11 +178,11 @@ export class Runs<Rest extends unknown[]> {
   async #handled(run: Run<Rest>, asked: Request): Promise<Handled> {
     const { builds, handler } = this.#context
     if (run.facts.uncached) return this.#read(run, await handler(asked, ...run.rest), undefined)
-    const own = builds.begin(asked, run.facts.since)
+    const own = builds.beginRun(asked, run.facts.since)
     try {
       return await this.#read(run, await handler(asked, ...run.rest), own)
     } finally {
-      builds.end(asked)
+      builds.endRun(asked)
     }
   }
 

@@ -40,16 +40,17 @@ impl<K: Eq + Hash, V> Bounded<K, V> {
     pub(crate) fn remove(&mut self, key: &K) -> Option<V> {
         self.entries.remove(key)
     }
-
-    #[cfg(test)]
-    pub(crate) fn len(&self) -> usize {
-        self.entries.len()
-    }
 }
 
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+
+    impl<K, V> Bounded<K, V> {
+        pub(crate) fn len(&self) -> usize {
+            self.entries.len()
+        }
+    }
 
     #[test]
     fn a_full_map_evicts_the_entry_inserted_longest_ago_and_nothing_else() {

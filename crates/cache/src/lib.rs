@@ -1,7 +1,7 @@
 //! The core of the Layeron response cache, an HTTP cache without any JavaScript.
 //!
 //! A [`Cache`] is a declaration of an instance; all declarations of an identity share its entries.
-//! Time is passed in, in milliseconds since 1970, and read once per operation by the caller. Header
+//! The caller reads the time once per operation and passes it in ([`UnixMillis`]). Header
 //! fields are passed as lines, `name:value\n` with names in lower case.
 //!
 //! ```
@@ -42,7 +42,8 @@
 //!
 //! Each row imports only from rows above it:
 //!
-//! * `sync`, `bounded`, `backoff`, `lease`: locks, a bounded map, pauses, the refresh lease;
+//! * `sync`, `time`: locks and atomics; milliseconds as types;
+//! * `bounded`, `backoff`: a bounded map; growing pauses;
 //! * `http`: syntax of header fields, URLs and path patterns;
 //! * `key`: cache keys and variants;
 //! * `policy`: decisions about requests and responses, as pure functions;
@@ -67,6 +68,7 @@ mod response;
 mod stats;
 mod sync;
 mod tier;
+mod time;
 
 pub use cache::explain::{ExplainedEntry, Explanation};
 pub use cache::inspect::Inspection;
@@ -96,6 +98,7 @@ pub use response::Answer;
 pub use stats::{Counter, Totals};
 pub use tier::sqlite::{Completion, Outcome, SqliteOptions, SqliteUsage, TierError};
 pub use tier::{Durable, Storage};
+pub use time::{Millis, UnixMillis};
 
 /// Modules that the fuzz targets use.
 #[cfg(fuzzing)]

@@ -5,6 +5,7 @@ use crate::http::Names;
 use crate::key::shown;
 use crate::policy::rules::BypassCause;
 use crate::policy::{Freshness, State};
+use crate::time::UnixMillis;
 
 /// What decides about a request.
 #[derive(Clone, Debug)]
@@ -49,7 +50,7 @@ impl Cache {
         &'a self,
         request: Request<'_>,
         vary: Option<&'a Names>,
-        now: i64,
+        now: UnixMillis,
     ) -> Result<Explanation<'a>, MissingInput> {
         let Keyed { url, key, vary, applied } = self.keyed(request, vary)?;
         let store = &self.instance().store;

@@ -8,6 +8,7 @@ use crate::memory::{Bounds, Usage};
 use crate::policy::Uncacheable;
 use crate::stats::Totals;
 use crate::tier::sqlite::SqliteUsage;
+use crate::time::UnixMillis;
 
 /// Snapshot of an instance's counters and sizes.
 #[derive(Clone, Debug)]
@@ -58,7 +59,7 @@ impl Cache {
     }
 
     /// Snapshot at `now`. Visits every entry.
-    pub fn inspect(&self, now: i64) -> Inspection {
+    pub fn inspect(&self, now: UnixMillis) -> Inspection {
         let Instance { store, counters, in_flight, .. } = self.instance();
         Inspection {
             disk: store.disk_usage(),

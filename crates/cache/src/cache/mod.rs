@@ -27,6 +27,7 @@ use crate::response::Answer;
 use crate::stats::Counter;
 use crate::tier::sqlite::Completion;
 use crate::tier::{Durable, Storage};
+use crate::time::UnixMillis;
 
 /// A declaration of an instance: its own policy over entries that all declarations share.
 #[derive(Debug)]
@@ -164,7 +165,7 @@ impl Cache {
         request: Request<'_>,
         vary: Option<&Names>,
         tracked_by: TrackedBy,
-        now: i64,
+        now: UnixMillis,
     ) -> Result<Lookup, MissingInput> {
         let Keyed { key, applied, .. } = self.keyed(request, vary)?;
         let Instance { store, counters, .. } = &*self.instance;
@@ -203,7 +204,7 @@ impl Cache {
         &self,
         key: &Key,
         request: Request<'_>,
-        now: i64,
+        now: UnixMillis,
     ) -> Result<(), MissingInput> {
         let asked = if request.asked { None } else { self.instance.store.load(key, now) };
         asked.map_or(Ok(()), |completion| Err(MissingInput::TierEntry(completion)))
@@ -215,7 +216,7 @@ impl Cache {
         tracked_by: TrackedBy,
         since: u64,
         holds_lease: bool,
-        now: i64,
+        now: UnixMillis,
     ) -> Lookup {
         self.instance.counters.count(Counter::Misses);
         if tracked_by == TrackedBy::Key {
@@ -234,7 +235,7 @@ impl Cache {
         &self,
         request: Request<'_>,
         vary: Option<&Names>,
-        now: i64,
+        now: UnixMillis,
     ) -> Result<(Deletion, Option<Completion>), MissingInput> {
         let Keyed { key, applied, .. } = self.keyed(request, vary)?;
         let Instance { store, counters, .. } = &*self.instance;
@@ -254,7 +255,7 @@ impl Cache {
 
     /// Removes the selected entries, or makes them stale. Returns the number of live entries among
     /// them.
-    pub fn purge(&self, invalidation: &Invalidation, now: i64) -> Durable {
+    pub fn purge(&self, invalidation: &Invalidation, now: UnixMillis) -> Durable {
         let purged = self.instance.store.purge(invalidation, now);
         if let Durable::Done(purged) = purged {
             self.instance.counters.add(Counter::Purges, purged);

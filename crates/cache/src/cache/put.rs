@@ -16,6 +16,7 @@ use crate::policy::{
 };
 use crate::response::{Stored, head_of};
 use crate::stats::Counter;
+use crate::time::UnixMillis;
 
 /// Since when the response of a put has been computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +66,7 @@ pub struct Draft {
     entry: NewEntry,
     since: u64,
     tracked_by: TrackedBy,
-    now: i64,
+    now: UnixMillis,
     length: BodyLength,
     /// The body so far, unless it crosses with the put.
     chunks: Vec<Box<[u8]>>,
@@ -114,7 +115,7 @@ impl Cache {
         head: ResponseHead<'_>,
         options: &PutOptions,
         since: Since,
-        now: i64,
+        now: UnixMillis,
     ) -> Result<Drafted, PutError> {
         let Keyed { key, vary, applied, .. } = self.keyed(request, options.vary.as_ref())?;
         let verdict = storable(applied.admitted, head).map_err(PutError::InvalidPut)?;
@@ -161,7 +162,7 @@ impl Cache {
 
     /// Ends the build of a put. Returns the fence sequence at which it began: that of its miss, or
     /// else that of the put.
-    fn end_build(&self, key: &Key, since: Since, now: i64) -> u64 {
+    fn end_build(&self, key: &Key, since: Since, now: UnixMillis) -> u64 {
         let Instance { build_tracker, store, .. } = self.instance();
         store.catch_up();
         match since {

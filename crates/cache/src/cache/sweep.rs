@@ -6,6 +6,7 @@ use hashbrown::HashMap;
 
 use crate::cache::Cache;
 use crate::cache::instance::Instance;
+use crate::time::UnixMillis;
 
 /// Entries removed per instance and sweep: few enough not to delay an event loop noticeably.
 const MAX_ENTRIES: usize = 1_000;
@@ -45,7 +46,7 @@ impl Sweeper {
     }
 
     /// Removes expired entries, at most [`MAX_ENTRIES`] per instance.
-    pub fn sweep(&mut self, now: i64) -> Swept {
+    pub fn sweep(&mut self, now: UnixMillis) -> Swept {
         let mut swept = Swept::default();
         self.watched.retain(|_, instance| {
             let instance = instance.upgrade();
@@ -57,7 +58,7 @@ impl Sweeper {
 
 impl Swept {
     /// Returns whether the instance is still open.
-    fn sweep(&mut self, instance: &Instance, now: i64) -> bool {
+    fn sweep(&mut self, instance: &Instance, now: UnixMillis) -> bool {
         if instance.is_closed() {
             return false;
         }

@@ -16,6 +16,7 @@ use super::budget::{Budget, Reservation};
 use super::notifier::Notifier;
 use crate::response::Stored;
 use crate::sync::Mutex;
+use crate::time::{Millis, UnixMillis};
 
 /// Bytes that a reader gets of a stored body at a time.
 const CHUNK_BYTES: usize = 64 * 1024;
@@ -48,7 +49,7 @@ struct Inner {
     readers: Slab<Position>,
     writer: Option<Notifier>,
     /// Time of the last progress, in milliseconds since 1970.
-    progressed_at: i64,
+    progressed_at: UnixMillis,
 }
 
 /// State of one reader.
@@ -111,7 +112,7 @@ impl Deref for Chunk {
 }
 
 impl Body {
-    fn new(budget: &Arc<Budget>, now: i64) -> Self {
+    fn new(budget: &Arc<Budget>, now: UnixMillis) -> Self {
         let inner = Mutex::new(Inner {
             chunks: VecDeque::new(),
             dropped: 0,
@@ -128,7 +129,7 @@ impl Body {
     }
 
     /// Appends bytes. Returns whether the budget has room for them.
-    pub(crate) fn append(&self, bytes: Arc<[u8]>, now: i64) -> bool {
+    pub(crate) fn append(&self, bytes: Arc<[u8]>, now: UnixMillis) -> bool {
         let (fits, waiting) = {
             let mut inner = self.inner.lock();
             inner.bytes += bytes.len() as u64;
@@ -202,7 +203,7 @@ impl Body {
     }
 
     /// Whether the body has not ended and has made no progress for `timeout` milliseconds.
-    pub(crate) fn is_stalled(&self, timeout: i64, now: i64) -> bool {
+    pub(crate) fn is_stalled(&self, timeout: Millis, now: UnixMillis) -> bool {
         let inner = self.inner.lock();
         inner.end.is_none() && (now - inner.progressed_at).abs() >= timeout
     }
@@ -281,7 +282,7 @@ pub(crate) struct BodyGuard(Arc<Body>);
 
 impl BodyGuard {
     /// Creates a body whose bytes count against `budget`.
-    pub(crate) fn begin(budget: &Arc<Budget>, now: i64) -> Self {
+    pub(crate) fn begin(budget: &Arc<Budget>, now: UnixMillis) -> Self {
         Self(Arc::new(Body::new(budget, now)))
     }
 

@@ -11,6 +11,7 @@ use std::thread::{self, ThreadId};
 use super::lease::REFRESH_LEASE_MS;
 use crate::bounded::Bounded;
 use crate::key::Digest;
+use crate::time::{Millis, UnixMillis};
 
 /// Keys tracked at most. Beyond that, the key whose first build began longest ago is evicted.
 const MAX_KEYS: usize = 32_768;
@@ -19,19 +20,19 @@ const MAX_KEYS: usize = 32_768;
 const MAX_STARTS: usize = 32;
 
 /// Evictions within this time are remembered as one, in milliseconds.
-const LOST_STEP_MS: i64 = 1_000;
+const LOST_STEP_MS: Millis = 1_000;
 
 /// Builds that began at the same fence sequence.
 #[derive(Clone, Copy, Debug)]
 struct BuildStart {
     since: u64,
     /// When the last of them began, in milliseconds since 1970.
-    begun_at: i64,
+    begun_at: UnixMillis,
     builds: u32,
 }
 
 impl BuildStart {
-    fn is_overdue(&self, now: i64) -> bool {
+    fn is_overdue(&self, now: UnixMillis) -> bool {
         now - self.begun_at >= REFRESH_LEASE_MS
     }
 }
@@ -46,7 +47,7 @@ struct Builds {
 }
 
 impl Builds {
-    fn begin(&mut self, since: u64, now: i64) {
+    fn begin(&mut self, since: u64, now: UnixMillis) {
         if let Some(known) = self.starts.iter_mut().find(|record| record.since == since) {
             known.builds += 1;
             known.begun_at = known.begun_at.max(now);
@@ -71,7 +72,7 @@ impl Builds {
 
     /// Gives up the overdue builds. Puts so far count as theirs first, so that every build that is
     /// not overdue may still be open.
-    fn give_up_overdue(&mut self, now: i64) {
+    fn give_up_overdue(&mut self, now: UnixMillis) {
         let before = self.count();
         self.starts.retain(|record| !record.is_overdue(now));
         self.ended = self.ended.saturating_sub(before - self.count());
@@ -89,7 +90,7 @@ impl Builds {
         self.starts.iter().map(|record| record.since).min()
     }
 
-    fn oldest_in_time(&self, now: i64) -> Option<u64> {
+    fn oldest_in_time(&self, now: UnixMillis) -> Option<u64> {
         self.starts.iter().filter(|record| !record.is_overdue(now)).map(|record| record.since).min()
     }
 }
@@ -100,7 +101,7 @@ pub(crate) struct BuildTracker {
     builds: Bounded<Digest, Vec<Builds>>,
     /// For evicted keys: the sequence of the oldest build, and until when a put counts as one of
     /// theirs.
-    lost: Vec<(u64, i64)>,
+    lost: Vec<(u64, UnixMillis)>,
 }
 
 impl Default for BuildTracker {
@@ -112,7 +113,7 @@ impl Default for BuildTracker {
 impl BuildTracker {
     /// Records that a build of `key` begins on this thread at the fence sequence `since`. Gives up
     /// overdue builds of the key.
-    pub(crate) fn begin(&mut self, key: Digest, since: u64, now: i64) {
+    pub(crate) fn begin(&mut self, key: Digest, since: u64, now: UnixMillis) {
         let thread = thread::current().id();
         let first = Builds { thread, starts: Vec::new(), ended: 0 };
         if let Some(known) = self.builds.get_mut(&key) {
@@ -136,7 +137,7 @@ impl BuildTracker {
 
     /// Ends a build of `key` on this thread. Returns the oldest fence sequence at which it can have
     /// begun; `None` for a put that no miss has led to.
-    pub(crate) fn end(&mut self, key: Digest, now: i64) -> Option<u64> {
+    pub(crate) fn end(&mut self, key: Digest, now: UnixMillis) -> Option<u64> {
         let lost =
             self.lost.iter().filter(|(_, until)| now < *until).map(|(since, _)| *since).min();
         let Some(known) = self.builds.get_mut(&key) else {
@@ -158,7 +159,7 @@ impl BuildTracker {
         lost.into_iter().chain(since).min()
     }
 
-    fn lose(&mut self, evicted: &[Builds], now: i64) {
+    fn lose(&mut self, evicted: &[Builds], now: UnixMillis) {
         let Some(since) = evicted.iter().filter_map(|builds| builds.oldest_in_time(now)).min()
         else {
             return;

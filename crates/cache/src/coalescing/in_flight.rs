@@ -12,6 +12,7 @@ use crate::key::{Digest, Selecting};
 use crate::policy::Freshness;
 use crate::response::Stored;
 use crate::sync::Mutex;
+use crate::time::UnixMillis;
 
 /// The head of a response whose body is in flight and that can answer other requests.
 #[derive(Debug)]
@@ -40,7 +41,7 @@ pub struct Failure {
     pub(crate) is_answer: bool,
     /// Whether the run was the second one, made for the waiters of a failed run.
     pub(crate) is_repeat: bool,
-    pub(crate) at: i64,
+    pub(crate) at: UnixMillis,
 }
 
 /// A hash of all header fields of a request: a handler that fails for one request need not fail for
@@ -75,7 +76,7 @@ pub(crate) struct Expected {
 pub(crate) struct InFlight {
     /// Fence sequence when the run began.
     pub(crate) since: u64,
-    pub(crate) began_at: i64,
+    pub(crate) began_at: UnixMillis,
     /// The thread that runs the handler.
     pub(crate) thread: ThreadId,
     /// Requests for other variants do not wait for the run. `None` if no `Vary` is known yet.
@@ -114,7 +115,7 @@ struct Inner {
 impl InFlight {
     pub(super) fn new(
         since: u64,
-        began_at: i64,
+        began_at: UnixMillis,
         expected: Option<Expected>,
         repeats: Option<Retry>,
     ) -> Self {

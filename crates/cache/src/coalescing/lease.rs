@@ -6,9 +6,10 @@ use crate::backoff::Pauses;
 use crate::key::Digest;
 use crate::sync::AtomicI64;
 use crate::sync::Ordering::Relaxed;
+use crate::time::{Millis, UnixMillis};
 
 /// How long a caller that got a miss may take to refresh an entry, in milliseconds.
-pub(crate) const REFRESH_LEASE_MS: i64 = 30_000;
+pub(crate) const REFRESH_LEASE_MS: Millis = 30_000;
 
 const NOBODY: i64 = i64::MIN;
 
@@ -22,7 +23,7 @@ const DEFERRED_MS: u32 = 1_000;
 pub(crate) trait ProcessLeases {
     /// Acquires the lease of a variant for this process and `timeout` milliseconds, unless another
     /// process holds it. Never blocks.
-    fn try_acquire(&self, variant: &Digest, now: i64, timeout: i64) -> bool;
+    fn try_acquire(&self, variant: &Digest, now: UnixMillis, timeout: Millis) -> bool;
 
     /// Releases the lease of a variant, if this process holds it.
     fn release(&self, variant: &Digest);
@@ -52,7 +53,7 @@ impl EntryLease {
 
     /// Acquires the lease for `timeout` milliseconds, unless another caller holds it. A clock that
     /// is a little behind does not release it; one that was set back further does.
-    pub(crate) fn try_acquire(&self, now: i64, timeout: i64) -> bool {
+    pub(crate) fn try_acquire(&self, now: UnixMillis, timeout: Millis) -> bool {
         let acquired_at = self.at.load(Relaxed);
         let is_held = acquired_at != NOBODY
             && (now - acquired_at).abs() < i64::from(self.timeout.load(Relaxed));
@@ -70,14 +71,14 @@ impl EntryLease {
     }
 
     /// Leaves the entry to the lease of another process for a moment.
-    pub(crate) fn defer(&self, now: i64) {
+    pub(crate) fn defer(&self, now: UnixMillis) {
         self.timeout.store(DEFERRED_MS, Relaxed);
         self.at.store(now, Relaxed);
     }
 
     /// Releases the lease after a failed refresh, for a pause that grows with each failure in a
     /// row.
-    pub(crate) fn fail(&self, now: i64) {
+    pub(crate) fn fail(&self, now: UnixMillis) {
         let failures = self.failures.fetch_add(1, Relaxed) + 1;
         self.timeout.store(PAUSES.after(failures) as u32, Relaxed);
         self.at.store(now, Relaxed);
@@ -88,7 +89,7 @@ impl EntryLease {
 mod tests {
     use super::*;
 
-    fn try_acquire(lease: &EntryLease, now: i64) -> bool {
+    fn try_acquire(lease: &EntryLease, now: UnixMillis) -> bool {
         lease.try_acquire(now, REFRESH_LEASE_MS)
     }
 

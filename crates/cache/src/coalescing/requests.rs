@@ -13,17 +13,18 @@ use crate::bounded::Bounded;
 use crate::http::lines::MissingFields;
 use crate::key::Digest;
 use crate::sync::Mutex;
+use crate::time::{Millis, UnixMillis};
 
 /// How long requests for a key are not coalesced after an uncacheable response (hit-for-miss), in
 /// milliseconds.
-const ALONE_MS: i64 = 60_000;
+const ALONE_MS: Millis = 60_000;
 
 /// Pauses after failures of runs without a stale response: long enough for a crowd not to repeat
 /// the failure, and no longer than a client would wait anyway.
 const PAUSES: Pauses = Pauses { first_ms: 200, longest_ms: 2_000 };
 
 /// A failure this long after the last one begins a new row of failures, in milliseconds.
-const ROW_MS: i64 = 10_000;
+const ROW_MS: Millis = 10_000;
 
 /// Keys with a mark or failures at most. Beyond that, the oldest is evicted.
 const MAX_KEYS: usize = 32_768;
@@ -44,7 +45,7 @@ struct Table {
 #[derive(Debug)]
 enum Recent {
     /// The last response was uncacheable.
-    HitForMiss { at: i64 },
+    HitForMiss { at: UnixMillis },
     /// The last `times` runs failed.
     Failed { times: u32, failures: Vec<Arc<Failure>> },
 }
@@ -56,7 +57,7 @@ impl Default for Table {
 }
 
 /// Whether `now` is within `span` of `at`. A clock that was set back ends the span too.
-fn is_within(at: i64, span: i64, now: i64) -> bool {
+fn is_within(at: UnixMillis, span: Millis, now: UnixMillis) -> bool {
     (now - at).abs() < span
 }
 
@@ -75,7 +76,7 @@ pub(crate) struct JoinRequest {
     pub(crate) has_stale: bool,
     /// Its fingerprint, if it is known.
     pub(crate) fingerprint: Option<Fingerprint>,
-    pub(crate) now: i64,
+    pub(crate) now: UnixMillis,
 }
 
 /// What a request without a stored response does.
@@ -138,7 +139,7 @@ impl InFlightRequests {
         self: &Arc<Self>,
         key: Digest,
         since: u64,
-        now: i64,
+        now: UnixMillis,
         expected: Option<Expected>,
     ) -> Leader {
         self.begin(&mut self.0.lock(), key, InFlight::new(since, now, expected, None), false)
@@ -162,12 +163,12 @@ impl InFlightRequests {
     }
 
     /// Marks a key as hit-for-miss.
-    pub(crate) fn remember_alone(&self, key: Digest, now: i64) {
+    pub(crate) fn remember_alone(&self, key: Digest, now: UnixMillis) {
         self.0.lock().remember_alone(key, now);
     }
 
     /// Whether a key is marked as hit-for-miss.
-    pub(crate) fn is_alone(&self, key: Digest, now: i64) -> bool {
+    pub(crate) fn is_alone(&self, key: Digest, now: UnixMillis) -> bool {
         let table = self.0.lock();
         matches!(table.remembered.get(&key), Some(Recent::HitForMiss { at }) if is_within(*at, ALONE_MS, now))
     }
@@ -198,7 +199,7 @@ impl Table {
         self.running.get(&key)?.iter().rev().find_map(shared)
     }
 
-    fn is_for_one_client(&self, key: Digest, now: i64) -> bool {
+    fn is_for_one_client(&self, key: Digest, now: UnixMillis) -> bool {
         matches!(self.remembered.get(&key), Some(Recent::HitForMiss { at }) if is_within(*at, ALONE_MS, now))
     }
 
@@ -246,7 +247,7 @@ impl Table {
         same.map(|failure| Joined::Fail(Arc::clone(failure)))
     }
 
-    fn remember_alone(&mut self, key: Digest, now: i64) {
+    fn remember_alone(&mut self, key: Digest, now: UnixMillis) {
         self.remembered.insert(key, Recent::HitForMiss { at: now });
     }
 
@@ -303,7 +304,7 @@ impl Leader {
     }
 
     /// Ends the run with an uncacheable response and marks the key as hit-for-miss.
-    pub(crate) fn alone(self, now: i64) {
+    pub(crate) fn alone(self, now: UnixMillis) {
         self.flights.leave(self.key, &self.in_flight, |table| table.remember_alone(self.key, now));
         self.in_flight.move_on(Phase::Uncacheable);
     }
@@ -320,7 +321,7 @@ impl Leader {
         self,
         message: &str,
         fingerprint: Option<Fingerprint>,
-        now: i64,
+        now: UnixMillis,
     ) -> Arc<Failure> {
         self.fail_with(message.to_owned(), false, fingerprint, now)
     }
@@ -330,7 +331,7 @@ impl Leader {
         self,
         status: u16,
         fingerprint: Option<Fingerprint>,
-        now: i64,
+        now: UnixMillis,
     ) -> Arc<Failure> {
         self.fail_with(format!("the handler answered {status}"), true, fingerprint, now)
     }
@@ -340,7 +341,7 @@ impl Leader {
         message: String,
         is_answer: bool,
         fingerprint: Option<Fingerprint>,
-        now: i64,
+        now: UnixMillis,
     ) -> Arc<Failure> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -404,7 +405,7 @@ mod tests {
         flights.join(key(number), &join_request, joins, |_| Ok(None)).unwrap()
     }
 
-    fn at(now: i64) -> JoinRequest {
+    fn at(now: UnixMillis) -> JoinRequest {
         JoinRequest { now, ..ANYONE }
     }
 

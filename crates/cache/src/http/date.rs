@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::time::UnixMillis;
+
 /// Seconds since 1970 of an HTTP-date in any of its three forms; `None` for other values and
 /// earlier dates. Names of months and the time zone are case-insensitive (RFC 9111, section 4.2);
 /// the day of the week is redundant and may be wrong.
@@ -37,10 +39,10 @@ fn in_proper_case(value: &str) -> String {
     cased
 }
 
-/// The HTTP-date of a time in milliseconds since 1970, limited to the years 1970 to 9999.
-pub fn http_date(ms: i64) -> String {
+/// The HTTP-date of a time, limited to the years 1970 to 9999.
+pub fn http_date(at: UnixMillis) -> String {
     const LAST_SECOND: u64 = 253_402_300_799;
-    let seconds = u64::try_from(ms.div_euclid(1000)).unwrap_or(0).min(LAST_SECOND);
+    let seconds = u64::try_from(at.div_euclid(1000)).unwrap_or(0).min(LAST_SECOND);
     httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
 }
 

@@ -11,6 +11,7 @@ use crate::key::{Digest, Selecting};
 use crate::memory::index::{Expiring, Keyed, Link, Tagged};
 use crate::policy::Freshness;
 use crate::response::Stored;
+use crate::time::UnixMillis;
 
 #[derive(Debug)]
 pub(super) struct Entry {
@@ -41,7 +42,7 @@ impl Entry {
     }
 
     /// Order of puts, the later the larger.
-    pub(super) fn recency(&self) -> (u64, i64) {
+    pub(super) fn recency(&self) -> (u64, UnixMillis) {
         (self.order, self.times.stored_at)
     }
 
@@ -150,7 +151,7 @@ impl Keyed for Entries {
 }
 
 impl Expiring for Entries {
-    fn deadline(&self, id: Id) -> i64 {
+    fn deadline(&self, id: Id) -> UnixMillis {
         self[id].times.deadline()
     }
 }

@@ -3,17 +3,18 @@
 use super::clock::Clock;
 use super::eviction::Id;
 use super::inner::Inner;
+use crate::time::UnixMillis;
 
 impl Inner {
     /// Whether an entry may be from the future at `now`.
-    pub(super) fn may_be_ahead(&self, now: i64) -> bool {
+    pub(super) fn may_be_ahead(&self, now: UnixMillis) -> bool {
         self.clock.next.is_some() || self.clock.has_stepped_back(now)
     }
 
     /// Searches at most `most` slots for entries from the future and starts their stale windows at
     /// `now`. Returns whether there are slots left. Costs nothing unless the clock has been set
     /// back.
-    pub(super) fn restart_ahead(&mut self, now: i64, most: usize) -> bool {
+    pub(super) fn restart_ahead(&mut self, now: UnixMillis, most: usize) -> bool {
         if self.clock.next.is_none() && self.clock.has_stepped_back(now) {
             // Entries that are stored from here on are searched after this search.
             self.clock = Clock { latest: now, next: Some(0) };
@@ -27,7 +28,7 @@ impl Inner {
         self.clock.next.is_some()
     }
 
-    fn restart(&mut self, id: Id, now: i64) {
+    fn restart(&mut self, id: Id, now: UnixMillis) {
         let Some(slot) = self.entries.get(id) else { return };
         let times = slot.times;
         if !times.is_from_future(now) {

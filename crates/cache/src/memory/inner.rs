@@ -17,6 +17,7 @@ use crate::key::{Digest, Key};
 use crate::memory::index::{Deadlines, Link, Ordered, Table, Tags, Variants};
 use crate::policy::State;
 use crate::response::Stored;
+use crate::time::UnixMillis;
 
 /// Bytes of a free slot: in slab, table and queues, which shrink only together.
 const PLACE_BYTES: u64 = 152;
@@ -105,7 +106,7 @@ impl Inner {
         &self,
         key: &Key,
         fields: Fields<'_>,
-        now: i64,
+        now: UnixMillis,
     ) -> Result<Found, MissingFields> {
         let since = self.fence.sequence();
         let Some(id) = self.find_served(key, fields, now)? else {
@@ -128,7 +129,7 @@ impl Inner {
         &self,
         key: &Key,
         fields: Fields<'_>,
-        now: i64,
+        now: UnixMillis,
     ) -> Result<Option<EntryInfo>, MissingFields> {
         let found = self.find_served(key, fields, now)?.map(|id| &self.entries[id]);
         Ok(found.map(|slot| EntryInfo { times: slot.times, tags: slot.tags(), bytes: slot.cost() }))
@@ -139,7 +140,7 @@ impl Inner {
         &self,
         key: &Key,
         fields: Fields<'_>,
-        now: i64,
+        now: UnixMillis,
     ) -> Result<Option<Id>, MissingFields> {
         self.find(key, fields, |id| self.state(*id, now).is_served())
     }
@@ -149,7 +150,7 @@ impl Inner {
         &self,
         key: &Key,
         fields: Fields<'_>,
-        now: i64,
+        now: UnixMillis,
     ) -> Result<Option<Id>, MissingFields> {
         self.find(key, fields, |id| self.state(*id, now) != State::Expired)
     }
@@ -185,7 +186,7 @@ impl Inner {
         name.hash(&self.hasher)
     }
 
-    pub(super) fn state(&self, id: Id, now: i64) -> State {
+    pub(super) fn state(&self, id: Id, now: UnixMillis) -> State {
         self.entries[id].times.state(now)
     }
 
@@ -196,7 +197,7 @@ impl Inner {
         stored: Stored,
         cost: u64,
         since: u64,
-        now: i64,
+        now: UnixMillis,
     ) -> Result<(), StoreError> {
         if !self.fence.passes(since, &entry.key, entry.tags.iter().map(String::as_str)) {
             return Err(StoreError::Fenced);
@@ -222,7 +223,7 @@ impl Inner {
 
     /// Whether a later response would be replaced by `entry`. An entry from the future does not
     /// count.
-    pub(super) fn has_newer(&self, entry: &NewEntry, now: i64) -> bool {
+    pub(super) fn has_newer(&self, entry: &NewEntry, now: UnixMillis) -> bool {
         self.lookup(entry.name()).is_some_and(|id| {
             let known = self.entries[id].times.stored_at;
             known > entry.times.stored_at && known <= now && self.state(id, now) != State::Expired
@@ -237,7 +238,7 @@ impl Inner {
         stored: Stored,
         cost: u64,
         since: u64,
-        now: i64,
+        now: UnixMillis,
     ) -> bool {
         let known = self.lookup(entry.name()).filter(|&id| self.state(id, now) != State::Expired);
         let (key, put_at) = (Key::known(entry.key.clone()), entry.times.stored_at);
@@ -363,7 +364,7 @@ impl Inner {
         }
     }
 
-    fn expire_one(&mut self, now: i64) -> bool {
+    fn expire_one(&mut self, now: UnixMillis) -> bool {
         let due = self.deadlines.due(now, &self.entries);
         if let Some(id) = due {
             self.remove(id);
@@ -397,7 +398,7 @@ impl Inner {
         old
     }
 
-    pub(super) fn sweep(&mut self, now: i64, most: usize) -> bool {
+    pub(super) fn sweep(&mut self, now: UnixMillis, most: usize) -> bool {
         let is_searching = self.restart_ahead(now, most);
         for _ in 0..most {
             if !self.expire_one(now) {
@@ -411,7 +412,7 @@ impl Inner {
     }
 
     /// Whether an entry has expired or may be from the future, or free slots can be released.
-    pub(super) fn is_due(&self, now: i64) -> bool {
+    pub(super) fn is_due(&self, now: UnixMillis) -> bool {
         self.deadlines.due(now, &self.entries).is_some()
             || self.is_vacant()
             || self.may_be_ahead(now)
@@ -429,7 +430,7 @@ impl Inner {
             + self.entries.vacant() as u64 * PLACE_BYTES
     }
 
-    pub(super) fn usage(&mut self, now: i64) -> Usage {
+    pub(super) fn usage(&mut self, now: UnixMillis) -> Usage {
         while self.restart_ahead(now, usize::MAX) {}
         while self.expire_one(now) {}
         let oldest = self.entries.iter().map(|(_, slot)| slot.times.stored_at).min();

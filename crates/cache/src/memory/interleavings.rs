@@ -15,9 +15,10 @@ use crate::invalidation::{Invalidation, Target};
 use crate::key::{Key, Selecting};
 use crate::policy::Freshness;
 use crate::response::Stored;
+use crate::time::UnixMillis;
 
 const URL: &str = "https://a.example/p";
-const NOW: i64 = 10_000;
+const NOW: UnixMillis = 10_000;
 
 fn key() -> Key {
     Key::new(URL, "ns", "GET", &Names::default(), Fields::new("")).unwrap()
@@ -28,7 +29,7 @@ fn store() -> Arc<Memory> {
 }
 
 /// Puts a response whose body identifies its author.
-fn put(store: &Memory, body: &str, since: u64, stored_at: i64) -> bool {
+fn put(store: &Memory, body: &str, since: u64, stored_at: UnixMillis) -> bool {
     let times = Freshness {
         stored_at,
         initial_age: 0,

@@ -17,12 +17,6 @@ impl EntryRef {
     pub(super) fn new(stored: Stored, id: Id) -> Self {
         Self { stored, id }
     }
-
-    /// A response of no store.
-    #[cfg(test)]
-    pub(crate) fn of(stored: Stored) -> Self {
-        Self { stored, id: Id::MAX }
-    }
 }
 
 /// Result of a lookup.
@@ -53,4 +47,16 @@ pub enum StoreError {
     /// Its key, tags or prefix were invalidated after its content was computed.
     #[error("the response is older than an invalidation")]
     Fenced,
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    impl EntryRef {
+        /// A response that is in no store.
+        pub(crate) fn of(stored: Stored) -> Self {
+            Self { stored, id: Id::MAX }
+        }
+    }
 }

@@ -6,6 +6,7 @@ use crate::http::lines::{Fields, MissingFields};
 use crate::invalidation::{Effect, Invalidation, Target};
 use crate::key::{Digest, Key};
 use crate::policy::State;
+use crate::time::UnixMillis;
 
 impl Inner {
     /// Removes the entry that a lookup finds, and the one that would be validated for the request.
@@ -14,7 +15,7 @@ impl Inner {
         &mut self,
         key: &Key,
         fields: Fields<'_>,
-        now: i64,
+        now: UnixMillis,
     ) -> Result<Invalidation, MissingFields> {
         let served = self.find_served(key, fields, now)?;
         let validated = self.find_held(key, fields, now)?;
@@ -35,7 +36,11 @@ impl Inner {
     /// Removes the selected entries or makes them stale, and raises the fence. Returns how many of
     /// them were live, and the old contents of a store that is empty now, to be dropped without the
     /// lock.
-    pub(super) fn apply(&mut self, invalidation: &Invalidation, now: i64) -> (u64, Option<Self>) {
+    pub(super) fn apply(
+        &mut self,
+        invalidation: &Invalidation,
+        now: UnixMillis,
+    ) -> (u64, Option<Self>) {
         let Invalidation { targets, effect } = invalidation;
         if *effect != Effect::Outdate {
             self.fence.raise(targets);
@@ -54,7 +59,7 @@ impl Inner {
     }
 
     /// Number of live entries.
-    fn live(&self, now: i64) -> usize {
+    fn live(&self, now: UnixMillis) -> usize {
         if self.may_be_ahead(now) {
             // Deadlines of entries from the future are wrong.
             return self
@@ -97,7 +102,7 @@ impl Inner {
     }
 
     /// Ends the freshness of an entry now, and removes one without a stale window.
-    fn make_stale(&mut self, id: Id, now: i64) {
+    fn make_stale(&mut self, id: Id, now: UnixMillis) {
         self.deadlines.remove(id, &self.entries);
         let known = &mut self.entries[id];
         known.refresh_lease.release();

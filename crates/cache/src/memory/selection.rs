@@ -11,6 +11,7 @@ use crate::http::lines::{Fields, MissingFields};
 use crate::key::{Digest, Key, Selecting};
 use crate::policy::{Freshness, Reuse};
 use crate::response::Stored;
+use crate::time::{Millis, UnixMillis};
 
 /// Result of a selection.
 #[derive(Debug)]
@@ -48,8 +49,8 @@ impl Inner {
         &self,
         key: &Key,
         fields: Fields<'_>,
-        now: i64,
-        timeout: i64,
+        now: UnixMillis,
+        timeout: Millis,
         judge: impl Fn(&Freshness) -> Result<Reuse, MissingFields>,
     ) -> Result<Selection, MissingFields> {
         let found = self.find_held(key, fields, now)?;
@@ -62,8 +63,8 @@ impl Inner {
     fn judged(
         &self,
         id: Id,
-        now: i64,
-        timeout: i64,
+        now: UnixMillis,
+        timeout: Millis,
         judge: impl Fn(&Freshness) -> Result<Reuse, MissingFields>,
     ) -> Result<Selected, MissingFields> {
         let entry = &self.entries[id];
@@ -80,7 +81,7 @@ impl Inner {
     }
 
     /// Releases the refresh lease after a failed refresh, for a growing pause.
-    pub(super) fn back_off(&self, held: &EntryRef, now: i64) {
+    pub(super) fn back_off(&self, held: &EntryRef, now: UnixMillis) {
         if let Some(entry) = self.current(held) {
             entry.refresh_lease.fail(now);
         }
@@ -94,7 +95,7 @@ impl Inner {
     }
 
     /// Leaves the entry to the lease of another process.
-    pub(super) fn defer(&self, held: &EntryRef, now: i64) {
+    pub(super) fn defer(&self, held: &EntryRef, now: UnixMillis) {
         if let Some(entry) = self.current(held) {
             entry.refresh_lease.defer(now);
         }
@@ -139,7 +140,7 @@ impl Inner {
         (entry, stored): (NewEntry, Stored),
         cost: u64,
         since: u64,
-        now: i64,
+        now: UnixMillis,
     ) -> Result<(), StoreError> {
         let passes = self.passes(since, &entry.key, entry.tags.iter().map(String::as_str));
         let Some(replaced) = self.current(held).filter(|_| passes) else {

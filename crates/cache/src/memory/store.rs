@@ -7,6 +7,7 @@ use super::outcome::StoreError;
 use super::usage::Bounds;
 use super::usage::Usage;
 use crate::invalidation::Invalidation;
+use crate::time::{Millis, UnixMillis};
 use std::slice;
 
 use super::inner::Inner;
@@ -43,7 +44,7 @@ impl Memory {
         &self,
         key: &Key,
         fields: Fields<'_>,
-        now: i64,
+        now: UnixMillis,
     ) -> Result<Found, MissingFields> {
         self.inner.read().get(key, fields, now)
     }
@@ -53,7 +54,7 @@ impl Memory {
         &self,
         key: &Key,
         fields: Fields<'_>,
-        now: i64,
+        now: UnixMillis,
     ) -> Result<Option<EntryInfo>, MissingFields> {
         self.inner.read().peek(key, fields, now)
     }
@@ -80,7 +81,7 @@ impl Memory {
         entry: NewEntry,
         body: Option<Parts<'_>>,
         since: u64,
-        now: i64,
+        now: UnixMillis,
     ) -> Result<Stored, StoreError> {
         let cost = self.cost(&entry, body)?;
         let stored = entry.sealed(body);
@@ -98,7 +99,7 @@ impl Memory {
         entry: NewEntry,
         body: Option<Parts<'_>>,
         since: u64,
-        now: i64,
+        now: UnixMillis,
     ) -> Result<Stored, StoreError> {
         let cost = self.cost(&entry, body)?;
         let stored = entry.sealed(body);
@@ -111,7 +112,13 @@ impl Memory {
     }
 
     /// Inserts an entry loaded from disk, unless its variant is in memory. Returns whether it did.
-    pub(crate) fn restore(&self, entry: NewEntry, stored: Stored, since: u64, now: i64) -> bool {
+    pub(crate) fn restore(
+        &self,
+        entry: NewEntry,
+        stored: Stored,
+        since: u64,
+        now: UnixMillis,
+    ) -> bool {
         let Ok(cost) = self.cost(&entry, stored.body().as_ref().map(slice::from_ref)) else {
             return false;
         };
@@ -133,15 +140,15 @@ impl Memory {
         &self,
         key: &Key,
         fields: Fields<'_>,
-        now: i64,
-        timeout: i64,
+        now: UnixMillis,
+        timeout: Millis,
         judge: impl Fn(&Freshness) -> Result<Reuse, MissingFields>,
     ) -> Result<Selection, MissingFields> {
         self.inner.read().select(key, fields, now, timeout, judge)
     }
 
     /// Releases the refresh lease after a failed refresh, for a growing pause.
-    pub(crate) fn back_off(&self, held: &EntryRef, now: i64) {
+    pub(crate) fn back_off(&self, held: &EntryRef, now: UnixMillis) {
         self.inner.read().back_off(held, now);
     }
 
@@ -151,7 +158,7 @@ impl Memory {
     }
 
     /// Leaves the entry to the lease of another process.
-    pub(crate) fn defer(&self, held: &EntryRef, now: i64) {
+    pub(crate) fn defer(&self, held: &EntryRef, now: UnixMillis) {
         self.inner.read().defer(held, now);
     }
 
@@ -184,7 +191,7 @@ impl Memory {
         held: &EntryRef,
         entry: NewEntry,
         since: u64,
-        now: i64,
+        now: UnixMillis,
     ) -> Result<Stored, StoreError> {
         let body = held.stored.body();
         let body = body.as_ref().map(slice::from_ref);
@@ -210,13 +217,13 @@ impl Memory {
         &self,
         key: &Key,
         fields: Fields<'_>,
-        now: i64,
+        now: UnixMillis,
     ) -> Result<Invalidation, MissingFields> {
         self.inner.write().delete(key, fields, now)
     }
 
     /// Applies an invalidation, fence included. Returns how many live entries it selected.
-    pub fn apply(&self, invalidation: &Invalidation, now: i64) -> u64 {
+    pub fn apply(&self, invalidation: &Invalidation, now: UnixMillis) -> u64 {
         let (live, emptied) = self.inner.write().apply(invalidation, now);
         // Dropped here, without the lock.
         drop(emptied);
@@ -239,17 +246,17 @@ impl Memory {
     }
 
     /// Whether a sweep at `now` finds something.
-    pub(crate) fn is_due(&self, now: i64) -> bool {
+    pub(crate) fn is_due(&self, now: UnixMillis) -> bool {
         self.inner.read().is_due(now)
     }
 
     /// Removes at most `most` expired entries. Returns whether there are more.
-    pub fn sweep(&self, now: i64, most: usize) -> bool {
+    pub fn sweep(&self, now: UnixMillis, most: usize) -> bool {
         self.inner.write().sweep(now, most)
     }
 
     /// Size of the store at `now`. Removes expired entries, and visits all others.
-    pub fn usage(&self, now: i64) -> Usage {
+    pub fn usage(&self, now: UnixMillis) -> Usage {
         self.inner.write().usage(now)
     }
 

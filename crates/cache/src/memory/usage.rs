@@ -1,5 +1,7 @@
 //! Bounds and size of a store.
 
+use crate::time::Millis;
+
 /// Bounds of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
@@ -19,7 +21,7 @@ pub struct Usage {
     /// Number of tags.
     pub tags: u64,
     /// Milliseconds since the oldest entry was put.
-    pub oldest_ms: Option<i64>,
+    pub oldest_ms: Option<Millis>,
     /// Entries evicted to make room.
     pub evictions: u64,
     /// Entries removed because they had expired.

@@ -1,5 +1,7 @@
 //! The exchange that a response comes from.
 
+use crate::time::UnixMillis;
+
 /// What the request and the times of the exchange say about storing the response.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Exchange {
@@ -10,7 +12,7 @@ pub struct Exchange {
     /// The handler has received cookies that are not in the key, under a configured lifetime.
     pub cookies: bool,
     /// When the handler was called.
-    pub requested_at: i64,
+    pub requested_at: UnixMillis,
     /// When its response arrived.
-    pub responded_at: i64,
+    pub responded_at: UnixMillis,
 }

@@ -1,9 +1,11 @@
 //! Lifetime, stale windows and age of an entry (RFC 9111, section 4.2).
 
+use crate::time::{Millis, UnixMillis};
+
 /// How much newer than the clock an entry may be and still count as new, in milliseconds. Clocks
 /// are corrected in small steps; a larger difference means that the clock was ahead when the entry
 /// was stored.
-const MAX_CLOCK_STEP_MS: i64 = 5_000;
+const MAX_CLOCK_STEP_MS: Millis = 5_000;
 
 /// Options of one call, which take precedence over the configuration.
 #[derive(Clone, Copy, Debug, Default)]
@@ -21,11 +23,11 @@ pub struct Overrides {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Freshness {
     /// When the response was put, since 1970.
-    pub stored_at: i64,
+    pub stored_at: UnixMillis,
     /// Age at that time (section 4.2.3).
-    pub initial_age: i64,
+    pub initial_age: Millis,
     /// Freshness lifetime.
-    pub lifetime: i64,
+    pub lifetime: Millis,
     /// Window in which the entry is served while it is refreshed (RFC 5861, section 3).
     pub stale_window: u32,
     /// Window in which the entry replaces an error (RFC 5861, section 4).
@@ -60,7 +62,7 @@ impl Freshness {
     /// Age at `now`, in milliseconds. A clock that is set back makes no entry younger than it was
     /// when put. The age of an entry [from the future](Self::is_from_future) is unknown: it is
     /// stale from now on.
-    pub fn age(&self, now: i64) -> i64 {
+    pub fn age(&self, now: UnixMillis) -> Millis {
         if self.is_from_future(now) {
             return self.initial_age.max(self.lifetime);
         }
@@ -68,18 +70,18 @@ impl Freshness {
     }
 
     /// Whether the entry was stored more than 5 s after `now`, by a clock that was ahead.
-    pub fn is_from_future(&self, now: i64) -> bool {
+    pub fn is_from_future(&self, now: UnixMillis) -> bool {
         self.stored_at.saturating_sub(now) > MAX_CLOCK_STEP_MS
     }
 
     /// The times counted from `now`, for an entry [from the future](Self::is_from_future).
     #[must_use]
-    pub fn restarted(self, now: i64) -> Self {
+    pub fn restarted(self, now: UnixMillis) -> Self {
         Self { stored_at: now, initial_age: self.age(now), ..self }
     }
 
     /// State of the entry at `now`.
-    pub fn state(&self, now: i64) -> State {
+    pub fn state(&self, now: UnixMillis) -> State {
         let age = self.age(now);
         if age < self.lifetime {
             State::Fresh
@@ -94,18 +96,18 @@ impl Freshness {
 
     /// The times with the lifetime ended at `now`; the stale window continues.
     #[must_use]
-    pub fn stale_from(self, now: i64) -> Self {
+    pub fn stale_from(self, now: UnixMillis) -> Self {
         let times = if self.is_from_future(now) { self.restarted(now) } else { self };
         Self { lifetime: times.lifetime.min(times.age(now)), ..times }
     }
 
     /// When the entry expires, if the clock is not set back.
-    pub fn deadline(&self) -> i64 {
+    pub fn deadline(&self) -> UnixMillis {
         self.stored_at + self.lifetime + ms(self.longest_window()) - self.initial_age
     }
 
     /// Whether the entry, which is stale, may replace an error at `now`.
-    pub fn outlives_errors(&self, now: i64) -> bool {
+    pub fn outlives_errors(&self, now: UnixMillis) -> bool {
         (self.lifetime..self.lifetime + ms(self.error_window)).contains(&self.age(now))
     }
 
@@ -114,7 +116,7 @@ impl Freshness {
     }
 }
 
-fn ms(seconds: u32) -> i64 {
+fn ms(seconds: u32) -> Millis {
     i64::from(seconds) * 1000
 }
 
@@ -122,7 +124,7 @@ fn ms(seconds: u32) -> i64 {
 mod tests {
     use super::*;
 
-    const NOW: i64 = 784_111_777_000; // Sun, 06 Nov 1994 08:49:37 GMT
+    const NOW: UnixMillis = 784_111_777_000; // Sun, 06 Nov 1994 08:49:37 GMT
 
     #[test]
     fn freshness_ended_early_leaves_the_rest_of_the_stale_window() {

@@ -7,6 +7,7 @@ use super::{Directives, Freshness, Overrides, ResponseHead, Uncacheable};
 use crate::http::lines::Fields;
 use crate::http::{CacheControl, Scope, date_seconds, delta_seconds, members};
 use crate::policy::rules::Terms;
+use crate::time::{Millis, UnixMillis};
 
 /// Lifetime of a response that is put, if neither it nor the configuration declares one.
 const DEFAULT_TTL_SECONDS: u32 = 60;
@@ -30,7 +31,7 @@ pub enum Mode {
     /// The application puts it at this time: a configured lifetime applies to every status, and
     /// there is a default lifetime. Directives of `CDN-Cache-Control` are added to those of
     /// `Cache-Control`.
-    Put(i64),
+    Put(UnixMillis),
     /// A shared cache finds it on its way to a client (RFC 9111): a configured lifetime applies to
     /// some statuses, and a lifetime may be heuristic. `CDN-Cache-Control` replaces
     /// `Cache-Control` (RFC 9213, section 2.2).
@@ -79,7 +80,7 @@ pub fn times(
     let mut freshness = Freshness {
         stored_at: source.now(),
         initial_age: if own.is_some() { source.initial_age() } else { 0 },
-        lifetime: i64::from(lifetime) * 1000,
+        lifetime: Millis::from(lifetime) * 1000,
         stale_window: windows.stale,
         ..Freshness::default()
     };
@@ -104,7 +105,7 @@ struct Source<'a> {
 }
 
 impl Source<'_> {
-    fn now(&self) -> i64 {
+    fn now(&self) -> UnixMillis {
         match self.mode {
             Mode::Put(now) => now,
             Mode::Shared(exchange) => exchange.responded_at,
@@ -140,7 +141,7 @@ impl Source<'_> {
     }
 
     /// Age of a response that declares its lifetime, in milliseconds.
-    fn initial_age(&self) -> i64 {
+    fn initial_age(&self) -> Millis {
         match self.mode {
             Mode::Put(_) => i64::from(own_age(self.head.fields)) * 1000,
             Mode::Shared(exchange) => corrected_age(self.head.fields, exchange),
@@ -190,7 +191,7 @@ pub(super) fn declared_lifetime(
     directives: &CacheControl,
     is_targeted: bool,
     fields: Fields<'_>,
-    now: i64,
+    now: UnixMillis,
 ) -> Option<u32> {
     let expires = || if is_targeted { None } else { expires(fields, now) };
     directives.lifetime().or_else(expires)
@@ -207,7 +208,7 @@ pub(super) fn is_configurable(status: u16) -> bool {
     matches!(status, 200 | 203 | 204 | 300 | 301 | 302 | 303 | 307 | 308 | 404 | 410)
 }
 
-fn heuristic_lifetime(fields: Fields<'_>, now: i64) -> Option<u32> {
+fn heuristic_lifetime(fields: Fields<'_>, now: UnixMillis) -> Option<u32> {
     let modified = date_seconds(fields.value("last-modified")?)?;
     let date = fields.value("date").and_then(date_seconds).unwrap_or(now / 1000);
     Some(((date - modified) / HEURISTIC_SHARE).clamp(0, MAX_HEURISTIC_SECONDS) as u32)
@@ -221,7 +222,10 @@ pub fn is_dated(fields: Fields<'_>) -> bool {
 
 /// Corrected initial age in milliseconds (section 4.2.3). `Date` has whole seconds, and so does its
 /// difference to our clock. The handler's run time does not age a response that it generates.
-fn corrected_age(fields: Fields<'_>, Exchange { requested_at, responded_at, .. }: Exchange) -> i64 {
+fn corrected_age(
+    fields: Fields<'_>,
+    Exchange { requested_at, responded_at, .. }: Exchange,
+) -> Millis {
     if !is_dated(fields) {
         return 0;
     }
@@ -253,7 +257,7 @@ fn cache_control(ttl: u32, window: u32) -> String {
 }
 
 /// Lifetime by `Expires` (section 5.3) in seconds; an invalid date is in the past.
-fn expires(fields: Fields<'_>, now: i64) -> Option<u32> {
+fn expires(fields: Fields<'_>, now: UnixMillis) -> Option<u32> {
     let expires = fields.value("expires")?;
     let from = fields.value("date").and_then(date_seconds).unwrap_or(now / 1000);
     let seconds = date_seconds(expires).map_or(0, |at| at - from);
@@ -274,7 +278,7 @@ fn parsed_age(fields: Fields<'_>) -> Option<u32> {
 mod tests {
     use super::*;
 
-    const NOW: i64 = 784_111_777_000; // Sun, 06 Nov 1994 08:49:37 GMT
+    const NOW: UnixMillis = 784_111_777_000; // Sun, 06 Nov 1994 08:49:37 GMT
 
     fn put(fields: Fields<'_>, overrides: Overrides, terms: &Terms) -> Times {
         let head = ResponseHead { status: 200, reason: "OK", fields };

@@ -5,6 +5,7 @@ use super::Exchange;
 use crate::http::lines::{Fields, MissingFields};
 use crate::http::{Names, RequestControl, field_names};
 use crate::policy::rules::Terms;
+use crate::time::UnixMillis;
 
 /// Options of `wrap`, which take precedence over the rule or the instance.
 #[derive(Clone, Copy, Debug, Default)]
@@ -92,8 +93,8 @@ impl<'a> RequestPolicy<'a> {
     pub fn exchange(
         self,
         fields: Fields<'_>,
-        requested_at: i64,
-        responded_at: i64,
+        requested_at: UnixMillis,
+        responded_at: UnixMillis,
     ) -> Result<Exchange, MissingFields> {
         Ok(Exchange {
             no_store: self.control(fields)?.no_store,

@@ -2,6 +2,7 @@
 
 use super::{Freshness, State};
 use crate::http::RequestControl;
+use crate::time::UnixMillis;
 
 /// Why a request is forwarded to the handler (RFC 9211, section 2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +54,7 @@ pub enum Reuse {
 }
 
 /// Decides about an entry with these `times` at `now`, for a request with the directives `asked`.
-pub fn reuse(times: &Freshness, asked: RequestControl, now: i64) -> Reuse {
+pub fn reuse(times: &Freshness, asked: RequestControl, now: UnixMillis) -> Reuse {
     let ms = |seconds: u32| i64::from(seconds) * 1000;
     let (state, age) = (times.state(now), times.age(now));
     let (left, staleness) = (times.lifetime - age, age - times.lifetime);

@@ -7,6 +7,7 @@ use crate::http::ByteRange;
 use crate::http::lines::{Fields, MissingFields};
 use crate::policy::Freshness;
 use crate::response::{CacheStatus, Handling};
+use crate::time::{Millis, UnixMillis};
 
 /// Fields that describe a body, which an answer without one omits (RFC 9110, sections 8 and 14.4).
 const DESCRIBES_BODY: [&str; 8] = [
@@ -29,8 +30,8 @@ const DESCRIBES_RESPONSE: [&str; 6] =
 pub struct Answer {
     stored: Stored,
     condition: Condition,
-    age_ms: i64,
-    lifetime_ms: i64,
+    age_ms: Millis,
+    lifetime_ms: Millis,
     handled: Handling,
     detail: Option<&'static str>,
     /// Whether it answers a HEAD from the response to a GET.
@@ -47,13 +48,18 @@ impl Answer {
         times: Freshness,
         method: &str,
         fields: Fields<'_>,
-        now: i64,
+        now: UnixMillis,
     ) -> Result<Self, MissingFields> {
         let condition = Condition::of(method, fields, &stored)?;
         Ok(Self::with_condition(stored, condition, times, now))
     }
 
-    fn with_condition(stored: Stored, condition: Condition, times: Freshness, now: i64) -> Self {
+    fn with_condition(
+        stored: Stored,
+        condition: Condition,
+        times: Freshness,
+        now: UnixMillis,
+    ) -> Self {
         let (age_ms, lifetime_ms) = (times.age(now), times.lifetime);
         let detail = (age_ms >= lifetime_ms).then_some("stale");
         Self {
@@ -76,7 +82,7 @@ impl Answer {
         stored: Stored,
         times: Freshness,
         fields: Fields<'_>,
-        now: i64,
+        now: UnixMillis,
     ) -> Result<Self, MissingFields> {
         let not_modified = stored.status() == 200 && is_not_modified(fields, stored.fields())?;
         let condition = if not_modified { Condition::NotModified } else { Condition::Whole };

@@ -22,6 +22,7 @@ use crate::stats::{Counters, Totals};
 use crate::tier::sqlite::{
     Completion, Record, SqliteOptions, SqliteTier, SqliteUsage, TierError, Unavailable,
 };
+use crate::time::{Millis, UnixMillis};
 
 /// Result of an operation that must be durable.
 #[derive(Clone, Debug)]
@@ -87,7 +88,7 @@ impl Store {
     }
 
     /// Asks the disk for the entries of a key. `None` without a usable disk.
-    pub(crate) fn load(&self, key: &Key, now: i64) -> Option<Completion> {
+    pub(crate) fn load(&self, key: &Key, now: UnixMillis) -> Option<Completion> {
         self.disk().filter(|disk| disk.error().is_none()).map(|disk| disk.load(key.text(), now))
     }
 
@@ -96,7 +97,7 @@ impl Store {
         &self,
         key: &Key,
         fields: Fields<'_>,
-        now: i64,
+        now: UnixMillis,
     ) -> Result<Found, MissingFields> {
         match self.memory.get(key, fields, now)? {
             Found::Refresh { held, .. } if !self.try_acquire(&held, REFRESH_LEASE_MS, now) => {
@@ -111,8 +112,8 @@ impl Store {
         &self,
         key: &Key,
         fields: Fields<'_>,
-        now: i64,
-        timeout: i64,
+        now: UnixMillis,
+        timeout: Millis,
         judge: impl Fn(&Freshness) -> Result<Reuse, MissingFields>,
     ) -> Result<Selection, MissingFields> {
         let mut selection = self.memory.select(key, fields, now, timeout, judge)?;
@@ -125,7 +126,7 @@ impl Store {
 
     /// Acquires the lease of an entry among all processes. The caller holds that of this process,
     /// which is left to the other process for a moment if that holds the lease.
-    fn try_acquire(&self, held: &EntryRef, timeout: i64, now: i64) -> bool {
+    fn try_acquire(&self, held: &EntryRef, timeout: Millis, now: UnixMillis) -> bool {
         let Some((disk, variant)) = self.disk().zip(self.memory.variant(held)) else { return true };
         let is_acquired = disk.leases().try_acquire(&variant, now, timeout);
         if !is_acquired {
@@ -135,7 +136,7 @@ impl Store {
     }
 
     /// [`Memory::back_off`], for all processes.
-    pub(crate) fn back_off(&self, held: &EntryRef, now: i64) {
+    pub(crate) fn back_off(&self, held: &EntryRef, now: UnixMillis) {
         self.memory.back_off(held, now);
         self.release_among_processes(held);
     }
@@ -158,7 +159,7 @@ impl Store {
         entry: NewEntry,
         body: Option<Parts<'_>>,
         since: u64,
-        now: i64,
+        now: UnixMillis,
     ) -> Result<Stored, StoreError> {
         self.keep(entry, |entry| self.memory.put(entry, body, since, now))
     }
@@ -169,7 +170,7 @@ impl Store {
         entry: NewEntry,
         body: Option<Parts<'_>>,
         since: u64,
-        now: i64,
+        now: UnixMillis,
     ) -> Result<Stored, StoreError> {
         self.keep(entry, |entry| self.memory.put_unless_superseded(entry, body, since, now))
     }
@@ -181,7 +182,7 @@ impl Store {
         held: &EntryRef,
         entry: NewEntry,
         since: u64,
-        now: i64,
+        now: UnixMillis,
     ) -> Result<(), StoreError> {
         let old = self.disk().and_then(|disk| Some((disk, self.memory.variant(held)?)));
         let renamed = old.filter(|(_, variant)| *variant != entry.variant);
@@ -218,7 +219,7 @@ impl Store {
         &self,
         key: &Key,
         fields: Fields<'_>,
-        now: i64,
+        now: UnixMillis,
     ) -> Result<(bool, Option<Completion>), MissingFields> {
         let is_removed = |deleted: &Invalidation| {
             deleted.targets.iter().any(|target| matches!(target, Target::Variant(..)))
@@ -239,7 +240,7 @@ impl Store {
     }
 
     /// Applies an invalidation in all processes. Live entries that it removes count as purged.
-    pub(crate) fn purge(&self, invalidation: &Invalidation, now: i64) -> Durable {
+    pub(crate) fn purge(&self, invalidation: &Invalidation, now: UnixMillis) -> Durable {
         let purge = |memory: &Memory| {
             let purged = memory.apply(invalidation, now);
             Ok((invalidation.clone(), Some(purged), ()))
@@ -258,7 +259,7 @@ impl Store {
 
     /// Applies an invalidation that no caller waits for: on disk and in other processes it takes
     /// effect with the next write. Returns the number of live entries removed from memory.
-    pub(crate) fn invalidate(&self, invalidation: &Invalidation, now: i64) -> u64 {
+    pub(crate) fn invalidate(&self, invalidation: &Invalidation, now: UnixMillis) -> u64 {
         let Some(disk) = self.disk() else { return self.memory.apply(invalidation, now) };
         let invalidate =
             |memory: &Memory| Ok((invalidation.clone(), None, memory.apply(invalidation, now)));
@@ -267,12 +268,12 @@ impl Store {
 
     /// Whether a sweep at `now` may find something. Always true with a disk, whose deadlines are
     /// unknown.
-    pub(crate) fn is_due(&self, now: i64) -> bool {
+    pub(crate) fn is_due(&self, now: UnixMillis) -> bool {
         self.disk.is_some() || self.memory.is_due(now)
     }
 
     /// Removes at most `most` expired entries from memory. Returns whether there are more.
-    pub(crate) fn sweep(&self, now: i64, most: usize) -> bool {
+    pub(crate) fn sweep(&self, now: UnixMillis, most: usize) -> bool {
         if let Some(disk) = self.disk() {
             disk.expire(now);
         }

@@ -14,6 +14,7 @@ use crate::memory::{EntryRef, NewEntry, StoreError};
 use crate::policy::{State, Uncacheable, is_shareable};
 use crate::response::Stored;
 use crate::stats::Counter;
+use crate::time::UnixMillis;
 
 /// Bytes by which the writer of a streaming body may be ahead of its slowest reader.
 const WINDOW_BYTES: u64 = 256 * 1024;
@@ -110,7 +111,7 @@ impl BodyWriter {
 
     /// Appends bytes. A body that exceeds its `Content-Length` breaks off; one that exceeds the
     /// bound of an entry or the budget of bodies in flight is no longer stored.
-    pub fn append(&mut self, bytes: Arc<[u8]>, now: i64) {
+    pub fn append(&mut self, bytes: Arc<[u8]>, now: UnixMillis) {
         let exceeded = self.length.grow(bytes.len()).err();
         if exceeded == Some(Exceeded::ContentLength) {
             self.body.end(Err("the body is longer than its Content-Length".into()));
@@ -200,7 +201,7 @@ impl BodyWriter {
 
 impl Cache {
     /// Ends the body and stores the response; `has_body` tells an empty body from none.
-    pub fn finish(&self, writer: BodyWriter, has_body: bool, now: i64) -> Finished {
+    pub fn finish(&self, writer: BodyWriter, has_body: bool, now: UnixMillis) -> Finished {
         if has_body && !writer.length.is_complete() {
             self.break_off(writer, "the body is not as long as its Content-Length says", now);
             return Finished::WrongLength;
@@ -240,7 +241,7 @@ impl Cache {
     }
 
     /// Breaks the body off. A background refresh has then failed.
-    pub fn break_off(&self, writer: BodyWriter, why: &str, now: i64) {
+    pub fn break_off(&self, writer: BodyWriter, why: &str, now: UnixMillis) {
         if let Some(refused) = writer.streaming {
             self.refuse_body(&writer, refused);
         } else {
@@ -251,7 +252,7 @@ impl Cache {
 
     /// Stops storing a body whose refresh has timed out. Returns whether clients read it, for whom
     /// it continues.
-    pub fn time_out(&self, writer: &mut BodyWriter, now: i64) -> bool {
+    pub fn time_out(&self, writer: &mut BodyWriter, now: UnixMillis) -> bool {
         if writer.body.readers() == 0 {
             return false;
         }
@@ -262,7 +263,7 @@ impl Cache {
         true
     }
 
-    fn put_off_replaced(&self, writer: &BodyWriter, now: i64) {
+    fn put_off_replaced(&self, writer: &BodyWriter, now: UnixMillis) {
         let Instance { store, counters, .. } = self.instance();
         if let Some(replaced) = writer.replaces.as_ref().filter(|_| writer.background) {
             counters.count(Counter::FailedRefreshes);

@@ -9,6 +9,7 @@ use crate::http::canonical;
 use crate::http::lines::{Fields, MissingFields};
 use crate::key::{Digest, Key};
 use crate::policy::{RequestOptions, RequestPolicy};
+use crate::time::UnixMillis;
 
 impl Cache {
     /// The request's fields without `Cookie`, if cookies are ignored. `None` if nothing changes:
@@ -36,7 +37,7 @@ impl Cache {
         key: &Key,
         policy: RequestPolicy<'_>,
         fields: Fields<'_>,
-        now: i64,
+        now: UnixMillis,
     ) -> Result<bool, MissingFields> {
         let is_marked = policy.minds_cookies()
             && self.instance().in_flight_requests.is_alone(mark_of(key), now);
@@ -45,7 +46,7 @@ impl Cache {
 
     /// Marks the key as hit-for-miss for requests with cookies, for a minute. The waiters of the
     /// run decide again.
-    pub(crate) fn leave_for_cookies(&self, lead: Leader, key: &Key, now: i64) {
+    pub(crate) fn leave_for_cookies(&self, lead: Leader, key: &Key, now: UnixMillis) {
         self.instance().in_flight_requests.remember_alone(mark_of(key), now);
         drop(lead);
     }

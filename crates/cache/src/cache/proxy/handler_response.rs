@@ -4,6 +4,7 @@ use super::options::WrapOptions;
 use crate::cache::Request;
 use crate::policy::{Forwarded, Overrides, ResponseHead};
 use crate::response::Handling;
+use crate::time::UnixMillis;
 
 /// A handler's response and the request that it answers.
 #[derive(Clone, Debug)]
@@ -23,7 +24,7 @@ pub struct HandlerResponse<'a> {
     /// Whether `shouldStore` lets it be stored.
     pub may_store: bool,
     /// When the head arrived, in milliseconds since 1970.
-    pub at: i64,
+    pub at: UnixMillis,
 }
 
 pub(crate) fn forwarded(why: Forwarded, status: u16, stored: bool) -> Handling {

@@ -3,6 +3,7 @@
 
 use crate::cache::proxy::options::WrapOptions;
 use crate::cache::proxy::wait::Attempt;
+use crate::time::{Millis, UnixMillis};
 use std::sync::Arc;
 
 use crate::cache::instance::Instance;
@@ -44,7 +45,7 @@ pub struct HandlerRun {
     pub(crate) why: Forwarded,
     /// Fence sequence at the decision.
     pub(crate) since: u64,
-    pub(crate) began_at: i64,
+    pub(crate) began_at: UnixMillis,
     /// The leader's right, if other requests may wait for the run.
     pub(crate) lead: Option<Leader>,
     /// The entry that the run validates or refreshes.
@@ -68,9 +69,9 @@ struct JoinTerms {
     /// Whether the client demands a new response (`no-cache`).
     is_new: bool,
     /// Time after which a run is no longer joined, in milliseconds.
-    timeout: i64,
+    timeout: Millis,
     attempt: Attempt,
-    now: i64,
+    now: UnixMillis,
 }
 
 impl JoinTerms {
@@ -179,7 +180,7 @@ impl Cache {
         request: Request<'_>,
         wrapping: &WrapOptions,
         attempt: Attempt,
-        now: i64,
+        now: UnixMillis,
     ) -> Result<WrapLookup, MissingInput> {
         let is_first = attempt == Attempt::First;
         let is_head = request.method.eq_ignore_ascii_case("HEAD");
@@ -265,7 +266,7 @@ impl Cache {
         (since, vary): (u64, Option<Selecting>),
         request: Request<'_>,
         is_first: bool,
-        now: i64,
+        now: UnixMillis,
     ) -> Result<WrapLookup, MissingInput> {
         let Instance { store, counters, in_flight_requests, .. } = self.instance();
         let Selected { held, times, holds_lease, .. } = selected;
@@ -444,7 +445,7 @@ pub(crate) fn answer_to(
     request: Request<'_>,
     stored: &Stored,
     times: Freshness,
-    now: i64,
+    now: UnixMillis,
 ) -> Result<Answer, MissingFields> {
     let answer = Answer::new(stored.clone(), times, request.method, request.fields, now)?;
     Ok(if request.method.eq_ignore_ascii_case("HEAD") { answer.without_body() } else { answer })

@@ -22,6 +22,7 @@ use crate::policy::{
 };
 use crate::response::{Answer, CacheStatus, Handling, HeadWriter, head_of};
 use crate::stats::Counter;
+use crate::time::UnixMillis;
 
 impl Cache {
     /// Decides what happens to the response of `run`.
@@ -207,7 +208,7 @@ impl Cache {
     ///
     /// # Errors
     /// [`MissingInput`] if the URL is not in serialised form.
-    pub fn invalidate(&self, request: Request<'_>, now: i64) -> Result<(), MissingInput> {
+    pub fn invalidate(&self, request: Request<'_>, now: UnixMillis) -> Result<(), MissingInput> {
         let url = canonical(request.url, request.serialised)?;
         let invalidation = Invalidation::remove([Target::Url(url.into_owned())]);
         let Instance { store, counters, .. } = self.instance();

@@ -19,6 +19,7 @@ use crate::policy::{
 };
 use crate::response::{Answer, HeadWriter, Stored, head_of};
 use crate::stats::Counter;
+use crate::time::UnixMillis;
 
 /// Fields that a 304 or the response to a HEAD does not update: they describe the stored body
 /// (section 3.2) or are for one client.
@@ -198,7 +199,7 @@ struct Renewal<'a> {
     handler_response: &'a HandlerResponse<'a>,
     terms: &'a Terms,
     /// When the handler was called, in milliseconds since 1970.
-    began_at: i64,
+    began_at: UnixMillis,
 }
 
 impl Renewal<'_> {

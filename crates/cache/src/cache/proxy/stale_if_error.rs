@@ -11,6 +11,7 @@ use crate::coalescing::Failure;
 use crate::memory::Selected;
 use crate::response::{Answer, Handling};
 use crate::stats::Counter;
+use crate::time::UnixMillis;
 
 /// Outcome of a failed run.
 #[derive(Debug)]
@@ -32,7 +33,7 @@ impl Cache {
         run: &mut HandlerRun,
         request: Request<'_>,
         message: &str,
-        now: i64,
+        now: UnixMillis,
     ) -> Result<FailureOutcome, MissingInput> {
         if run.background {
             self.back_off(run, request, message, now);
@@ -59,7 +60,7 @@ impl Cache {
         run: &mut HandlerRun,
         request: Request<'_>,
         status: Option<u16>,
-        now: i64,
+        now: UnixMillis,
     ) {
         if matches!(status, Some(404 | 410)) {
             if let Some(Selected { held, .. }) = run.selected.take() {
@@ -74,12 +75,12 @@ impl Cache {
     }
 
     /// Ends a background run that has failed: the stale response stays, and the next refresh waits.
-    fn back_off(&self, run: &mut HandlerRun, request: Request<'_>, message: &str, now: i64) {
+    fn back_off(&self, run: &mut HandlerRun, request: Request<'_>, message: &str, now: UnixMillis) {
         self.count_failed_refresh(run, now);
         run.lead.take().map(|lead| lead.fail(message, request.fingerprint, now));
     }
 
-    fn count_failed_refresh(&self, run: &HandlerRun, now: i64) {
+    fn count_failed_refresh(&self, run: &HandlerRun, now: UnixMillis) {
         let Instance { store, counters, .. } = self.instance();
         counters.count(Counter::FailedRefreshes);
         if let Some(Selected { held, .. }) = &run.selected {
@@ -116,7 +117,7 @@ impl Cache {
         &self,
         selected: Option<&Selected>,
         request: Request<'_>,
-        now: i64,
+        now: UnixMillis,
     ) -> Result<Option<Answer>, MissingInput> {
         let Some(Selected { held, times, .. }) =
             selected.filter(|known| known.times.outlives_errors(now))

@@ -13,6 +13,7 @@ use crate::memory::Selected;
 use crate::policy::Forwarded;
 use crate::response::{Answer, Handling};
 use crate::stats::Counter;
+use crate::time::UnixMillis;
 
 /// What a request has tried before this decision.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -91,7 +92,7 @@ impl Cache {
         request: Request<'_>,
         wrapping: &WrapOptions,
         waiter: Notifier,
-        now: i64,
+        now: UnixMillis,
     ) -> Result<WaitOutcome, MissingInput> {
         let Waiting { wait, since, why, selected, when_failed } = ticket;
         let cookieless = self.without_cookies(request, wrapping);
@@ -157,7 +158,7 @@ fn join_body(
     shared: &SharedResponse,
     why: Forwarded,
     fields: Fields<'_>,
-    now: i64,
+    now: UnixMillis,
 ) -> Result<WaitOutcome, MissingInput> {
     let SharedResponse { stored, times, body, .. } = shared;
     let answer = Answer::under_way(stored.clone(), *times, fields, now)?;

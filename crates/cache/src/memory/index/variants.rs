@@ -6,6 +6,7 @@ use hashbrown::HashMap;
 use crate::http::lines::{FieldState, MissingFields};
 use crate::http::{FieldIndex, Names};
 use crate::key::{Digest, Key, Selecting};
+use crate::time::UnixMillis;
 
 /// Bytes of names that are asked for at a time. Any single name is shorter.
 const MAX_QUESTION_BYTES: usize = 8_192;
@@ -20,7 +21,7 @@ struct Kind {
     /// Entries that it selects.
     entries: usize,
     /// When the last of them was stored, in milliseconds since 1970.
-    latest: i64,
+    latest: UnixMillis,
 }
 
 /// The index.
@@ -29,7 +30,7 @@ pub(crate) struct Variants(HashMap<Digest, Vec<Kind>>);
 
 impl Variants {
     /// Adds an entry of `key` that was stored at `at` and has the selecting fields `vary`.
-    pub(crate) fn insert(&mut self, key: Digest, vary: &Selecting, at: i64) {
+    pub(crate) fn insert(&mut self, key: Digest, vary: &Selecting, at: UnixMillis) {
         let kinds = self.0.entry(key).or_default();
         match kinds.iter_mut().find(|known| known.vary == *vary) {
             Some(known) => {
@@ -47,7 +48,11 @@ impl Variants {
 
     /// The set of `key` to evict before an entry with the set `vary` is added, and when it was last
     /// used.
-    pub(crate) fn surplus(&self, key: Digest, vary: &Selecting) -> Option<(&Selecting, i64)> {
+    pub(crate) fn surplus(
+        &self,
+        key: Digest,
+        vary: &Selecting,
+    ) -> Option<(&Selecting, UnixMillis)> {
         let kinds = self.0.get(&key).filter(|kinds| kinds.len() >= MAX_SETS)?;
         let is_new = kinds.iter().all(|known| known.vary != *vary);
         let oldest = kinds.iter().filter(|_| is_new).min_by_key(|known| known.latest)?;

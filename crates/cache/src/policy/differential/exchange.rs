@@ -1,5 +1,6 @@
 //! The exchanges compared: a request, its response, and a later request.
 
+use crate::time::Millis;
 use std::fmt;
 
 /// A directive as it is written.
@@ -89,9 +90,9 @@ pub struct Exchange {
     pub status: u16,
     pub response: Message,
     /// How long the response took, in seconds.
-    pub delay: i64,
+    pub delay: Millis,
     /// How much later the other request comes, in seconds.
-    pub after: i64,
+    pub after: Millis,
     pub later: Message,
 }
 

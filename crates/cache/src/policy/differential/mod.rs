@@ -22,11 +22,12 @@ use crate::policy::{
     self, Decision, Forwarded, Overrides, ResponseHead, Reuse, Uncacheable, decide, reuse,
 };
 use crate::response::{Stored, head_of};
+use crate::time::UnixMillis;
 use differences::{DIFFERENCES, Difference};
 use exchange::{Exchange, Message};
 
 /// When the response comes: Sun, 06 Nov 1994 08:49:37 GMT, in milliseconds.
-const NOW: i64 = 784_111_777_000;
+const NOW: UnixMillis = 784_111_777_000;
 const EXCHANGES: u32 = 40_000;
 const SEED: u64 = 9111;
 

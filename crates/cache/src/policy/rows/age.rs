@@ -3,9 +3,10 @@
 use super::{NOW, decide_after, decide_with, hold};
 use crate::policy::rules::Terms;
 use crate::policy::{Overrides, State};
+use crate::time::Millis;
 
 /// The age, a number of seconds after a response that took a number of seconds to come.
-fn age((response, delay, later): (&str, i64, i64)) -> i64 {
+fn age((response, delay, later): (&str, i64, i64)) -> Millis {
     // Fresh for as long as can be, so that every age is stored.
     let response = format!("200 | cache-control: max-age=2147483647 | etag: \"a\"{response}");
     let decision = decide_after("", &response, delay).expect("the response is stored");

@@ -24,9 +24,10 @@ use super::{Decision, Exchange, Overrides, ResponseHead, Uncacheable, decide};
 use crate::http::lines::Fields;
 use crate::http::{RequestControl, http_date};
 use crate::policy::rules::Terms;
+use crate::time::{Millis, UnixMillis};
 
 /// Sun, 06 Nov 1994 08:49:37 GMT, in milliseconds: when the response comes.
-const NOW: i64 = 784_111_777_000;
+const NOW: UnixMillis = 784_111_777_000;
 
 /// Asserts that `found` gives what each row expects, and tells of all rows that do not hold.
 fn hold<Given: Copy + Debug, Expected: Debug + PartialEq>(
@@ -88,7 +89,7 @@ fn head((status, fields): &(u16, String)) -> ResponseHead<'_> {
 
 /// What is decided where nothing is configured on a `response` that comes `delay` seconds after its
 /// `request`.
-fn decide_after(request: &str, response: &str, delay: i64) -> Result<Decision, Uncacheable> {
+fn decide_after(request: &str, response: &str, delay: Millis) -> Result<Decision, Uncacheable> {
     decide_with(Overrides::default(), &Terms::default(), request, response, delay)
 }
 
@@ -97,7 +98,7 @@ fn decide_with(
     terms: &Terms,
     request: &str,
     response: &str,
-    delay: i64,
+    delay: Millis,
 ) -> Result<Decision, Uncacheable> {
     let request = request_block(request);
     let fields = Fields::new(&request);

@@ -11,13 +11,14 @@ use crate::http::origin;
 use crate::invalidation::{Effect, Invalidation, Target};
 use crate::key::{Digest, Key};
 use crate::policy::State;
+use crate::time::UnixMillis;
 
 /// Removes the selected entries, or makes them stale at the time `at`. Returns how many live ones
 /// there were, each counted once.
 pub(super) fn apply(
     transaction: &Transaction<'_>,
     invalidation: &Invalidation,
-    at: i64,
+    at: UnixMillis,
 ) -> rusqlite::Result<u64> {
     let is_soft = invalidation.effect == Effect::MakeStale;
     if !is_soft && invalidation.selects_everything() {
@@ -31,7 +32,7 @@ pub(super) fn apply(
 }
 
 /// Removes all entries, at the cost of counting them. Returns how many were live.
-fn clear(transaction: &Transaction<'_>, at: i64) -> rusqlite::Result<u64> {
+fn clear(transaction: &Transaction<'_>, at: UnixMillis) -> rusqlite::Result<u64> {
     let count = "SELECT count(*) FROM entries WHERE deadline > ?1";
     let live = transaction.prepare_cached(count)?.query_row([at], |row| row.get::<_, i64>(0))?;
     transaction.execute_batch("DELETE FROM tags; DELETE FROM entries")?;
@@ -39,7 +40,12 @@ fn clear(transaction: &Transaction<'_>, at: i64) -> rusqlite::Result<u64> {
 }
 
 /// Removes an entry or makes it stale. Returns 1 if it was live.
-fn apply_to(transaction: &Transaction<'_>, id: i64, soft: bool, at: i64) -> rusqlite::Result<u64> {
+fn apply_to(
+    transaction: &Transaction<'_>,
+    id: i64,
+    soft: bool,
+    at: UnixMillis,
+) -> rusqlite::Result<u64> {
     if !soft {
         // A removal does not need the contents of the entry.
         let is_live = remove_id(transaction, id)?.is_some_and(|deadline| deadline > at);
@@ -57,7 +63,11 @@ fn apply_to(transaction: &Transaction<'_>, id: i64, soft: bool, at: i64) -> rusq
 }
 
 /// Ids of the entries that a target selects.
-fn ids_of(transaction: &Transaction<'_>, target: &Target, at: i64) -> rusqlite::Result<Vec<i64>> {
+fn ids_of(
+    transaction: &Transaction<'_>,
+    target: &Target,
+    at: UnixMillis,
+) -> rusqlite::Result<Vec<i64>> {
     let ids = |query: &str, value: &dyn rusqlite::ToSql| {
         let mut statement = transaction.prepare_cached(query)?;
         let rows = statement.query_map([value], |row| row.get(0))?;
@@ -85,7 +95,7 @@ fn selected(
     transaction: &Transaction<'_>,
     key: &str,
     fields: &str,
-    at: i64,
+    at: UnixMillis,
 ) -> rusqlite::Result<Option<i64>> {
     let select =
         "SELECT id, variant, vary FROM entries WHERE key = ?1 AND deadline > ?2 ORDER BY id DESC";
@@ -141,7 +151,7 @@ fn make_stale(
     transaction: &Transaction<'_>,
     id: i64,
     kept: Record,
-    at: i64,
+    at: UnixMillis,
 ) -> rusqlite::Result<()> {
     let times = kept.times.stale_from(at);
     if times.state(at) == State::Expired {

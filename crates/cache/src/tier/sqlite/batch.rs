@@ -10,6 +10,7 @@ use super::record::Record;
 use super::write_behind::Work;
 use super::{apply, log, writes};
 use crate::invalidation::{Invalidation, Target};
+use crate::time::UnixMillis;
 
 /// Expired entries removed per transaction.
 const MAX_DUE: u32 = 1_000;
@@ -28,7 +29,7 @@ pub(super) struct Batch<'a, 'c> {
     /// Puts that found no room.
     pub(super) unwritten: u64,
     /// A time by which more entries may have expired.
-    pub(super) due: Option<i64>,
+    pub(super) due: Option<UnixMillis>,
 }
 
 impl<'a, 'c> Batch<'a, 'c> {
@@ -79,7 +80,7 @@ impl<'a, 'c> Batch<'a, 'c> {
         apply::apply(self.transaction, invalidation, 0).map(drop)
     }
 
-    fn expire(&mut self, now: i64) -> rusqlite::Result<()> {
+    fn expire(&mut self, now: UnixMillis) -> rusqlite::Result<()> {
         if writes::expire(self.transaction, now, MAX_DUE)? == MAX_DUE as usize {
             self.due = Some(now);
         }

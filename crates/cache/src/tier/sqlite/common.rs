@@ -14,6 +14,7 @@ use crate::invalidation::{Effect, Fence, Invalidation};
 use crate::memory::Memory;
 use crate::stats::{Counters, Totals};
 use crate::sync::Mutex;
+use crate::time::UnixMillis;
 
 /// Shared state of the tier.
 #[derive(Debug)]
@@ -113,7 +114,7 @@ impl Common {
     }
 
     /// Applies an invalidation of another process to memory.
-    fn apply_to_memory(&self, invalidation: &Invalidation, at: i64) {
+    fn apply_to_memory(&self, invalidation: &Invalidation, at: UnixMillis) {
         self.memory.apply(invalidation, at);
         if invalidation.effect != Effect::Outdate {
             // A put that reads this sequence comes after the invalidation, and was fenced by it.

@@ -2,6 +2,7 @@
 //! shared memory.
 
 use crate::key::Digest;
+use crate::time::UnixMillis;
 
 /// Bits of the expiry, in seconds.
 const UNTIL_BITS: u32 = 34;
@@ -18,7 +19,7 @@ pub(super) struct LeaseWord(u64);
 
 impl LeaseWord {
     /// A lease of `holder` on the entry with this digest, until a time in milliseconds.
-    pub(super) fn of(digest: &Digest, holder: u64, until: i64) -> Self {
+    pub(super) fn of(digest: &Digest, holder: u64, until: UnixMillis) -> Self {
         let name = number(digest, 8) >> (UNTIL_BITS + HOLDER_BITS);
         let holder = holder & ((1 << HOLDER_BITS) - 1);
         Self((name << HOLDER_BITS | holder) << UNTIL_BITS | seconds(until))
@@ -47,7 +48,7 @@ impl LeaseWord {
         self.0 >> UNTIL_BITS == other.0 >> UNTIL_BITS
     }
 
-    pub(super) fn is_in_force(self, now: i64) -> bool {
+    pub(super) fn is_in_force(self, now: UnixMillis) -> bool {
         let until = self.0 & ((1 << UNTIL_BITS) - 1);
         let now = seconds(now);
         until > now && until <= now + MAX_SECONDS
@@ -59,6 +60,6 @@ fn number(digest: &Digest, at: usize) -> u64 {
     u64::from_le_bytes(std::array::from_fn(|byte| bytes[at + byte]))
 }
 
-fn seconds(at: i64) -> u64 {
+fn seconds(at: UnixMillis) -> u64 {
     (at.max(0) as u64).div_ceil(1_000) & ((1 << UNTIL_BITS) - 1)
 }

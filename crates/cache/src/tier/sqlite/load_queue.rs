@@ -6,13 +6,14 @@ use hashbrown::HashMap;
 use parking_lot::{Condvar, Mutex};
 
 use super::completion::Completion;
+use crate::time::UnixMillis;
 
 /// A load of the entries of one key.
 #[derive(Debug)]
 pub(super) struct Load {
     pub(super) key: String,
     /// Entries that have expired by this time are not loaded.
-    pub(super) now: i64,
+    pub(super) now: UnixMillis,
     pub(super) completion: Completion,
 }
 
@@ -28,13 +29,13 @@ struct Inner {
     /// Loads that had to wait for the writer.
     again: VecDeque<Load>,
     order: VecDeque<String>,
-    waiting: HashMap<String, (i64, Completion)>,
+    waiting: HashMap<String, (UnixMillis, Completion)>,
     has_ended: bool,
 }
 
 impl Loads {
     /// Queues a load. A load of the same key that has not begun is shared.
-    pub(super) fn ask(&self, key: &str, now: i64) -> Completion {
+    pub(super) fn ask(&self, key: &str, now: UnixMillis) -> Completion {
         let mut inner = self.inner.lock();
         if inner.has_ended {
             return Completion::completed(Ok(0));

@@ -6,6 +6,7 @@ use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use crate::invalidation::{Effect, Invalidation, Target};
 use crate::key::Digest;
+use crate::time::UnixMillis;
 
 /// Rows that the log keeps for other processes.
 const MAX_ROWS: u64 = 4_096;
@@ -33,7 +34,7 @@ struct Row<'a> {
 pub(super) fn append(
     transaction: &Transaction<'_>,
     invalidation: &Invalidation,
-    at: i64,
+    at: UnixMillis,
     last: u64,
     bound: u64,
 ) -> rusqlite::Result<u64> {

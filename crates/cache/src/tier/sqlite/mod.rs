@@ -46,6 +46,7 @@ use crate::key::Digest;
 use crate::memory::Memory;
 use crate::response::Stored;
 use crate::stats::Counters;
+use crate::time::UnixMillis;
 use common::Common;
 use load_queue::Loads;
 use open::Opening;
@@ -142,12 +143,6 @@ impl SqliteTier {
         &*self.common.shared
     }
 
-    /// Makes the next process that has the file to itself treat the database as damaged.
-    #[cfg(test)]
-    pub(crate) fn note_damage(&self) {
-        self.common.shared.note_damage();
-    }
-
     /// Whether an entry did not match its checksum.
     pub(crate) fn is_damaged(&self) -> bool {
         self.common.damaged() > 0
@@ -189,7 +184,7 @@ impl SqliteTier {
     /// no process serves what was invalidated, or ever will.
     pub(crate) fn invalidate<T>(
         &self,
-        at: i64,
+        at: UnixMillis,
         in_memory: impl FnOnce(&Memory) -> Result<(Invalidation, Option<u64>, T), MissingFields>,
     ) -> Result<(T, Completion), MissingFields> {
         let Common { order, log, memory, .. } = &*self.common;
@@ -206,12 +201,12 @@ impl SqliteTier {
     }
 
     /// Loads the entries of a key into memory.
-    pub(crate) fn load(&self, key: &str, now: i64) -> Completion {
+    pub(crate) fn load(&self, key: &str, now: UnixMillis) -> Completion {
         self.loads.ask(key, now)
     }
 
     /// Queues the removal of expired entries.
-    pub(crate) fn expire(&self, now: i64) {
+    pub(crate) fn expire(&self, now: UnixMillis) {
         self.queue.push(Work::Expire(now));
     }
 
@@ -264,5 +259,17 @@ impl Drop for SqliteTier {
         self.loads.end();
         // Ignored if the tier has been closed already.
         self.queue.push(Work::End(Completion::default()));
+    }
+}
+
+#[cfg(all(test, unix, not(loom)))]
+mod tests {
+    use super::*;
+
+    impl SqliteTier {
+        /// Makes the next process that has the file to itself treat the database as damaged.
+        pub(crate) fn note_damage(&self) {
+            self.common.shared.note_damage();
+        }
     }
 }

@@ -9,6 +9,7 @@ use super::load_queue::Loads;
 use super::reads;
 use super::write_behind::{Queue, Work};
 use crate::policy::State;
+use crate::time::UnixMillis;
 
 /// State of the reader thread.
 pub(super) struct Reader {
@@ -39,7 +40,7 @@ impl Reader {
     }
 
     /// Loads the entries of a key. `None` if the disk does not have the latest puts of the key yet.
-    fn load(&self, key: &str, now: i64) -> rusqlite::Result<Option<u64>> {
+    fn load(&self, key: &str, now: UnixMillis) -> rusqlite::Result<Option<u64>> {
         loop {
             if self.queue.is_about(key) {
                 return Ok(None);

@@ -5,6 +5,7 @@ use rusqlite::{Connection, params};
 use super::log;
 use super::record::{COLUMNS, Record};
 use crate::invalidation::Invalidation;
+use crate::time::UnixMillis;
 
 /// Variants of one key that are read, the latest ones first.
 const MAX_VARIANTS: u32 = 256;
@@ -29,7 +30,7 @@ pub(super) struct Logged {
     pub(super) sequence: u64,
     pub(super) invalidation: Invalidation,
     /// When it was made, in milliseconds since 1970.
-    pub(super) at: i64,
+    pub(super) at: UnixMillis,
 }
 
 /// Log rows after `sequence`, in order; `None` if some of them have been removed.

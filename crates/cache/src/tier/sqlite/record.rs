@@ -10,6 +10,7 @@ use crate::key::{Digest, Selecting};
 use crate::memory::NewEntry;
 use crate::policy::Freshness;
 use crate::response::Stored;
+use crate::time::UnixMillis;
 
 /// Columns of `entries`, in the order in which [`Record::read`] reads them.
 pub(super) const COLUMNS: &str = "key, variant, vary, tags, status, head, body, stored_at, initial_age, lifetime, \
@@ -49,7 +50,7 @@ impl Record {
         text as u64 * 33 / 32 + REST + pages * page
     }
 
-    pub(super) fn deadline(&self) -> i64 {
+    pub(super) fn deadline(&self) -> UnixMillis {
         self.times.deadline()
     }
 

@@ -21,6 +21,7 @@ use super::files::private_file;
 use super::lease_word::LeaseWord;
 use crate::coalescing::ProcessLeases;
 use crate::key::Digest;
+use crate::time::{Millis, UnixMillis};
 
 /// Size of the file.
 const BYTES: u64 = 64 * 1_024;
@@ -199,7 +200,7 @@ impl Shared {
 }
 
 impl ProcessLeases for Shared {
-    fn try_acquire(&self, variant: &Digest, now: i64, timeout: i64) -> bool {
+    fn try_acquire(&self, variant: &Digest, now: UnixMillis, timeout: Millis) -> bool {
         let own = LeaseWord::of(variant, self.holder, now.saturating_add(timeout));
         let place = self.place_of(variant);
         let state = LeaseWord::read(place.load(Acquire));

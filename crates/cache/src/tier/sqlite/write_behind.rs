@@ -9,6 +9,7 @@ use parking_lot::{Condvar, Mutex};
 
 use super::completion::Completion;
 use super::error::TierError;
+use crate::time::UnixMillis;
 
 use super::load_queue::Load;
 use super::record::Record;
@@ -37,7 +38,7 @@ pub(super) enum Work {
     /// An invalidation that is synced to disk before its completion is done.
     InvalidateDurably(DurableInvalidation),
     /// Removes the entries that have expired by this time.
-    Expire(i64),
+    Expire(UnixMillis),
     /// A load to hand back to the reader once all earlier work is written.
     Load(Load),
     /// Completes once all earlier work is written.
@@ -51,7 +52,7 @@ pub(super) enum Work {
 pub(super) struct DurableInvalidation {
     pub(super) invalidation: Invalidation,
     /// When it was made, in milliseconds since 1970.
-    pub(super) at: i64,
+    pub(super) at: UnixMillis,
     /// Live entries that it has removed from memory, if they count as purged.
     pub(super) in_memory: Option<u64>,
     /// Fence sequence of the memory store before the purge.

@@ -7,6 +7,7 @@ use super::reads::{self, Pages};
 use super::record::{COLUMNS, Record};
 use crate::key::Digest;
 use crate::stats::Totals;
+use crate::time::UnixMillis;
 
 /// The columns that removing a row needs.
 struct Found {
@@ -42,7 +43,7 @@ pub(super) fn insert(transaction: &Transaction<'_>, kept: &Record) -> rusqlite::
 pub(super) fn remove_variant(
     transaction: &Transaction<'_>,
     variant: &Digest,
-    until: i64,
+    until: UnixMillis,
 ) -> rusqlite::Result<()> {
     let select = "SELECT id, tags FROM entries WHERE variant = ?1 AND stored_at <= ?2";
     let values = params![variant.bytes().as_slice(), until];
@@ -53,7 +54,7 @@ pub(super) fn remove_variant(
 /// Removes at most `most` expired entries. Returns how many.
 pub(super) fn expire(
     transaction: &Transaction<'_>,
-    now: i64,
+    now: UnixMillis,
     most: u32,
 ) -> rusqlite::Result<usize> {
     let select = "SELECT id, tags FROM entries WHERE deadline <= ?1 ORDER BY deadline LIMIT ?2";

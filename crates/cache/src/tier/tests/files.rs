@@ -1,6 +1,7 @@
 //! The file: what outlives a process, its bound, and what can be wrong with it.
 
 use super::*;
+use crate::time::Millis;
 
 #[test]
 fn entries_tags_times_and_counters_outlive_the_process() {
@@ -20,7 +21,7 @@ fn entries_tags_times_and_counters_outlive_the_process() {
 
 #[test]
 fn entries_stored_by_a_clock_that_was_ahead_are_stale_when_they_are_restored() {
-    const TEN_HOURS: i64 = 36_000_000;
+    const TEN_HOURS: Millis = 36_000_000;
     let folder = folder();
     let ahead = |window| Freshness { stored_at: NOW + TEN_HOURS, stale_window: window, ..fresh() };
     let first = Process::open(&folder);

@@ -21,8 +21,9 @@ use crate::policy::Freshness;
 use crate::response::Stored;
 use crate::stats::{Counter, Counters};
 use crate::tier::sqlite::{SqliteOptions, TierError};
+use crate::time::UnixMillis;
 
-pub(super) const NOW: i64 = 1_800_000_000_000;
+pub(super) const NOW: UnixMillis = 1_800_000_000_000;
 const BOUNDS: Bounds = Bounds { bytes: 1 << 24, entry_bytes: 1 << 24 };
 pub(super) const ROOMY: u64 = 1 << 30;
 
