@@ -136,8 +136,8 @@ export declare class BindingWrapper {
    */
   wakeReader(reader: number): void
   /**
-   * Advances a reader to the end if exactly the last `chunks` chunks are unread, which its client
-   * received from the writer on this thread. Returns whether it did.
+   * Advances a reader to the end if exactly the last `chunks` chunks are unread, which its
+   * client received from the writer on this thread. Returns whether it did.
    */
   skip(reader: number, chunks: number): boolean
   /** Whether another thread writes the body of a reader. */

@@ -80,7 +80,7 @@ const PARSERS: [Parser; 15] = [
     ("the query of a URL", |value| ignore(query_names(&url(value)).count())),
     ("the path of a URL", |value| ignore(path(&url(value)).len())),
     ("the path of a URL under rules", |value| {
-        ignore(POLICY.apply("GET", &url(value), Fields::new("")).rule)
+        ignore(POLICY.apply("GET", &url(value), Fields::new("")).rule);
     }),
     ("a block of fields", |value| ignore(Fields::new(&value.replace(',', "\n")).iter().count())),
 ];

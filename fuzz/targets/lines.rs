@@ -1,7 +1,7 @@
 //! Blocks of field lines.
 #![no_main]
 
-use layeron_cache::fuzzing::lines::{Fields, Told};
+use layeron_cache::fuzzing::lines::{FieldState, Fields};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|block: &str| {
@@ -11,10 +11,10 @@ fuzz_target!(|block: &str| {
         assert_eq!(value.trim_matches([' ', '\t']), value);
         let is_absent = block.lines().any(|line| line == name);
         if !seen.contains(&name) && !is_absent {
-            assert_eq!(fields.told(name), Told::Value(value), "the first line decides");
+            assert_eq!(fields.state(name), FieldState::Value(value), "the first line decides");
             assert_eq!(fields.known(name), Ok(Some(value)));
         }
-        assert_ne!(fields.told(name), Told::MissingFields);
+        assert_ne!(fields.state(name), FieldState::NotSent);
         seen.push(name);
     }
     for name in block.lines().filter(|line| !line.contains(':') && !line.is_empty()) {

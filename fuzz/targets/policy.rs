@@ -6,8 +6,8 @@
 
 use layeron_cache::fuzzing::lines::Fields;
 use layeron_cache::fuzzing::{
-    Answer, CacheControl, Decision, Directives, Exchange, Freshness, Uncacheable, RequestControl,
-    ResponseHead, Reuse, Scope, State, Stored, decide, reuse, storable,
+    Answer, CacheControl, Decision, Directives, Exchange, Freshness, Mode, RequestControl,
+    ResponseHead, Reuse, Scope, State, Stored, Uncacheable, decide, reuse, storable, times,
 };
 use layeron_cache::{Overrides, Terms};
 use layeron_fuzz::{block, number};
@@ -35,7 +35,7 @@ fuzz_target!(|text: &str| {
 
     let head = ResponseHead { status, reason: "OK", fields: response };
     let terms = Terms { ttl, ..Terms::default() };
-    let asked = RequestControl::of(request).expect("both fields are told");
+    let asked = RequestControl::of(request).expect("both fields are sent");
     let exchange = Exchange {
         no_store: asked.no_store,
         authorized: request.value("authorization").is_some(),
@@ -62,11 +62,12 @@ fuzz_target!(|text: &str| {
 /// What a caller stores by itself.
 fn put(head: ResponseHead<'_>, terms: &Terms) {
     if let Ok(Ok(storable)) = storable(true, head) {
-        let (times, _) =
-            Freshness::decide(Overrides::default(), terms, &storable.directives, head.fields, NOW);
-        let Directives { general, targeted } = &storable.directives;
-        assert!(!general.no_store && !targeted.no_store, "privacy beats configuration");
-        assert!(times.age(NOW) >= 0);
+        let Directives { general, targeted, .. } = &storable.directives;
+        let is_refused = general.no_store || targeted.as_ref().is_some_and(|it| it.no_store);
+        assert!(!is_refused, "privacy beats configuration");
+        let times = times(Mode::Put(NOW), head, &storable.directives, Overrides::default(), terms);
+        let times = times.expect("a put has a lifetime");
+        assert!(times.freshness.age(NOW) >= 0);
     }
 }
 
@@ -90,7 +91,7 @@ fn may_be_shared(response: Fields<'_>) -> bool {
 }
 
 fn is_reused(times: &Freshness, request: Fields<'_>, now: i64) {
-    let asked = RequestControl::of(request).expect("both fields are told");
+    let asked = RequestControl::of(request).expect("both fields are sent");
     let state = times.state(now);
     match reuse(times, asked, now) {
         Reuse::Serve => {
@@ -114,7 +115,7 @@ fn answers(head: ResponseHead<'_>, decision: &Decision, request: Fields<'_>, now
     let stored = stored.with_body(Some(&[BODY]));
     for method in ["GET", "HEAD"] {
         let answer = Answer::new(stored.clone(), decision.times, method, request, now);
-        let answer = answer.expect("all fields that decide are told");
+        let answer = answer.expect("all fields that decide are sent");
         let mut written = String::new();
         answer.write_head("ns/name", &mut written);
         assert!(written.ends_with('\n') && !written.contains("\n\n"), "a head is lines");

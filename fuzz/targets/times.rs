@@ -4,7 +4,7 @@
 
 use layeron_cache::fuzzing::lines::Fields;
 use layeron_cache::fuzzing::{
-    Directives, Exchange, Freshness, ResponseHead, State, decide, is_dated,
+    Directives, Exchange, Freshness, Mode, ResponseHead, State, decide, is_dated, times,
 };
 use layeron_cache::{Overrides, Terms};
 use layeron_fuzz::{MAX_SECONDS, block, number};
@@ -30,14 +30,9 @@ fuzz_target!(|text: &str| {
         hold(&times, sooner, later);
     }
     let directives = Directives::of(fields);
-    let (times, _) = Freshness::decide(
-        Overrides::default(),
-        &Terms::default(),
-        &directives,
-        fields,
-        responded_at,
-    );
-    hold(&times, sooner, later);
+    let (mode, overrides) = (Mode::Put(responded_at), Overrides::default());
+    let put = times(mode, head, &directives, overrides, &Terms::default());
+    hold(&put.expect("a put has a lifetime").freshness, sooner, later);
 });
 
 fn hold(times: &Freshness, sooner: i64, later: i64) {
@@ -71,7 +66,7 @@ fn rank(state: State) -> u8 {
     match state {
         State::Fresh => 0,
         State::Stale => 1,
-        State::Record => 2,
+        State::Retained => 2,
         State::Expired => 3,
     }
 }
