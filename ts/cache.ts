@@ -138,9 +138,12 @@ class Cache implements CacheModule {
     const subject = this.#events.hasSubscribers("put")
       ? this.#subject(request, given, "put() request", now)
       : undefined
-    const { error, ...done } = await this.#writer.put(request, response, given, now)
-    if (subject !== undefined) this.#events.emit("put", { ...subject, ...done })
-    if (done.outcome === "error") throw error
+    const done = await this.#writer.put(request, response, given, now)
+    if (subject !== undefined) {
+      const { error: _, ...outcome } = done
+      this.#events.emit("put", { ...subject, ...outcome })
+    }
+    if (done.outcome === "error") throw done.error
   }
 
   async delete(request: CacheRequest, options?: CacheKeyOptions): Promise<boolean> {

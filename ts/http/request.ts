@@ -67,11 +67,6 @@ function parse(url: string): URL | undefined {
   }
 }
 
-/** The method of a request, a URL or a string. */
-export function methodOf(request: CacheRequest): string {
-  return isRequest(request) ? request.method : "GET"
-}
-
 /** Names of all header fields of a request that can be listed. */
 export function fieldNamesOf(request: CacheRequest): string[] {
   const headers = (request as Partial<Request> | null | undefined)?.headers

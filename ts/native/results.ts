@@ -87,12 +87,15 @@ export interface StoreResult {
   readonly reason?: string
 }
 
+const STORED: StoreResult = Object.freeze({ outcome: "stored" })
+
 /** The result of a put, or of a body that has ended. */
 export function storeResult(outcome: number): StoreResult {
+  if (outcome === native.STORED) return STORED
   if (outcome === native.BYPASSED || outcome === native.NOT_STORED) return { outcome: "bypass" }
   if (outcome === native.FENCED) return { outcome: "fenced", reason: "purged" }
   const reason = REASONS[native.UNCACHEABLE - outcome]
-  return reason === undefined ? { outcome: "stored" } : { outcome: "refused", reason }
+  return reason === undefined ? STORED : { outcome: "refused", reason }
 }
 
 /** Numbers for a put. */

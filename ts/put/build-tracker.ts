@@ -1,16 +1,13 @@
-/** The build that a `Request` object belongs to. */
-interface Build {
-  /** Fence sequence of the miss. */
-  readonly since: number
-  /** The handler run that the object was made for. */
-  readonly run: HandlerRun | undefined
-}
-
 /** A handler run, as `match` and `put` inside it see it. */
 export interface HandlerRun {
+  /** Fence sequence of the miss. */
+  readonly since: number
   /** Whether the handler has stored its response itself. */
   stored: boolean
 }
+
+/** The build of a `Request` object: the fence sequence of its miss, or the run it was made for. */
+type Build = number | HandlerRun
 
 /**
  * Tracks builds by `Request` object. A put with the same object is dropped if something of it was
@@ -30,25 +27,26 @@ export class BuildTracker {
 
   /** Begins a build after a miss with `request`. */
   begin(request: object, since: number): void {
-    this.#builds.set(request, { since, run: undefined })
+    this.#builds.set(request, since)
   }
 
   /** Fence sequence at the miss with `request`, if a build has begun with it. */
   since(request: object): number | undefined {
-    return this.#builds.get(request)?.since
+    const build = this.#builds.get(request)
+    return typeof build === "object" ? build.since : build
   }
 
   /** Ends a build: its response is stored. The build of a handler run ends with the run. */
   end(request: object): void {
-    const run = this.#builds.get(request)?.run
-    if (run === undefined) this.#builds.delete(request)
-    else run.stored = true
+    const build = this.#builds.get(request)
+    if (typeof build === "object") build.stored = true
+    else this.#builds.delete(request)
   }
 
   /** Begins the build of a wrapped handler that runs with `request`, whose miss is counted. */
   beginRun(request: object, since: number): HandlerRun {
-    const run = { stored: false }
-    this.#builds.set(request, { since, run })
+    const run = { since, stored: false }
+    this.#builds.set(request, run)
     this.#runs += 1
     return run
   }
@@ -59,6 +57,6 @@ export class BuildTracker {
 
   /** Whether a wrapped handler runs with `request`. */
   isRun(request: object): boolean {
-    return this.#runs > 0 && this.#builds.get(request)?.run !== undefined
+    return this.#runs > 0 && typeof this.#builds.get(request) === "object"
   }
 }

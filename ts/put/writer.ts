@@ -3,7 +3,7 @@ import type { NativeClient } from "../client.js"
 import { CacheTypeError, inWords } from "../errors.js"
 import { assertUnused, copyBody, discard, type Reader, takeReader } from "../http/body.js"
 import { type ResponseHead, readHead } from "../http/head.js"
-import { isRequest, methodOf } from "../http/request.js"
+import { isRequest } from "../http/request.js"
 import { type DraftResult, draft, type StoreResult } from "../native/results.js"
 import type { PutArguments } from "../options/arguments.js"
 import type { BuildTracker } from "./build-tracker.js"
@@ -35,15 +35,18 @@ export class Writer {
     given: PutArguments,
     now: number,
   ): Promise<PutOutcome> {
-    const head = readHead(response, methodOf(request), RESPONSE)
+    // Builds of strings and URLs are tracked by key. Each member of a request costs a getter.
+    const tracked = isRequest(request) ? request : undefined
+    const head = readHead(response, tracked?.method ?? "GET", RESPONSE)
     assertUnused(response, RESPONSE, head.isUsed)
-    const drafted = this.#draft(request, head, given, now)
+    const since = tracked === undefined ? undefined : this.#builds.since(tracked)
+    const drafted = this.#draft(request, head, given, since, now)
     if (drafted.kind !== "draft") return refuse(drafted, response)
     const held = new Draft(this.#client.binding, drafted.number, drafted.room)
     try {
       const done = await this.#store(held, takeReader(response), head)
       // A later put with the same object may come from the same miss, unless this was its put.
-      if (done.outcome === "stored" && isRequest(request)) this.#builds.end(request)
+      if (done.outcome === "stored" && tracked !== undefined) this.#builds.end(tracked)
       return done
     } finally {
       held.release()
@@ -51,10 +54,15 @@ export class Writer {
   }
 
   /** Decides about the response by its head. */
-  #draft(request: CacheRequest, head: ResponseHead, given: PutArguments, now: number): DraftResult {
+  #draft(
+    request: CacheRequest,
+    head: ResponseHead,
+    given: PutArguments,
+    since: number | undefined,
+    now: number,
+  ): DraftResult {
     const { vary, names, ttlSeconds, staleWhileRevalidateSeconds: staleSeconds, tags } = given
     const { binding } = this.#client
-    const since = isRequest(request) ? this.#builds.since(request) : undefined
     const sent = this.#client.fields(head.vary.length === 0 ? names : [...names, ...head.vary])
     const { status, contentLength } = head
     const numbers = { status, ttlSeconds, staleSeconds, since, contentLength, now }
@@ -66,7 +74,7 @@ export class Writer {
   /** Reads the body of a draft and stores it. */
   async #store(held: Draft, reader: Reader | null, head: ResponseHead): Promise<PutOutcome> {
     if (reader !== null) {
-      this.#unfinished.add(held, reader)
+      const unfinished = this.#unfinished.add(held, reader)
       try {
         const isWhole = await copyBody(reader, (chunk) => held.append(chunk), RESPONSE)
         if (!isWhole) discard(reader)
@@ -74,7 +82,7 @@ export class Writer {
         discard(reader)
         return failure(error)
       } finally {
-        this.#unfinished.delete(held)
+        this.#unfinished.delete(unfinished)
       }
       this.#client.assertOpen()
     }
