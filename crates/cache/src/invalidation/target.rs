@@ -72,6 +72,19 @@ impl Invalidation {
         Self { effect: Effect::Outdate, ..Self::remove(targets) }
     }
 
+    /// Bytes of the texts of its targets.
+    pub(crate) fn bytes(&self) -> usize {
+        let text = |target: &Target| match target {
+            Target::Key(text) | Target::Url(text) | Target::Tag(text) | Target::Prefix(text) => {
+                text.len()
+            }
+            Target::Everything => 0,
+            Target::Variant(key, _) => key.len() + Digest::BYTES,
+            Target::Selected { key, fields } => key.len() + fields.len(),
+        };
+        self.targets.iter().map(text).sum()
+    }
+
     /// Whether it selects every entry.
     pub(crate) fn selects_everything(&self) -> bool {
         self.targets.contains(&Target::Everything)

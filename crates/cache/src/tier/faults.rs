@@ -7,9 +7,9 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::Durable;
-use super::tests::{NOW, Process, folder, fresh, key, names_in, prefixed, tagged};
+use super::tests::{NOW, Process, database_in, folder, fresh, key, names_in, prefixed, tagged};
 use crate::http::lines::Fields;
-use crate::invalidation::Invalidation;
+use crate::invalidation::{Invalidation, Target};
 use crate::stats::Counter;
 use crate::tier::sqlite::vfs::{Armed, Failure, Operation};
 use crate::tier::sqlite::{Completion, Outcome};
@@ -265,6 +265,29 @@ fn no_file_is_open_any_more_when_the_end_is_settled() {
     completed(&process.tiers.end().unwrap()).unwrap();
     assert_eq!(armed.open(), 0, "whoever opens it next may set it aside");
     assert_eq!(get(&process, "/kept"), None);
+}
+
+#[test]
+fn invalidations_that_are_queued_together_are_synced_together() {
+    let folder = beginning();
+    let armed = Armed::new(folder.path());
+    let process = Process::open(&folder);
+    completed(&process.tiers.flush().unwrap()).unwrap();
+    armed.fail(|operation| operation == Operation::Sync, u64::MAX, Failure::Error);
+    let other = rusqlite::Connection::open(database_in(&folder)).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let invalidate = |number: u32| {
+        let url = format!("https://a.example/none/{number}");
+        process.tiers.invalidate(&Invalidation::remove([Target::Url(url)]), NOW);
+    };
+    (0..3_000).for_each(invalidate);
+    let Durable::Pending(purge) = process.tiers.purge(&tagged("t"), NOW) else {
+        panic!("there is a disk")
+    };
+    other.execute_batch("ROLLBACK").unwrap();
+    drop(other);
+    assert_eq!(completed(&purge), Ok(2));
+    assert!(armed.counted() <= 4, "{} syncs", armed.counted());
 }
 
 #[test]

@@ -261,9 +261,9 @@ impl Store {
     /// effect with the next write. Returns the number of live entries removed from memory.
     pub(crate) fn invalidate(&self, invalidation: &Invalidation, now: UnixMillis) -> u64 {
         let Some(disk) = self.disk() else { return self.memory.apply(invalidation, now) };
-        let invalidate =
-            |memory: &Memory| Ok((invalidation.clone(), None, memory.apply(invalidation, now)));
-        disk.invalidate(now, invalidate).map_or(0, |(invalidated, _)| invalidated)
+        disk.invalidate_unawaited(now, |memory| {
+            (invalidation.clone(), memory.apply(invalidation, now))
+        })
     }
 
     /// Whether a sweep at `now` may find something. Always true with a disk, whose deadlines are

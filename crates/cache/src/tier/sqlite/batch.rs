@@ -1,4 +1,4 @@
-//! Writes queued puts to the database within one transaction.
+//! Writes queued work to the database within one transaction.
 
 use std::mem::take;
 
@@ -7,7 +7,7 @@ use rusqlite::Transaction;
 use super::common::Common;
 use super::reads::Pages;
 use super::record::Record;
-use super::write_behind::Work;
+use super::write_behind::{QueuedInvalidation, Work};
 use super::{apply, log, writes};
 use crate::invalidation::{Invalidation, Target};
 use crate::time::UnixMillis;
@@ -21,7 +21,14 @@ pub(super) struct Batch<'a, 'c> {
     common: &'a Common,
     /// Variants of which other processes may have older versions in memory.
     changed: Vec<Target>,
-    is_cleared: bool,
+    /// Last sequence of the invalidation log.
+    sequence: u64,
+    /// Whether the log has more than puts.
+    is_purge: bool,
+    /// Entries that each invalidation of the batch has selected, in order.
+    pub(super) selected: Vec<u64>,
+    /// Entries that count as purged.
+    pub(super) purged: u64,
     /// Size of the file, if it is known.
     pages: Option<Pages>,
     /// Entries evicted to make room.
@@ -33,12 +40,16 @@ pub(super) struct Batch<'a, 'c> {
 }
 
 impl<'a, 'c> Batch<'a, 'c> {
-    pub(super) fn new(transaction: &'a Transaction<'c>, common: &'a Common) -> Self {
+    /// A batch that appends to the invalidation log after sequence `last`.
+    pub(super) fn new(transaction: &'a Transaction<'c>, common: &'a Common, last: u64) -> Self {
         Self {
             transaction,
             common,
             changed: Vec::new(),
-            is_cleared: false,
+            sequence: last,
+            is_purge: false,
+            selected: Vec::new(),
+            purged: 0,
             pages: None,
             evicted: 0,
             unwritten: 0,
@@ -58,9 +69,12 @@ impl<'a, 'c> Batch<'a, 'c> {
             Work::Put(kept, _) => {
                 writes::remove_variant(self.transaction, &kept.variant, kept.times.stored_at)
             }
-            Work::Invalidate(invalidation) => self.invalidate(invalidation),
+            Work::Outdate(invalidation) => {
+                apply::apply(self.transaction, invalidation, 0).map(drop)
+            }
+            Work::Invalidate(queued) => self.invalidate(queued),
             Work::Expire(now) => self.expire(*now),
-            Work::InvalidateDurably(_) | Work::Load(_) | Work::Flush(_) | Work::End(_) => Ok(()),
+            Work::Load(_) | Work::Flush(_) | Work::End(_) => Ok(()),
         }
     }
 
@@ -75,9 +89,24 @@ impl<'a, 'c> Batch<'a, 'c> {
         Ok(())
     }
 
-    fn invalidate(&mut self, invalidation: &Invalidation) -> rusqlite::Result<()> {
-        self.is_cleared |= invalidation.selects_everything();
-        apply::apply(self.transaction, invalidation, 0).map(drop)
+    fn invalidate(&mut self, queued: &QueuedInvalidation) -> rusqlite::Result<()> {
+        let QueuedInvalidation { invalidation, at, in_memory, .. } = queued;
+        let mut selected = in_memory.unwrap_or(0);
+        if !invalidation.targets.is_empty() {
+            self.append(invalidation, *at)?;
+            self.is_purge = true;
+            // Memory and disk may each have entries that the other lacks.
+            selected = selected.max(apply::apply(self.transaction, invalidation, *at)?);
+            self.purged += in_memory.map_or(0, |_| selected);
+        }
+        self.selected.push(selected);
+        Ok(())
+    }
+
+    fn append(&mut self, invalidation: &Invalidation, at: UnixMillis) -> rusqlite::Result<()> {
+        let bound = self.common.bound;
+        self.sequence = log::append(self.transaction, invalidation, at, self.sequence, bound)?;
+        Ok(())
     }
 
     fn expire(&mut self, now: UnixMillis) -> rusqlite::Result<()> {
@@ -87,20 +116,14 @@ impl<'a, 'c> Batch<'a, 'c> {
         Ok(())
     }
 
-    /// Adds the changed variants to the invalidation log, after sequence `last`, and shrinks the
-    /// file to its bound. Returns the new sequence, and whether the log has more than puts.
-    pub(super) fn finish(&mut self, last: u64) -> rusqlite::Result<(u64, bool)> {
-        let bound = self.common.bound;
-        let mut sequence = last;
-        if self.is_cleared {
-            let everything = Invalidation::everything();
-            sequence = log::append(self.transaction, &everything, 0, sequence, bound)?;
-        }
+    /// Adds the changed variants to the invalidation log, and shrinks the file to its bound.
+    /// Returns the last sequence of the log, and whether the log has more than puts.
+    pub(super) fn finish(&mut self) -> rusqlite::Result<(u64, bool)> {
         let changed = Invalidation::outdate(take(&mut self.changed));
         if !changed.targets.is_empty() {
-            sequence = log::append(self.transaction, &changed, 0, sequence, bound)?;
+            self.append(&changed, 0)?;
         }
         self.evicted += writes::shrink(self.transaction, self.common.bound)?;
-        Ok((sequence, self.is_cleared))
+        Ok((self.sequence, self.is_purge))
     }
 }

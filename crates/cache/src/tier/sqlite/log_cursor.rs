@@ -1,5 +1,7 @@
 //! How far this process has applied the invalidation log of the database to its memory.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::ops::RangeInclusive;
 use std::sync::atomic::{
     AtomicU64,
@@ -22,8 +24,9 @@ struct LogState {
     last: u64,
     /// Sequences that this process is writing, and has applied already.
     own: Option<RangeInclusive<u64>>,
-    /// Fence sequences at which purges of this process began that are not committed.
-    begun: Vec<u64>,
+    /// Fence sequences at which purges of this process began that are not committed, and how many
+    /// began at each.
+    begun: BTreeMap<u64, u32>,
 }
 
 /// The locked cursor: the log is not applied meanwhile.
@@ -31,7 +34,7 @@ pub(super) struct LogGuard<'a>(MutexGuard<'a, LogState>, &'a AtomicU64);
 
 impl InvalidationLog {
     pub(super) fn new(last: u64) -> Self {
-        let state = LogState { last, own: None, begun: Vec::new() };
+        let state = LogState { last, own: None, begun: BTreeMap::new() };
         Self { state: Mutex::new(state), last: AtomicU64::new(last) }
     }
 
@@ -79,19 +82,22 @@ impl LogGuard<'_> {
 
     /// A purge begins at this fence sequence.
     pub(super) fn begin(&mut self, since: u64) {
-        self.0.begun.push(since);
+        *self.0.begun.entry(since).or_default() += 1;
     }
 
     /// The purge is committed, or has failed.
     pub(super) fn end(&mut self, since: u64) {
-        if let Some(at) = self.0.begun.iter().position(|&begun| begun == since) {
-            self.0.begun.swap_remove(at);
+        if let Entry::Occupied(mut begun) = self.0.begun.entry(since) {
+            *begun.get_mut() -= 1;
+            if *begun.get() == 0 {
+                begun.remove();
+            }
         }
     }
 
     /// Fence sequence for restored rows: the start of the oldest purge of this process that is not
     /// committed yet, or `sequence`.
     pub(super) fn oldest(&self, sequence: u64) -> u64 {
-        self.0.begun.iter().copied().min().unwrap_or(sequence).min(sequence)
+        self.0.begun.keys().next().map_or(sequence, |&begun| begun.min(sequence))
     }
 }

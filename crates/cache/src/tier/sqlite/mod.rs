@@ -28,6 +28,7 @@ mod write_behind;
 mod writer;
 mod writes;
 
+use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -50,7 +51,7 @@ use crate::time::UnixMillis;
 use common::Common;
 use load_queue::Loads;
 use open::Opening;
-use write_behind::{DurableInvalidation, Queue, Work};
+use write_behind::{Queue, QueuedInvalidation, Work};
 
 /// Options of the disk tier.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -187,17 +188,44 @@ impl SqliteTier {
         at: UnixMillis,
         in_memory: impl FnOnce(&Memory) -> Result<(Invalidation, Option<u64>, T), MissingFields>,
     ) -> Result<(T, Completion), MissingFields> {
+        let completion = Completion::default();
+        let value = self.queue_invalidation(at, Some(completion.clone()), in_memory)?;
+        Ok((value, completion))
+    }
+
+    /// [`invalidate`](Self::invalidate) for a caller that does not wait, and without a sync: a
+    /// failure of the power may undo it on disk.
+    pub(crate) fn invalidate_unawaited<T>(
+        &self,
+        at: UnixMillis,
+        in_memory: impl FnOnce(&Memory) -> (Invalidation, T),
+    ) -> T {
+        let in_memory = |memory: &Memory| {
+            let (invalidation, value) = in_memory(memory);
+            Ok::<_, Infallible>((invalidation, None, value))
+        };
+        match self.queue_invalidation(at, None, in_memory) {
+            Ok(value) => value,
+            Err(never) => match never {},
+        }
+    }
+
+    fn queue_invalidation<T, E>(
+        &self,
+        at: UnixMillis,
+        completion: Option<Completion>,
+        in_memory: impl FnOnce(&Memory) -> Result<(Invalidation, Option<u64>, T), E>,
+    ) -> Result<T, E> {
         let Common { order, log, memory, .. } = &*self.common;
         let _in_order = order.lock();
         let since = memory.sequence();
         log.lock().begin(since);
         let (invalidation, in_memory, value) =
             in_memory(memory).inspect_err(|_| log.lock().end(since))?;
-        let completion = self.ask(|completion| {
-            let durable = DurableInvalidation { invalidation, at, in_memory, since, completion };
-            Work::InvalidateDurably(durable)
-        });
-        Ok((value, completion))
+        let since = vec![since];
+        let queued = QueuedInvalidation { invalidation, at, in_memory, since, completion };
+        self.queue.push(Work::Invalidate(queued));
+        Ok(value)
     }
 
     /// Loads the entries of a key into memory.

@@ -33,10 +33,10 @@ const PATIENCE: Duration = Duration::from_millis(20);
 pub(super) enum Work {
     /// A put, and the fence sequence of other processes before it.
     Put(Box<Record>, u64),
-    /// An invalidation that no caller waits for: an outdated variant, or all that may be outdated.
-    Invalidate(Invalidation),
-    /// An invalidation that is synced to disk before its completion is done.
-    InvalidateDurably(DurableInvalidation),
+    /// Removes an outdated variant of a key, or everything if too much may be outdated.
+    Outdate(Invalidation),
+    /// An invalidation that has taken effect in memory.
+    Invalidate(QueuedInvalidation),
     /// Removes the entries that have expired by this time.
     Expire(UnixMillis),
     /// A load to hand back to the reader once all earlier work is written.
@@ -47,17 +47,18 @@ pub(super) enum Work {
     End(Completion),
 }
 
-/// An invalidation whose caller waits for its completion.
+/// An invalidation for the disk and the other processes.
 #[derive(Debug)]
-pub(super) struct DurableInvalidation {
+pub(super) struct QueuedInvalidation {
     pub(super) invalidation: Invalidation,
-    /// When it was made, in milliseconds since 1970.
+    /// When it was made.
     pub(super) at: UnixMillis,
     /// Live entries that it has removed from memory, if they count as purged.
     pub(super) in_memory: Option<u64>,
-    /// Fence sequence of the memory store before the purge.
-    pub(super) since: u64,
-    pub(super) completion: Completion,
+    /// Fence sequences of the memory store before the invalidations that this one stands for.
+    pub(super) since: Vec<u64>,
+    /// Done once the invalidation is synced to disk; `None` if no caller waits for it.
+    pub(super) completion: Option<Completion>,
 }
 
 /// The queue, bounded in bytes. Beyond the bound, the oldest puts are dropped and counted; what
@@ -108,9 +109,7 @@ impl Queue {
         }
         inner.bytes += work.bytes();
         inner.urgent += usize::from(work.is_urgent());
-        if let Some((key, _)) = work.entry() {
-            *inner.keys.entry(self.hasher.hash_one(key)).or_default() += 1;
-        }
+        inner.count_key(&self.hasher, &work);
         inner.work.push_back(work);
         while inner.bytes > self.most_bytes && inner.drop_oldest_put() {}
         if inner.bytes > self.most_bytes {
@@ -160,17 +159,42 @@ impl Queue {
         }
     }
 
-    /// Replaces all queued per-entry work by one `Clear` when the queue exceeds its byte limit.
+    /// Replaces all work that no caller waits for by one `Clear` when the queue exceeds its bound.
     fn collapse(&self, inner: &mut Inner) {
-        let is_about_entries = |work: &Work| work.entry().is_some();
-        let (collapsed, rest): (Vec<_>, Vec<_>) = inner.work.drain(..).partition(is_about_entries);
+        let is_awaited = |work: &Work| work.is_urgent() && !work.is_unawaited();
+        let (rest, collapsed): (Vec<_>, Vec<_>) = inner.work.drain(..).partition(is_awaited);
         for work in &collapsed {
             self.release(inner, work);
         }
-        inner.work.push_back(Work::Invalidate(Invalidation::everything()));
+        let since = collapsed.into_iter().flat_map(Work::into_since).collect();
+        inner.work.push_back(Work::clear(since));
         inner.work.extend(rest);
-        (inner.bytes, inner.first_put, inner.urgent) = (0, 0, inner.work.len());
+        inner.bytes = inner.work.iter().map(Work::bytes).sum();
+        (inner.first_put, inner.urgent) = (0, inner.work.len());
         inner.is_to_clear = true;
+    }
+
+    /// Puts a batch that has not been written back before all other work, so that it undoes nothing
+    /// that was queued later. Its puts are dropped, and what they replaced on disk is outdated.
+    /// Returns how many puts it had.
+    pub(super) fn put_back(&self, batch: Vec<Work>) -> u64 {
+        let mut inner = self.inner.lock();
+        let mut dropped = 0;
+        for work in batch.into_iter().rev() {
+            let work = match work {
+                Work::Put(record, _) => {
+                    dropped += 1;
+                    Work::outdate(record.key(), record.variant)
+                }
+                Work::Outdate(_) | Work::Invalidate(_) | Work::Expire(_) => work,
+                Work::Load(_) | Work::Flush(_) | Work::End(_) => continue,
+            };
+            inner.bytes += work.bytes();
+            inner.urgent += usize::from(work.is_urgent());
+            inner.first_put += 1;
+            inner.work.push_front(work);
+        }
+        dropped
     }
 
     fn release(&self, inner: &mut Inner, work: &Work) {
@@ -197,6 +221,13 @@ impl Queue {
 }
 
 impl Inner {
+    /// Counts a change of a key that is not written yet.
+    fn count_key(&mut self, hasher: &RandomState, work: &Work) {
+        if let Some((key, _)) = work.entry() {
+            *self.keys.entry(hasher.hash_one(key)).or_default() += 1;
+        }
+    }
+
     /// Returns whether there was one.
     fn drop_oldest_put(&mut self) -> bool {
         let is_put = |work: &Work| matches!(work, Work::Put(..));
@@ -221,27 +252,60 @@ impl Inner {
 impl Work {
     /// Removes an outdated variant of a key.
     pub(super) fn outdate(key: &str, variant: Digest) -> Self {
-        Self::Invalidate(Invalidation::outdate([Target::Variant(key.to_owned(), variant)]))
+        Self::Outdate(Invalidation::outdate([Target::Variant(key.to_owned(), variant)]))
     }
 
-    /// Whether it removes all entries: anything on disk may be outdated.
+    /// Removes everything, in place of work that included invalidations from these sequences.
+    fn clear(since: Vec<u64>) -> Self {
+        let invalidation = Invalidation::everything();
+        Self::Invalidate(QueuedInvalidation {
+            invalidation,
+            at: 0,
+            in_memory: None,
+            since,
+            completion: None,
+        })
+    }
+
+    /// Whether it removes all entries and no caller waits: anything on disk may be outdated.
     fn is_clear(&self) -> bool {
-        matches!(self, Self::Invalidate(invalidation) if invalidation.selects_everything())
+        matches!(self, Self::Invalidate(queued)
+            if queued.completion.is_none() && queued.invalidation.selects_everything())
+    }
+
+    /// Whether it is an invalidation that no caller waits for.
+    fn is_unawaited(&self) -> bool {
+        matches!(self, Self::Invalidate(QueuedInvalidation { completion: None, .. }))
+    }
+
+    /// Fence sequences of an invalidation.
+    fn into_since(self) -> Vec<u64> {
+        match self {
+            Self::Invalidate(QueuedInvalidation { since, .. }) => since,
+            _ => Vec::new(),
+        }
     }
 
     /// Completes work that will not be done.
     fn refuse(self) {
         match self {
-            Self::InvalidateDurably(DurableInvalidation { completion, .. })
+            Self::Invalidate(QueuedInvalidation { completion: Some(completion), .. })
             | Self::Flush(completion)
             | Self::End(completion) => {
                 completion.complete(Err(TierError::Closed));
             }
             Self::Load(Load { completion, .. }) => completion.complete(Ok(0)),
-            Self::Put(..) | Self::Invalidate(_) | Self::Expire(_) => {}
+            Self::Put(..) | Self::Outdate(_) | Self::Invalidate(_) | Self::Expire(_) => {}
         }
     }
 
+    /// Whether a caller waits until it is synced to disk.
+    pub(super) fn is_durable(&self) -> bool {
+        matches!(self, Self::Invalidate(QueuedInvalidation { completion: Some(_), invalidation, .. })
+            if !invalidation.targets.is_empty())
+    }
+
+    /// Whether it is written at once, with what is queued before it.
     fn is_urgent(&self) -> bool {
         self.entry().is_none()
     }
@@ -249,7 +313,9 @@ impl Work {
     fn bytes(&self) -> usize {
         match self {
             Self::Put(kept, _) => kept.stored.len() + OVERHEAD,
-            _ => self.entry().map_or(0, |(key, _)| key.len() + OVERHEAD),
+            Self::Outdate(invalidation) => invalidation.bytes() + OVERHEAD,
+            Self::Invalidate(queued) => queued.invalidation.bytes() + OVERHEAD,
+            Self::Expire(_) | Self::Load(_) | Self::Flush(_) | Self::End(_) => OVERHEAD,
         }
     }
 
@@ -257,7 +323,7 @@ impl Work {
     pub(super) fn entry(&self) -> Option<(&str, &Digest)> {
         match self {
             Self::Put(kept, _) => Some((kept.key(), &kept.variant)),
-            Self::Invalidate(Invalidation { targets, effect: Effect::Outdate }) => {
+            Self::Outdate(Invalidation { targets, effect: Effect::Outdate }) => {
                 match targets.as_slice() {
                     [Target::Variant(key, variant)] => Some((key, variant)),
                     _ => None,
@@ -286,10 +352,9 @@ mod tests {
     fn told(work: &[Work]) -> Vec<String> {
         let tell = |work: &Work| match work {
             Work::Put(kept, _) => format!("put {}", kept.key()),
-            Work::Invalidate(_) => match work.entry() {
-                Some((key, _)) => format!("outdate {key}"),
-                None => "clear".to_owned(),
-            },
+            Work::Outdate(_) => format!("outdate {}", work.entry().unwrap().0),
+            Work::Invalidate(_) if work.is_clear() => "clear".to_owned(),
+            Work::Invalidate(_) => "invalidate".to_owned(),
             Work::Flush(_) => "flush".to_owned(),
             _ => "other".to_owned(),
         };
@@ -324,12 +389,12 @@ mod tests {
     fn a_queue_beyond_its_bound_is_replaced_by_one_clear() {
         let queue = Queue::new(1_000);
         queue.push(Work::Flush(Completion::default()));
-        for key in 0..7 {
+        for key in 0..5 {
             queue.push(put(&key.to_string(), 3_000));
         }
         let taken = all_of(&queue);
         assert_eq!(told(&taken), ["clear", "flush", "flush"]);
-        assert_eq!(queue.dropped(), 7);
+        assert_eq!(queue.dropped(), 5);
         assert!(queue.is_about("1") && queue.is_about("another"));
         queue.done(&taken);
         assert!(!queue.is_about("1") && !queue.is_about("another"));
@@ -345,6 +410,47 @@ mod tests {
         assert!(queue.is_about("a") && !queue.is_about("b"));
         queue.done(&all_of(&queue));
         assert!(!queue.is_about("a"));
+    }
+
+    #[test]
+    fn a_batch_that_is_put_back_comes_before_what_was_queued_later() {
+        let queue = Queue::new(10_000);
+        queue.push(put("a", 10));
+        queue.push(Work::outdate("b", Digest::of("b")));
+        let failed = all_of(&queue);
+        queue.push(put("a", 10));
+        assert_eq!(queue.put_back(failed), 1, "one put is dropped");
+        let taken = all_of(&queue);
+        assert_eq!(told(&taken), ["outdate a", "outdate b", "put a", "flush"]);
+        queue.done(&taken);
+        assert!(!queue.is_about("a") && !queue.is_about("b"));
+        queue.push(put("a", 12_000));
+        assert_eq!(told(&all_of(&queue)), ["outdate a", "flush"], "puts are found behind it");
+    }
+
+    #[test]
+    fn invalidations_count_against_the_bound_and_become_one_clear_unless_awaited() {
+        let queue = Queue::new(2_000);
+        let invalidate = |since, completion| {
+            let invalidation = Invalidation::remove([Target::Url("x".repeat(100))]);
+            let since = vec![since];
+            Work::Invalidate(QueuedInvalidation {
+                invalidation,
+                at: 0,
+                in_memory: None,
+                since,
+                completion,
+            })
+        };
+        queue.push(invalidate(0, Some(Completion::default())));
+        for since in 1..=6 {
+            queue.push(invalidate(since, None));
+        }
+        assert_eq!(told(&queue.inner.lock().work.make_contiguous()[..2]), ["invalidate"; 2]);
+        queue.push(invalidate(7, None));
+        let mut taken = all_of(&queue);
+        assert_eq!(told(&taken), ["clear", "invalidate", "flush"]);
+        assert_eq!(taken.remove(0).into_since(), [1, 2, 3, 4, 5, 6, 7]);
     }
 
     #[test]

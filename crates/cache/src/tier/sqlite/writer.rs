@@ -1,5 +1,5 @@
-//! The writer thread: takes a batch, applies the invalidation log of other processes, and writes in
-//! one transaction.
+//! The writer thread: takes a batch, applies the invalidation log of other processes, and writes
+//! the batch in one transaction.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -14,8 +14,7 @@ use super::completion::Outcome;
 use super::database::checkpoint;
 use super::error::TierError;
 use super::load_queue::Loads;
-use super::write_behind::{DurableInvalidation, Queue, Work};
-use super::{apply, log, writes};
+use super::write_behind::{Queue, QueuedInvalidation, Work};
 use crate::coalescing::ProcessLeases as _;
 use crate::invalidation::Effect;
 use crate::stats::Counter;
@@ -38,30 +37,23 @@ impl Writer {
     /// Runs until the queue is closed.
     pub(super) fn run(mut self) {
         loop {
-            let mut together = Vec::new();
-            for work in self.queue.take() {
-                match work {
-                    Work::Put(..) | Work::Invalidate(_) | Work::Expire(_) => together.push(work),
-                    Work::InvalidateDurably(durable) => {
-                        // An error of the puts is recorded in the shared state.
-                        let _ = self.write(&std::mem::take(&mut together));
-                        self.invalidate(&durable);
-                    }
-                    Work::Load(load) => {
-                        let _ = self.write(&std::mem::take(&mut together));
-                        self.loads.again(load);
-                    }
-                    Work::Flush(completion) => {
-                        completion.complete(self.flush(&std::mem::take(&mut together)));
-                    }
-                    Work::End(completion) => {
-                        let outcome = self.flush(&together);
-                        self.end();
-                        return completion.complete(outcome);
-                    }
+            let batch = self.queue.take();
+            let outcome = self.write(&batch);
+            let end = batch.iter().find_map(|work| match work {
+                Work::End(completion) => Some(completion.clone()),
+                _ => None,
+            });
+            match &outcome {
+                Ok(selected) => {
+                    self.queue.done(&batch);
+                    self.complete(batch, selected);
                 }
+                Err(error) => self.give_up(batch, error),
             }
-            let _ = self.write(&together);
+            if let Some(completion) = end {
+                self.end();
+                return completion.complete(outcome.map(|_| 0));
+            }
         }
     }
 
@@ -79,51 +71,18 @@ impl Writer {
         common.shared.leave();
     }
 
-    /// Writes a batch and the counters.
-    fn flush(&mut self, together: &[Work]) -> Outcome {
-        let outcome = match self.common.error() {
-            Some(error) => Err(error),
-            None => self.attempt(|writer| writer.write_together(together)),
-        };
-        if outcome.is_err() {
-            self.give_up(together);
+    /// Writes a batch and the counters in one transaction. Returns how many entries each of its
+    /// invalidations has selected.
+    fn write(&mut self, batch: &[Work]) -> Result<Vec<u64>, TierError> {
+        if batch.iter().all(|work| matches!(work, Work::Load(_))) {
+            return Ok(Vec::new());
         }
-        self.queue.done(together);
-        outcome.map(|()| 0)
-    }
-
-    /// Drops a batch that cannot be written. What the puts replaced on disk is outdated.
-    fn give_up(&self, together: &[Work]) {
-        if self.common.error().is_some() {
-            // No thread reads the database any longer.
-            let puts = together.iter().filter(|work| matches!(work, Work::Put(..))).count();
-            return self.common.count_dropped(puts as u64);
+        if let Some(error) = self.common.error() {
+            return Err(error);
         }
-        for work in together {
-            match work {
-                Work::Put(kept, _) => {
-                    self.queue.push(Work::outdate(kept.key(), kept.variant));
-                    self.common.count_dropped(1);
-                }
-                Work::Invalidate(invalidation) => {
-                    self.queue.push(Work::Invalidate(invalidation.clone()));
-                }
-                _ => {}
-            }
-        }
-    }
-
-    fn write(&mut self, together: &[Work]) -> Outcome {
-        if together.is_empty() { Ok(0) } else { self.flush(together) }
-    }
-
-    fn attempt<T>(
-        &mut self,
-        mut write: impl FnMut(&mut Self) -> rusqlite::Result<T>,
-    ) -> Result<T, TierError> {
         let mut attempts = 1;
         loop {
-            match write(self) {
+            match self.write_synced(batch) {
                 Err(error) if TierError::from(&error).is_transient() && attempts < MAX_ATTEMPTS => {
                     attempts += 1;
                 }
@@ -132,79 +91,102 @@ impl Writer {
         }
     }
 
-    fn write_together(&mut self, together: &[Work]) -> rusqlite::Result<()> {
+    /// Writes a batch; syncs it to disk if a caller waits for an invalidation.
+    fn write_synced(&mut self, batch: &[Work]) -> rusqlite::Result<Vec<u64>> {
+        if !batch.iter().any(Work::is_durable) {
+            return self.write_in_transaction(batch);
+        }
+        self.connection.pragma_update(None, "synchronous", "FULL")?;
+        let outcome = self.write_in_transaction(batch);
+        self.connection.pragma_update(None, "synchronous", "NORMAL")?;
+        outcome
+    }
+
+    fn write_in_transaction(&mut self, work: &[Work]) -> rusqlite::Result<Vec<u64>> {
         let Self { connection, common, queue, .. } = self;
         let transaction = connection.transaction_with_behavior(Immediate)?;
         // No other process invalidates anything until the commit.
         common.apply_log(&transaction)?;
         let last = common.log.last();
-        let mut batch = Batch::new(&transaction, common);
-        together.iter().try_for_each(|work| batch.write(work))?;
-        let (sequence, is_purge) = batch.finish(last)?;
-        let Batch { evicted, unwritten, due, .. } = batch;
-        let counted = common.count_into(&transaction)?;
-        commit(common, transaction, last..=sequence, is_purge)?;
-        counted();
+        let mut batch = Batch::new(&transaction, common, last);
+        work.iter().try_for_each(|work| batch.write(work))?;
+        let (sequence, is_purge) = batch.finish()?;
+        let Batch { selected, purged, evicted, unwritten, due, .. } = batch;
+        common.counters.add(Counter::Purges, purged);
+        let committed = common.count_into(&transaction).and_then(|written| {
+            commit(common, transaction, last..=sequence, is_purge).map(|()| written())
+        });
+        if committed.is_err() {
+            // A retry counts them again.
+            common.counters.subtract(Counter::Purges, purged);
+        }
+        committed?;
         common.count_evicted(evicted);
         common.count_dropped(unwritten);
         if let Some(now) = due {
             queue.push(Work::Expire(now));
         }
-        for (_, variant) in together.iter().filter_map(Work::entry) {
-            common.shared.release(variant);
-        }
-        Ok(())
+        Ok(selected)
     }
 
-    /// Writes an invalidation that a caller waits for.
-    fn invalidate(&mut self, durable: &DurableInvalidation) {
-        let DurableInvalidation { invalidation, since, completion, .. } = durable;
-        let outcome = match self.common.error() {
-            Some(error) => Err(error),
-            None => self.attempt(|writer| writer.invalidate_durably(durable)),
-        };
+    /// Completes a batch that has been written.
+    fn complete(&self, batch: Vec<Work>, selected: &[u64]) {
+        let mut selected = selected.iter();
+        for work in batch {
+            if let Some((_, variant)) = work.entry() {
+                self.common.shared.release(variant);
+            }
+            match work {
+                Work::Invalidate(queued) => {
+                    let count = selected.next().copied().unwrap_or(0);
+                    self.end_invalidation(queued, Ok(count));
+                }
+                Work::Load(load) => self.loads.again(load),
+                Work::Flush(completion) => completion.complete(Ok(0)),
+                Work::Put(..) | Work::Outdate(_) | Work::Expire(_) | Work::End(_) => {}
+            }
+        }
+    }
+
+    /// Completes a batch that cannot be written with `error`. What no caller waits for is put back
+    /// if the error is transient, except for puts.
+    fn give_up(&self, batch: Vec<Work>, error: &TierError) {
+        let mut unawaited = Vec::new();
+        for work in batch {
+            match work {
+                Work::Invalidate(queued) if queued.completion.is_some() => {
+                    self.end_invalidation(queued, Err(error.clone()));
+                }
+                Work::Load(load) => self.loads.again(load),
+                Work::Flush(completion) => completion.complete(Err(error.clone())),
+                Work::End(_) => {}
+                Work::Put(..) | Work::Outdate(_) | Work::Invalidate(_) | Work::Expire(_) => {
+                    unawaited.push(work);
+                }
+            }
+        }
+        if self.common.error().is_none() {
+            self.common.count_dropped(self.queue.put_back(unawaited));
+        } else {
+            // No thread reads the database any longer.
+            self.queue.done(&unawaited);
+            let puts = unawaited.iter().filter(|work| matches!(work, Work::Put(..))).count();
+            self.common.count_dropped(puts as u64);
+        }
+    }
+
+    fn end_invalidation(&self, queued: QueuedInvalidation, outcome: Outcome) {
+        let QueuedInvalidation { invalidation, since, completion, .. } = queued;
         if invalidation.effect == Effect::MakeStale {
             // The responses of refreshes in progress will be fenced.
             self.common.shared.release_all_leases();
         }
-        self.common.log.lock().end(*since);
-        completion.complete(outcome);
-    }
-
-    fn invalidate_durably(&mut self, durable: &DurableInvalidation) -> rusqlite::Result<u64> {
-        if durable.invalidation.targets.is_empty() {
-            return Ok(durable.in_memory.unwrap_or(0));
+        for since in since {
+            self.common.log.lock().end(since);
         }
-        self.connection.pragma_update(None, "synchronous", "FULL")?;
-        let outcome = self.invalidate_in_transaction(durable);
-        self.connection.pragma_update(None, "synchronous", "NORMAL")?;
-        outcome
-    }
-
-    fn invalidate_in_transaction(
-        &mut self,
-        &DurableInvalidation { ref invalidation, at, in_memory, .. }: &DurableInvalidation,
-    ) -> rusqlite::Result<u64> {
-        let Self { connection, common, .. } = self;
-        let transaction = connection.transaction_with_behavior(Immediate)?;
-        common.apply_log(&transaction)?;
-        let last = common.log.last();
-        let sequence = log::append(&transaction, invalidation, at, last, common.bound)?;
-        // Memory and disk may each have entries that the other lacks.
-        let count = apply::apply(&transaction, invalidation, at)?.max(in_memory.unwrap_or(0));
-        let counted = in_memory.map_or(0, |_| count);
-        let evicted = writes::shrink(&transaction, common.bound)?;
-        common.counters.add(Counter::Purges, counted);
-        let committed = common.count_into(&transaction).and_then(|written| {
-            commit(common, transaction, last..=sequence, true).map(|()| written())
-        });
-        if committed.is_err() {
-            // A retry counts them again.
-            common.counters.subtract(Counter::Purges, counted);
+        if let Some(completion) = completion {
+            completion.complete(outcome);
         }
-        committed?;
-        common.count_evicted(evicted);
-        Ok(count)
     }
 }
 
