@@ -49,7 +49,7 @@ pub enum StoreError {
     Fenced,
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
 mod tests {
     use super::*;
 
