@@ -79,7 +79,7 @@ export declare class BindingCache {
    */
   completed(): Promise<number> | null
   /** The next warning about the disk, given to the first caller only. */
-  takeWarning(): string | null
+  takeWarning(): BindingWarning | null
   /**
    * Whether a rule covers a request or, if its method is unsafe, a GET of its URL; or the input
    * that is missing.
@@ -404,10 +404,13 @@ export interface BindingTerms {
   ignoresDirectives: boolean
 }
 
-/** A warning about the storage of an instance. */
+/** A warning about the disk of an instance. */
 export interface BindingWarning {
   identity: string
+  /** What follows the identity in a sentence. */
   message: string
+  /** Whether the disk works again. */
+  hasRecovered: boolean
 }
 
 /** Options of a wrapped handler. */

@@ -20,7 +20,7 @@ use crate::convert::{self, time};
 use crate::core::{Core, SharedCore, open};
 use crate::error::Thrown;
 use crate::explanation::BindingExplanation;
-use crate::inspection::{BindingInspection, BindingStats, number};
+use crate::inspection::{BindingInspection, BindingStats, BindingWarning, number};
 use crate::lookup;
 use crate::options::{BindingOptions, BindingSelector, in_words};
 use crate::outcome::{self, ABSENT, BYPASSED, GO, PENDING, REMOVED, STORED, wanted};
@@ -219,8 +219,8 @@ impl BindingCache {
 
     /// The next warning about the disk, given to the first caller only.
     #[napi]
-    pub fn take_warning(&self) -> Option<String> {
-        self.core.borrow_mut().cache.as_ref().and_then(Cache::take_warning)
+    pub fn take_warning(&self) -> Option<BindingWarning> {
+        self.core.borrow_mut().cache.as_ref().and_then(Cache::take_warning).map(Into::into)
     }
 
     /// Whether a rule covers a request or, if its method is unsafe, a GET of its URL; or the input

@@ -1,6 +1,6 @@
 //! Counters and sizes as objects.
 
-use layeron_cache::{Counter, Inspection, SqliteUsage, Totals};
+use layeron_cache::{Counter, Inspection, SqliteUsage, Totals, Warning};
 use napi_derive::napi;
 
 /// The documented counters.
@@ -128,4 +128,20 @@ impl From<SqliteUsage> for BindingDisk {
 #[allow(clippy::cast_precision_loss)]
 pub(crate) fn number(count: u64) -> f64 {
     count as f64
+}
+
+/// A warning about the disk of an instance.
+#[napi(object)]
+pub struct BindingWarning {
+    pub identity: String,
+    /// What follows the identity in a sentence.
+    pub message: String,
+    /// Whether the disk works again.
+    pub has_recovered: bool,
+}
+
+impl From<Warning> for BindingWarning {
+    fn from(Warning { identity, message, has_recovered }: Warning) -> Self {
+        Self { identity, message, has_recovered }
+    }
 }

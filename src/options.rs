@@ -7,6 +7,9 @@ use layeron_cache::{
 use napi::bindgen_prelude::Either;
 use napi_derive::napi;
 
+/// How long a disk that has failed rests before it is tried again, in milliseconds.
+const RETRY_AFTER: i64 = 1_000;
+
 /// A declaration.
 #[napi(object)]
 pub struct BindingOptions {
@@ -74,8 +77,11 @@ impl BindingOptions {
         let bounds =
             Bounds { bytes: self.max_bytes as u64, entry_bytes: self.max_entry_bytes as u64 };
         let max_bytes = self.max_disk_bytes as u64;
-        let disk =
-            self.folder.as_ref().map(|folder| SqliteOptions { folder: folder.into(), max_bytes });
+        let disk = self.folder.as_ref().map(|folder| SqliteOptions {
+            folder: folder.into(),
+            max_bytes,
+            retry_after: RETRY_AFTER,
+        });
         Storage { bounds, in_flight_bytes: self.max_in_flight_bytes as u64, disk }
     }
 
@@ -135,7 +141,7 @@ pub(crate) fn in_words(Storage { bounds, in_flight_bytes, disk }: &Storage) -> S
     );
     match disk {
         None => format!("memory alone, {bounds}"),
-        Some(SqliteOptions { folder, max_bytes }) => {
+        Some(SqliteOptions { folder, max_bytes, .. }) => {
             format!("path {}, maxDiskBytes {max_bytes}, {bounds}", folder.display())
         }
     }

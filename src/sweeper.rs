@@ -1,10 +1,11 @@
 //! The class by which JavaScript removes expired entries. One object per thread.
 
-use layeron_cache::{Sweeper, Swept, Warning};
+use layeron_cache::{Sweeper, Swept};
 use napi_derive::napi;
 
 use crate::cache::BindingCache;
 use crate::convert::time;
+use crate::inspection::BindingWarning;
 
 /// The instances that a thread has declared, without keeping them open.
 #[napi]
@@ -19,13 +20,6 @@ pub struct BindingSwept {
     /// Number of instances that are still open.
     pub watched: u32,
     pub warnings: Vec<BindingWarning>,
-}
-
-/// A warning about the storage of an instance.
-#[napi(object)]
-pub struct BindingWarning {
-    pub identity: String,
-    pub message: String,
 }
 
 #[napi]
@@ -55,11 +49,5 @@ impl From<Swept> for BindingSwept {
     fn from(Swept { more, watched, warnings }: Swept) -> Self {
         let warnings = warnings.into_iter().map(Into::into).collect();
         Self { more, watched: u32::try_from(watched).unwrap_or(u32::MAX), warnings }
-    }
-}
-
-impl From<Warning> for BindingWarning {
-    fn from(Warning { identity, message }: Warning) -> Self {
-        Self { identity, message }
     }
 }

@@ -85,7 +85,7 @@ class Cache implements CacheModule {
       this,
       observability === undefined ? undefined : observer(observability),
     )
-    sweeper.watch(this.identity, this.#binding)
+    sweeper.watch(this.#binding)
     if (storage.folder !== undefined) flushAtExit()
   }
 

@@ -17,11 +17,20 @@ export function warnOfRefresh(identity: string, reason: string | undefined): voi
 /** Instances with a reported error of their disk. */
 const faulty = new Set<string>()
 
-/** Warns about the disk of an instance, if there is a warning. The addon gives each only once. */
-export function warnOfDisk(identity: string, warning: string | null | undefined): void {
-  if (warning == null) return
-  faulty.add(identity)
-  process.emitWarning(`${identity} ${warning}`, { code: "LAYERON_STORAGE_FAILED" })
+/** A warning about the disk of an instance. */
+interface DiskWarning {
+  readonly identity: string
+  readonly message: string
+  /** Whether the disk works again. */
+  readonly hasRecovered: boolean
+}
+
+/** Gives a warning about the disk of an instance. The addon gives each only once. */
+export function warnOfDisk({ identity, message, hasRecovered }: DiskWarning): void {
+  if (hasRecovered) faulty.delete(identity)
+  else faulty.add(identity)
+  const code = hasRecovered ? "LAYERON_STORAGE_RECOVERED" : "LAYERON_STORAGE_FAILED"
+  process.emitWarning(`${identity} ${message}`, { code })
 }
 
 /** Warns about the end of an instance, unless there was a warning before. */

@@ -12,15 +12,16 @@ class Sweeper {
   #ticker: BindingTicker | undefined
 
   /** Watches an instance until it ends. */
-  watch(identity: string, cache: BindingCache): void {
-    warnOfDisk(identity, cache.takeWarning())
+  watch(cache: BindingCache): void {
+    const warning = cache.takeWarning()
+    if (warning !== null) warnOfDisk(warning)
     this.#binding.watch(cache)
     this.#ticker ??= new BindingTicker(() => this.#sweep())
   }
 
   #sweep(): void {
     const { more, watched, warnings } = this.#binding.sweep(Date.now())
-    for (const { identity, message } of warnings) warnOfDisk(identity, message)
+    for (const warning of warnings) warnOfDisk(warning)
     if (more) this.#ticker?.soon()
     if (watched > 0) return
     this.#ticker?.stop()

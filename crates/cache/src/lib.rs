@@ -71,7 +71,7 @@ mod tier;
 mod time;
 
 pub use cache::explain::{ExplainedEntry, Explanation};
-pub use cache::inspect::Inspection;
+pub use cache::inspect::{Inspection, Warning};
 pub use cache::instance::{StorageConflict, flush_all};
 pub use cache::proxy::body::{BodyWriter, Finished, Progress};
 pub use cache::proxy::handler_response::HandlerResponse;
@@ -82,7 +82,7 @@ pub use cache::proxy::reader::BodyReader;
 pub use cache::proxy::stale_if_error::FailureOutcome;
 pub use cache::proxy::wait::{Attempt, WaitOutcome, Waiting};
 pub use cache::put::{BodyError, Draft, Drafted, PutError, PutOptions, Since};
-pub use cache::sweep::{Sweeper, Swept, Warning};
+pub use cache::sweep::{Sweeper, Swept};
 pub use cache::{Cache, Deletion, Lookup, MissingInput, Request, TrackedBy};
 pub use coalescing::{Chunk, Failure, Fingerprint, Notifier, Notify, Read};
 pub use http::Names;

@@ -27,28 +27,49 @@ pub struct Inspection {
     pub uncacheable: Vec<(Uncacheable, u64)>,
 }
 
+/// A warning about the disk of an instance.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// `namespace/name`.
+    pub identity: String,
+    /// What follows the identity in a sentence.
+    pub message: String,
+    /// Whether the disk works again.
+    pub has_recovered: bool,
+}
+
 impl Instance {
     /// The next warning about the disk, given to the first caller only.
-    pub(crate) fn take_warning(&self) -> Option<String> {
+    pub(crate) fn take_warning(&self) -> Option<Warning> {
         let Self { store, warned, .. } = self;
+        let warning = |message, has_recovered| {
+            Some(Warning { identity: self.identity.clone(), message, has_recovered })
+        };
         if let Some(path) = store.quarantined()
             && !warned.quarantined.swap(true, SeqCst)
         {
-            return Some(format!(
-                "begins anew on disk: what was there is damaged, and set aside as {path}"
-            ));
+            let message =
+                format!("begins anew on disk: what was there is damaged, and set aside as {path}");
+            return warning(message, false);
         }
         if store.is_damaged() && !warned.damaged.swap(true, SeqCst) {
-            return Some("has damaged entries on disk, which are as good as none".to_owned());
+            let message = "has damaged entries on disk, which are as good as none".to_owned();
+            return warning(message, false);
         }
-        let error = store.error()?;
-        (!warned.error.swap(true, SeqCst)).then(|| format!("keeps nothing on disk: {error}"))
+        let error = store.error();
+        if warned.error.swap(error.is_some(), SeqCst) == error.is_some() {
+            return None;
+        }
+        match error {
+            Some(error) => warning(format!("keeps nothing on disk: {error}"), false),
+            None => warning("keeps entries on disk again".to_owned(), true),
+        }
     }
 }
 
 impl Cache {
     /// The next warning about the disk, given to the first caller only.
-    pub fn take_warning(&self) -> Option<String> {
+    pub fn take_warning(&self) -> Option<Warning> {
         self.instance().take_warning()
     }
 

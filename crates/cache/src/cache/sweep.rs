@@ -5,6 +5,7 @@ use std::sync::Weak;
 use hashbrown::HashMap;
 
 use crate::cache::Cache;
+use crate::cache::inspect::Warning;
 use crate::cache::instance::Instance;
 use crate::time::UnixMillis;
 
@@ -27,15 +28,6 @@ pub struct Swept {
     pub watched: usize,
     /// New warnings.
     pub warnings: Vec<Warning>,
-}
-
-/// A warning about the storage of an instance.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Warning {
-    /// `namespace/name`.
-    pub identity: String,
-    /// The warning.
-    pub message: String,
 }
 
 impl Sweeper {
@@ -65,8 +57,7 @@ impl Swept {
         self.watched += 1;
         if instance.store.is_due(now) {
             self.more |= instance.store.sweep(now, MAX_ENTRIES);
-            let warning = |message| Warning { identity: instance.identity.clone(), message };
-            self.warnings.extend(instance.take_warning().map(warning));
+            self.warnings.extend(instance.take_warning());
         }
         true
     }

@@ -96,8 +96,8 @@ struct Read {
     version: u64,
     is_fresh: bool,
     begin: u64,
-    /// Whether the disk of the reading process had failed, so that it learns of no further puts.
-    has_failed: bool,
+    /// Whether the disk may have failed, so that the process learns of no further puts.
+    may_have_failed: bool,
 }
 
 /// All that a process had put by a moment was written by another.
@@ -154,7 +154,7 @@ impl History {
                     is_complete && removal.what.concerns(put) && (!is_soft || read.is_fresh);
                 assert!(!has_come_back, "{put:?} has come back after {removal:?} in {read:?}");
             }
-            let is_told = !has_lost && !read.has_failed;
+            let is_told = !has_lost && !read.may_have_failed;
             let Some(written) = self.written(put).filter(|_| is_told) else { continue };
             for later in
                 self.puts.iter().filter(|later| later.key == put.key && later.since > written)
@@ -265,8 +265,8 @@ impl Driver<'_> {
         let text = String::from_utf8(stored.body().unwrap().to_vec()).unwrap();
         let version = text.split(' ').nth(1).and_then(|version| version.parse().ok()).unwrap();
         assert_eq!(text, body(number, version));
-        let has_failed = place.0.fault().is_some();
-        self.history.reads.push(Read { version, is_fresh, begin, has_failed });
+        let may_have_failed = self.may_fail;
+        self.history.reads.push(Read { version, is_fresh, begin, may_have_failed });
     }
 
     fn purge(&mut self) {

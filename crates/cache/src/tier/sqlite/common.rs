@@ -1,7 +1,7 @@
 //! State shared by the threads of the tier and its callers.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use rusqlite::Connection;
 
@@ -36,8 +36,11 @@ pub(super) struct Common {
     evicted: AtomicU64,
     dropped: AtomicU64,
     damaged: AtomicU64,
-    /// The first error that was not transient: nothing is read or written any more.
+    /// The first error that was not transient: nothing is read or written until the writer has
+    /// succeeded again.
     error: Mutex<Option<TierError>>,
+    /// Whether rows of the log were skipped because they could not be read.
+    has_skipped: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -72,6 +75,7 @@ impl Common {
             dropped: AtomicU64::new(0),
             damaged: AtomicU64::new(0),
             error: Mutex::default(),
+            has_skipped: AtomicBool::new(false),
         })
     }
 
@@ -110,6 +114,7 @@ impl Common {
         if self.shared.purged() > cursor.last() {
             self.apply_to_memory(&Invalidation::everything(), 0);
         }
+        self.has_skipped.store(true, Relaxed);
         cursor.advance(last);
     }
 
@@ -178,7 +183,8 @@ impl Common {
         self.dropped.load(Relaxed)
     }
 
-    /// Records an error. Unless it is transient, the tier stops reading and writing.
+    /// Records an error. Unless it is transient, the tier stops reading and writing until it
+    /// [recovers](Self::recover).
     pub(super) fn fail(&self, error: &rusqlite::Error) -> TierError {
         let error = TierError::from(error);
         if error.is_transient() {
@@ -190,8 +196,23 @@ impl Common {
         self.error.lock().get_or_insert(error).clone()
     }
 
-    /// The first error that was not transient.
+    /// Records that a write has succeeded: the tier works again.
+    pub(super) fn recover(&self) {
+        let _in_order = self.order.lock();
+        if self.has_skipped.swap(false, Relaxed) {
+            // Other processes may have put newer versions.
+            self.memory.clear();
+        }
+        *self.error.lock() = None;
+    }
+
+    /// The error because of which nothing is read or written at present.
     pub(super) fn error(&self) -> Option<TierError> {
         self.error.lock().clone()
+    }
+
+    /// Whether the tier has failed for good.
+    pub(super) fn has_stopped(&self) -> bool {
+        self.error.lock().as_ref().is_some_and(TierError::is_permanent)
     }
 }

@@ -9,8 +9,8 @@ use strum::IntoStaticStr;
 use thiserror::Error;
 
 /// Why the tier does not work, or why an operation on it failed. The code of an error is its
-/// variant in kebab case. The first error that is not transient stops the tier, and is the error of
-/// all later operations.
+/// variant in kebab case. An error that is not transient stops the tier until an attempt to write
+/// succeeds, and is the error of all operations until then.
 #[derive(Clone, Debug, PartialEq, Eq, Error, IntoStaticStr)]
 #[strum(serialize_all = "kebab-case")]
 pub enum TierError {
@@ -61,6 +61,11 @@ impl TierError {
     /// Whether the operation may succeed later.
     pub(super) fn is_transient(&self) -> bool {
         matches!(self, Self::Busy(_))
+    }
+
+    /// Whether no later attempt of this process can succeed.
+    pub(super) fn is_permanent(&self) -> bool {
+        matches!(self, Self::Damaged(_) | Self::Incompatible(_) | Self::Closed)
     }
 
     /// Whether the file is damaged.

@@ -20,6 +20,7 @@ mod open;
 mod reader;
 mod reads;
 mod record;
+mod retry;
 mod shared_memory;
 mod unavailable;
 #[cfg(all(test, unix, not(loom)))]
@@ -47,7 +48,7 @@ use crate::key::Digest;
 use crate::memory::Memory;
 use crate::response::Stored;
 use crate::stats::Counters;
-use crate::time::UnixMillis;
+use crate::time::{Millis, UnixMillis};
 use common::Common;
 use load_queue::Loads;
 use open::Opening;
@@ -60,6 +61,9 @@ pub struct SqliteOptions {
     pub folder: PathBuf,
     /// Bound of the file in bytes.
     pub max_bytes: u64,
+    /// How long the tier waits after an error of the disk before it tries again. Doubles with each
+    /// further error, up to a minute.
+    pub retry_after: Millis,
 }
 
 /// Size and state of the disk tier.
@@ -79,7 +83,7 @@ pub struct SqliteUsage {
     pub damaged: u64,
     /// New name of a damaged database, if this process found one.
     pub quarantined: Option<String>,
-    /// The error that stopped reads and writes.
+    /// The error because of which the tier neither reads nor writes at present.
     pub error: Option<TierError>,
 }
 
@@ -154,7 +158,7 @@ impl SqliteTier {
         self.quarantined.as_deref()
     }
 
-    /// The error that stopped reads and writes.
+    /// The error because of which the tier neither reads nor writes at present.
     pub(crate) fn error(&self) -> Option<TierError> {
         self.common.error()
     }
@@ -165,7 +169,7 @@ impl SqliteTier {
         let since = self.common.since();
         let kept = store()?;
         let stored = kept.stored.clone();
-        if self.common.error().is_none() {
+        if !self.common.has_stopped() {
             self.queue.push(Work::Put(Box::new(kept), since));
         }
         Ok(stored)
@@ -188,6 +192,11 @@ impl SqliteTier {
         at: UnixMillis,
         in_memory: impl FnOnce(&Memory) -> Result<(Invalidation, Option<u64>, T), MissingFields>,
     ) -> Result<(T, Completion), MissingFields> {
+        if let Some(error) = self.common.error() {
+            // It is written later, if the tier works again.
+            let value = self.queue_invalidation(at, None, in_memory)?;
+            return Ok((value, Completion::completed(Err(error))));
+        }
         let completion = Completion::default();
         let value = self.queue_invalidation(at, Some(completion.clone()), in_memory)?;
         Ok((value, completion))
@@ -240,7 +249,10 @@ impl SqliteTier {
 
     /// Writes all that is queued.
     pub(crate) fn flush(&self) -> Completion {
-        self.ask(Work::Flush)
+        match self.common.error() {
+            Some(error) => Completion::completed(Err(error)),
+            None => self.ask(Work::Flush),
+        }
     }
 
     /// Writes all that is queued, and closes the tier.

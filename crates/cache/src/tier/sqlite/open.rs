@@ -13,12 +13,14 @@ use super::database::{self, Use};
 use super::files::{self, Files};
 use super::load_queue::Loads;
 use super::reader::Reader;
+use super::retry::Retry;
 use super::shared_memory::Shared;
 use super::write_behind::Queue;
 use super::writer::Writer;
 use super::{SqliteOptions, SqliteTier, TierError, Witness};
 use crate::memory::Memory;
 use crate::stats::Counters;
+use crate::time::Millis;
 
 /// Bound of the write-behind queue in bytes.
 const MAX_WAITING_BYTES: usize = 64 << 20;
@@ -27,6 +29,7 @@ const MAX_WAITING_BYTES: usize = 64 << 20;
 pub(super) struct Opening<'a> {
     identity: &'a str,
     max_bytes: u64,
+    retry_after: Millis,
     files: Files,
     shared: Arc<Shared>,
     /// Whether no other process has the file open. Others wait until it is complete.
@@ -41,6 +44,7 @@ impl<'a> Opening<'a> {
         Ok(Self {
             identity,
             max_bytes: options.max_bytes,
+            retry_after: options.retry_after,
             files,
             shared: Arc::new(shared),
             is_alone,
@@ -104,6 +108,7 @@ impl<'a> Opening<'a> {
             loads: Arc::clone(&loads),
             reader,
             witness: Arc::clone(&witness),
+            retry: Retry::new(self.retry_after),
         };
         named("writer").spawn(move || writer.run()).map_err(|error| {
             loads.end();

@@ -55,7 +55,8 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    fn lasts(self) -> bool {
+    /// Whether all later operations fail as well.
+    pub(crate) fn lasts(self) -> bool {
         matches!(self, Self::Broken | Self::Full | Self::Crash)
     }
 

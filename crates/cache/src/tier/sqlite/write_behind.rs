@@ -134,18 +134,15 @@ impl Queue {
                 break;
             }
         }
-        let mut bytes = 0;
-        let together = inner.work.iter().take(MAX_TOGETHER).take_while(|work| {
-            let is_room = bytes < MAX_TOGETHER_BYTES;
-            bytes += work.bytes();
-            is_room
-        });
-        let count = together.count();
-        let taken: Vec<_> = inner.work.drain(..count).collect();
-        inner.bytes -= taken.iter().map(Work::bytes).sum::<usize>();
-        inner.first_put = inner.first_put.saturating_sub(count);
-        inner.urgent -= taken.iter().filter(|work| work.is_urgent()).count();
-        taken
+        inner.take_batch()
+    }
+
+    /// Waits for `pause`, or until the queue is closed, and takes a batch, which may be empty.
+    pub(super) fn take_after(&self, pause: Duration) -> Vec<Work> {
+        let mut inner = self.inner.lock();
+        let until = Instant::now() + pause;
+        while !inner.has_ended && !self.news.wait_until(&mut inner, until).timed_out() {}
+        inner.take_batch()
     }
 
     /// Records that a batch has been written, or will not be.
@@ -180,6 +177,10 @@ impl Queue {
     pub(super) fn put_back(&self, batch: Vec<Work>) -> u64 {
         let mut inner = self.inner.lock();
         let mut dropped = 0;
+        if inner.has_ended {
+            // Nothing is tried again.
+            return batch.iter().filter(|work| matches!(work, Work::Put(..))).count() as u64;
+        }
         for work in batch.into_iter().rev() {
             let work = match work {
                 Work::Put(record, _) => {
@@ -241,6 +242,22 @@ impl Inner {
         self.dropped += 1;
         self.first_put = at + 1;
         true
+    }
+
+    /// Takes the first changes, as many as one transaction may have.
+    fn take_batch(&mut self) -> Vec<Work> {
+        let mut bytes = 0;
+        let together = self.work.iter().take(MAX_TOGETHER).take_while(|work| {
+            let is_room = bytes < MAX_TOGETHER_BYTES;
+            bytes += work.bytes();
+            is_room
+        });
+        let count = together.count();
+        let taken: Vec<_> = self.work.drain(..count).collect();
+        self.bytes -= taken.iter().map(Work::bytes).sum::<usize>();
+        self.first_put = self.first_put.saturating_sub(count);
+        self.urgent -= taken.iter().filter(|work| work.is_urgent()).count();
+        taken
     }
 
     /// Whether no caller waits and the batch is not full.

@@ -14,7 +14,9 @@ use super::completion::Outcome;
 use super::database::checkpoint;
 use super::error::TierError;
 use super::load_queue::Loads;
+use super::retry::Retry;
 use super::write_behind::{Queue, QueuedInvalidation, Work};
+use super::writes;
 use crate::coalescing::ProcessLeases as _;
 use crate::invalidation::Effect;
 use crate::stats::Counter;
@@ -31,14 +33,20 @@ pub(super) struct Writer {
     /// The reader thread.
     pub(super) reader: JoinHandle<()>,
     pub(super) witness: Arc<Witness>,
+    pub(super) retry: Retry,
 }
 
 impl Writer {
     /// Runs until the queue is closed.
     pub(super) fn run(mut self) {
         loop {
-            let batch = self.queue.take();
-            let outcome = self.write(&batch);
+            let is_retry = self.common.error().is_some_and(|error| !error.is_permanent());
+            let batch = if is_retry {
+                self.queue.take_after(self.retry.pause())
+            } else {
+                self.queue.take()
+            };
+            let outcome = self.attempt(&batch, is_retry);
             let end = batch.iter().find_map(|work| match work {
                 Work::End(completion) => Some(completion.clone()),
                 _ => None,
@@ -71,18 +79,37 @@ impl Writer {
         common.shared.leave();
     }
 
+    /// Writes a batch, unless the tier has failed. A retry writes in any case, and decides whether
+    /// the tier works again.
+    fn attempt(&mut self, batch: &[Work], is_retry: bool) -> Result<Vec<u64>, TierError> {
+        if !is_retry {
+            if let Some(error) = self.common.error() {
+                // Another thread has met it.
+                self.retry.fail();
+                return Err(error);
+            }
+            if batch.iter().all(|work| matches!(work, Work::Load(_))) {
+                return Ok(Vec::new());
+            }
+        }
+        let outcome = self.write(batch, is_retry);
+        match &outcome {
+            Ok(_) if is_retry => {
+                self.retry.succeed();
+                self.common.recover();
+            }
+            Err(error) if !error.is_transient() => self.retry.fail(),
+            Ok(_) | Err(_) => {}
+        }
+        outcome
+    }
+
     /// Writes a batch and the counters in one transaction. Returns how many entries each of its
     /// invalidations has selected.
-    fn write(&mut self, batch: &[Work]) -> Result<Vec<u64>, TierError> {
-        if batch.iter().all(|work| matches!(work, Work::Load(_))) {
-            return Ok(Vec::new());
-        }
-        if let Some(error) = self.common.error() {
-            return Err(error);
-        }
+    fn write(&mut self, batch: &[Work], is_retry: bool) -> Result<Vec<u64>, TierError> {
         let mut attempts = 1;
         loop {
-            match self.write_synced(batch) {
+            match self.write_synced(batch, is_retry) {
                 Err(error) if TierError::from(&error).is_transient() && attempts < MAX_ATTEMPTS => {
                     attempts += 1;
                 }
@@ -91,22 +118,30 @@ impl Writer {
         }
     }
 
-    /// Writes a batch; syncs it to disk if a caller waits for an invalidation.
-    fn write_synced(&mut self, batch: &[Work]) -> rusqlite::Result<Vec<u64>> {
-        if !batch.iter().any(Work::is_durable) {
-            return self.write_in_transaction(batch);
+    /// Writes a batch; syncs it to disk if a caller waits for an invalidation, or to learn whether
+    /// the disk works again.
+    fn write_synced(&mut self, batch: &[Work], is_retry: bool) -> rusqlite::Result<Vec<u64>> {
+        if !is_retry && !batch.iter().any(Work::is_durable) {
+            return self.write_in_transaction(batch, false);
         }
         self.connection.pragma_update(None, "synchronous", "FULL")?;
-        let outcome = self.write_in_transaction(batch);
+        let outcome = self.write_in_transaction(batch, is_retry);
         self.connection.pragma_update(None, "synchronous", "NORMAL")?;
         outcome
     }
 
-    fn write_in_transaction(&mut self, work: &[Work]) -> rusqlite::Result<Vec<u64>> {
+    fn write_in_transaction(
+        &mut self,
+        work: &[Work],
+        is_retry: bool,
+    ) -> rusqlite::Result<Vec<u64>> {
         let Self { connection, common, queue, .. } = self;
         let transaction = connection.transaction_with_behavior(Immediate)?;
         // No other process invalidates anything until the commit.
         common.apply_log(&transaction)?;
+        if is_retry {
+            writes::touch(&transaction)?;
+        }
         let last = common.log.last();
         let mut batch = Batch::new(&transaction, common, last);
         work.iter().try_for_each(|work| batch.write(work))?;
@@ -148,30 +183,31 @@ impl Writer {
         }
     }
 
-    /// Completes a batch that cannot be written with `error`. What no caller waits for is put back
-    /// if the error is transient, except for puts.
+    /// Completes a batch that cannot be written with `error`. Unless the tier has failed for good,
+    /// its invalidations are put back, and what its puts replaced is outdated.
     fn give_up(&self, batch: Vec<Work>, error: &TierError) {
         let mut unawaited = Vec::new();
         for work in batch {
             match work {
-                Work::Invalidate(queued) if queued.completion.is_some() => {
-                    self.end_invalidation(queued, Err(error.clone()));
+                Work::Invalidate(mut queued) => {
+                    if let Some(completion) = queued.completion.take() {
+                        completion.complete(Err(error.clone()));
+                    }
+                    unawaited.push(Work::Invalidate(queued));
                 }
                 Work::Load(load) => self.loads.again(load),
                 Work::Flush(completion) => completion.complete(Err(error.clone())),
                 Work::End(_) => {}
-                Work::Put(..) | Work::Outdate(_) | Work::Invalidate(_) | Work::Expire(_) => {
-                    unawaited.push(work);
-                }
+                Work::Put(..) | Work::Outdate(_) | Work::Expire(_) => unawaited.push(work),
             }
         }
-        if self.common.error().is_none() {
-            self.common.count_dropped(self.queue.put_back(unawaited));
-        } else {
+        if self.common.has_stopped() {
             // No thread reads the database any longer.
             self.queue.done(&unawaited);
             let puts = unawaited.iter().filter(|work| matches!(work, Work::Put(..))).count();
             self.common.count_dropped(puts as u64);
+        } else {
+            self.common.count_dropped(self.queue.put_back(unawaited));
         }
     }
 

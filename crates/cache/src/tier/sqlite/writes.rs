@@ -160,6 +160,12 @@ fn found(row: &rusqlite::Row<'_>) -> rusqlite::Result<Found> {
     Ok(Found { id: row.get(0)?, tags: row.get(1)? })
 }
 
+/// Writes a page whose contents stay as they are.
+pub(super) fn touch(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    let touch = "UPDATE meta SET value = value WHERE name = 'max_bytes'";
+    transaction.prepare_cached(touch)?.execute([]).map(drop)
+}
+
 /// Adds to the counters.
 pub(super) fn count(transaction: &Transaction<'_>, counted: &Totals) -> rusqlite::Result<()> {
     let add = "INSERT INTO counters (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value";

@@ -232,7 +232,7 @@ fn files_are_for_their_owner_alone() {
     use std::os::unix::fs::PermissionsExt as _;
     let parent = folder();
     let folder = parent.path().join("a/b");
-    let disk = Some(SqliteOptions { folder: folder.clone(), max_bytes: ROOMY });
+    let disk = Some(SqliteOptions { folder: folder.clone(), max_bytes: ROOMY, retry_after: 10 });
     let _tiers = Store::open(&Storage { disk, ..BOUNDS.into() }, "ns/name", &Arc::default());
     let mode =
         |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;

@@ -39,7 +39,7 @@ impl Process {
     }
 
     pub(super) fn bounded(folder: &TempDir, bounds: Bounds, max_bytes: u64) -> Self {
-        let disk = Some(SqliteOptions { folder: folder.path().to_owned(), max_bytes });
+        let disk = Some(options(folder, max_bytes));
         let counters = Arc::default();
         let tiers = Store::open(&Storage { disk, ..bounds.into() }, "ns/name", &counters);
         Self { tiers, counters }
@@ -106,6 +106,10 @@ impl Process {
     pub(super) fn end(self) {
         self.tiers.end().unwrap().wait().unwrap();
     }
+}
+
+pub(super) fn options(folder: &TempDir, max_bytes: u64) -> SqliteOptions {
+    SqliteOptions { folder: folder.path().to_owned(), max_bytes, retry_after: 10 }
 }
 
 pub(super) fn entry(path: &str, tags: &[&str], times: Freshness) -> NewEntry {

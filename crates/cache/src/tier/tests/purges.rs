@@ -126,7 +126,7 @@ fn an_entry_that_only_the_disk_has_is_deleted() {
     };
     roomy.tiers.put(entry, Some(&[&[b'x'; 1_000]]), roomy.tiers.sequence(), NOW).unwrap();
     roomy.end();
-    let disk = Some(SqliteOptions { folder: folder.path().to_owned(), max_bytes: ROOMY });
+    let disk = Some(options(&folder, ROOMY));
     let bounds = Bounds { entry_bytes: 500, ..BOUNDS };
     let narrow = Store::open(&Storage { disk, ..bounds.into() }, "ns/name", &Arc::default());
     assert_eq!(narrow.load(&key, NOW).unwrap().wait(), Ok(0));
