@@ -329,7 +329,8 @@ fn a_tier_works_again_when_the_disk_does_and_makes_up_for_what_was_not_written()
         assert_eq!(get(&other, "/new"), Some(text("/new", 2)), "{failure:?}");
         assert_eq!(get(&other, "/old/2"), Some(text("/old/2", 1)), "{failure:?}");
         assert_eq!(purge(&process, &tagged("v")), Ok(1), "{failure:?}");
-        (process.end(), other.end());
+        process.end();
+        other.end();
     }
 }
 
