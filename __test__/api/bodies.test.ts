@@ -9,8 +9,8 @@ import {
   state,
   url,
 } from "../helpers/cache"
+import { bytes } from "../helpers/response-pair"
 import { chunked, endless, handFed, settled } from "../helpers/streams"
-import { bytes } from "../helpers/twins"
 
 const A = url("/a")
 

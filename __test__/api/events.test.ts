@@ -2,7 +2,7 @@ import type { CacheEvent, CacheModule, CacheModuleOptions } from "@layeron/modul
 import { bodyOf, failureOf, forbidden, freshCache, get, state, url } from "../helpers/cache"
 import { setClock, stopDate } from "../helpers/clock"
 import { deafen, listen, OPERATIONS, type Operation } from "../helpers/events"
-import { AT, POLICY, TTL } from "../helpers/flight"
+import { AT, POLICY, TTL } from "../helpers/stale-module"
 import { chunked } from "../helpers/streams"
 
 beforeEach(stopDate)
@@ -32,7 +32,7 @@ async function held(): Promise<CacheModule> {
   return module
 }
 
-function told(module: CacheModule, operation: Operation, detail: object): object {
+function described(module: CacheModule, operation: Operation, detail: object): object {
   const { identity, namespace, name } = module
   return { operation, identity, namespace, name, ...detail }
 }
@@ -44,12 +44,12 @@ type Case = [
 ]
 
 /** Publishes what `act` does on the channel of `operation`, and on no other. */
-function expectTold(operation: Operation, cases: Case[]): void {
+function expectEvents(operation: Operation, cases: Case[]): void {
   test.each(cases)("%s", async (_, act, detail) => {
     const module = await held()
     const { events } = listen()
     await act(module)
-    expect(events).toEqual([told(module, operation, detail(module))])
+    expect(events).toEqual([described(module, operation, detail(module))])
   })
 }
 
@@ -65,7 +65,7 @@ const bypassed = (path: string, reason: string) => (module: CacheModule) => ({
 })
 
 describe("an event of match reports", () => {
-  expectTold("match", [
+  expectEvents("match", [
     [
       "a hit",
       (module) => module.match(AT),
@@ -112,7 +112,9 @@ describe("an event of match reports", () => {
     await module.match(AT)
     const { events } = listen()
     await module.match(AT)
-    expect(events).toEqual([told(module, "match", { ...at("/p/1")(module), outcome: "stale" })])
+    expect(events).toEqual([
+      described(module, "match", { ...at("/p/1")(module), outcome: "stale" }),
+    ])
   })
 })
 
@@ -128,7 +130,7 @@ describe("an event of put reports", () => {
   })
   const privately = new Response("a", { headers: { "cache-control": "private" } })
 
-  expectTold("put", [
+  expectEvents("put", [
     [
       "a response stored",
       put(new Response("a")),
@@ -155,7 +157,7 @@ describe("an event of put reports", () => {
     const { events } = listen()
     await module.put(request, new Response("a"), { tags: ["late"] })
     expect(events).toEqual([
-      told(module, "put", { ...at("/p/2")(module), outcome: "fenced", reason: "purged" }),
+      described(module, "put", { ...at("/p/2")(module), outcome: "fenced", reason: "purged" }),
     ])
   })
 
@@ -164,13 +166,13 @@ describe("an event of put reports", () => {
     const { events } = listen()
     await module.put(AT, new Response("a".repeat(501)))
     expect(events).toEqual([
-      told(module, "put", { ...at("/p/1")(module), outcome: "refused", reason: "too-large" }),
+      described(module, "put", { ...at("/p/1")(module), outcome: "refused", reason: "too-large" }),
     ])
   })
 })
 
 describe("an event of delete reports", () => {
-  expectTold("delete", [
+  expectEvents("delete", [
     [
       "an entry removed",
       (module) => module.delete(AT),
@@ -195,7 +197,7 @@ describe("an event of purge reports", () => {
       selected: { ...none, ...selected },
     })
 
-  expectTold("purge", [
+  expectEvents("purge", [
     ["tags", (module) => module.purge({ tags: ["t", "u"] }), purged(1, { tags: ["t", "u"] })],
     ["a prefix", (module) => module.purge({ prefix: url("/") }), purged(2, { prefix: url("/") })],
     ["everything", (module) => module.purge({ everything: true }), purged(2, { everything: true })],
@@ -222,16 +224,16 @@ describe("events", () => {
   }
 
   test("do not change the operation that they report", async () => {
-    const [heard, unheard] = [await held(), await held()]
-    await useAll(unheard)
+    const [observed, unobserved] = [await held(), await held()]
+    await useAll(unobserved)
     listen()
-    await useAll(heard)
-    expect((await state(heard)).stats).toEqual((await state(unheard)).stats)
-    expect({ ...(await state(heard)).inspection, bytes: 0 }).toEqual({
-      ...(await state(unheard)).inspection,
+    await useAll(observed)
+    expect((await state(observed)).stats).toEqual((await state(unobserved)).stats)
+    expect({ ...(await state(observed)).inspection, bytes: 0 }).toEqual({
+      ...(await state(unobserved)).inspection,
       bytes: 0,
     })
-    expect(await bodyOf(heard, AT)).toBe("old")
+    expect(await bodyOf(observed, AT)).toBe("old")
   })
 
   test.each(OPERATIONS)(
@@ -289,11 +291,11 @@ describe("events", () => {
       return count
     }
     await reads()
-    const unheard = await reads()
+    const unobserved = await reads()
     const { events } = listen(["put", "delete", "purge"])
-    expect(await reads()).toBe(unheard)
+    expect(await reads()).toBe(unobserved)
     expect(events).toEqual([])
     listen(["match"])
-    expect(await reads()).toBeGreaterThan(unheard)
+    expect(await reads()).toBeGreaterThan(unobserved)
   })
 })

@@ -11,7 +11,7 @@ import {
   url,
 } from "../helpers/cache"
 import { setClock, stopDate } from "../helpers/clock"
-import { flights, POLICY } from "../helpers/flight"
+import { POLICY, refreshCounts } from "../helpers/stale-module"
 
 beforeEach(stopDate)
 afterEach(() => jest.useRealTimers())
@@ -276,7 +276,7 @@ describe("explaining", () => {
     expect(await module.match(url("/a"))).toBeUndefined()
     expect((await module.explain(url("/a"))).outcome).toBe("stale")
     expect(await bodyOf(module, url("/a"))).toBe("a")
-    expect(await flights(module)).toMatchObject({ elections: 1, misses: 1, hits: 1 })
+    expect(await refreshCounts(module)).toMatchObject({ elections: 1, misses: 1, hits: 1 })
   })
 
   test.each([

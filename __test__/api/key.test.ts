@@ -257,15 +257,15 @@ describe("header fields in the key", () => {
       const module = freshCache({ vary: [name, "x-a"] })
       const request = get("/", { [name]: secret, "x-a": hash })
       const key = `${url("/")}#default;GET;${[`${name}=${hash}`, `x-a=${hash}`].sort().join(";")}`
-      const told: unknown[] = []
-      const hear = (message: unknown) => told.push(message)
+      const described: unknown[] = []
+      const hear = (message: unknown) => described.push(message)
       subscribe("layeron:cache:put", hear)
       await module.put(request, new Response("a", { headers: { vary: name } }))
       unsubscribe("layeron:cache:put", hear)
       expect(module.key(request)).toBe(key)
-      expect(told).toMatchObject([{ key }])
+      expect(described).toMatchObject([{ key }])
       expect((await module.explain(request)).vary).toEqual({ [name]: hash, "x-a": hash })
-      expect(JSON.stringify([told, await module.explain(request)])).not.toContain(secret)
+      expect(JSON.stringify([described, await module.explain(request)])).not.toContain(secret)
       expect(await bodyOf(module, request)).toBe("a")
       expect(await module.match(get("/", { [name]: hash, "x-a": hash }))).toBeUndefined()
     },

@@ -1,8 +1,8 @@
 import type { CacheModule, ObservabilityConfig } from "@layeron/modules"
 import { beside, bodyOf, freshCache, get, url } from "../helpers/cache"
 import { setClock, stopDate } from "../helpers/clock"
-import { AT, POLICY, TTL } from "../helpers/flight"
 import { COUNTED, runMetered } from "../helpers/metered-project"
+import { AT, POLICY, TTL } from "../helpers/stale-module"
 import { chunked } from "../helpers/streams"
 
 beforeEach(stopDate)

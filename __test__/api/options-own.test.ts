@@ -67,13 +67,13 @@ async function fingerprint(
   await module.match(request)
   await module.purge({ tags: ["t"] })
   const { maxBytes, disk } = await module.inspect()
-  const told = lines.map(({ time: _, key, ...rest }) => ({
+  const described = lines.map(({ time: _, key, ...rest }) => ({
     ...rest,
     key: key === module.key(request),
   }))
   const { namespace, rules } = module
   await module.close()
-  return { namespace, rules, entry, rule, bypass, vary, maxBytes, disk, told }
+  return { namespace, rules, entry, rule, bypass, vary, maxBytes, disk, told: described }
 }
 
 describe.each(DECLARED)("an inherited %s changes no declaration", (name, value) => {

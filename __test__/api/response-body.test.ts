@@ -1,4 +1,12 @@
-import { another, type Body, bytes, expectAlike, outcome, twins, type Use } from "../helpers/twins"
+import {
+  another,
+  type Body,
+  bytes,
+  expectAlike,
+  outcome,
+  responsePair,
+  type Use,
+} from "../helpers/response-pair"
 
 const READERS: Readonly<Record<string, Use>> = {
   text: (response) => response.text(),
@@ -41,7 +49,7 @@ const BODIES: readonly (readonly [string, Body])[] = [
 
 describe.each(BODIES)("a body of %s", (_, body) => {
   test.each(NAMES)("is read by %s as the platform reads it", async (name) => {
-    await expectAlike(await twins(body), READERS[name]!)
+    await expectAlike(await responsePair(body), READERS[name]!)
   })
 
   test.each(NAMES)("is used by %s as on the platform, during and after", async (name) => {
@@ -51,17 +59,17 @@ describe.each(BODIES)("a body of %s", (_, body) => {
       await reading
       return [during, response.bodyUsed, response.body === null]
     }
-    await expectAlike(await twins(body), use)
+    await expectAlike(await responsePair(body), use)
   })
 })
 
 test("text of two byte order marks loses the first and keeps the second, as the Encoding standard says", async () => {
-  const { stored } = await twins("\ufeff\ufeffa")
+  const { stored } = await responsePair("\ufeff\ufeffa")
   expect(await stored.text()).toBe("\ufeffa")
 })
 
 test("text() decodes invalid UTF-8 as the platform does", async () => {
-  const module = (await twins("a")).module
+  const module = (await responsePair("a")).module
   let noise = bytes(40_000)
   for (let round = 0; round < 20; round++) {
     noise = noise.map(
@@ -79,27 +87,27 @@ describe("a second read", () => {
   )
 
   test.each(pairs)("by %s after %s rejects with a TypeError", async (second, first) => {
-    const { stored } = await twins("body")
+    const { stored } = await responsePair("body")
     await READERS[first]!(stored)
     expect(stored.bodyUsed).toBe(true)
     expect(await outcome(READERS[second]!, stored)).toBe("throws TypeError")
   })
 
   test.each(NAMES)("begun by %s while the first goes on rejects with a TypeError", async (name) => {
-    const { stored } = await twins("body")
+    const { stored } = await responsePair("body")
     const first = stored.text()
     expect(await outcome(READERS[name]!, stored)).toBe("throws TypeError")
     expect(await first).toBe("body")
   })
 
   test("after json that failed on bad JSON rejects with a TypeError", async () => {
-    const { stored } = await twins("{")
+    const { stored } = await responsePair("{")
     expect(await outcome(READERS.json!, stored)).toBe("throws SyntaxError")
     expect(await outcome(READERS.text!, stored)).toBe("throws TypeError")
   })
 
   test("of no body succeeds, as on the platform", async () => {
-    await expectAlike(await twins(null), async (response) => [
+    await expectAlike(await responsePair(null), async (response) => [
       await response.text(),
       await response.text(),
       (await response.arrayBuffer()).byteLength,
@@ -109,7 +117,7 @@ describe("a second read", () => {
   })
 
   test.each([10, 100_000])("of %i bytes by clone throws a TypeError", async (length) => {
-    const { stored } = await twins("b".repeat(length))
+    const { stored } = await responsePair("b".repeat(length))
     await stored.arrayBuffer()
     expect(() => stored.clone()).toThrow(TypeError)
   })
@@ -117,7 +125,7 @@ describe("a second read", () => {
   test.each([10, 100_000])(
     "of %i bytes finds a body that says so, wherever its bytes have gone",
     async (length) => {
-      const { stored } = await twins("b".repeat(length))
+      const { stored } = await responsePair("b".repeat(length))
       const buffer = await stored.arrayBuffer()
       structuredClone(buffer, { transfer: [buffer] })
       expect(stored.bodyUsed).toBe(true)
@@ -129,12 +137,12 @@ describe("a second read", () => {
 
 describe("the body as a stream", () => {
   test("is one and the same each time it is asked for", async () => {
-    const { stored } = await twins("body")
+    const { stored } = await responsePair("body")
     expect(stored.body).toBe(stored.body)
   })
 
   test("locks the response until its reader releases the lock", async () => {
-    const { stored } = await twins("body")
+    const { stored } = await responsePair("body")
     const reader = stored.body!.getReader()
     expect(await outcome((response) => response.text(), stored)).toBe("throws TypeError")
     expect(stored.bodyUsed).toBe(false)
@@ -143,20 +151,20 @@ describe("the body as a stream", () => {
   })
 
   test("makes the body used when it is cancelled", async () => {
-    const { stored } = await twins("body")
+    const { stored } = await responsePair("body")
     await stored.body?.cancel()
     expect(stored.bodyUsed).toBe(true)
   })
 
   test("leaves the body unused when it is only looked at, and text still gives it all", async () => {
-    const { stored } = await twins("body")
+    const { stored } = await responsePair("body")
     expect([stored.body?.locked, stored.bodyUsed]).toEqual([false, false])
     expect(await stored.text()).toBe("body")
   })
 })
 
 test("bytes() gives the bytes, once", async () => {
-  const { stored } = await twins(bytes(300))
+  const { stored } = await responsePair(bytes(300))
   const asBytes = stored as Response & { bytes(): Promise<Uint8Array> }
   const read = await asBytes.bytes()
   expect(Object.getPrototypeOf(read)).toBe(Uint8Array.prototype)
@@ -178,7 +186,7 @@ describe("bytes handed out belong to the caller:", () => {
   test.each(cases)(
     "those of %s of %i bytes can be changed without changing the entry",
     async (name, length, take) => {
-      const { module, stored } = await twins(bytes(length))
+      const { module, stored } = await responsePair(bytes(length))
       const waiting = await another(module)
       const taken = await take(stored)
       // A stream gives a large body in pieces.
@@ -192,20 +200,20 @@ describe("bytes handed out belong to the caller:", () => {
   )
 
   test("an arrayBuffer has just the body, and nothing around it", async () => {
-    const { stored } = await twins("body")
+    const { stored } = await responsePair("body")
     expect((await stored.arrayBuffer()).byteLength).toBe(4)
   })
 })
 
 describe("a body comes back byte for byte", () => {
   test.each([0, 1, 2 ** 16, 2 ** 20, 5 * 2 ** 20])("of %i bytes", async (length) => {
-    const { stored } = await twins(bytes(length))
+    const { stored } = await responsePair(bytes(length))
     expect(Buffer.compare(new Uint8Array(await stored.arrayBuffer()), bytes(length))).toBe(0)
   })
 
   test("of every size around 32 KB", async () => {
     const whole = bytes(33_000)
-    const { module } = await twins("a")
+    const { module } = await responsePair("a")
     for (let length = 32_400; length <= 32_800; length++) {
       await module.put("https://api.example.com/32", new Response(whole.subarray(0, length)))
       const read = await (await module.match("https://api.example.com/32"))?.arrayBuffer()

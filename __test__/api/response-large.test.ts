@@ -4,8 +4,8 @@
 import type { CacheModule } from "@layeron/modules"
 import { BindingAnswer } from "../../native.js"
 import { found, freshCache, get, url } from "../helpers/cache"
+import { another, bytes, outcome, responsePair } from "../helpers/response-pair"
 import { runNode } from "../helpers/run-node"
-import { another, bytes, outcome, twins } from "../helpers/twins"
 
 afterEach(() => jest.restoreAllMocks())
 
@@ -123,7 +123,7 @@ describe("the stream of a large body", () => {
   test.each([CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 5 * CHUNK + 7])(
     "of %i bytes gives all of it in pieces of 64 KiB",
     async (length) => {
-      const { stored } = await twins(bytes(length))
+      const { stored } = await responsePair(bytes(length))
       const chunks = await chunksOf(stored)
       const sizes = Array.from({ length: Math.ceil(length / CHUNK) }, (_, at) =>
         Math.min(CHUNK, length - at * CHUNK),
@@ -141,7 +141,7 @@ describe("the stream of a large body", () => {
     ["bytes=-100000", 200_000, 300_000],
     ["bytes=70000-270000", 70_000, 270_001],
   ])("of a range %s gives just that", async (range, start, end) => {
-    const { module } = await twins(bytes(300_000))
+    const { module } = await responsePair(bytes(300_000))
     const hit = await found(module, get("/twin", { range }))
     expect(hit.status).toBe(206)
     expect(Buffer.concat(await chunksOf(hit)).equals(bytes(300_000).subarray(start, end))).toBe(
@@ -150,7 +150,7 @@ describe("the stream of a large body", () => {
   })
 
   test("fills the buffers of a BYOB reader, and ends", async () => {
-    const { stored } = await twins(bytes(150_000))
+    const { stored } = await responsePair(bytes(150_000))
     const reader = stored.body!.getReader({ mode: "byob" })
     const chunks: Uint8Array[] = []
     let read = await reader.read(new Uint8Array(40_000))
@@ -160,7 +160,7 @@ describe("the stream of a large body", () => {
   })
 
   test("answers reads that were begun before its end is known", async () => {
-    const { stored } = await twins(bytes(CHUNK + 1))
+    const { stored } = await responsePair(bytes(CHUNK + 1))
     const reader = stored.body!.getReader({ mode: "byob" })
     const reads = await Promise.all([1, 2, 3, 4].map(() => reader.read(new Uint8Array(CHUNK))))
     expect(reads.map(({ done, value }) => [done, value?.byteLength])).toEqual([
@@ -172,7 +172,7 @@ describe("the stream of a large body", () => {
   })
 
   test("ends and leaves the body used where it is cancelled in the middle", async () => {
-    const { module, stored } = await twins(bytes(300_000))
+    const { module, stored } = await responsePair(bytes(300_000))
     const reader = stored.body!.getReader()
     await reader.read()
     await reader.cancel()
@@ -181,7 +181,7 @@ describe("the stream of a large body", () => {
   })
 
   test("can be released after it was accessed, and text then returns the whole body", async () => {
-    const { stored } = await twins("\u00e9".repeat(100_000))
+    const { stored } = await responsePair("\u00e9".repeat(100_000))
     stored.body?.getReader().releaseLock()
     expect(await stored.text()).toBe("\u00e9".repeat(100_000))
   })
@@ -192,13 +192,13 @@ test.each([
   ["with a byte order mark", `\ufeff${"a".repeat(100_000)}`],
   ["of ASCII", "a".repeat(100_000)],
 ])("a large text %s is read as on the platform", async (_, text) => {
-  const { stored, platform } = await twins(text)
+  const { stored, platform } = await responsePair(text)
   expect(await stored.text()).toBe(await platform.text())
 })
 
 test("a large blob has the type and the bytes that the platform's has", async () => {
   const headers = { "content-type": "Text/Plain; Charset=UTF-8" }
-  const { stored, platform } = await twins(bytes(100_000), { headers })
+  const { stored, platform } = await responsePair(bytes(100_000), { headers })
   const [blob, expected] = [await stored.blob(), await platform.blob()]
   expect([blob.type, blob.size]).toEqual([expected.type, expected.size])
   expect(Buffer.from(await blob.arrayBuffer()).equals(bytes(100_000))).toBe(true)
@@ -233,14 +233,14 @@ describe("a clone of a large response", () => {
     ["was cancelled", async (response) => response.body?.cancel()],
     ["is only looked at", async (response) => response.body?.locked],
   ])("is whole where its original %s", async (_, use) => {
-    const { stored } = await twins(bytes(200_000))
+    const { stored } = await responsePair(bytes(200_000))
     const clone = stored.clone()
     await use(stored)
     expect(Buffer.concat(await chunksOf(clone)).equals(bytes(200_000))).toBe(true)
   })
 
   test("leaves its original whole where it was read itself, also one made of a stream", async () => {
-    const { stored } = await twins(bytes(200_000))
+    const { stored } = await responsePair(bytes(200_000))
     stored.body
     const clone = stored.clone()
     expect(await hex(clone)).toBe(Buffer.from(bytes(200_000)).toString("hex"))

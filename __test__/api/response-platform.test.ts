@@ -1,7 +1,7 @@
 /** What the platform's own functions see of a stored response, and what is shown of it. */
 import { formatWithOptions, inspect } from "node:util"
 import { found, freshCache, url } from "../helpers/cache"
-import { another, twins } from "../helpers/twins"
+import { another, responsePair } from "../helpers/response-pair"
 
 const INIT = {
   status: 203,
@@ -35,7 +35,7 @@ describe("headers of a stored response", () => {
   test.each(Object.keys(uses))(
     "are read by %s of Headers.prototype as the platform's are",
     async (name) => {
-      const { stored, platform } = await twins("body", INIT)
+      const { stored, platform } = await responsePair("body", INIT)
       // What the cache writes, the platform's twin is given.
       for (const written of ["age", "cache-status", "cache-control"]) {
         platform.headers.set(written, stored.headers.get(written)!)
@@ -45,14 +45,14 @@ describe("headers of a stored response", () => {
   )
 
   test("have no methods beside the platform's, so that a name in any case takes the same way", async () => {
-    const { stored } = await twins("body", INIT)
+    const { stored } = await responsePair("body", INIT)
     expect(Object.getPrototypeOf(stored.headers)).toBe(prototype)
     expect(Reflect.ownKeys(stored.headers)).toEqual(Reflect.ownKeys(new Headers()))
     expect(stored.headers.get("Content-Type")).toBe("text/plain")
   })
 
   test("can be copied, spread and made an object of", async () => {
-    const { stored } = await twins("body", INIT)
+    const { stored } = await responsePair("body", INIT)
     const pairs = [...stored.headers]
     expect(pairs).toContainEqual(["x-b", ""])
     expect([...new Headers(stored.headers)]).toEqual(pairs)
@@ -115,7 +115,7 @@ describe("a stored response that is shown", () => {
     ["2 KB", 2_000],
     ["200 KB", 200_000],
   ])("of %s is inspected as the platform's is, without creating a stream", async (_, length) => {
-    const { stored, platform } = await twins("b".repeat(length), INIT)
+    const { stored, platform } = await responsePair("b".repeat(length), INIT)
     const shown = inspect(stored)
     const lines = shown.split("\n").map((line) => line.trim())
     expect(lines[0]).toBe("Response {")
@@ -135,7 +135,7 @@ describe("a stored response that is shown", () => {
   })
 
   test("by the console, in an object or in a format makes no stream and uses no body", async () => {
-    const { stored } = await twins("body", INIT)
+    const { stored } = await responsePair("body", INIT)
     const log = jest
       .spyOn(console, "log")
       .mockImplementation((...values) => formatWithOptions({}, ...(values as [])))
@@ -152,7 +152,7 @@ describe("a stored response that is shown", () => {
   })
 
   test("says that its body is used, and shows a stream once there is one", async () => {
-    const { module, stored } = await twins("body")
+    const { module, stored } = await responsePair("body")
     await stored.text()
     expect(inspect(stored)).toContain("bodyUsed: true")
     const looked = await another(module)
@@ -162,7 +162,7 @@ describe("a stored response that is shown", () => {
   })
 
   test("without a body is inspected without one", async () => {
-    const { stored } = await twins(null, { status: 204 })
+    const { stored } = await responsePair(null, { status: 204 })
     expect(inspect(stored)).toContain("body: null,")
   })
 })

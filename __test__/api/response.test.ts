@@ -1,8 +1,8 @@
 import { found, freshCache, get, url } from "../helpers/cache"
-import { another, expectAlike, outcome, ownHeaders, twins } from "../helpers/twins"
+import { another, expectAlike, outcome, ownHeaders, responsePair } from "../helpers/response-pair"
 
 test("a found response is a Response, by every public property as the platform's", async () => {
-  const { stored, platform } = await twins("body", {
+  const { stored, platform } = await responsePair("body", {
     status: 203,
     statusText: "Not Mine",
     headers: { "x-a": "1" },
@@ -28,13 +28,13 @@ test("a found response is a Response, by every public property as the platform's
 test.each([200, 201, 204, 205, 299, 300, 404, 500, 599])(
   "ok and body of a %i are the platform's",
   async (status) => {
-    const { stored, platform } = await twins(null, { status })
+    const { stored, platform } = await responsePair(null, { status })
     expect([stored.status, stored.ok, stored.body]).toEqual([status, platform.ok, null])
   },
 )
 
 test("a statusText of Latin-1 letters and tabs comes back as it was", async () => {
-  const { stored } = await twins(null, { statusText: "sch\u00f6n\t: \u00ff" })
+  const { stored } = await responsePair(null, { statusText: "sch\u00f6n\t: \u00ff" })
   expect(stored.statusText).toBe("sch\u00f6n\t: \u00ff")
 })
 
@@ -47,14 +47,14 @@ describe("headers", () => {
       "x-empty": "",
       "x-tab": "a\tb",
     }
-    const { stored, platform } = await twins("a", { headers })
+    const { stored, platform } = await responsePair("a", { headers })
     expect(ownHeaders(stored)).toEqual(ownHeaders(platform))
   })
 
   test("that were repeated come back joined, as the platform joins them", async () => {
     const headers = new Headers()
     for (const value of ["1", "2", ""]) headers.append("X-Repeated", value)
-    const { stored, platform } = await twins("a", { headers })
+    const { stored, platform } = await responsePair("a", { headers })
     expect(stored.headers.get("x-repeated")).toBe(platform.headers.get("x-repeated"))
   })
 
@@ -66,7 +66,7 @@ describe("headers", () => {
         Array.from({ length: lines }, (_, n) => [`x-${n}`, `${n}`.padEnd(256, "v")]),
       )
       for (const body of [null, "", "small", "b".repeat(40_000)]) {
-        const { stored, platform } = await twins(body, { headers })
+        const { stored, platform } = await responsePair(body, { headers })
         expect(ownHeaders(stored)).toEqual(ownHeaders(platform))
         expect(await stored.text()).toBe(body ?? "")
       }
@@ -74,7 +74,7 @@ describe("headers", () => {
   )
 
   test("belong to the one response: changing them changes neither the entry nor another match", async () => {
-    const { module, stored } = await twins("a", { headers: { "x-a": "1" } })
+    const { module, stored } = await responsePair("a", { headers: { "x-a": "1" } })
     stored.headers.set("x-a", "2")
     stored.headers.append("x-b", "3")
     expect([stored.headers.get("x-a"), stored.headers.get("x-b")]).toEqual(["2", "3"])
@@ -91,7 +91,7 @@ describe("headers", () => {
       upgrade: "h2c",
       "x-a": "1",
     }
-    const { stored } = await twins("a", { headers })
+    const { stored } = await responsePair("a", { headers })
     const names = ownHeaders(stored).map(([name]) => name)
     expect(names).toEqual(["content-type", "x-a"])
   })
@@ -99,7 +99,7 @@ describe("headers", () => {
 
 describe("a clone", () => {
   test("has all parts of the original, and both bodies can be read", async () => {
-    const { stored } = await twins("body", {
+    const { stored } = await responsePair("body", {
       status: 203,
       statusText: "Fine",
       headers: { "x-a": "1" },
@@ -122,7 +122,7 @@ describe("a clone", () => {
     ["its body was asked for", (response) => response.body],
     ["it was cloned once", (response) => response.clone()],
   ])("made after %s has headers of its own", async (_, before) => {
-    const { stored } = await twins("body", { headers: { "x-a": "1" } })
+    const { stored } = await responsePair("body", { headers: { "x-a": "1" } })
     before(stored)
     const clone = stored.clone()
     clone.headers.set("x-a", "clone")
@@ -135,7 +135,7 @@ describe("a clone", () => {
     ["nothing", () => {}],
     ["its body was asked for", (response) => response.body],
   ])("made after %s has the headers as they are by then", async (_, before) => {
-    const { stored } = await twins("body", { headers: { "x-a": "1" } })
+    const { stored } = await responsePair("body", { headers: { "x-a": "1" } })
     before(stored)
     stored.headers.set("x-a", "2")
     stored.headers.delete("content-type")
@@ -144,12 +144,12 @@ describe("a clone", () => {
   })
 
   test("of a response without a body has no body", async () => {
-    const { stored } = await twins(null, { status: 204 })
+    const { stored } = await responsePair(null, { status: 204 })
     expect(stored.clone().body).toBeNull()
   })
 
   test.each([100, 100_000])("of %i bytes shares no memory with its original", async (length) => {
-    const { module, stored } = await twins(new Uint8Array(length).fill(7))
+    const { module, stored } = await responsePair(new Uint8Array(length).fill(7))
     const clone = stored.clone()
     new Uint8Array(await stored.arrayBuffer()).fill(1)
     new Uint8Array(await clone.arrayBuffer()).fill(2)
@@ -160,7 +160,7 @@ describe("a clone", () => {
   test.each([100, 100_000])(
     "of %i bytes is as before when its original's bytes were changed",
     async (length) => {
-      const { stored } = await twins(new Uint8Array(length).fill(7))
+      const { stored } = await responsePair(new Uint8Array(length).fill(7))
       const clone = stored.clone()
       new Uint8Array(await stored.arrayBuffer()).fill(1)
       expect(new Uint8Array(await clone.arrayBuffer()).every((byte) => byte === 7)).toBe(true)
@@ -168,7 +168,7 @@ describe("a clone", () => {
   )
 
   test("made of a body that is being read throws a TypeError", async () => {
-    const { stored } = await twins("body")
+    const { stored } = await responsePair("body")
     stored.body?.getReader()
     expect(await outcome((response) => response.clone(), stored)).toBe("throws TypeError")
   })
@@ -176,7 +176,7 @@ describe("a clone", () => {
 
 describe("handing a response on", () => {
   test("new Response(r.body, r) has status, headers and body of it", async () => {
-    const { stored } = await twins("body", {
+    const { stored } = await responsePair("body", {
       status: 203,
       statusText: "Fine",
       headers: { "x-a": "1" },
@@ -189,13 +189,13 @@ describe("handing a response on", () => {
   })
 
   test("new Response(null, r) has its changed headers", async () => {
-    const { stored } = await twins(null, { status: 204 })
+    const { stored } = await responsePair(null, { status: 204 })
     stored.headers.set("x-a", "1")
     expect(new Response(null, stored).headers.get("x-a")).toBe("1")
   })
 
   test("it can be put again, also into another cache, without its Age and status of the first", async () => {
-    const { stored } = await twins("body", { headers: { "x-a": "1" } })
+    const { stored } = await responsePair("body", { headers: { "x-a": "1" } })
     const other = freshCache({ namespace: "other" })
     await other.put(url("/again"), stored)
     const again = await found(other, url("/again"))
@@ -206,7 +206,7 @@ describe("handing a response on", () => {
   })
 
   test("a server that reads its body as a stream and its headers as a list gets both", async () => {
-    const { stored } = await twins("body", { headers: { "x-a": "1" } })
+    const { stored } = await responsePair("body", { headers: { "x-a": "1" } })
     const chunks: Uint8Array[] = []
     for await (const chunk of stored.body as unknown as AsyncIterable<Uint8Array>)
       chunks.push(chunk)
@@ -216,14 +216,14 @@ describe("handing a response on", () => {
 })
 
 test("two matches at once give two responses that can both be read", async () => {
-  const { module } = await twins("body")
+  const { module } = await responsePair("body")
   const [a, b] = await Promise.all([another(module), another(module)])
   expect(a).not.toBe(b)
   expect(await Promise.all([a.text(), b.text()])).toEqual(["body", "body"])
 })
 
 test("a response keeps its parts while others are matched, put and purged", async () => {
-  const { module, stored } = await twins("first", { headers: { "x-a": "first" } })
+  const { module, stored } = await responsePair("first", { headers: { "x-a": "first" } })
   await module.put(get("/twin"), new Response("second", { headers: { "x-a": "second" } }))
   await another(module)
   await module.purge({ everything: true })
@@ -245,8 +245,8 @@ test("formData of a urlencoded and of a multipart body gives the fields that wer
       ]),
     )
   }
-  await expectAlike(await twins(new URLSearchParams({ a: "1 2", b: "\u00e9" })), use)
-  const both = await twins(multipart)
+  await expectAlike(await responsePair(new URLSearchParams({ a: "1 2", b: "\u00e9" })), use)
+  const both = await responsePair(multipart)
   await expectAlike(both, use)
   expect(await use(await another(both.module))).toEqual([
     ["a", "1"],

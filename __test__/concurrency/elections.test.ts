@@ -1,7 +1,16 @@
 import type { CacheModule } from "@layeron/modules"
 import { beside, bodyOf, freshCache, get, url } from "../helpers/cache"
 import { setClock, stopDate } from "../helpers/clock"
-import { AT, carryOut, flights, goneStale, POLICY, REMOVALS, TTL, WINDOW } from "../helpers/flight"
+import {
+  AT,
+  carryOut,
+  POLICY,
+  REMOVALS,
+  refreshCounts,
+  staleModule,
+  TTL,
+  WINDOW,
+} from "../helpers/stale-module"
 import { chunked } from "../helpers/streams"
 
 beforeEach(stopDate)
@@ -9,7 +18,7 @@ afterEach(() => jest.useRealTimers())
 
 describe("inside the stale window", () => {
   test("the first caller gets a miss and everyone else the stale response, marked and counted so", async () => {
-    const module = await goneStale()
+    const module = await staleModule()
     expect(await module.match(AT)).toBeUndefined()
     for (const request of [AT, new URL(AT), get("/p/1")]) {
       const response = await module.match(request)
@@ -18,7 +27,7 @@ describe("inside the stale window", () => {
         `${module.identity}; hit; ttl=-1; detail=stale`,
       )
     }
-    expect(await flights(module)).toEqual({
+    expect(await refreshCounts(module)).toEqual({
       hits: 3,
       misses: 1,
       puts: 1,
@@ -46,17 +55,17 @@ describe("inside the stale window", () => {
   ])(
     "at %d s after the put two callers meet a %s response",
     async (seconds, _, status, counted) => {
-      const module = await goneStale()
+      const module = await staleModule()
       setClock(seconds)
       await module.match(AT)
       const response = await module.match(AT)
       expect(response?.headers.get("cache-status")).toBe(`${module.identity}; hit; ${status}`)
-      expect(await flights(module)).toMatchObject(counted)
+      expect(await refreshCounts(module)).toMatchObject(counted)
     },
   )
 
   test("two declarations of one identity hold one election", async () => {
-    const module = await goneStale()
+    const module = await staleModule()
     const other = beside(module, { ttlSeconds: 1, staleWhileRevalidateSeconds: 1 })
     expect(await other.match(AT)).toBeUndefined()
     expect(await bodyOf(module, AT)).toBe("old")
@@ -64,19 +73,19 @@ describe("inside the stale window", () => {
   })
 
   test("a request that a rule makes skip the cache is not elected", async () => {
-    const module = await goneStale(AT, {
+    const module = await staleModule(AT, {
       rules: [{ path: "/p/:id", bypass: { headers: ["x-preview"] } }],
     })
     expect(await module.match(get("/p/1", { "x-preview": "1" }))).toBeUndefined()
-    expect(await flights(module)).toMatchObject({ misses: 0, elections: 0 })
+    expect(await refreshCounts(module)).toMatchObject({ misses: 0, elections: 0 })
     expect(await module.match(AT)).toBeUndefined()
-    expect(await flights(module)).toMatchObject({ misses: 1, elections: 1 })
+    expect(await refreshCounts(module)).toMatchObject({ misses: 1, elections: 1 })
   })
 })
 
 describe("an election", () => {
   async function elected(): Promise<CacheModule> {
-    const module = await goneStale()
+    const module = await staleModule()
     expect(await module.match(AT)).toBeUndefined()
     expect(await bodyOf(module, AT)).toBe("old")
     return module
@@ -90,7 +99,7 @@ describe("an election", () => {
       expect(await response?.text()).toBe("new")
       expect(response?.headers.get("cache-status")).toBe(`${module.identity}; hit; ttl=60`)
     }
-    expect(await flights(module)).toMatchObject({
+    expect(await refreshCounts(module)).toMatchObject({
       hits: 4,
       misses: 1,
       puts: 2,
@@ -111,7 +120,7 @@ describe("an election", () => {
     setClock(TTL + 1 + TTL)
     expect(await module.match(AT)).toBeUndefined()
     expect(await bodyOf(module, AT)).toBe("new")
-    expect(await flights(module)).toMatchObject({ elections: 2 })
+    expect(await refreshCounts(module)).toMatchObject({ elections: 2 })
   })
 
   test("without a put lasts 30 s to the millisecond, then the next caller is elected", async () => {
@@ -125,7 +134,12 @@ describe("an election", () => {
     expect(await bodyOf(module, AT)).toBe("old")
     setClock(TTL + 1 + 60)
     expect(await module.match(AT)).toBeUndefined()
-    expect(await flights(module)).toMatchObject({ misses: 3, hits: 4, staleHits: 4, elections: 3 })
+    expect(await refreshCounts(module)).toMatchObject({
+      misses: 3,
+      hits: 4,
+      staleHits: 4,
+      elections: 3,
+    })
   })
 
   test("with a put whose body fails lasts its 30 s", async () => {
@@ -145,7 +159,7 @@ describe("an election", () => {
       await carryOut(module, removal)
       expect(await module.match(AT)).toBeUndefined()
       expect(await module.match(AT)).toBeUndefined()
-      expect(await flights(module)).toMatchObject({ misses: 3, staleHits: 1, elections: 1 })
+      expect(await refreshCounts(module)).toMatchObject({ misses: 3, staleHits: 1, elections: 1 })
     },
   )
 
@@ -154,11 +168,11 @@ describe("an election", () => {
     await module.purge({ request: AT, soft: true })
     expect(await module.match(AT)).toBeUndefined()
     expect(await bodyOf(module, AT)).toBe("old")
-    expect(await flights(module)).toMatchObject({ misses: 2, staleHits: 2, elections: 2 })
+    expect(await refreshCounts(module)).toMatchObject({ misses: 2, staleHits: 2, elections: 2 })
   })
 
   test("ends with the window, even when 30 s have not passed: everyone gets a miss", async () => {
-    const module = await goneStale()
+    const module = await staleModule()
     setClock(TTL + WINDOW - 1)
     expect(await module.match(AT)).toBeUndefined()
     setClock(TTL + WINDOW - 0.001)
@@ -166,7 +180,7 @@ describe("an election", () => {
     setClock(TTL + WINDOW)
     expect(await module.match(AT)).toBeUndefined()
     expect(await module.match(AT)).toBeUndefined()
-    expect(await flights(module)).toMatchObject({ misses: 3, staleHits: 1, elections: 1 })
+    expect(await refreshCounts(module)).toMatchObject({ misses: 3, staleHits: 1, elections: 1 })
   })
 })
 
@@ -177,7 +191,7 @@ describe("are elected for separately:", () => {
       expect(await module.match(request)).toBeUndefined()
       expect((await module.match(request))?.headers.get("x-from")).toBe("old")
     }
-    expect(await flights(module)).toMatchObject({
+    expect(await refreshCounts(module)).toMatchObject({
       hits: requests.length,
       misses: requests.length,
       elections: requests.length,
@@ -207,7 +221,7 @@ describe("are elected for separately:", () => {
   })
 
   test("namespaces of one name", async () => {
-    const one = await goneStale()
+    const one = await staleModule()
     const two = freshCache({ ...POLICY, name: one.name, namespace: "other" })
     await two.put(AT, new Response("other"))
     setClock(2 * TTL + 1)
@@ -222,5 +236,5 @@ test("an entry without a stale window has no refresh lease", async () => {
   setClock(TTL)
   expect(await module.match(url("/"))).toBeUndefined()
   expect(await module.match(url("/"))).toBeUndefined()
-  expect(await flights(module)).toMatchObject({ misses: 2, staleHits: 0, elections: 0 })
+  expect(await refreshCounts(module)).toMatchObject({ misses: 2, staleHits: 0, elections: 0 })
 })

@@ -1,7 +1,7 @@
 import type { CacheModule } from "@layeron/modules"
 import { beside, bodyOf, freshCache, get, url } from "../helpers/cache"
 import { setClock, stopDate } from "../helpers/clock"
-import { AT, expectHeldBack, flights, promised, REQUESTS } from "../helpers/flight"
+import { AT, expectHeldBack, promised, REQUESTS, refreshCounts } from "../helpers/stale-module"
 
 const TAGGED = { tags: ["t"] }
 /** More than the record of purges keeps. */
@@ -78,7 +78,7 @@ describe("the put of a build by string is dropped after a purge", () => {
 
   async function expectNothingStored(module: CacheModule): Promise<void> {
     await module.put(AT, new Response("too late"), TAGGED)
-    expect(await flights(module)).toMatchObject({ puts: 0, fencedWrites: 1 })
+    expect(await refreshCounts(module)).toMatchObject({ puts: 0, fencedWrites: 1 })
   }
 
   test("however long it takes", async () => {
@@ -119,7 +119,7 @@ test("the put of a build that began before its instance was closed and declared 
   const anew = beside(closed)
   await anew.purge(TAGGED)
   await anew.put(request, new Response("too late"), TAGGED)
-  expect(await flights(anew)).toMatchObject({ puts: 0, fencedWrites: 1 })
+  expect(await refreshCounts(anew)).toMatchObject({ puts: 0, fencedWrites: 1 })
 })
 
 test("a put without a miss is dropped if a purge comes between its call and the end of its body", async () => {
@@ -136,7 +136,7 @@ test("a put without a miss is dropped if a purge comes between its call and the 
   await module.purge(TAGGED)
   resolve()
   await put
-  expect(await flights(module)).toMatchObject({ puts: 0, fencedWrites: 1 })
+  expect(await refreshCounts(module)).toMatchObject({ puts: 0, fencedWrites: 1 })
 })
 
 test("the puts of two builds that share a Request object are both dropped after a purge", async () => {
@@ -146,5 +146,5 @@ test("the puts of two builds that share a Request object are both dropped after 
   await module.match(request)
   await module.purge(TAGGED)
   for (const body of ["a", "b"]) await module.put(request, new Response(body), TAGGED)
-  expect(await flights(module)).toMatchObject({ puts: 0, fencedWrites: 2 })
+  expect(await refreshCounts(module)).toMatchObject({ puts: 0, fencedWrites: 2 })
 })

@@ -5,13 +5,13 @@ import {
   AT,
   carryOut,
   expectHeldBack,
-  flights,
-  goneStale,
   POLICY,
   REMOVALS,
   REQUESTS,
   type Removal,
-} from "../helpers/flight"
+  refreshCounts,
+  staleModule,
+} from "../helpers/stale-module"
 import { handFed, settled } from "../helpers/streams"
 
 const TAGGED = { tags: ["t"] }
@@ -44,12 +44,12 @@ describe("a build is not stored where, after the miss that led to it, there was"
 
   test.each(RACES)("$how during an election, with $form", async ({ removal, request }) => {
     stopDate()
-    const module = await goneStale(request())
+    const module = await staleModule(request())
     const asked = request()
     expect(await module.match(asked)).toBeUndefined()
     await carryOut(module, removal)
     await expectHeldBack(module, asked, TAGGED)
-    expect(await flights(module)).toMatchObject({ puts: 2, elections: 1 })
+    expect(await refreshCounts(module)).toMatchObject({ puts: 2, elections: 1 })
     jest.useRealTimers()
   })
 
@@ -64,7 +64,7 @@ describe("a build is not stored where, after the miss that led to it, there was"
     await carryOut(module, removal)
     end()
     await put
-    expect(await flights(module)).toMatchObject({ puts: 0, fencedWrites: 1 })
+    expect(await refreshCounts(module)).toMatchObject({ puts: 0, fencedWrites: 1 })
     expect(await bodyOf(module, AT)).toBeUndefined()
   })
 
@@ -95,7 +95,7 @@ describe("a purge of a tag that the response has only", () => {
     await module.match(request)
     await module.purge({ tags })
     await module.put(request, new Response("too late", init), options)
-    expect(await flights(module)).toMatchObject({ puts: 0, fencedWrites: 1 })
+    expect(await refreshCounts(module)).toMatchObject({ puts: 0, fencedWrites: 1 })
     await module.match(request)
     await module.put(request, new Response("in time", init), options)
     expect(await bodyOf(module, request)).toBe("in time")
@@ -123,7 +123,7 @@ describe("of two builders of one key with a purge between their misses,", () => 
       const { module, put } = await builders(() => get("/p/1"))
       for (const builder of order) await put(builder)
       expect(await bodyOf(module, AT)).toBe("young")
-      expect(await flights(module)).toMatchObject({ puts: 1, fencedWrites: 1 })
+      expect(await refreshCounts(module)).toMatchObject({ puts: 1, fencedWrites: 1 })
     },
   )
 
@@ -131,7 +131,7 @@ describe("of two builders of one key with a purge between their misses,", () => 
     const { module, put } = await builders(() => AT)
     await put("young")
     await put("old")
-    expect(await flights(module)).toMatchObject({ puts: 0, fencedWrites: 2 })
+    expect(await refreshCounts(module)).toMatchObject({ puts: 0, fencedWrites: 2 })
     await expectStored(module)
   })
 
@@ -165,7 +165,7 @@ describe("a build is stored", () => {
     await carryOut(module, removal)
     await module.put(asked, new Response("built"), TAGGED)
     expect(await bodyOf(module, AT)).toBe("built")
-    expect(await flights(module)).toMatchObject({ puts: 1, fencedWrites: 0 })
+    expect(await refreshCounts(module)).toMatchObject({ puts: 1, fencedWrites: 0 })
   })
 
   test.each(REMOVALS)("after %s in another namespace", async (_, removal) => {
@@ -196,7 +196,7 @@ describe("a build is stored", () => {
       await carryOut(module, removal)
       await module.put(request(), new Response("warm"), TAGGED)
       expect(await bodyOf(module, AT)).toBe("warm")
-      expect(await flights(module)).toMatchObject({ puts: 1, fencedWrites: 0 })
+      expect(await refreshCounts(module)).toMatchObject({ puts: 1, fencedWrites: 0 })
     },
   )
 
@@ -211,7 +211,7 @@ describe("a build is stored", () => {
         expect(await bodyOf(module, AT)).toBe(`built ${index}`)
       }
       expect(await module.stats()).toEqual({ ...NO_STATS, misses: 3, puts: 3, hits: 3 })
-      expect(await flights(module)).toMatchObject({ fencedWrites: 0 })
+      expect(await refreshCounts(module)).toMatchObject({ fencedWrites: 0 })
     },
   )
 })
@@ -256,17 +256,17 @@ describe("a soft purge during a build", () => {
       await carryOut(module, softly(removal))
       await module.put(early, new Response("too late"), TAGGED)
 
-      expect(await flights(module)).toMatchObject({ puts: 1, fencedWrites: 1 })
+      expect(await refreshCounts(module)).toMatchObject({ puts: 1, fencedWrites: 1 })
       expect(await module.match(next)).toBeUndefined()
       expect(await bodyOf(module, AT)).toBe("old")
       await module.put(next, new Response("new"), TAGGED)
       expect(await bodyOf(module, AT)).toBe("new")
-      expect(await flights(module)).toMatchObject({ puts: 2, fencedWrites: 1, elections: 1 })
+      expect(await refreshCounts(module)).toMatchObject({ puts: 2, fencedWrites: 1, elections: 1 })
     },
   )
 
   test("that refreshes the entry holds it back, and the caller elected after the purge is stored", async () => {
-    const module = await goneStale()
+    const module = await staleModule()
     const [early, next] = [get("/p/1"), get("/p/1")]
     expect(await module.match(early)).toBeUndefined()
     await module.purge({ ...TAGGED, soft: true })
@@ -274,7 +274,7 @@ describe("a soft purge during a build", () => {
     await module.put(next, new Response("new"), TAGGED)
     await module.put(early, new Response("too late"), TAGGED)
     expect(await bodyOf(module, AT)).toBe("new")
-    expect(await flights(module)).toMatchObject({ puts: 2, fencedWrites: 1, elections: 2 })
+    expect(await refreshCounts(module)).toMatchObject({ puts: 2, fencedWrites: 1, elections: 2 })
   })
 })
 

@@ -1,7 +1,7 @@
 import type { CacheModule, CachePurgeSelector } from "@layeron/modules"
 import { bodyOf, failureOf, forbidden, freshCache, get, state, url } from "../helpers/cache"
 import { setClock, stopDate } from "../helpers/clock"
-import { AT, flights, POLICY, TTL, WINDOW } from "../helpers/flight"
+import { AT, POLICY, refreshCounts, TTL, WINDOW } from "../helpers/stale-module"
 
 beforeEach(stopDate)
 afterEach(() => jest.useRealTimers())
@@ -39,7 +39,7 @@ describe("a soft purge by", () => {
       const elected = await missing(module)
       expect(elected).toEqual(expected)
       expect(await missing(module)).toEqual([])
-      expect(await flights(module)).toMatchObject({
+      expect(await refreshCounts(module)).toMatchObject({
         elections: expected.length,
         staleHits: expected.length,
         misses: expected.length,
@@ -54,7 +54,7 @@ describe("a soft purge by", () => {
       expect(await module.purge({ ...selector, soft: false })).toEqual({ purged: expected.length })
       expect(await missing(module)).toEqual(expected)
       expect(await missing(module)).toEqual(expected)
-      expect(await flights(module)).toMatchObject({ elections: 0, staleHits: 0 })
+      expect(await refreshCounts(module)).toMatchObject({ elections: 0, staleHits: 0 })
     },
   )
 
@@ -153,7 +153,7 @@ describe("an entry softly purged", () => {
     expect(await module.inspect()).toMatchObject({ entries: 0, bytes: 0 })
     expect(await module.match(AT)).toBeUndefined()
     expect(await module.match(AT)).toBeUndefined()
-    expect(await flights(module)).toMatchObject({ misses: 2, elections: 0, staleHits: 0 })
+    expect(await refreshCounts(module)).toMatchObject({ misses: 2, elections: 0, staleHits: 0 })
   })
 
   test("and refreshed is fresh for its whole lifetime", async () => {
@@ -166,7 +166,7 @@ describe("an entry softly purged", () => {
     expect((await module.match(AT))?.headers.get("cache-status")).toBe(
       `${module.identity}; hit; ttl=0`,
     )
-    expect(await flights(module)).toMatchObject({ elections: 1, staleHits: 0 })
+    expect(await refreshCounts(module)).toMatchObject({ elections: 1, staleHits: 0 })
   })
 
   test("and then removed by a hard purge is a miss for everyone", async () => {
@@ -175,7 +175,7 @@ describe("an entry softly purged", () => {
     expect(await module.purge({ request: AT })).toEqual({ purged: 1 })
     expect(await module.match(AT)).toBeUndefined()
     expect(await module.match(AT)).toBeUndefined()
-    expect(await flights(module)).toMatchObject({ elections: 0 })
+    expect(await refreshCounts(module)).toMatchObject({ elections: 0 })
   })
 
   test("has all its variants elected for one by one", async () => {

@@ -1,7 +1,7 @@
 import type { CacheModule } from "@layeron/modules"
 import { freshCache, get, NO_STATS } from "../helpers/cache"
 import { stopDate } from "../helpers/clock"
-import { flights, goneStale, handled, PATH, promised } from "../helpers/flight"
+import { handled, PATH, promised, refreshCounts, staleModule } from "../helpers/stale-module"
 
 beforeEach(stopDate)
 afterEach(() => jest.useRealTimers())
@@ -9,7 +9,7 @@ afterEach(() => jest.useRealTimers())
 const CALLERS = 64
 
 /** So many handlers at once, over a build that ends when the test says so. */
-function crowd(module: CacheModule) {
+function concurrently(module: CacheModule) {
   const build = promised<string>()
   let builds = 0
   const answers: string[] = []
@@ -37,8 +37,8 @@ function crowd(module: CacheModule) {
 }
 
 test("64 concurrent requests on a key gone stale make one build, and 63 are answered before it ends", async () => {
-  const module = await goneStale()
-  const { answers, builds, answered, finish } = crowd(module)
+  const module = await staleModule()
+  const { answers, builds, answered, finish } = concurrently(module)
 
   await answered(CALLERS - 1)
   expect(answers).toEqual(Array(CALLERS - 1).fill("old"))
@@ -47,7 +47,7 @@ test("64 concurrent requests on a key gone stale make one build, and 63 are answ
   await finish("new")
   expect(answers.at(-1)).toBe("new")
   expect(builds()).toBe(1)
-  expect(await flights(module)).toEqual({
+  expect(await refreshCounts(module)).toEqual({
     hits: 63,
     misses: 1,
     puts: 2,
@@ -64,7 +64,7 @@ test("64 concurrent requests for a cold key are 64 misses, and no request waits 
   expect(results).toEqual(Array(CALLERS).fill(undefined))
   expect(await module.stats()).toEqual({ ...NO_STATS, misses: CALLERS })
 
-  const { builds, finish } = crowd(module)
+  const { builds, finish } = concurrently(module)
   await new Promise(setImmediate)
   expect(builds()).toBe(CALLERS)
   await finish("new")

@@ -1,17 +1,17 @@
 import { bodyOf, freshCache, get } from "../helpers/cache"
 import { setClock, stopDate } from "../helpers/clock"
+import { Thread } from "../helpers/flight-thread"
 import {
   AT,
   carryOut,
   expectHeldBack,
-  flights,
-  goneStale,
   POLICY,
   REMOVALS,
   REQUESTS,
+  refreshCounts,
+  staleModule,
   TTL,
-} from "../helpers/flight"
-import { Thread } from "../helpers/flight-thread"
+} from "../helpers/stale-module"
 
 const TAGGED = { tags: ["t"] }
 
@@ -44,7 +44,7 @@ describe("a put of this thread is dropped after a purge by another thread", () =
   })
 
   test.each(REMOVALS)("%s during an election", async (_, removal) => {
-    const module = await goneStale()
+    const module = await staleModule()
     const thread = await start(module)
     const request = get("/p/1")
     expect(await module.match(request)).toBeUndefined()
@@ -55,7 +55,7 @@ describe("a put of this thread is dropped after a purge by another thread", () =
   })
 
   test("soft purge, and another thread's caller is elected and stored", async () => {
-    const module = await goneStale()
+    const module = await staleModule()
     const thread = await start(module)
     const request = get("/p/1")
     expect(await module.match(request)).toBeUndefined()
@@ -65,7 +65,7 @@ describe("a put of this thread is dropped after a purge by another thread", () =
     expect(await bodyOf(module, AT)).toBe("old")
     await thread.put("next", AT, "new", TAGGED)
     expect(await bodyOf(module, AT)).toBe("new")
-    expect(await flights(module)).toMatchObject({ puts: 2, elections: 2, fencedWrites: 1 })
+    expect(await refreshCounts(module)).toMatchObject({ puts: 2, elections: 2, fencedWrites: 1 })
   })
 })
 
@@ -75,7 +75,7 @@ test("a put by string on another thread is dropped after a purge that follows it
   await module.match(AT)
   await module.purge(TAGGED)
   await thread.putString(AT, "too late", TAGGED)
-  expect(await flights(module)).toMatchObject({ puts: 0, fencedWrites: 1 })
+  expect(await refreshCounts(module)).toMatchObject({ puts: 0, fencedWrites: 1 })
 })
 
 describe("of two builders on two threads", () => {
@@ -96,7 +96,7 @@ describe("of two builders on two threads", () => {
         else await thread.put("there", AT, "there", TAGGED)
       }
       expect(await bodyOf(module, AT)).toBe("there")
-      expect(await flights(module)).toMatchObject({ puts: 1, fencedWrites: 1 })
+      expect(await refreshCounts(module)).toMatchObject({ puts: 1, fencedWrites: 1 })
     },
   )
 
@@ -108,7 +108,7 @@ describe("of two builders on two threads", () => {
     await carryOut(module, { purge: TAGGED })
     await thread.putString(AT, "there", TAGGED)
     await module.put(AT, new Response("here"), TAGGED)
-    expect(await flights(module)).toMatchObject({ puts: 0, fencedWrites: 2 })
+    expect(await refreshCounts(module)).toMatchObject({ puts: 0, fencedWrites: 2 })
     expect(await thread.matchString(AT)).toBeUndefined()
     await thread.putString(AT, "in time", TAGGED)
     expect(await bodyOf(module, AT)).toBe("in time")
@@ -117,7 +117,7 @@ describe("of two builders on two threads", () => {
 
 describe("an election", () => {
   test("is one for all threads, and the put of the elected one ends it for all", async () => {
-    const module = await goneStale()
+    const module = await staleModule()
     const [one, two] = [await start(module), await start(module)]
     expect(await one.match("one", AT)).toBeUndefined()
     expect(await two.match("two", AT)).toBe("old")
@@ -125,11 +125,16 @@ describe("an election", () => {
     await one.put("one", AT, "new")
     expect(await two.match("two", AT)).toBe("new")
     expect(await bodyOf(module, AT)).toBe("new")
-    expect(await flights(module)).toMatchObject({ hits: 4, misses: 1, staleHits: 2, elections: 1 })
+    expect(await refreshCounts(module)).toMatchObject({
+      hits: 4,
+      misses: 1,
+      staleHits: 2,
+      elections: 1,
+    })
   })
 
   test("held by a thread that has ended goes over to the next caller after 30 s", async () => {
-    const module = await goneStale()
+    const module = await staleModule()
     const thread = await start(module)
     expect(await thread.match("elected", AT)).toBeUndefined()
     await thread.end()
@@ -142,7 +147,7 @@ describe("an election", () => {
 })
 
 test("64 concurrent requests over four threads on a key gone stale make one build, and 63 are answered before it ends", async () => {
-  const module = await goneStale(AT, POLICY)
+  const module = await staleModule(AT, POLICY)
   const answers: string[] = []
   let builds = 0
   let enough = () => {}
@@ -166,7 +171,7 @@ test("64 concurrent requests over four threads on a key gone stale make one buil
   expect(builds).toBe(1)
   expect(answers).toEqual([...Array(63).fill("old"), "new"])
   expect(await bodyOf(module, AT)).toBe("new")
-  expect(await flights(module)).toEqual({
+  expect(await refreshCounts(module)).toEqual({
     hits: 64,
     misses: 1,
     puts: 2,

@@ -1,8 +1,8 @@
 import { backend } from "@layeron/core"
 import { bodyOf, found, freshCache, get, NO_STATS, url } from "../helpers/cache"
 import { setClock, stopDate } from "../helpers/clock"
-import { promised } from "../helpers/flight"
 import { AT, cameBy, errorsWritten, PATH, send, shop, warnings } from "../helpers/gateway"
+import { promised } from "../helpers/stale-module"
 import { settled } from "../helpers/streams"
 
 afterEach(() => {

@@ -1,6 +1,5 @@
 import { backend } from "@layeron/core"
 import { get } from "../helpers/cache"
-import { promised } from "../helpers/flight"
 import {
   A,
   AT,
@@ -14,6 +13,7 @@ import {
   send,
   shop,
 } from "../helpers/gateway"
+import { promised } from "../helpers/stale-module"
 import { settled } from "../helpers/streams"
 
 afterEach(() => jest.restoreAllMocks())

@@ -1,8 +1,8 @@
 import { backend, type RouteOptions } from "@layeron/core"
 import { bodyOf, found, get, NO_STATS } from "../helpers/cache"
 import { setClock, stopDate } from "../helpers/clock"
-import { promised } from "../helpers/flight"
 import { A, AT, access, B, cameBy, PATH, send, shop, warnings } from "../helpers/gateway"
+import { promised } from "../helpers/stale-module"
 import { settled } from "../helpers/streams"
 
 afterEach(() => {

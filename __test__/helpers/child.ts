@@ -55,7 +55,7 @@ export class Child {
   constructor({ cwd, env, after = ":", hear }: ChildOptions = {}) {
     this.#process = spawn("sh", ["-c", `${after}; exec "$0" "$1"`, process.execPath, CHILD], {
       cwd,
-      // What it is warned of is heard, and not printed.
+      // The test collects warnings; they are not printed.
       env: { ...process.env, NODE_NO_WARNINGS: "1", ...env },
       stdio: ["ignore", hear === undefined ? "inherit" : "pipe", "inherit", "ipc"],
       serialization: "advanced",
@@ -84,7 +84,7 @@ export class Child {
     await this.#ended
   }
 
-  /** Resolves once it has ended, of whatever, and all that it has written is heard. */
+  /** Resolves once the process has ended for any reason and all its output is read. */
   async ended(): Promise<void> {
     await this.#ended
   }

@@ -6,7 +6,7 @@ import type {
   CachePurgeSelector,
   CachePutOptions,
 } from "@layeron/modules"
-import type { Removal } from "./flight"
+import type { Removal } from "./stale-module"
 
 interface Message {
   readonly id?: number

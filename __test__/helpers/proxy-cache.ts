@@ -12,7 +12,7 @@ import {
   type ScriptedOrigin,
   type Turn,
 } from "./scripted-origin"
-import { tally } from "./wrap"
+import { countEach } from "./wrap"
 
 /** What most requests are for. */
 export const AT = "/a"
@@ -86,14 +86,14 @@ export function behind({ opened }: Gate, answer: Answer): Steps {
   }
 }
 
-/** How the answer came about: its `Cache-Status` behind the name of the cache. */
-export function how(response: Pick<RawResponse, "get">): string | undefined {
+/** The `Cache-Status` of a response without the name of the cache. */
+export function cacheStatusOf(response: Pick<RawResponse, "get">): string | undefined {
   return response.get("cache-status")?.replace(/^[^;]+; /, "")
 }
 
-/** Status, body and how it came about, in one line. */
-export function told(response: RawResponse): string {
-  return `${response.status} ${response.text} (${how(response)})`
+/** Status, body and `Cache-Status` of a response, in one line. */
+export function summaryOf(response: RawResponse): string {
+  return `${response.status} ${response.text} (${cacheStatusOf(response)})`
 }
 
 /**
@@ -128,15 +128,19 @@ export function conditions(origin: ScriptedOrigin, target = AT): Record<string, 
   })
 }
 
-/** How many requests for a target the origin got. */
-export function asked(origin: ScriptedOrigin, target = AT): number {
+/** Number of requests for a target that the origin received. */
+export function requestCount(origin: ScriptedOrigin, target = AT): number {
   return origin.requests(target).length
 }
 
-type Heard = "match" | "put" | "refresh"
+type Operation = "match" | "put" | "refresh"
 
-/** What comes of so many operations of a module from now on, with the reason where there is one. */
-export function heard(module: CacheModule, operation: Heard, count = 1): Promise<string[]> {
+/** The outcomes, with their reasons, of the next `count` operations of a module. */
+export function outcomesOf(
+  module: CacheModule,
+  operation: Operation,
+  count = 1,
+): Promise<string[]> {
   const channel = `layeron:cache:${operation}`
   return new Promise((resolve) => {
     const outcomes: string[] = []
@@ -152,8 +156,8 @@ export function heard(module: CacheModule, operation: Heard, count = 1): Promise
   })
 }
 
-/** So many clients, each with a connection of its own, that have sent the same request. */
-export async function crowd(
+/** Opens `count` connections and sends a request on each. */
+export async function concurrently(
   proxy: TestProxy,
   count: number,
   request: (client: number) => RawRequest = () => ({ target: AT }),
@@ -163,27 +167,29 @@ export async function crowd(
   return clients
 }
 
-/** What each of them gets. */
+/** The responses that the clients get. */
 export function responses(clients: readonly RawClient[]): Promise<RawResponse[]> {
   return Promise.all(clients.map((client) => client.response()))
 }
 
-/** So many clients that have asked, all of whom wait for what the first of them is to get. */
+/** Starts `count` clients that share one run: the first leads, the others wait for it. */
 export async function waiting(
   { proxy, module }: CacheStage,
   count: number,
   request?: (client: number) => RawRequest,
   why = "uri-miss",
 ): Promise<RawClient[]> {
-  const seen = heard(module, "match", count)
-  const clients = await crowd(proxy, count, request)
-  expect(tally(await seen)).toEqual({ [`miss ${why}`]: 1, "miss collapsed": count - 1 })
+  const seen = outcomesOf(module, "match", count)
+  const clients = await concurrently(proxy, count, request)
+  expect(countEach(await seen)).toEqual({ [`miss ${why}`]: 1, "miss collapsed": count - 1 })
   return clients
 }
 
-/** What each of them gets, in one line, and how often. */
-export async function tolds(clients: readonly RawClient[]): Promise<Record<string, number>> {
-  return tally((await responses(clients)).map(told))
+/** How many clients get each response, by its summary. */
+export async function countSummaries(
+  clients: readonly RawClient[],
+): Promise<Record<string, number>> {
+  return countEach((await responses(clients)).map(summaryOf))
 }
 
 /** A request for {@link AT} unless it says otherwise, at so many seconds. */

@@ -1,6 +1,6 @@
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
-import { calm } from "./wrap"
+import { waitUntilIdle } from "./wrap"
 
 setFlagsFromString("--expose-gc")
 const collect: () => void = runInNewContext("gc")
@@ -9,6 +9,6 @@ const collect: () => void = runInNewContext("gc")
 export async function collectGarbage(done: () => boolean = () => false): Promise<void> {
   for (let round = 0; round < 20 && !done(); round++) {
     collect()
-    await calm()
+    await waitUntilIdle()
   }
 }

@@ -1,7 +1,7 @@
 import type { CacheModule } from "@layeron/modules"
 import { freshCache, url } from "./cache"
 import type { Random } from "./random"
-import { calm, pass, readerOf } from "./wrap"
+import { advanceSeconds, readerOf, waitUntilIdle } from "./wrap"
 
 const KEYS = 3
 const KIB = 1024
@@ -65,8 +65,8 @@ class Failed extends Error {
 }
 
 /**
- * Clients, handlers, bodies, purges and time in a random order, one step at a time, and what each
- * client may be given. What it may not be given is told in {@link faults}.
+ * Runs clients, handlers, bodies, purges and time in a random order, one step at a time, and
+ * records in {@link faults} each response that a client must not get.
  */
 export class Model {
   readonly faults: string[] = []
@@ -97,8 +97,8 @@ export class Model {
       [40, () => this.#read()],
       [8, () => this.#leave()],
       [5, () => this.#purge()],
-      [5, () => pass((1 + this.#random.below(40)) / 10)],
-      [1, () => pass(this.#random.below(60))],
+      [5, () => advanceSeconds((1 + this.#random.below(40)) / 10)],
+      [1, () => advanceSeconds(this.#random.below(60))],
     ]
     const chosen = this.#pick(steps.flatMap(([weight, step]) => Array(weight).fill(step)))
     await chosen()
@@ -111,13 +111,13 @@ export class Model {
     for (let round = 0; round < 200 && !this.#isSettled(); round++) {
       for (const run of this.#runs) run.go?.()
       for (const run of this.#runs) this.#end(run)
-      await calm()
+      await waitUntilIdle()
       for (const client of this.#clients) this.#readPart(client)
-      await calm()
+      await waitUntilIdle()
     }
     for (const { id, state } of this.#clients)
       if (state !== "done") this.#fault(`client ${id} is ${state}`)
-    await pass(Math.max(...TIMEOUTS) / 1000 + 1)
+    await advanceSeconds(Math.max(...TIMEOUTS) / 1000 + 1)
     const { inFlightBytes } = await this.module.inspect()
     if (inFlightBytes !== 0) this.#fault(`${inFlightBytes} bytes are in flight`)
     for (const key of this.#keys()) await this.#expectFree(key)
@@ -136,15 +136,15 @@ export class Model {
   async #expectFree(key: number): Promise<void> {
     const before = this.#runs.length
     const client = this.#begin(key, "GET", {})
-    await calm()
+    await waitUntilIdle()
     for (const run of this.#runs.slice(before)) run.go?.()
-    await calm()
+    await waitUntilIdle()
     for (const run of this.#runs.slice(before)) run.go?.()
-    await calm()
+    await waitUntilIdle()
     if (client.state === "asking") this.#fault(`key ${key} is stuck`)
     for (const run of this.#runs.slice(before)) this.#end(run)
     client.controller.abort()
-    await calm()
+    await waitUntilIdle()
   }
 
   #wrap(refreshTimeoutMs: number): void {

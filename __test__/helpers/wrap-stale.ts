@@ -1,5 +1,5 @@
 import type { CacheModuleOptions, CacheWrapOptions } from "@layeron/modules"
-import { calm, POLICY, pass, type Run, TTL, type Wrapped, wrapped } from "./wrap"
+import { advanceSeconds, POLICY, type Run, TTL, type Wrapped, waitUntilIdle, wrapped } from "./wrap"
 
 /** Fails, as a handler. */
 export const down: Run = () => {
@@ -19,7 +19,7 @@ export async function goneStale(
   const handler: Run = (request, run) => (run === 1 ? first() : next(request, run))
   const made = wrapped(handler, { ...POLICY, ...options }, declared)
   await (await made.ask()).text()
-  await pass(TTL + past)
+  await advanceSeconds(TTL + past)
   return made
 }
 
@@ -33,6 +33,6 @@ interface Gone extends Partial<CacheModuleOptions> {
 /** Asks once, and lets what that leads to come to its end. What the caller got. */
 export async function asked(made: Wrapped): Promise<string> {
   const text = await (await made.ask()).text()
-  await calm()
+  await waitUntilIdle()
   return text
 }

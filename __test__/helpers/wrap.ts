@@ -52,69 +52,72 @@ export function wrappedIn(module: CacheModule, handler: Run, options?: CacheWrap
 }
 
 /** Lets so many seconds pass, and everything happen that they bring. */
-export async function pass(seconds: number): Promise<void> {
+export async function advanceSeconds(seconds: number): Promise<void> {
   await jest.advanceTimersByTimeAsync(Math.round(seconds * 1000))
-  await calm()
+  await waitUntilIdle()
 }
 
 /**
- * Lets everything come to an end that does not wait for the test: what threads tell each other
- * takes some rounds, and a disk as many as it takes.
+ * Waits until all work that does not depend on the test has ended: 20 turns of the event loop for
+ * messages between threads, and as many as the disk needs.
  */
-export async function calm(): Promise<void> {
+export async function waitUntilIdle(): Promise<void> {
   for (let round = 0; round < 20; round++) {
     await new Promise((resolve) => setImmediate(resolve))
     if (hasPendingCompletions()) round = 0
   }
 }
 
-/** Waits for what another thread brings about. */
-export async function until(comes: () => boolean | Promise<boolean>): Promise<void> {
+/** Waits until a condition that another thread brings about holds. */
+export async function waitUntil(comes: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await comes())) await new Promise((resolve) => setImmediate(resolve))
 }
 
 const held: (() => void)[] = []
 
-/** What a handler waits for that is not to answer before the test is over. */
-export function theEnd(): Promise<void> {
+/** Resolves when the test ends, for a handler that must not answer before. */
+export function endOfTest(): Promise<void> {
   return new Promise((resolve) => void held.push(resolve))
 }
 
 /**
- * Ends the test's handlers, and its time once nobody waits any longer: who waits keeps the process
- * alive. Jest takes a rejection that nobody handles until then for a failure of the test.
+ * Ends the handlers of the test, lets their waiters finish, and restores timers. A rejection that
+ * is unhandled until then fails the test.
  */
 export async function end(): Promise<void> {
   for (let round = 0; round < 3; round++) {
     for (const release of held.splice(0)) release()
-    await pass(30)
+    await advanceSeconds(30)
   }
   jest.useRealTimers()
 }
 
-/** How the answer came about: its `Cache-Status` behind the name of the cache. */
-export function how(response: Response): string | undefined {
+/** The `Cache-Status` of a response without the name of the cache. */
+export function cacheStatusOf(response: Response): string | undefined {
   return response.headers.get("cache-status")?.replace(/^[^;]+; /, "")
 }
 
 /**
- * What has become of a promise, once all that can has come to an end: `pending`, or what `of` makes
- * of its value, or its error.
+ * The state of a promise once all other work has ended: `pending`, its value passed through `of`,
+ * or its error.
  */
-export async function fate<T>(promise: Promise<T>, of: (value: T) => unknown = (value) => value) {
+export async function outcomeSoFar<T>(
+  promise: Promise<T>,
+  of: (value: T) => unknown = (value) => value,
+) {
   const settled = promise.then(of, (error: unknown) => error)
-  return Promise.race([settled, calm().then(() => "pending")])
+  return Promise.race([settled, waitUntilIdle().then(() => "pending")])
 }
 
-/** So many callers at once; what each of them gets. */
-export function crowd(
+/** Calls `ask` for `count` callers at once; returns their promises. */
+export function concurrently(
   count: number,
   ask: (caller: number) => Promise<Response>,
 ): Promise<Response>[] {
   return Array.from({ length: count }, (_, caller) => ask(caller))
 }
 
-/** The one to read the body of a response, which has to have one. */
+/** The reader of a response's body, which must exist. */
 export function readerOf(response: Response): ReadableStreamDefaultReader<Uint8Array> {
   return (response.body as ReadableStream<Uint8Array>).getReader()
 }
@@ -127,13 +130,13 @@ export async function read(
   return value && new TextDecoder().decode(value)
 }
 
-/** The bodies of all, which have to come. */
+/** The bodies of all responses, as text. */
 export async function texts(responses: readonly Promise<Response>[]): Promise<string[]> {
   return Promise.all(responses.map(async (response) => (await response).text()))
 }
 
-/** How often each of the values is there. */
-export function tally(values: Iterable<unknown>): Record<string, number> {
+/** Counts equal values. */
+export function countEach(values: Iterable<unknown>): Record<string, number> {
   const counts: Record<string, number> = {}
   for (const value of values) counts[String(value)] = (counts[String(value)] ?? 0) + 1
   return counts

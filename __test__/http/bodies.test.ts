@@ -1,7 +1,15 @@
+import { BULK_BYTES, BulkWriter } from "../helpers/bulk-writer"
 import { stopDate } from "../helpers/clock"
-import { FLOOD_BYTES, Flood } from "../helpers/flood"
 
-import { AT, asked, heard, how, lasting, told, withCache } from "../helpers/proxy-cache"
+import {
+  AT,
+  cacheStatusOf,
+  lasting,
+  outcomesOf,
+  requestCount,
+  summaryOf,
+  withCache,
+} from "../helpers/proxy-cache"
 import { type Answer, gate } from "../helpers/scripted-origin"
 
 beforeEach(stopDate)
@@ -44,7 +52,7 @@ describe("a body without end", () => {
       })
       const client = await proxy.connect()
       const head = await client.send({ target: AT }).head()
-      expect([head.status, how(head)]).toEqual([200, expected])
+      expect([head.status, cacheStatusOf(head)]).toEqual([200, expected])
       expect(await client.bytes(8)).toBe(chunk("one"))
       isRead.open()
       expect(await client.bytes(8)).toBe(chunk("two"))
@@ -72,7 +80,7 @@ describe("a body without end", () => {
         client.close()
         await abandoned.at(-1)
       }
-      expect([asked(origin), abandoned.length]).toEqual([2, 2])
+      expect([requestCount(origin), abandoned.length]).toEqual([2, 2])
     })
   })
 })
@@ -95,13 +103,13 @@ describe("a client that goes away", () => {
         const client = await proxy.connect()
         await client.send({ target: AT }).head()
         await client.bytes(3)
-        const put = heard(module, "put")
+        const put = outcomesOf(module, "put")
         client.close()
         await client.closed
         isGone.open()
         expect(await put).toEqual(["stored"])
-        expect(told(await proxy.get(AT))).toBe("200 onetwo (hit; ttl=60)")
-        expect([asked(origin), proxy.reports]).toEqual([1, []])
+        expect(summaryOf(await proxy.get(AT))).toBe("200 onetwo (hit; ttl=60)")
+        expect([requestCount(origin), proxy.reports]).toEqual([1, []])
       })
     },
   )
@@ -116,12 +124,15 @@ describe("a client that goes away", () => {
       const client = await proxy.connect()
       client.send({ target: AT })
       await origin.arrival(AT)
-      const put = heard(module, "put")
+      const put = outcomesOf(module, "put")
       client.close()
       await client.closed
       isGone.open()
       expect(await put).toEqual(["stored"])
-      expect([told(await proxy.get(AT)), asked(origin)]).toEqual(["200 one (hit; ttl=60)", 1])
+      expect([summaryOf(await proxy.get(AT)), requestCount(origin)]).toEqual([
+        "200 one (hit; ttl=60)",
+        1,
+      ])
     })
   })
 })
@@ -148,7 +159,7 @@ describe("a body that breaks off", () => {
       origin.script(AT, [broken, lasting("max-age=60", { body: "whole" })])
       const client = await proxy.connect()
       const head = await client.send({ target: AT }).head()
-      const put = heard(module, "put")
+      const put = outcomesOf(module, "put")
       isRead.open()
       const { status, isComplete } = await client.rest(head)
       expect([status, isComplete, (await put)[0]]).toEqual([
@@ -157,19 +168,22 @@ describe("a body that breaks off", () => {
         expect.stringMatching(/^error /),
       ])
       expect(await module.inspect()).toMatchObject({ entries: 0 })
-      expect(told(await proxy.get(AT))).toBe(`200 whole (${STORED})`)
-      expect(told(await proxy.get(AT))).toBe("200 whole (hit; ttl=60)")
-      expect(asked(origin)).toBe(2)
+      expect(summaryOf(await proxy.get(AT))).toBe(`200 whole (${STORED})`)
+      expect(summaryOf(await proxy.get(AT))).toBe("200 whole (hit; ttl=60)")
+      expect(requestCount(origin)).toBe(2)
     })
   })
 
   test("that ends with its connection is whole", async () => {
     await withCache(async ({ proxy, origin, module }) => {
       origin.script(AT, ({ end }) => end(`${MINUTE}\r\nwhole`))
-      const put = heard(module, "put")
-      expect(told(await proxy.get(AT))).toBe(`200 whole (${STORED})`)
+      const put = outcomesOf(module, "put")
+      expect(summaryOf(await proxy.get(AT))).toBe(`200 whole (${STORED})`)
       expect(await put).toEqual(["stored"])
-      expect([told(await proxy.get(AT)), asked(origin)]).toEqual(["200 whole (hit; ttl=60)", 1])
+      expect([summaryOf(await proxy.get(AT)), requestCount(origin)]).toEqual([
+        "200 whole (hit; ttl=60)",
+        1,
+      ])
     })
   })
 })
@@ -185,13 +199,18 @@ describe("a body over maxEntryBytes", () => {
     await withCache(async ({ proxy, origin, module }) => {
       origin.script(AT, [`${MINUTE}${rest}`, `${MINUTE}${rest}`])
       for (let n = 0; n < 2; n++) {
-        const put = heard(module, "put")
+        const put = outcomesOf(module, "put")
         const response = await proxy.get(AT)
-        const seen = [response.text === body, response.isComplete, how(response), await put]
+        const seen = [
+          response.text === body,
+          response.isComplete,
+          cacheStatusOf(response),
+          await put,
+        ]
         expect(seen).toEqual([true, true, expected, ["refused too-large"]])
       }
       expect(await module.inspect()).toMatchObject({ entries: 0, bytes: 0 })
-      expect(asked(origin)).toBe(2)
+      expect(requestCount(origin)).toBe(2)
     }, small)
   })
 
@@ -204,34 +223,34 @@ describe("a body over maxEntryBytes", () => {
       expect((await proxy.get("/fits")).text).toBe(fits)
       await proxy.get(AT)
       const response = await proxy.get("/fits")
-      expect([response.text === fits, how(response)]).toEqual([true, "hit; ttl=60"])
+      expect([response.text === fits, cacheStatusOf(response)]).toEqual([true, "hit; ttl=60"])
     }, small)
   })
 
   test.each([
-    ["by its length", `Content-Length: ${FLOOD_BYTES}\r\n`],
+    ["by its length", `Content-Length: ${BULK_BYTES}\r\n`],
     ["without saying so", ""],
   ])("%s is taken from the origin no faster than its client takes it", async (_name, field) => {
     await withCache(async ({ proxy, origin, module }) => {
-      let flood: Flood | undefined
+      let writer: BulkWriter | undefined
       origin.script(AT, async ({ socket, write, end }) => {
         await write(`${MINUTE}${field}\r\n`)
-        flood = new Flood(socket)
-        await flood.done
+        writer = new BulkWriter(socket)
+        await writer.done
         end()
       })
       const client = await proxy.connect()
       const head = await client.send({ target: AT }).head()
-      expect(await flood?.stalled()).toBeGreaterThan(FLOOD_BYTES / 4)
+      expect(await writer?.stalled()).toBeGreaterThan(BULK_BYTES / 4)
       expect((await module.inspect()).bytes).toBe(0)
       const { body, isComplete } = await client.rest(head)
-      expect([body.length, isComplete]).toEqual([FLOOD_BYTES, true])
+      expect([body.length, isComplete]).toEqual([BULK_BYTES, true])
     }, small)
   })
 
   test.each([
-    ["by its length, with more to come", `Content-Length: ${FLOOD_BYTES}\r\n`, true],
-    ["by its length, with nothing more to come", `Content-Length: ${FLOOD_BYTES}\r\n`, false],
+    ["by its length, with more to come", `Content-Length: ${BULK_BYTES}\r\n`, true],
+    ["by its length, with nothing more to come", `Content-Length: ${BULK_BYTES}\r\n`, false],
     ["without saying so, with more to come", "", true],
     ["without saying so, with nothing more to come", "", false],
   ])(
@@ -243,7 +262,7 @@ describe("a body over maxEntryBytes", () => {
           over = abandoned()
           await write(`${MINUTE}${field}\r\n`)
           await write("x".repeat(5 * BOUND))
-          if (isFlooding) new Flood(socket).done.catch(() => {})
+          if (isFlooding) new BulkWriter(socket).done.catch(() => {})
           await over
         })
         const client = await proxy.connect()

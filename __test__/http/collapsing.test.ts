@@ -1,24 +1,24 @@
 import { stopDate } from "../helpers/clock"
 import {
   AT,
-  asked,
   behind,
   type CacheStage,
+  concurrently,
   conditions,
-  crowd,
+  countSummaries,
   dated,
-  heard,
   lasting,
+  outcomesOf,
+  requestCount,
   responses,
-  told,
-  tolds,
+  summaryOf,
   unchanged,
   waiting,
   withCache,
   withStored,
 } from "../helpers/proxy-cache"
 import { type Answer, gate } from "../helpers/scripted-origin"
-import { tally } from "../helpers/wrap"
+import { countEach } from "../helpers/wrap"
 
 beforeEach(stopDate)
 afterEach(() => jest.useRealTimers())
@@ -36,12 +36,12 @@ describe("100 concurrent requests for responses that are not stored,", () => {
       const clients = await waiting(stage, CLIENTS)
       isReady.open()
       const others = CLIENTS - 1
-      expect(await tolds(clients)).toEqual({
+      expect(await countSummaries(clients)).toEqual({
         [`200 text (${STORED})`]: 1,
         [`200 text (${COLLAPSED})`]: others,
       })
-      expect(told(await stage.proxy.get(AT))).toBe("200 text (hit; ttl=60)")
-      expect([asked(stage.origin), await stage.module.stats()]).toMatchObject([
+      expect(summaryOf(await stage.proxy.get(AT))).toBe("200 text (hit; ttl=60)")
+      expect([requestCount(stage.origin), await stage.module.stats()]).toMatchObject([
         1,
         { misses: CLIENTS, puts: 1 },
       ])
@@ -53,7 +53,7 @@ describe("100 concurrent requests for responses that are not stored,", () => {
       const isReady = gate()
       const targets = Array.from({ length: CLIENTS }, (_, n) => `/a?${n}`)
       for (const target of targets) origin.script(target, behind(isReady, dated({ body: target })))
-      const clients = await crowd(proxy, CLIENTS, (n) => ({ target: targets[n] as string }))
+      const clients = await concurrently(proxy, CLIENTS, (n) => ({ target: targets[n] as string }))
       for (const target of targets) await origin.arrival(target)
       isReady.open()
       expect((await responses(clients)).map(({ text }) => text)).toEqual(targets)
@@ -67,7 +67,7 @@ describe("100 concurrent requests for responses that are not stored,", () => {
         const language = turn.request.get("accept-language") as string
         const fields = { Vary: "Accept-Language" }
         return behind(
-          gates[asked(stage.origin) - 1]!,
+          gates[requestCount(stage.origin) - 1]!,
           lasting("max-age=60", { fields, body: language }),
         )(turn)
       }
@@ -80,7 +80,7 @@ describe("100 concurrent requests for responses that are not stored,", () => {
       gates[1]?.open()
       const got = await responses(clients)
       expect(got.map(({ text }) => text)).toEqual(got.map((_, n) => language(n)))
-      expect(asked(stage.origin)).toBe(2)
+      expect(requestCount(stage.origin)).toBe(2)
     })
   })
 })
@@ -106,7 +106,7 @@ describe("100 concurrent requests for a stale response,", () => {
     await withStored(first, 60, [behind(isReady, answer)], async (stage) => {
       const clients = await waiting(stage, CLIENTS, undefined, "stale")
       isReady.open()
-      expect(await tolds(clients)).toEqual({ [led]: 1, [waited]: CLIENTS - 1 })
+      expect(await countSummaries(clients)).toEqual({ [led]: 1, [waited]: CLIENTS - 1 })
       expect(conditions(stage.origin)).toEqual([{}, { "if-none-match": '"v1"' }])
     })
   })
@@ -128,14 +128,14 @@ describe("while the origin holds the rest of a body,", () => {
   /** Who has asked at the same time, or after them, with the head and the first bytes in hand. */
   async function begun(stage: CacheStage, answer: Answer) {
     stage.origin.script(AT, answer)
-    const clients = await crowd(stage.proxy, 5)
+    const clients = await concurrently(stage.proxy, 5)
     const heads = []
     for (const client of clients) heads.push(await client.head())
     const late = await stage.proxy.connect()
     heads.push(await late.send({ target: AT }).head())
     clients.push(late)
     for (const client of clients) expect(await client.bytes(3)).toBe("one")
-    expect([heads.map(({ status }) => status), asked(stage.origin)]).toEqual([
+    expect([heads.map(({ status }) => status), requestCount(stage.origin)]).toEqual([
       Array(6).fill(200),
       1,
     ])
@@ -148,8 +148,8 @@ describe("while the origin holds the rest of a body,", () => {
       const clients = await begun(stage, answer)
       open()
       for (const client of clients) expect(await client.bytes(3)).toBe("two")
-      expect(told(await stage.proxy.get(AT))).toBe("200 onetwo (hit; ttl=60)")
-      expect(asked(stage.origin)).toBe(1)
+      expect(summaryOf(await stage.proxy.get(AT))).toBe("200 onetwo (hit; ttl=60)")
+      expect(requestCount(stage.origin)).toBe(1)
     })
   })
 
@@ -157,7 +157,7 @@ describe("while the origin holds the rest of a body,", () => {
     await withCache(async (stage) => {
       const { answer, open } = halved("two")
       const clients = await begun(stage, answer)
-      const put = heard(stage.module, "put")
+      const put = outcomesOf(stage.module, "put")
       for (const client of clients.slice(0, count)) {
         client.close()
         await client.closed
@@ -165,8 +165,8 @@ describe("while the origin holds the rest of a body,", () => {
       open()
       for (const client of clients.slice(count)) expect(await client.bytes(3)).toBe("two")
       expect(await put).toEqual(["stored"])
-      expect(told(await stage.proxy.get(AT))).toBe("200 onetwo (hit; ttl=60)")
-      expect(asked(stage.origin)).toBe(1)
+      expect(summaryOf(await stage.proxy.get(AT))).toBe("200 onetwo (hit; ttl=60)")
+      expect(requestCount(stage.origin)).toBe(1)
     })
   })
 
@@ -177,8 +177,8 @@ describe("while the origin holds the rest of a body,", () => {
       open()
       for (const client of clients) expect(await client.remainder()).toBe("")
       stage.origin.script(AT, lasting("max-age=60", { body: "whole" }))
-      expect(told(await stage.proxy.get(AT))).toBe(`200 whole (${STORED})`)
-      expect(asked(stage.origin)).toBe(2)
+      expect(summaryOf(await stage.proxy.get(AT))).toBe(`200 whole (${STORED})`)
+      expect(requestCount(stage.origin)).toBe(2)
     })
   })
 
@@ -190,7 +190,7 @@ describe("while the origin holds the rest of a body,", () => {
       expect((await stage.proxy.get(AT, { "Cache-Control": "no-cache" })).text).toBe("new")
       open()
       for (const client of clients) expect(await client.bytes(3)).toBe("two")
-      expect(asked(stage.origin)).toBe(2)
+      expect(requestCount(stage.origin)).toBe(2)
     })
   })
 })
@@ -201,16 +201,16 @@ test("of the clients the first and some that wait leave before there is an answe
     stage.origin.script(AT, behind(isReady, lasting("max-age=60", { body: "text" })))
     const first = (await stage.proxy.connect()).send({ target: AT })
     await stage.origin.arrival(AT)
-    const seen = heard(stage.module, "match", 9)
-    const others = await crowd(stage.proxy, 9)
-    expect(tally(await seen)).toEqual({ "miss collapsed": 9 })
+    const seen = outcomesOf(stage.module, "match", 9)
+    const others = await concurrently(stage.proxy, 9)
+    expect(countEach(await seen)).toEqual({ "miss collapsed": 9 })
     for (const client of [first, ...others.splice(0, 3)]) {
       client.close()
       await client.closed
     }
     isReady.open()
-    expect(await tolds(others)).toEqual({ [`200 text (${COLLAPSED})`]: 6 })
-    expect([asked(stage.origin), stage.proxy.reports]).toEqual([1, []])
+    expect(await countSummaries(others)).toEqual({ [`200 text (${COLLAPSED})`]: 6 })
+    expect([requestCount(stage.origin), stage.proxy.reports]).toEqual([1, []])
   })
 })
 
@@ -224,6 +224,6 @@ test("a client that does not read keeps no other from the whole", async () => {
     const got = await responses(others)
     expect(got.map(({ text }) => text === body)).toEqual([true, true, true])
     expect((await idle?.response())?.text === body).toBe(true)
-    expect(asked(stage.origin)).toBe(1)
+    expect(requestCount(stage.origin)).toBe(1)
   })
 })

@@ -1,6 +1,6 @@
 import { found, freshCache, get, url } from "../helpers/cache"
 import { httpDate, setClock, stopDate } from "../helpers/clock"
-import { AT, how, lasting, withStored } from "../helpers/proxy-cache"
+import { AT, cacheStatusOf, lasting, withStored } from "../helpers/proxy-cache"
 import { WAYS } from "../helpers/ways"
 
 beforeEach(stopDate)
@@ -111,7 +111,7 @@ describe("a 304 over HTTP", () => {
       const client = await proxy.connect()
       const fields = { "If-None-Match": '"v1"' }
       const head = await client.send({ method: "HEAD", target: AT, fields }).response("HEAD")
-      expect([head.status, head.text, how(head)]).toEqual([304, "", "hit; ttl=55"])
+      expect([head.status, head.text, cacheStatusOf(head)]).toEqual([304, "", "hit; ttl=55"])
       client.send({ target: AT, fields: { "If-None-Match": '"v2"' } })
       expect((await client.response()).text).toBe(BODY)
     })

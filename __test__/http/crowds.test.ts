@@ -2,21 +2,21 @@ import { setClock, stopDate } from "../helpers/clock"
 
 import {
   AT,
-  asked,
   behind,
-  crowd,
+  concurrently,
+  countSummaries,
   dated,
   lasting,
+  requestCount,
   responses,
   type Steps,
-  told,
-  tolds,
+  summaryOf,
   waiting,
   withCache,
   withStored,
 } from "../helpers/proxy-cache"
 import { type Answer, gate } from "../helpers/scripted-origin"
-import { tally } from "../helpers/wrap"
+import { countEach } from "../helpers/wrap"
 
 beforeEach(stopDate)
 afterEach(() => jest.useRealTimers())
@@ -35,10 +35,10 @@ describe("100 clients at a time of an origin that fails", () => {
         const clients = await waiting(stage, CLIENTS)
         isReady.open()
         const got = await responses(clients)
-        expect(tally(got.map(({ status, text }) => `${status} ${text}`))).toEqual({
+        expect(countEach(got.map(({ status, text }) => `${status} ${text}`))).toEqual({
           "503 down": CLIENTS,
         })
-        expect(asked(stage.origin)).toBe(round * CLIENTS)
+        expect(requestCount(stage.origin)).toBe(round * CLIENTS)
       }
     })
   })
@@ -50,8 +50,10 @@ describe("100 clients at a time of an origin that fails", () => {
       const clients = await waiting(stage, 10)
       isReady.open()
       const got = await responses(clients)
-      expect(tally(got.map(told))).toEqual({ "503 down (fwd=uri-miss; fwd-status=503)": 10 })
-      expect(tally(got.map((response) => response.get("age") ?? "0"))).toEqual({ 0: 10 })
+      expect(countEach(got.map(summaryOf))).toEqual({
+        "503 down (fwd=uri-miss; fwd-status=503)": 10,
+      })
+      expect(countEach(got.map((response) => response.get("age") ?? "0"))).toEqual({ 0: 10 })
     })
   })
 
@@ -59,7 +61,7 @@ describe("100 clients at a time of an origin that fails", () => {
     await withCache(async (stage) => {
       const { proxy, origin } = stage
       const statuses = async (clients: Parameters<typeof responses>[0]) =>
-        tally((await responses(clients)).map(({ status }) => status))
+        countEach((await responses(clients)).map(({ status }) => status))
       const isReady = [gate(), gate()]
       origin.script(
         AT,
@@ -67,16 +69,16 @@ describe("100 clients at a time of an origin that fails", () => {
       )
       const first = await waiting(stage, CLIENTS)
       isReady[0]?.open()
-      expect([await statuses(first), asked(origin)]).toEqual([{ 502: CLIENTS }, 2])
+      expect([await statuses(first), requestCount(origin)]).toEqual([{ 502: CLIENTS }, 2])
       setClock(0.199)
-      expect([await statuses(await crowd(proxy, CLIENTS)), asked(origin)]).toEqual([
+      expect([await statuses(await concurrently(proxy, CLIENTS)), requestCount(origin)]).toEqual([
         { 502: CLIENTS },
         2,
       ])
       setClock(0.2)
       const last = await waiting(stage, CLIENTS)
       isReady[1]?.open()
-      expect([await statuses(last), asked(origin)]).toEqual([{ 502: CLIENTS }, 4])
+      expect([await statuses(last), requestCount(origin)]).toEqual([{ 502: CLIENTS }, 4])
       expect(proxy.reports).toHaveLength(3 * CLIENTS)
     })
   })
@@ -90,11 +92,11 @@ describe("100 clients at a time of an origin that fails", () => {
     await withStored(first, 61, [behind(isReady, failure)], async (stage) => {
       const clients = await waiting(stage, CLIENTS, undefined, "stale")
       isReady.open()
-      expect(await tolds(clients)).toEqual({
+      expect(await countSummaries(clients)).toEqual({
         [led]: 1,
         "200 old (hit; ttl=-1; detail=stale-if-error)": CLIENTS - 1,
       })
-      expect([asked(stage.origin), stage.proxy.reports]).toEqual([2, []])
+      expect([requestCount(stage.origin), stage.proxy.reports]).toEqual([2, []])
     })
   })
 
@@ -111,7 +113,7 @@ describe("100 clients at a time of an origin that fails", () => {
       const clients = await waiting(stage, 5, mine)
       isReady.open()
       expect((await responses(clients)).map(({ text }) => text)).toEqual(["0", "1", "2", "3", "4"])
-      expect(asked(stage.origin)).toBe(5)
+      expect(requestCount(stage.origin)).toBe(5)
     })
   })
 })
@@ -134,7 +136,7 @@ describe("10 clients at a time of a body over maxEntryBytes", () => {
       expect(got.map(({ text, isComplete }) => text === body && isComplete)).toEqual(
         Array(10).fill(true),
       )
-      expect([asked(stage.origin), (await stage.module.inspect()).entries]).toEqual([10, 0])
+      expect([requestCount(stage.origin), (await stage.module.inspect()).entries]).toEqual([10, 0])
     }, small)
   })
 
@@ -157,7 +159,7 @@ describe("10 clients at a time of a body over maxEntryBytes", () => {
       expect(got.map(({ text, isComplete }) => text === body && isComplete)).toEqual(
         Array(10).fill(true),
       )
-      expect([asked(stage.origin), (await stage.module.inspect()).entries]).toEqual([1, 0])
+      expect([requestCount(stage.origin), (await stage.module.inspect()).entries]).toEqual([1, 0])
     }, small)
   })
 })

@@ -3,12 +3,12 @@ import { setClock, stopDate } from "../helpers/clock"
 import {
   AT,
   type CacheStage,
+  cacheStatusOf,
   conditions,
-  heard,
-  how,
   lasting,
   lines,
-  told,
+  outcomesOf,
+  summaryOf,
   unchanged,
   withCache,
   withStored,
@@ -42,7 +42,7 @@ async function expectHit(
   fields: Fields,
   expected: string,
 ): Promise<void> {
-  expect(told(await proxy.get(AT, fields))).toBe(`200 stored (${expected})`)
+  expect(summaryOf(await proxy.get(AT, fields))).toBe(`200 stored (${expected})`)
   expect(conditions(origin)).toEqual([{}])
 }
 
@@ -55,7 +55,9 @@ async function expectValidated(
   why: string,
 ): Promise<void> {
   origin.script(AT, unchanged())
-  expect(told(await proxy.get(AT, fields))).toBe(`200 stored (fwd=${why}; fwd-status=304; ttl=60)`)
+  expect(summaryOf(await proxy.get(AT, fields))).toBe(
+    `200 stored (fwd=${why}; fwd-status=304; ttl=60)`,
+  )
   expect(conditions(origin)).toEqual([{}, VALIDATION])
 }
 
@@ -98,8 +100,8 @@ describe("a fresh response, 10 s old and fresh for 50 s more,", () => {
       await later(10, "max-age=60", async ({ proxy, origin }) => {
         origin.script(AT, lasting("max-age=60", { body: "new" }))
         const expected = "200 new (fwd=request; fwd-status=200; stored; ttl=60)"
-        expect(told(await proxy.get(AT, control(directive)))).toBe(expected)
-        expect(told(await proxy.get(AT))).toBe("200 new (hit; ttl=60)")
+        expect(summaryOf(await proxy.get(AT, control(directive)))).toBe(expected)
+        expect(summaryOf(await proxy.get(AT))).toBe("200 new (hit; ttl=60)")
       })
     },
   )
@@ -108,9 +110,9 @@ describe("a fresh response, 10 s old and fresh for 50 s more,", () => {
     await later(10, "max-age=60", async ({ proxy, origin }) => {
       const head = (value: string) =>
         proxy.send({ method: "HEAD", target: AT, fields: control(value) })
-      expect(how(await head("max-age=10"))).toBe("hit; ttl=50")
+      expect(cacheStatusOf(await head("max-age=10"))).toBe("hit; ttl=50")
       origin.script(AT, lasting("max-age=60", { fields: { ETag: '"v1"', "Content-Length": "6" } }))
-      expect(how(await head("max-age=9"))).toBe("fwd=request; fwd-status=200")
+      expect(cacheStatusOf(await head("max-age=9"))).toBe("fwd=request; fwd-status=200")
       expect(origin.requests(AT).map(({ method }) => method)).toEqual(["GET", "HEAD"])
     })
   })
@@ -148,7 +150,7 @@ describe("a response that has been stale for 10 s", () => {
     await later(0, "no-cache", async ({ proxy, origin }) => {
       origin.script(AT, unchanged())
       const expected = "200 stored (fwd=stale; fwd-status=304; ttl=0; detail=stale)"
-      expect(told(await proxy.get(AT, control("max-stale")))).toBe(expected)
+      expect(summaryOf(await proxy.get(AT, control("max-stale")))).toBe(expected)
       expect(conditions(origin)).toEqual([{}, VALIDATION])
     })
   })
@@ -158,7 +160,7 @@ describe("a response that has been stale for 10 s", () => {
       origin.script(AT, lasting("max-age=60", { body: "stored" }))
       await proxy.get(AT)
       setClock(70)
-      expect(told(await proxy.get(AT, control("max-stale=10")))).toBe(`200 stored (${OVER})`)
+      expect(summaryOf(await proxy.get(AT, control("max-stale=10")))).toBe(`200 stored (${OVER})`)
       origin.script(AT, lasting("max-age=60", { body: "new" }))
       expect((await proxy.get(AT, control("max-stale=9"))).text).toBe("new")
       expect(conditions(origin)).toEqual([{}, {}])
@@ -204,7 +206,7 @@ describe("only-if-cached", () => {
   ])("gets a 504 if %s", async (_name, seconds, response, asked) => {
     await later(seconds, response, async ({ proxy, origin }) => {
       const got = await proxy.get(AT, control(asked))
-      expect([got.status, how(got), conditions(origin)]).toEqual([
+      expect([got.status, cacheStatusOf(got), conditions(origin)]).toEqual([
         504,
         "detail=only-if-cached",
         [{}],
@@ -215,9 +217,9 @@ describe("only-if-cached", () => {
   test("gets a stale response within its stale window, which is refreshed", async () => {
     await later(60, "max-age=60, stale-while-revalidate=60", async ({ proxy, origin, module }) => {
       origin.script(AT, unchanged())
-      const refreshed = heard(module, "refresh")
+      const refreshed = outcomesOf(module, "refresh")
       const expected = "200 stored (hit; ttl=0; detail=stale)"
-      expect(told(await proxy.get(AT, control("only-if-cached")))).toBe(expected)
+      expect(summaryOf(await proxy.get(AT, control("only-if-cached")))).toBe(expected)
       expect([await refreshed, conditions(origin)]).toEqual([["refreshed"], [{}, VALIDATION]])
     })
   })
@@ -234,7 +236,9 @@ describe("only-if-cached", () => {
       expect((await proxy.get(AT, control("only-if-cached"))).status).toBe(504)
       isAsked.open()
       expect((await client.response()).text).toBe("stored")
-      expect(told(await proxy.get(AT, control("only-if-cached")))).toBe("200 stored (hit; ttl=60)")
+      expect(summaryOf(await proxy.get(AT, control("only-if-cached")))).toBe(
+        "200 stored (hit; ttl=60)",
+      )
       expect(conditions(origin)).toEqual([{}])
     })
   })
@@ -243,7 +247,7 @@ describe("only-if-cached", () => {
     await withCache(async ({ proxy, origin }) => {
       origin.script(AT, lasting("no-store", { body: "written" }))
       const request = { method: "POST", target: AT, fields: control("only-if-cached") }
-      expect(told(await proxy.send(request))).toBe("200 written (fwd=method; fwd-status=200)")
+      expect(summaryOf(await proxy.send(request))).toBe("200 written (fwd=method; fwd-status=200)")
     })
   })
 })

@@ -2,12 +2,12 @@ import { setClock, stopDate } from "../helpers/clock"
 
 import {
   AT,
-  asked,
+  cacheStatusOf,
   conditions,
   dated,
-  how,
   lasting,
-  told,
+  requestCount,
+  summaryOf,
   withCache,
   withStored,
 } from "../helpers/proxy-cache"
@@ -28,7 +28,7 @@ describe("within its stale-if-error window a stale response is served instead", 
     await withStored(old(WINDOW), 61, [down(status)], async ({ proxy, origin, module }) => {
       const response = await proxy.get(AT)
       const expected = `200 old (fwd=stale; fwd-status=${status}; ttl=-1; detail=stale-if-error)`
-      expect([told(response), response.get("age")]).toEqual([expected, "61"])
+      expect([summaryOf(response), response.get("age")]).toEqual([expected, "61"])
       expect([conditions(origin), proxy.reports]).toEqual([[{}, BY_TAG], []])
       expect(await module.inspect()).toMatchObject({ staleIfErrorHits: 1, staleHits: 0 })
     })
@@ -41,7 +41,9 @@ describe("within its stale-if-error window a stale response is served instead", 
     ["that speaks no HTTP", ({ end }) => end("SSH-2.0-OpenSSH_9.6\r\n")],
   ])("of an answer %s", async (_name, answer) => {
     await withStored(old(WINDOW), 61, [answer], async ({ proxy, origin }) => {
-      expect(told(await proxy.get(AT))).toBe("200 old (fwd=stale; ttl=-1; detail=stale-if-error)")
+      expect(summaryOf(await proxy.get(AT))).toBe(
+        "200 old (fwd=stale; ttl=-1; detail=stale-if-error)",
+      )
       expect([conditions(origin), proxy.reports]).toEqual([[{}, BY_TAG], []])
     })
   })
@@ -49,7 +51,9 @@ describe("within its stale-if-error window a stale response is served instead", 
   test("of an origin that cannot be reached", async () => {
     await withStored(old(WINDOW), 61, [], async ({ proxy, origin }) => {
       await origin.close()
-      expect(told(await proxy.get(AT))).toBe("200 old (fwd=stale; ttl=-1; detail=stale-if-error)")
+      expect(summaryOf(await proxy.get(AT))).toBe(
+        "200 old (fwd=stale; ttl=-1; detail=stale-if-error)",
+      )
       setClock(90)
       expect((await proxy.get(AT)).status).toBe(502)
       expect(proxy.reports).toEqual([expect.stringMatching(/^GET \/a: connect ECONNREFUSED /)])
@@ -62,8 +66,10 @@ describe("within its stale-if-error window a stale response is served instead", 
       61,
       [(turn) => turn.abandoned()],
       async ({ proxy, origin }) => {
-        expect(told(await proxy.get(AT))).toBe("200 old (fwd=stale; ttl=-1; detail=stale-if-error)")
-        expect(asked(origin)).toBe(2)
+        expect(summaryOf(await proxy.get(AT))).toBe(
+          "200 old (fwd=stale; ttl=-1; detail=stale-if-error)",
+        )
+        expect(requestCount(origin)).toBe(2)
       },
       { timeoutMs: 1 },
     )
@@ -72,7 +78,7 @@ describe("within its stale-if-error window a stale response is served instead", 
   test.each([400, 404, 501, 505, 599])("but not of a %d", async (status) => {
     await withStored(old(WINDOW), 61, [down(status)], async ({ proxy, origin }) => {
       const response = await proxy.get(AT)
-      expect([response.status, response.text, asked(origin)]).toEqual([status, "down", 2])
+      expect([response.status, response.text, requestCount(origin)]).toEqual([status, "down", 2])
     })
   })
 
@@ -83,7 +89,7 @@ describe("within its stale-if-error window a stale response is served instead", 
   ])("to a client %s as well", async (_name, fields, status, text) => {
     await withStored(old(WINDOW), 61, [down(503)], async ({ proxy }) => {
       const expected = `${status} ${text} (fwd=stale; fwd-status=503; ttl=-1; detail=stale-if-error)`
-      expect(told(await proxy.get(AT, fields))).toBe(expected)
+      expect(summaryOf(await proxy.get(AT, fields))).toBe(expected)
     })
   })
 
@@ -93,7 +99,11 @@ describe("within its stale-if-error window a stale response is served instead", 
   ])("of %s to HEAD", async (_name, answer, expected) => {
     await withStored(old(WINDOW), 61, [answer], async ({ proxy }) => {
       const head = await proxy.send({ method: "HEAD", target: AT })
-      expect([head.status, head.get("content-length"), how(head)]).toEqual([200, "3", expected])
+      expect([head.status, head.get("content-length"), cacheStatusOf(head)]).toEqual([
+        200,
+        "3",
+        expected,
+      ])
     })
   })
 })
@@ -105,7 +115,7 @@ describe("the stale-if-error window", () => {
     [90, "503 down (fwd=stale; fwd-status=503)"],
   ])("at %d s gets %s", async (seconds, expected) => {
     await withStored(old(WINDOW), seconds, [down(503)], async ({ proxy }) => {
-      expect(told(await proxy.get(AT))).toBe(expected)
+      expect(summaryOf(await proxy.get(AT))).toBe(expected)
     })
   })
 
@@ -113,10 +123,10 @@ describe("the stale-if-error window", () => {
     const control = "max-age=60, stale-while-revalidate=10, stale-if-error=30"
     await withStored(old(control), 70, [down(503), down(503)], async ({ proxy, origin }) => {
       const expected = "200 old (fwd=stale; fwd-status=503; ttl=-10; detail=stale-if-error)"
-      expect(told(await proxy.get(AT))).toBe(expected)
+      expect(summaryOf(await proxy.get(AT))).toBe(expected)
       setClock(90)
-      expect(told(await proxy.get(AT))).toBe("503 down (fwd=stale; fwd-status=503)")
-      expect(asked(origin)).toBe(3)
+      expect(summaryOf(await proxy.get(AT))).toBe("503 down (fwd=stale; fwd-status=503)")
+      expect(requestCount(origin)).toBe(3)
     })
   })
 
@@ -135,7 +145,7 @@ describe("the stale-if-error window", () => {
     async (forbids) => {
       const first = old(`${WINDOW}, ${forbids}`)
       await withStored(first, 61, [down(503), reset], async ({ proxy, origin }) => {
-        expect(told(await proxy.get(AT))).toBe("503 down (fwd=stale; fwd-status=503)")
+        expect(summaryOf(await proxy.get(AT))).toBe("503 down (fwd=stale; fwd-status=503)")
         expect((await proxy.get(AT)).status).toBe(502)
         expect(conditions(origin)).toEqual([{}, BY_TAG, BY_TAG])
       })
@@ -144,10 +154,10 @@ describe("the stale-if-error window", () => {
 
   test("is empty if neither the response nor an option sets it", async () => {
     await withStored(old("max-age=60"), 60, [down(500), reset], async ({ proxy, origin }) => {
-      expect(told(await proxy.get(AT))).toBe("500 down (fwd=stale; fwd-status=500)")
+      expect(summaryOf(await proxy.get(AT))).toBe("500 down (fwd=stale; fwd-status=500)")
       const refused = await proxy.get(AT)
       expect([refused.status, refused.text]).toEqual([502, "502 Bad Gateway\n"])
-      expect([asked(origin), proxy.reports.length]).toEqual([3, 1])
+      expect([requestCount(origin), proxy.reports.length]).toEqual([3, 1])
     })
   })
 
@@ -159,7 +169,7 @@ describe("the stale-if-error window", () => {
     async (_name, answer, status) => {
       await withStored(old("max-age=60"), 30, [answer], async ({ proxy, origin }) => {
         expect((await proxy.get(AT, { "Cache-Control": "no-cache" })).status).toBe(status)
-        expect(told(await proxy.get(AT))).toBe("200 old (hit; ttl=30)")
+        expect(summaryOf(await proxy.get(AT))).toBe("200 old (hit; ttl=30)")
         expect(conditions(origin)).toEqual([{}, BY_TAG])
       })
     },
@@ -180,7 +190,7 @@ describe("an origin that has failed", () => {
         const seen: [string, number][] = []
         for (const at of [61, 61, 61.199, 61.2, 61.599, 61.6]) {
           setClock(at)
-          seen.push([(await proxy.get(AT)).text, asked(origin)])
+          seen.push([(await proxy.get(AT)).text, requestCount(origin)])
         }
         expect(seen).toEqual([
           ["old", 2],
@@ -197,7 +207,7 @@ describe("an origin that has failed", () => {
   test("is distinguished from one that the request did not ask for", async () => {
     await withStored(old(WINDOW), 61, [down(503)], async ({ proxy }) => {
       await proxy.get(AT)
-      expect(told(await proxy.get(AT))).toBe("200 old (hit; ttl=-1; detail=stale-if-error)")
+      expect(summaryOf(await proxy.get(AT))).toBe("200 old (hit; ttl=-1; detail=stale-if-error)")
     })
   })
 
@@ -207,7 +217,7 @@ describe("an origin that has failed", () => {
       const seen: [number, number][] = []
       for (const at of [0, 0, 0.199, 0.2, 0.599, 0.6]) {
         setClock(at)
-        seen.push([(await proxy.get(AT)).status, asked(origin)])
+        seen.push([(await proxy.get(AT)).status, requestCount(origin)])
       }
       expect(seen).toEqual([
         [502, 1],

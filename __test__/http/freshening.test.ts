@@ -2,12 +2,12 @@ import { httpDate, setClock, stopDate } from "../helpers/clock"
 
 import {
   AT,
+  cacheStatusOf,
   conditions,
   dated,
-  heard,
-  how,
   lasting,
-  told,
+  outcomesOf,
+  summaryOf,
   unchanged,
   withCache,
   withStored,
@@ -76,9 +76,9 @@ describe("while a stored response is validated, the client's conditions are eval
     ],
   ])("%s", async (_name, fields, answer, expected) => {
     await withStored(first, 60, [answer], async ({ proxy, origin }) => {
-      expect(told(await proxy.get(AT, fields))).toBe(expected)
+      expect(summaryOf(await proxy.get(AT, fields))).toBe(expected)
       const text = answer === next ? "new" : BODY
-      expect(told(await proxy.get(AT))).toBe(`200 ${text} (hit; ttl=60)`)
+      expect(summaryOf(await proxy.get(AT))).toBe(`200 ${text} (hit; ttl=60)`)
       expect(conditions(origin)).toEqual([{}, VALIDATION])
     })
   })
@@ -94,8 +94,8 @@ describe("a client's conditions, with nothing stored,", () => {
       await withCache(async ({ proxy, origin }) => {
         origin.script(AT, first)
         const fields = { "If-None-Match": tag, "If-Modified-Since": httpDate(-9_000) }
-        expect(told(await proxy.get(AT, fields))).toBe(expected)
-        expect(told(await proxy.get(AT))).toBe(`200 ${BODY} (hit; ttl=60)`)
+        expect(summaryOf(await proxy.get(AT, fields))).toBe(expected)
+        expect(summaryOf(await proxy.get(AT))).toBe(`200 ${BODY} (hit; ttl=60)`)
         expect(conditions(origin)).toEqual([{}])
       })
     },
@@ -107,7 +107,7 @@ describe("a client's conditions, with nothing stored,", () => {
       origin.script(AT, [mine, unchanged({ ETag: '"v1"', "Cache-Control": "private" })])
       await proxy.get(AT)
       const expected = "304  (fwd=uri-miss; fwd-status=304; detail=status)"
-      expect(told(await proxy.get(AT, { "If-None-Match": '"v1"' }))).toBe(expected)
+      expect(summaryOf(await proxy.get(AT, { "If-None-Match": '"v1"' }))).toBe(expected)
       expect(conditions(origin)).toEqual([{}, { "if-none-match": '"v1"' }])
     })
   })
@@ -160,9 +160,11 @@ describe("a 304 for one of two stale responses that its request selects", () => 
       await proxy.get(AT, { "X-A": "1", "X-B": "0" })
       await proxy.get(AT, { "X-A": "0", "X-B": "1" })
       setClock(60)
-      expect(told(await proxy.get(AT, { "X-A": "1", "X-B": "1" }))).toBe(`200 of 1 (${CONFIRMED})`)
+      expect(summaryOf(await proxy.get(AT, { "X-A": "1", "X-B": "1" }))).toBe(
+        `200 of 1 (${CONFIRMED})`,
+      )
       const first = await proxy.get(AT, { "X-A": "1", "X-B": "0" })
-      expect(told(first)).toBe(`200 of 0 (${isFresh ? "hit; ttl=60" : CONFIRMED})`)
+      expect(summaryOf(first)).toBe(`200 of 0 (${isFresh ? "hit; ttl=60" : CONFIRMED})`)
       expect(first.get("x-new")).toBe(isFresh ? "1" : undefined)
       const asked = tags.toReversed().slice(0, isFresh ? 1 : 2)
       expect(conditions(origin)).toEqual([
@@ -208,7 +210,7 @@ describe("a 304 leaves alone what its request does not select", () => {
         [b, "hit; ttl=60"],
       ] as const) {
         const response = await proxy.get(AT, { Origin: name })
-        expect([told(response), response.all("access-control-allow-origin")]).toEqual([
+        expect([summaryOf(response), response.all("access-control-allow-origin")]).toEqual([
           `200 ${BODY} (${expected})`,
           [name],
         ])
@@ -229,12 +231,12 @@ describe("a Vary in a 304", () => {
   test("has the response answer requests alone that are as the one that was answered", async () => {
     const confirmed = unchanged({ ETag: '"v"', Vary: "Accept-Language" })
     await withStored(plain, 60, [confirmed, other], async ({ proxy, module }) => {
-      expect(told(await proxy.get(AT, german))).toBe(`200 de (${CONFIRMED})`)
-      expect(told(await proxy.get(AT, english))).toBe(
+      expect(summaryOf(await proxy.get(AT, german))).toBe(`200 de (${CONFIRMED})`)
+      expect(summaryOf(await proxy.get(AT, english))).toBe(
         "200 en (fwd=vary-miss; fwd-status=200; stored; ttl=60)",
       )
-      expect(told(await proxy.get(AT, german))).toBe("200 de (hit; ttl=60)")
-      expect(told(await proxy.get(AT, english))).toBe("200 en (hit; ttl=60)")
+      expect(summaryOf(await proxy.get(AT, german))).toBe("200 de (hit; ttl=60)")
+      expect(summaryOf(await proxy.get(AT, english))).toBe("200 en (hit; ttl=60)")
       expect((await module.inspect()).entries).toBe(2)
     })
   })
@@ -245,10 +247,10 @@ describe("a Vary in a 304", () => {
       origin.script(AT, [first, unchanged({ ETag: '"v"', Vary: "X-A" })])
       await proxy.get(AT, { "X-A": "1", "X-B": "1" })
       setClock(60)
-      expect(told(await proxy.get(AT, { "X-A": "1", "X-B": "1" }))).toBe(
+      expect(summaryOf(await proxy.get(AT, { "X-A": "1", "X-B": "1" }))).toBe(
         `200 ${BODY} (${CONFIRMED})`,
       )
-      expect(told(await proxy.get(AT, { "X-A": "1", "X-B": "2" }))).toBe(
+      expect(summaryOf(await proxy.get(AT, { "X-A": "1", "X-B": "2" }))).toBe(
         `200 ${BODY} (hit; ttl=60)`,
       )
       expect((await module.inspect()).entries).toBe(1)
@@ -261,7 +263,7 @@ describe("a Vary in a 304", () => {
       const answered = await proxy.get(AT)
       expect([answered.status, answered.text]).toEqual([200, "de"])
       expect((await module.inspect()).entries).toBe(0)
-      expect(told(await proxy.get(AT))).toBe(
+      expect(summaryOf(await proxy.get(AT))).toBe(
         "200 en (fwd=uri-miss; fwd-status=200; stored; ttl=60)",
       )
     })
@@ -272,8 +274,8 @@ describe("a Vary in a 304", () => {
     const head = lasting("max-age=60", { fields })
     await withStored(plain, 60, [head, other], async ({ proxy }) => {
       await proxy.send({ method: "HEAD", target: AT, fields: german })
-      expect(told(await proxy.get(AT, german))).toBe("200 de (hit; ttl=60)")
-      expect(told(await proxy.get(AT, english))).toBe(
+      expect(summaryOf(await proxy.get(AT, german))).toBe("200 de (hit; ttl=60)")
+      expect(summaryOf(await proxy.get(AT, english))).toBe(
         "200 en (fwd=vary-miss; fwd-status=200; stored; ttl=60)",
       )
     })
@@ -290,11 +292,11 @@ describe("a Vary in a 304", () => {
       "Cache-Control": "max-age=60",
     })
     await withStored(stale, 60, [confirmed, other], async (stage) => {
-      const refreshed = heard(stage.module, "refresh")
-      expect(told(await stage.proxy.get(AT, german))).toBe("200 de (hit; ttl=0; detail=stale)")
+      const refreshed = outcomesOf(stage.module, "refresh")
+      expect(summaryOf(await stage.proxy.get(AT, german))).toBe("200 de (hit; ttl=0; detail=stale)")
       expect(await refreshed).toEqual(["refreshed"])
-      expect(told(await stage.proxy.get(AT, german))).toBe("200 de (hit; ttl=60)")
-      expect(told(await stage.proxy.get(AT, english))).toBe(
+      expect(summaryOf(await stage.proxy.get(AT, german))).toBe("200 de (hit; ttl=60)")
+      expect(summaryOf(await stage.proxy.get(AT, english))).toBe(
         "200 en (fwd=vary-miss; fwd-status=200; stored; ttl=60)",
       )
     })
@@ -314,7 +316,10 @@ describe("the response to a request with credentials", () => {
         undefined,
       ])
       const next = await proxy.get(AT)
-      expect([told(next), next.get("x-user")]).toEqual([`200 ${BODY} (${CONFIRMED})`, undefined])
+      expect([summaryOf(next), next.get("x-user")]).toEqual([
+        `200 ${BODY} (${CONFIRMED})`,
+        undefined,
+      ])
     })
   })
 
@@ -324,7 +329,7 @@ describe("the response to a request with credentials", () => {
       const confirmed = unchanged({ ...mine, "Cache-Control": control })
       await withStored(first, 60, [confirmed], async ({ proxy, origin }) => {
         await proxy.get(AT, credentials)
-        expect(how(await proxy.get(AT))).toBe("hit; ttl=60")
+        expect(cacheStatusOf(await proxy.get(AT))).toBe("hit; ttl=60")
         expect(origin.requests(AT)).toHaveLength(2)
       })
     },
@@ -334,7 +339,7 @@ describe("the response to a request with credentials", () => {
     const shared = lasting("public, max-age=60", { fields: STORED, body: BODY })
     await withStored(shared, 60, [unchanged({ ETag: '"v1"' })], async ({ proxy }) => {
       await proxy.get(AT, credentials)
-      expect(told(await proxy.get(AT))).toBe(`200 ${BODY} (hit; ttl=60)`)
+      expect(summaryOf(await proxy.get(AT))).toBe(`200 ${BODY} (hit; ttl=60)`)
     })
   })
 
@@ -348,7 +353,10 @@ describe("the response to a request with credentials", () => {
       async ({ proxy }) => {
         await proxy.get(AT, credentials)
         const next = await proxy.get(AT)
-        expect([told(next), next.get("x-user")]).toEqual([`200 ${BODY} (${CONFIRMED})`, undefined])
+        expect([summaryOf(next), next.get("x-user")]).toEqual([
+          `200 ${BODY} (${CONFIRMED})`,
+          undefined,
+        ])
       },
       { declared },
     )
@@ -362,7 +370,10 @@ describe("the response to a request with credentials", () => {
     await withStored(first, 60, [head, unchanged()], async ({ proxy, origin }) => {
       await proxy.send({ method: "HEAD", target: AT, fields: credentials })
       const next = await proxy.get(AT)
-      expect([told(next), next.get("x-user")]).toEqual([`200 ${BODY} (${CONFIRMED})`, undefined])
+      expect([summaryOf(next), next.get("x-user")]).toEqual([
+        `200 ${BODY} (${CONFIRMED})`,
+        undefined,
+      ])
       expect(origin.requests(AT).map(({ method }) => method)).toEqual(["GET", "HEAD", "GET"])
     })
   })
@@ -376,7 +387,7 @@ describe("the response to a request with credentials", () => {
     const own = dated({ fields, body: "mine" })
     await withStored(first, 60, [own, unchanged()], async ({ proxy }) => {
       expect((await proxy.get(AT, credentials)).text).toBe("mine")
-      expect(told(await proxy.get(AT))).toBe(`200 ${BODY} (${CONFIRMED})`)
+      expect(summaryOf(await proxy.get(AT))).toBe(`200 ${BODY} (${CONFIRMED})`)
     })
   })
 
@@ -389,7 +400,7 @@ describe("the response to a request with credentials", () => {
         setClock(60)
         await proxy.get(AT, credentials)
         const next = await proxy.get(AT, credentials)
-        expect([told(next), next.get("x-user")]).toEqual([`200 ${BODY} (hit; ttl=60)`, "u"])
+        expect([summaryOf(next), next.get("x-user")]).toEqual([`200 ${BODY} (hit; ttl=60)`, "u"])
       },
       { declared },
     )
@@ -411,9 +422,9 @@ describe("the response to a HEAD for a stale response", () => {
       [lasting("max-age=30", { fields: { "Content-Length": "6", ...fields } })],
       async ({ proxy, origin }) => {
         const head = await proxy.send({ method: "HEAD", target: AT })
-        expect([head.status, how(head)]).toEqual([200, "fwd=stale; fwd-status=200"])
+        expect([head.status, cacheStatusOf(head)]).toEqual([200, "fwd=stale; fwd-status=200"])
         const response = await proxy.get(AT)
-        expect(told(response)).toBe(`200 ${BODY} (hit; ttl=30)`)
+        expect(summaryOf(response)).toBe(`200 ${BODY} (hit; ttl=30)`)
         expect([response.get("x-new"), response.get("etag"), response.get("date")]).toEqual([
           "1",
           '"v1"',
@@ -436,7 +447,7 @@ describe("the response to a HEAD for a stale response", () => {
       [lasting("max-age=60", { fields }), next],
       async ({ proxy, origin }) => {
         await proxy.send({ method: "HEAD", target: AT })
-        expect(told(await proxy.get(AT))).toBe(
+        expect(summaryOf(await proxy.get(AT))).toBe(
           "200 new (fwd=uri-miss; fwd-status=200; stored; ttl=60)",
         )
         expect(conditions(origin)).toEqual([{}, {}, {}])
@@ -451,7 +462,7 @@ describe("the response to a HEAD for a stale response", () => {
   ])("leaves it as it is where it %s", async (_name, parts) => {
     await withStored(first, 60, [dated(parts), unchanged()], async ({ proxy, origin }) => {
       expect((await proxy.send({ method: "HEAD", target: AT })).status).toBe(parts.status ?? 200)
-      expect(told(await proxy.get(AT))).toBe(`200 ${BODY} (${CONFIRMED})`)
+      expect(summaryOf(await proxy.get(AT))).toBe(`200 ${BODY} (${CONFIRMED})`)
       expect(conditions(origin)).toEqual([{}, {}, VALIDATION])
     })
   })
@@ -460,7 +471,7 @@ describe("the response to a HEAD for a stale response", () => {
     await withStored(first, 60, [unchanged({ ETag: '"v1"' })], async ({ proxy, origin }) => {
       const fields = { "If-None-Match": '"v1"' }
       const head = await proxy.send({ method: "HEAD", target: AT, fields })
-      expect([head.status, how(head)]).toEqual([304, "fwd=stale; fwd-status=304"])
+      expect([head.status, cacheStatusOf(head)]).toEqual([304, "fwd=stale; fwd-status=304"])
       expect(conditions(origin)).toEqual([{}, { "if-none-match": '"v1"' }])
     })
   })

@@ -2,20 +2,20 @@ import { httpDate, setClock, stopDate } from "../helpers/clock"
 
 import {
   AT,
-  asked,
-  crowd,
+  cacheStatusOf,
+  concurrently,
   dated,
-  how,
   lasting,
   lines,
+  requestCount,
   responses,
-  told,
+  summaryOf,
   unchanged,
   withCache,
 } from "../helpers/proxy-cache"
 import { HOST } from "../helpers/raw-client"
 import { answer } from "../helpers/scripted-origin"
-import { tally } from "../helpers/wrap"
+import { countEach } from "../helpers/wrap"
 
 beforeEach(stopDate)
 afterEach(() => jest.useRealTimers())
@@ -55,16 +55,16 @@ describe("a fresh response", () => {
         "x-empty: ",
         "x-repeated: 1, 2, 3",
       ]
-      const told = `cache-status: ${module.identity}; `
+      const described = `cache-status: ${module.identity}; `
       expect(lines(first)).toEqual(
-        [`${told}fwd=uri-miss; fwd-status=200; stored; ttl=60`, ...common].sort(),
+        [`${described}fwd=uri-miss; fwd-status=200; stored; ttl=60`, ...common].sort(),
       )
-      expect(lines(second)).toEqual(["age: 7", `${told}hit; ttl=53`, ...common].sort())
+      expect(lines(second)).toEqual(["age: 7", `${described}hit; ttl=53`, ...common].sort())
       expect([first.head.start, second.head.start]).toEqual(
         Array(2).fill("HTTP/1.1 200 Quite Fine"),
       )
       expect([first.text, second.text]).toEqual([EVERY_BYTE, EVERY_BYTE])
-      expect(asked(origin)).toBe(1)
+      expect(requestCount(origin)).toBe(1)
     })
   })
 
@@ -79,7 +79,7 @@ describe("a fresh response", () => {
       await proxy.get(AT)
       setClock(seconds)
       const response = await proxy.get(AT)
-      expect([response.get("age"), how(response)]).toEqual([age, expected])
+      expect([response.get("age"), cacheStatusOf(response)]).toEqual([age, expected])
     })
   })
 
@@ -94,7 +94,7 @@ describe("a fresh response", () => {
         setClock(seconds)
         texts.push((await proxy.get(AT)).text)
       }
-      expect([texts, asked(origin)]).toEqual([["one", "one", "two", "two"], 2])
+      expect([texts, requestCount(origin)]).toEqual([["one", "one", "two", "two"], 2])
     })
   })
 
@@ -115,7 +115,7 @@ describe("a fresh response", () => {
       await proxy.get(AT)
       setClock(95)
       const response = await proxy.get(AT)
-      expect([response.get("age"), how(response)]).toEqual(["5", "hit; ttl=55"])
+      expect([response.get("age"), cacheStatusOf(response)]).toEqual(["5", "hit; ttl=55"])
     })
   })
 
@@ -126,8 +126,8 @@ describe("a fresh response", () => {
       origin.script(AT, [first, unchanged({ ETag: '"a"' })])
       await proxy.get(AT)
       setClock(94.999)
-      expect(told(await proxy.get(AT))).toBe("200 one (fwd=stale; fwd-status=304; ttl=60)")
-      expect(told(await proxy.get(AT))).toBe("200 one (hit; ttl=60)")
+      expect(summaryOf(await proxy.get(AT))).toBe("200 one (fwd=stale; fwd-status=304; ttl=60)")
+      expect(summaryOf(await proxy.get(AT))).toBe("200 one (hit; ttl=60)")
     })
   })
 
@@ -147,7 +147,7 @@ describe("a fresh response", () => {
           true,
           true,
         ])
-        expect([how(again), again.get("x-trailer"), asked(origin)]).toEqual([
+        expect([cacheStatusOf(again), again.get("x-trailer"), requestCount(origin)]).toEqual([
           "hit; ttl=60",
           undefined,
           1,
@@ -165,7 +165,7 @@ describe("a fresh response", () => {
     await withCache(async ({ proxy, origin }) => {
       origin.script(first, lasting("max-age=60", { body: "one" }))
       await proxy.get(first)
-      expect(told(await proxy.get(second, fields))).toBe("200 one (hit; ttl=60)")
+      expect(summaryOf(await proxy.get(second, fields))).toBe("200 one (hit; ttl=60)")
       expect(origin.requests()).toHaveLength(1)
     })
   })
@@ -194,8 +194,10 @@ describe("a fresh response", () => {
         .script("/b", lasting("max-age=60", { body: "b" }))
       await proxy.get(AT)
       await proxy.get("/b")
-      const got = await responses(await crowd(proxy, CLIENTS))
-      expect(tally(got.map((response) => `${response.text === body} ${how(response)}`))).toEqual({
+      const got = await responses(await concurrently(proxy, CLIENTS))
+      expect(
+        countEach(got.map((response) => `${response.text === body} ${cacheStatusOf(response)}`)),
+      ).toEqual({
         "true hit; ttl=60": CLIENTS,
       })
       const client = await proxy.connect()
@@ -221,13 +223,15 @@ describe("HEAD", () => {
         setClock(3)
         const client = await proxy.connect()
         const head = await client.send({ method: "HEAD", target: AT }).response("HEAD")
-        expect([head.status, head.get("content-length"), head.get("age"), how(head)]).toEqual([
-          200,
-          "6",
-          "3",
-          "hit; ttl=57",
-        ])
-        expect(told(await client.send({ target: AT }).response())).toBe("200 stored (hit; ttl=57)")
+        expect([
+          head.status,
+          head.get("content-length"),
+          head.get("age"),
+          cacheStatusOf(head),
+        ]).toEqual([200, "6", "3", "hit; ttl=57"])
+        expect(summaryOf(await client.send({ target: AT }).response())).toBe(
+          "200 stored (hit; ttl=57)",
+        )
         expect(origin.requests().map(({ method }) => method)).toEqual(["GET"])
       })
     },
@@ -240,7 +244,7 @@ describe("HEAD", () => {
       for (const method of ["HEAD", "HEAD", "GET"]) {
         const response = await proxy.send({ method, target: AT })
         const stored = method === "GET" ? "; stored; ttl=60" : ""
-        expect([response.get("content-length"), how(response)]).toEqual([
+        expect([response.get("content-length"), cacheStatusOf(response)]).toEqual([
           "6",
           `fwd=uri-miss; fwd-status=200${stored}`,
         ])

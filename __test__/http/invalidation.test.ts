@@ -2,14 +2,14 @@ import { setClock, stopDate } from "../helpers/clock"
 
 import {
   AT,
-  asked,
   behind,
   type CacheStage,
+  cacheStatusOf,
   dated,
-  heard,
-  how,
   lasting,
-  told,
+  outcomesOf,
+  requestCount,
+  summaryOf,
   withCache,
 } from "../helpers/proxy-cache"
 import { HOST } from "../helpers/raw-client"
@@ -113,7 +113,7 @@ describe("the stored responses for a URL are invalidated", () => {
       await proxy.send({ method: "DELETE", target: AT })
       expect(await module.inspect()).toMatchObject({ entries: 0, invalidations: 3 })
       origin.script(AT, minute("new"))
-      expect(told(await proxy.get(AT, { "X-A": "1" }))).toBe(
+      expect(summaryOf(await proxy.get(AT, { "X-A": "1" }))).toBe(
         "200 new (fwd=uri-miss; fwd-status=200; stored; ttl=60)",
       )
     })
@@ -190,7 +190,7 @@ describe("a URL that the response to a successful unsafe request names in", () =
       await proxy.get("/dir/b", fields)
       origin.script("/dir/a", dated({ status: 201, fields: { [name]: `http://${host}/dir/b` } }))
       await proxy.send({ method: "POST", target: "/dir/a" })
-      expect(told(await proxy.get("/dir/b", fields))).toBe("200 theirs (hit; ttl=60)")
+      expect(summaryOf(await proxy.get("/dir/b", fields))).toBe("200 theirs (hit; ttl=60)")
     })
   })
 
@@ -215,11 +215,11 @@ describe("an unsafe request while the origin answers a GET", () => {
     await origin.arrival(AT)
     await proxy.send({ method: "PUT", target: AT })
     const after = await proxy.get(AT)
-    expect(told(after)).toBe("200 after (fwd=uri-miss; fwd-status=200; stored; ttl=60)")
-    const put = heard(module, "put")
+    expect(summaryOf(after)).toBe("200 after (fwd=uri-miss; fwd-status=200; stored; ttl=60)")
+    const put = outcomesOf(module, "put")
     isReady()
     const text = (await client.response()).text
-    expect([await put, asked(origin)]).toEqual([["fenced purged"], 3])
+    expect([await put, requestCount(origin)]).toEqual([["fenced purged"], 3])
     return text
   }
 
@@ -227,7 +227,7 @@ describe("an unsafe request while the origin answers a GET", () => {
     await withCache(async (stage) => {
       const isReady = gate()
       expect(await during(behind(isReady, minute("before")), isReady.open, stage)).toBe("before")
-      expect(told(await stage.proxy.get(AT))).toBe("200 after (hit; ttl=60)")
+      expect(summaryOf(await stage.proxy.get(AT))).toBe("200 after (hit; ttl=60)")
     })
   })
 
@@ -240,7 +240,7 @@ describe("an unsafe request while the origin answers a GET", () => {
         await write("ore")
       }
       expect(await during(before, open, stage)).toBe("before")
-      expect(told(await stage.proxy.get(AT))).toBe("200 after (hit; ttl=60)")
+      expect(summaryOf(await stage.proxy.get(AT))).toBe("200 after (hit; ttl=60)")
     })
   })
 
@@ -251,14 +251,14 @@ describe("an unsafe request while the origin answers a GET", () => {
       origin.script(AT, [old, behind(isReady, minute("before")), dated()])
       await proxy.get(AT)
       setClock(60)
-      expect(how(await proxy.get(AT))).toBe("hit; ttl=0; detail=stale")
+      expect(cacheStatusOf(await proxy.get(AT))).toBe("hit; ttl=0; detail=stale")
       await origin.arrival(AT, 2)
       await proxy.send({ method: "DELETE", target: AT })
-      const put = heard(module, "put")
+      const put = outcomesOf(module, "put")
       isReady.open()
       expect(await put).toEqual(["fenced purged"])
       origin.script(AT, minute("after"))
-      expect([(await proxy.get(AT)).text, asked(origin)]).toEqual(["after", 4])
+      expect([(await proxy.get(AT)).text, requestCount(origin)]).toEqual(["after", 4])
     })
   })
 })

@@ -1,6 +1,6 @@
 import { httpDate, setClock, stopDate } from "../helpers/clock"
 
-import { AT, asked, dated, how, withCache } from "../helpers/proxy-cache"
+import { AT, cacheStatusOf, dated, requestCount, withCache } from "../helpers/proxy-cache"
 import { type AnswerParts, answer } from "../helpers/scripted-origin"
 
 beforeEach(stopDate)
@@ -21,14 +21,16 @@ async function expectServed(seconds: number, fields: Fields, status = 200): Prom
     origin.script(AT, [dated({ status, fields, body }), dated({ status: 418 })])
     const first = await proxy.get(AT)
     if (seconds > 0) {
-      expect(how(first)).toBe(`fwd=uri-miss; fwd-status=${status}; stored; ttl=${seconds}`)
+      expect(cacheStatusOf(first)).toBe(
+        `fwd=uri-miss; fwd-status=${status}; stored; ttl=${seconds}`,
+      )
       setClock(seconds - 0.001)
       const last = await proxy.get(AT)
-      expect([last.status, last.text, how(last)]).toEqual([status, body, "hit; ttl=0"])
+      expect([last.status, last.text, cacheStatusOf(last)]).toEqual([status, body, "hit; ttl=0"])
       setClock(seconds)
     }
     expect((await proxy.get(AT)).status).toBe(418)
-    expect(asked(origin)).toBe(2)
+    expect(requestCount(origin)).toBe(2)
   })
 }
 
@@ -86,7 +88,7 @@ describe("of Cache-Control", () => {
     ["a string that never ends hides nothing", 'x="max-age=60, no-store', 0],
     ["a name is known as a whole", "x-no-store, no-storex, max-age=60", 60],
     ["a value may begin with zeros", "max-age=0060", 60],
-    ["more than can be told is as much as can be", "max-age=99999999999999999999", MOST],
+    ["a lifetime beyond the largest number is the largest", "max-age=99999999999999999999", MOST],
     ["a negative value is none", "max-age=-60", 0],
     ["a fraction is no value", "max-age=60.5", 0],
     ["a word is no value", "max-age=minute", 0],
@@ -151,7 +153,7 @@ describe("CDN-Cache-Control", () => {
         const seen = [response.get("cdn-cache-control"), response.get("cache-control")]
         expect(seen).toEqual(["max-age=30", "no-store"])
       }
-      expect(asked(origin)).toBe(1)
+      expect(requestCount(origin)).toBe(1)
     })
   })
 })
@@ -202,7 +204,10 @@ describe("the Age of the received response", () => {
       await proxy.get(AT)
       setClock(2)
       const response = await proxy.get(AT)
-      expect([response.get("age"), how(response)]).toEqual([`${age + 2}`, `hit; ttl=${58 - age}`])
+      expect([response.get("age"), cacheStatusOf(response)]).toEqual([
+        `${age + 2}`,
+        `hit; ttl=${58 - age}`,
+      ])
     })
     setClock(0)
     await expectServed(60 - age, minute(fields))
@@ -210,7 +215,7 @@ describe("the Age of the received response", () => {
 
   test.each<[string, Fields]>([
     ["its Age is the lifetime", { Age: "60" }],
-    ["its Age is more than can be told", { Age: "99999999999" }],
+    ["its Age is beyond the largest number", { Age: "99999999999" }],
     ["its Date is too long ago", { Date: httpDate(-60) }],
   ])("leaves no freshness lifetime if %s", (_name, fields) => expectServed(0, minute(fields)))
 
@@ -220,9 +225,11 @@ describe("the Age of the received response", () => {
         setClock(8)
         return write(answer({ fields: minute({ Age: "3", Date: httpDate(8) }) }))
       })
-      expect(how(await proxy.get(AT))).toBe("fwd=uri-miss; fwd-status=200; stored; ttl=49")
+      expect(cacheStatusOf(await proxy.get(AT))).toBe(
+        "fwd=uri-miss; fwd-status=200; stored; ttl=49",
+      )
       const response = await proxy.get(AT)
-      expect([response.get("age"), how(response)]).toEqual(["11", "hit; ttl=49"])
+      expect([response.get("age"), cacheStatusOf(response)]).toEqual(["11", "hit; ttl=49"])
     })
   })
 

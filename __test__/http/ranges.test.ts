@@ -2,9 +2,9 @@ import { found, freshCache, get, url } from "../helpers/cache"
 import { httpDate, stopDate } from "../helpers/clock"
 import {
   AT,
+  cacheStatusOf,
   conditions,
   dated,
-  how,
   lasting,
   lines,
   withCache,
@@ -199,14 +199,14 @@ describe("a range over HTTP", () => {
       ])
       const range = { Range: "bytes=2-4", "If-Range": '"v1"' }
       const first = await proxy.get(AT, range)
-      expect([first.status, first.text, how(first)]).toEqual([
+      expect([first.status, first.text, cacheStatusOf(first)]).toEqual([
         206,
         "234",
         "fwd=uri-miss; fwd-status=206; detail=partial-content",
       ])
       // The origin may send the whole, which is stored.
       const second = await proxy.get(AT, range)
-      expect([second.status, second.text, how(second)]).toEqual([
+      expect([second.status, second.text, cacheStatusOf(second)]).toEqual([
         200,
         BODY,
         "fwd=uri-miss; fwd-status=200; stored; ttl=60",

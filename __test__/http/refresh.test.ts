@@ -1,6 +1,14 @@
 import { setClock, stopDate } from "../helpers/clock"
 
-import { AT, asked, dated, heard, lasting, told, withStored } from "../helpers/proxy-cache"
+import {
+  AT,
+  dated,
+  lasting,
+  outcomesOf,
+  requestCount,
+  summaryOf,
+  withStored,
+} from "../helpers/proxy-cache"
 import type { Answer } from "../helpers/scripted-origin"
 import { warnings } from "../helpers/wrap"
 
@@ -45,9 +53,9 @@ describe("a refresh that fails", () => {
           [64, true],
         ] as const) {
           setClock(at)
-          const refreshed = isTried ? heard(module, "refresh") : undefined
+          const refreshed = isTried ? outcomesOf(module, "refresh") : undefined
           seen.push((await proxy.get(AT)).text)
-          seen.push((await refreshed)?.[0]?.split(" ")[0] ?? "left alone", asked(origin))
+          seen.push((await refreshed)?.[0]?.split(" ")[0] ?? "left alone", requestCount(origin))
         }
         const expected = [
           "old",
@@ -76,12 +84,12 @@ describe("a refresh that fails", () => {
       61,
       [reset, dated({ status: 503, body: "down" })],
       async ({ proxy, origin, module }) => {
-        const refreshed = heard(module, "refresh")
+        const refreshed = outcomesOf(module, "refresh")
         expect((await proxy.get(AT)).text).toBe("old")
         await refreshed
         setClock(90)
-        expect(told(await proxy.get(AT))).toBe("503 down (fwd=stale; fwd-status=503)")
-        expect(asked(origin)).toBe(3)
+        expect(summaryOf(await proxy.get(AT))).toBe("503 down (fwd=stale; fwd-status=503)")
+        expect(requestCount(origin)).toBe(3)
       },
     )
   })
@@ -93,13 +101,13 @@ describe("a refresh that fails", () => {
       61,
       [never, renewed],
       async ({ proxy, origin, module }) => {
-        const refreshed = heard(module, "refresh")
+        const refreshed = outcomesOf(module, "refresh")
         expect((await proxy.get(AT)).text).toBe("old")
         expect(await refreshed).toEqual([expect.stringMatching(/^failed .*Headers Timeout/)])
         setClock(62)
-        const again = heard(module, "refresh")
+        const again = outcomesOf(module, "refresh")
         expect((await proxy.get(AT)).text).toBe("old")
-        expect([await again, (await proxy.get(AT)).text, asked(origin)]).toEqual([
+        expect([await again, (await proxy.get(AT)).text, requestCount(origin)]).toEqual([
           ["refreshed"],
           "new",
           3,
@@ -111,10 +119,10 @@ describe("a refresh that fails", () => {
 
   test("reaches no client, and is no failure of the proxy", async () => {
     await withStored(OLD, 61, [reset], async ({ proxy, module }) => {
-      const refreshed = heard(module, "refresh")
+      const refreshed = outcomesOf(module, "refresh")
       const client = await proxy.connect()
       for (let n = 0; n < 2; n++) {
-        expect(told(await client.send({ target: AT }).response())).toBe(
+        expect(summaryOf(await client.send({ target: AT }).response())).toBe(
           "200 old (hit; ttl=-1; detail=stale)",
         )
       }

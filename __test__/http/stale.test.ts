@@ -1,20 +1,20 @@
 import { stopDate } from "../helpers/clock"
 import {
   AT,
-  asked,
   behind,
+  cacheStatusOf,
+  concurrently,
   conditions,
-  crowd,
-  heard,
-  how,
   lasting,
+  outcomesOf,
+  requestCount,
   responses,
-  told,
+  summaryOf,
   unchanged,
   withStored,
 } from "../helpers/proxy-cache"
 import { gate } from "../helpers/scripted-origin"
-import { tally } from "../helpers/wrap"
+import { countEach } from "../helpers/wrap"
 
 beforeEach(stopDate)
 afterEach(() => jest.useRealTimers())
@@ -29,10 +29,10 @@ describe("within its stale window a response", () => {
   test("is served at once during the refresh, and the next clients get the refreshed response", async () => {
     const isReady = gate()
     await withStored(old(), 61, [behind(isReady, renewed)], async ({ proxy, origin, module }) => {
-      const refreshed = heard(module, "refresh")
+      const refreshed = outcomesOf(module, "refresh")
       for (let client = 0; client < 3; client++) {
         const response = await proxy.get(AT)
-        expect([told(response), response.get("age")]).toEqual([
+        expect([summaryOf(response), response.get("age")]).toEqual([
           "200 old (hit; ttl=-1; detail=stale)",
           "61",
         ])
@@ -40,7 +40,7 @@ describe("within its stale window a response", () => {
       await origin.arrival(AT, 2)
       isReady.open()
       expect(await refreshed).toEqual(["refreshed"])
-      expect(told(await proxy.get(AT))).toBe("200 new (hit; ttl=60)")
+      expect(summaryOf(await proxy.get(AT))).toBe("200 new (hit; ttl=60)")
       expect(conditions(origin)).toEqual([{}, BY_TAG])
     })
   })
@@ -51,11 +51,11 @@ describe("within its stale window a response", () => {
       61,
       [unchanged({ "X-New": "1" })],
       async ({ proxy, origin, module }) => {
-        const refreshed = heard(module, "refresh")
+        const refreshed = outcomesOf(module, "refresh")
         await proxy.get(AT)
         expect(await refreshed).toEqual(["refreshed"])
         const response = await proxy.get(AT)
-        expect([told(response), response.get("x-new"), asked(origin)]).toEqual([
+        expect([summaryOf(response), response.get("x-new"), requestCount(origin)]).toEqual([
           "200 old (hit; ttl=60)",
           "1",
           2,
@@ -67,15 +67,15 @@ describe("within its stale window a response", () => {
   test("is served to 100 clients at a time, for one request to the origin", async () => {
     const isReady = gate()
     await withStored(old(), 61, [behind(isReady, renewed)], async ({ proxy, origin, module }) => {
-      const refreshed = heard(module, "refresh")
-      const got = await responses(await crowd(proxy, 100))
-      expect(tally(got.map(told))).toEqual({ "200 old (hit; ttl=-1; detail=stale)": 100 })
+      const refreshed = outcomesOf(module, "refresh")
+      const got = await responses(await concurrently(proxy, 100))
+      expect(countEach(got.map(summaryOf))).toEqual({ "200 old (hit; ttl=-1; detail=stale)": 100 })
       isReady.open()
       await refreshed
-      expect(tally((await responses(await crowd(proxy, 100))).map(told))).toEqual({
+      expect(countEach((await responses(await concurrently(proxy, 100))).map(summaryOf))).toEqual({
         "200 new (hit; ttl=60)": 100,
       })
-      expect(asked(origin)).toBe(2)
+      expect(requestCount(origin)).toBe(2)
     })
   })
 
@@ -86,10 +86,10 @@ describe("within its stale window a response", () => {
     [90, "fwd=stale; fwd-status=200; stored; ttl=60", "over"],
   ])("at %d s is %p", async (seconds, expected, state) => {
     await withStored(old(), seconds, [renewed], async ({ proxy, origin, module }) => {
-      const refreshed = state === "stale" ? heard(module, "refresh") : undefined
-      expect(how(await proxy.get(AT))).toBe(expected)
+      const refreshed = state === "stale" ? outcomesOf(module, "refresh") : undefined
+      expect(cacheStatusOf(await proxy.get(AT))).toBe(expected)
       await refreshed
-      expect(asked(origin)).toBe(state === "fresh" ? 1 : 2)
+      expect(requestCount(origin)).toBe(state === "fresh" ? 1 : 2)
     })
   })
 
@@ -97,7 +97,7 @@ describe("within its stale window a response", () => {
     "is not served where it says %s",
     async (forbids) => {
       await withStored(old(`${WINDOW}, ${forbids}`), 61, [renewed], async ({ proxy, origin }) => {
-        expect(told(await proxy.get(AT))).toBe(
+        expect(summaryOf(await proxy.get(AT))).toBe(
           "200 new (fwd=stale; fwd-status=200; stored; ttl=60)",
         )
         expect(conditions(origin)).toEqual([{}, BY_TAG])
@@ -113,10 +113,10 @@ describe("within its stale window a response", () => {
     "answers %s as it is, and is refreshed as a whole",
     async (_name, fields, method, expected) => {
       await withStored(old(), 61, [renewed], async ({ proxy, origin, module }) => {
-        const refreshed = heard(module, "refresh")
-        expect(told(await proxy.send({ method, target: AT, fields }))).toBe(expected)
+        const refreshed = outcomesOf(module, "refresh")
+        expect(summaryOf(await proxy.send({ method, target: AT, fields }))).toBe(expected)
         expect(await refreshed).toEqual(["refreshed"])
-        expect(told(await proxy.get(AT))).toBe("200 new (hit; ttl=60)")
+        expect(summaryOf(await proxy.get(AT))).toBe("200 new (hit; ttl=60)")
         expect(conditions(origin)).toEqual([{}, BY_TAG])
         expect(origin.requests(AT).map((request) => request.method)).toEqual(["GET", "GET"])
       })
@@ -126,7 +126,7 @@ describe("within its stale window a response", () => {
   test("is refreshed although its client has left", async () => {
     const isGone = gate()
     await withStored(old(), 61, [behind(isGone, renewed)], async ({ proxy, origin, module }) => {
-      const refreshed = heard(module, "refresh")
+      const refreshed = outcomesOf(module, "refresh")
       const client = await proxy.connect()
       await client.send({ target: AT }).response()
       await origin.arrival(AT, 2)

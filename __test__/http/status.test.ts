@@ -6,9 +6,9 @@ import {
   AT,
   behind,
   dated,
-  heard,
   lasting,
   lastOf,
+  outcomesOf,
   responses,
   type StageOptions,
   unchanged,
@@ -103,7 +103,7 @@ describe("an answer says how it came about:", () => {
       origin.script(AT, [lasting("max-age=60, stale-while-revalidate=30"), minute])
       await proxy.get(AT)
       setClock(70)
-      const refreshed = heard(module, "refresh")
+      const refreshed = outcomesOf(module, "refresh")
       const expected = `${module.identity}; hit; ttl=-10; detail=stale`
       expect((await proxy.get(AT)).get("cache-status")).toBe(expected)
       await refreshed
@@ -117,9 +117,9 @@ describe("an answer says how it came about:", () => {
       const clients = await waiting(stage, 2)
       isReady.open()
       const got = (await responses(clients)).map((response) => response.get("cache-status"))
-      const told = (how: string) =>
+      const described = (how: string) =>
         `${stage.module.identity}; fwd=uri-miss; fwd-status=200; stored${how}; ttl=60`
-      expect(got.sort()).toEqual([told("; collapsed"), told("")].sort())
+      expect(got.sort()).toEqual([described("; collapsed"), described("")].sort())
     })
   })
 

@@ -1,5 +1,14 @@
 import { stopDate } from "../helpers/clock"
-import { AT, asked, conditions, dated, how, lasting, told, withCache } from "../helpers/proxy-cache"
+import {
+  AT,
+  cacheStatusOf,
+  conditions,
+  dated,
+  lasting,
+  requestCount,
+  summaryOf,
+  withCache,
+} from "../helpers/proxy-cache"
 import type { AnswerParts } from "../helpers/scripted-origin"
 
 beforeEach(stopDate)
@@ -23,10 +32,12 @@ async function expectStored(
     origin.script(AT, [dated({ body, ...parts }), dated({ body: "asked again" })])
     const [first, second] = [await proxy.get(AT, fields), await proxy.get(AT)]
     const outcome = reason === undefined ? "stored; ttl=60" : `detail=${reason}`
-    expect(told(first)).toBe(`${status} ${body} (fwd=uri-miss; fwd-status=${status}; ${outcome})`)
+    expect(summaryOf(first)).toBe(
+      `${status} ${body} (fwd=uri-miss; fwd-status=${status}; ${outcome})`,
+    )
     const next = "200 asked again (fwd=uri-miss; fwd-status=200; detail=no-freshness)"
-    expect(told(second)).toBe(reason === undefined ? `${status} ${body} (hit; ttl=60)` : next)
-    expect(asked(origin)).toBe(reason === undefined ? 1 : 2)
+    expect(summaryOf(second)).toBe(reason === undefined ? `${status} ${body} (hit; ttl=60)` : next)
+    expect(requestCount(origin)).toBe(reason === undefined ? 1 : 2)
   })
 }
 
@@ -117,7 +128,7 @@ describe("fields that private or no-cache names", () => {
         expect(all.map((name) => first.get(name))).toEqual(all.map((name) => `of ${name}`))
         const rest = all.map((name) => (names.includes(name) ? undefined : `of ${name}`))
         expect(all.map((name) => second.get(name))).toEqual(rest)
-        expect([told(second), asked(origin)]).toEqual(["200 text (hit; ttl=60)", 1])
+        expect([summaryOf(second), requestCount(origin)]).toEqual(["200 text (hit; ttl=60)", 1])
       })
     },
   )
@@ -127,7 +138,7 @@ describe("fields that private or no-cache names", () => {
       const fields = { "CDN-Cache-Control": 'max-age=60, private="x-user"', "X-User": "7" }
       origin.script(AT, dated({ fields }))
       const [first, second] = [await proxy.get(AT), await proxy.get(AT)]
-      expect([first.get("x-user"), second.get("x-user"), asked(origin)]).toEqual([
+      expect([first.get("x-user"), second.get("x-user"), requestCount(origin)]).toEqual([
         "7",
         undefined,
         1,
@@ -154,7 +165,7 @@ describe("the answer to a request with Authorization", () => {
     await withCache(async ({ proxy, origin }) => {
       origin.script(AT, lasting("max-age=60", { body: "for all" }))
       await proxy.get(AT)
-      expect(told(await proxy.get(AT, AUTHORIZED))).toBe("200 for all (hit; ttl=60)")
+      expect(summaryOf(await proxy.get(AT, AUTHORIZED))).toBe("200 for all (hit; ttl=60)")
       expect(origin.requests(AT).map((request) => request.get("authorization"))).toEqual([
         undefined,
       ])
@@ -180,10 +191,10 @@ describe("a request", () => {
     await withCache(async ({ proxy, origin }) => {
       origin.script(AT, lasting("max-age=60", { body: "text" }))
       await proxy.get(AT)
-      expect(told(await proxy.get(AT, { "Cache-Control": "no-store" }))).toBe(
+      expect(summaryOf(await proxy.get(AT, { "Cache-Control": "no-store" }))).toBe(
         "200 text (hit; ttl=60)",
       )
-      expect(asked(origin)).toBe(1)
+      expect(requestCount(origin)).toBe(1)
     })
   })
 
@@ -196,11 +207,11 @@ describe("a request", () => {
         )
         origin.script(AT, answers)
         for (const body of ["one", "two"]) {
-          expect(told(await proxy.send({ method, target: AT }))).toBe(
+          expect(summaryOf(await proxy.send({ method, target: AT }))).toBe(
             `200 ${body} (fwd=method; fwd-status=200)`,
           )
         }
-        expect(told(await proxy.get(AT))).toBe(
+        expect(summaryOf(await proxy.get(AT))).toBe(
           "200 three (fwd=uri-miss; fwd-status=200; stored; ttl=60)",
         )
         expect(conditions(origin)).toEqual([{}, {}, {}])
@@ -218,7 +229,7 @@ describe("a request", () => {
       for (const body of ["content", undefined, "content", undefined]) {
         texts.push((await proxy.send({ target: AT, ...(body && { body }) })).text)
       }
-      expect([texts, asked(origin)]).toEqual([["one", "two", "three", "two"], 3])
+      expect([texts, requestCount(origin)]).toEqual([["one", "two", "three", "two"], 3])
     })
   })
 })
@@ -232,7 +243,7 @@ test("Cache-Tag stays between the origin and the cache, where a purge goes by it
     const got = [await proxy.get(AT), await proxy.get(AT)]
     expect(got.map((response) => response.get("cache-tag"))).toEqual([undefined, undefined])
     expect(await module.purge({ tags: ["u"] })).toEqual({ purged: 1 })
-    expect([how(await proxy.get(AT)), asked(origin)]).toEqual([
+    expect([cacheStatusOf(await proxy.get(AT)), requestCount(origin)]).toEqual([
       "fwd=uri-miss; fwd-status=200; stored; ttl=60",
       2,
     ])

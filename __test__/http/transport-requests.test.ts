@@ -1,5 +1,5 @@
 import { METHODS } from "node:http"
-import { FLOOD_BYTES, Flood } from "../helpers/flood"
+import { BULK_BYTES, BulkWriter } from "../helpers/bulk-writer"
 import { unreachable, withProxy } from "../helpers/proxy"
 import { HOST, requestBytes } from "../helpers/raw-client"
 import { answer, gate } from "../helpers/scripted-origin"
@@ -373,12 +373,12 @@ describe("request content", () => {
         await write(answer({ body: "all of it" }))
       })
       const client = await proxy.connect()
-      const fields = { "Content-Length": String(FLOOD_BYTES) }
-      const flood = new Flood(client.send({ method: "POST", target: "/a", fields }).socket)
-      expect(await flood.stalled()).toBeGreaterThan(0)
+      const fields = { "Content-Length": String(BULK_BYTES) }
+      const writer = new BulkWriter(client.send({ method: "POST", target: "/a", fields }).socket)
+      expect(await writer.stalled()).toBeGreaterThan(0)
       begun.open()
       expect((await client.response()).text).toBe("all of it")
-      expect(received).toBe(FLOOD_BYTES)
+      expect(received).toBe(BULK_BYTES)
     })
   })
 

@@ -1,7 +1,7 @@
 import { gzipSync } from "node:zlib"
 import type { CacheModule } from "@layeron/modules"
+import { BULK_BYTES, BulkWriter } from "../helpers/bulk-writer"
 import { httpDate, setClock, stopDate } from "../helpers/clock"
-import { FLOOD_BYTES, Flood } from "../helpers/flood"
 import { uncached, withProxy } from "../helpers/proxy"
 import { HOST } from "../helpers/raw-client"
 import { answer, gate } from "../helpers/scripted-origin"
@@ -249,17 +249,17 @@ describe("response bodies", () => {
 
   test("a body is taken from the origin no faster than the client takes it", async () => {
     await withProxy(async ({ proxy, origin }) => {
-      let flood: Flood | undefined
+      let writer: BulkWriter | undefined
       origin.script("/a", async ({ write, socket }) => {
-        await write(`HTTP/1.1 200 OK\r\nContent-Length: ${FLOOD_BYTES}\r\n\r\n`)
-        flood = new Flood(socket)
-        await flood.done
+        await write(`HTTP/1.1 200 OK\r\nContent-Length: ${BULK_BYTES}\r\n\r\n`)
+        writer = new BulkWriter(socket)
+        await writer.done
       })
       const client = await proxy.connect()
       const head = await client.send({ target: "/a" }).head()
-      expect(await flood?.stalled()).toBeGreaterThan(0)
+      expect(await writer?.stalled()).toBeGreaterThan(0)
       const response = await client.rest(head)
-      expect([response.body.length, response.isComplete]).toEqual([FLOOD_BYTES, true])
+      expect([response.body.length, response.isComplete]).toEqual([BULK_BYTES, true])
     }, BARE)
   })
 })

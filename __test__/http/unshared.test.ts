@@ -2,21 +2,21 @@ import { setClock, stopDate } from "../helpers/clock"
 
 import {
   AT,
-  asked,
   behind,
+  concurrently,
   conditions,
-  crowd,
   dated,
-  heard,
   lasting,
+  outcomesOf,
+  requestCount,
   responses,
   type Steps,
-  told,
+  summaryOf,
   waiting,
   withCache,
 } from "../helpers/proxy-cache"
 import { type AnswerParts, gate } from "../helpers/scripted-origin"
-import { tally } from "../helpers/wrap"
+import { countEach } from "../helpers/wrap"
 
 beforeEach(stopDate)
 afterEach(() => jest.useRealTimers())
@@ -69,9 +69,12 @@ describe("a response that turns out to be uncacheable", () => {
       const clients = await waiting(stage, 10)
       isReady.open()
       const got = await responses(clients)
-      expect(tally(got.map((response) => response.get("x-user")))).toEqual({ 7: 1, undefined: 9 })
-      expect(tally(got.map((response) => response.get("cache-tag")))).toEqual({ undefined: 10 })
-      expect(tally(got.map(({ text }) => text))).toEqual({ text: 10 })
+      expect(countEach(got.map((response) => response.get("x-user")))).toEqual({
+        7: 1,
+        undefined: 9,
+      })
+      expect(countEach(got.map((response) => response.get("cache-tag")))).toEqual({ undefined: 10 })
+      expect(countEach(got.map(({ text }) => text))).toEqual({ text: 10 })
     })
   })
 
@@ -82,10 +85,10 @@ describe("a response that turns out to be uncacheable", () => {
       origin.script(AT, [personal({}), ...Array(10).fill(behind(isReady, personal({})))])
       await proxy.get(AT)
       setClock(59.999)
-      const seen = heard(module, "match", 10)
-      const clients = await crowd(proxy, 10, mine)
+      const seen = outcomesOf(module, "match", 10)
+      const clients = await concurrently(proxy, 10, mine)
       await origin.arrival(AT, 11)
-      expect(tally(await seen)).toEqual({ "miss uri-miss": 10 })
+      expect(countEach(await seen)).toEqual({ "miss uri-miss": 10 })
       isReady.open()
       await responses(clients)
       setClock(59.999 + 60)
@@ -94,7 +97,7 @@ describe("a response that turns out to be uncacheable", () => {
       const again = await waiting(stage, 10)
       isReadyAgain.open()
       expect((await responses(again)).map(({ text }) => text)).toEqual(Array(10).fill("for all"))
-      expect(asked(origin)).toBe(12)
+      expect(requestCount(origin)).toBe(12)
     })
   })
 
@@ -105,12 +108,12 @@ describe("a response that turns out to be uncacheable", () => {
       const isReady = gate()
       origin.script(AT, [personal({}), short, behind(isReady, short)])
       for (let n = 0; n < 3; n++) await proxy.get(AT)
-      expect(asked(origin)).toBe(2)
+      expect(requestCount(origin)).toBe(2)
       setClock(5)
       const clients = await waiting(stage, 10, undefined, "stale")
       isReady.open()
       await responses(clients)
-      expect(asked(origin)).toBe(3)
+      expect(requestCount(origin)).toBe(3)
     })
   })
 })
@@ -132,7 +135,7 @@ describe("while the origin answers one client", () => {
         fields: n === 0 ? {} : fields,
       }))
       isReady.open()
-      expect((await responses(clients)).map(told)[1]).toBe(expected)
+      expect((await responses(clients)).map(summaryOf)[1]).toBe(expected)
       expect(conditions(stage.origin)).toEqual([{}])
     })
   })
@@ -154,7 +157,7 @@ describe("while the origin answers one client", () => {
       expect((await proxy.send({ method, target: AT, fields })).status).toBe(403)
       isReady.open()
       expect((await client.response()).text).toBe("text")
-      expect(asked(origin)).toBe(2)
+      expect(requestCount(origin)).toBe(2)
     })
   })
 
@@ -162,7 +165,7 @@ describe("while the origin answers one client", () => {
     await withCache(async ({ proxy, origin }) => {
       const isReady = gate()
       origin.script(AT, Array(5).fill(behind(isReady, personal(MINUTE))))
-      const clients = await crowd(proxy, 5, (n) => ({
+      const clients = await concurrently(proxy, 5, (n) => ({
         target: AT,
         fields: { "X-Client": `${n}`, Authorization: `${n}` },
       }))
@@ -184,7 +187,7 @@ describe("while the origin answers one client", () => {
       setClock(30)
       expect((await proxy.get(AT)).text).toBe("text")
       isReady.open()
-      expect([(await client.response()).text, asked(origin)]).toEqual(["late", 2])
+      expect([(await client.response()).text, requestCount(origin)]).toEqual(["late", 2])
     })
   })
 })

@@ -3,12 +3,12 @@ import { httpDate, setClock, stopDate } from "../helpers/clock"
 import {
   AT,
   type CacheStage,
+  cacheStatusOf,
   conditions,
   dated,
-  how,
   lasting,
   lines,
-  told,
+  summaryOf,
   unchanged,
   withStored,
 } from "../helpers/proxy-cache"
@@ -62,9 +62,12 @@ describe("a stale response is validated with the origin", () => {
     async (_name, fields, expected) => {
       await stale(fields, [unchanged()], async ({ proxy, origin }) => {
         const response = await proxy.get(AT)
-        expect([told(response), response.get("age")]).toEqual([`200 stored (${CONFIRMED})`, "0"])
+        expect([summaryOf(response), response.get("age")]).toEqual([
+          `200 stored (${CONFIRMED})`,
+          "0",
+        ])
         setClock(61 + 59.999)
-        expect(told(await proxy.get(AT))).toBe("200 stored (hit; ttl=0)")
+        expect(summaryOf(await proxy.get(AT))).toBe("200 stored (hit; ttl=0)")
         expect(conditions(origin)).toEqual([{}, expected])
       })
     },
@@ -81,8 +84,8 @@ describe("a stale response is validated with the origin", () => {
     const next = lasting("max-age=60", { status, fields: { ETag: '"v2"' }, body: "new" })
     await stale(TAG, [next, unchanged()], async ({ proxy, origin }) => {
       const expected = `${status} new (fwd=stale; fwd-status=${status}; stored; ttl=60)`
-      expect(told(await proxy.get(AT))).toBe(expected)
-      expect(told(await proxy.get(AT))).toBe(`${status} new (hit; ttl=60)`)
+      expect(summaryOf(await proxy.get(AT))).toBe(expected)
+      expect(summaryOf(await proxy.get(AT))).toBe(`${status} new (hit; ttl=60)`)
       setClock(200)
       expect((await proxy.get(AT)).text).toBe("new")
       expect(conditions(origin)).toEqual([{}, BY_TAG, { "if-none-match": '"v2"' }])
@@ -94,7 +97,7 @@ describe("a stale response is validated with the origin", () => {
       TAG,
       [lasting("private", { body: "mine" }), another()],
       async ({ proxy, origin }) => {
-        expect(told(await proxy.get(AT))).toBe(
+        expect(summaryOf(await proxy.get(AT))).toBe(
           "200 mine (fwd=stale; fwd-status=200; detail=private)",
         )
         expect((await proxy.get(AT)).text).toBe("new")
@@ -108,8 +111,8 @@ describe("a stale response is validated with the origin", () => {
       TAG,
       [dated({ status: 503, body: "down" }), unchanged()],
       async ({ proxy, origin }) => {
-        expect(told(await proxy.get(AT))).toBe("503 down (fwd=stale; fwd-status=503)")
-        expect(told(await proxy.get(AT))).toBe(`200 stored (${CONFIRMED})`)
+        expect(summaryOf(await proxy.get(AT))).toBe("503 down (fwd=stale; fwd-status=503)")
+        expect(summaryOf(await proxy.get(AT))).toBe(`200 stored (${CONFIRMED})`)
         expect(conditions(origin)).toEqual([{}, BY_TAG, BY_TAG])
       },
     )
@@ -122,7 +125,7 @@ describe("a stale response is validated with the origin", () => {
       times,
       async ({ proxy, origin }) => {
         for (let n = 0; n < 3; n++) {
-          expect(told(await proxy.get(AT))).toBe(
+          expect(summaryOf(await proxy.get(AT))).toBe(
             "200 stored (fwd=stale; fwd-status=304; ttl=0; detail=stale)",
           )
         }
@@ -140,7 +143,7 @@ describe("a stale response is validated with the origin", () => {
         setClock(60 + 3_599.999)
         expect((await proxy.get(AT)).text).toBe("stored")
         setClock(60 + 2 * 3_600)
-        expect(told(await proxy.get(AT))).toBe(
+        expect(summaryOf(await proxy.get(AT))).toBe(
           "200 new (fwd=uri-miss; fwd-status=200; stored; ttl=60)",
         )
         expect(conditions(origin)).toEqual([{}, BY_TAG, {}])
@@ -209,9 +212,9 @@ describe("a 304 that confirms the stored response", () => {
     ["the max-age of what is stored, from its own Date on", { Date: httpDate(51) }, 50],
   ])("gives it the lifetime of %s", async (_name, update, seconds) => {
     await stale(TAG, [unchanged(update), another()], async ({ proxy, origin }) => {
-      expect(how(await proxy.get(AT))).toBe(`fwd=stale; fwd-status=304; ttl=${seconds}`)
+      expect(cacheStatusOf(await proxy.get(AT))).toBe(`fwd=stale; fwd-status=304; ttl=${seconds}`)
       setClock(61 + seconds - 0.001)
-      expect(how(await proxy.get(AT))).toBe("hit; ttl=0")
+      expect(cacheStatusOf(await proxy.get(AT))).toBe("hit; ttl=0")
       setClock(61 + seconds)
       expect((await proxy.get(AT)).text).toBe("new")
       expect(conditions(origin)).toEqual([{}, BY_TAG, BY_TAG])
@@ -254,8 +257,8 @@ describe("a 304 with other validators than the stored response", () => {
     async (_name, fields, update, condition) => {
       await stale(fields, [unchanged(update), another()], async ({ proxy, origin }) => {
         const client = { "If-None-Match": '"mine"', "If-Modified-Since": httpDate(-5_000) }
-        expect(told(await proxy.get(AT, client))).toBe(`200 new (${REPLACED})`)
-        expect(told(await proxy.get(AT))).toBe("200 new (hit; ttl=60)")
+        expect(summaryOf(await proxy.get(AT, client))).toBe(`200 new (${REPLACED})`)
+        expect(summaryOf(await proxy.get(AT))).toBe("200 new (hit; ttl=60)")
         expect(conditions(origin)).toEqual([{}, condition, {}])
       })
     },

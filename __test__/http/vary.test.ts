@@ -2,11 +2,11 @@ import { httpDate, setClock, stopDate } from "../helpers/clock"
 
 import {
   AT,
-  asked,
+  cacheStatusOf,
   conditions,
-  how,
   lasting,
-  told,
+  requestCount,
+  summaryOf,
   unchanged,
   withCache,
 } from "../helpers/proxy-cache"
@@ -38,11 +38,11 @@ async function expectOne(
   await withCache(async ({ proxy, origin }) => {
     origin.script(AT, [varying(vary, "one"), varying(vary, "two")])
     await proxy.get(AT, first)
-    expect(told(await proxy.get(AT, second))).toBe(
+    expect(summaryOf(await proxy.get(AT, second))).toBe(
       isOne ? `200 one (${HIT})` : `200 two (${UNKNOWN})`,
     )
-    expect(told(await proxy.get(AT, first))).toBe(`200 one (${HIT})`)
-    expect(asked(origin)).toBe(isOne ? 1 : 2)
+    expect(summaryOf(await proxy.get(AT, first))).toBe(`200 one (${HIT})`)
+    expect(requestCount(origin)).toBe(isOne ? 1 : 2)
   })
 }
 
@@ -53,13 +53,13 @@ test("variants stand side by side, each with its own body, age and validator", a
       setClock(n)
       origin.script(AT, varying("Accept-Language", language, { ETag: `"${language}"` }))
       const first = await proxy.get(AT, { "Accept-Language": language })
-      expect(how(first)).toBe(n === 0 ? UNKNOWN.replace("vary", "uri") : UNKNOWN)
+      expect(cacheStatusOf(first)).toBe(n === 0 ? UNKNOWN.replace("vary", "uri") : UNKNOWN)
     }
     setClock(10)
     for (const [n, language] of languages.entries()) {
       const fields = { "Accept-Language": language }
       const hit = await proxy.get(AT, fields)
-      expect([told(hit), hit.get("age"), hit.get("date")]).toEqual([
+      expect([summaryOf(hit), hit.get("age"), hit.get("date")]).toEqual([
         `200 ${language} (hit; ttl=${50 + n})`,
         String(10 - n),
         httpDate(n),
@@ -69,7 +69,7 @@ test("variants stand side by side, each with its own body, age and validator", a
         language === "de" ? 304 : 200,
       )
     }
-    expect(asked(origin)).toBe(3)
+    expect(requestCount(origin)).toBe(3)
   })
 })
 
@@ -82,10 +82,10 @@ test("a stale variant is validated by its own entity tag, and the others stay as
     }
     setClock(60)
     origin.script(AT, unchanged())
-    expect(told(await proxy.get(AT, { "X-A": "1" }))).toBe(
+    expect(summaryOf(await proxy.get(AT, { "X-A": "1" }))).toBe(
       "200 1 (fwd=stale; fwd-status=304; ttl=60)",
     )
-    expect(told(await proxy.get(AT, { "X-A": "2" }))).toBe("200 2 (hit; ttl=30)")
+    expect(summaryOf(await proxy.get(AT, { "X-A": "2" }))).toBe("200 2 (hit; ttl=30)")
     expect(conditions(origin)).toEqual([{}, {}, { "if-none-match": '"1"' }])
   })
 })
@@ -198,8 +198,8 @@ describe("two requests are for a variant each", () => {
       origin.script(AT, [varying("Authorization", "one"), varying("Authorization", "two")])
       await proxy.get(AT)
       const expected = "200 two (fwd=vary-miss; fwd-status=200; detail=authorization)"
-      expect(told(await proxy.get(AT, { Authorization: "Basic dTpw" }))).toBe(expected)
-      expect(told(await proxy.get(AT))).toBe(`200 one (${HIT})`)
+      expect(summaryOf(await proxy.get(AT, { Authorization: "Basic dTpw" }))).toBe(expected)
+      expect(summaryOf(await proxy.get(AT))).toBe(`200 one (${HIT})`)
     })
   })
 })
@@ -218,7 +218,7 @@ describe("responses that vary by different fields", () => {
         setClock(seen.length)
         seen.push((await proxy.get(AT, fields)).text)
       }
-      expect([seen, asked(origin)]).toEqual([["by a", "by b", "by b", "by a"], 2])
+      expect([seen, requestCount(origin)]).toEqual([["by a", "by b", "by b", "by a"], 2])
     })
   })
 
@@ -230,7 +230,7 @@ describe("responses that vary by different fields", () => {
       expect((await proxy.get(AT, { "X-A": "2" })).text).toBe("for all")
       expect((await proxy.get(AT, { "X-A": "3" })).text).toBe("for all")
       expect((await proxy.get(AT, { "X-A": "1" })).text).toBe("for all")
-      expect(asked(origin)).toBe(2)
+      expect(requestCount(origin)).toBe(2)
     })
   })
 
@@ -243,7 +243,7 @@ describe("responses that vary by different fields", () => {
       expect((await proxy.get(AT, fields)).text).toBe("by a")
       expect((await proxy.get(AT, { "X-A": "1" })).text).toBe("by a")
       expect((await proxy.get(AT, { "X-A": "2" })).text).toBe("for all")
-      expect(asked(origin)).toBe(2)
+      expect(requestCount(origin)).toBe(2)
     })
   })
 })
@@ -255,7 +255,11 @@ test("a HEAD and a range are answered from the variant that they select", async 
     const fields = { "X-A": "2" }
     const head = await proxy.send({ method: "HEAD", target: AT, fields })
     const part = await proxy.get(AT, { ...fields, Range: "bytes=4-" })
-    expect([head.get("content-length"), part.text, asked(origin)]).toEqual(["10", "second", 2])
+    expect([head.get("content-length"), part.text, requestCount(origin)]).toEqual([
+      "10",
+      "second",
+      2,
+    ])
   })
 })
 
@@ -269,6 +273,6 @@ test("100 variants stand side by side", async () => {
     for (const name of names) await proxy.get(AT, { "X-A": name })
     const texts: string[] = []
     for (const name of names) texts.push((await proxy.get(AT, { "X-A": name })).text)
-    expect([texts, asked(origin)]).toEqual([names, 100])
+    expect([texts, requestCount(origin)]).toEqual([names, 100])
   })
 })

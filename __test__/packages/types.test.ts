@@ -259,6 +259,6 @@ test("a mistake without a mark is reported, so that the marks mean something", a
   const settings = { module: "nodenext", moduleResolution: "nodenext", lib: ["es2022", "dom"] }
   const source =
     'import { cache } from "@layeron/modules"\ncache({ name: "a", storage: "fil:x" })\n'
-  const told = await complaints({ "mistake.mts": source }, settings)
-  expect(told).toMatch(/^mistake\.mts\(2,20\): error TS2322/)
+  const described = await complaints({ "mistake.mts": source }, settings)
+  expect(described).toMatch(/^mistake\.mts\(2,20\): error TS2322/)
 })

@@ -2,7 +2,7 @@ import { statSync } from "node:fs"
 import type { CachePurgeSelector, CacheStats } from "@layeron/modules"
 import { NO_STATS, ORIGIN, url } from "../helpers/cache"
 import { Child, type Given } from "../helpers/child"
-import { Ledger, type Line } from "../helpers/ledger"
+import { ExpectedEntries, type Line } from "../helpers/expected-entries"
 import { Random, seeds } from "../helpers/random"
 import { declared, diskOf, fileIn, MIB, newPath } from "../helpers/storage"
 
@@ -109,7 +109,7 @@ class Lane {
   readonly #path = newPath()
   readonly #maxDiskBytes: number
   readonly #random: Random
-  readonly #ledger = new Ledger(NO_STATS)
+  readonly #ledger = new ExpectedEntries(NO_STATS)
   #version = 1
   /** What was found, in all. */
   found = 0

@@ -570,11 +570,11 @@ describe("a disk that is full", () => {
     const pid = await child.run(() => process.pid)
     execFileSync("prlimit", [`--pid=${pid}`, "--fsize=unlimited"])
     const after = await child.run(async ({ shop, warnings }) => {
-      const until = Date.now() + 50_000
+      const waitUntil = Date.now() + 50_000
       const isBroken = async () => (await shop.inspect()).disk?.fault !== null
       const isRecovered = () => warnings.at(-1)?.code === "LAYERON_STORAGE_RECOVERED"
       while ((await isBroken()) || !isRecovered()) {
-        if (Date.now() > until) throw new Error(JSON.stringify(await shop.inspect()))
+        if (Date.now() > waitUntil) throw new Error(JSON.stringify(await shop.inspect()))
         await new Promise((resolve) => setTimeout(resolve, 50))
       }
       await shop.put("https://api.example.com/late", new Response("late"), { tags: ["late"] })

@@ -451,16 +451,16 @@ describe("a thread", () => {
       env: process.env,
       workerData: { name, next: code },
     })
-    const told: unknown[] = []
+    const described: unknown[] = []
     await new Promise<void>((resolve, reject) => {
       worker.on("error", reject)
       worker.on("message", (message) => {
-        told.push(message)
-        if (told.length === 2) resolve()
+        described.push(message)
+        if (described.length === 2) resolve()
       })
     })
     await worker.terminate()
-    return told
+    return described
   }
 
   test("started after configure() has the configured storage, and so has a thread that it starts", async () => {

@@ -152,8 +152,8 @@ async function play({ shop, require }: Given, part: Part): Promise<Played> {
   }
 
   for (const at of own) await turnOver(at)
-  const until = performance.now() + part.milliseconds
-  while (performance.now() < until) {
+  const waitUntil = performance.now() + part.milliseconds
+  while (performance.now() < waitUntil) {
     const dice = random.below(20)
     if (dice === 0) await turnOver(own[random.below(own.length)]!)
     else if (dice === 1) await fill()

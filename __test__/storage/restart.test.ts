@@ -2,7 +2,7 @@ import type { CacheModule, CacheModuleOptions, CachePurgeSelector } from "@layer
 import { bodyOf, get, NO_STATS, ORIGIN, url } from "../helpers/cache"
 import { Child, type Given, inProcess } from "../helpers/child"
 import { START, setClock, stopDate } from "../helpers/clock"
-import { promised } from "../helpers/flight"
+import { promised } from "../helpers/stale-module"
 import { diskOf, eventually, newPath, openIn } from "../helpers/storage"
 
 beforeEach(stopDate)
@@ -57,7 +57,7 @@ function characters(body: Uint8Array | null): string | null {
   return body === null ? null : Buffer.from(body).toString("latin1")
 }
 
-async function told(response: Response | undefined) {
+async function described(response: Response | undefined) {
   if (response === undefined) return undefined
   const { status, headers } = response
   const body = response.body === null ? null : new Uint8Array(await response.arrayBuffer())
@@ -104,10 +104,10 @@ describe("after a restart", () => {
     const path = newPath()
     const before = openIn(newPath(), { ttlSeconds: 60 })
     await before.put(url("/"), new Response(response.body, response))
-    const expected = await told(await before.match(url("/")))
+    const expected = await described(await before.match(url("/")))
     await before.close()
     await putBefore(path, [{ path: "/", told: response }], { ttlSeconds: 60 })
-    const after = await told(await openIn(path).match(url("/")))
+    const after = await described(await openIn(path).match(url("/")))
     expect(after).toEqual(expected)
     expect(after?.body).toBe(characters(response.body))
   })

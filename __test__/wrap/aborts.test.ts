@@ -1,21 +1,21 @@
 import type { CacheModuleOptions } from "@layeron/modules"
 import { bodyOf, failureOf, get } from "../helpers/cache"
 import { stopTime } from "../helpers/clock"
-import { promised } from "../helpers/flight"
+import { promised } from "../helpers/stale-module"
 import { endless, handFed } from "../helpers/streams"
 import {
   AT,
-  calm,
+  advanceSeconds,
   counts,
   end,
-  fate,
+  endOfTest,
+  outcomeSoFar,
   PATH,
   POLICY,
-  pass,
   read,
   readerOf,
   TTL,
-  theEnd,
+  waitUntilIdle,
   wrapped,
 } from "../helpers/wrap"
 
@@ -35,7 +35,7 @@ function abortable(count: number, ask: (request: Request) => Promise<Response>) 
 function hanging(options = {}) {
   return wrapped(
     async () => {
-      await theEnd()
+      await endOfTest()
       return new Response("late")
     },
     { ...POLICY, ...options },
@@ -46,7 +46,7 @@ describe("when all clients of a hanging handler abort", () => {
   test("each call rejects with the reason of its signal", async () => {
     const { ask } = hanging()
     const { clients, calls } = abortable(CALLERS, ask)
-    await calm()
+    await waitUntilIdle()
     for (const [number, client] of clients.entries()) client.abort(new Error(`client ${number}`))
     const messages = (await Promise.all(calls)).map(({ message }) => message)
     expect(messages).toEqual(clients.map((_, number) => `client ${number}`))
@@ -55,48 +55,48 @@ describe("when all clients of a hanging handler abort", () => {
   test("the request of the handler is aborted with the last of them, and not before", async () => {
     const { ask, asked } = hanging()
     const { clients, calls } = abortable(CALLERS, ask)
-    await calm()
+    await waitUntilIdle()
     for (const client of clients.slice(1)) client.abort()
-    await calm()
+    await waitUntilIdle()
     expect(asked[0]?.signal.aborted).toBe(false)
     clients[0]?.abort()
     await Promise.all(calls)
-    await calm()
+    await waitUntilIdle()
     expect(asked[0]?.signal.aborted).toBe(true)
   })
 
   test("the first of them leaves the run to the others", async () => {
     const { ask, asked } = hanging()
     const { clients, calls } = abortable(3, ask)
-    await calm()
+    await waitUntilIdle()
     clients[0]?.abort()
     expect((await calls[0])?.name).toBe("AbortError")
-    await calm()
+    await waitUntilIdle()
     expect(asked[0]?.signal.aborted).toBe(false)
     clients[1]?.abort()
     clients[2]?.abort()
-    await calm()
+    await waitUntilIdle()
     expect(asked[0]?.signal.aborted).toBe(true)
   })
 
   test("the handler is not run again for any of them", async () => {
     const { ask, runs } = hanging({ refreshTimeoutMs: 1_000 })
     const { clients, calls } = abortable(CALLERS, ask)
-    await calm()
+    await waitUntilIdle()
     for (const client of clients) client.abort()
     await Promise.all(calls)
-    await pass(10)
+    await advanceSeconds(10)
     expect(runs()).toBe(1)
   })
 
   test("the next request runs the handler at once", async () => {
     const { ask, runs } = hanging()
     const { clients } = abortable(2, ask)
-    await calm()
+    await waitUntilIdle()
     for (const client of clients) client.abort()
-    await calm()
+    await waitUntilIdle()
     void ask(new Request(AT))
-    await calm()
+    await waitUntilIdle()
     expect(runs()).toBe(2)
   })
 
@@ -110,7 +110,7 @@ describe("when all clients of a hanging handler abort", () => {
     clients[0]?.abort()
     await Promise.all(calls)
     gate.resolve()
-    await calm()
+    await waitUntilIdle()
     expect(await module.match(AT)).toBeUndefined()
     expect(await counts(module)).toEqual({ misses: 2 })
   })
@@ -145,7 +145,7 @@ describe("a call that bypasses the cache", () => {
     const { ask, runs } = wrapped(hung, {}, { ttlSeconds: TTL, ...declared })
     const client = new AbortController()
     const call = failureOf(() => ask(new Request(AT, { ...init, signal: client.signal })))
-    await calm()
+    await waitUntilIdle()
     client.abort(new Error("gone"))
     expect((await call).message).toBe("gone")
     expect(seen.map(({ aborted }) => aborted)).toEqual([true])
@@ -167,11 +167,11 @@ describe("a call that bypasses the cache", () => {
     const call = failureOf(() =>
       outer.ask(new Request(AT, { method: "POST", signal: client.signal })),
     )
-    await calm()
+    await waitUntilIdle()
     client.abort(new Error("gone"))
     expect((await call).message).toBe("gone")
     gate.resolve()
-    await calm()
+    await waitUntilIdle()
     expect([await bodyOf(outer.module, AT), await bodyOf(inner.module, AT)]).toEqual([
       undefined,
       undefined,
@@ -184,7 +184,7 @@ describe("a call that bypasses the cache", () => {
     const asked = () => inner.ask(new Request(AT, { method: "POST", signal: own.signal }))
     const outer = wrapped(asked, POLICY)
     const call = failureOf(() => outer.ask(new Request(AT, { method: "POST" })))
-    await calm()
+    await waitUntilIdle()
     own.abort(new Error("too long"))
     expect((await call).message).toBe("too long")
   })
@@ -198,11 +198,11 @@ describe("a call that bypasses the cache", () => {
     await (await ask()).text()
     const client = new AbortController()
     const call = failureOf(() => ask(new Request(AT, { method: "POST", signal: client.signal })))
-    await calm()
+    await waitUntilIdle()
     client.abort()
     await call
     gate.resolve()
-    await calm()
+    await waitUntilIdle()
     expect(await module.match(AT)).toBeUndefined()
   })
 })
@@ -215,7 +215,7 @@ test("a request that is aborted while it waits leaves the response to the others
   }, POLICY)
   const first = ask()
   const { clients, calls } = abortable(CALLERS, ask)
-  await calm()
+  await waitUntilIdle()
   for (const client of clients) client.abort()
   await Promise.all(calls)
   gate.resolve()
@@ -225,15 +225,15 @@ test("a request that is aborted while it waits leaves the response to the others
 
 test("a background refresh is not aborted with the request that led to it", async () => {
   const { ask, asked } = wrapped(async (_, run) => {
-    if (run > 1) await theEnd()
+    if (run > 1) await endOfTest()
     return new Response(`run ${run}`)
   }, POLICY)
   await (await ask()).text()
-  await pass(POLICY.ttlSeconds)
+  await advanceSeconds(POLICY.ttlSeconds)
   const client = new AbortController()
   expect(await (await ask(new Request(AT, { signal: client.signal }))).text()).toBe("run 1")
   client.abort()
-  await calm()
+  await waitUntilIdle()
   expect(asked[1]?.signal.aborted).toBe(false)
 })
 
@@ -247,13 +247,13 @@ describe("a body under way", () => {
     give("ab")
     expect([await read(led), await read(waited)]).toEqual(["ab", "ab"])
     const more = failureOf(() => led.read())
-    await calm()
+    await waitUntilIdle()
     client.abort(new Error("gone"))
     expect((await more).message).toBe("gone")
     give("cd")
     close()
     expect(await read(waited)).toBe("cd")
-    await calm()
+    await waitUntilIdle()
     expect(asked[0]?.signal.aborted).toBe(false)
     expect(await (await module.match(AT))?.text()).toBe("abcd")
   })
@@ -284,7 +284,7 @@ test.each<[string, ResponseInit]>([
   }, POLICY)
   const { clients, calls } = abortable(1, ask)
   const waiting = ask()
-  await calm()
+  await waitUntilIdle()
   clients[0]?.abort()
   await Promise.all(calls)
   expect(asked[0]?.signal.aborted).toBe(false)
@@ -298,8 +298,8 @@ test("waiters of requests that cannot be joined are released as well", async () 
   const client = new AbortController()
   const alone = ask(new Request(AT, { signal: client.signal, headers: { authorization: "a" } }))
   const error = failureOf(() => alone)
-  await calm()
-  expect(await fate(alone)).toBe("pending")
+  await waitUntilIdle()
+  expect(await outcomeSoFar(alone)).toBe("pending")
   client.abort()
   expect((await error).name).toBe("AbortError")
   expect(runs()).toBe(1)
@@ -311,7 +311,7 @@ test("a signal without addEventListener is ignored", async () => {
   const { ask, runs } = wrapped(() => promise, POLICY)
   const odd = () => Object.defineProperty(new Request(AT), "signal", { value: { aborted: false } })
   const calls = [ask(odd()), ask(odd()), ask()]
-  await calm()
+  await waitUntilIdle()
   resolve(new Response("built"))
   const texts = (await Promise.all(calls)).map((response) => response.text())
   expect(await Promise.all(texts)).toEqual(["built", "built", "built"])

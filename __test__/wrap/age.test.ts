@@ -1,6 +1,6 @@
 import type { CacheWrapOptions } from "@layeron/modules"
 import { httpDate, setClock, stopTime } from "../helpers/clock"
-import { end, how, pass, type Run, wrapped } from "../helpers/wrap"
+import { advanceSeconds, cacheStatusOf, end, type Run, wrapped } from "../helpers/wrap"
 
 beforeEach(stopTime)
 afterEach(end)
@@ -15,9 +15,9 @@ function slow(respond: Run, options?: CacheWrapOptions) {
   }, options)
   const ask = async () => {
     const asked = made.ask()
-    await pass(TAKES)
+    await advanceSeconds(TAKES)
     const response = await asked
-    return [response.headers.get("age"), how(response), await response.text()]
+    return [response.headers.get("age"), cacheStatusOf(response), await response.text()]
   }
   return { ...made, ask }
 }

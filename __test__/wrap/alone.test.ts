@@ -1,19 +1,19 @@
 import { bodyOf, get, refusals } from "../helpers/cache"
 import { stopTime } from "../helpers/clock"
-import { promised } from "../helpers/flight"
+import { promised } from "../helpers/stale-module"
 import {
   AT,
-  calm,
+  advanceSeconds,
+  concurrently,
+  countEach,
   counts,
-  crowd,
   end,
+  endOfTest,
   PATH,
   POLICY,
-  pass,
-  tally,
   texts,
-  theEnd,
   type Wrapped,
+  waitUntilIdle,
   wrapped,
 } from "../helpers/wrap"
 
@@ -51,7 +51,7 @@ function gated(headers: Record<string, string>) {
   let held = false
   const made = wrapped(async (_, run) => {
     if (run === 1) await first.promise
-    if (held) await theEnd()
+    if (held) await endOfTest()
     return new Response(`run ${run}`, { headers })
   })
   const hold = () => {
@@ -63,8 +63,8 @@ function gated(headers: Record<string, string>) {
 /** How many runs so many callers lead to before any of them is answered. */
 async function runsOf(made: Wrapped, callers = 3, path = PATH): Promise<number> {
   const before = made.runs()
-  crowd(callers, () => made.ask(get(path)))
-  await calm()
+  concurrently(callers, () => made.ask(get(path)))
+  await waitUntilIdle()
   return made.runs() - before
 }
 
@@ -73,11 +73,11 @@ describe("a response that turns out to be", () => {
     "%s is for one caller: each of 100 has a run of its own",
     async (_, headers, reason) => {
       const { module, ask, runs, release } = gated(headers)
-      const all = crowd(CALLERS, () => ask())
-      await calm()
+      const all = concurrently(CALLERS, () => ask())
+      await waitUntilIdle()
       expect(runs()).toBe(1)
       release()
-      expect(tally(await texts(all))).toEqual(
+      expect(countEach(await texts(all))).toEqual(
         Object.fromEntries(Array.from({ length: CALLERS }, (_, index) => [`run ${index + 1}`, 1])),
       )
       expect(runs()).toBe(CALLERS)
@@ -95,9 +95,9 @@ describe("a response that turns out to be", () => {
       await (await made.ask()).text()
       made.hold()
       expect(await runsOf(made)).toBe(3)
-      await pass(MARKED - 0.001)
+      await advanceSeconds(MARKED - 0.001)
       expect(await runsOf(made)).toBe(3)
-      await pass(0.001)
+      await advanceSeconds(0.001)
       expect(await runsOf(made)).toBe(1)
     },
   )
@@ -115,7 +115,7 @@ describe("that requests for a key are not coalesced", () => {
 
   test("ends with the first response that is for all", async () => {
     const made = wrapped(async (_, run) => {
-      if (run > 2) await theEnd()
+      if (run > 2) await endOfTest()
       return new Response("x", {
         headers: { "cache-control": run === 1 ? "private" : "max-age=60" },
       })
@@ -151,18 +151,18 @@ describe("requests with Authorization", () => {
 
   test("share no run, and do not make their key hit-for-miss", async () => {
     const made = wrapped(async () => {
-      await theEnd()
+      await endOfTest()
       return new Response("x")
     }, POLICY)
-    crowd(CALLERS, () => made.ask(authorized()))
-    await calm()
+    concurrently(CALLERS, () => made.ask(authorized()))
+    await waitUntilIdle()
     expect(made.runs()).toBe(CALLERS)
     expect(await runsOf(made)).toBe(1)
   })
 
   test("are answered each for itself, and nothing is stored", async () => {
     const { module, ask, runs } = wrapped(async (_, run) => new Response(`run ${run}`), POLICY)
-    expect(new Set(await texts(crowd(CALLERS, () => ask(authorized())))).size).toBe(CALLERS)
+    expect(new Set(await texts(concurrently(CALLERS, () => ask(authorized())))).size).toBe(CALLERS)
     expect(runs()).toBe(CALLERS)
     expect(await refusals(module)).toEqual({ authorization: CALLERS })
     expect(await bodyOf(module, AT)).toBeUndefined()
@@ -202,8 +202,10 @@ describe("requests with Authorization", () => {
         vary: ["authorization"],
       },
     )
-    const got = await texts(crowd(CALLERS, (caller) => ask(authorized(`token-${caller % 2}`))))
-    expect(tally(got)).toEqual({ "token-0": CALLERS / 2, "token-1": CALLERS / 2 })
+    const got = await texts(
+      concurrently(CALLERS, (caller) => ask(authorized(`token-${caller % 2}`))),
+    )
+    expect(countEach(got)).toEqual({ "token-0": CALLERS / 2, "token-1": CALLERS / 2 })
     expect(runs()).toBe(2)
   })
 })

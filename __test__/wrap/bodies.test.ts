@@ -1,24 +1,24 @@
 import type { CacheModuleOptions } from "@layeron/modules"
 import { bodyOf, get, NO_STATS, refusals, url } from "../helpers/cache"
 import { stopTime } from "../helpers/clock"
-import { promised } from "../helpers/flight"
+import { promised } from "../helpers/stale-module"
 import { chunked, handFed } from "../helpers/streams"
 import {
   AT,
-  calm,
+  advanceSeconds,
+  cacheStatusOf,
+  concurrently,
+  countEach,
   counts,
-  crowd,
   end,
-  fate,
-  how,
+  outcomeSoFar,
   PATH,
   POLICY,
-  pass,
   type Run,
   readerOf,
   TTL,
-  tally,
   texts,
+  waitUntilIdle,
   warnings,
   wrapped,
 } from "../helpers/wrap"
@@ -39,7 +39,7 @@ describe("a response without a body", () => {
         await gate.promise
         return new Response(null, { status, headers: { "x-kept": "1" } })
       }, POLICY)
-      const all = crowd(3, () => ask())
+      const all = concurrently(3, () => ask())
       gate.resolve()
       const responses = [...(await Promise.all(all)), await ask()]
       expect(
@@ -63,7 +63,7 @@ describe("a response without a body", () => {
       POLICY,
     )
     for (const path of ["/null", "/empty"]) await (await ask(get(path))).text()
-    await calm()
+    await waitUntilIdle()
     expect((await module.match(url("/null")))?.body).toBeNull()
     expect((await module.match(url("/empty")))?.body).not.toBeNull()
     expect(await bodyOf(module, url("/empty"))).toBe("")
@@ -82,7 +82,7 @@ describe("a body that is not as long as its Content-Length says", () => {
     ["not to be there", "0", ["a"]],
   ])("but %s is an error for all that read it, and is not stored", async (_, length, chunks) => {
     const { module, ask, runs } = wrapped(async () => saying(length, chunks), POLICY)
-    for (const answer of crowd(3, () => ask())) {
+    for (const answer of concurrently(3, () => ask())) {
       await expect((await answer).text()).rejects.toThrow(/Content-Length/)
     }
     expect(runs()).toBe(1)
@@ -133,7 +133,7 @@ describe("a body that breaks off", () => {
   test("before anyone has read of it is no unhandled rejection", async () => {
     const { ask } = wrapped(() => new Response(chunked([], new Error("cut"))), POLICY)
     const response = await ask()
-    await calm()
+    await waitUntilIdle()
     await expect(response.text()).rejects.toThrow("cut")
   })
 })
@@ -165,18 +165,18 @@ describe("a body of more than maxEntryBytes", () => {
       POLICY,
       SMALL,
     )
-    const first = crowd(2, () => ask())
+    const first = concurrently(2, () => ask())
     const read = texts(first)
     for (const chunk of PARTS) {
-      await calm()
+      await waitUntilIdle()
       body.give(chunk)
     }
-    await calm()
+    await waitUntilIdle()
     expect(runs()).toBe(1)
-    expect(tally(await texts(crowd(3, () => ask())))).toEqual({ [PARTS.join("")]: 3 })
+    expect(countEach(await texts(concurrently(3, () => ask())))).toEqual({ [PARTS.join("")]: 3 })
     expect(runs()).toBe(4)
     body.end()
-    expect(tally(await read)).toEqual({ [PARTS.join("")]: 2 })
+    expect(countEach(await read)).toEqual({ [PARTS.join("")]: 2 })
   })
 
   test.each<[string, Record<string, string>]>([
@@ -200,7 +200,7 @@ describe("a body of more than maxEntryBytes", () => {
     let most = 0
     for (let length = 1_000; most === 0; length--) {
       await (await ask(get(`${PATH}?${length}`))).text()
-      await calm()
+      await waitUntilIdle()
       if ((await module.inspect()).entries > 0) most = length
     }
     expect(most).toBeGreaterThan(500)
@@ -216,16 +216,18 @@ describe("a body without an end", () => {
         new Response(bodies[run - 1]?.stream, { headers: { "content-type": "text/event-stream" } }),
       POLICY,
     )
-    const all = await Promise.all(crowd(2, () => ask()))
-    expect(all.map(how)).toEqual(Array(2).fill("fwd=uri-miss; fwd-status=200; detail=event-stream"))
+    const all = await Promise.all(concurrently(2, () => ask()))
+    expect(all.map(cacheStatusOf)).toEqual(
+      Array(2).fill("fwd=uri-miss; fwd-status=200; detail=event-stream"),
+    )
     expect(runs()).toBe(2)
     const reader = readerOf(all[0] as Response)
     const first = reader.read()
-    expect(await fate(first)).toBe("pending")
+    expect(await outcomeSoFar(first)).toBe("pending")
     bodies[0]?.give("data: 1\n\n")
     expect(new TextDecoder().decode((await first).value)).toBe("data: 1\n\n")
     expect(await bodyOf(module, AT)).toBeUndefined()
-    await pass(TTL)
+    await advanceSeconds(TTL)
     bodies[0]?.give("data: 2\n\n")
     expect(new TextDecoder().decode((await reader.read()).value)).toBe("data: 2\n\n")
     for (const body of bodies) body.end()
@@ -237,6 +239,6 @@ test("a body that its client never reads is stored, and the others read it", asy
   const [, waited] = await Promise.all([ask(), ask()])
   expect(await waited.text()).toBe("abcd")
   expect(await bodyOf(module, AT)).toBe("abcd")
-  expect([how(await ask()), runs()]).toEqual(["hit; ttl=60", 1])
+  expect([cacheStatusOf(await ask()), runs()]).toEqual(["hit; ttl=60", 1])
   expect(await counts(module)).toMatchObject({ puts: 1 })
 })

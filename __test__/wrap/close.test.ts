@@ -2,19 +2,19 @@ import type { CacheModule } from "@layeron/modules"
 import { beside, bodyOf, freshCache } from "../helpers/cache"
 import { stopTime } from "../helpers/clock"
 import { deafen, listen } from "../helpers/events"
-import { promised } from "../helpers/flight"
+import { promised } from "../helpers/stale-module"
 import { handFed } from "../helpers/streams"
 import {
   AT,
-  calm,
+  advanceSeconds,
+  concurrently,
+  countEach,
   counts,
-  crowd,
   end,
-  fate,
+  outcomeSoFar,
   POLICY,
-  pass,
   TTL,
-  tally,
+  waitUntilIdle,
   warnings,
   wrapped,
   wrappedIn,
@@ -87,7 +87,7 @@ describe("close() while the handler is being run", () => {
   test("leaves its caller the response as it is, and stores nothing", async () => {
     const { module, ask, other, gate } = running()
     const answer = ask()
-    await calm()
+    await waitUntilIdle()
     await module.close()
     gate.resolve()
     const response = await answer
@@ -97,13 +97,13 @@ describe("close() while the handler is being run", () => {
 
   test("lets waiters run the handler directly, as soon as the run is over", async () => {
     const { module, ask, gate, runs } = running()
-    const [led, ...waited] = crowd(4, () => ask())
-    await calm()
+    const [led, ...waited] = concurrently(4, () => ask())
+    await waitUntilIdle()
     await module.close()
     gate.resolve()
     expect(await (await led)?.text()).toBe("run 1")
     const fates = await Promise.all(
-      waited.map((answer) => fate(answer, (response) => response.text())),
+      waited.map((answer) => outcomeSoFar(answer, (response) => response.text())),
     )
     expect(fates.toSorted()).toEqual(["run 2", "run 3", "run 4"])
     expect(runs()).toBe(4)
@@ -113,15 +113,15 @@ describe("close() while the handler is being run", () => {
     const { module, ask, other, gate } = running()
     const led = ask()
     const here = wrappedIn(other, () => new Response("own"), POLICY)
-    const waited = crowd(3, () => here.ask())
-    await calm()
+    const waited = concurrently(3, () => here.ask())
+    await waitUntilIdle()
     await module.close()
     gate.resolve()
     await led
     const fates = await Promise.all(
-      waited.map((answer) => fate(answer, (response) => response.text())),
+      waited.map((answer) => outcomeSoFar(answer, (response) => response.text())),
     )
-    expect(tally(fates)).toEqual({ own: 3 })
+    expect(countEach(fates)).toEqual({ own: 3 })
     expect(here.runs()).toBe(1)
   })
 
@@ -139,11 +139,11 @@ describe("close() while the handler is being run", () => {
     const { ask } = wrappedIn(module, () => new Response("own"), POLICY)
     const first = led.ask()
     const waited = ask()
-    await calm()
+    await waitUntilIdle()
     await module.close()
     gate.resolve()
     expect(await (await first).text()).toBe("led")
-    expect(await fate(waited, (response) => response.text())).toMatch(/^(led|own)$/)
+    expect(await outcomeSoFar(waited, (response) => response.text())).toMatch(/^(led|own)$/)
   })
 
   test("leaves its error to its caller", async () => {
@@ -158,7 +158,7 @@ describe("close() while the handler is being run", () => {
       POLICY,
     )
     const answer = ask()
-    await calm()
+    await waitUntilIdle()
     await module.close()
     gate.resolve()
     await expect(answer).rejects.toThrow("down")
@@ -172,7 +172,7 @@ describe("close() while a body is being written", () => {
     const { module, other } = pair()
     const body = handFed()
     const { ask, runs } = wrappedIn(module, () => new Response(body.stream), POLICY)
-    const responses = await Promise.all(crowd(3, () => ask()))
+    const responses = await Promise.all(concurrently(3, () => ask()))
     body.give("ab")
     await module.close()
     body.give("cd")
@@ -213,7 +213,7 @@ test("close() while a refresh is under way is no failure, and stores nothing", a
     { ...POLICY, waitUntil: (promise) => void work.push(promise) },
   )
   await (await ask()).text()
-  await pass(TTL)
+  await advanceSeconds(TTL)
   await ask()
   await module.close()
   gate.resolve()

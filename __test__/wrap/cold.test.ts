@@ -1,24 +1,24 @@
 import { bodyOf, get, NO_STATS } from "../helpers/cache"
 import { stopTime } from "../helpers/clock"
-import { promised } from "../helpers/flight"
+import { bytes } from "../helpers/response-pair"
+import { promised } from "../helpers/stale-module"
 import { chunked, handFed } from "../helpers/streams"
-import { bytes } from "../helpers/twins"
 import {
   AT,
-  calm,
+  advanceSeconds,
+  cacheStatusOf,
+  concurrently,
+  countEach,
   counts,
-  crowd,
   end,
-  fate,
-  how,
+  outcomeSoFar,
   PATH,
   POLICY,
-  pass,
   read,
   readerOf,
   TTL,
-  tally,
   texts,
+  waitUntilIdle,
   wrapped,
   wrappedIn,
 } from "../helpers/wrap"
@@ -34,18 +34,18 @@ describe("100 concurrent requests of a cold key", () => {
   test("make one run, and each gets a response of its own with the full body", async () => {
     const { promise, resolve } = promised<Response>()
     const { module, ask, runs } = wrapped(() => promise, POLICY)
-    const all = crowd(CALLERS, () => ask())
-    await calm()
+    const all = concurrently(CALLERS, () => ask())
+    await waitUntilIdle()
     expect(runs()).toBe(1)
     resolve(new Response("built", { headers: { "x-kept": "1" } }))
     const responses = await Promise.all(all)
-    expect(tally(responses.map(how))).toEqual({ [LED]: 1, [COLLAPSED]: CALLERS - 1 })
+    expect(countEach(responses.map(cacheStatusOf))).toEqual({ [LED]: 1, [COLLAPSED]: CALLERS - 1 })
     responses[7]?.headers.set("x-kept", "changed")
-    expect(tally(responses.map(({ headers }) => headers.get("x-kept")))).toEqual({
+    expect(countEach(responses.map(({ headers }) => headers.get("x-kept")))).toEqual({
       1: CALLERS - 1,
       changed: 1,
     })
-    expect(tally(await texts(all))).toEqual({ built: CALLERS })
+    expect(countEach(await texts(all))).toEqual({ built: CALLERS })
     expect(runs()).toBe(1)
     expect(await counts(module)).toEqual({ misses: CALLERS, puts: 1, collapsed: CALLERS - 1 })
   })
@@ -53,8 +53,8 @@ describe("100 concurrent requests of a cold key", () => {
   test("make one run of two wrapped handlers of one module", async () => {
     const one = wrapped(async () => new Response("one"), POLICY)
     const other = wrappedIn(one.module, async () => new Response("other"), POLICY)
-    const all = crowd(CALLERS, (caller) => (caller % 2 === 0 ? one : other).ask())
-    expect(tally(await texts(all))).toEqual({ one: CALLERS })
+    const all = concurrently(CALLERS, (caller) => (caller % 2 === 0 ? one : other).ask())
+    expect(countEach(await texts(all))).toEqual({ one: CALLERS })
     expect([one.runs(), other.runs()]).toEqual([1, 0])
   })
 
@@ -69,11 +69,11 @@ describe("100 concurrent requests of a cold key", () => {
     const languages = Array.from({ length: CALLERS }, (_, caller) =>
       caller % 2 === 0 ? "de" : "en",
     )
-    const all = crowd(CALLERS, (caller) =>
+    const all = concurrently(CALLERS, (caller) =>
       ask(get(PATH, { "accept-language": `${languages[caller]}` })),
     )
     for (const [index, gate] of gates.entries()) {
-      await calm()
+      await waitUntilIdle()
       expect(runs()).toBe(index + 1)
       gate.resolve()
     }
@@ -91,13 +91,13 @@ describe("100 concurrent requests of a cold key", () => {
       })
     }, POLICY)
     const languages = Array.from({ length: CALLERS }, (_, caller) => `l-${caller % 20}`)
-    const all = crowd(CALLERS, (caller) =>
+    const all = concurrently(CALLERS, (caller) =>
       ask(get(PATH, { "accept-language": `${languages[caller]}` })),
     )
-    await calm()
+    await waitUntilIdle()
     expect(runs()).toBe(1)
     gates[0]?.resolve()
-    await calm()
+    await waitUntilIdle()
     expect(runs()).toBe(20)
     for (const gate of gates) gate.resolve()
     expect(await texts(all)).toEqual(languages)
@@ -110,10 +110,10 @@ describe("100 concurrent requests of a cold key", () => {
       const headers = { vary: "accept-language" }
       return run === 1 ? new Response(stream, { headers }) : new Promise<Response>(() => {})
     }, POLICY)
-    crowd(20, (caller) =>
+    concurrently(20, (caller) =>
       ask(get(PATH, { "accept-language": `l-${caller}` })).catch(() => undefined as never),
     )
-    await calm()
+    await waitUntilIdle()
     expect(runs()).toBe(20)
   })
 
@@ -124,26 +124,26 @@ describe("100 concurrent requests of a cold key", () => {
       return run === 2 ? new Promise<Response>(() => {}) : response
     }, POLICY)
     await (await ask(get(PATH, { "accept-language": "de" }))).text()
-    await pass(TTL)
+    await advanceSeconds(TTL)
     const stale = await ask(get(PATH, { "accept-language": "de" }))
     expect(await stale.text()).toBe("de")
-    await calm()
-    const all = crowd(CALLERS, () => ask(get(PATH, { "accept-language": "en" })))
-    expect(tally(await texts(all))).toEqual({ en: CALLERS })
+    await waitUntilIdle()
+    const all = concurrently(CALLERS, () => ask(get(PATH, { "accept-language": "en" })))
+    expect(countEach(await texts(all))).toEqual({ en: CALLERS })
     expect(runs()).toBe(3)
   })
 
   test("for 100 keys are 100 runs, and none waits for another", async () => {
     const { ask, runs } = wrapped(() => new Promise(() => {}), POLICY)
-    crowd(CALLERS, (caller) => ask(get(`${PATH}?${caller}`)))
-    await calm()
+    concurrently(CALLERS, (caller) => ask(get(`${PATH}?${caller}`)))
+    await waitUntilIdle()
     expect(runs()).toBe(CALLERS)
   })
 
   test("are answered with any status that is stored", async () => {
     const { ask, runs } = wrapped(async () => new Response("none", { status: 404 }), POLICY)
-    const responses = await Promise.all(crowd(CALLERS, () => ask()))
-    expect(tally(responses.map(({ status }) => status))).toEqual({ 404: CALLERS })
+    const responses = await Promise.all(concurrently(CALLERS, () => ask()))
+    expect(countEach(responses.map(({ status }) => status))).toEqual({ 404: CALLERS })
     expect(runs()).toBe(1)
   })
 })
@@ -162,19 +162,19 @@ describe("while the body is being written,", () => {
     const first = [readerOf(led), readerOf(waited)]
     expect(await Promise.all(first.map(read))).toEqual(["ab", "ab"])
     const late = await ask()
-    expect([how(late), late.headers.get("x-id")]).toEqual([COLLAPSED, "7"])
+    expect([cacheStatusOf(late), late.headers.get("x-id")]).toEqual([COLLAPSED, "7"])
     const readers = [...first, readerOf(late)]
     expect(await read(readers[2] as (typeof readers)[0])).toBe("ab")
     expect(await module.match(AT)).toBeUndefined()
     const pending = readers.map(read)
-    expect(await fate(Promise.race(pending))).toBe("pending")
+    expect(await outcomeSoFar(Promise.race(pending))).toBe("pending")
     body.give("cd")
     expect(await Promise.all(pending)).toEqual(["cd", "cd", "cd"])
     body.end()
     expect(await Promise.all(readers.map(read))).toEqual([undefined, undefined, undefined])
     expect(runs()).toBe(1)
     expect(await bodyOf(module, AT)).toBe("abcd")
-    expect(how(await ask())).toBe("hit; ttl=60")
+    expect(cacheStatusOf(await ask())).toBe("hit; ttl=60")
   })
 
   test("a client that cancels, leader or waiter, affects neither the entry nor other readers", async () => {
@@ -199,7 +199,7 @@ describe("while the body is being written,", () => {
     for (const response of responses) await response.body?.cancel()
     body.give("cd")
     body.end()
-    await calm()
+    await waitUntilIdle()
     expect(await bodyOf(module, AT)).toBe("abcd")
   })
 
@@ -208,7 +208,7 @@ describe("while the body is being written,", () => {
       (_, run) => new Response(run === 1 ? chunked(["ab"], new Error("cut")) : "whole"),
       POLICY,
     )
-    for (const read of crowd(CALLERS, () => ask())) {
+    for (const read of concurrently(CALLERS, () => ask())) {
       await expect((await read).text()).rejects.toThrow("cut")
     }
     expect(runs()).toBe(1)
@@ -227,7 +227,7 @@ describe("while the body is being written,", () => {
     const led = ask()
     const waited = await ask(get(PATH, { "if-none-match": '"v1"' }))
     expect([waited.status, waited.body, waited.headers.get("etag")]).toEqual([304, null, '"v1"'])
-    expect(how(waited)).toBe("fwd=uri-miss; fwd-status=200; stored; collapsed; ttl=60")
+    expect(cacheStatusOf(waited)).toBe("fwd=uri-miss; fwd-status=200; stored; collapsed; ttl=60")
     void ask(new Request(AT, { method: "HEAD" }))
     expect(asked.map(({ method }) => method)).toEqual(["GET", "HEAD"])
     body.end()
@@ -242,9 +242,9 @@ describe("of a cold key,", () => {
       POLICY,
     )
     const response = await ask(get(PATH, { "if-none-match": '"v1"' }))
-    expect([response.status, response.body, how(response)]).toEqual([304, null, LED])
+    expect([response.status, response.body, cacheStatusOf(response)]).toEqual([304, null, LED])
     expect(asked[0]?.headers.has("if-none-match")).toBe(false)
-    await calm()
+    await waitUntilIdle()
     expect(await bodyOf(module, AT)).toBe("whole")
   })
 
@@ -264,7 +264,7 @@ describe("of a cold key,", () => {
     const body = handFed()
     const stored = wrapped(() => new Response(body.stream), { ...POLICY, waitUntil })
     await stored.ask()
-    expect([work.length, await fate(Promise.all(work))]).toEqual([1, "pending"])
+    expect([work.length, await outcomeSoFar(Promise.all(work))]).toEqual([1, "pending"])
     body.end()
     await work[0]
     expect(await bodyOf(stored.module, AT)).toBe("")
@@ -281,7 +281,7 @@ describe("of a cold key,", () => {
 test("a cookie that the response keeps out of the store goes to the client that the handler was run for alone", async () => {
   const headers = { "set-cookie": "a=b", "cache-control": "private=Set-Cookie, max-age=60" }
   const { ask, runs } = wrapped(async () => new Response("x", { headers }))
-  const responses = await Promise.all(crowd(3, () => ask()))
+  const responses = await Promise.all(concurrently(3, () => ask()))
   responses.push(await ask())
   expect(responses.map((response) => response.headers.get("set-cookie"))).toEqual([
     "a=b",
@@ -306,7 +306,7 @@ test("a body of a megabyte in many parts comes to everyone as it is", async () =
       }),
     )
   }, POLICY)
-  for (const response of await Promise.all(crowd(3, () => ask()))) {
+  for (const response of await Promise.all(concurrently(3, () => ask()))) {
     expect(Buffer.from(await response.arrayBuffer()).equals(whole)).toBe(true)
   }
   expect(

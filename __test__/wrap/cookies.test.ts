@@ -1,21 +1,21 @@
 import type { CacheModuleOptions, CacheWrapOptions } from "@layeron/modules"
 import { bodyOf, failureOf, forbidden, freshCache, get, refusals } from "../helpers/cache"
 import { setClock, stopTime } from "../helpers/clock"
-import { promised } from "../helpers/flight"
+import { promised } from "../helpers/stale-module"
 import {
   AT,
-  calm,
+  advanceSeconds,
+  cacheStatusOf,
+  concurrently,
+  countEach,
   counts,
-  crowd,
   end,
-  how,
   PATH,
-  pass,
   type Run,
   TTL,
-  tally,
   texts,
   WINDOW,
+  waitUntilIdle,
   warnings,
   wrapped,
 } from "../helpers/wrap"
@@ -45,7 +45,7 @@ const of = (session: string, headers: Record<string, string> = {}) =>
 const greet =
   (headers: Record<string, string> = {}): Run =>
   async (request) => {
-    await calm()
+    await waitUntilIdle()
     return new Response(request.headers.get("cookie") ?? "nobody", { headers })
   }
 
@@ -54,7 +54,10 @@ describe("under a configured lifetime, the response to a request with cookies", 
     const { module, ask } = wrapped(greet(), CACHED)
     for (const session of ["1", "2"]) {
       const response = await ask(of(session))
-      expect([how(response), await response.text()]).toEqual([REFUSED, `session=${session}`])
+      expect([cacheStatusOf(response), await response.text()]).toEqual([
+        REFUSED,
+        `session=${session}`,
+      ])
     }
     expect(await bodyOf(module, AT)).toBeUndefined()
     expect(await refusals(module)).toEqual({ cookie: 2 })
@@ -82,7 +85,11 @@ describe("under a configured lifetime, the response to a request with cookies", 
     const { ask, runs } = wrapped(greet(headers), CACHED)
     await (await ask(of("1"))).text()
     const other = await ask(of("2"))
-    expect([how(other), await other.text(), runs()]).toEqual(["hit; ttl=60", "session=1", 1])
+    expect([cacheStatusOf(other), await other.text(), runs()]).toEqual([
+      "hit; ttl=60",
+      "session=1",
+      1,
+    ])
     expect(given).toEqual([])
   })
 
@@ -100,7 +107,7 @@ describe("under a configured lifetime, the response to a request with cookies", 
     ["a cookie of its own", { "set-cookie": "a=b" }],
   ])("is not stored where it has %s", async (_name, headers) => {
     const { module, ask } = wrapped(greet(headers), CACHED)
-    expect(how(await ask(of("1")))).toBe(REFUSED)
+    expect(cacheStatusOf(await ask(of("1")))).toBe(REFUSED)
     expect(await refusals(module)).toEqual({ cookie: 1 })
   })
 
@@ -130,7 +137,7 @@ describe("under a configured lifetime, the response to a request with cookies", 
 
   test("is stored where its cookies are empty", async () => {
     const { ask } = wrapped(greet(), CACHED)
-    expect(how(await ask(get(PATH, { cookie: "" })))).toBe(LED)
+    expect(cacheStatusOf(await ask(get(PATH, { cookie: "" })))).toBe(LED)
   })
 
   test.each<[string, CacheWrapOptions, Partial<CacheModuleOptions>]>([
@@ -138,17 +145,17 @@ describe("under a configured lifetime, the response to a request with cookies", 
     ["the instance", {}, CACHED],
   ])("is not stored where the lifetime is that of %s", async (_name, options, declared) => {
     const { ask } = wrapped(greet(), options, declared)
-    expect(how(await ask(of("1")))).toBe(REFUSED)
+    expect(cacheStatusOf(await ask(of("1")))).toBe(REFUSED)
   })
 
   test("does not replace the stored response, which answers requests with cookies", async () => {
     const { module, ask, runs } = wrapped(greet(), CACHED)
     expect(await (await ask()).text()).toBe("nobody")
     const hit = await ask(of("1"))
-    expect([how(hit), await hit.text()]).toEqual(["hit; ttl=60", "nobody"])
-    await pass(10)
+    expect([cacheStatusOf(hit), await hit.text()]).toEqual(["hit; ttl=60", "nobody"])
+    await advanceSeconds(10)
     await (await ask(of("1", { "cache-control": "no-cache" }))).text()
-    expect([runs(), how(await ask())]).toEqual([2, "hit; ttl=50"])
+    expect([runs(), cacheStatusOf(await ask())]).toEqual([2, "hit; ttl=50"])
     expect(await refusals(module)).toEqual({ cookie: 1 })
   })
 })
@@ -156,7 +163,7 @@ describe("under a configured lifetime, the response to a request with cookies", 
 test("without a configured lifetime the response's own fields decide, with any cookies", async () => {
   const modified = new Date(Date.now() - 1_000_000).toUTCString()
   const { ask } = wrapped(greet({ "last-modified": modified }))
-  expect(how(await ask(of("1")))).toBe("fwd=uri-miss; fwd-status=200; stored; ttl=100")
+  expect(cacheStatusOf(await ask(of("1")))).toBe("fwd=uri-miss; fwd-status=200; stored; ttl=100")
 })
 
 test("match and put do not look at cookies", async () => {
@@ -172,8 +179,8 @@ describe("concurrent requests of a cold key", () => {
       if (run > 1) await gate.promise
       return new Response(request.headers.get("cookie"))
     }, CACHED)
-    const all = crowd(100, (caller) => ask(of(String(caller))))
-    await calm()
+    const all = concurrently(100, (caller) => ask(of(String(caller))))
+    await waitUntilIdle()
     expect(asked).toHaveLength(100)
     gate.resolve()
     expect(await texts(all)).toEqual(
@@ -184,7 +191,9 @@ describe("concurrent requests of a cold key", () => {
 
   test("without cookies make one run among them, which is stored", async () => {
     const { ask, asked } = wrapped(greet(), CACHED)
-    const all = crowd(100, (caller) => ask(caller % 2 === 0 ? of(String(caller)) : get(PATH)))
+    const all = concurrently(100, (caller) =>
+      ask(caller % 2 === 0 ? of(String(caller)) : get(PATH)),
+    )
     const bodies = await texts(all)
     for (const [caller, body] of bodies.entries()) {
       // One with cookies that comes after the run without them gets what that has stored.
@@ -192,14 +201,14 @@ describe("concurrent requests of a cold key", () => {
     }
     const plain = asked.filter(({ headers }) => !headers.has("cookie"))
     expect(plain).toHaveLength(1)
-    expect(how(await ask(of("x")))).toBe("hit; ttl=60")
+    expect(cacheStatusOf(await ask(of("x")))).toBe("hit; ttl=60")
   })
 
   test("without cookies are coalesced in the minute after a refusal", async () => {
     const { ask, runs } = wrapped(greet(), CACHED)
     await (await ask(of("1"))).text()
-    const all = crowd(100, () => ask())
-    expect(tally(await texts(all))).toEqual({ nobody: 100 })
+    const all = concurrently(100, () => ask())
+    expect(countEach(await texts(all))).toEqual({ nobody: 100 })
     expect(runs()).toBe(2)
   })
 
@@ -209,8 +218,8 @@ describe("concurrent requests of a cold key", () => {
       CACHED,
     )
     await (await ask(of("1"))).text()
-    await pass(60)
-    expect(tally(await texts(crowd(9, () => ask(of("1")))))).toEqual({ x: 9 })
+    await advanceSeconds(60)
+    expect(countEach(await texts(concurrently(9, () => ask(of("1")))))).toEqual({ x: 9 })
     expect(runs()).toBe(2)
   })
 })
@@ -223,10 +232,13 @@ describe("a stale response", () => {
     await (await ask()).text()
     setClock(TTL)
     const stale = await ask(of("1", { "x-a": "1" }))
-    expect([how(stale), await stale.text()]).toEqual(["hit; ttl=0; detail=stale", "nobody"])
-    await calm()
+    expect([cacheStatusOf(stale), await stale.text()]).toEqual([
+      "hit; ttl=0; detail=stale",
+      "nobody",
+    ])
+    await waitUntilIdle()
     expect([...(asked[1] as Request).headers]).toEqual([["x-a", "1"]])
-    expect(how(await ask(of("2")))).toBe("hit; ttl=60")
+    expect(cacheStatusOf(await ask(of("2")))).toBe("hit; ttl=60")
     expect(await counts(module)).toMatchObject({ puts: 2, elections: 1 })
     expect(await refusals(module)).toEqual({})
   })
@@ -244,9 +256,9 @@ describe("a stale response", () => {
     await (await ask(of("1"))).text()
     setClock(TTL)
     expect(await (await ask(of("1"))).text()).toBe("session=1")
-    await calm()
+    await waitUntilIdle()
     expect(asked[1]?.headers.get("cookie")).toBe("session=1")
-    expect(how(await ask(of("1")))).toBe("hit; ttl=60")
+    expect(cacheStatusOf(await ask(of("1")))).toBe("hit; ttl=60")
   })
 
   test("becomes the variant of no cookies where the refresh without them turns out to vary by them", async () => {
@@ -257,9 +269,9 @@ describe("a stale response", () => {
     await (await ask()).text()
     setClock(TTL)
     await (await ask(of("1"))).text()
-    await calm()
+    await waitUntilIdle()
     const [plain, own] = [await ask(), await ask(of("1", { "cache-control": "no-cache" }))]
-    expect([how(plain), await plain.text(), await own.text()]).toEqual([
+    expect([cacheStatusOf(plain), await plain.text(), await own.text()]).toEqual([
       "hit; ttl=60",
       "nobody",
       "session=1",
@@ -269,14 +281,14 @@ describe("a stale response", () => {
   test("stays where the handler answers a client with cookies, past the window", async () => {
     const { module, ask } = wrapped(greet({ etag: '"a"' }), CACHED)
     await (await ask()).text()
-    await pass(TTL)
+    await advanceSeconds(TTL)
     const own = await ask(of("1"))
-    expect([how(own), await own.text()]).toEqual([
+    expect([cacheStatusOf(own), await own.text()]).toEqual([
       "fwd=stale; fwd-status=200; detail=cookie",
       "session=1",
     ])
     expect(await module.inspect()).toMatchObject({ entries: 1 })
-    expect(how(await ask())).toBe("fwd=stale; fwd-status=200; stored; ttl=60")
+    expect(cacheStatusOf(await ask())).toBe("fwd=stale; fwd-status=200; stored; ttl=60")
   })
 
   test("stays where the handler answers a client with cookies by a private response", async () => {
@@ -285,8 +297,8 @@ describe("a stale response", () => {
       new Response("x", request.headers.has("cookie") ? { headers } : {})
     const { module, ask } = wrapped(own, { ...CACHED, staleIfErrorSeconds: 9 })
     await (await ask()).text()
-    await pass(TTL)
-    expect(how(await ask(of("1")))).toBe("fwd=stale; fwd-status=200; detail=private")
+    await advanceSeconds(TTL)
+    expect(cacheStatusOf(await ask(of("1")))).toBe("fwd=stale; fwd-status=200; detail=private")
     expect(await module.inspect()).toMatchObject({ entries: 1 })
   })
 
@@ -300,15 +312,15 @@ describe("a stale response", () => {
         : new Response("x", { headers: { etag: '"a"' } })
     const { module, ask, runs } = wrapped(validating, CACHED)
     await (await ask()).text()
-    await pass(TTL)
+    await advanceSeconds(TTL)
     const own = await ask(of("1"))
-    expect([how(own), await own.text(), own.headers.get("x-for")]).toEqual([
+    expect([cacheStatusOf(own), await own.text(), own.headers.get("x-for")]).toEqual([
       "fwd=stale; fwd-status=304; ttl=0; detail=stale",
       "x",
       null,
     ])
     await (await ask(of("2"))).text()
-    expect([how(await ask()), runs()]).toEqual(["fwd=stale; fwd-status=304; ttl=60", 4])
+    expect([cacheStatusOf(await ask()), runs()]).toEqual(["fwd=stale; fwd-status=304; ttl=60", 4])
     expect((await ask(of("3"))).headers.get("x-for")).toBe("")
     expect(await counts(module)).toMatchObject({ revalidations: 3, puts: 1 })
   })
@@ -332,10 +344,10 @@ describe('cookies: "ignore"', () => {
     "of %s removes the cookies before the handler runs, and coalesces and stores",
     async (_name, options, declared) => {
       const { module, ask, asked } = wrapped(greet(), options, declared)
-      const all = crowd(100, (caller) => ask(of(String(caller), { "x-a": "1" })))
-      expect(tally(await texts(all))).toEqual({ nobody: 100 })
+      const all = concurrently(100, (caller) => ask(of(String(caller), { "x-a": "1" })))
+      expect(countEach(await texts(all))).toEqual({ nobody: 100 })
       expect(asked.map(({ headers }) => [...headers])).toEqual([[["x-a", "1"]]])
-      expect(how(await ask(of("x")))).toBe("hit; ttl=60")
+      expect(cacheStatusOf(await ask(of("x")))).toBe("hit; ttl=60")
       expect(await refusals(module)).toEqual({})
       expect(given).toEqual([])
     },
@@ -351,18 +363,18 @@ describe('cookies: "ignore"', () => {
 
   test("lets requests with and without cookies select the same response, even if it varies by Cookie", async () => {
     const { ask, runs } = wrapped(greet({ vary: "Cookie" }), IGNORED)
-    expect(await texts(crowd(3, (caller) => ask(of(String(caller)))))).toEqual([
+    expect(await texts(concurrently(3, (caller) => ask(of(String(caller)))))).toEqual([
       "nobody",
       "nobody",
       "nobody",
     ])
-    expect([how(await ask()), runs()]).toEqual(["hit; ttl=60", 1])
+    expect([cacheStatusOf(await ask()), runs()]).toEqual(["hit; ttl=60", 1])
   })
 
   test("keys requests with cookies as those without", async () => {
     const { module, ask, runs } = wrapped(greet(), { ...IGNORED, vary: ["cookie"] })
     await texts([ask(of("1")), ask(of("2"))])
-    expect([how(await ask()), runs()]).toEqual(["hit; ttl=60", 1])
+    expect([cacheStatusOf(await ask()), runs()]).toEqual(["hit; ttl=60", 1])
     expect(await module.inspect()).toMatchObject({ entries: 1 })
   })
 

@@ -1,19 +1,19 @@
 import type { CacheModuleOptions, CacheWrapOptions } from "@layeron/modules"
 import { failureOf, forbidden, freshCache, get, NO_STATS, refusals } from "../helpers/cache"
 import { stopTime } from "../helpers/clock"
-import { promised } from "../helpers/flight"
+import { promised } from "../helpers/stale-module"
 import {
   AT,
-  calm,
+  advanceSeconds,
+  cacheStatusOf,
+  concurrently,
   counts,
-  crowd,
   end,
-  how,
   PATH,
-  pass,
   TTL,
   texts,
   type Wrapped,
+  waitUntilIdle,
   wrapped,
 } from "../helpers/wrap"
 
@@ -26,7 +26,7 @@ afterEach(end)
 async function stored(age: number, headers: Record<string, string> = {}): Promise<Wrapped> {
   const made = wrapped((_, run) => new Response(`run ${run}`, { headers }), { ttlSeconds: TTL })
   await (await made.ask()).text()
-  await pass(age)
+  await advanceSeconds(age)
   return made
 }
 
@@ -46,7 +46,7 @@ test("a request with no-cache has a response with a validator validated, which i
   )
   await (await ask()).text()
   const response = await ask(asking("no-cache"))
-  expect([how(response), await response.text()]).toEqual([
+  expect([cacheStatusOf(response), await response.text()]).toEqual([
     "fwd=request; fwd-status=304; ttl=60",
     "x",
   ])
@@ -103,7 +103,7 @@ describe("a request that says no-store", () => {
     const { module, ask, runs } = wrapped((_, run) => new Response(`run ${run}`), {
       ttlSeconds: TTL,
     })
-    expect(how(await ask(asking("no-store")))).toBe(
+    expect(cacheStatusOf(await ask(asking("no-store")))).toBe(
       "fwd=uri-miss; fwd-status=200; detail=request-no-store",
     )
     expect(await module.inspect()).toMatchObject({ entries: 0 })
@@ -124,11 +124,11 @@ test.each<[string, Record<string, string>]>([
     const options = { ttlSeconds: TTL, staleWhileRevalidateSeconds: 60 }
     const { ask } = wrapped((_request, run) => new Response(`run ${run}`), options)
     await (await ask()).text()
-    await pass(TTL)
+    await advanceSeconds(TTL)
     expect(await (await ask(get(PATH, headers))).text()).toBe(HIT)
-    await calm()
+    await waitUntilIdle()
     expect(await (await ask()).text()).toBe(HIT)
-    await calm()
+    await waitUntilIdle()
     expect(await (await ask()).text()).toMatch(/^run [23]$/)
   },
 )
@@ -143,8 +143,8 @@ test("requests at the same time that want a response made for them are answered 
     { ttlSeconds: TTL },
   )
   await (await ask()).text()
-  const all = crowd(100, () => ask(asking("no-cache")))
-  await calm()
+  const all = concurrently(100, () => ask(asking("no-cache")))
+  await waitUntilIdle()
   gate.resolve()
   expect(new Set(await texts(all))).toEqual(new Set([RUN]))
   expect(runs()).toBe(2)
@@ -168,11 +168,11 @@ describe('requestDirectives: "ignore"', () => {
       declared,
     )
     await (await made.ask()).text()
-    await pass(10)
+    await advanceSeconds(10)
     for (const value of ["no-cache", "max-age=0", "max-age=5", "min-fresh=55", "no-store"]) {
-      expect(how(await made.ask(asking(value)))).toBe("hit; ttl=50")
+      expect(cacheStatusOf(await made.ask(asking(value)))).toBe("hit; ttl=50")
     }
-    expect(how(await made.ask(asking("no-cache", "pragma")))).toBe("hit; ttl=50")
+    expect(cacheStatusOf(await made.ask(asking("no-cache", "pragma")))).toBe("hit; ttl=50")
     expect(made.runs()).toBe(1)
   })
 
@@ -191,11 +191,11 @@ describe('requestDirectives: "ignore"', () => {
 
   test("ignores max-stale, and stores the response to a request with no-store", async () => {
     const made = wrapped((_, run) => new Response(`run ${run}`), { ttlSeconds: TTL, ...ignored })
-    expect(how(await made.ask(asking("no-store")))).toBe(
+    expect(cacheStatusOf(await made.ask(asking("no-store")))).toBe(
       "fwd=uri-miss; fwd-status=200; stored; ttl=60",
     )
-    await pass(TTL)
-    expect(how(await made.ask(asking("max-stale")))).toBe(
+    await advanceSeconds(TTL)
+    expect(cacheStatusOf(await made.ask(asking("max-stale")))).toBe(
       "fwd=stale; fwd-status=200; stored; ttl=60",
     )
   })
@@ -204,26 +204,28 @@ describe('requestDirectives: "ignore"', () => {
     const headers = { etag: '"a"' }
     const made = wrapped(
       async ({ headers: asked }) => {
-        await calm()
+        await waitUntilIdle()
         return asked.has("if-none-match")
           ? new Response(null, { status: 304, headers })
           : new Response("a", { headers })
       },
       { ttlSeconds: TTL, ...ignored },
     )
-    await texts(crowd(9, () => made.ask(asking("no-store"))))
+    await texts(concurrently(9, () => made.ask(asking("no-store"))))
     expect(made.runs()).toBe(1)
-    await pass(TTL)
-    expect(how(await made.ask(asking("no-store")))).toBe("fwd=stale; fwd-status=304; ttl=60")
-    expect(how(await made.ask())).toBe("hit; ttl=60")
+    await advanceSeconds(TTL)
+    expect(cacheStatusOf(await made.ask(asking("no-store")))).toBe(
+      "fwd=stale; fwd-status=304; ttl=60",
+    )
+    expect(cacheStatusOf(await made.ask())).toBe("hit; ttl=60")
   })
 
   test("leaves only-if-cached as it is", async () => {
     const made = wrapped(() => new Response("a"), { ttlSeconds: TTL, ...ignored })
     expect((await made.ask(asking("only-if-cached, no-cache"))).status).toBe(504)
     await (await made.ask()).text()
-    expect(how(await made.ask(asking("only-if-cached, no-cache")))).toBe("hit; ttl=60")
-    await pass(TTL)
+    expect(cacheStatusOf(await made.ask(asking("only-if-cached, no-cache")))).toBe("hit; ttl=60")
+    await advanceSeconds(TTL)
     expect((await made.ask(asking("only-if-cached, max-stale"))).status).toBe(504)
   })
 

@@ -3,21 +3,21 @@ import { BindingCache } from "../../native.js"
 import { get } from "../helpers/cache"
 import { stopTime } from "../helpers/clock"
 import { deafen, listen, type Operation } from "../helpers/events"
-import { promised } from "../helpers/flight"
+import { promised } from "../helpers/stale-module"
 import { chunked } from "../helpers/streams"
 import {
   AT,
-  calm,
-  crowd,
+  advanceSeconds,
+  concurrently,
+  countEach,
   end,
   PATH,
   POLICY,
-  pass,
   type Run,
   TTL,
-  tally,
-  until,
   type Wrapped,
+  waitUntil,
+  waitUntilIdle,
   warnings,
   wrapped,
 } from "../helpers/wrap"
@@ -40,14 +40,14 @@ const saying =
   () =>
     new Response("x", { headers: { "cache-control": control } })
 
-/** What is told of one request, in short, when all has come to its end. */
-async function told(made: Wrapped, request = new Request(AT)): Promise<string[]> {
+/** The events of one request in short form, once all work has ended. */
+async function described(made: Wrapped, request = new Request(AT)): Promise<string[]> {
   const { events, stop } = listen(ALL)
   await made
     .ask(request)
     .then((response) => response.text())
     .catch(() => {})
-  await calm()
+  await waitUntilIdle()
   stop()
   const { identity, namespace, name } = made.module
   return (events as CacheEvent[]).map(({ operation, outcome, reason, ...where }) => {
@@ -122,13 +122,13 @@ describe("events of a request report", () => {
     ],
     ["that it was of HEAD", x, new Request(AT, { method: "HEAD" }), ["match miss uri-miss"]],
   ])("%s", async (_, run, request, expected) => {
-    expect(await told(wrapped(run, POLICY, { rules }), request)).toEqual(expected)
+    expect(await described(wrapped(run, POLICY, { rules }), request)).toEqual(expected)
   })
 
   test("a body that is longer than its Content-Length", async () => {
     const long: Run = () =>
       new Response(chunked(["x", "yz"]), { headers: { "content-length": "2" } })
-    const [match, put, ...others] = await told(wrapped(long, POLICY))
+    const [match, put, ...others] = await described(wrapped(long, POLICY))
     expect([match, others]).toEqual(["match miss uri-miss", []])
     expect(put).toMatch(/^put error TypeError: .*Content-Length/)
   })
@@ -138,17 +138,17 @@ describe("events of a request report", () => {
       (_, run) => (run === 3 ? down(_, run) : new Response("x", { headers: { vary: "x-a" } })),
       POLICY,
     )
-    await told(made)
-    expect(await told(made)).toEqual(["match hit"])
-    expect(await told(made, get(PATH, { "x-a": "1" }))).toEqual([
+    await described(made)
+    expect(await described(made)).toEqual(["match hit"])
+    expect(await described(made, get(PATH, { "x-a": "1" }))).toEqual([
       "match miss vary-miss",
       "put stored",
     ])
-    await pass(TTL)
-    expect(await told(made)).toEqual(["match stale", "refresh failed Error: down"])
-    await pass(1)
-    expect(await told(made)).toEqual(["match stale", "put stored", "refresh refreshed"])
-    expect(await told(made, get(PATH, { "cache-control": "no-cache" }))).toEqual([
+    await advanceSeconds(TTL)
+    expect(await described(made)).toEqual(["match stale", "refresh failed Error: down"])
+    await advanceSeconds(1)
+    expect(await described(made)).toEqual(["match stale", "put stored", "refresh refreshed"])
+    expect(await described(made, get(PATH, { "cache-control": "no-cache" }))).toEqual([
       "match miss request",
       "put stored",
     ])
@@ -156,11 +156,11 @@ describe("events of a request report", () => {
 
   test("a pause after a failure, and the stale response that is served for it", async () => {
     const failing = wrapped(down, POLICY)
-    await told(failing)
-    expect(await told(failing)).toEqual(["match miss failed"])
+    await described(failing)
+    expect(await described(failing)).toEqual(["match miss failed"])
     const made = await goneStale(down, { staleWhileRevalidateSeconds: 0, staleIfErrorSeconds: 60 })
-    expect(await told(made)).toEqual(["match miss stale"])
-    expect(await told(made)).toEqual([expect.stringMatching(/^match /)])
+    expect(await described(made)).toEqual(["match miss stale"])
+    expect(await described(made)).toEqual([expect.stringMatching(/^match /)])
   })
 
   test("a response that was dropped because of a purge", async () => {
@@ -171,11 +171,11 @@ describe("events of a request report", () => {
     }, POLICY)
     const { events, stop } = listen(["put"])
     const answer = made.ask()
-    await until(() => made.runs() === 1)
+    await waitUntil(() => made.runs() === 1)
     await made.module.purge({ request: AT })
     gate.resolve()
     await (await answer).text()
-    await calm()
+    await waitUntilIdle()
     stop()
     expect(events).toEqual([expect.objectContaining({ outcome: "fenced", reason: "purged" })])
   })
@@ -192,13 +192,13 @@ describe("of 100 callers at once", () => {
       return handler(request, run)
     }, POLICY)
     const { events, stop } = listen(operations)
-    const all = crowd(100, () => made.ask())
-    await calm()
+    const all = concurrently(100, () => made.ask())
+    await waitUntilIdle()
     gate.resolve()
     await Promise.allSettled(all)
-    await calm()
+    await waitUntilIdle()
     stop()
-    return tally((events as CacheEvent[]).map(({ outcome, reason }) => `${outcome} ${reason}`))
+    return countEach((events as CacheEvent[]).map(({ outcome, reason }) => `${outcome} ${reason}`))
   }
 
   test("one runs the handler according to its event, and 99 are collapsed", async () => {
@@ -220,13 +220,13 @@ describe("metrics", () => {
   const observed: Partial<CacheModuleOptions> = {
     observability: { sink: (line) => void lines.push(line) },
   }
-  const metrics = () => tally(lines.splice(0).map((line) => JSON.parse(line).metric))
+  const metrics = () => countEach(lines.splice(0).map((line) => JSON.parse(line).metric))
 
   test("are as many as stats() and inspect() say", async () => {
     const made = wrapped((_, run) => (run > 1 ? down(_, run) : new Response("x")), POLICY, observed)
     await asked(made)
     await asked(made)
-    await pass(TTL)
+    await advanceSeconds(TTL)
     await asked(made)
     const { hits, misses, puts } = await made.module.stats()
     const { failedRefreshes } = await made.module.inspect()
@@ -252,7 +252,7 @@ describe("metrics", () => {
 
   test("count each request as one miss, however often it has waited", async () => {
     const made = wrapped(async () => saying("private")(get(PATH), 1), POLICY, observed)
-    await Promise.all(crowd(10, () => made.ask()))
+    await Promise.all(concurrently(10, () => made.ask()))
     expect((await made.module.stats()).misses).toBe(10)
     expect(metrics()).toEqual({ "cache.misses": 10 })
   })
@@ -266,7 +266,7 @@ test("a request whose event fails is answered, and so are those that wait for it
     throw new Error("no event")
   })
   const calls = [ask(), ask()]
-  await calm()
+  await waitUntilIdle()
   resolve(new Response("built"))
   const texts = (await Promise.all(calls)).map((response) => response.text())
   expect(await Promise.all(texts)).toEqual(["built", "built"])

@@ -1,22 +1,22 @@
 import { bodyOf, get, refusals } from "../helpers/cache"
 import { stopTime } from "../helpers/clock"
-import { promised } from "../helpers/flight"
-import { bytes } from "../helpers/twins"
+import { bytes } from "../helpers/response-pair"
+import { promised } from "../helpers/stale-module"
 import {
   AT,
-  calm,
+  advanceSeconds,
+  cacheStatusOf,
+  concurrently,
+  countEach,
   counts,
-  crowd,
   end,
-  fate,
-  how,
+  endOfTest,
+  outcomeSoFar,
   PATH,
   POLICY,
-  pass,
   TTL,
-  tally,
   texts,
-  theEnd,
+  waitUntilIdle,
   wrapped,
 } from "../helpers/wrap"
 
@@ -43,17 +43,17 @@ describe("an error without a declared lifetime", () => {
     "of %d answers its own client only, and each waiter runs the handler on its own",
     async (status) => {
       const { module, ask, runs, gate } = answering(status, { "retry-after": "1", "x-kept": "1" })
-      const all = crowd(CALLERS, () => ask())
-      await calm()
+      const all = concurrently(CALLERS, () => ask())
+      await waitUntilIdle()
       gate.resolve()
       const responses = await Promise.all(all)
-      expect(tally(responses.map((response) => response.status))).toEqual({ [status]: CALLERS })
-      expect(tally(responses.map(({ headers }) => headers.get("retry-after")))).toEqual({
+      expect(countEach(responses.map((response) => response.status))).toEqual({ [status]: CALLERS })
+      expect(countEach(responses.map(({ headers }) => headers.get("retry-after")))).toEqual({
         1: CALLERS,
       })
-      expect(tally(await texts(all))).toEqual({ down: CALLERS })
-      const told = `fwd=uri-miss; fwd-status=${status}`
-      expect(tally(responses.map(how))).toEqual({ [told]: CALLERS })
+      expect(countEach(await texts(all))).toEqual({ down: CALLERS })
+      const described = `fwd=uri-miss; fwd-status=${status}`
+      expect(countEach(responses.map(cacheStatusOf))).toEqual({ [described]: CALLERS })
       expect(runs()).toBe(CALLERS)
       expect(await counts(module)).toEqual({ misses: CALLERS })
       expect(await refusals(module)).toEqual({ "no-freshness": CALLERS })
@@ -67,13 +67,13 @@ describe("an error without a declared lifetime", () => {
       return run === 1 ? new Response("down", { status: 503 }) : new Response("up")
     }, POLICY)
     const first = ask()
-    await calm()
+    await waitUntilIdle()
     gates[0]?.resolve()
     expect((await first).status).toBe(503)
-    const later = crowd(CALLERS, () => ask())
-    await calm()
+    const later = concurrently(CALLERS, () => ask())
+    await waitUntilIdle()
     gates[1]?.resolve()
-    expect(tally(await texts(later))).toEqual({ up: CALLERS })
+    expect(countEach(await texts(later))).toEqual({ up: CALLERS })
     expect(runs()).toBe(2)
   })
 
@@ -88,7 +88,7 @@ describe("an error without a declared lifetime", () => {
     const all = users.map((user) =>
       made.ask(get(PATH, user === "nobody" ? {} : { authorization: user })),
     )
-    await calm()
+    await waitUntilIdle()
     resolve()
     const responses = await Promise.all(all)
     expect(responses.map(({ headers }) => headers.get("x-user"))).toEqual(users)
@@ -98,7 +98,7 @@ describe("an error without a declared lifetime", () => {
   test("and has a body of 60 KB reaches everyone whole", async () => {
     const whole = bytes(60_000)
     const { ask, runs, gate } = answering(503, {}, whole)
-    const all = crowd(3, () => ask())
+    const all = concurrently(3, () => ask())
     gate.resolve()
     for (const answer of all)
       expect(Buffer.from(await (await answer).arrayBuffer()).equals(whole)).toBe(true)
@@ -113,9 +113,9 @@ describe("an error without a declared lifetime", () => {
     ["a 500 that varies", 500, { vary: "cookie" }],
   ])("goes only to its own client if it is %s", async (_, status, headers) => {
     const { ask, runs, gate } = answering(status, headers)
-    const all = crowd(CALLERS, () => ask())
+    const all = concurrently(CALLERS, () => ask())
     gate.resolve()
-    expect(tally(await texts(all))).toEqual({ down: CALLERS })
+    expect(countEach(await texts(all))).toEqual({ down: CALLERS })
     expect(runs()).toBe(CALLERS)
   })
 
@@ -137,13 +137,13 @@ describe("a run that takes longer than refreshTimeoutMs", () => {
       },
       { ...POLICY, refreshTimeoutMs: 500 },
     )
-    const all = crowd(CALLERS, () => made.ask())
-    await pass(0.499)
+    const all = concurrently(CALLERS, () => made.ask())
+    await advanceSeconds(0.499)
     expect(made.runs()).toBe(1)
-    expect(await fate(Promise.race(all))).toBe("pending")
-    await pass(0.001)
+    expect(await outcomeSoFar(Promise.race(all))).toBe("pending")
+    await advanceSeconds(0.001)
     const [led, ...waited] = all
-    expect(tally(await texts(waited))).toEqual({ "run 2": CALLERS - 1 })
+    expect(countEach(await texts(waited))).toEqual({ "run 2": CALLERS - 1 })
     expect(made.runs()).toBe(2)
     gate.resolve()
     expect(await (await led)?.text()).toBe("run 1")
@@ -154,19 +154,19 @@ describe("a run that takes longer than refreshTimeoutMs", () => {
   test("is not joined by later requests", async () => {
     const made = wrapped(
       async () => {
-        await theEnd()
+        await endOfTest()
         return new Response("x")
       },
       { ...POLICY, refreshTimeoutMs: 500 },
     )
     void made.ask()
-    await pass(0.499)
+    await advanceSeconds(0.499)
     void made.ask()
-    await calm()
+    await waitUntilIdle()
     expect(made.runs()).toBe(1)
-    await pass(0.001)
+    await advanceSeconds(0.001)
     void made.ask()
-    await calm()
+    await waitUntilIdle()
     expect(made.runs()).toBe(2)
   })
 })
@@ -187,14 +187,14 @@ test("a waiter for which nothing stale is stored runs on its own when those it w
   await (await ask(language("de"))).text()
   // Requests for other languages share runs as long as the last response varies by another field.
   await (await ask(get(PATH, { "accept-language": "fr", accept: "text/html" }))).text()
-  await pass(TTL)
+  await advanceSeconds(TTL)
   const [first, waits] = [ask(language("de")), ask(language("en"))]
-  await calm()
+  await waitUntilIdle()
   expect(runs()).toBe(3)
   gates[0]?.resolve()
   expect(await (await first).text()).toBe("de 1")
   const second = ask(language("de", "another"))
-  await calm()
+  await waitUntilIdle()
   gates[1]?.resolve()
   expect(await (await second).text()).toBe("de 1")
   const own = await waits

@@ -1,18 +1,18 @@
 import { failureOf, get, NO_STATS } from "../helpers/cache"
 import { stopTime } from "../helpers/clock"
-import { promised } from "../helpers/flight"
+import { promised } from "../helpers/stale-module"
 import {
   AT,
-  calm,
-  crowd,
+  advanceSeconds,
+  concurrently,
   end,
-  fate,
+  outcomeSoFar,
   PATH,
   POLICY,
-  pass,
   type Run,
   texts,
   type Wrapped,
+  waitUntilIdle,
   wrapped,
 } from "../helpers/wrap"
 
@@ -48,7 +48,9 @@ const THROWS: [string, Run, unknown][] = [
 
 /** What so many callers at once fail with. */
 async function failures(made: Wrapped, callers = CALLERS): Promise<unknown[]> {
-  return Promise.all(crowd(callers, () => made.ask()).map((answer) => failureOf(() => answer)))
+  return Promise.all(
+    concurrently(callers, () => made.ask()).map((answer) => failureOf(() => answer)),
+  )
 }
 
 describe("a handler that", () => {
@@ -61,7 +63,7 @@ describe("a handler that", () => {
         return run(request, number)
       }, POLICY)
       const failed = failures(made)
-      await calm()
+      await waitUntilIdle()
       gate.resolve()
       const all = await failed
       expect(all).toHaveLength(CALLERS)
@@ -77,11 +79,11 @@ describe("a handler that", () => {
     async (_, run, thrown) => {
       const made = wrapped(run, POLICY)
       await failures(made, 1)
-      await pass(0.199)
+      await advanceSeconds(0.199)
       const all = await failures(made)
       expect(all.every((one) => one === thrown)).toBe(true)
       expect(made.runs()).toBe(1)
-      await pass(0.001)
+      await advanceSeconds(0.001)
       await failures(made)
       expect(made.runs()).toBe(3)
     },
@@ -91,7 +93,7 @@ describe("a handler that", () => {
 test("a thrown value that cannot be converted to a string fails all waiters with that value", async () => {
   const thrown = Object.create(null)
   const made = wrapped(() => Promise.reject(thrown), POLICY)
-  const fates = crowd(3, () => made.ask()).map((answer) => fate(answer))
+  const fates = concurrently(3, () => made.ask()).map((answer) => outcomeSoFar(answer))
   for (const one of await Promise.all(fates)) expect(Object.is(one, thrown)).toBe(true)
   expect(made.runs()).toBe(2)
 })
@@ -105,10 +107,10 @@ describe("after failures in a row", () => {
     const made = wrapped(failing, POLICY)
     await failures(made)
     for (const [row, seconds] of [0.2, 0.4, 0.8, 1.6, 2, 2].entries()) {
-      await pass(seconds - 0.001)
+      await advanceSeconds(seconds - 0.001)
       await failures(made)
       expect(made.runs()).toBe(2 * (row + 1))
-      await pass(0.001)
+      await advanceSeconds(0.001)
       await failures(made)
       expect(made.runs()).toBe(2 * (row + 2))
     }
@@ -117,15 +119,15 @@ describe("after failures in a row", () => {
   test("one that comes 10 s after the last is the first of a row", async () => {
     const made = wrapped(failing, POLICY)
     await failures(made, 1)
-    await pass(0.2)
+    await advanceSeconds(0.2)
     await failures(made, 1)
-    await pass(10)
-    await failures(made, 1)
-    expect(made.runs()).toBe(3)
-    await pass(0.199)
+    await advanceSeconds(10)
     await failures(made, 1)
     expect(made.runs()).toBe(3)
-    await pass(0.001)
+    await advanceSeconds(0.199)
+    await failures(made, 1)
+    expect(made.runs()).toBe(3)
+    await advanceSeconds(0.001)
     await failures(made, 1)
     expect(made.runs()).toBe(4)
   })
@@ -136,14 +138,14 @@ describe("after failures in a row", () => {
       POLICY,
     )
     await failures(made, 1)
-    await pass(0.2)
+    await advanceSeconds(0.2)
     await failures(made, 1)
-    await pass(0.4)
-    expect(await texts(crowd(3, () => made.ask()))).toEqual(["up", "up", "up"])
+    await advanceSeconds(0.4)
+    expect(await texts(concurrently(3, () => made.ask()))).toEqual(["up", "up", "up"])
     expect(made.runs()).toBe(3)
     await made.module.delete(AT)
     await failures(made, 1)
-    await pass(0.2)
+    await advanceSeconds(0.2)
     await failures(made, 1)
     expect(made.runs()).toBe(5)
   })

@@ -1,21 +1,21 @@
 import { failureOf, get } from "../helpers/cache"
 import { stopTime } from "../helpers/clock"
-import { promised } from "../helpers/flight"
+import { promised } from "../helpers/stale-module"
 import {
   AT,
-  calm,
+  advanceSeconds,
+  cacheStatusOf,
+  concurrently,
+  countEach,
   counts,
-  crowd,
   end,
-  fate,
-  how,
+  outcomeSoFar,
   PATH,
   POLICY,
-  pass,
   type Run,
   TTL,
-  tally,
   texts,
+  waitUntilIdle,
   wrapped,
 } from "../helpers/wrap"
 
@@ -59,10 +59,10 @@ describe("a failure for one request", () => {
   test("answers the same request for 200 ms", async () => {
     const { ask, runs } = wrapped(failsForBad, POLICY)
     await failureOf(() => ask(bad()))
-    await pass(0.199)
+    await advanceSeconds(0.199)
     expect((await failureOf(() => ask(bad()))).message).toBe("bad request header")
     expect(runs()).toBe(1)
-    await pass(0.001)
+    await advanceSeconds(0.001)
     await failureOf(() => ask(bad()))
     expect(runs()).toBe(2)
   })
@@ -71,7 +71,7 @@ describe("a failure for one request", () => {
     const { ask, module } = wrapped(failsForBad, POLICY)
     for (let round = 0; round < 100; round++) {
       await failureOf(() => ask(bad(String(round))))
-      await pass(0.01)
+      await advanceSeconds(0.01)
     }
     expect(await (await ask()).text()).toBe("fine")
     expect(await (await ask(bad())).text()).toBe("fine")
@@ -81,9 +81,9 @@ describe("a failure for one request", () => {
   test("leaves a stale response to be refreshed by the next request", async () => {
     const { ask } = wrapped(failsForBad, { ttlSeconds: TTL, staleIfErrorSeconds: 600 })
     await (await ask()).text()
-    await pass(TTL)
-    expect(how(await ask(bad()))).toBe("fwd=stale; ttl=0; detail=stale-if-error")
-    expect(how(await ask())).toBe("fwd=stale; fwd-status=200; stored; ttl=60")
+    await advanceSeconds(TTL)
+    expect(cacheStatusOf(await ask(bad()))).toBe("fwd=stale; ttl=0; detail=stale-if-error")
+    expect(cacheStatusOf(await ask())).toBe("fwd=stale; fwd-status=200; stored; ttl=60")
   })
 })
 
@@ -96,11 +96,11 @@ describe("where the leader fails,", () => {
       return failsForBad(request, run)
     }, POLICY)
     const led = failureOf(() => made.ask())
-    const waited = crowd(99, () => made.ask())
-    await calm()
+    const waited = concurrently(99, () => made.ask())
+    await waitUntilIdle()
     gate.resolve()
     expect((await led).message).toBe("first")
-    expect(tally(await texts(waited))).toEqual({ fine: 99 })
+    expect(countEach(await texts(waited))).toEqual({ fine: 99 })
     expect(made.runs()).toBe(2)
     expect(await counts(made.module)).toEqual({ misses: 100, puts: 1 })
   })
@@ -111,12 +111,12 @@ describe("where the leader fails,", () => {
       await gates[run - 1]?.promise
       throw new Error(`failure ${run}`)
     }, POLICY)
-    const all = crowd(10, () => made.ask()).map((call) => failureOf(() => call))
-    await calm()
+    const all = concurrently(10, () => made.ask()).map((call) => failureOf(() => call))
+    await waitUntilIdle()
     gates[0]?.resolve()
-    await calm()
+    await waitUntilIdle()
     gates[1]?.resolve()
-    expect(tally((await Promise.all(all)).map(({ message }) => message))).toEqual({
+    expect(countEach((await Promise.all(all)).map(({ message }) => message))).toEqual({
       "failure 1": 1,
       "failure 2": 9,
     })
@@ -133,15 +133,15 @@ describe("where the leader fails,", () => {
     const bad = () =>
       failureOf(() => made.ask(get(PATH, { "x-bad": "1" }))).then(({ message }) => message)
     const led = bad()
-    const [like, others] = [[bad(), bad()], crowd(3, () => made.ask())]
-    await calm()
+    const [like, others] = [[bad(), bad()], concurrently(3, () => made.ask())]
+    await waitUntilIdle()
     gates[0]?.resolve()
     expect(await led).toBe("failure 1")
-    await calm()
+    await waitUntilIdle()
     expect(made.runs()).toBe(3)
     gates[1]?.resolve()
     gates[2]?.resolve()
-    expect(tally(await texts(others))).toEqual({ "run 3": 3 })
+    expect(countEach(await texts(others))).toEqual({ "run 3": 3 })
     expect(await Promise.all(like)).toEqual(["failure 2", "failure 2"])
     expect(made.runs()).toBe(3)
   })
@@ -155,10 +155,10 @@ describe("where the leader fails,", () => {
     const failed = ["u=1", "u=2", "u=3", "u=4"].map((cookie) =>
       failureOf(() => made.ask(get(PATH, { cookie }))),
     )
-    await calm()
+    await waitUntilIdle()
     gate.resolve()
     const hidden = "the handler has failed for another caller"
-    expect(tally((await Promise.all(failed)).map(({ message }) => message))).toEqual({
+    expect(countEach((await Promise.all(failed)).map(({ message }) => message))).toEqual({
       "no u=1": 1,
       "no u=2": 1,
       [hidden]: 2,
@@ -174,8 +174,10 @@ describe("where the leader fails,", () => {
       return new Response(headers.get("authorization"))
     }, POLICY)
     const led = failureOf(() => made.ask())
-    const waited = crowd(3, (caller) => made.ask(get(PATH, { authorization: `user ${caller}` })))
-    await calm()
+    const waited = concurrently(3, (caller) =>
+      made.ask(get(PATH, { authorization: `user ${caller}` })),
+    )
+    await waitUntilIdle()
     gate.resolve()
     expect((await led).message).toBe("first")
     expect(await texts(waited)).toEqual(["user 0", "user 1", "user 2"])
@@ -193,11 +195,11 @@ describe("where the leader fails,", () => {
       { ttlSeconds: TTL, staleIfErrorSeconds: 60 },
     )
     await (await made.ask()).text()
-    await pass(TTL)
-    const all = crowd(5, () => made.ask())
-    await calm()
+    await advanceSeconds(TTL)
+    const all = concurrently(5, () => made.ask())
+    await waitUntilIdle()
     gate.resolve()
-    expect(tally(await texts(all))).toEqual({ old: 5 })
+    expect(countEach(await texts(all))).toEqual({ old: 5 })
     expect(made.runs()).toBe(2)
   })
 })
@@ -243,7 +245,7 @@ describe("a thrown answer", () => {
     async (_, thrown) => {
       const { ask } = throwing(thrown)
       await (await ask()).text()
-      await pass(TTL)
+      await advanceSeconds(TTL)
       expect(await failureOf(() => ask())).toBe(thrown)
     },
   )
@@ -260,7 +262,7 @@ describe("a thrown answer", () => {
   test.each(FAILURES)("is not %s, in whose place a stale response is served", async (_, thrown) => {
     const { ask } = throwing(thrown)
     await (await ask()).text()
-    await pass(TTL)
+    await advanceSeconds(TTL)
     expect(await (await ask()).text()).toBe("old")
   })
 
@@ -270,8 +272,8 @@ describe("a thrown answer", () => {
       await gate.promise
       throw new Response(`for caller ${run}`, { status: 403 })
     }, POLICY)
-    const calls = crowd(10, () => made.ask()).map((call) => failureOf(() => call))
-    await calm()
+    const calls = concurrently(10, () => made.ask()).map((call) => failureOf(() => call))
+    await waitUntilIdle()
     gate.resolve()
     const bodies = (await Promise.all(calls)).map((thrown) =>
       (thrown as unknown as Response).text(),
@@ -284,9 +286,9 @@ describe("a thrown answer", () => {
     for (const status of [404, 410]) {
       const made = throwing(new Response("gone", { status }), { staleWhileRevalidateSeconds: 60 })
       await (await made.ask()).text()
-      await pass(TTL)
+      await advanceSeconds(TTL)
       expect(await (await made.ask()).text()).toBe("old")
-      await calm()
+      await waitUntilIdle()
       expect(await made.module.match(AT)).toBeUndefined()
     }
   })
@@ -294,10 +296,10 @@ describe("a thrown answer", () => {
   test("of 403 in the background is a refresh that has failed, and is paused like one", async () => {
     const made = throwing(new Response("no", { status: 403 }), { staleWhileRevalidateSeconds: 60 })
     await (await made.ask()).text()
-    await pass(TTL)
+    await advanceSeconds(TTL)
     for (let n = 0; n < 3; n++) {
       expect(await (await made.ask()).text()).toBe("old")
-      await calm()
+      await waitUntilIdle()
     }
     expect(made.runs()).toBe(2)
     expect(await counts(made.module)).toMatchObject({ failedRefreshes: 1 })
@@ -313,12 +315,12 @@ test("a leader that fails while a waiter has aborted leaves that waiter rejected
   const led = failureOf(() => made.ask())
   const client = new AbortController()
   const waited = failureOf(() => made.ask(new Request(AT, { signal: client.signal })))
-  await calm()
+  await waitUntilIdle()
   client.abort(new Error("gone"))
   gate.resolve()
   expect([(await led).message, (await waited).message]).toEqual(["down", "gone"])
   expect(made.runs()).toBe(1)
-  expect(await fate(Promise.resolve(1))).toBe(1)
+  expect(await outcomeSoFar(Promise.resolve(1))).toBe(1)
 })
 
 test("a failure for a request whose headers cannot be listed leaves no run that others wait for", async () => {
@@ -328,6 +330,6 @@ test("a failure for a request whose headers cannot be listed leaves no run that 
   }, POLICY)
   const unlisted = { method: "GET", url: AT, headers: { get: () => null } } as unknown as Request
   await failureOf(() => ask(unlisted))
-  expect(await fate(ask(), (response) => response.text())).toBe("answered")
+  expect(await outcomeSoFar(ask(), (response) => response.text())).toBe("answered")
   expect(runs()).toBe(2)
 })

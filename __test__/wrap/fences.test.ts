@@ -1,19 +1,19 @@
 import type { CacheModule, CacheWrapOptions } from "@layeron/modules"
 import { bodyOf, url } from "../helpers/cache"
 import { stopTime } from "../helpers/clock"
-import { AT, carryOut, promised, REMOVALS, type Removal } from "../helpers/flight"
+import { AT, carryOut, promised, REMOVALS, type Removal } from "../helpers/stale-module"
 import { handFed } from "../helpers/streams"
 import {
-  calm,
+  advanceSeconds,
+  cacheStatusOf,
+  concurrently,
   counts,
-  crowd,
   end,
-  how,
   POLICY,
-  pass,
   TTL,
   texts,
-  until,
+  waitUntil,
+  waitUntilIdle,
   wrapped,
 } from "../helpers/wrap"
 
@@ -35,18 +35,18 @@ function gated(options = TAGGED, headers: Record<string, string> = {}) {
 
 /** Waits until so many callers have been found to miss, and have a run or wait for one. */
 function asked(module: CacheModule, callers: number): Promise<void> {
-  return until(async () => (await module.stats()).misses === callers)
+  return waitUntil(async () => (await module.stats()).misses === callers)
 }
 
 describe("the response of a run is not stored if, after the run began, there was", () => {
   test.each(REMOVALS)("%s before it answered", async (_, removal) => {
     const { module, ask, release, runs } = gated()
     const answer = ask()
-    await until(() => runs() === 1)
+    await waitUntil(() => runs() === 1)
     await carryOut(module, removal)
     release(1)
     expect(await (await answer).text()).toBe("run 1")
-    await calm()
+    await waitUntilIdle()
     expect(await bodyOf(module, AT)).toBeUndefined()
     expect(await counts(module)).toMatchObject({ fencedWrites: 1 })
     expect(await counts(module)).not.toHaveProperty("puts")
@@ -57,7 +57,7 @@ describe("the response of a run is not stored if, after the run began, there was
     const { module, ask } = wrapped(() => new Response(body.stream), TAGGED)
     const answer = await ask(new Request(AT))
     body.give("ha")
-    await calm()
+    await waitUntilIdle()
     await carryOut(module, removal)
     body.give("lf")
     body.end()
@@ -69,11 +69,11 @@ describe("the response of a run is not stored if, after the run began, there was
   test.each(REMOVALS)("%s, and it was one in the background", async (_, removal) => {
     const { module, ask, release, runs } = gated()
     await module.put(AT, new Response("old"), { ...POLICY, tags: ["t"] })
-    await pass(TTL)
+    await advanceSeconds(TTL)
     expect(await (await ask()).text()).toBe("old")
     await carryOut(module, removal)
     release(1)
-    await calm()
+    await waitUntilIdle()
     expect(await bodyOf(module, AT)).toBeUndefined()
     expect(await counts(module)).toMatchObject({ puts: 1, fencedWrites: 1 })
     release(2)
@@ -92,7 +92,7 @@ describe("the response of a run is not stored if, after the run began, there was
       { ...TAGGED, staleWhileRevalidateSeconds: 0 },
     )
     await (await ask(new Request(AT))).text()
-    await pass(TTL)
+    await advanceSeconds(TTL)
     const answer = ask(new Request(AT))
     await carryOut(module, removal)
     gate.resolve()
@@ -105,7 +105,7 @@ describe("the response of a run is not stored if, after the run began, there was
     async (_, removal) => {
       const { module, ask, release, runs } = gated()
       const answer = ask()
-      await until(() => runs() === 1)
+      await waitUntil(() => runs() === 1)
       await module.purge({ ...("purge" in removal && removal.purge), soft: true })
       release(1)
       await (await answer).text()
@@ -119,7 +119,7 @@ describe("the response of a run is not stored if, after the run began, there was
       const headers: Record<string, string> = tags === undefined ? { "cache-tag": "late" } : {}
       const { module, ask, release, runs } = gated({ ...POLICY, tags }, headers)
       const answer = ask()
-      await until(() => runs() === 1)
+      await waitUntil(() => runs() === 1)
       await module.purge({ tags: ["late"] })
       release(1)
       await (await answer).text()
@@ -158,13 +158,13 @@ describe("a request after", () => {
     "%s does not get the response of a run that began before, and an earlier request does",
     async (_, removal) => {
       const { module, ask, release, runs } = gated()
-      const early = crowd(3, ask)
+      const early = concurrently(3, ask)
       await asked(module, 3)
       await carryOut(module, removal)
-      const late = crowd(3, ask)
+      const late = concurrently(3, ask)
       await asked(module, 6)
       release(1)
-      await until(() => runs() === 2)
+      await waitUntil(() => runs() === 2)
       release(2)
       expect(await texts(early)).toEqual(["run 1", "run 1", "run 1"])
       expect(await texts(late)).toEqual(["run 2", "run 2", "run 2"])
@@ -188,7 +188,7 @@ describe("a request after", () => {
     body.give("ear")
     await carryOut(module, removal)
     const late = await ask(new Request(AT))
-    expect([how(late), await late.text()]).toEqual([
+    expect([cacheStatusOf(late), await late.text()]).toEqual([
       "fwd=uri-miss; fwd-status=200; stored; ttl=60",
       "late",
     ])

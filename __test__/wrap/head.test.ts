@@ -1,6 +1,16 @@
 import { get } from "../helpers/cache"
 import { stopTime } from "../helpers/clock"
-import { AT, counts, end, how, PATH, pass, TTL, type Wrapped, wrapped } from "../helpers/wrap"
+import {
+  AT,
+  advanceSeconds,
+  cacheStatusOf,
+  counts,
+  end,
+  PATH,
+  TTL,
+  type Wrapped,
+  wrapped,
+} from "../helpers/wrap"
 
 beforeEach(stopTime)
 afterEach(end)
@@ -24,7 +34,7 @@ async function gone(
     { ttlSeconds: TTL },
   )
   await (await made.ask()).text()
-  await pass(TTL)
+  await advanceSeconds(TTL)
   return made
 }
 
@@ -67,9 +77,9 @@ describe("a HEAD of a stale response", () => {
     const answer = { headers: { ...validator, "x-run": "head" } }
     const { ask, runs } = await gone(answer, validator)
     await ask(head())
-    await pass(TTL - 0.001)
+    await advanceSeconds(TTL - 0.001)
     const hit = await ask()
-    expect([how(hit), hit.headers.get("x-run"), await hit.text()]).toEqual([
+    expect([cacheStatusOf(hit), hit.headers.get("x-run"), await hit.text()]).toEqual([
       "hit; ttl=0",
       "head",
       "body",
@@ -85,7 +95,7 @@ describe("a HEAD of a stale response", () => {
     await ask(head())
     expect(await module.inspect()).toMatchObject({ entries: 0 })
     const next = await ask()
-    expect([how(next), next.headers.get("x-run")]).toEqual([
+    expect([cacheStatusOf(next), next.headers.get("x-run")]).toEqual([
       "fwd=uri-miss; fwd-status=200; stored; ttl=60",
       "3",
     ])
@@ -101,7 +111,7 @@ describe("a HEAD of a stale response", () => {
     await ask(head())
     expect(await module.inspect()).toMatchObject({ entries: 1 })
     const next = await ask()
-    expect(how(next)).toBe("fwd=stale; fwd-status=200; stored; ttl=60")
+    expect(cacheStatusOf(next)).toBe("fwd=stale; fwd-status=200; stored; ttl=60")
     expect(asked[2]?.headers.get("if-none-match")).toBe('"v1"')
   })
 })
@@ -109,7 +119,9 @@ describe("a HEAD of a stale response", () => {
 test("a HEAD that wants a fresh response validated has the answer invalidate it as well", async () => {
   const { module, ask } = await gone({ headers: { etag: '"v2"' } })
   await (await ask()).text()
-  expect(how(await ask(head({ "cache-control": "no-cache" })))).toBe("fwd=request; fwd-status=200")
+  expect(cacheStatusOf(await ask(head({ "cache-control": "no-cache" })))).toBe(
+    "fwd=request; fwd-status=200",
+  )
   expect(await module.inspect()).toMatchObject({ entries: 0 })
 })
 
@@ -123,5 +135,5 @@ test("the response to a HEAD for another variant does not change the stored one"
   )
   await (await made.ask(get(PATH, { "x-a": "1" }))).text()
   await made.ask(head({ "x-a": "2" }))
-  expect(how(await made.ask(get(PATH, { "x-a": "1" })))).toBe("hit; ttl=60")
+  expect(cacheStatusOf(await made.ask(get(PATH, { "x-a": "1" })))).toBe("hit; ttl=60")
 })

@@ -3,14 +3,14 @@ import { bodyOf, found, get, url } from "../helpers/cache"
 import { httpDate, stopTime } from "../helpers/clock"
 import {
   AT,
-  calm,
+  advanceSeconds,
+  cacheStatusOf,
   counts,
   end,
-  how,
   PATH,
   POLICY,
-  pass,
   type Wrapped,
+  waitUntilIdle,
   wrapped,
 } from "../helpers/wrap"
 
@@ -34,7 +34,7 @@ async function stored(headers: Record<string, string> = HEADERS): Promise<Wrappe
     POLICY,
   )
   expect(await (await made.ask()).text()).toBe(BODY)
-  await pass(10)
+  await advanceSeconds(10)
   return made
 }
 
@@ -133,7 +133,7 @@ describe("of a fresh response,", () => {
     const { module, ask, runs } = await stored()
     const response = await ask(get(PATH, headers))
     expect([response.status, response.headers.get("content-range")]).toEqual([status, range])
-    expect(how(response)).toBe("hit; ttl=50")
+    expect(cacheStatusOf(response)).toBe("hit; ttl=50")
     expect(await response.text()).toBe(body)
     expect(runs()).toBe(1)
     expect(await counts(module)).toEqual({ hits: 1, misses: 1, puts: 1 })
@@ -164,7 +164,7 @@ describe("an entry that a wrapped handler has stored", () => {
     expect(await (await found(module, AT)).text()).toBe(BODY)
     expect(module.key(AT)).toBe(`${AT}#default;GET`)
     expect((await module.explain(AT)).key).toBe(module.key(AT))
-    expect(how(await ask())).toBe("hit; ttl=50")
+    expect(cacheStatusOf(await ask())).toBe("hit; ttl=50")
   })
 
   test("is removed by delete()", async () => {
@@ -198,7 +198,7 @@ describe("an entry that a wrapped handler has stored", () => {
     const { module, ask, runs } = wrapped(() => new Response(null, { headers: HEADERS }), POLICY)
     const head = new Request(AT, { method: "HEAD" })
     for (let call = 1; call <= 2; call++)
-      expect(how(await ask(head))).toBe("fwd=uri-miss; fwd-status=200")
+      expect(cacheStatusOf(await ask(head))).toBe("fwd=uri-miss; fwd-status=200")
     expect(runs()).toBe(2)
     expect(await bodyOf(module, AT)).toBeUndefined()
     expect(await module.match(head)).toBeUndefined()
@@ -236,12 +236,12 @@ test("a response that is not stored reaches its client as the handler gave it, b
 test("a redirection is stored as any other response", async () => {
   const { ask, runs } = wrapped(() => Response.redirect("https://other.example/", 308), POLICY)
   await ask()
-  await calm()
+  await waitUntilIdle()
   const response = await ask()
   expect([response.status, response.headers.get("location"), response.body]).toEqual([
     308,
     "https://other.example/",
     null,
   ])
-  expect([how(response), runs()]).toEqual(["hit; ttl=60", 1])
+  expect([cacheStatusOf(response), runs()]).toEqual(["hit; ttl=60", 1])
 })

@@ -1,9 +1,9 @@
 import type { CacheModuleOptions } from "@layeron/modules"
 import { bodyOf, failureOf, freshCache, get, refusals, url } from "../helpers/cache"
 import { stopTime } from "../helpers/clock"
+import { bytes } from "../helpers/response-pair"
 import { chunked, handFed } from "../helpers/streams"
-import { bytes } from "../helpers/twins"
-import { calm, end, POLICY, read, readerOf, wrappedIn } from "../helpers/wrap"
+import { end, POLICY, read, readerOf, waitUntilIdle, wrappedIn } from "../helpers/wrap"
 
 beforeEach(stopTime)
 afterEach(end)
@@ -48,13 +48,13 @@ describe("bodies in flight", () => {
     const readers = await Promise.all(paths.map(async (path) => readerOf(await ask(get(path)))))
     for (let chunk = 0; chunk < 8; chunk++) {
       for (const path of paths) feed(path).give(CHUNK)
-      await calm()
+      await waitUntilIdle()
       expect(await inFlight()).toBeLessThanOrEqual(4 * PIECE + paths.length * PIECE)
       for (const reader of readers) expect((await read(reader))?.length).toBe(PIECE)
     }
     for (const path of paths) feed(path).end()
     for (const reader of readers) expect(await read(reader)).toBeUndefined()
-    await calm()
+    await waitUntilIdle()
     expect(await module.inspect()).toMatchObject({ inFlightBytes: 0, entries: 0 })
     expect(await refusals(module)).toEqual({ "in-flight": 30 })
   })
@@ -65,11 +65,11 @@ describe("bodies in flight", () => {
     const readers = await Promise.all(paths.map(async (path) => readerOf(await ask(get(path)))))
     for (let chunk = 0; chunk < 8; chunk++) {
       for (const path of paths) feed(path).give(CHUNK)
-      await calm()
+      await waitUntilIdle()
       for (const reader of readers) expect((await read(reader))?.length).toBe(PIECE)
     }
     for (const path of paths) feed(path).end()
-    await calm()
+    await waitUntilIdle()
     const { entries } = await module.inspect()
     expect(entries).toBeGreaterThan(0)
     expect(await refusals(module)).toEqual({ "in-flight": 8 - entries })
@@ -82,12 +82,12 @@ describe("bodies in flight", () => {
     const responses = await Promise.all(
       Array.from({ length: 30 }, (_, n) => ask(get(`/body/${n}`))),
     )
-    await calm()
+    await waitUntilIdle()
     expect((await module.inspect()).inFlightBytes).toBeLessThanOrEqual(16 * PIECE + 30 * PIECE)
     for (const response of responses) {
       expect(Buffer.from(await response.arrayBuffer()).equals(whole)).toBe(true)
     }
-    await calm()
+    await waitUntilIdle()
     const { entries, inFlightBytes } = await module.inspect()
     expect([entries > 0, inFlightBytes]).toEqual([true, 0])
   })
@@ -98,7 +98,7 @@ describe("bodies in flight", () => {
     for (const path of paths) await ask(get(path))
     for (let chunk = 0; chunk < 20; chunk++) {
       for (const path of paths) feed(path).give(CHUNK)
-      await calm()
+      await waitUntilIdle()
     }
     expect(await inFlight()).toBeLessThanOrEqual(4 * PIECE + paths.length * PIECE)
   })
@@ -109,7 +109,7 @@ describe("bodies in flight", () => {
       const response = await ask(get(`/body/${n}`))
       for (let chunk = 0; chunk < 3; chunk++) feed(`/body/${n}`).give(CHUNK)
       feed(`/body/${n}`).end()
-      await calm()
+      await waitUntilIdle()
       expect(await inFlight()).toBe(0)
       if (n === 9) expect((await response.text()).length).toBe(3 * PIECE)
     }
@@ -120,11 +120,11 @@ describe("bodies in flight", () => {
     const { ask, feed, inFlight } = fed()
     const broken = await ask(get("/broken"))
     feed("/broken").give(CHUNK)
-    await calm()
+    await waitUntilIdle()
     expect(await inFlight()).toBe(PIECE)
     await broken.body?.cancel()
     feed("/broken").end()
-    await calm()
+    await waitUntilIdle()
     expect(await inFlight()).toBe(0)
   })
 
@@ -141,7 +141,7 @@ describe("bodies in flight", () => {
     }
     expect(Math.max(...sizes)).toBeLessThanOrEqual(PIECE)
     expect(Buffer.concat(parts).equals(whole)).toBe(true)
-    await calm()
+    await waitUntilIdle()
     const stored = await (await module.match(url("/whole")))?.arrayBuffer()
     expect(Buffer.from(stored as ArrayBuffer).equals(whole)).toBe(true)
   })
@@ -162,7 +162,7 @@ describe("a put", () => {
     const waits = module.put(url("/slow"), new Response(slow.stream))
     slow.give(CHUNK)
     slow.give(CHUNK)
-    await calm()
+    await waitUntilIdle()
     expect((await module.inspect()).inFlightBytes).toBe(2 * PIECE)
     await module.put(url("/other"), new Response(chunked(["a", "b"])))
     expect([await bodyOf(module, url("/other")), await refusals(module)]).toEqual([
@@ -197,6 +197,6 @@ test("by default an entry takes up to an eighth, and bodies in flight up to a qu
   void module.put(url("/slow"), new Response(slow.stream)).catch(() => {})
   slow.give("s".repeat(PIECE / 2))
   slow.give("s".repeat(PIECE / 4))
-  await calm()
+  await waitUntilIdle()
   expect((await module.inspect()).inFlightBytes).toBe((PIECE * 3) / 4)
 })

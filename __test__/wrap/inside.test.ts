@@ -1,21 +1,21 @@
 import type { CacheModule } from "@layeron/modules"
 import { beside, bodyOf, freshCache, get, NO_STATS, refusals } from "../helpers/cache"
 import { stopTime } from "../helpers/clock"
-import { promised } from "../helpers/flight"
+import { promised } from "../helpers/stale-module"
 import { chunked } from "../helpers/streams"
 import {
   AT,
-  calm,
+  advanceSeconds,
+  cacheStatusOf,
+  concurrently,
+  countEach,
   counts,
-  crowd,
   end,
-  how,
   POLICY,
-  pass,
   TTL,
-  tally,
   texts,
-  until,
+  waitUntil,
+  waitUntilIdle,
   wrappedIn,
 } from "../helpers/wrap"
 
@@ -23,7 +23,7 @@ beforeEach(stopTime)
 afterEach(end)
 
 /**
- * A handler as the guide has it, which looks for its response and puts it, and what `put` is told.
+ * A handler as in the guide, which looks up its response and puts it, and the events of its puts.
  */
 function guided(
   module: CacheModule,
@@ -49,14 +49,14 @@ describe("inside of a run", () => {
   test("match() of the handler's request finds nothing and counts nothing, and its put() is the one that counts", async () => {
     const { module, ask, runs, found } = guided(freshCache(), (run) => new Response(`run ${run}`))
     const response = await ask()
-    expect(how(response)).toBe("fwd=uri-miss; fwd-status=200; stored")
+    expect(cacheStatusOf(response)).toBe("fwd=uri-miss; fwd-status=200; stored")
     expect(await response.text()).toBe("run 1")
     expect(found).toEqual([undefined])
     expect(await module.stats()).toEqual({ ...NO_STATS, misses: 1, puts: 1 })
     const { entry } = await module.explain(AT)
     expect(entry).toMatchObject({ lifetimeSeconds: TTL, tags: [] })
     const hit = await ask()
-    expect([how(hit), await hit.text(), runs()]).toEqual(["hit; ttl=60", "run 1", 1])
+    expect([cacheStatusOf(hit), await hit.text(), runs()]).toEqual(["hit; ttl=60", "run 1", 1])
     expect(await module.stats()).toEqual({ ...NO_STATS, hits: 1, misses: 1, puts: 1 })
   })
 
@@ -66,10 +66,10 @@ describe("inside of a run", () => {
       await gate.promise
       return new Response(`run ${run}`)
     })
-    const all = crowd(100, () => ask())
-    await calm()
+    const all = concurrently(100, () => ask())
+    await waitUntilIdle()
     gate.resolve()
-    expect(tally(await texts(all))).toEqual({ "run 1": 100 })
+    expect(countEach(await texts(all))).toEqual({ "run 1": 100 })
     expect(runs()).toBe(1)
     expect(await module.stats()).toEqual({ ...NO_STATS, misses: 100, puts: 1 })
   })
@@ -77,9 +77,9 @@ describe("inside of a run", () => {
   test("in the background match() finds nothing although others are served the stale response", async () => {
     const { module, ask, found } = guided(freshCache(), (run) => new Response(`run ${run}`))
     await (await ask()).text()
-    await pass(TTL)
+    await advanceSeconds(TTL)
     expect(await texts([ask(), ask()])).toEqual(["run 1", "run 1"])
-    await calm()
+    await waitUntilIdle()
     expect(found).toEqual([undefined, undefined])
     expect(await (await ask()).text()).toBe("run 2")
     expect(await counts(module)).toEqual({
@@ -133,11 +133,11 @@ describe("inside of a run", () => {
       return new Response(`run ${run}`)
     })
     const answer = ask()
-    await until(() => runs() === 1)
+    await waitUntil(() => runs() === 1)
     await module.purge({ request: AT })
     gate.resolve()
     expect(await (await answer).text()).toBe("run 1")
-    await calm()
+    await waitUntilIdle()
     expect(await bodyOf(module, AT)).toBeUndefined()
     expect(await counts(module)).toEqual({ misses: 2, fencedWrites: 2 })
   })
@@ -147,7 +147,7 @@ describe("a put() of the handler that stores nothing", () => {
   test("because the response is private leaves wrap nothing to store either", async () => {
     const build = () => new Response("x", { headers: { "cache-control": "private" } })
     const { module, ask } = guided(freshCache(), build)
-    expect(how(await ask())).toBe("fwd=uri-miss; fwd-status=200; detail=private")
+    expect(cacheStatusOf(await ask())).toBe("fwd=uri-miss; fwd-status=200; detail=private")
     expect(await refusals(module)).toEqual({ private: 2 })
   })
 
@@ -190,7 +190,7 @@ test("a response out of the cache is one that a handler may give", async () => {
   await module.put(get("/source"), new Response("source", { headers: { "x-kept": "1" } }), {
     ttlSeconds: 600,
   })
-  await pass(10)
+  await advanceSeconds(10)
   const { ask } = wrappedIn(
     module,
     async () => (await module.match(get("/source"))) as Response,

@@ -1,18 +1,18 @@
 import { bodyOf, get, refusals, url } from "../helpers/cache"
 import { stopTime } from "../helpers/clock"
-import { promised } from "../helpers/flight"
+import { promised } from "../helpers/stale-module"
 import { handFed } from "../helpers/streams"
 import {
   AT,
-  calm,
+  advanceSeconds,
+  cacheStatusOf,
   counts,
   end,
-  how,
   PATH,
-  pass,
   read,
   readerOf,
   texts,
+  waitUntilIdle,
   wrapped,
 } from "../helpers/wrap"
 
@@ -35,15 +35,18 @@ describe("a response whose body is under way is joined", () => {
   test("as long as it is fresh, and not any longer", async () => {
     const { ask, runs, feed } = fed({ ttlSeconds: 1 })
     const first = readerOf(await ask())
-    await pass(0.999)
+    await advanceSeconds(0.999)
     const joined = await ask()
-    expect([runs(), how(joined)]).toEqual([
+    expect([runs(), cacheStatusOf(joined)]).toEqual([
       1,
       "fwd=uri-miss; fwd-status=200; stored; collapsed; ttl=0",
     ])
-    await pass(0.001)
+    await advanceSeconds(0.001)
     const late = await ask()
-    expect([runs(), how(late)]).toEqual([2, "fwd=uri-miss; fwd-status=200; stored; ttl=1"])
+    expect([runs(), cacheStatusOf(late)]).toEqual([
+      2,
+      "fwd=uri-miss; fwd-status=200; stored; ttl=1",
+    ])
     feed(1).give("one")
     feed(2).give("two")
     expect([await read(first), await read(readerOf(joined)), await read(readerOf(late))]).toEqual([
@@ -56,7 +59,7 @@ describe("a response whose body is under way is joined", () => {
   test("not within its stale window either", async () => {
     const { ask, runs } = fed({ ttlSeconds: 1, staleWhileRevalidateSeconds: 60 })
     await ask()
-    await pass(1)
+    await advanceSeconds(1)
     await ask()
     expect(runs()).toBe(2)
   })
@@ -65,13 +68,13 @@ describe("a response whose body is under way is joined", () => {
     const { ask, runs, feed } = fed({ ttlSeconds: 86_400, refreshTimeoutMs: 5_000 })
     const first = readerOf(await ask())
     for (let n = 0; n < 3; n++) {
-      await pass(4.9)
+      await advanceSeconds(4.9)
       feed(1).give("x")
       expect(await read(first)).toBe("x")
     }
     await ask()
     expect(runs()).toBe(1)
-    await pass(5)
+    await advanceSeconds(5)
     await ask()
     expect(runs()).toBe(2)
   })
@@ -81,11 +84,11 @@ describe("a body that makes no progress for refreshTimeoutMs", () => {
   test("is not stored, and reaches its clients once it goes on", async () => {
     const { ask, feed, module } = fed({ ttlSeconds: 86_400, refreshTimeoutMs: 5_000 })
     const first = readerOf(await ask())
-    await pass(5)
+    await advanceSeconds(5)
     feed(1).give("late")
     feed(1).end()
     expect([await read(first), await read(first)]).toEqual(["late", undefined])
-    await calm()
+    await waitUntilIdle()
     expect(await bodyOf(module, AT)).toBeUndefined()
     expect(await refusals(module)).toEqual({ "in-flight": 1 })
   })
@@ -93,9 +96,9 @@ describe("a body that makes no progress for refreshTimeoutMs", () => {
   test("is aborted if no client reads it", async () => {
     const { ask, asked } = fed({ ttlSeconds: 86_400, refreshTimeoutMs: 5_000 })
     await (await ask()).body?.cancel()
-    await pass(4.9)
+    await advanceSeconds(4.9)
     expect(asked[0]?.signal.aborted).toBe(false)
-    await pass(0.1)
+    await advanceSeconds(0.1)
     expect(asked[0]?.signal.aborted).toBe(true)
   })
 })
@@ -105,12 +108,12 @@ describe("a body that takes longer than its response is fresh", () => {
     const { ask, feed, module } = fed({ ttlSeconds: 1 })
     const response = await ask()
     for (let n = 0; n < 4; n++) {
-      await pass(25)
+      await advanceSeconds(25)
       feed(1).give("late ")
     }
     feed(1).end()
     expect(await response.text()).toBe("late late late late ")
-    await calm()
+    await waitUntilIdle()
     expect((await module.inspect()).entries).toBe(0)
     expect(await refusals(module)).toMatchObject({ expired: 1 })
   })
@@ -119,16 +122,16 @@ describe("a body that takes longer than its response is fresh", () => {
 test("an older run that ends later does not replace the response of a newer run", async () => {
   const { ask, feed, module } = fed({ ttlSeconds: 10, staleWhileRevalidateSeconds: 600 })
   const older = await ask()
-  await pass(10)
+  await advanceSeconds(10)
   const newer = await ask()
   feed(2).give("newer")
   feed(2).end()
   expect(await newer.text()).toBe("newer")
-  await calm()
+  await waitUntilIdle()
   feed(1).give("older")
   feed(1).end()
   expect(await older.text()).toBe("older")
-  await calm()
+  await waitUntilIdle()
   expect(await refusals(module)).toEqual({ superseded: 1 })
   expect(await bodyOf(module, AT)).toBe("newer")
 })
@@ -148,12 +151,12 @@ describe("one response object that a handler gives to two requests", () => {
     )
     const calls = [made.ask(get("/x")), made.ask(get("/y"))]
     const outcomes = Promise.allSettled(calls)
-    await calm()
+    await waitUntilIdle()
     gate.resolve()
     const [x, y] = await outcomes
     expect(x?.status).toBe("fulfilled")
     expect(y).toMatchObject({ status: "rejected", reason: { code: "LAYERON_INVALID_RESPONSE" } })
-    await pass(0.2)
+    await advanceSeconds(0.2)
     await expect(made.ask(get("/y"))).rejects.toMatchObject({ code: "LAYERON_INVALID_RESPONSE" })
     expect(await bodyOf(made.module, url("/x"))).toBe("nope")
   })
@@ -173,7 +176,7 @@ describe("one response object that a handler gives to two requests", () => {
     const made = wrapped(() => Response.json({ tags: [] }), { ttlSeconds: 60, ...options })
     for (let attempt = 0; attempt < 2; attempt++) {
       await expect(made.ask()).rejects.toMatchObject({ code: "LAYERON_INVALID_RESPONSE" })
-      await pass(3)
+      await advanceSeconds(3)
     }
     expect(made.runs()).toBe(2)
   })
@@ -207,7 +210,7 @@ test("a body of chunks that are no bytes errors for all, and the key is free aga
   )
   const first = await made.ask(get(PATH))
   await expect(first.text()).rejects.toThrow("must have a body of bytes")
-  await calm()
+  await waitUntilIdle()
   expect(await (await made.ask(get(PATH))).text()).toBe("fine")
   expect(await counts(made.module)).toMatchObject({ puts: 1 })
 })

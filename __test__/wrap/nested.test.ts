@@ -2,7 +2,17 @@ import { backend } from "@layeron/core"
 import type { CacheModule } from "@layeron/modules"
 import { bodyOf, freshCache, get, refusals, url } from "../helpers/cache"
 import { stopTime } from "../helpers/clock"
-import { AT, calm, counts, end, PATH, POLICY, pass, TTL, wrappedIn } from "../helpers/wrap"
+import {
+  AT,
+  advanceSeconds,
+  counts,
+  end,
+  PATH,
+  POLICY,
+  TTL,
+  waitUntilIdle,
+  wrappedIn,
+} from "../helpers/wrap"
 
 beforeEach(stopTime)
 afterEach(end)
@@ -28,9 +38,9 @@ describe("a route under the gateway whose handler is wrapped by the same instanc
   test("refreshes a stale entry from its handler and not from the entry", async () => {
     const { send, runs } = gatewayOver(freshCache(COVERED))
     await (await send()).text()
-    await pass(TTL)
+    await advanceSeconds(TTL)
     expect(await (await send()).text()).toBe("run 1")
-    await calm()
+    await waitUntilIdle()
     expect(await (await send()).text()).toBe("run 2")
     expect(runs()).toBe(2)
   })
@@ -66,7 +76,7 @@ describe("a route under the gateway whose handler is wrapped by the same instanc
     })
     const outer = wrappedIn(module, inner.ask)
     await (await outer.ask()).text()
-    await pass(TTL)
+    await advanceSeconds(TTL)
     expect(await (await outer.ask()).text()).toBe("new")
     expect([inner.runs(), await bodyOf(module, AT)]).toEqual([3, "new"])
   })
@@ -161,7 +171,7 @@ describe("a wrapped handler inside of a run", () => {
       POLICY,
     )
     await (await outer.ask()).text()
-    await pass(1)
+    await advanceSeconds(1)
     expect(await later).toBe("run 1")
     expect(await counts(module)).toMatchObject({ hits: 1, misses: 1 })
   })
@@ -180,9 +190,9 @@ describe("match() inside of a background refresh", () => {
       POLICY,
     )
     await (await ask()).text()
-    await pass(TTL)
+    await advanceSeconds(TTL)
     expect(await (await ask()).text()).toBe("run 1")
-    await calm()
+    await waitUntilIdle()
     expect(await (await ask()).text()).toBe("run 2")
     expect(runs()).toBe(2)
   })
@@ -196,9 +206,9 @@ describe("match() inside of a background refresh", () => {
       POLICY,
     )
     await (await ask()).text()
-    await pass(TTL)
+    await advanceSeconds(TTL)
     await (await ask()).text()
-    await calm()
+    await waitUntilIdle()
     expect(await (await ask()).text()).toBe("other")
   })
 })

@@ -1,8 +1,8 @@
 import { get, url } from "../helpers/cache"
 import { stopTime } from "../helpers/clock"
-import { promised } from "../helpers/flight"
+import { promised } from "../helpers/stale-module"
 import { handFed } from "../helpers/streams"
-import { calm, end, fate, POLICY, read, readerOf, wrapped } from "../helpers/wrap"
+import { end, outcomeSoFar, POLICY, read, readerOf, waitUntilIdle, wrapped } from "../helpers/wrap"
 import { collectGarbage } from "../helpers/wrap-garbage"
 
 beforeEach(stopTime)
@@ -22,8 +22,8 @@ test("a caller that joins a body ends no wait that begins in the same turn", asy
   expect((await joins).status).toBe(200)
   gate.resolve()
   const text = (response: Response) => response.text()
-  expect(await fate(leads, text)).toBe("answered")
-  expect(await fate(waits, text)).toBe("answered")
+  expect(await outcomeSoFar(leads, text)).toBe("answered")
+  expect(await outcomeSoFar(waits, text)).toBe("answered")
 })
 
 test("a client that aborts after its response was collected ends no body of another", async () => {
@@ -38,7 +38,7 @@ test("a client that aborts after its response was collected ends no body of anot
   bodies[1]?.give("first")
   expect(await read(reader)).toBe("first")
   client.abort()
-  await calm()
+  await waitUntilIdle()
   bodies[1]?.give("second")
   expect(await read(reader)).toBe("second")
 })

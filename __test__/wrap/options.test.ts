@@ -2,7 +2,16 @@ import type { CacheModule, CacheModuleOptions, CacheWrapOptions } from "@layeron
 import { bodyOf, failureOf, forbidden, freshCache, get, refusals } from "../helpers/cache"
 import { stopTime } from "../helpers/clock"
 import { endless } from "../helpers/streams"
-import { AT, calm, counts, end, how, PATH, wrapped, wrappedIn } from "../helpers/wrap"
+import {
+  AT,
+  cacheStatusOf,
+  counts,
+  end,
+  PATH,
+  waitUntilIdle,
+  wrapped,
+  wrappedIn,
+} from "../helpers/wrap"
 
 beforeEach(stopTime)
 afterEach(end)
@@ -67,7 +76,7 @@ describe("the lifetime and the stale window", () => {
 
   test("have no default: a response without a declared or configured lifetime is not stored", async () => {
     const { module, response } = await entry({}, {}, {})
-    expect(how(response)).toBe("fwd=uri-miss; fwd-status=200; detail=no-freshness")
+    expect(cacheStatusOf(response)).toBe("fwd=uri-miss; fwd-status=200; detail=no-freshness")
     expect(await refusals(module)).toEqual({ "no-freshness": 1 })
     expect(await bodyOf(module, AT)).toBeUndefined()
   })
@@ -120,7 +129,7 @@ describe("tags", () => {
   })
 
   test.each<[string, <T>(value: T) => T | Promise<T>]>([
-    ["told at once", (value) => value],
+    ["returned at once", (value) => value],
     ["promised", async (value) => value],
   ])(
     "may be %s, of the request that the caller passed and of the unused response",
@@ -170,7 +179,7 @@ describe("tags", () => {
     async (_, tags) => {
       const { module, ask, runs } = wrapped(() => new Response("x"), { ttlSeconds: 60, tags })
       await expect(ask()).rejects.toThrow("no tags")
-      await calm()
+      await waitUntilIdle()
       expect(runs()).toBe(1)
       expect(await counts(module)).toEqual({ misses: 1 })
     },

@@ -19,7 +19,7 @@ async function run(
     const at = "https://api.example.com/"
     let go
     const more = new Promise((resolve) => { go = resolve })
-    const calm = async () => {
+    const becomeIdle = async () => {
       for (let round = 0; round < 50; round++) await new Promise((resolve) => setImmediate(resolve))
     }
     ;(async () => { ${script} })()`
@@ -123,7 +123,7 @@ const READ = `
   let bytes = 0
   for (let part = await reader.read(); !part.done; part = await reader.read()) {
     bytes += part.value.length
-    if (bytes === 262145) calm().then(then)
+    if (bytes === 262145) becomeIdle().then(then)
   }
   console.log(bytes)`
 
@@ -167,7 +167,7 @@ describe("a process does not end", () => {
          const reader = first.body.getReader()
          for (let part = await reader.read(); !part.done; part = await reader.read()) {
            bytes += part.value.length
-           await calm()
+           await becomeIdle()
          }
          console.log(bytes)`,
       ),

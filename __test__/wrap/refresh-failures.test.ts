@@ -2,19 +2,19 @@ import type { CacheEvent, CacheWrapOptions } from "@layeron/modules"
 import { bodyOf } from "../helpers/cache"
 import { stopTime } from "../helpers/clock"
 import { deafen, listen } from "../helpers/events"
-import { promised } from "../helpers/flight"
+import { promised } from "../helpers/stale-module"
 import { chunked, handFed } from "../helpers/streams"
 import {
   AT,
-  calm,
+  advanceSeconds,
+  cacheStatusOf,
   counts,
   end,
-  fate,
-  how,
-  pass,
+  outcomeSoFar,
   type Run,
   read,
   readerOf,
+  waitUntilIdle,
   warnings,
   wrapped,
 } from "../helpers/wrap"
@@ -72,9 +72,9 @@ describe("a refresh that", () => {
       const { events } = listen(["refresh"])
       expect(await asked(made)).toBe("old")
       if (shown.startsWith("never")) {
-        await pass(0.499)
+        await advanceSeconds(0.499)
         expect(events).toEqual([])
-        await pass(0.001)
+        await advanceSeconds(0.001)
       }
       const { identity, namespace, name } = made.module
       expect(events).toEqual([
@@ -88,10 +88,10 @@ describe("a refresh that", () => {
           reason: expect.stringContaining(reason),
         },
       ])
-      const told = (events[0] as CacheEvent).reason
+      const described = (events[0] as CacheEvent).reason
       expect(warned).toEqual([
         [
-          `a refresh of ${identity} in the background has failed: ${told}`,
+          `a refresh of ${identity} in the background has failed: ${described}`,
           "LAYERON_REFRESH_FAILED",
         ],
       ])
@@ -108,13 +108,13 @@ describe("a refresh that", () => {
     const made = await goneStale(() => promise, TIMEOUT)
     expect(await asked(made)).toBe("old")
     const signal = made.asked[1]?.signal
-    await pass(0.499)
+    await advanceSeconds(0.499)
     expect(signal?.aborted).toBe(false)
-    await pass(0.001)
+    await advanceSeconds(0.001)
     expect(signal?.aborted).toBe(true)
     expect(signal?.reason).toMatchObject({ code: "LAYERON_REFRESH_TIMEOUT" })
     resolve(new Response(body.stream))
-    await calm()
+    await waitUntilIdle()
     expect(() => body.give("late")).toThrow()
     expect(await bodyOf(made.module, AT)).toBe("old")
     expect(await counts(made.module)).toMatchObject({ failedRefreshes: 1, puts: 1 })
@@ -126,7 +126,7 @@ describe("a refresh that", () => {
     const made = await goneStale(() => new Response(body.stream), TIMEOUT)
     await asked(made)
     body.give("ne")
-    await pass(0.5)
+    await advanceSeconds(0.5)
     expect(() => body.give("w")).toThrow()
     expect(made.asked[1]?.signal.aborted).toBe(true)
   })
@@ -139,16 +139,16 @@ describe("a refresh that", () => {
     })
     const made = await goneStale(() => hung, TIMEOUT)
     await asked(made)
-    await pass(0.5)
+    await advanceSeconds(0.5)
     fail(new Error("late"))
-    await calm()
+    await waitUntilIdle()
     expect(await counts(made.module)).toMatchObject({ failedRefreshes: 1 })
   })
 
   test("is in time has its signal left alone", async () => {
     const made = await goneStale(() => new Response("new"), TIMEOUT)
     await asked(made)
-    await pass(1)
+    await advanceSeconds(1)
     expect(made.asked[1]?.signal.aborted).toBe(false)
     expect(await asked(made)).toBe("new")
   })
@@ -178,7 +178,7 @@ describe("a refresh that", () => {
     const made = await goneStale(down, { waitUntil: (promise) => void work.push(promise) })
     await asked(made)
     expect(work).toHaveLength(2)
-    expect(await fate(Promise.all(work), () => "fulfilled")).toBe("fulfilled")
+    expect(await outcomeSoFar(Promise.all(work), () => "fulfilled")).toBe("fulfilled")
   })
 })
 
@@ -186,11 +186,11 @@ test("a refresh that fails is warned of once a minute", async () => {
   const warned = warnings()
   const made = await goneStale(down)
   await asked(made)
-  await pass(59.999)
+  await advanceSeconds(59.999)
   await asked(made)
   expect(made.runs()).toBe(3)
   expect(warned).toHaveLength(1)
-  await pass(2)
+  await advanceSeconds(2)
   await asked(made)
   expect(made.runs()).toBe(4)
   expect(warned).toHaveLength(2)
@@ -204,16 +204,16 @@ test("a refresh that times out has failed, and leaves its body to the clients th
     options,
   )
   await (await ask()).text()
-  await pass(1.8)
+  await advanceSeconds(1.8)
   expect(await (await ask()).text()).toBe("old")
-  await pass(0.3)
+  await advanceSeconds(0.3)
   const warned = warnings()
   const response = await ask()
   const reader = readerOf(response)
-  expect(how(response)).toMatch(/collapsed/)
+  expect(cacheStatusOf(response)).toMatch(/collapsed/)
   body.give("ne")
   expect(await read(reader)).toBe("ne")
-  await pass(0.2)
+  await advanceSeconds(0.2)
   expect(warned.map(([, code]) => code)).toEqual(["LAYERON_REFRESH_FAILED"])
   expect([asked[1]?.signal.aborted, asked.length]).toEqual([false, 2])
   expect(await counts(module)).toMatchObject({ failedRefreshes: 1 })
@@ -229,16 +229,16 @@ test("the body of a refresh that timed out is aborted once no client reads it an
   const options = { ...TIMEOUT, ttlSeconds: 1, staleWhileRevalidateSeconds: 1 }
   const { ask, asked } = wrapped((_, run) => new Response(run === 1 ? "old" : body.stream), options)
   await (await ask()).text()
-  await pass(1.8)
+  await advanceSeconds(1.8)
   await (await ask()).text()
-  await pass(0.3)
+  await advanceSeconds(0.3)
   warnings()
   const reader = readerOf(await ask())
   body.give("ne")
   await read(reader)
-  await pass(0.2)
+  await advanceSeconds(0.2)
   expect(asked[1]?.signal.aborted).toBe(false)
   await reader.cancel()
-  await calm()
+  await waitUntilIdle()
   expect(asked[1]?.signal.aborted).toBe(true)
 })

@@ -1,15 +1,15 @@
 import { stopTime } from "../helpers/clock"
 import {
   AT,
-  calm,
+  advanceSeconds,
+  concurrently,
+  countEach,
   counts,
-  crowd,
   end,
   POLICY,
-  pass,
   TTL,
-  tally,
   texts,
+  waitUntilIdle,
   warnings,
 } from "../helpers/wrap"
 import { asked, down, goneStale } from "../helpers/wrap-stale"
@@ -36,9 +36,11 @@ describe("after a refresh that has failed the next is made", () => {
         [seconds - 0.001, 2 + failures],
         [0.001, 3 + failures],
       ] as const) {
-        await pass(step)
-        expect(tally(await texts(crowd(CALLERS, () => made.ask())))).toEqual({ old: CALLERS })
-        await calm()
+        await advanceSeconds(step)
+        expect(countEach(await texts(concurrently(CALLERS, () => made.ask())))).toEqual({
+          old: CALLERS,
+        })
+        await waitUntilIdle()
         expect(made.runs()).toBe(runs)
       }
     }
@@ -55,18 +57,18 @@ describe("after a refresh that has failed the next is made", () => {
       run === 4 ? new Response("new") : down(request, run),
     )
     await asked(made)
-    await pass(1)
+    await advanceSeconds(1)
     await asked(made)
-    await pass(2)
+    await advanceSeconds(2)
     await asked(made)
     expect(await asked(made)).toBe("new")
     expect(made.runs()).toBe(4)
-    await pass(TTL)
+    await advanceSeconds(TTL)
     await asked(made)
-    await pass(0.999)
+    await advanceSeconds(0.999)
     await asked(made)
     expect(made.runs()).toBe(5)
-    await pass(0.001)
+    await advanceSeconds(0.001)
     await asked(made)
     expect(made.runs()).toBe(6)
   })
@@ -86,14 +88,14 @@ describe("after a refresh that has failed the next is made", () => {
     await asked(made)
     expect(made.runs()).toBe(2)
     expect(await (await made.ask(other)).text()).toBe("old")
-    await calm()
+    await waitUntilIdle()
     expect(made.runs()).toBe(3)
   })
 
   test("for any request after the window, which fails with it", async () => {
     const made = await goneStale(down, { staleWhileRevalidateSeconds: 2 })
     await asked(made)
-    await pass(2)
+    await advanceSeconds(2)
     await expect(made.ask()).rejects.toThrow("down")
     expect(made.runs()).toBe(3)
   })
@@ -101,14 +103,14 @@ describe("after a refresh that has failed the next is made", () => {
   test("when it has hung, 1 s after that was found out and not after it began", async () => {
     const made = await goneStale(() => new Promise(() => {}), { refreshTimeoutMs: 5_000 })
     await asked(made)
-    await pass(4.999)
+    await advanceSeconds(4.999)
     await asked(made)
-    await pass(0.001)
+    await advanceSeconds(0.001)
     await asked(made)
-    await pass(0.999)
+    await advanceSeconds(0.999)
     await asked(made)
     expect(made.runs()).toBe(2)
-    await pass(0.001)
+    await advanceSeconds(0.001)
     await asked(made)
     expect(made.runs()).toBe(3)
     expect(await counts(made.module)).toMatchObject({ failedRefreshes: 1, elections: 2 })
@@ -118,10 +120,10 @@ describe("after a refresh that has failed the next is made", () => {
 test("a caller of match() that was elected and does not put is replaced after 30 s by a refresh", async () => {
   const made = await goneStale(() => new Promise(() => {}), { refreshTimeoutMs: 5_000 })
   expect(await made.module.match(AT)).toBeUndefined()
-  await pass(29.999)
+  await advanceSeconds(29.999)
   await asked(made)
   expect(made.runs()).toBe(1)
-  await pass(0.001)
+  await advanceSeconds(0.001)
   await asked(made)
   expect(made.runs()).toBe(2)
 })

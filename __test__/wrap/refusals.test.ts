@@ -2,9 +2,18 @@ import { type CacheHandler, type CacheWrapOptions, cache } from "@layeron/module
 import * as bad from "../helpers/bad-input"
 import { failureOf, forbidden, freshCache, NO_STATS, url } from "../helpers/cache"
 import { stopTime } from "../helpers/clock"
-import { promised } from "../helpers/flight"
 import { expectRefused, holding, nested, rows } from "../helpers/refusals"
-import { AT, calm, crowd, end, POLICY, type Wrapped, warnings, wrapped } from "../helpers/wrap"
+import { promised } from "../helpers/stale-module"
+import {
+  AT,
+  concurrently,
+  end,
+  POLICY,
+  type Wrapped,
+  waitUntilIdle,
+  warnings,
+  wrapped,
+} from "../helpers/wrap"
 
 beforeEach(stopTime)
 afterEach(async () => {
@@ -69,15 +78,17 @@ describe("wrap() throws a TypeError that names the invalid option, and changes n
 })
 
 test("the error names the allowed values", async () => {
-  const told = async (options: unknown) =>
+  const described = async (options: unknown) =>
     (await failureOf(() => freshCache().wrap(fine, forbidden<CacheWrapOptions>(options)))).message
-  expect(await told({ ttlSeconds: -1 })).toBe(
+  expect(await described({ ttlSeconds: -1 })).toBe(
     "wrap() options.ttlSeconds must be an integer from 0 to 2147483647, got -1",
   )
-  expect(await told({ refreshTimeoutMs: 0 })).toBe(
+  expect(await described({ refreshTimeoutMs: 0 })).toBe(
     "wrap() options.refreshTimeoutMs must be an integer from 1 to 2147483647, got 0",
   )
-  expect(await told({ waitUntil: 1 })).toBe("wrap() options.waitUntil must be a function, got 1")
+  expect(await described({ waitUntil: 1 })).toBe(
+    "wrap() options.waitUntil must be a function, got 1",
+  )
 })
 
 test("an unknown option is warned of once and has no effect", async () => {
@@ -153,7 +164,7 @@ describe("a handler that gives", () => {
     request: () => Request,
     runs: number,
   ): Promise<void> {
-    for (const answer of crowd(3, () => made.ask(request()))) {
+    for (const answer of concurrently(3, () => made.ask(request()))) {
       const error = await failureOf(() => answer)
       expect([error instanceof TypeError, error.code]).toEqual([true, "LAYERON_INVALID_RESPONSE"])
       expect(error.message).toContain("the response of a wrapped handler must ")
@@ -169,7 +180,7 @@ describe("a handler that gives", () => {
       return forbidden<Response>(await give())
     }, POLICY)
     const failed = expectFailures(made, () => new Request(AT), 2)
-    await calm()
+    await waitUntilIdle()
     gate.resolve()
     await failed
   })

@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net"
 import { gzipSync } from "node:zlib"
 import { bodyOf, freshCache, get, url } from "../helpers/cache"
 import { stopTime } from "../helpers/clock"
-import { AT, calm, end, PATH, POLICY, pass, TTL, wrapped } from "../helpers/wrap"
+import { AT, advanceSeconds, end, PATH, POLICY, TTL, waitUntilIdle, wrapped } from "../helpers/wrap"
 
 beforeEach(stopTime)
 afterEach(() => jest.useRealTimers())
@@ -82,9 +82,9 @@ describe("a handler is given a request of the class that it was called with,", (
   test("in the background, and for a HEAD, as well", async () => {
     const { ask, asked } = wrapped(() => new Response("x"), POLICY)
     await (await ask(new AppRequest(AT))).text()
-    await pass(TTL)
+    await advanceSeconds(TTL)
     await ask(new AppRequest(AT, { method: "HEAD" }))
-    await calm()
+    await waitUntilIdle()
     const [, refresh] = asked as AppRequest[]
     expect([refresh instanceof AppRequest, refresh?.method, refresh?.nextUrl.href]).toEqual([
       true,
@@ -147,10 +147,10 @@ describe("tags, shouldStore and waitUntil", () => {
       waitUntil: [true, request, context, 5],
     })
     expect(calls.tags?.[0]).toBe(request)
-    await pass(TTL)
+    await advanceSeconds(TTL)
     const head = new Request(AT, { method: "HEAD" })
     await fetch(head, context, 6)
-    await calm()
+    await waitUntilIdle()
     expect([calls.tags?.[0], calls.waitUntil?.[1], calls.waitUntil?.[3]]).toEqual([head, head, 6])
     await end()
   })
@@ -168,13 +168,13 @@ describe("tags, shouldStore and waitUntil", () => {
       },
     )
     const calls = [made.ask(), made.ask()]
-    await calm()
+    await waitUntilIdle()
     gates[0]?.()
     expect(await Promise.all((await Promise.all(calls)).map((one) => one.text()))).toEqual([
       "run 1",
       "run 2",
     ])
-    await calm()
+    await waitUntilIdle()
     expect(await bodyOf(made.module, AT)).toBe("run 2")
     expect((await made.module.inspect()).refusedWrites["should-store"]).toBe(1)
     await end()

@@ -1,8 +1,18 @@
 import type { CacheHandler } from "@layeron/modules"
 import { failureOf, freshCache, get, url } from "../helpers/cache"
 import { httpDate, stopTime } from "../helpers/clock"
-import { promised } from "../helpers/flight"
-import { AT, calm, end, fate, PATH, pass, TTL, type Wrapped, wrapped } from "../helpers/wrap"
+import { promised } from "../helpers/stale-module"
+import {
+  AT,
+  advanceSeconds,
+  end,
+  outcomeSoFar,
+  PATH,
+  TTL,
+  type Wrapped,
+  waitUntilIdle,
+  wrapped,
+} from "../helpers/wrap"
 
 beforeEach(stopTime)
 afterEach(end)
@@ -31,9 +41,9 @@ test("further arguments reach the handler, in the background too", async () => {
   const fetch = freshCache().wrap(handler, options)
   const context = { id: 1 }
   await (await fetch(get(PATH), "a", context)).text()
-  await pass(TTL)
+  await advanceSeconds(TTL)
   await fetch(get(PATH), "b", context)
-  await calm()
+  await waitUntilIdle()
   expect(given).toEqual([
     ["a", context],
     ["b", context],
@@ -100,7 +110,7 @@ describe("the handler of a shared run gets a request", () => {
     async (_, validators, added) => {
       const made = wrapped(() => new Response("x", { headers: validators }), OPTIONS)
       await (await made.ask()).text()
-      await pass(TTL)
+      await advanceSeconds(TTL)
       await made.ask(get(PATH, { ...CONDITIONS, range: "bytes=0-0", "x-a": "1" }))
       expect(Object.fromEntries(only(made, 2).headers)).toEqual({ ...added, "x-a": "1" })
     },
@@ -109,7 +119,7 @@ describe("the handler of a shared run gets a request", () => {
   test("without conditions if the stored response has no validator", async () => {
     const made = wrapped(() => new Response("x"), OPTIONS)
     await (await made.ask()).text()
-    await pass(TTL)
+    await advanceSeconds(TTL)
     await made.ask(get(PATH, CONDITIONS))
     expect([...only(made, 2).headers]).toEqual([])
   })
@@ -132,7 +142,7 @@ describe("if a rule lets responses to a method with a body be stored,", () => {
     const used = post()
     await used.text()
     expect((await failureOf(() => made.ask(used))).name).toBe("TypeError")
-    expect(await fate(made.ask(post()), (response) => response.text())).toBe("question")
+    expect(await outcomeSoFar(made.ask(post()), (response) => response.text())).toBe("question")
   })
 
   test("a run is without conditions, which a method with a body has no use for", async () => {
@@ -147,8 +157,8 @@ describe("if a rule lets responses to a method with a body be stored,", () => {
       { rules },
     )
     expect(await (await made.ask(post("first"))).text()).toBe("first 1 null")
-    await pass(TTL)
-    expect(await fate(made.ask(post("second")), (response) => response.text())).toBe(
+    await advanceSeconds(TTL)
+    expect(await outcomeSoFar(made.ask(post("second")), (response) => response.text())).toBe(
       "second 2 null",
     )
   })

@@ -2,8 +2,8 @@ import type { CacheModuleOptions, CacheWrapOptions } from "@layeron/modules"
 import { bodyOf, get, NO_STATS, url } from "../helpers/cache"
 import { stopTime } from "../helpers/clock"
 import { deafen, listen } from "../helpers/events"
-import { promised } from "../helpers/flight"
-import { calm, counts, end, how, TTL, texts, wrapped } from "../helpers/wrap"
+import { promised } from "../helpers/stale-module"
+import { cacheStatusOf, counts, end, TTL, texts, waitUntilIdle, wrapped } from "../helpers/wrap"
 
 beforeEach(stopTime)
 afterEach(async () => {
@@ -24,7 +24,7 @@ describe("a wrapped handler of an instance with rules", () => {
     const seen: unknown[] = []
     for (const path of ["/api/a", "/other", "/api/a", "/other"]) {
       const response = await ask(get(path))
-      seen.push([how(response), await response.text()])
+      seen.push([cacheStatusOf(response), await response.text()])
     }
     expect(seen).toEqual([
       ["fwd=uri-miss; fwd-status=200; stored; ttl=60", "run 1"],
@@ -53,7 +53,7 @@ describe("a wrapped handler of an instance with rules", () => {
     const { ask } = wrapped(counting, options, API)
     await (await ask(get("/other"))).text()
     const second = await ask(get("/other"))
-    expect([how(second), await second.text()]).toEqual([expected, "run 1"])
+    expect([cacheStatusOf(second), await second.text()]).toEqual([expected, "run 1"])
   })
 
   test.each<[string, CacheWrapOptions]>([
@@ -62,7 +62,7 @@ describe("a wrapped handler of an instance with rules", () => {
     ["a vary", { vary: ["accept"] }],
   ])("is not widened by %s of wrap", async (_name, options) => {
     const { ask } = wrapped(lasting, options, API)
-    expect(how(await ask(get("/other")))).toBe(BYPASSED)
+    expect(cacheStatusOf(await ask(get("/other")))).toBe(BYPASSED)
   })
 
   test("has no request wait for another that no rule covers", async () => {
@@ -76,7 +76,7 @@ describe("a wrapped handler of an instance with rules", () => {
       API,
     )
     const all = [1, 2, 3].map(() => ask(get("/other")))
-    await calm()
+    await waitUntilIdle()
     expect(runs()).toBe(3)
     gate.resolve()
     expect(await texts(all)).toEqual(["run 1", "run 2", "run 3"])
@@ -100,7 +100,7 @@ describe("a wrapped handler of an instance with rules", () => {
     const { module, ask } = wrapped(counting, {}, API)
     await module.put(url("/other"), new Response("put"))
     const response = await ask(new Request(url("/other"), { method: "POST" }))
-    expect(how(response)).toBe("fwd=method; fwd-status=200")
+    expect(cacheStatusOf(response)).toBe("fwd=method; fwd-status=200")
     expect(await bodyOf(module, url("/other"))).toBeUndefined()
     expect(await counts(module)).toMatchObject({ invalidations: 1 })
   })
@@ -109,9 +109,11 @@ describe("a wrapped handler of an instance with rules", () => {
     const declared = { ttlSeconds: TTL, rules: [{ path: "/api/*", methods: ["GET"] }] }
     const { ask, runs } = wrapped(counting, {}, declared)
     await (await ask(get("/api/a"))).text()
-    expect(how(await ask(new Request(url("/api/a"), { method: "HEAD" })))).toBe("hit; ttl=60")
+    expect(cacheStatusOf(await ask(new Request(url("/api/a"), { method: "HEAD" })))).toBe(
+      "hit; ttl=60",
+    )
     expect(runs()).toBe(1)
-    expect(how(await ask(new Request(url("/other"), { method: "HEAD" })))).toBe(BYPASSED)
+    expect(cacheStatusOf(await ask(new Request(url("/other"), { method: "HEAD" })))).toBe(BYPASSED)
   })
 
   test("sets detail=no-rule for a bypass", async () => {

@@ -3,17 +3,17 @@ import { get, NO_STATS } from "../helpers/cache"
 import { stopTime } from "../helpers/clock"
 import {
   AT,
-  calm,
+  advanceSeconds,
+  cacheStatusOf,
+  concurrently,
+  countEach,
   counts,
-  crowd,
   end,
-  how,
   PATH,
-  pass,
   type Run,
   TTL,
-  tally,
   texts,
+  waitUntilIdle,
   warnings,
 } from "../helpers/wrap"
 import { down, goneStale } from "../helpers/wrap-stale"
@@ -53,11 +53,11 @@ const FAILURES: [string, Run, string][] = [
 ]
 
 describe("a stale response is served where the handler", () => {
-  test.each(FAILURES)("%s, and the option allows it", async (_, next, told) => {
+  test.each(FAILURES)("%s, and the option allows it", async (_, next, expected) => {
     const { module, ask, runs } = await goneStale(next, BY_OPTION, { past: 1 })
     const response = await ask()
     expect(response.headers.get("cache-status")).toBe(
-      `${module.identity}; fwd=stale;${told} ttl=-1; detail=stale-if-error`,
+      `${module.identity}; fwd=stale;${expected} ttl=-1; detail=stale-if-error`,
     )
     expect([response.status, response.headers.get("age"), await response.text()]).toEqual([
       200,
@@ -81,7 +81,7 @@ describe("a stale response is served where the handler", () => {
 
   test.each(FAILURES.filter(([shown]) => /throws|503/.test(shown)))(
     "%s, as a 304, a 206 and the response to HEAD",
-    async (_, next, told) => {
+    async (_, next, expected) => {
       const { ask, runs } = await goneStale(next, BY_OPTION, { headers: { etag: '"v"' } })
       const requests = [
         get(PATH, { "if-none-match": '"v"' }),
@@ -91,9 +91,11 @@ describe("a stale response is served where the handler", () => {
       ]
       const got: unknown[] = []
       for (const [index, request] of requests.entries()) {
-        await pass(2)
+        await advanceSeconds(2)
         const response = await ask(request)
-        expect(how(response)).toBe(`fwd=stale;${told} ttl=-${2 * index + 2}; detail=stale-if-error`)
+        expect(cacheStatusOf(response)).toBe(
+          `fwd=stale;${expected} ttl=-${2 * index + 2}; detail=stale-if-error`,
+        )
         got.push([response.status, await response.text()])
       }
       expect(got).toEqual([
@@ -109,12 +111,12 @@ describe("a stale response is served where the handler", () => {
   test("fails once the window of stale-while-revalidate is over, too", async () => {
     const options = { staleWhileRevalidateSeconds: 10, staleIfErrorSeconds: ERROR_WINDOW }
     const { module, ask, runs } = await goneStale(down, options, { past: 9.999 })
-    expect(how(await ask())).toBe("hit; ttl=-10; detail=stale")
-    await calm()
-    await pass(0.001)
-    expect(how(await ask())).toBe("hit; ttl=-10; detail=stale-if-error")
-    await pass(0.2)
-    expect(how(await ask())).toBe("fwd=stale; ttl=-11; detail=stale-if-error")
+    expect(cacheStatusOf(await ask())).toBe("hit; ttl=-10; detail=stale")
+    await waitUntilIdle()
+    await advanceSeconds(0.001)
+    expect(cacheStatusOf(await ask())).toBe("hit; ttl=-10; detail=stale-if-error")
+    await advanceSeconds(0.2)
+    expect(cacheStatusOf(await ask())).toBe("fwd=stale; ttl=-11; detail=stale-if-error")
     expect(runs()).toBe(3)
     expect(await counts(module)).toMatchObject({
       staleHits: 1,
@@ -179,21 +181,21 @@ describe("100 concurrent callers of a failing handler", () => {
     "that %s are one run, and all callers until 200 ms later get the stale response",
     async (_, next) => {
       const { module, ask, runs } = await goneStale(next, BY_OPTION)
-      const all = crowd(CALLERS, () => ask())
-      expect(tally(await texts(all))).toEqual({ old: CALLERS })
-      const told = (await Promise.all(all)).map((response) =>
-        how(response)?.replace(/ fwd-status=\d+;/, ""),
+      const all = concurrently(CALLERS, () => ask())
+      expect(countEach(await texts(all))).toEqual({ old: CALLERS })
+      const described = (await Promise.all(all)).map((response) =>
+        cacheStatusOf(response)?.replace(/ fwd-status=\d+;/, ""),
       )
-      expect(tally(told)).toEqual({
+      expect(countEach(described)).toEqual({
         "fwd=stale; ttl=0; detail=stale-if-error": 1,
         "hit; ttl=0; detail=stale-if-error": CALLERS - 1,
       })
       expect(runs()).toBe(2)
-      await pass(0.199)
-      expect(tally(await texts(crowd(CALLERS, () => ask())))).toEqual({ old: CALLERS })
+      await advanceSeconds(0.199)
+      expect(countEach(await texts(concurrently(CALLERS, () => ask())))).toEqual({ old: CALLERS })
       expect(runs()).toBe(2)
-      await pass(0.001)
-      expect(tally(await texts(crowd(CALLERS, () => ask())))).toEqual({ old: CALLERS })
+      await advanceSeconds(0.001)
+      expect(countEach(await texts(concurrently(CALLERS, () => ask())))).toEqual({ old: CALLERS })
       expect(runs()).toBe(3)
       expect(await counts(module)).toEqual({
         misses: 1 + 3 * CALLERS,
@@ -209,7 +211,7 @@ describe("100 concurrent callers of a failing handler", () => {
       BY_OPTION,
     )
     expect(await (await ask()).text()).toBe("old")
-    await pass(0.2)
-    expect(tally(await texts(crowd(CALLERS, () => ask())))).toEqual({ new: CALLERS })
+    await advanceSeconds(0.2)
+    expect(countEach(await texts(concurrently(CALLERS, () => ask())))).toEqual({ new: CALLERS })
   })
 })

@@ -1,23 +1,23 @@
 import { bodyOf, get, refusals } from "../helpers/cache"
 import { stopTime } from "../helpers/clock"
-import { promised } from "../helpers/flight"
+import { promised } from "../helpers/stale-module"
 import { handFed } from "../helpers/streams"
 import {
   AT,
-  calm,
+  advanceSeconds,
+  cacheStatusOf,
+  concurrently,
+  countEach,
   counts,
-  crowd,
   end,
-  fate,
-  how,
+  outcomeSoFar,
   PATH,
   POLICY,
-  pass,
   type Run,
   TTL,
-  tally,
   texts,
   WINDOW,
+  waitUntilIdle,
   wrapped,
 } from "../helpers/wrap"
 import { goneStale } from "../helpers/wrap-stale"
@@ -38,9 +38,9 @@ describe("inside the stale window", () => {
     expect(stale.headers.get("cache-status")).toBe(`${module.identity}; hit; ttl=-1; detail=stale`)
     expect([stale.headers.get("age"), await stale.text(), runs()]).toEqual(["61", "old", 2])
     resolve(new Response("new"))
-    await calm()
+    await waitUntilIdle()
     const fresh = await ask()
-    expect([how(fresh), await fresh.text(), runs()]).toEqual(["hit; ttl=60", "new", 2])
+    expect([cacheStatusOf(fresh), await fresh.text(), runs()]).toEqual(["hit; ttl=60", "new", 2])
     expect(await counts(module)).toEqual({
       hits: 2,
       misses: 1,
@@ -53,15 +53,15 @@ describe("inside the stale window", () => {
   test("100 callers at once and more while it lasts are served by one run in the background", async () => {
     const body = handFed()
     const { module, ask, runs } = await goneStale(() => new Response(body.stream), {}, LATE)
-    expect(tally(await texts(crowd(CALLERS, () => ask())))).toEqual({ old: CALLERS })
+    expect(countEach(await texts(concurrently(CALLERS, () => ask())))).toEqual({ old: CALLERS })
     body.give("ne")
-    await calm()
-    expect(tally(await texts(crowd(CALLERS, () => ask())))).toEqual({ old: CALLERS })
+    await waitUntilIdle()
+    expect(countEach(await texts(concurrently(CALLERS, () => ask())))).toEqual({ old: CALLERS })
     expect(runs()).toBe(2)
     body.give("w")
     body.end()
-    await calm()
-    expect(tally(await texts(crowd(CALLERS, () => ask())))).toEqual({ new: CALLERS })
+    await waitUntilIdle()
+    expect(countEach(await texts(concurrently(CALLERS, () => ask())))).toEqual({ new: CALLERS })
     expect(runs()).toBe(2)
     expect(await counts(module)).toEqual({
       hits: 3 * CALLERS,
@@ -79,15 +79,15 @@ describe("inside the stale window", () => {
     [TTL + WINDOW, "fwd=stale; fwd-status=200; stored; ttl=60", 2],
   ])(
     "that at %d s after the run has the status %p, the handler has run %d times",
-    async (at, told, total) => {
+    async (at, expected, total) => {
       const { ask, runs } = wrapped(
         (_, run) => new Response(`run ${run}`, { headers: { etag: '"v"' } }),
         POLICY,
       )
       await (await ask()).text()
-      await pass(at)
-      expect(how(await ask())).toBe(told)
-      await calm()
+      await advanceSeconds(at)
+      expect(cacheStatusOf(await ask())).toBe(expected)
+      await waitUntilIdle()
       expect(runs()).toBe(total)
     },
   )
@@ -101,10 +101,13 @@ describe("inside the stale window", () => {
     async (_, init, status) => {
       const { ask, asked } = await goneStale(renewed, {}, LATE)
       const response = await ask(new Request(AT, init))
-      expect([response.status, how(response)]).toEqual([status, "hit; ttl=-1; detail=stale"])
-      await calm()
+      expect([response.status, cacheStatusOf(response)]).toEqual([
+        status,
+        "hit; ttl=-1; detail=stale",
+      ])
+      await waitUntilIdle()
       await (await ask()).text()
-      await calm()
+      await waitUntilIdle()
       expect(await (await ask()).text()).toBe("new")
       expect([asked.length, asked.at(-1)?.method]).toEqual([2, "GET"])
     },
@@ -114,7 +117,7 @@ describe("inside the stale window", () => {
     const one = await goneStale(renewed, {}, LATE)
     expect(await one.module.match(AT)).toBeUndefined()
     expect(await (await one.ask()).text()).toBe("old")
-    await calm()
+    await waitUntilIdle()
     expect(one.runs()).toBe(1)
 
     const { promise, resolve } = promised<Response>()
@@ -122,7 +125,7 @@ describe("inside the stale window", () => {
     expect(await (await other.ask()).text()).toBe("old")
     expect(await bodyOf(other.module, AT)).toBe("old")
     resolve(new Response("new"))
-    await calm()
+    await waitUntilIdle()
     expect(await bodyOf(other.module, AT)).toBe("new")
     expect(await counts(other.module)).toMatchObject({ elections: 1 })
   })
@@ -135,9 +138,9 @@ describe("inside the stale window", () => {
     )
     const of = (value: string) => ask(get(PATH, { "x-a": value }))
     expect(await texts([of("1"), of("2")])).toEqual(["1 1", "2 2"])
-    await pass(TTL)
+    await advanceSeconds(TTL)
     expect(await texts([of("1"), of("2"), of("1"), of("2")])).toEqual(["1 1", "2 2", "1 1", "2 2"])
-    await calm()
+    await waitUntilIdle()
     expect(await texts([of("1"), of("2")])).toEqual(["1 3", "2 4"])
     expect(runs()).toBe(4)
   })
@@ -147,7 +150,7 @@ describe("inside the stale window", () => {
     await (await ask()).text()
     expect(await module.purge({ request: AT, soft: true })).toEqual({ purged: 1 })
     expect(await (await ask()).text()).toBe("run 1")
-    await calm()
+    await waitUntilIdle()
     expect(await (await ask()).text()).toBe("run 2")
     expect(runs()).toBe(2)
   })
@@ -157,7 +160,7 @@ describe("a refresh", () => {
   test("that gets another status replaces the response for the next callers", async () => {
     const { ask, runs } = await goneStale(() => new Response("gone", { status: 410 }))
     await ask()
-    await calm()
+    await waitUntilIdle()
     const response = await ask()
     expect([response.status, await response.text(), runs()]).toEqual([410, "gone", 2])
   })
@@ -171,7 +174,7 @@ describe("a refresh", () => {
     await ask()
     expect(work).toHaveLength(2)
     const refreshed = work[1] as Promise<unknown>
-    expect(await fate(refreshed)).toBe("pending")
+    expect(await outcomeSoFar(refreshed)).toBe("pending")
     body.end()
     await refreshed
     expect(await bodyOf(module, AT)).toBe("")
@@ -187,7 +190,7 @@ describe("a refresh", () => {
   ])("that turns out to be %s takes the stale response away", async (_, headers, reason) => {
     const { module, ask, runs } = await goneStale(() => new Response("own", { headers }))
     expect(await (await ask()).text()).toBe("old")
-    await calm()
+    await waitUntilIdle()
     expect(await module.inspect()).toMatchObject({ entries: 0, failedRefreshes: 0 })
     expect(await refusals(module)).toEqual({ [reason]: 1 })
     expect(await (await ask()).text()).toBe("own")
@@ -207,7 +210,7 @@ describe("a refresh", () => {
       LATE,
     )
     expect(await (await ask()).text()).toBe("old")
-    await calm()
+    await waitUntilIdle()
     expect(await bodyOf(module, AT)).toBe("new")
   })
 
@@ -217,10 +220,10 @@ describe("a refresh", () => {
     const { ask, asked } = await goneStale(() => promise, {}, LATE)
     await ask(new Request(AT, { signal: client.signal }))
     client.abort()
-    await calm()
+    await waitUntilIdle()
     expect(asked[1]?.signal.aborted).toBe(false)
     resolve(new Response("new"))
-    await calm()
+    await waitUntilIdle()
     expect(await (await ask()).text()).toBe("new")
   })
 })

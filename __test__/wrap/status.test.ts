@@ -3,12 +3,12 @@ import { freshCache, get } from "../helpers/cache"
 import { stopTime } from "../helpers/clock"
 import {
   AT,
-  crowd,
+  advanceSeconds,
+  cacheStatusOf,
+  concurrently,
   end,
-  how,
   PATH,
   POLICY,
-  pass,
   type Run,
   TTL,
   wrapped,
@@ -32,7 +32,7 @@ async function first(
   declared: Partial<CacheModuleOptions> = {},
 ) {
   const rules = [{ bypass: { headers: ["x-preview"] } }]
-  return how(await wrapped(run, options, { rules, ...declared }).ask(request))
+  return cacheStatusOf(await wrapped(run, options, { rules, ...declared }).ask(request))
 }
 
 const LED = "fwd=uri-miss; fwd-status=200; stored; ttl=60"
@@ -132,8 +132,8 @@ describe("Cache-Status of a handler's response says", () => {
       get(PATH, { range: "bytes=0-0" }),
       "fwd=uri-miss; fwd-status=206; detail=partial-content",
     ],
-  ])("%s", async (_, run, request, told) => {
-    expect(await first(run, request)).toBe(told)
+  ])("%s", async (_, run, request, expected) => {
+    expect(await first(run, request)).toBe(expected)
   })
 
   test("that it is too large", async () => {
@@ -152,14 +152,14 @@ describe("Cache-Status of a handler's response says", () => {
 
   test("collapsed for waiters, and vary-miss if the stored responses are other variants", async () => {
     const { ask } = wrapped(async () => new Response("x", { headers: { vary: "x-a" } }), POLICY)
-    const answers = await Promise.all(crowd(2, () => ask(get(PATH, { "x-a": "1" }))))
-    expect(answers.map(how)).toEqual([
+    const answers = await Promise.all(concurrently(2, () => ask(get(PATH, { "x-a": "1" }))))
+    expect(answers.map(cacheStatusOf)).toEqual([
       LED,
       "fwd=uri-miss; fwd-status=200; stored; collapsed; ttl=60",
     ])
     await Promise.all(answers.map((answer) => answer.text()))
-    const others = await Promise.all(crowd(2, () => ask(get(PATH, { "x-a": "2" }))))
-    expect(others.map(how)).toEqual([
+    const others = await Promise.all(concurrently(2, () => ask(get(PATH, { "x-a": "2" }))))
+    expect(others.map(cacheStatusOf)).toEqual([
       "fwd=vary-miss; fwd-status=200; stored; ttl=60",
       "fwd=vary-miss; fwd-status=200; stored; collapsed; ttl=60",
     ])
@@ -170,12 +170,12 @@ describe("Cache-Status of a handler's response says", () => {
     await (await ask()).text()
     const forced = get(PATH, { "cache-control": "no-cache" })
     const fresh = await ask(forced)
-    expect([how(fresh), await fresh.text()]).toEqual([
+    expect([cacheStatusOf(fresh), await fresh.text()]).toEqual([
       "fwd=request; fwd-status=200; stored; ttl=60",
       "2",
     ])
-    await pass(TTL)
-    expect((await Promise.all(crowd(2, () => ask()))).map(how)).toEqual([
+    await advanceSeconds(TTL)
+    expect((await Promise.all(concurrently(2, () => ask()))).map(cacheStatusOf)).toEqual([
       "fwd=stale; fwd-status=200; stored; ttl=60",
       "fwd=stale; fwd-status=200; stored; collapsed; ttl=60",
     ])
@@ -185,22 +185,22 @@ describe("Cache-Status of a handler's response says", () => {
 describe("Cache-Status of a response from the store says", () => {
   test("that it is a hit, and when it is stale that it is", async () => {
     const { ask } = await goneStale(() => new Promise(() => {}), {}, { past: -0.5 })
-    expect(how(await ask())).toBe("hit; ttl=0")
-    await pass(0.5)
-    expect(how(await ask())).toBe("hit; ttl=0; detail=stale")
-    await pass(0.001)
-    expect(how(await ask())).toBe("hit; ttl=-1; detail=stale")
+    expect(cacheStatusOf(await ask())).toBe("hit; ttl=0")
+    await advanceSeconds(0.5)
+    expect(cacheStatusOf(await ask())).toBe("hit; ttl=0; detail=stale")
+    await advanceSeconds(0.001)
+    expect(cacheStatusOf(await ask())).toBe("hit; ttl=-1; detail=stale")
   })
 
   test("that the handler has failed, and with what", async () => {
     const options = { staleWhileRevalidateSeconds: 0, staleIfErrorSeconds: 60 }
     const thrown = await goneStale(down, options)
-    expect((await Promise.all(crowd(2, () => thrown.ask()))).map(how)).toEqual([
+    expect((await Promise.all(concurrently(2, () => thrown.ask()))).map(cacheStatusOf)).toEqual([
       "fwd=stale; ttl=0; detail=stale-if-error",
       "hit; ttl=0; detail=stale-if-error",
     ])
     const answered = await goneStale(with_({}, 502), options)
-    expect(how(await answered.ask())).toBe(
+    expect(cacheStatusOf(await answered.ask())).toBe(
       "fwd=stale; fwd-status=502; ttl=0; detail=stale-if-error",
     )
   })

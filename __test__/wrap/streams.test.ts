@@ -1,20 +1,20 @@
 import type { CacheModuleOptions } from "@layeron/modules"
 import { get } from "../helpers/cache"
 import { stopTime } from "../helpers/clock"
-import { promised } from "../helpers/flight"
+import { promised } from "../helpers/stale-module"
 import { handFed } from "../helpers/streams"
 import {
-  calm,
+  advanceSeconds,
+  cacheStatusOf,
   counts,
   end,
-  fate,
-  how,
+  outcomeSoFar,
   PATH,
   POLICY,
-  pass,
   read,
   readerOf,
   texts,
+  waitUntilIdle,
   wrapped,
 } from "../helpers/wrap"
 import { collectGarbage } from "../helpers/wrap-garbage"
@@ -82,11 +82,11 @@ describe("a body without end is read no further than a window ahead", () => {
   ])("of a reader, %s", async (_, headers) => {
     const { ask, pulls } = endless(headers)
     const reader = readerOf(await ask())
-    await calm()
+    await waitUntilIdle()
     expect(pulls()).toBeLessThanOrEqual(AHEAD)
     for (let taken = 10; taken <= 200; taken += 10) {
       await take(reader, 10)
-      await calm()
+      await waitUntilIdle()
       expect(pulls()).toBeLessThanOrEqual(taken + AHEAD)
     }
     expect(pulls()).toBeGreaterThanOrEqual(200)
@@ -98,12 +98,12 @@ describe("a body without end is read no further than a window ahead", () => {
     await take(slow, 2)
     await take(fast, 10)
     const blocked = (async () => take(fast, 100))()
-    await calm()
+    await waitUntilIdle()
     const before = pulls()
     expect(before).toBeLessThanOrEqual(2 + AHEAD)
-    await pass(29.999)
-    expect([pulls(), await fate(blocked)]).toEqual([before, "pending"])
-    await pass(0.001)
+    await advanceSeconds(29.999)
+    expect([pulls(), await outcomeSoFar(blocked)]).toEqual([before, "pending"])
+    await advanceSeconds(0.001)
     await blocked
     await expect((async () => take(slow, 100))()).rejects.toThrow(
       "the response was read too slowly",
@@ -116,7 +116,7 @@ describe("a body without end is read no further than a window ahead", () => {
     const { ask, pulls } = endless()
     const reader = readerOf(await ask())
     await take(reader, 1)
-    for (let minute = 0; minute < 10; minute++) await pass(60)
+    for (let minute = 0; minute < 10; minute++) await advanceSeconds(60)
     expect(pulls()).toBeLessThanOrEqual(1 + AHEAD)
     await take(reader, 100)
     await reader.cancel()
@@ -130,7 +130,7 @@ describe("the handler's body is cancelled, and its request aborted,", () => {
     await take(reader, 30)
     expect([cancelled(), asked[0]?.signal.aborted]).toEqual([false, false])
     await reader.cancel()
-    await calm()
+    await waitUntilIdle()
     expect([cancelled(), asked[0]?.signal.aborted]).toEqual([true, true])
     expect(await module.inspect()).toMatchObject({ entries: 0 })
   })
@@ -141,7 +141,7 @@ describe("the handler's body is cancelled, and its request aborted,", () => {
       expect(cancelled()).toBe(false)
       await take(reader, 10)
       await reader.cancel()
-      await calm()
+      await waitUntilIdle()
     }
     expect(cancelled()).toBe(true)
   })
@@ -152,10 +152,10 @@ describe("the handler's body is cancelled, and its request aborted,", () => {
     const reader = readerOf(await ask())
     body.give("x".repeat(65 * KB))
     await read(reader)
-    await calm()
+    await waitUntilIdle()
     expect(asked[0]?.signal.aborted).toBe(false)
     await reader.cancel()
-    await calm()
+    await waitUntilIdle()
     expect(asked[0]?.signal.aborted).toBe(true)
     expect(() => body.give("more")).toThrow()
   })
@@ -203,14 +203,14 @@ describe("a body is what its handler gave", () => {
     )
     const reader = readerOf(await ask(get("/a")))
     const waiting = reader.read()
-    await calm()
+    await waitUntilIdle()
     await reader.cancel()
     expect((await waiting).done).toBe(true)
     bodies["/b"]?.give("one ")
     const response = await ask(get("/b"))
-    await calm()
+    await waitUntilIdle()
     bodies["/a"]?.give("other")
-    await calm()
+    await waitUntilIdle()
     bodies["/b"]?.give("two")
     bodies["/b"]?.end()
     bodies["/a"]?.end()
@@ -234,7 +234,7 @@ describe("a body is what its handler gave", () => {
         const part = made[index]?.slice(at, at + 100)
         if (part) body.give(part)
       }
-      await calm()
+      await waitUntilIdle()
     }
     for (const body of bodies) body.end()
     expect(await got).toEqual(made.flatMap((text) => [text, text]))
@@ -249,9 +249,9 @@ test("a response that is garbage-collected unread is stored", async () => {
   await collectGarbage()
   body.give("cd")
   body.end()
-  await calm()
+  await waitUntilIdle()
   const stored = await ask()
-  expect([how(stored), await stored.text()]).toEqual(["hit; ttl=60", "abcd"])
+  expect([cacheStatusOf(stored), await stored.text()]).toEqual(["hit; ttl=60", "abcd"])
   expect(await counts(module)).toMatchObject({ puts: 1 })
 })
 
@@ -261,7 +261,7 @@ test("a reader gets each chunk of a body when the handler writes it", async () =
   const reader = readerOf(await ask())
   for (const part of ["a", "bc", "d"]) {
     const next = read(reader)
-    expect(await fate(next)).toBe("pending")
+    expect(await outcomeSoFar(next)).toBe("pending")
     body.give(part)
     expect(await next).toBe(part)
   }

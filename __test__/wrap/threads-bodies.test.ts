@@ -4,19 +4,19 @@ import { stopTime } from "../helpers/clock"
 import { handFed } from "../helpers/streams"
 import {
   AT,
+  advanceSeconds,
+  cacheStatusOf,
+  concurrently,
+  countEach,
   counts,
-  crowd,
   end,
-  how,
   POLICY,
-  pass,
   read,
   readerOf,
   TTL,
-  tally,
   texts,
-  until,
   type Wrapped,
+  waitUntil,
   wrappedIn,
 } from "../helpers/wrap"
 import { type Mode, type Thread, Threads } from "../helpers/wrap-thread"
@@ -58,14 +58,14 @@ describe("a body that a worker thread's handler is still writing", () => {
 
   test("is read along by this one, head and first bytes before the rest", async () => {
     const { module, thread, here, led, response, reader } = await underWay()
-    expect([await led, how(response)]).toEqual([
+    expect([await led, cacheStatusOf(response)]).toEqual([
       { status: 200, how: "fwd=uri-miss; fwd-status=200; stored; ttl=60" },
       COLLAPSED,
     ])
     await thread.give("ab")
     expect([await read(reader), await thread.read("led")]).toEqual(["ab", "ab"])
     const late = await here.ask()
-    expect(how(late)).toBe(COLLAPSED)
+    expect(cacheStatusOf(late)).toBe(COLLAPSED)
     expect(await bodyOf(module, AT)).toBeUndefined()
     await thread.give("cd")
     expect([await read(reader), await thread.read("led")]).toEqual(["cd", "cd"])
@@ -89,7 +89,7 @@ describe("a body that a worker thread's handler is still writing", () => {
     expect(await read(reader)).toBeUndefined()
     expect(await (await here.ask()).text()).toBe("abcd")
     expect(here.runs()).toBe(0)
-    await until(async () => (await module.stats()).puts === 1)
+    await waitUntil(async () => (await module.stats()).puts === 1)
     expect(await bodyOf(module, AT)).toBe("abcd")
   })
 
@@ -175,26 +175,26 @@ describe("a worker thread that ends while its handler is being run", () => {
     const { thread, here } = await besides("hangs")
     void thread.ask().catch(() => {})
     await thread.running()
-    const all = crowd(100, () => here.ask())
+    const all = concurrently(100, () => here.ask())
     await thread.end()
-    expect(tally(await texts(all))).toEqual({ here: 100 })
+    expect(countEach(await texts(all))).toEqual({ here: 100 })
     expect(here.runs()).toBe(1)
   })
 
   test("in the background leaves the stale response, and the next refresh is made after refreshTimeoutMs", async () => {
     const { module, thread, here } = await besides("hangs")
     await module.put(AT, new Response("old"), POLICY)
-    await pass(TTL)
+    await advanceSeconds(TTL)
     expect(await thread.ask()).toMatchObject({ text: "old" })
     await thread.running()
     await thread.end()
-    await pass(29.999)
+    await advanceSeconds(29.999)
     expect(await (await here.ask()).text()).toBe("old")
     expect(here.runs()).toBe(0)
-    await pass(0.001)
+    await advanceSeconds(0.001)
     expect(await (await here.ask()).text()).toBe("old")
     expect(here.runs()).toBe(1)
-    await until(async () => (await bodyOf(module, AT)) === "here")
+    await waitUntil(async () => (await bodyOf(module, AT)) === "here")
   })
 
   test("as one that waits does not matter to the run here", async () => {
@@ -216,10 +216,10 @@ test("a handler that hangs on a worker thread is waited for here for refreshTime
   const here = wrappedIn(module, () => new Response("here"), { ...POLICY, refreshTimeoutMs: 500 })
   void thread.ask().catch(() => {})
   await thread.running()
-  const all = crowd(100, () => here.ask())
-  await pass(0.499)
+  const all = concurrently(100, () => here.ask())
+  await advanceSeconds(0.499)
   expect(here.runs()).toBe(0)
-  await pass(0.001)
-  expect(tally(await texts(all))).toEqual({ here: 100 })
+  await advanceSeconds(0.001)
+  expect(countEach(await texts(all))).toEqual({ here: 100 })
   expect(here.runs()).toBe(1)
 })

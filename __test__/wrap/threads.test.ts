@@ -1,7 +1,17 @@
 import type { CacheModule } from "@layeron/modules"
 import { bodyOf, failureOf, freshCache } from "../helpers/cache"
 import { stopTime } from "../helpers/clock"
-import { AT, counts, how, POLICY, pass, TTL, tally, until, wrappedIn } from "../helpers/wrap"
+import {
+  AT,
+  advanceSeconds,
+  cacheStatusOf,
+  countEach,
+  counts,
+  POLICY,
+  TTL,
+  waitUntil,
+  wrappedIn,
+} from "../helpers/wrap"
 import { type Mode, Threads } from "../helpers/wrap-thread"
 
 beforeEach(stopTime)
@@ -27,12 +37,12 @@ describe("100 concurrent requests over two worker threads", () => {
   test("of a cold key make one run, and each gets the full body", async () => {
     const { module, threads } = await twoThreads("built")
     const got = (await threads.crowd(EACH)).flat()
-    expect(tally(got.map(({ text }) => text))).toEqual({ built: ALL })
+    expect(countEach(got.map(({ text }) => text))).toEqual({ built: ALL })
     expect(threads.runs()).toBe(1)
-    const told = "fwd=uri-miss; fwd-status=200; stored"
-    expect(tally(got.map((one) => one.how))).toEqual({
-      [`${told}; ttl=60`]: 1,
-      [`${told}; collapsed; ttl=60`]: ALL - 1,
+    const described = "fwd=uri-miss; fwd-status=200; stored"
+    expect(countEach(got.map((one) => one.how))).toEqual({
+      [`${described}; ttl=60`]: 1,
+      [`${described}; collapsed; ttl=60`]: ALL - 1,
     })
     expect(await counts(module)).toEqual({ misses: ALL, puts: 1, collapsed: ALL - 1 })
     expect(await bodyOf(module, AT)).toBe("built")
@@ -41,14 +51,14 @@ describe("100 concurrent requests over two worker threads", () => {
   test("of a key gone stale are served at once, and make one run in the background", async () => {
     const { module, threads } = await twoThreads("new")
     await module.put(AT, new Response("old"), POLICY)
-    await pass(TTL + 1)
+    await advanceSeconds(TTL + 1)
     const got = (await threads.crowd(EACH)).flat()
-    expect(tally(got.map(({ text }) => text))).toEqual({ old: ALL })
-    expect(tally(got.map((one) => one.how))).toEqual({ "hit; ttl=-1; detail=stale": ALL })
+    expect(countEach(got.map(({ text }) => text))).toEqual({ old: ALL })
+    expect(countEach(got.map((one) => one.how))).toEqual({ "hit; ttl=-1; detail=stale": ALL })
     expect(threads.runs()).toBe(1)
-    await until(async () => (await module.stats()).puts === 2)
+    await waitUntil(async () => (await module.stats()).puts === 2)
     const after = (await threads.crowd(EACH)).flat()
-    expect(tally(after.map(({ text }) => text))).toEqual({ new: ALL })
+    expect(countEach(after.map(({ text }) => text))).toEqual({ new: ALL })
     expect(threads.runs()).toBe(1)
     expect(await counts(module)).toEqual({ hits: 2 * ALL, puts: 2, staleHits: ALL, elections: 1 })
   })
@@ -71,7 +81,9 @@ describe("100 concurrent requests over two worker threads", () => {
   test("of a handler that answers 503 make 100 runs, each for its own caller", async () => {
     const { threads } = await twoThreads("fails")
     const got = (await threads.crowd(EACH)).flat()
-    expect(tally(got.map(({ status, text }) => `${status} ${text}`))).toEqual({ "503 down": ALL })
+    expect(countEach(got.map(({ status, text }) => `${status} ${text}`))).toEqual({
+      "503 down": ALL,
+    })
     expect(threads.runs()).toBe(ALL)
   })
 
@@ -105,10 +117,10 @@ describe("what one thread's handler has failed with", () => {
       "LAYERON_HANDLER_FAILED",
       "the handler has failed for another caller: Error: down",
     ])
-    await pass(0.199)
+    await advanceSeconds(0.199)
     await failureOf(() => here.ask())
     expect(here.runs()).toBe(0)
-    await pass(0.001)
+    await advanceSeconds(0.001)
     expect(await (await here.ask()).text()).toBe("here")
   })
 
@@ -119,10 +131,12 @@ describe("what one thread's handler has failed with", () => {
       staleIfErrorSeconds: 60,
     })
     await (await here.ask()).text()
-    await pass(TTL)
-    expect(tally((await threads.crowd(EACH)).flat().map(({ text }) => text))).toEqual({ old: ALL })
+    await advanceSeconds(TTL)
+    expect(countEach((await threads.crowd(EACH)).flat().map(({ text }) => text))).toEqual({
+      old: ALL,
+    })
     expect(threads.runs()).toBe(1)
-    expect(how(await here.ask())).toBe("hit; ttl=0; detail=stale-if-error")
+    expect(cacheStatusOf(await here.ask())).toBe("hit; ttl=0; detail=stale-if-error")
     expect(await counts(module)).toMatchObject({ staleIfErrorHits: ALL + 1 })
   })
 })

@@ -1,19 +1,19 @@
 import { bodyOf, freshCache, get, url } from "../helpers/cache"
 import { stopTime } from "../helpers/clock"
-import { promised } from "../helpers/flight"
+import { promised } from "../helpers/stale-module"
 import {
   AT,
-  calm,
+  advanceSeconds,
+  cacheStatusOf,
   counts,
   end,
-  how,
   PATH,
   POLICY,
-  pass,
   type Run,
   TTL,
   texts,
-  until,
+  waitUntil,
+  waitUntilIdle,
   wrapped,
 } from "../helpers/wrap"
 
@@ -55,7 +55,10 @@ describe("an unsafe request", () => {
     async (method) => {
       const { module, ask, left } = await filled(answering(204))
       const response = await ask(send(method))
-      expect([response.status, how(response)]).toEqual([204, "fwd=method; fwd-status=204"])
+      expect([response.status, cacheStatusOf(response)]).toEqual([
+        204,
+        "fwd=method; fwd-status=204",
+      ])
       expect(await left()).toEqual(without(PATH))
       expect(await counts(module)).toMatchObject({ invalidations: 1, misses: PATHS.length + 1 })
     },
@@ -117,7 +120,7 @@ test.each(["OPTIONS", "PROPFIND", "SEARCH", "QUERY"])(
   "a request by %s changes nothing",
   async (method) => {
     const { ask, left } = await filled(answering(200, { "content-location": "/other" }))
-    expect(how(await ask(send(method)))).toBe("fwd=method; fwd-status=200")
+    expect(cacheStatusOf(await ask(send(method)))).toBe("fwd=method; fwd-status=200")
     expect(await left()).toEqual(PATHS)
   },
 )
@@ -172,11 +175,11 @@ describe("during an unsafe request, a GET", () => {
     const { module, ask, gates, runs } = race()
     const post = ask(send())
     const early = ask()
-    await until(() => runs() === 2)
+    await waitUntil(() => runs() === 2)
     gates.POST.resolve()
     await post
     const late = ask()
-    await until(() => runs() === 3)
+    await waitUntil(() => runs() === 3)
     gates.GET.resolve()
     expect(await texts([early, late])).toEqual(["run 2", "run 3"])
     expect(await bodyOf(module, AT)).toBe("run 3")
@@ -195,12 +198,12 @@ describe("during an unsafe request, a GET", () => {
   test("in the background that began before it ended is not stored", async () => {
     const { module, ask, gates, runs } = race()
     await module.put(AT, new Response("old"), POLICY)
-    await pass(TTL)
+    await advanceSeconds(TTL)
     expect(await (await ask()).text()).toBe("old")
     gates.POST.resolve()
     await ask(send())
     gates.GET.resolve()
-    await calm()
+    await waitUntilIdle()
     expect(runs()).toBe(2)
     expect(await bodyOf(module, AT)).toBeUndefined()
     expect(await counts(module)).toMatchObject({ puts: 1, fencedWrites: 1 })

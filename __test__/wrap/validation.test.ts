@@ -2,15 +2,15 @@ import { get, refusals } from "../helpers/cache"
 import { httpDate, stopTime } from "../helpers/clock"
 import {
   AT,
+  advanceSeconds,
+  cacheStatusOf,
+  concurrently,
+  countEach,
   counts,
-  crowd,
   end,
-  how,
   PATH,
-  pass,
   type Run,
   TTL,
-  tally,
   texts,
   wrapped,
 } from "../helpers/wrap"
@@ -44,7 +44,7 @@ describe("a stale response that the handler confirms by a 304", () => {
   ])("by its %s is served with the fields of the 304 and fresh again", async (_, validator) => {
     const { module, ask, runs } = wrapped(validating(validator), OPTIONS)
     await (await ask()).text()
-    await pass(TTL + 5)
+    await advanceSeconds(TTL + 5)
     const validated = await ask()
     expect([validated.status, await validated.text(), validated.headers.get("x-run")]).toEqual([
       200,
@@ -55,9 +55,9 @@ describe("a stale response that the handler confirms by a 304", () => {
     expect(validated.headers.get("cache-status")).toBe(
       `${module.identity}; fwd=stale; fwd-status=304; ttl=60`,
     )
-    await pass(TTL - 0.001)
+    await advanceSeconds(TTL - 0.001)
     const hit = await ask()
-    expect([how(hit), hit.headers.get("x-run"), await hit.text()]).toEqual([
+    expect([cacheStatusOf(hit), hit.headers.get("x-run"), await hit.text()]).toEqual([
       "hit; ttl=0",
       "2",
       "body",
@@ -76,7 +76,7 @@ describe("a stale response that the handler confirms by a 304", () => {
     }
     const { module, ask } = wrapped(validating({ etag: '"v1"', "cache-tag": "a" }, later), OPTIONS)
     await (await ask()).text()
-    await pass(TTL)
+    await advanceSeconds(TTL)
     await (await ask()).text()
     const { headers } = await ask()
     for (const name of ["content-length", "content-encoding", "set-cookie", "cache-tag"]) {
@@ -90,10 +90,10 @@ describe("a stale response that the handler confirms by a 304", () => {
     const first = { etag: '"v1"', "cache-control": "max-age=60" }
     const { ask, runs } = wrapped(validating(first, { "cache-control": "max-age=7" }))
     await (await ask()).text()
-    await pass(60)
-    expect(how(await ask())).toBe("fwd=stale; fwd-status=304; ttl=7")
-    await pass(7)
-    expect(how(await ask())).toBe("fwd=stale; fwd-status=304; ttl=7")
+    await advanceSeconds(60)
+    expect(cacheStatusOf(await ask())).toBe("fwd=stale; fwd-status=304; ttl=7")
+    await advanceSeconds(7)
+    expect(cacheStatusOf(await ask())).toBe("fwd=stale; fwd-status=304; ttl=7")
     expect(runs()).toBe(3)
   })
 
@@ -103,7 +103,7 @@ describe("a stale response that the handler confirms by a 304", () => {
       OPTIONS,
     )
     await (await ask()).text()
-    await pass(TTL)
+    await advanceSeconds(TTL)
     expect(await (await ask()).text()).toBe("body")
     expect(await module.inspect()).toMatchObject({ entries: 0 })
   })
@@ -114,8 +114,8 @@ describe("a stale response that the handler confirms by a 304", () => {
       OPTIONS,
     )
     await (await ask()).text()
-    await pass(TTL)
-    expect(tally(await texts(crowd(CALLERS, () => ask())))).toEqual({ body: CALLERS })
+    await advanceSeconds(TTL)
+    expect(countEach(await texts(concurrently(CALLERS, () => ask())))).toEqual({ body: CALLERS })
     expect(runs()).toBe(2)
     expect(await counts(module)).toMatchObject({ misses: 1 + CALLERS, revalidations: 1 })
   })
@@ -124,10 +124,10 @@ describe("a stale response that the handler confirms by a 304", () => {
     const options = { ...OPTIONS, staleWhileRevalidateSeconds: 60 }
     const { module, ask } = wrapped(validating({ etag: '"v1"' }), options)
     await (await ask()).text()
-    await pass(TTL)
-    expect(how(await ask())).toBe("hit; ttl=0; detail=stale")
-    await pass(0)
-    expect(how(await ask())).toBe("hit; ttl=60")
+    await advanceSeconds(TTL)
+    expect(cacheStatusOf(await ask())).toBe("hit; ttl=0; detail=stale")
+    await advanceSeconds(0)
+    expect(cacheStatusOf(await ask())).toBe("hit; ttl=60")
     expect(await counts(module)).toMatchObject({ puts: 1, revalidations: 1 })
   })
 
@@ -138,10 +138,13 @@ describe("a stale response that the handler confirms by a 304", () => {
   ])("is what the caller's own condition is compared with, for %s", async (_, headers, status) => {
     const { ask, asked } = wrapped(validating({ etag: '"v1"' }), OPTIONS)
     await (await ask()).text()
-    await pass(TTL)
+    await advanceSeconds(TTL)
     const response = await ask(get(PATH, headers))
     expect(asked[1]?.headers.get("if-none-match")).toBe('"v1"')
-    expect([response.status, how(response)]).toEqual([status, "fwd=stale; fwd-status=304; ttl=60"])
+    expect([response.status, cacheStatusOf(response)]).toEqual([
+      status,
+      "fwd=stale; fwd-status=304; ttl=60",
+    ])
   })
 
   test("is the only variant freshened, even if others have the same strong entity tag", async () => {
@@ -153,10 +156,10 @@ describe("a stale response that the handler confirms by a 304", () => {
     }, OPTIONS)
     const of = (name: string) => ask(get(PATH, { "x-a": name }))
     await texts([of("1"), of("2")])
-    await pass(TTL)
+    await advanceSeconds(TTL)
     for (const name of ["1", "2"]) {
       const response = await of(name)
-      expect([how(response), await response.text()]).toEqual([
+      expect([cacheStatusOf(response), await response.text()]).toEqual([
         "fwd=stale; fwd-status=304; ttl=60",
         name,
       ])
@@ -172,9 +175,9 @@ describe("a stale response that the handler replaces", () => {
       OPTIONS,
     )
     await (await ask()).text()
-    await pass(TTL)
+    await advanceSeconds(TTL)
     const response = await ask()
-    expect([how(response), await response.text()]).toEqual([
+    expect([cacheStatusOf(response), await response.text()]).toEqual([
       "fwd=stale; fwd-status=200; stored; ttl=60",
       "run 2",
     ])
@@ -188,7 +191,7 @@ describe("a stale response that the handler replaces", () => {
       return new Response(`run ${run}`, { headers })
     }, OPTIONS)
     await (await ask()).text()
-    await pass(TTL)
+    await advanceSeconds(TTL)
     expect(await (await ask()).text()).toBe("run 2")
     expect(await module.inspect()).toMatchObject({ entries: 0 })
     expect(await refusals(module)).toEqual({ private: 1 })
@@ -205,9 +208,9 @@ describe("a stale response that the handler replaces", () => {
         return new Response(`run ${run}`, { headers: run === 1 ? old : other })
       }, OPTIONS)
       await (await ask()).text()
-      await pass(TTL)
+      await advanceSeconds(TTL)
       const response = await ask(get(PATH, { "x-a": "1" }))
-      expect([how(response), await response.text()]).toEqual([
+      expect([cacheStatusOf(response), await response.text()]).toEqual([
         "fwd=stale; fwd-status=200; stored; ttl=60",
         "run 3",
       ])
@@ -222,13 +225,13 @@ test("what may never be served without being validated is validated for each req
   const always = { etag: '"v1"', "cache-control": "no-cache" }
   const { module, ask, runs } = wrapped(validating(always, { "cache-control": "no-cache" }))
   const first = await ask()
-  expect([how(first), await first.text()]).toEqual([
+  expect([cacheStatusOf(first), await first.text()]).toEqual([
     "fwd=uri-miss; fwd-status=200; stored; ttl=0",
     "body",
   ])
   for (let call = 2; call <= 4; call++) {
     const response = await ask()
-    expect([how(response), await response.text()]).toEqual([
+    expect([cacheStatusOf(response), await response.text()]).toEqual([
       "fwd=stale; fwd-status=304; ttl=0; detail=stale",
       "body",
     ])

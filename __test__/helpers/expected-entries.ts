@@ -1,6 +1,6 @@
 import type { CacheStats } from "@layeron/modules"
 
-/** What a process reports: each line when it has happened, or is about to. */
+/** A report of a process about an operation that is done or about to begin. */
 export type Line =
   | readonly ["putting", key: string, version: number]
   | readonly ["put", version: number]
@@ -9,10 +9,10 @@ export type Line =
   | readonly ["closed", stats: CacheStats]
 
 /**
- * What may be found of the entries of a process that was killed, by what it has reported. No two
- * puts are of one version.
+ * The entries that may be found after a process was killed, computed from its reports. Each put has
+ * a version of its own.
  */
-export class Ledger {
+export class ExpectedEntries {
   /** Versions of each key that may be there. */
   readonly #possible = new Map<string, Set<number>>()
   /** Keys of which there has to be a version. */

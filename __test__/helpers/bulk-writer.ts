@@ -1,25 +1,25 @@
 import { once } from "node:events"
 import type { Socket } from "node:net"
 
-/** More than the buffers of two connections hold, whatever the system makes of them. */
-export const FLOOD_BYTES = 64 * 1024 * 1024
+/** More than the buffers of two connections hold on any system. */
+export const BULK_BYTES = 64 * 1024 * 1024
 
-const CHUNK = Buffer.alloc(65_536, "flood ")
+const CHUNK = Buffer.alloc(65_536, "bulk ")
 const STALL_MS = 100
 
-/** Writes {@link FLOOD_BYTES} to a connection as fast as the other side takes them. */
-export class Flood {
+/** Writes {@link BULK_BYTES} to a connection as fast as the peer reads them. */
+export class BulkWriter {
   /** Resolves when all is written. */
   readonly done: Promise<void>
   readonly #socket: Socket
-  #left = FLOOD_BYTES
+  #left = BULK_BYTES
 
   constructor(socket: Socket) {
     this.#socket = socket
     this.done = this.#write()
   }
 
-  /** Resolves to the bytes left, once the other side takes no more of them or all are written. */
+  /** Resolves to the bytes left, once the peer reads no more or all are written. */
   async stalled(): Promise<number> {
     for (let before = -1; before !== this.#left && this.#left > 0; ) {
       before = this.#left

@@ -8,7 +8,7 @@ import type {
 import { freshCache, url } from "./cache"
 import { setClock } from "./clock"
 
-/** Where most entries are. */
+/** Path and URL of the entry that most tests use. */
 export const PATH = "/p/1"
 export const AT = url(PATH)
 export const TTL = 60
@@ -20,7 +20,7 @@ export const POLICY = { ttlSeconds: TTL, staleWhileRevalidateSeconds: WINDOW }
  * A module with the entry `old`, put at {@link START}, at one second past its lifetime. Needs
  * `stopDate()`.
  */
-export async function goneStale(
+export async function staleModule(
   request: CacheRequest = AT,
   options: Partial<CacheModuleOptions> = {},
 ): Promise<CacheModule> {
@@ -30,8 +30,8 @@ export async function goneStale(
   return module
 }
 
-/** What elections and fences have come to. */
-export async function flights(
+/** The counters that refreshes and fences change. */
+export async function refreshCounts(
   module: CacheModule,
 ): Promise<
   Record<"hits" | "misses" | "puts" | "staleHits" | "elections" | "fencedWrites", number>
@@ -97,13 +97,13 @@ export async function expectHeldBack(
   request: CacheRequest,
   options: CachePutOptions = {},
 ): Promise<void> {
-  const before = await flights(module)
+  const before = await refreshCounts(module)
   await module.put(request, new Response("too late"), options)
-  expect(await flights(module)).toEqual({ ...before, fencedWrites: before.fencedWrites + 1 })
+  expect(await refreshCounts(module)).toEqual({ ...before, fencedWrites: before.fencedWrites + 1 })
   expect(await module.match(request)).toBeUndefined()
   await module.put(request, new Response("in time"), options)
   expect(await (await module.match(request))?.text()).toBe("in time")
-  expect(await flights(module)).toMatchObject({
+  expect(await refreshCounts(module)).toMatchObject({
     puts: before.puts + 1,
     fencedWrites: before.fencedWrites + 1,
   })

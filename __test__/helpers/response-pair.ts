@@ -3,10 +3,10 @@ import { found, freshCache, url } from "./cache"
 
 export type Body = string | Uint8Array<ArrayBuffer> | URLSearchParams | FormData | null
 
-/** A way in which a response can be used, and what came of it. */
+/** A use of a response, with its result. */
 export type Use = (response: Response) => unknown
 
-export interface Twins {
+export interface ResponsePair {
   readonly module: CacheModule
   /** From the cache. */
   readonly stored: Response
@@ -16,20 +16,20 @@ export interface Twins {
 
 const AT = url("/twin")
 
-/** The same response twice: out of the cache, and from the platform's constructor. */
-export async function twins(body: Body, init: ResponseInit = {}): Promise<Twins> {
+/** Creates the same response twice: from the cache, and by the platform's constructor. */
+export async function responsePair(body: Body, init: ResponseInit = {}): Promise<ResponsePair> {
   const platform = new Response(body, init)
   const module = freshCache()
   await module.put(AT, platform.clone())
   return { module, stored: await found(module, AT), platform }
 }
 
-/** Another response from the entry that `twins` made. */
+/** Another stored response of the entry that `responsePair` has made. */
 export function another(module: CacheModule): Promise<Response> {
   return found(module, AT)
 }
 
-/** What `use` comes to: its value, or the name of its error. */
+/** The value that `use` returns, or the name of its error. */
 export async function outcome(use: Use, response: Response): Promise<unknown> {
   try {
     return await use(response)
@@ -38,8 +38,8 @@ export async function outcome(use: Use, response: Response): Promise<unknown> {
   }
 }
 
-/** Whether both twins come to the same under `use`. */
-export async function expectAlike({ stored, platform }: Twins, use: Use): Promise<void> {
+/** Whether `use` has the same outcome with both responses. */
+export async function expectAlike({ stored, platform }: ResponsePair, use: Use): Promise<void> {
   const expected = await outcome(use, platform)
   expect(await outcome(use, stored)).toEqual(expected)
 }
