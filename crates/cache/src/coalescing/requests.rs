@@ -17,7 +17,7 @@ use crate::time::{Millis, UnixMillis};
 
 /// How long requests for a key are not coalesced after an uncacheable response (hit-for-miss), in
 /// milliseconds.
-const ALONE_MS: Millis = 60_000;
+const HIT_FOR_MISS_MS: Millis = 60_000;
 
 /// Pauses after failures of runs without a stale response: long enough for a crowd not to repeat
 /// the failure, and no longer than a client would wait anyway.
@@ -154,7 +154,7 @@ impl InFlightRequests {
     ) -> Leader {
         let in_flight = Arc::new(in_flight);
         table.running.entry(key).or_default().push(Arc::clone(&in_flight));
-        Leader { flights: Arc::clone(self), key, in_flight, repeats }
+        Leader { requests: Arc::clone(self), key, in_flight, repeats }
     }
 
     /// Forgets the mark and the failures of a key, after a response that can be shared.
@@ -163,14 +163,14 @@ impl InFlightRequests {
     }
 
     /// Marks a key as hit-for-miss.
-    pub(crate) fn remember_alone(&self, key: Digest, now: UnixMillis) {
-        self.0.lock().remember_alone(key, now);
+    pub(crate) fn mark_hit_for_miss(&self, key: Digest, now: UnixMillis) {
+        self.0.lock().mark_hit_for_miss(key, now);
     }
 
     /// Whether a key is marked as hit-for-miss.
-    pub(crate) fn is_alone(&self, key: Digest, now: UnixMillis) -> bool {
+    pub(crate) fn is_hit_for_miss(&self, key: Digest, now: UnixMillis) -> bool {
         let table = self.0.lock();
-        matches!(table.remembered.get(&key), Some(Recent::HitForMiss { at }) if is_within(*at, ALONE_MS, now))
+        matches!(table.remembered.get(&key), Some(Recent::HitForMiss { at }) if is_within(*at, HIT_FOR_MISS_MS, now))
     }
 
     fn leave(&self, key: Digest, in_flight: &Arc<InFlight>, remembered: impl FnOnce(&mut Table)) {
@@ -200,7 +200,7 @@ impl Table {
     }
 
     fn is_for_one_client(&self, key: Digest, now: UnixMillis) -> bool {
-        matches!(self.remembered.get(&key), Some(Recent::HitForMiss { at }) if is_within(*at, ALONE_MS, now))
+        matches!(self.remembered.get(&key), Some(Recent::HitForMiss { at }) if is_within(*at, HIT_FOR_MISS_MS, now))
     }
 
     /// The failure with this number, if it is remembered.
@@ -247,7 +247,7 @@ impl Table {
         same.map(|failure| Joined::Fail(Arc::clone(failure)))
     }
 
-    fn remember_alone(&mut self, key: Digest, now: UnixMillis) {
+    fn mark_hit_for_miss(&mut self, key: Digest, now: UnixMillis) {
         self.remembered.insert(key, Recent::HitForMiss { at: now });
     }
 
@@ -284,7 +284,7 @@ impl Table {
 /// The right to run the handler for all. Dropping it makes the waiters decide again.
 #[derive(Debug)]
 pub(crate) struct Leader {
-    flights: Arc<InFlightRequests>,
+    requests: Arc<InFlightRequests>,
     key: Digest,
     in_flight: Arc<InFlight>,
     /// Whether this is the second run, made for the waiters of a failed run.
@@ -299,20 +299,21 @@ impl Leader {
 
     /// Ends the run: the response is stored.
     pub(crate) fn complete(self) {
-        self.flights
+        self.requests
             .leave(self.key, &self.in_flight, |table| drop(table.remembered.remove(&self.key)));
     }
 
     /// Ends the run with an uncacheable response and marks the key as hit-for-miss.
-    pub(crate) fn alone(self, now: UnixMillis) {
-        self.flights.leave(self.key, &self.in_flight, |table| table.remember_alone(self.key, now));
+    pub(crate) fn uncacheable(self, now: UnixMillis) {
+        self.requests
+            .leave(self.key, &self.in_flight, |table| table.mark_hit_for_miss(self.key, now));
         self.in_flight.move_on(Phase::Uncacheable);
     }
 
     /// Ends the run with a response for its own client, without a mark: waiters run the handler on
     /// their own, later requests are coalesced.
     pub(crate) fn release(self) {
-        self.flights.leave(self.key, &self.in_flight, |_| ());
+        self.requests.leave(self.key, &self.in_flight, |_| ());
         self.in_flight.move_on(Phase::Uncacheable);
     }
 
@@ -355,7 +356,7 @@ impl Leader {
         });
         let kept = Arc::clone(&failure);
         let remember = |table: &mut Table| table.remember_failure(self.key, kept, self.repeats);
-        self.flights.leave(self.key, &self.in_flight, remember);
+        self.requests.leave(self.key, &self.in_flight, remember);
         self.in_flight.move_on(Phase::Failed(Arc::clone(&failure)));
         failure
     }
@@ -363,7 +364,7 @@ impl Leader {
     /// Ends the run if no request waits for it, and returns whether it did. Otherwise `leader` is
     /// notified when the last request has stopped waiting.
     pub(crate) fn abandon(&self, leader: super::Notifier) -> bool {
-        let mut table = self.flights.0.lock();
+        let mut table = self.requests.0.lock();
         let is_unneeded = self.in_flight.abandon(leader);
         if is_unneeded {
             table.remove(self.key, &self.in_flight);
@@ -374,7 +375,7 @@ impl Leader {
 
 impl Drop for Leader {
     fn drop(&mut self) {
-        self.flights.leave(self.key, &self.in_flight, |_| ());
+        self.requests.leave(self.key, &self.in_flight, |_| ());
         if matches!(self.in_flight.stage(), Phase::Running) {
             self.in_flight.move_on(Phase::Abandoned);
         }
@@ -400,28 +401,28 @@ mod tests {
         Digest::of(&number.to_string())
     }
 
-    fn join(flights: &Arc<InFlightRequests>, number: usize, join_request: JoinRequest) -> Joined {
+    fn join(requests: &Arc<InFlightRequests>, number: usize, join_request: JoinRequest) -> Joined {
         let joins = |_: &InFlight, stage: &Phase| Ok(matches!(stage, Phase::Running));
-        flights.join(key(number), &join_request, joins, |_| Ok(None)).unwrap()
+        requests.join(key(number), &join_request, joins, |_| Ok(None)).unwrap()
     }
 
     fn at(now: UnixMillis) -> JoinRequest {
         JoinRequest { now, ..ANYONE }
     }
 
-    fn lead(flights: &Arc<InFlightRequests>, number: usize, join_request: JoinRequest) -> Leader {
-        match join(flights, number, join_request) {
+    fn lead(requests: &Arc<InFlightRequests>, number: usize, join_request: JoinRequest) -> Leader {
+        match join(requests, number, join_request) {
             Joined::Lead(lead) => lead,
             other => panic!("{other:?}"),
         }
     }
 
     fn wait(
-        flights: &Arc<InFlightRequests>,
+        requests: &Arc<InFlightRequests>,
         number: usize,
         join_request: JoinRequest,
     ) -> WaitHandle {
-        match join(flights, number, join_request) {
+        match join(requests, number, join_request) {
             Joined::Wait(wait) => wait,
             other => panic!("{other:?}"),
         }
@@ -443,140 +444,140 @@ mod tests {
 
     #[test]
     fn the_key_remembered_longest_ago_is_forgotten_first_and_the_others_stay() {
-        let flights = Arc::<InFlightRequests>::default();
-        (0..=MAX_KEYS).for_each(|number| lead(&flights, number, at(0)).alone(0));
-        assert!(matches!(join(&flights, 0, at(1)), Joined::Lead(_)), "the oldest is forgotten");
+        let requests = Arc::<InFlightRequests>::default();
+        (0..=MAX_KEYS).for_each(|number| lead(&requests, number, at(0)).uncacheable(0));
+        assert!(matches!(join(&requests, 0, at(1)), Joined::Lead(_)), "the oldest is forgotten");
         for number in [1, 2, MAX_KEYS / 2, MAX_KEYS] {
-            assert!(matches!(join(&flights, number, at(1)), Joined::Uncoalesced), "{number}");
+            assert!(matches!(join(&requests, number, at(1)), Joined::Uncoalesced), "{number}");
         }
-        assert_eq!(flights.0.lock().remembered.len(), MAX_KEYS);
+        assert_eq!(requests.0.lock().remembered.len(), MAX_KEYS);
     }
 
     #[test]
     fn no_request_waits_for_a_run_that_has_ended() {
-        let flights = Arc::<InFlightRequests>::default();
-        let first = lead(&flights, 1, at(0));
-        drop(wait(&flights, 1, at(0)));
+        let requests = Arc::<InFlightRequests>::default();
+        let first = lead(&requests, 1, at(0));
+        drop(wait(&requests, 1, at(0)));
         drop(first);
-        drop(lead(&flights, 1, at(0)));
-        assert!(flights.0.lock().running.is_empty());
+        drop(lead(&requests, 1, at(0)));
+        assert!(requests.0.lock().running.is_empty());
     }
 
     #[test]
     fn a_failure_answers_the_request_that_it_was_for_and_no_other() {
-        let flights = Arc::<InFlightRequests>::default();
-        lead(&flights, 1, at(0)).fail("down", Some(Fingerprint(1)), 0);
+        let requests = Arc::<InFlightRequests>::default();
+        lead(&requests, 1, at(0)).fail("down", Some(Fingerprint(1)), 0);
         let fingerprint = |fingerprint| JoinRequest { fingerprint, ..at(199) };
-        assert!(matches!(join(&flights, 1, fingerprint(None)), Joined::NeedsFingerprint));
-        assert!(matches!(join(&flights, 1, fingerprint(Some(Fingerprint(1)))), Joined::Fail(_)));
-        assert!(matches!(join(&flights, 1, fingerprint(Some(Fingerprint(2)))), Joined::Lead(_)));
-        assert!(matches!(join(&flights, 1, at(200)), Joined::Lead(_)), "the pause is over");
+        assert!(matches!(join(&requests, 1, fingerprint(None)), Joined::NeedsFingerprint));
+        assert!(matches!(join(&requests, 1, fingerprint(Some(Fingerprint(1)))), Joined::Fail(_)));
+        assert!(matches!(join(&requests, 1, fingerprint(Some(Fingerprint(2)))), Joined::Lead(_)));
+        assert!(matches!(join(&requests, 1, at(200)), Joined::Lead(_)), "the pause is over");
         let may_not_fail = JoinRequest { may_fail: false, ..at(199) };
-        assert!(matches!(join(&flights, 1, may_not_fail), Joined::Lead(_)));
+        assert!(matches!(join(&requests, 1, may_not_fail), Joined::Lead(_)));
     }
 
     #[test]
     fn an_answered_error_pauses_runs_only_where_a_stale_response_replaces_them() {
-        let flights = Arc::<InFlightRequests>::default();
-        lead(&flights, 1, at(0)).answer_error(503, Some(Fingerprint(1)), 0);
+        let requests = Arc::<InFlightRequests>::default();
+        lead(&requests, 1, at(0)).answer_error(503, Some(Fingerprint(1)), 0);
         let has_stale = JoinRequest { has_stale: true, ..at(199) };
-        assert!(matches!(join(&flights, 1, has_stale), Joined::Fail(_)));
-        assert!(matches!(join(&flights, 1, at(199)), Joined::Lead(_)));
+        assert!(matches!(join(&requests, 1, has_stale), Joined::Fail(_)));
+        assert!(matches!(join(&requests, 1, at(199)), Joined::Lead(_)));
     }
 
     #[test]
     fn failures_of_one_request_do_not_make_those_of_another_forgotten() {
-        let flights = Arc::<InFlightRequests>::default();
+        let requests = Arc::<InFlightRequests>::default();
         for number in 0..MAX_FAILURES as u64 {
             let fingerprint = Some(Fingerprint(number));
-            lead(&flights, 1, JoinRequest { fingerprint, ..at(0) }).fail("down", fingerprint, 0);
+            lead(&requests, 1, JoinRequest { fingerprint, ..at(0) }).fail("down", fingerprint, 0);
         }
         let first = JoinRequest { fingerprint: Some(Fingerprint(0)), ..at(1) };
-        assert!(matches!(join(&flights, 1, first), Joined::Fail(_)));
-        lead(&flights, 1, JoinRequest { fingerprint: Some(Fingerprint(99)), ..at(0) })
+        assert!(matches!(join(&requests, 1, first), Joined::Fail(_)));
+        lead(&requests, 1, JoinRequest { fingerprint: Some(Fingerprint(99)), ..at(0) })
             .fail("down", None, 0);
-        assert!(matches!(join(&flights, 1, first), Joined::Lead(_)), "the oldest is forgotten");
+        assert!(matches!(join(&requests, 1, first), Joined::Lead(_)), "the oldest is forgotten");
     }
 
     #[test]
     fn a_waiter_leads_once_after_a_failure_and_fails_with_the_next() {
-        let flights = Arc::<InFlightRequests>::default();
-        let first = lead(&flights, 1, at(0)).fail("first", Some(Fingerprint(1)), 0);
+        let requests = Arc::<InFlightRequests>::default();
+        let first = lead(&requests, 1, at(0)).fail("first", Some(Fingerprint(1)), 0);
         let again = JoinRequest { after_failure: Some(first.number), ..at(0) };
-        let second = lead(&flights, 1, again);
-        drop(wait(&flights, 1, again));
+        let second = lead(&requests, 1, again);
+        drop(wait(&requests, 1, again));
         let second = second.fail("second", Some(Fingerprint(1)), 0);
-        match join(&flights, 1, again) {
+        match join(&requests, 1, again) {
             Joined::Fail(failure) => assert_eq!(failure.number, second.number),
             other => panic!("{other:?}"),
         }
-        assert!(matches!(join(&flights, 1, at(199)), Joined::Fail(_)));
+        assert!(matches!(join(&requests, 1, at(199)), Joined::Fail(_)));
         assert!(
-            matches!(join(&flights, 1, at(200)), Joined::Lead(_)),
+            matches!(join(&requests, 1, at(200)), Joined::Lead(_)),
             "two failures, one in a row"
         );
     }
 
     #[test]
     fn waiters_like_the_request_that_failed_share_no_run_with_the_others() {
-        let flights = Arc::<InFlightRequests>::default();
-        let first = lead(&flights, 1, at(0)).fail("first", Some(Fingerprint(1)), 0);
+        let requests = Arc::<InFlightRequests>::default();
+        let first = lead(&requests, 1, at(0)).fail("first", Some(Fingerprint(1)), 0);
         let like = JoinRequest { after_failure: Some(first.number), ..at(0) };
         let other = JoinRequest { fingerprint: Some(Fingerprint(2)), ..like };
         let unlike = JoinRequest { fingerprint: Some(Fingerprint(3)), ..like };
-        let (bad, good) = (lead(&flights, 1, like), lead(&flights, 1, other));
+        let (bad, good) = (lead(&requests, 1, like), lead(&requests, 1, other));
         let second = bad.fail("second", Some(Fingerprint(1)), 0);
-        assert!(matches!(join(&flights, 1, like), Joined::Fail(failure) if failure == second));
-        drop(wait(&flights, 1, unlike));
+        assert!(matches!(join(&requests, 1, like), Joined::Fail(failure) if failure == second));
+        drop(wait(&requests, 1, unlike));
         let third = good.fail("third", Some(Fingerprint(2)), 0);
-        assert!(matches!(join(&flights, 1, unlike), Joined::Fail(failure) if failure == third));
-        assert!(matches!(join(&flights, 1, like), Joined::Fail(failure) if failure == second));
+        assert!(matches!(join(&requests, 1, unlike), Joined::Fail(failure) if failure == third));
+        assert!(matches!(join(&requests, 1, like), Joined::Fail(failure) if failure == second));
     }
 
     #[test]
     fn a_request_that_waited_for_a_repeated_run_fails_with_it_only_if_it_is_the_same_request() {
-        let flights = Arc::<InFlightRequests>::default();
-        let first = lead(&flights, 1, at(0)).fail("first", Some(Fingerprint(1)), 0);
-        let again = lead(&flights, 1, JoinRequest { after_failure: Some(first.number), ..at(0) });
+        let requests = Arc::<InFlightRequests>::default();
+        let first = lead(&requests, 1, at(0)).fail("first", Some(Fingerprint(1)), 0);
+        let again = lead(&requests, 1, JoinRequest { after_failure: Some(first.number), ..at(0) });
         let second = again.fail("second", Some(Fingerprint(1)), 0);
         let joined = JoinRequest { after_failure: Some(second.number), ..at(0) };
         let nameless = JoinRequest { fingerprint: None, ..joined };
-        assert!(matches!(join(&flights, 1, nameless), Joined::NeedsFingerprint));
-        assert!(matches!(join(&flights, 1, joined), Joined::Fail(failure) if failure == second));
+        assert!(matches!(join(&requests, 1, nameless), Joined::NeedsFingerprint));
+        assert!(matches!(join(&requests, 1, joined), Joined::Fail(failure) if failure == second));
         let other = JoinRequest { fingerprint: Some(Fingerprint(2)), ..joined };
-        assert!(matches!(join(&flights, 1, other), Joined::Lead(_)));
+        assert!(matches!(join(&requests, 1, other), Joined::Lead(_)));
     }
 
     #[test]
     fn a_run_is_abandoned_only_once_no_request_waits_for_it() {
-        let flights = Arc::<InFlightRequests>::default();
+        let requests = Arc::<InFlightRequests>::default();
         let (called, leader) = calls();
-        let run = lead(&flights, 1, at(0));
-        let (one, other) = (wait(&flights, 1, at(0)), wait(&flights, 1, at(0)));
+        let run = lead(&requests, 1, at(0));
+        let (one, other) = (wait(&requests, 1, at(0)), wait(&requests, 1, at(0)));
         assert!(!run.abandon(leader.clone()));
         drop(one);
         assert_eq!(called.0.load(Ordering::Relaxed), 0);
         drop(other);
         assert_eq!(called.0.load(Ordering::Relaxed), 1);
-        let late = wait(&flights, 1, at(0));
+        let late = wait(&requests, 1, at(0));
         assert!(!run.abandon(leader.clone()), "another request has come meanwhile");
         drop(late);
         assert!(run.abandon(leader));
         assert!(
-            matches!(join(&flights, 1, at(0)), Joined::Lead(_)),
+            matches!(join(&requests, 1, at(0)), Joined::Lead(_)),
             "nobody joins an abandoned run"
         );
     }
 
     #[test]
     fn a_released_run_has_its_waiters_run_alone_and_later_requests_wait_again() {
-        let flights = Arc::<InFlightRequests>::default();
-        let run = lead(&flights, 1, at(0));
-        let waiting = wait(&flights, 1, at(0));
+        let requests = Arc::<InFlightRequests>::default();
+        let run = lead(&requests, 1, at(0));
+        let waiting = wait(&requests, 1, at(0));
         run.release();
         assert!(matches!(waiting.stage(calls().1), Phase::Uncacheable));
-        let next = lead(&flights, 1, at(0));
-        drop(wait(&flights, 1, at(0)));
+        let next = lead(&requests, 1, at(0));
+        drop(wait(&requests, 1, at(0)));
         drop(next);
     }
 }

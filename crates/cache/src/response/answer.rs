@@ -91,7 +91,7 @@ impl Answer {
 
     /// The answer with another `Cache-Status`.
     #[must_use]
-    pub fn told(self, handled: Handling, detail: Option<&'static str>) -> Self {
+    pub fn handled_as(self, handled: Handling, detail: Option<&'static str>) -> Self {
         Self { handled, detail: detail.or(self.detail), ..self }
     }
 

@@ -1,5 +1,5 @@
-//! What becomes of entries, purges and counters where the disk fails at any moment, or the process
-//! ends there.
+//! Entries, purges and counters after a failure of the disk, or the end of the process, at each
+//! operation on the files.
 
 use std::fs;
 use std::thread;
@@ -15,10 +15,10 @@ use crate::stats::Counter;
 use crate::tier::sqlite::vfs::{Armed, Failure, Operation};
 use crate::tier::sqlite::{Completion, Outcome};
 
-/// No completion takes as long.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// No completion takes longer.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What was completed with `Ok` before something failed.
+/// Operations that succeeded before something failed.
 #[derive(Debug, Default)]
 #[allow(clippy::struct_excessive_bools)]
 struct Settled {
@@ -52,7 +52,7 @@ fn text(path: &str, version: u32) -> String {
 }
 
 fn completed(completion: &Completion) -> Outcome {
-    completion.wait_for(PATIENCE).expect("every completion is completed")
+    completion.wait_for(TIMEOUT).expect("every completion is completed")
 }
 
 fn purge(process: &Process, selector: &Invalidation) -> Outcome {
@@ -75,8 +75,8 @@ fn get(process: &Process, path: &str) -> Option<String> {
 
 const PATHS: [&str; 7] = ["/tagged", "/retagged", "/deleted", "/old/1", "/old/2", "/kept", "/new"];
 
-/// What there is before anything fails.
-fn beginning() -> TempDir {
+/// A folder with the entries that exist before anything fails.
+fn filled_folder() -> TempDir {
     let folder = folder();
     let process = Process::open(&folder);
     put(&process, "/tagged", 1, &["t"]);
@@ -97,9 +97,9 @@ fn copy_of(from: &TempDir) -> TempDir {
     copy
 }
 
-/// Puts, purges and deletes, whatever fails.
-fn story(process: &Process, other: Option<&Process>) -> Settled {
-    let mut told = Settled::default();
+/// Puts, purges and deletes, and records which operations succeed.
+fn operate(process: &Process, other: Option<&Process>) -> Settled {
+    let mut settled = Settled::default();
     let not_there = |paths: &[&str]| {
         for process in [Some(process), other].into_iter().flatten() {
             for path in paths {
@@ -112,34 +112,34 @@ fn story(process: &Process, other: Option<&Process>) -> Settled {
     }
     put(process, "/tagged", 2, &["t"]);
     put(process, "/deleted", 2, &["u"]);
-    told.purged = told.take(&purge(process, &tagged("t")));
-    if told.purged {
-        told.counted = 2;
+    settled.purged = settled.take(&purge(process, &tagged("t")));
+    if settled.purged {
+        settled.counted = 2;
         not_there(&["/tagged", "/retagged"]);
     }
     put(process, "/retagged", 2, &["u"]);
     let (_, completion) = process.tiers.delete(&key("/deleted"), Fields::new(""), NOW).unwrap();
-    told.deleted = told.take(&completed(&completion.unwrap()));
-    if told.deleted {
-        told.counted = 3;
+    settled.deleted = settled.take(&completed(&completion.unwrap()));
+    if settled.deleted {
+        settled.counted = 3;
         not_there(&["/deleted"]);
     }
     put(process, "/new", 2, &["t"]);
-    told.swept = told.take(&purge(process, &prefixed("/old")));
-    if told.swept {
-        told.counted = 4;
+    settled.swept = settled.take(&purge(process, &prefixed("/old")));
+    if settled.swept {
+        settled.counted = 4;
         not_there(&["/old/1", "/old/2"]);
     }
     put(process, "/kept", 2, &["v"]);
-    if told.take(&completed(&process.tiers.flush().unwrap())) {
-        told.flushed = Some(5);
+    if settled.take(&completed(&process.tiers.flush().unwrap())) {
+        settled.flushed = Some(5);
     }
-    told
+    settled
 }
 
-/// That what is in the folder agrees with what was told before. What was not synced is lost where
-/// `is_lost`.
-fn look_again(folder: &TempDir, told: &Settled, is_lost: bool, before: &str) {
+/// Checks that the folder agrees with the operations that succeeded before. Writes without a sync
+/// are lost if `is_lost`.
+fn check_after_restart(folder: &TempDir, settled: &Settled, is_lost: bool, before: &str) {
     let process = Process::open(folder);
     assert_eq!(process.fault(), None, "{before}");
     assert!(!names_in(folder).iter().any(|name| name.contains("damaged")), "{before}");
@@ -148,31 +148,31 @@ fn look_again(folder: &TempDir, told: &Settled, is_lost: bool, before: &str) {
         let is_whole = |found: &String| [1, 2].iter().any(|version| *found == text(path, *version));
         assert!(found.as_ref().is_none_or(is_whole), "{before}: {path} is {found:?}");
         let removed = match path {
-            "/tagged" => told.purged,
-            "/retagged" => told.purged && found == Some(text(path, 1)),
-            "/deleted" => told.deleted,
-            "/old/1" | "/old/2" => told.swept,
+            "/tagged" => settled.purged,
+            "/retagged" => settled.purged && found == Some(text(path, 1)),
+            "/deleted" => settled.deleted,
+            "/old/1" | "/old/2" => settled.swept,
             _ => false,
         };
-        assert!(!(removed && found.is_some()), "{before}: {path} has come back, {told:?}");
+        assert!(!(removed && found.is_some()), "{before}: {path} has come back, {settled:?}");
         let put_last = matches!(path, "/retagged" | "/kept" | "/new");
-        if put_last && told.flushed.is_some() && told.dropped == 0 && !is_lost {
+        if put_last && settled.flushed.is_some() && settled.dropped == 0 && !is_lost {
             assert_eq!(found, Some(text(path, 2)), "{before}: {path}");
         }
     }
-    if !told.has_failed && told.dropped == 0 {
+    if !settled.has_failed && settled.dropped == 0 {
         // Those of the tag `t`, and those below `/old`.
         assert_eq!(process.tiers.totals().unwrap().get(Counter::Purges), 4, "{before}");
     }
     let counted = process.tiers.totals().unwrap().get(Counter::Puts);
-    let least = 6 + told.flushed.filter(|_| !is_lost).unwrap_or(told.counted);
+    let least = 6 + settled.flushed.filter(|_| !is_lost).unwrap_or(settled.counted);
     assert!((least..=11).contains(&counted), "{before}: {counted} are counted, and not {least}");
 }
 
-/// Has each operation fail in turn that `concerns` names, as the process opens the folder and after
-/// it has.
+/// Makes each operation that `concerns` selects fail in turn, while a process opens the folder or
+/// after it has.
 fn fail_each(concerns: fn(Operation) -> bool, failure: Failure, when_open: bool) {
-    let whole = beginning();
+    let whole = filled_folder();
     let mut rng = fastrand::Rng::with_seed(7);
     for number in 0.. {
         let folder = copy_of(&whole);
@@ -186,18 +186,18 @@ fn fail_each(concerns: fn(Operation) -> bool, failure: Failure, when_open: bool)
         if when_open {
             arm();
         }
-        let mut told = if process.tiers.flush().is_some() {
-            story(&process, other.as_ref())
+        let mut settled = if process.tiers.flush().is_some() {
+            operate(&process, other.as_ref())
         } else {
             refused(&process)
         };
-        told.dropped = process.tiers.disk_usage().unwrap().dropped;
+        settled.dropped = process.tiers.disk_usage().unwrap().dropped;
         let is_over = armed.counted() <= number;
         let before = format!("operation {number}, {failure:?}, {when_open}");
-        if told.has_failed && failure.lasts() {
+        if settled.has_failed && failure.lasts() {
             assert!(process.fault().is_some(), "{before}");
         }
-        assert!(!(armed.counted() <= number && told.has_failed), "{before}: {told:?}");
+        assert!(!(armed.counted() <= number && settled.has_failed), "{before}: {settled:?}");
         drop((process, other));
         armed.wait_closed();
         let is_lost = failure == Failure::Crash && number % 2 == 1;
@@ -205,7 +205,7 @@ fn fail_each(concerns: fn(Operation) -> bool, failure: Failure, when_open: bool)
             armed.lose(&mut rng);
         }
         armed.mend();
-        look_again(&folder, &told, is_lost, &before);
+        check_after_restart(&folder, &settled, is_lost, &before);
         if is_over {
             assert!(number > 0);
             break;
@@ -213,7 +213,7 @@ fn fail_each(concerns: fn(Operation) -> bool, failure: Failure, when_open: bool)
     }
 }
 
-/// What a process does whose disk could not be opened.
+/// Operates a process whose disk could not be opened.
 fn refused(process: &Process) -> Settled {
     assert!(process.fault().is_some());
     put(process, "/tagged", 2, &["t"]);
@@ -262,7 +262,7 @@ fn nothing_is_half_there_or_comes_back_where_something_fails_while_the_file_is_o
 
 #[test]
 fn no_file_is_open_any_more_when_the_end_is_settled() {
-    let folder = beginning();
+    let folder = filled_folder();
     let armed = Armed::new(folder.path());
     let process = Process::open(&folder);
     assert!(get(&process, "/tagged").is_some() && armed.open() > 0);
@@ -273,7 +273,7 @@ fn no_file_is_open_any_more_when_the_end_is_settled() {
 
 #[test]
 fn invalidations_that_are_queued_together_are_synced_together() {
-    let folder = beginning();
+    let folder = filled_folder();
     let armed = Armed::new(folder.path());
     let process = Process::open(&folder);
     completed(&process.tiers.flush().unwrap()).unwrap();
@@ -296,7 +296,7 @@ fn invalidations_that_are_queued_together_are_synced_together() {
 
 /// Sweeps until the disk works again, which the sweep of a second does in an application.
 fn recovered(process: &Process) {
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + TIMEOUT;
     while process.fault().is_some() {
         assert!(Instant::now() < until, "{:?}", process.fault());
         process.tiers.sweep(NOW, 1);
@@ -307,7 +307,7 @@ fn recovered(process: &Process) {
 #[test]
 fn a_tier_works_again_when_the_disk_does_and_makes_up_for_what_was_not_written() {
     for failure in [Failure::Full, Failure::Broken] {
-        let folder = beginning();
+        let folder = filled_folder();
         let armed = Armed::new(folder.path());
         let (process, other) = (Process::open(&folder), Process::open(&folder));
         for path in PATHS {
@@ -336,7 +336,7 @@ fn a_tier_works_again_when_the_disk_does_and_makes_up_for_what_was_not_written()
 
 #[test]
 fn a_tier_that_works_again_serves_what_others_have_put_meanwhile() {
-    let folder = beginning();
+    let folder = filled_folder();
     let armed = Armed::new(folder.path());
     let (process, other) = (Process::open(&folder), Process::open(&folder));
     assert_eq!(get(&process, "/kept"), Some(text("/kept", 1)));

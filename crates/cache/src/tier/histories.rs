@@ -29,7 +29,7 @@ const TAGS: u64 = 4;
 /// Room for about a third of the keys.
 const BOUNDS: Bounds = Bounds { bytes: 16_000, entry_bytes: 8_000 };
 
-/// The order of everything that begins and ends.
+/// Numbers the beginnings and ends of operations.
 #[derive(Debug, Default)]
 struct Clock(AtomicU64);
 
@@ -44,10 +44,10 @@ struct Put {
     key: u64,
     version: u64,
     tags: Vec<u64>,
-    /// When its content began to be computed.
+    /// When the computation of its content began.
     since: u64,
     end: u64,
-    /// Which process, and which of those that had its place one after the other.
+    /// Its process: the place, and the number of the process in that place.
     by: (usize, u64),
 }
 
@@ -100,7 +100,7 @@ struct Read {
     may_have_failed: bool,
 }
 
-/// All that a process had put by a moment was written by another.
+/// A flush: what the process had put before it began is on disk when it ends.
 #[derive(Clone, Debug)]
 struct Flush {
     by: (usize, u64),
@@ -130,20 +130,19 @@ impl History {
         self.puts.iter().find(|put| put.version == version).expect("what is read was put")
     }
 
-    /// How many of the puts were surely counted on the disk.
+    /// Number of puts that a flush has written.
     fn written_puts(&self) -> u64 {
         self.puts.iter().filter(|put| self.written(put).is_some()).count() as u64
     }
 
-    /// By when it was surely written, or held back for good.
+    /// End of the first flush after the put, by which it is written or dropped.
     fn written(&self, put: &Put) -> Option<u64> {
         let flushes =
             self.flushes.iter().filter(|flush| flush.by == put.by && flush.begin > put.end);
         flushes.map(|flush| flush.end).min()
     }
 
-    /// That nothing has come back that was removed, nor, unless the power has failed, what was put
-    /// over.
+    /// Checks that no removed entry was read and, unless the power has failed, no replaced one.
     fn check(&self, has_lost: bool) {
         for read in &self.reads {
             let put = self.put_of(read.version);
@@ -178,7 +177,7 @@ fn body(key: u64, version: u64) -> String {
     body
 }
 
-/// A place that one process has after the other, by number.
+/// A place for one process at a time, and the number of the process in it.
 type Place = RwLock<(Process, u64)>;
 
 struct Driver<'a> {
@@ -211,7 +210,7 @@ impl Driver<'_> {
         self.history
     }
 
-    /// What has come of a completion, if it is done.
+    /// The value of a completion, unless it failed.
     fn completed(&self, completion: &Completion) -> Option<u64> {
         let outcome =
             completion.wait_for(Duration::from_mins(1)).expect("every completion is completed");
@@ -228,7 +227,7 @@ impl Driver<'_> {
         let place = self.place.read();
         place.0.tiers.catch_up();
         let sequence = place.0.tiers.sequence();
-        // Whatever begins from here on is not known to the content.
+        // The content does not know of operations that begin later.
         let since = self.clock.tick();
         let version = since;
         let entry = entry(&path(key), &names, times);
@@ -326,7 +325,7 @@ impl Driver<'_> {
         });
     }
 
-    /// The process ends, and another takes its place.
+    /// Ends the process and opens another in its place.
     fn begin_anew(&mut self) {
         let mut place = self.place.write();
         place.0.tiers.validate();
@@ -339,7 +338,7 @@ impl Driver<'_> {
     }
 }
 
-/// Has all threads of all processes take so many steps.
+/// Runs all threads of all processes for `steps` steps each.
 fn drive(
     seed: u64,
     steps: u32,
@@ -372,7 +371,7 @@ fn drive(
     history
 }
 
-/// A history without failures; with it how much was purged according to the file.
+/// Runs a history without failures. Also returns the number of purged entries by the counters.
 fn run(seed: u64, max_bytes: u64, steps: u32) -> (History, u64) {
     let folder = folder();
     let _unsynced = Armed::new(folder.path());
@@ -429,7 +428,7 @@ fn no_history_in_a_small_file_shows_a_removed_or_replaced_entry() {
     }
 }
 
-/// A history that fails after so many changes on the disk, and what is there then.
+/// Runs a history that fails after a random number of changes on disk, and checks what is left.
 fn fail(seed: u64, failure: Failure, has_lost: bool) {
     let folder = folder();
     let armed = Armed::new(folder.path());

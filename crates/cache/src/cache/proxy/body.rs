@@ -80,7 +80,7 @@ impl BodyWriter {
             (run.selected.take().map(|selected| selected.held), run.background);
         let lead = match run.lead.take() {
             Some(lead) if !is_shareable(&entry.times) => {
-                lead.alone(handler_response.at);
+                lead.uncacheable(handler_response.at);
                 None
             }
             lead => lead,
@@ -124,7 +124,7 @@ impl BodyWriter {
         if exceeded == Some(Exceeded::Storable) {
             self.stream(Uncacheable::TooLarge);
             if let Some(lead) = self.lead.take() {
-                lead.alone(now);
+                lead.uncacheable(now);
             }
         }
         self.lacks_room |= !fits_budget;

@@ -40,14 +40,14 @@ impl Cache {
         now: UnixMillis,
     ) -> Result<bool, MissingFields> {
         let is_marked = policy.minds_cookies()
-            && self.instance().in_flight_requests.is_alone(mark_of(key), now);
+            && self.instance().in_flight_requests.is_hit_for_miss(mark_of(key), now);
         Ok(is_marked && policy.has_cookies(fields)?)
     }
 
     /// Marks the key as hit-for-miss for requests with cookies, for a minute. The waiters of the
     /// run decide again.
     pub(crate) fn leave_for_cookies(&self, lead: Leader, key: &Key, now: UnixMillis) {
-        self.instance().in_flight_requests.remember_alone(mark_of(key), now);
+        self.instance().in_flight_requests.mark_hit_for_miss(mark_of(key), now);
         drop(lead);
     }
 }

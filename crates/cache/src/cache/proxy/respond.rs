@@ -154,7 +154,7 @@ impl Cache {
         let fill =
             Box::new(BodyWriter::begin(run, handler_response, entry, head_alone, room, budget));
         Ok(if known.status() == 304 {
-            ResponseOutcome::Known(known.told(handled, None), fill)
+            ResponseOutcome::Known(known.handled_as(handled, None), fill)
         } else {
             ResponseOutcome::Fill(head, fill)
         })
@@ -179,7 +179,7 @@ impl Cache {
                 self.leave_for_cookies(lead, key, handler_response.at);
             }
             Some(lead) if status >= 500 => lead.release(),
-            Some(lead) => lead.alone(handler_response.at),
+            Some(lead) => lead.uncacheable(handler_response.at),
             None => {}
         }
         let is_failure = is_failure(status) && reason == Uncacheable::NoFreshness;

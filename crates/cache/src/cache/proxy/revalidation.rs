@@ -59,7 +59,7 @@ impl Cache {
         let (stored, times) = freshened.unwrap_or((stored, times));
         self.end_validation(run, handler_response, times)?;
         let answer = Answer::new(stored, times, request.method, request.fields, now)?;
-        Ok(ResponseOutcome::Answer(answer.told(forwarded(run.why, 304, false), None)))
+        Ok(ResponseOutcome::Answer(answer.handled_as(forwarded(run.why, 304, false), None)))
     }
 
     /// Ends the run after a 304. Waiters find the response in the store, unless it must be
@@ -82,7 +82,7 @@ impl Cache {
         if policy.has_cookies(request.fields)? {
             self.leave_for_cookies(lead, &key, now);
         } else {
-            lead.alone(now);
+            lead.uncacheable(now);
         }
         Ok(())
     }

@@ -48,7 +48,7 @@ impl Cache {
             collapsed: false,
         };
         Ok(answer.map_or(FailureOutcome::Failure(failure), |answer| {
-            FailureOutcome::Answer(answer.told(why, None))
+            FailureOutcome::Answer(answer.handled_as(why, None))
         }))
     }
 
@@ -109,7 +109,7 @@ impl Cache {
         };
         run.lead.take().map(|lead| lead.answer_error(status, fingerprint, now));
         let handled = forwarded(run.why, status, false);
-        Ok(Some(ResponseOutcome::Answer(answer.told(handled, None))))
+        Ok(Some(ResponseOutcome::Answer(answer.handled_as(handled, None))))
     }
 
     /// The stale response, if it may be served in place of an error (RFC 5861, section 4).
@@ -126,7 +126,7 @@ impl Cache {
         };
         let answer = answer_to(request, &held.stored, *times, now)?;
         self.instance().counters.count(Counter::ErrorHits);
-        Ok(Some(answer.told(Handling::Hit, Some("stale-if-error"))))
+        Ok(Some(answer.handled_as(Handling::Hit, Some("stale-if-error"))))
     }
 }
 

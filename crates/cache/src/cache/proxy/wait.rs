@@ -168,5 +168,5 @@ fn join_body(
     let status = Some(stored.status());
     let handled = Handling::Forwarded { why: why.word(), status, stored: true, collapsed: true };
     let reader = (answer.status() != 304).then_some(reader);
-    Ok(WaitOutcome::Answer(answer.told(handled, None), reader))
+    Ok(WaitOutcome::Answer(answer.handled_as(handled, None), reader))
 }

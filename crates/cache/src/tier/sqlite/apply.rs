@@ -52,11 +52,11 @@ fn apply_to(
         return Ok(is_live.into());
     }
     let select = format!("SELECT {COLUMNS} FROM entries WHERE id = ?1");
-    let kept =
+    let record =
         transaction.prepare_cached(&select)?.query_row([id], Record::read).optional()?.flatten();
-    let is_live = kept.as_ref().is_some_and(|kept| kept.times.state(at) != State::Expired);
-    match kept {
-        Some(kept) => make_stale(transaction, id, kept, at)?,
+    let is_live = record.as_ref().is_some_and(|record| record.times.state(at) != State::Expired);
+    match record {
+        Some(record) => make_stale(transaction, id, record, at)?,
         None => drop(remove_id(transaction, id)?),
     }
     Ok(is_live.into())
@@ -150,17 +150,17 @@ fn with_prefix(transaction: &Transaction<'_>, prefix: &str) -> rusqlite::Result<
 fn make_stale(
     transaction: &Transaction<'_>,
     id: i64,
-    kept: Record,
+    record: Record,
     at: UnixMillis,
 ) -> rusqlite::Result<()> {
-    let times = kept.times.stale_from(at);
+    let times = record.times.stale_from(at);
     if times.state(at) == State::Expired {
         return remove_id(transaction, id).map(drop);
     }
-    let kept = Record { times, ..kept };
+    let record = Record { times, ..record };
     let update = "UPDATE entries SET lifetime = ?2, deadline = ?3, checksum = ?4 WHERE id = ?1";
-    let checksum = kept.checksum();
-    let values = params![id, kept.times.lifetime, kept.deadline(), checksum.as_slice()];
+    let checksum = record.checksum();
+    let values = params![id, record.times.lifetime, record.deadline(), checksum.as_slice()];
     transaction.prepare_cached(update)?.execute(values)?;
     Ok(())
 }

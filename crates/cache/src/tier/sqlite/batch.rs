@@ -63,11 +63,11 @@ impl<'a, 'c> Batch<'a, 'c> {
             self.changed.push(Target::Variant(key.to_owned(), *variant));
         }
         match work {
-            Work::Put(kept, since) if self.common.passes(kept, *since) => self.put(kept),
+            Work::Put(record, since) if self.common.passes(record, *since) => self.put(record),
             // The version that the put replaced is outdated; what another process has put since is
             // not.
-            Work::Put(kept, _) => {
-                writes::remove_variant(self.transaction, &kept.variant, kept.times.stored_at)
+            Work::Put(record, _) => {
+                writes::remove_variant(self.transaction, &record.variant, record.times.stored_at)
             }
             Work::Outdate(invalidation) => {
                 apply::apply(self.transaction, invalidation, 0).map(drop)
@@ -78,12 +78,12 @@ impl<'a, 'c> Batch<'a, 'c> {
         }
     }
 
-    fn put(&mut self, kept: &Record) -> rusqlite::Result<()> {
-        writes::remove_variant(self.transaction, &kept.variant, i64::MAX)?;
-        let room = writes::make_room(self.transaction, self.common.bound, kept, &mut self.pages)?;
+    fn put(&mut self, record: &Record) -> rusqlite::Result<()> {
+        writes::remove_variant(self.transaction, &record.variant, i64::MAX)?;
+        let room = writes::make_room(self.transaction, self.common.bound, record, &mut self.pages)?;
         self.evicted += room.evicted;
         if room.is_enough {
-            return writes::insert(self.transaction, kept);
+            return writes::insert(self.transaction, record);
         }
         self.unwritten += 1;
         Ok(())

@@ -133,8 +133,8 @@ impl Common {
     }
 
     /// Whether no other process has invalidated an entry since this sequence.
-    pub(super) fn passes(&self, kept: &Record, since: u64) -> bool {
-        let label = kept.stored.label();
+    pub(super) fn passes(&self, record: &Record, since: u64) -> bool {
+        let label = record.stored.label();
         self.purged_elsewhere.lock().passes(since, label.key, label.tags.split_terminator('\n'))
     }
 

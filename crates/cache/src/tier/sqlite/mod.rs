@@ -129,7 +129,7 @@ impl SqliteTier {
     #[cold]
     fn apply_log(&self) {
         let witness = self.witness.lock();
-        let heeded =
+        let is_applied =
             witness.as_ref().filter(|_| self.common.error().is_none()).is_some_and(|witness| {
                 self.common
                     .apply_log(witness)
@@ -137,7 +137,7 @@ impl SqliteTier {
                     .is_ok()
             });
         drop(witness);
-        if !heeded {
+        if !is_applied {
             // The log cannot be read, so anything may have been purged.
             self.common.apply_without_log();
         }
@@ -167,10 +167,10 @@ impl SqliteTier {
     pub(crate) fn put<E>(&self, store: impl FnOnce() -> Result<Record, E>) -> Result<Stored, E> {
         let _in_order = self.common.order.lock();
         let since = self.common.since();
-        let kept = store()?;
-        let stored = kept.stored.clone();
+        let record = store()?;
+        let stored = record.stored.clone();
         if !self.common.has_stopped() {
-            self.queue.push(Work::Put(Box::new(kept), since));
+            self.queue.push(Work::Put(Box::new(record), since));
         }
         Ok(stored)
     }

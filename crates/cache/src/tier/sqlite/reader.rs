@@ -50,16 +50,16 @@ impl Reader {
             let (found, damaged) = reads::entries_of(&self.connection, key)?;
             // No put happens until the entries are in memory.
             let _in_order = self.common.order.lock();
-            let told = self.common.log.lock();
-            if told.last() != known || self.queue.is_about(key) {
+            let log = self.common.log.lock();
+            if log.last() != known || self.queue.is_about(key) {
                 // Something was purged or put during the read.
                 continue;
             }
             self.common.count_damaged(damaged);
             let memory = &self.common.memory;
-            let live = found.into_iter().filter(|kept| kept.times.state(now) != State::Expired);
-            let restored = live.map(|kept| {
-                let (entry, stored) = kept.into_entry();
+            let live = found.into_iter().filter(|record| record.times.state(now) != State::Expired);
+            let restored = live.map(|record| {
+                let (entry, stored) = record.into_entry();
                 u64::from(memory.restore(entry, stored, since, now))
             });
             return Ok(Some(restored.sum()));
@@ -68,7 +68,7 @@ impl Reader {
 
     /// Last applied sequence of the log, and the fence sequence for restored rows.
     fn state(&self) -> (u64, u64) {
-        let told = self.common.log.lock();
-        (told.last(), told.oldest(self.common.memory.sequence()))
+        let log = self.common.log.lock();
+        (log.last(), log.oldest(self.common.memory.sequence()))
     }
 }

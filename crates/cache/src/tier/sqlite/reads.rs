@@ -21,7 +21,7 @@ pub(super) fn entries_of(
     let mut statement = connection.prepare_cached(&query)?;
     let rows = statement.query_map([key], Record::read)?;
     let found: Vec<Option<Record>> = rows.collect::<rusqlite::Result<_>>()?;
-    let damaged = found.iter().filter(|kept| kept.is_none()).count();
+    let damaged = found.iter().filter(|record| record.is_none()).count();
     Ok((found.into_iter().rev().flatten().collect(), damaged as u64))
 }
 

@@ -40,7 +40,7 @@ impl Record {
     }
 
     /// Upper bound of the bytes that the record takes in the file, except for new levels of a tree.
-    pub(super) fn most_bytes(&self, page: u64) -> u64 {
+    pub(super) fn max_bytes(&self, page: u64) -> u64 {
         /// Numbers, digests and checksum.
         const REST: u64 = 256;
         // A page split for each index and tag, and a partial page for the row.

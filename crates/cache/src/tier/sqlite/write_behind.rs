@@ -26,7 +26,7 @@ const MAX_TOGETHER_BYTES: usize = 4 << 20;
 const OVERHEAD: usize = 160;
 
 /// How long a put waits for others to share its transaction.
-const PATIENCE: Duration = Duration::from_millis(20);
+const BATCH_WAIT: Duration = Duration::from_millis(20);
 
 /// Work of the writer thread.
 #[derive(Debug)]
@@ -67,7 +67,7 @@ pub(super) struct QueuedInvalidation {
 pub(super) struct Queue {
     inner: Mutex<Inner>,
     news: Condvar,
-    most_bytes: usize,
+    max_bytes: usize,
     hasher: RandomState,
 }
 
@@ -89,11 +89,11 @@ struct Inner {
 }
 
 impl Queue {
-    pub(super) fn new(most_bytes: usize) -> Self {
+    pub(super) fn new(max_bytes: usize) -> Self {
         Self {
             inner: Mutex::default(),
             news: Condvar::new(),
-            most_bytes,
+            max_bytes,
             hasher: RandomState::new(),
         }
     }
@@ -111,8 +111,8 @@ impl Queue {
         inner.urgent += usize::from(work.is_urgent());
         inner.count_key(&self.hasher, &work);
         inner.work.push_back(work);
-        while inner.bytes > self.most_bytes && inner.drop_oldest_put() {}
-        if inner.bytes > self.most_bytes {
+        while inner.bytes > self.max_bytes && inner.drop_oldest_put() {}
+        if inner.bytes > self.max_bytes {
             self.collapse(&mut inner);
         }
         // The writer sleeps until a batch is full: waking it for every put would cost each put a
@@ -128,7 +128,7 @@ impl Queue {
         while inner.work.is_empty() {
             self.news.wait(&mut inner);
         }
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + BATCH_WAIT;
         while inner.is_for_more() {
             if self.news.wait_until(&mut inner, until).timed_out() {
                 break;
@@ -234,8 +234,8 @@ impl Inner {
         let is_put = |work: &Work| matches!(work, Work::Put(..));
         let Some(at) = self.work.iter().skip(self.first_put).position(is_put) else { return false };
         let at = self.first_put + at;
-        if let Some(Work::Put(kept, _)) = self.work.get(at) {
-            let outdated = Work::outdate(kept.key(), kept.variant);
+        if let Some(Work::Put(record, _)) = self.work.get(at) {
+            let outdated = Work::outdate(record.key(), record.variant);
             self.bytes = self.bytes + outdated.bytes() - self.work[at].bytes();
             self.work[at] = outdated;
         }
@@ -329,7 +329,7 @@ impl Work {
 
     fn bytes(&self) -> usize {
         match self {
-            Self::Put(kept, _) => kept.stored.len() + OVERHEAD,
+            Self::Put(record, _) => record.stored.len() + OVERHEAD,
             Self::Outdate(invalidation) => invalidation.bytes() + OVERHEAD,
             Self::Invalidate(queued) => queued.invalidation.bytes() + OVERHEAD,
             Self::Expire(_) | Self::Load(_) | Self::Flush(_) | Self::End(_) => OVERHEAD,
@@ -339,7 +339,7 @@ impl Work {
     /// The key and the variant, if the work is about one.
     pub(super) fn entry(&self) -> Option<(&str, &Digest)> {
         match self {
-            Self::Put(kept, _) => Some((kept.key(), &kept.variant)),
+            Self::Put(record, _) => Some((record.key(), &record.variant)),
             Self::Outdate(Invalidation { targets, effect: Effect::Outdate }) => {
                 match targets.as_slice() {
                     [Target::Variant(key, variant)] => Some((key, variant)),
@@ -366,16 +366,16 @@ mod tests {
         Work::Put(Box::new(Record { variant, vary, times, stored }), 0)
     }
 
-    fn told(work: &[Work]) -> Vec<String> {
-        let tell = |work: &Work| match work {
-            Work::Put(kept, _) => format!("put {}", kept.key()),
+    fn described(work: &[Work]) -> Vec<String> {
+        let describe = |work: &Work| match work {
+            Work::Put(record, _) => format!("put {}", record.key()),
             Work::Outdate(_) => format!("outdate {}", work.entry().unwrap().0),
             Work::Invalidate(_) if work.is_clear() => "clear".to_owned(),
             Work::Invalidate(_) => "invalidate".to_owned(),
             Work::Flush(_) => "flush".to_owned(),
             _ => "other".to_owned(),
         };
-        work.iter().map(tell).collect()
+        work.iter().map(describe).collect()
     }
 
     fn all_of(queue: &Queue) -> Vec<Work> {
@@ -389,7 +389,7 @@ mod tests {
         for key in ["a", "b", "c", "d"] {
             queue.push(put(key, 3_000));
         }
-        assert_eq!(told(&all_of(&queue)), ["outdate a", "put b", "put c", "put d", "flush"]);
+        assert_eq!(described(&all_of(&queue)), ["outdate a", "put b", "put c", "put d", "flush"]);
         assert_eq!(queue.dropped(), 1);
     }
 
@@ -398,7 +398,7 @@ mod tests {
         let queue = Queue::new(1_000);
         queue.push(put("a", 10));
         queue.push(put("b", 3_000));
-        assert_eq!(told(&all_of(&queue)), ["outdate a", "outdate b", "flush"]);
+        assert_eq!(described(&all_of(&queue)), ["outdate a", "outdate b", "flush"]);
         assert_eq!(queue.dropped(), 2);
     }
 
@@ -410,7 +410,7 @@ mod tests {
             queue.push(put(&key.to_string(), 3_000));
         }
         let taken = all_of(&queue);
-        assert_eq!(told(&taken), ["clear", "flush", "flush"]);
+        assert_eq!(described(&taken), ["clear", "flush", "flush"]);
         assert_eq!(queue.dropped(), 5);
         assert!(queue.is_about("1") && queue.is_about("another"));
         queue.done(&taken);
@@ -438,11 +438,11 @@ mod tests {
         queue.push(put("a", 10));
         assert_eq!(queue.put_back(failed), 1, "one put is dropped");
         let taken = all_of(&queue);
-        assert_eq!(told(&taken), ["outdate a", "outdate b", "put a", "flush"]);
+        assert_eq!(described(&taken), ["outdate a", "outdate b", "put a", "flush"]);
         queue.done(&taken);
         assert!(!queue.is_about("a") && !queue.is_about("b"));
         queue.push(put("a", 12_000));
-        assert_eq!(told(&all_of(&queue)), ["outdate a", "flush"], "puts are found behind it");
+        assert_eq!(described(&all_of(&queue)), ["outdate a", "flush"], "puts are found behind it");
     }
 
     #[test]
@@ -463,10 +463,10 @@ mod tests {
         for since in 1..=6 {
             queue.push(invalidate(since, None));
         }
-        assert_eq!(told(&queue.inner.lock().work.make_contiguous()[..2]), ["invalidate"; 2]);
+        assert_eq!(described(&queue.inner.lock().work.make_contiguous()[..2]), ["invalidate"; 2]);
         queue.push(invalidate(7, None));
         let mut taken = all_of(&queue);
-        assert_eq!(told(&taken), ["clear", "invalidate", "flush"]);
+        assert_eq!(described(&taken), ["clear", "invalidate", "flush"]);
         assert_eq!(taken.remove(0).into_since(), [1, 2, 3, 4, 5, 6, 7]);
     }
 
@@ -477,6 +477,6 @@ mod tests {
         let late = Completion::default();
         queue.push(Work::Flush(late.clone()));
         assert!(late.wait().is_err());
-        assert_eq!(told(&queue.take()), ["other"]);
+        assert_eq!(described(&queue.take()), ["other"]);
     }
 }

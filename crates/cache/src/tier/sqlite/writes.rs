@@ -22,18 +22,18 @@ pub(super) struct Room {
 }
 
 /// Inserts an entry whose variant has no row.
-pub(super) fn insert(transaction: &Transaction<'_>, kept: &Record) -> rusqlite::Result<()> {
+pub(super) fn insert(transaction: &Transaction<'_>, record: &Record) -> rusqlite::Result<()> {
     let insert = format!(
         "INSERT INTO entries ({COLUMNS}, deadline) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)"
     );
-    kept.written(|columns| {
-        let deadline = kept.deadline();
+    record.written(|columns| {
+        let deadline = record.deadline();
         let values = columns.iter().copied().chain([&deadline as &dyn rusqlite::ToSql]);
         transaction.prepare_cached(&insert)?.execute(params_from_iter(values))
     })?;
     let id = transaction.last_insert_rowid();
     let mut tag = transaction.prepare_cached("INSERT INTO tags (tag, entry) VALUES (?1, ?2)")?;
-    for name in kept.tags().split_terminator('\n') {
+    for name in record.tags().split_terminator('\n') {
         tag.execute(params![name, id])?;
     }
     Ok(())
@@ -71,7 +71,7 @@ pub(super) fn expire(
 pub(super) fn make_room(
     transaction: &Transaction<'_>,
     bound: u64,
-    kept: &Record,
+    record: &Record,
     known: &mut Option<Pages>,
 ) -> rusqlite::Result<Room> {
     let mut evicted = 0;
@@ -80,8 +80,8 @@ pub(super) fn make_room(
             Some(pages) => (pages, false),
             None => (reads::pages(transaction)?, true),
         };
-        let needed = kept.most_bytes(pages.size).div_ceil(pages.size);
-        if needed > most_entry_pages(bound, pages.size) {
+        let needed = record.max_bytes(pages.size).div_ceil(pages.size);
+        if needed > max_entry_pages(bound, pages.size) {
             return Ok(Room { is_enough: false, evicted });
         }
         if pages.used() + needed <= bound / pages.size {
@@ -99,7 +99,7 @@ pub(super) fn make_room(
 }
 
 /// Pages that an entry can take at most, as the only one.
-fn most_entry_pages(bound: u64, page: u64) -> u64 {
+fn max_entry_pages(bound: u64, page: u64) -> u64 {
     /// Pages of empty tables and counters.
     const EMPTY: u64 = 16;
     // The log takes more than the bytes of its rows.
