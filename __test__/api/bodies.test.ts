@@ -1,21 +1,21 @@
 import {
   bodyOf,
-  failureOf,
-  found,
+  errorOf,
   freshCache,
   get,
+  mustMatch,
   NO_STATS,
   refusals,
   state,
   url,
 } from "../helpers/cache"
 import { bytes } from "../helpers/response-pair"
-import { chunked, endless, handFed, settled } from "../helpers/streams"
+import { controlledStream, endlessStream, nextTurn, streamOf } from "../helpers/streams"
 
 const A = url("/a")
 
 describe("put takes the response:", () => {
-  const streamed = () => new Response(chunked(["a", "b"]))
+  const streamed = () => new Response(streamOf(["a", "b"]))
 
   test.each<[string, () => Response]>([
     ["stored", () => new Response("a")],
@@ -23,9 +23,12 @@ describe("put takes the response:", () => {
     ["a private one", () => new Response("a", { headers: { "cache-control": "private" } })],
     [
       "an event stream",
-      () => new Response(endless(10).stream, { headers: { "content-type": "text/event-stream" } }),
+      () =>
+        new Response(endlessStream(10).stream, {
+          headers: { "content-type": "text/event-stream" },
+        }),
     ],
-    ["one too large", () => new Response(endless(5_000).stream)],
+    ["one too large", () => new Response(endlessStream(5_000).stream)],
     [
       "one too large by its Content-Length",
       () => new Response("a".repeat(30_000), { headers: { "content-length": "30000" } }),
@@ -38,7 +41,7 @@ describe("put takes the response:", () => {
       "one that has expired",
       () => new Response("a", { headers: { "cache-control": "max-age=0" } }),
     ],
-    ["one whose body fails", () => new Response(chunked(["a"], new Error("failed")))],
+    ["one whose body fails", () => new Response(streamOf(["a"], new Error("failed")))],
   ])("%s is used and locked as soon as put was called, and stays so", async (_, make) => {
     const module = freshCache({ storage: { memory: { maxBytes: 20_000 } } })
     const response = make()
@@ -60,7 +63,7 @@ describe("put takes the response:", () => {
   test("a response without a body is stored without one", async () => {
     const module = freshCache()
     await module.put(A, new Response(null))
-    expect((await found(module, A)).body).toBeNull()
+    expect((await mustMatch(module, A)).body).toBeNull()
   })
 })
 
@@ -68,7 +71,7 @@ describe("a body that", () => {
   test("fails rejects the put with its own error and stores nothing", async () => {
     const module = freshCache()
     const error = new Error("the source failed")
-    expect(await failureOf(() => module.put(A, new Response(chunked(["a", "b"], error))))).toBe(
+    expect(await errorOf(() => module.put(A, new Response(streamOf(["a", "b"], error))))).toBe(
       error,
     )
     expect(await module.stats()).toEqual(NO_STATS)
@@ -87,9 +90,9 @@ describe("a body that", () => {
       const module = freshCache()
       await module.put(A, new Response("before"))
       const before = await state(module)
-      for (const source of [body, chunked([...body])]) {
+      for (const source of [body, streamOf([...body])]) {
         const response = new Response(source, { headers: { "content-length": length } })
-        const error = await failureOf(() => module.put(A, response))
+        const error = await errorOf(() => module.put(A, response))
         expect(error).toBeInstanceOf(TypeError)
         expect(error.code).toBe("LAYERON_INVALID_RESPONSE")
         expect(error.message).toMatch(/Content-Length/)
@@ -102,18 +105,18 @@ describe("a body that", () => {
   test("has the length in its Content-Length is stored, and so is a response to HEAD without a body", async () => {
     const module = freshCache()
     const headers = { "content-length": "5" }
-    await module.put(A, new Response(chunked(["ab", "", "cde"]), { headers }))
+    await module.put(A, new Response(streamOf(["ab", "", "cde"]), { headers }))
     expect(await bodyOf(module, A)).toBe("abcde")
     const head = new Request(A, { method: "HEAD" })
     await module.put(head, new Response(null, { headers }))
-    expect((await found(module, head)).headers.get("content-length")).toBe("5")
+    expect((await mustMatch(module, head)).headers.get("content-length")).toBe("5")
   })
 
   test("goes on behind its Content-Length is read no further", async () => {
-    const body = endless(10)
+    const body = endlessStream(10)
     const response = new Response(body.stream, { headers: { "content-length": "25" } })
     await expect(freshCache().put(A, response)).rejects.toThrow(TypeError)
-    await settled()
+    await nextTurn()
     expect(body.cancelled()).toBe(true)
     expect(body.pulls()).toBeLessThanOrEqual(4)
   })
@@ -121,7 +124,7 @@ describe("a body that", () => {
   test("is no sequence of bytes rejects the put with a TypeError and stores nothing", async () => {
     const stream = new ReadableStream({ start: (controller) => controller.enqueue("text") })
     const module = freshCache()
-    expect(await failureOf(() => module.put(A, new Response(stream)))).toMatchObject({
+    expect(await errorOf(() => module.put(A, new Response(stream)))).toMatchObject({
       name: "TypeError",
       code: "LAYERON_INVALID_RESPONSE",
     })
@@ -129,13 +132,13 @@ describe("a body that", () => {
   })
 
   test("is an endless event stream is not read, and is cancelled", async () => {
-    const body = endless(10)
+    const body = endlessStream(10)
     const module = freshCache()
     await module.put(
       A,
       new Response(body.stream, { headers: { "content-type": "text/event-stream" } }),
     )
-    await settled()
+    await nextTurn()
     expect(body.cancelled()).toBe(true)
     // One chunk is what a stream has ready before anyone reads.
     expect(body.pulls()).toBeLessThanOrEqual(1)
@@ -150,7 +153,7 @@ describe("a body that", () => {
     })
     const module = freshCache()
     await module.put(A, new Response(stream, { headers: { "cache-control": "no-store" } }))
-    await settled()
+    await nextTurn()
     expect(await refusals(module)).toEqual({ "no-store": 1 })
   })
 
@@ -169,9 +172,9 @@ describe("a body that", () => {
     whole.fill(0)
     chunk.fill(0)
     for (const at of [A, url("/b")]) {
-      expect(Buffer.from(await (await found(module, at)).arrayBuffer()).equals(bytes(1000))).toBe(
-        true,
-      )
+      expect(
+        Buffer.from(await (await mustMatch(module, at)).arrayBuffer()).equals(bytes(1000)),
+      ).toBe(true)
     }
   })
 })
@@ -188,9 +191,9 @@ describe("a body over maxEntryBytes", () => {
 
   test("is read no further than there, and cancelled", async () => {
     const module = freshCache({ storage })
-    const body = endless(1000)
+    const body = endlessStream(1000)
     expect(await module.put(A, new Response(body.stream))).toBeUndefined()
-    await settled()
+    await nextTurn()
     expect(body.cancelled()).toBe(true)
     expect(body.pulls()).toBeGreaterThan(5)
     // Ten chunks go over it, and one is what a stream has ready.
@@ -201,9 +204,9 @@ describe("a body over maxEntryBytes", () => {
 
   test("by its Content-Length is not read at all", async () => {
     const module = freshCache({ storage })
-    const body = endless(1000)
+    const body = endlessStream(1000)
     await module.put(A, new Response(body.stream, { headers: { "content-length": "10001" } }))
-    await settled()
+    await nextTurn()
     expect([body.cancelled(), body.pulls()]).toEqual([true, expect.any(Number)])
     expect(body.pulls()).toBeLessThanOrEqual(1)
     expect(await refusals(module)).toEqual({ "too-large": 1 })
@@ -211,7 +214,7 @@ describe("a body over maxEntryBytes", () => {
 
   test.each<[string, () => Response, string[]]>([
     ["body", () => new Response("b".repeat(10_001)), []],
-    ["stream", () => new Response(chunked(["b".repeat(6_000), "b".repeat(6_000)])), []],
+    ["stream", () => new Response(streamOf(["b".repeat(6_000), "b".repeat(6_000)])), []],
     ["header", () => new Response("b", { headers: { "x-a": "b".repeat(10_001) } }), []],
     [
       "header without a body",
@@ -256,7 +259,7 @@ describe("a body over maxEntryBytes", () => {
     }
     expect(most).toBeLessThan(10_000)
     const refused = (await module.inspect()).refusedWrites["too-large"]
-    const streamed = new Response(chunked(["b".repeat(most - 1), "b"]), {
+    const streamed = new Response(streamOf(["b".repeat(most - 1), "b"]), {
       headers: { "content-type": "text/plain;charset=UTF-8" },
     })
     await module.put(A, streamed, { ttlSeconds: 60 })
@@ -272,7 +275,7 @@ describe("several puts of one key at a time", () => {
     "that end in the order %j leave the last to resolve, whole",
     async (order) => {
       const module = freshCache()
-      const feeds = bodies.map(() => handFed())
+      const feeds = bodies.map(() => controlledStream())
       const resolved: number[] = []
       const puts = feeds.map((feed, n) =>
         module
@@ -280,13 +283,13 @@ describe("several puts of one key at a time", () => {
           .then(() => resolved.push(n)),
       )
       for (const third of [0, 1000, 2000]) {
-        for (const [n, feed] of feeds.entries()) feed.give(bodies[n]!.slice(third, third + 1000))
-        await settled()
+        for (const [n, feed] of feeds.entries()) feed.enqueue(bodies[n]!.slice(third, third + 1000))
+        await nextTurn()
       }
       for (const n of order) {
         feeds[n]!.end()
         await puts[n]
-        const response = await found(module, A)
+        const response = await mustMatch(module, A)
         expect(response.headers.get("x-of")).toBe(String(n))
         expect(await response.text()).toBe(bodies[n])
       }
@@ -300,7 +303,7 @@ describe("several puts of one key at a time", () => {
     const resolved: number[] = []
     const puts = Array.from({ length: 50 }, (_, n) => {
       const chunks = Array.from({ length: 1 + ((n * 7) % 13) }, () => `${n};`)
-      return module.put(A, new Response(chunked(chunks))).then(() => resolved.push(n))
+      return module.put(A, new Response(streamOf(chunks))).then(() => resolved.push(n))
     })
     await Promise.all(puts)
     const read = await bodyOf(module, A)
@@ -311,7 +314,7 @@ describe("several puts of one key at a time", () => {
   test("of which one fails leave the other", async () => {
     const module = freshCache()
     const failing = module
-      .put(get("/a"), new Response(chunked(["x"], new Error("failed"))))
+      .put(get("/a"), new Response(streamOf(["x"], new Error("failed"))))
       .catch(() => "failed")
     await module.put(A, new Response("whole"))
     expect(await failing).toBe("failed")
@@ -320,12 +323,12 @@ describe("several puts of one key at a time", () => {
 
   test("of different keys do not take each other's parts", async () => {
     const module = freshCache()
-    const feeds = Array.from({ length: 20 }, () => handFed())
+    const feeds = Array.from({ length: 20 }, () => controlledStream())
     const puts = feeds.map((feed, n) =>
       module.put(url(`/${n}`), new Response(feed.stream), { tags: [`t${n}`] }),
     )
     for (const [n, feed] of [...feeds.entries()].reverse()) {
-      feed.give(`body ${n}`)
+      feed.enqueue(`body ${n}`)
       feed.end()
     }
     await Promise.all(puts)

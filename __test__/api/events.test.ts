@@ -1,14 +1,14 @@
 import type { CacheEvent, CacheModule, CacheModuleOptions } from "@layeron/modules"
-import { bodyOf, failureOf, forbidden, freshCache, get, state, url } from "../helpers/cache"
+import { bodyOf, errorOf, forbidden, freshCache, get, state, url } from "../helpers/cache"
 import { setClock, stopDate } from "../helpers/clock"
-import { deafen, listen, OPERATIONS, type Operation } from "../helpers/events"
+import { collectEvents, OPERATIONS, type Operation, stopCollecting } from "../helpers/events"
 import { AT, POLICY, TTL } from "../helpers/stale-module"
-import { chunked } from "../helpers/streams"
+import { streamOf } from "../helpers/streams"
 
 beforeEach(stopDate)
 afterEach(() => {
   jest.useRealTimers()
-  deafen()
+  stopCollecting()
 })
 
 const PREVIEW = get("/p/1", { "x-preview": "1" })
@@ -47,7 +47,7 @@ type Case = [
 function expectEvents(operation: Operation, cases: Case[]): void {
   test.each(cases)("%s", async (_, act, detail) => {
     const module = await held()
-    const { events } = listen()
+    const { events } = collectEvents()
     await act(module)
     expect(events).toEqual([described(module, operation, detail(module))])
   })
@@ -110,7 +110,7 @@ describe("an event of match reports", () => {
     const module = await held()
     setClock(TTL)
     await module.match(AT)
-    const { events } = listen()
+    const { events } = collectEvents()
     await module.match(AT)
     expect(events).toEqual([
       described(module, "match", { ...at("/p/1")(module), outcome: "stale" }),
@@ -142,7 +142,7 @@ describe("an event of put reports", () => {
     [
       "a body that fails",
       async (module) => {
-        const response = new Response(chunked(["a"], new Error("broken")))
+        const response = new Response(streamOf(["a"], new Error("broken")))
         await expect(module.put(AT, response)).rejects.toThrow("broken")
       },
       (module) => ({ ...at("/p/1")(module), outcome: "error", reason: "Error: broken" }),
@@ -154,7 +154,7 @@ describe("an event of put reports", () => {
     const request = get("/p/2")
     await module.match(request)
     await module.purge({ tags: ["late"] })
-    const { events } = listen()
+    const { events } = collectEvents()
     await module.put(request, new Response("a"), { tags: ["late"] })
     expect(events).toEqual([
       described(module, "put", { ...at("/p/2")(module), outcome: "fenced", reason: "purged" }),
@@ -163,7 +163,7 @@ describe("an event of put reports", () => {
 
   test("a body that is too large", async () => {
     const module = freshCache({ storage: { memory: { maxEntryBytes: 500 } } })
-    const { events } = listen()
+    const { events } = collectEvents()
     await module.put(AT, new Response("a".repeat(501)))
     expect(events).toEqual([
       described(module, "put", { ...at("/p/1")(module), outcome: "refused", reason: "too-large" }),
@@ -226,7 +226,7 @@ describe("events", () => {
   test("do not change the operation that they report", async () => {
     const [observed, unobserved] = [await held(), await held()]
     await useAll(unobserved)
-    listen()
+    collectEvents()
     await useAll(observed)
     expect((await state(observed)).stats).toEqual((await state(unobserved)).stats)
     expect({ ...(await state(observed)).inspection, bytes: 0 }).toEqual({
@@ -240,7 +240,7 @@ describe("events", () => {
     "of other operations are not published to a subscriber of %s",
     async (operation) => {
       const module = await held()
-      const { events } = listen([operation])
+      const { events } = collectEvents([operation])
       await useAll(module)
       expect(new Set(events.map((event) => (event as CacheEvent).operation))).toEqual(
         new Set([operation]),
@@ -250,7 +250,7 @@ describe("events", () => {
 
   test("stop after unsubscribing", async () => {
     const module = await held()
-    const { events, stop } = listen()
+    const { events, stop } = collectEvents()
     await module.match(AT)
     stop()
     await useAll(module)
@@ -259,7 +259,7 @@ describe("events", () => {
 
   test("reach every subscriber", async () => {
     const module = await held()
-    const [one, two] = [listen(), listen(["match"])]
+    const [one, two] = [collectEvents(), collectEvents(["match"])]
     await module.match(AT)
     expect([one.events, two.events]).toEqual([one.events, one.events])
     expect(one.events).toHaveLength(1)
@@ -267,12 +267,12 @@ describe("events", () => {
 
   test("are not published for calls refused for their arguments", async () => {
     const module = await held()
-    const { events } = listen()
-    await failureOf(() => module.match("/relative"))
-    await failureOf(() => module.put(AT, new Response("a"), forbidden({ ttlSeconds: -1 })))
-    await failureOf(() => module.put(AT, new Response("a", { status: 206 })))
-    await failureOf(() => module.delete(forbidden(undefined)))
-    await failureOf(() => module.purge({}))
+    const { events } = collectEvents()
+    await errorOf(() => module.match("/relative"))
+    await errorOf(() => module.put(AT, new Response("a"), forbidden({ ttlSeconds: -1 })))
+    await errorOf(() => module.put(AT, new Response("a", { status: 206 })))
+    await errorOf(() => module.delete(forbidden(undefined)))
+    await errorOf(() => module.purge({}))
     expect(events).toEqual([])
   })
 
@@ -292,10 +292,10 @@ describe("events", () => {
     }
     await reads()
     const unobserved = await reads()
-    const { events } = listen(["put", "delete", "purge"])
+    const { events } = collectEvents(["put", "delete", "purge"])
     expect(await reads()).toBe(unobserved)
     expect(events).toEqual([])
-    listen(["match"])
+    collectEvents(["match"])
     expect(await reads()).toBeGreaterThan(unobserved)
   })
 })

@@ -1,12 +1,12 @@
 import type { CacheExplanation, CacheModule } from "@layeron/modules"
 import {
-  beside,
   bodyOf,
-  failureOf,
+  errorOf,
   forbidden,
   freshCache,
   get,
   NO_STATS,
+  sameIdentity,
   state,
   url,
 } from "../helpers/cache"
@@ -178,7 +178,9 @@ describe("the rule", () => {
   test("is the declaration's own, over the entries of all", async () => {
     const module = freshCache({ ttlSeconds: 60 })
     await module.put(url("/a"), new Response("a"))
-    expect(await beside(module, { rules: [{ name: "mine" }] }).explain(url("/a"))).toMatchObject({
+    expect(
+      await sameIdentity(module, { rules: [{ name: "mine" }] }).explain(url("/a")),
+    ).toMatchObject({
       outcome: "hit",
       rule: { name: "mine" },
       entry: { lifetimeSeconds: 60 },
@@ -315,7 +317,7 @@ describe("explaining", () => {
       "explain() options.vary[0] ",
     ],
   ])("is refused for %s", async (_, request, options, code, path) => {
-    const error = await failureOf(() => shop().explain(forbidden(request), forbidden(options)))
+    const error = await errorOf(() => shop().explain(forbidden(request), forbidden(options)))
     expect(error).toBeInstanceOf(TypeError)
     expect(error).toMatchObject({ code, message: expect.stringContaining(path) })
   })
@@ -323,7 +325,7 @@ describe("explaining", () => {
   test("is refused once the instance is closed", async () => {
     const module = shop()
     await module.close()
-    expect(await failureOf(() => module.explain(url("/a")))).toMatchObject({
+    expect(await errorOf(() => module.explain(url("/a")))).toMatchObject({
       code: "LAYERON_CLOSED",
     })
   })

@@ -1,6 +1,6 @@
 import { type CacheModule, cache } from "@layeron/modules"
-import { beside, bodyOf, failureOf, freshCache, get, NO_STATS, url } from "../helpers/cache"
-import { handFed } from "../helpers/streams"
+import { bodyOf, errorOf, freshCache, get, NO_STATS, sameIdentity, url } from "../helpers/cache"
+import { controlledStream } from "../helpers/streams"
 
 const A = url("/a")
 
@@ -105,7 +105,7 @@ test("each call counts in just its own counter", async () => {
 describe("two declarations of one identity", () => {
   test("share entries and counters", async () => {
     const one = freshCache()
-    const two = beside(one)
+    const two = sameIdentity(one)
     await one.put(A, new Response("a"))
     expect(await bodyOf(two, A)).toBe("a")
     await two.match(url("/b"))
@@ -117,7 +117,7 @@ describe("two declarations of one identity", () => {
 
   test("keep each its own policy over the same entries", async () => {
     const one = freshCache({ ttlSeconds: 1, tags: ["one"], vary: ["x-a"] })
-    const two = beside(one, {
+    const two = sameIdentity(one, {
       ttlSeconds: 2,
       tags: ["two"],
       rules: [{ path: "/b", ttlSeconds: 3 }],
@@ -138,7 +138,7 @@ describe("two declarations of one identity", () => {
 
   test("see a store of the same bounds, however they are written", async () => {
     const one = freshCache()
-    const same = beside(one, {
+    const same = sameIdentity(one, {
       storage: { memory: { maxBytes: 134_217_728, maxEntryBytes: 16_777_216 } },
     })
     await one.put(A, new Response("a"))
@@ -152,13 +152,13 @@ describe("two declarations of one identity", () => {
   ])("cannot have another %s: the second throws, and the first goes on", async (_, storage) => {
     const one = freshCache()
     await one.put(A, new Response("a"))
-    const error = await failureOf(() => beside(one, { storage }))
+    const error = await errorOf(() => sameIdentity(one, { storage }))
     expect(error).toBeInstanceOf(Error)
     expect(error.code).toBe("LAYERON_STORAGE_CONFLICT")
     expect(error.message).toContain(one.identity)
     expect(await bodyOf(one, A)).toBe("a")
     await one.close()
-    expect((await beside(one, { storage }).inspect()).entries).toBe(0)
+    expect((await sameIdentity(one, { storage }).inspect()).entries).toBe(0)
   })
 })
 
@@ -219,7 +219,7 @@ describe("close", () => {
     async (name, call) => {
       const module = freshCache()
       await module.close()
-      const error = await failureOf(() => call(module))
+      const error = await errorOf(() => call(module))
       expect(error).toBeInstanceOf(Error)
       expect(error.code).toBe("LAYERON_CLOSED")
       if (name === "key") expect(() => call(module)).toThrow()
@@ -229,12 +229,12 @@ describe("close", () => {
 
   test("frees entries and counters when the last declaration is closed, and not before", async () => {
     const one = freshCache()
-    const two = beside(one)
+    const two = sameIdentity(one)
     await one.put(A, new Response("a"))
     await one.close()
     expect(await bodyOf(two, A)).toBe("a")
-    expect(await bodyOf(beside(one), A)).toBe("a")
-    const three = beside(one)
+    expect(await bodyOf(sameIdentity(one), A)).toBe("a")
+    const three = sameIdentity(one)
     await two.close()
     await three.close()
   })
@@ -243,7 +243,7 @@ describe("close", () => {
     const one = freshCache({ storage: "memory" })
     await one.put(A, new Response("a"))
     await one.close()
-    const again = beside(one, { storage: { memory: { maxBytes: 9_000 } } })
+    const again = sameIdentity(one, { storage: { memory: { maxBytes: 9_000 } } })
     expect(await again.match(A)).toBeUndefined()
     expect(await again.stats()).toEqual({ ...NO_STATS, misses: 1 })
     expect((await again.inspect()).maxBytes).toBe(9_000)
@@ -251,18 +251,18 @@ describe("close", () => {
 
   test("twice has no effect on other declarations", async () => {
     const one = freshCache()
-    const two = beside(one)
+    const two = sameIdentity(one)
     await two.put(A, new Response("a"))
     await one.close()
     await one.close()
     expect(await bodyOf(two, A)).toBe("a")
-    expect(await bodyOf(beside(one), A)).toBe("a")
+    expect(await bodyOf(sameIdentity(one), A)).toBe("a")
   })
 
   test("is what Symbol.asyncDispose does", async () => {
     const module = freshCache()
     await module[Symbol.asyncDispose]()
-    expect((await failureOf(() => module.match(A))).code).toBe("LAYERON_CLOSED")
+    expect((await errorOf(() => module.match(A))).code).toBe("LAYERON_CLOSED")
   })
 
   test("leaves responses that were matched before readable", async () => {
@@ -275,13 +275,13 @@ describe("close", () => {
 
   test("makes a put that still reads its body fail with that code, and store nothing", async () => {
     const one = freshCache()
-    const two = beside(one)
-    const body = handFed()
+    const two = sameIdentity(one)
+    const body = controlledStream()
     const put = one.put(A, new Response(body.stream))
-    body.give("a")
+    body.enqueue("a")
     await one.close()
     body.end()
-    expect((await failureOf(() => put)).code).toBe("LAYERON_CLOSED")
+    expect((await errorOf(() => put)).code).toBe("LAYERON_CLOSED")
     expect(await two.match(A)).toBeUndefined()
     expect((await two.stats()).puts).toBe(0)
   })

@@ -1,9 +1,9 @@
 import type { CacheModule, ObservabilityConfig } from "@layeron/modules"
-import { beside, bodyOf, freshCache, get, url } from "../helpers/cache"
+import { bodyOf, freshCache, get, sameIdentity, url } from "../helpers/cache"
 import { setClock, stopDate } from "../helpers/clock"
-import { COUNTED, runMetered } from "../helpers/metered-project"
+import { EXPECTED_METRICS, runMetered } from "../helpers/metered-project"
 import { AT, POLICY, TTL } from "../helpers/stale-module"
-import { chunked } from "../helpers/streams"
+import { streamOf } from "../helpers/streams"
 
 beforeEach(stopDate)
 afterEach(() => {
@@ -22,12 +22,12 @@ async function observed(
     rules: [{ path: "/p/:id", bypass: { headers: ["x-preview"] } }],
     observability: { sink: (line) => void lines.push(line), ...config },
   })
-  await beside(module, POLICY).put(AT, new Response("old"), { tags: ["t"] })
+  await sameIdentity(module, POLICY).put(AT, new Response("old"), { tags: ["t"] })
   return { module, lines }
 }
 
 const PREVIEW = get("/p/1", { "x-preview": "1" })
-const failing = () => new Response(chunked(["a"], new Error("broken")))
+const failing = () => new Response(streamOf(["a"], new Error("broken")))
 const failingPut = (module: CacheModule) => module.put(AT, failing()).catch(() => {})
 const parsed = (lines: readonly string[]) =>
   lines.map((line) => JSON.parse(line) as Record<string, unknown>)
@@ -98,7 +98,7 @@ describe("a function that is the sink gets a line of JSON for", () => {
     [
       "a purge of two, by their number",
       async (module) => {
-        await beside(module).put(url("/p/2"), new Response("a"), { tags: ["t"] })
+        await sameIdentity(module).put(url("/p/2"), new Response("a"), { tags: ["t"] })
         await module.purge({ tags: ["t"] })
       },
       { metric: "cache.purges", operation: "purge", outcome: "purged", value: 2 },
@@ -179,7 +179,7 @@ describe("a sink that is", () => {
 
   test("of another declaration gets no lines of this one", async () => {
     const { module, lines } = await observed()
-    await beside(module, POLICY).match(AT)
+    await sameIdentity(module, POLICY).match(AT)
     expect(lines).toEqual([])
   })
 })
@@ -278,7 +278,7 @@ describe("in a project with OpenTelemetry's API", () => {
 
   test("each metric is counted through a counter of its own, with its attributes", async () => {
     const seen = new Set<string>()
-    const expected = COUNTED.flatMap(([counter, value]) => {
+    const expected = EXPECTED_METRICS.flatMap(([counter, value]) => {
       const added = {
         counter,
         value,
@@ -310,8 +310,8 @@ describe("in a project with OpenTelemetry's API", () => {
 
 describe("in a project without OpenTelemetry", () => {
   test("the cache works without a warning", async () => {
-    const then = "console.log(JSON.stringify(await shop.stats()))"
-    expect(await runMetered({ observability: {}, then })).toEqual({
+    const afterwards = "console.log(JSON.stringify(await shop.stats()))"
+    expect(await runMetered({ observability: {}, afterwards })).toEqual({
       stdout: '{"hits":2,"misses":1,"puts":2,"deletes":1,"purges":2}\n',
       stderr: "",
     })
@@ -322,7 +322,9 @@ describe("in a project without OpenTelemetry", () => {
     ["stderr", "stdout"],
   ] as const)("lines go to %s where that is the sink, and nothing to %s", async (sink, other) => {
     const finished = await runMetered({ observability: { sink } })
-    expect(linesOf(finished[sink]).map(({ metric, value }) => [metric, value])).toEqual(COUNTED)
+    expect(linesOf(finished[sink]).map(({ metric, value }) => [metric, value])).toEqual(
+      EXPECTED_METRICS,
+    )
     expect(finished[other]).toBe("")
   })
 })

@@ -1,6 +1,15 @@
 import type { CacheModuleOptions, CachePutOptions } from "@layeron/modules"
-import { beside, bodyOf, found, freshCache, get, NO_STATS, refusals, url } from "../helpers/cache"
-import { expectTimes, httpDate, START, setClock, staleMatch, stopClock } from "../helpers/clock"
+import {
+  bodyOf,
+  freshCache,
+  get,
+  mustMatch,
+  NO_STATS,
+  refusals,
+  sameIdentity,
+  url,
+} from "../helpers/cache"
+import { expectLifetime, httpDate, START, setClock, staleMatch, stopClock } from "../helpers/clock"
 
 beforeEach(stopClock)
 afterEach(() => jest.useRealTimers())
@@ -75,11 +84,11 @@ describe("the lifetime is that of", () => {
     ],
   ])("%s", async (_, ttl, given) => {
     const module = await stored(given)
-    await expectTimes(module, get("/a"), { ttl })
+    await expectLifetime(module, get("/a"), { ttl })
   })
 
   test("2^31 - 1 seconds at most, and to the second", async () => {
-    await expectTimes(await stored({ call: { ttlSeconds: 2_147_483_647 } }), get("/a"), {
+    await expectLifetime(await stored({ call: { ttlSeconds: 2_147_483_647 } }), get("/a"), {
       ttl: 2_147_483_647,
     })
   })
@@ -120,18 +129,18 @@ describe("the stale window is that of", () => {
       { own: { "cache-control": `${own["cache-control"]}, must-revalidate` } },
     ],
   ])("%s", async (_, window, given) => {
-    await expectTimes(await stored(given), get("/a"), { ttl: 10, window })
+    await expectLifetime(await stored(given), get("/a"), { ttl: 10, window })
   })
 
   test("a lifetime of 0 has its window at once", async () => {
     const module = await stored({ call: { ttlSeconds: 0, staleWhileRevalidateSeconds: 5 } })
-    await expectTimes(module, get("/a"), { ttl: 0, window: 5 })
+    await expectLifetime(module, get("/a"), { ttl: 0, window: 5 })
   })
 })
 
 test("every hit in the stale window is counted as a stale one beside the hits", async () => {
   const module = await stored({ call: { ttlSeconds: 10, staleWhileRevalidateSeconds: 10 } })
-  await found(module, get("/a"))
+  await mustMatch(module, get("/a"))
   expect((await module.inspect()).staleHits).toBe(0)
   setClock(15)
   await module.match(get("/a"))
@@ -197,7 +206,7 @@ describe("the Cache-Control of the stored response is", () => {
     ],
     ["still not there where Expires decides", null, { own: { expires: httpDate(9) } }],
   ])("%s", async (_, expected, given) => {
-    const response = await found(await stored(given), get("/a"))
+    const response = await mustMatch(await stored(given), get("/a"))
     expect(response.headers.get("cache-control")).toBe(expected)
   })
 })
@@ -209,8 +218,8 @@ describe("methods", () => {
     const module = await stored({})
     expect(await module.match(head)).toBeUndefined()
     await module.put(head, new Response(null, { headers: { "x-of": "head" } }))
-    expect((await found(module, head)).headers.get("x-of")).toBe("head")
-    expect((await found(module, get("/a"))).headers.get("x-of")).toBeNull()
+    expect((await mustMatch(module, head)).headers.get("x-of")).toBe("head")
+    expect((await mustMatch(module, get("/a"))).headers.get("x-of")).toBeNull()
     expect(await module.delete(head)).toBe(true)
     expect(await bodyOf(module, get("/a"))).toBe("a")
   })
@@ -237,7 +246,7 @@ describe("methods", () => {
     const module = freshCache({ rules })
     const search = new Request(url("/search"), { method: "POST" })
     await module.put(search, new Response("found"))
-    const without = beside(module)
+    const without = sameIdentity(module)
     expect(await without.match(search)).toBeUndefined()
     expect(await without.delete(search)).toBe(false)
     expect(await bodyOf(module, search)).toBe("found")
@@ -264,6 +273,6 @@ test("the time is that of the call, not of the body's end", async () => {
   setClock(8)
   end()
   await put
-  expect((await found(module, get("/slow"))).headers.get("age")).toBe("8")
+  expect((await mustMatch(module, get("/slow"))).headers.get("age")).toBe("8")
   expect(Date.now()).toBe(START + 8000)
 })

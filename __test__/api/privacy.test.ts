@@ -1,5 +1,5 @@
 import type { CacheRefusal } from "@layeron/modules"
-import { bodyOf, found, freshCache, NO_STATS, refusals, url } from "../helpers/cache"
+import { bodyOf, freshCache, mustMatch, NO_STATS, refusals, url } from "../helpers/cache"
 
 const A = url("/a")
 
@@ -150,7 +150,7 @@ describe("what may be stored although it looks private:", () => {
     const module = freshCache()
     const headers = { "cache-control": directives, [name]: "a=b", "x-kept": "1" }
     await module.put(A, new Response("stored", { headers }))
-    const response = await found(module, A)
+    const response = await mustMatch(module, A)
     expect(response.headers.has(name)).toBe(false)
     expect(response.headers.getSetCookie()).toEqual([])
     expect(response.headers.get("x-kept")).toBe("1")
@@ -163,12 +163,12 @@ describe("what may be stored although it looks private:", () => {
     headers.append("set-cookie", "a=1")
     headers.append("set-cookie", "b=2")
     await module.put(A, new Response("stored", { headers }))
-    expect((await found(module, A)).headers.getSetCookie()).toEqual([])
+    expect((await mustMatch(module, A)).headers.getSetCookie()).toEqual([])
   })
 
   test.each([200, 203, 301, 404, 410, 500, 503])("a %i", async (status) => {
     const module = freshCache()
     await module.put(A, new Response("stored", { status }))
-    expect((await found(module, A)).status).toBe(status)
+    expect((await mustMatch(module, A)).status).toBe(status)
   })
 })

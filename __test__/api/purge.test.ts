@@ -1,5 +1,5 @@
 import type { CacheModule, CachePurgeSelector } from "@layeron/modules"
-import { bodyOf, failureOf, freshCache, get, NO_STATS, url } from "../helpers/cache"
+import { bodyOf, errorOf, freshCache, get, NO_STATS, url } from "../helpers/cache"
 import { setClock, stopClock } from "../helpers/clock"
 
 const PATHS = ["/api/products", "/api/products/1", "/api/products/2", "/api/posts/1"]
@@ -243,7 +243,7 @@ test.each([
   " ",
 ])("a prefix of %j, with which no key can begin, is refused", async (prefix) => {
   const module = await filled()
-  const error = await failureOf(() => module.purge({ everything: true, prefix }))
+  const error = await errorOf(() => module.purge({ everything: true, prefix }))
   expect(error).toMatchObject({ name: "TypeError", code: "LAYERON_INVALID_OPTION" })
   expect(error.message).toMatch(
     /^purge\(\) selector\.prefix must be the beginning of a key, or of a path /,

@@ -1,7 +1,14 @@
 import type { CacheModule, CachePutOptions } from "@layeron/modules"
 import * as bad from "../helpers/bad-input"
-import { failureOf, forbidden, freshCache, url } from "../helpers/cache"
-import { expectRefused, holding, KEY_OPTIONS, nested, POLICY, rows } from "../helpers/refusals"
+import { errorOf, forbidden, freshCache, url } from "../helpers/cache"
+import {
+  expectRefused,
+  KEY_OPTIONS,
+  moduleWithEntry,
+  nested,
+  POLICY,
+  rows,
+} from "../helpers/refusals"
 
 type Call = (module: CacheModule, request: never, options?: never) => unknown
 const CALLS: Record<"key" | "match" | "delete" | "put", Call> = {
@@ -15,7 +22,7 @@ describe.each(Object.entries(CALLS))("%s() is refused", (name, call) => {
   const options = name === "put" ? POLICY : KEY_OPTIONS
 
   test.each(rows(options))("for a %s of %s", async (path, _, value) => {
-    const { module, expectUnchanged } = await holding()
+    const { module, expectUnchanged } = await moduleWithEntry()
     const given = forbidden<never>(nested(path, value))
     const refused = () => call(module, forbidden<never>(url("/kept")), given)
     await expectRefused(refused, `${name}() options.${path}`, "LAYERON_INVALID_OPTION")
@@ -23,14 +30,14 @@ describe.each(Object.entries(CALLS))("%s() is refused", (name, call) => {
   })
 
   test.each(bad.OBJECT)("for options of %s", async (_, value) => {
-    const { module, expectUnchanged } = await holding()
+    const { module, expectUnchanged } = await moduleWithEntry()
     const refused = () => call(module, forbidden<never>(url("/kept")), forbidden<never>(value))
     await expectRefused(refused, `${name}() options`, "LAYERON_INVALID_OPTION")
     await expectUnchanged()
   })
 
   test.each(bad.REQUEST)("for a request of %s", async (_, value) => {
-    const { module, expectUnchanged } = await holding()
+    const { module, expectUnchanged } = await moduleWithEntry()
     const refused = () => call(module, forbidden<never>(value))
     await expectRefused(refused, `${name}() request`, "LAYERON_INVALID_REQUEST")
     await expectUnchanged()
@@ -43,7 +50,7 @@ describe("purge() is refused", () => {
     path: string,
     code = "LAYERON_INVALID_OPTION",
   ) {
-    const { module, expectUnchanged } = await holding()
+    const { module, expectUnchanged } = await moduleWithEntry()
     await expectRefused(() => module.purge(forbidden(selector)), path, code)
     await expectUnchanged()
   }
@@ -67,7 +74,7 @@ describe("purge() is refused", () => {
       expectPurgeRefused({ request }, "purge() selector.request", "LAYERON_INVALID_REQUEST"),
   )
 
-  test.each<bad.Bad[number]>([...bad.OBJECT, ["undefined", undefined]])(
+  test.each<bad.InvalidValues[number]>([...bad.OBJECT, ["undefined", undefined]])(
     "for a selector of %s",
     async (_, selector) => expectPurgeRefused(selector, "purge() selector"),
   )
@@ -123,7 +130,7 @@ describe("put() is refused", () => {
     ["a locked body", locked],
     ["a body read in part", readInPart],
   ])("for a response of %s", async (_, make) => {
-    const { module, expectUnchanged } = await holding()
+    const { module, expectUnchanged } = await moduleWithEntry()
     const response = await make()
     const refused = () => module.put(url("/kept"), forbidden(response))
     await expectRefused(refused, "put() response", "LAYERON_INVALID_RESPONSE")
@@ -133,7 +140,7 @@ describe("put() is refused", () => {
   test.each(["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])(
     "for a %s that no rule covers",
     async (method) => {
-      const { module, expectUnchanged } = await holding()
+      const { module, expectUnchanged } = await moduleWithEntry()
       const request = new Request(url("/kept"), { method })
       const response = new Response("new")
       await expectRefused(
@@ -154,14 +161,14 @@ describe("put() is refused", () => {
     ["a bad request", "/a", {}, {}],
   ])("for %s without touching the body", async (_, request, init, options) => {
     const response = new Response("still mine", init)
-    await failureOf(() => freshCache().put(request, response, options))
+    await errorOf(() => freshCache().put(request, response, options))
     expect(response.bodyUsed).toBe(false)
     expect(await response.text()).toBe("still mine")
   })
 })
 
 test("a refused call rejects, and only key() throws", async () => {
-  const { module } = await holding()
+  const { module } = await moduleWithEntry()
   const request = forbidden<Request>("/relative")
   const calls = [module.match(request), module.put(request, new Response()), module.delete(request)]
   const purge = module.purge({ prefix: "" })

@@ -1,13 +1,13 @@
 import { type CacheModule, cache } from "@layeron/modules"
 import * as bad from "../helpers/bad-input"
-import { failureOf, forbidden, freshCache, get, url } from "../helpers/cache"
+import { errorOf, forbidden, freshCache, get, url } from "../helpers/cache"
 import { expectRefused, nested, POLICY, rows } from "../helpers/refusals"
 
 const OF_A_RULE = {
   ...POLICY,
-  name: [...bad.TEXT, ["129 characters", "a".repeat(129)]] as bad.Bad,
+  name: [...bad.TEXT, ["129 characters", "a".repeat(129)]] as bad.InvalidValues,
   path: bad.PATTERN,
-  methods: [...bad.LIST, ["no method", []]] as bad.Bad,
+  methods: [...bad.LIST, ["no method", []]] as bad.InvalidValues,
   "methods[0]": bad.METHOD,
   bypass: bad.OBJECT,
   "bypass.headers": bad.LIST,
@@ -20,10 +20,10 @@ const OF_A_RULE = {
 
 const OF_A_DECLARATION = {
   ...POLICY,
-  name: [...bad.IDENTIFIER, ["undefined", undefined]] as bad.Bad,
-  namespace: [...bad.IDENTIFIER, ["the reserved layeron", "layeron"]] as bad.Bad,
+  name: [...bad.IDENTIFIER, ["undefined", undefined]] as bad.InvalidValues,
+  namespace: [...bad.IDENTIFIER, ["the reserved layeron", "layeron"]] as bad.InvalidValues,
   rules: bad.LIST,
-  "rules[0]": [...bad.OBJECT, ["undefined", undefined]] as bad.Bad,
+  "rules[0]": [...bad.OBJECT, ["undefined", undefined]] as bad.InvalidValues,
   ...Object.fromEntries(
     Object.entries(OF_A_RULE).map(([path, values]) => [`rules[0].${path}`, values]),
   ),
@@ -50,7 +50,7 @@ describe("a declaration is refused", () => {
     )
   })
 
-  test.each<bad.Bad[number]>([...bad.OBJECT, ["undefined", undefined]])(
+  test.each<bad.InvalidValues[number]>([...bad.OBJECT, ["undefined", undefined]])(
     "for options of %s",
     async (_, value) => {
       await expectRefused(() => cache(forbidden(value)), "cache()", "LAYERON_INVALID_OPTION")
@@ -74,7 +74,7 @@ describe("a declaration is refused", () => {
 
   test("and leaves no instance behind with its storage", async () => {
     const name = `refused-${process.pid}`
-    await failureOf(() =>
+    await errorOf(() =>
       freshCache({ name, storage: { memory: { maxBytes: 5000 } }, ttlSeconds: -1 }),
     )
     expect(

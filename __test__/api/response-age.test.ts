@@ -1,5 +1,5 @@
 import { cache } from "@layeron/modules"
-import { found, freshCache, get, url } from "../helpers/cache"
+import { freshCache, get, mustMatch, url } from "../helpers/cache"
 import { setClock, staleMatch, stopClock } from "../helpers/clock"
 
 beforeEach(stopClock)
@@ -17,7 +17,7 @@ test("Cache-Status names the instance and says how long the entry is still fresh
   const publicApi = cache({ name: "public-api", namespace: "storefront", ttlSeconds: 60 })
   await publicApi.put(get("/a"), new Response("a"))
   setClock(1)
-  const response = await found(publicApi, get("/a"))
+  const response = await mustMatch(publicApi, get("/a"))
   expect(response.headers.get("cache-status")).toBe("storefront/public-api; hit; ttl=59")
   await publicApi.close()
 })
@@ -25,7 +25,7 @@ test("Cache-Status names the instance and says how long the entry is still fresh
 test("Cache-Status quotes a name that cannot be a token", async () => {
   const module = freshCache({ namespace: "0-shop" })
   await module.put(get("/a"), new Response("a"))
-  const response = await found(module, get("/a"))
+  const response = await mustMatch(module, get("/a"))
   expect(response.headers.get("cache-status")).toBe(`"${module.identity}"; hit; ttl=60`)
 })
 
@@ -35,7 +35,7 @@ test("Cache-Status comes behind that of the caches before it", async () => {
     get("/a"),
     new Response("a", { headers: { "cache-status": "ExampleCDN; fwd=miss" } }),
   )
-  const response = await found(module, get("/a"))
+  const response = await mustMatch(module, get("/a"))
   expect(response.headers.get("cache-status")).toBe(
     `ExampleCDN; fwd=miss, ${module.identity}; hit; ttl=60`,
   )
@@ -126,7 +126,7 @@ describe("a clock that steps back", () => {
     await module.put(get("/a"), new Response("after"))
     await module.put(url("/b"), new Response("b"))
     setClock(-3550)
-    expect(await (await found(module, get("/a"))).text()).toBe("after")
+    expect(await (await mustMatch(module, get("/a"))).text()).toBe("after")
     expect(times(await module.match(url("/b")))).toEqual(["50", "10"])
     setClock(-3540)
     expect(await module.match(get("/a"))).toBeUndefined()

@@ -1,10 +1,10 @@
 import {
-  another,
   type Body,
   bytes,
   expectAlike,
   outcome,
   responsePair,
+  secondStored,
   type Use,
 } from "../helpers/response-pair"
 
@@ -187,15 +187,15 @@ describe("bytes handed out belong to the caller:", () => {
     "those of %s of %i bytes can be changed without changing the entry",
     async (name, length, take) => {
       const { module, stored } = await responsePair(bytes(length))
-      const waiting = await another(module)
+      const waiting = await secondStored(module)
       const taken = await take(stored)
       // A stream gives a large body in pieces.
       expect(taken.byteLength).toBe(name === "a stream" ? Math.min(length, 65_536) : length)
       taken.fill(0)
       expect(Buffer.from(await waiting.arrayBuffer()).equals(bytes(length))).toBe(true)
-      expect(Buffer.from(await (await another(module)).arrayBuffer()).equals(bytes(length))).toBe(
-        true,
-      )
+      expect(
+        Buffer.from(await (await secondStored(module)).arrayBuffer()).equals(bytes(length)),
+      ).toBe(true)
     },
   )
 

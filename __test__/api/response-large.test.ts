@@ -3,8 +3,8 @@
  */
 import type { CacheModule } from "@layeron/modules"
 import { BindingAnswer } from "../../native.js"
-import { found, freshCache, get, url } from "../helpers/cache"
-import { another, bytes, outcome, responsePair } from "../helpers/response-pair"
+import { freshCache, get, mustMatch, url } from "../helpers/cache"
+import { bytes, outcome, responsePair, secondStored } from "../helpers/response-pair"
 import { runNode } from "../helpers/run-node"
 
 afterEach(() => jest.restoreAllMocks())
@@ -47,7 +47,7 @@ describe("bytes copied of a body of 1 MiB", () => {
 
   test("is nothing where the response is not read", async () => {
     const copies = countCopies()
-    const hit = await found(module, AT)
+    const hit = await mustMatch(module, AT)
     expect([hit.status, hit.headers.get("x-a"), hit.body?.locked, hit.bodyUsed]).toEqual([
       200,
       "1",
@@ -73,7 +73,7 @@ describe("bytes copied of a body of 1 MiB", () => {
     ["bytes", (response) => (response as unknown as { bytes(): Promise<Uint8Array> }).bytes()],
     ["blob", (response) => response.blob()],
   ])("is all of it, once, by %s", async (_, read) => {
-    const hit = await found(module, AT)
+    const hit = await mustMatch(module, AT)
     const copies = countCopies()
     await read(hit)
     expect([copies.sizes(), copies.texts()]).toEqual([[MIB], 0])
@@ -81,13 +81,13 @@ describe("bytes copied of a body of 1 MiB", () => {
 
   test("is a text, and no bytes, by text and by json", async () => {
     const copies = countCopies()
-    await (await found(module, AT)).text()
-    await outcome((response) => response.json(), await found(module, AT))
+    await (await mustMatch(module, AT)).text()
+    await outcome((response) => response.json(), await mustMatch(module, AT))
     expect([copies.sizes(), copies.texts()]).toEqual([[], 2])
   })
 
   test("is a piece of 64 KiB for each that a reader of the stream asks for", async () => {
-    const reader = (await found(module, AT)).body!.getReader()
+    const reader = (await mustMatch(module, AT)).body!.getReader()
     const copies = countCopies()
     expect(copies.sizes()).toEqual([])
     await reader.read()
@@ -100,7 +100,7 @@ describe("bytes copied of a body of 1 MiB", () => {
 
   test("is one piece for each of 30 readers that stop after it", async () => {
     const readers = []
-    for (let at = 0; at < 30; at++) readers.push((await found(module, AT)).body!.getReader())
+    for (let at = 0; at < 30; at++) readers.push((await mustMatch(module, AT)).body!.getReader())
     const copies = countCopies()
     for (const reader of readers) await reader.read()
     expect(copies.sizes()).toEqual(Array.from({ length: 30 }, () => CHUNK))
@@ -108,7 +108,7 @@ describe("bytes copied of a body of 1 MiB", () => {
 
   test("is the range that was asked for", async () => {
     const copies = countCopies()
-    const hit = await found(module, get("/large", { range: "bytes=100000-299999" }))
+    const hit = await mustMatch(module, get("/large", { range: "bytes=100000-299999" }))
     expect([hit.status, hit.headers.get("content-range")]).toEqual([
       206,
       `bytes 100000-299999/${MIB}`,
@@ -142,7 +142,7 @@ describe("the stream of a large body", () => {
     ["bytes=70000-270000", 70_000, 270_001],
   ])("of a range %s gives just that", async (range, start, end) => {
     const { module } = await responsePair(bytes(300_000))
-    const hit = await found(module, get("/twin", { range }))
+    const hit = await mustMatch(module, get("/twin", { range }))
     expect(hit.status).toBe(206)
     expect(Buffer.concat(await chunksOf(hit)).equals(bytes(300_000).subarray(start, end))).toBe(
       true,
@@ -177,7 +177,7 @@ describe("the stream of a large body", () => {
     await reader.read()
     await reader.cancel()
     expect([(await reader.read()).done, stored.bodyUsed]).toEqual([true, true])
-    expect(await hex(await another(module))).toBe(Buffer.from(bytes(300_000)).toString("hex"))
+    expect(await hex(await secondStored(module))).toBe(Buffer.from(bytes(300_000)).toString("hex"))
   })
 
   test("can be released after it was accessed, and text then returns the whole body", async () => {
@@ -215,7 +215,7 @@ describe("a large response is whole although", () => {
       storage: { memory: { maxBytes: 300_000, maxEntryBytes: 300_000 } },
     })
     await module.put(url("/twin"), new Response(bytes(200_000)))
-    const [whole, streamed] = [await another(module), await another(module)]
+    const [whole, streamed] = [await secondStored(module), await secondStored(module)]
     const reader = streamed.body!.getReader()
     const first = await reader.read()
     await change(module)

@@ -8,9 +8,9 @@ import { Readable } from "node:stream"
 import type { CacheRequest } from "@layeron/modules"
 import nodeFetch from "node-fetch"
 import { BindingCache } from "../../native.js"
-import { bodyOf, failureOf, forbidden, found, freshCache, refusals, url } from "../helpers/cache"
-import { expectRefused, holding } from "../helpers/refusals"
-import { chunked, handFed } from "../helpers/streams"
+import { bodyOf, errorOf, forbidden, freshCache, mustMatch, refusals, url } from "../helpers/cache"
+import { expectRefused, moduleWithEntry } from "../helpers/refusals"
+import { controlledStream, streamOf } from "../helpers/streams"
 
 afterEach(() => jest.restoreAllMocks())
 
@@ -75,7 +75,7 @@ describe("a response-like object is refused without a draft where", () => {
     ["it has but the prototype of a Response", Object.create(Response.prototype)],
     ["its headers cannot be iterated", { headers: { get: () => null, [Symbol.iterator]: 1 } }],
   ])("%s", async (_, members) => {
-    const { module, expectUnchanged } = await holding()
+    const { module, expectUnchanged } = await moduleWithEntry()
     const drafts = countDrafts()
     await expectRefused(
       () => module.put(A, members instanceof Response ? members : responseLike(members)),
@@ -161,7 +161,7 @@ describe("a draft is released if", () => {
   ])("a stream gives %s, and the put rejects with a TypeError", async (_, body) => {
     const module = freshCache()
     const drafts = countDrafts()
-    expect(await failureOf(() => module.put(A, responseLike({ body })))).toBeInstanceOf(TypeError)
+    expect(await errorOf(() => module.put(A, responseLike({ body })))).toBeInstanceOf(TypeError)
     expect([drafts.made(), drafts.ended()]).toEqual([1, 1])
     expect(await module.match(A)).toBeUndefined()
   })
@@ -169,11 +169,11 @@ describe("a draft is released if", () => {
   test("the cache is closed while the body is read", async () => {
     const module = freshCache()
     const drafts = countDrafts()
-    const body = handFed()
+    const body = controlledStream()
     const put = module.put(A, new Response(body.stream))
     await module.close()
     body.end()
-    expect((await failureOf(() => put)).code).toBe("LAYERON_CLOSED")
+    expect((await errorOf(() => put)).code).toBe("LAYERON_CLOSED")
     expect([drafts.made(), drafts.ended()]).toEqual([1, 1])
   })
 })
@@ -215,7 +215,7 @@ describe("a response whose body is a stream of Node", () => {
       reason: { code: "LAYERON_INVALID_RESPONSE" },
     })
     expect(await bodyOf(module, A)).toBe("ab")
-    expect((await failureOf(() => module.put(A, response))).code).toBe("LAYERON_INVALID_RESPONSE")
+    expect((await errorOf(() => module.put(A, response))).code).toBe("LAYERON_INVALID_RESPONSE")
     expect(await bodyOf(module, A)).toBe("ab")
   })
 
@@ -223,7 +223,7 @@ describe("a response whose body is a stream of Node", () => {
     const module = freshCache()
     const body = Readable.from([Buffer.from("a"), Buffer.from("b")])
     for await (const _ of body) break
-    expect((await failureOf(() => module.put(A, responseLike({ body })))).code).toBe(
+    expect((await errorOf(() => module.put(A, responseLike({ body })))).code).toBe(
       "LAYERON_INVALID_RESPONSE",
     )
   })
@@ -232,13 +232,13 @@ describe("a response whose body is a stream of Node", () => {
     const module = freshCache()
     const error = new Error("broken")
     const body = new Readable({ read: () => void body.destroy(error) })
-    expect(await failureOf(() => module.put(A, responseLike({ body })))).toBe(error)
+    expect(await errorOf(() => module.put(A, responseLike({ body })))).toBe(error)
   })
 
   test("is refused if it yields strings, and released if it is too large", async () => {
     const module = freshCache({ storage: { memory: { maxBytes: 20_000 } } })
     const text = Readable.from(["a"])
-    expect((await failureOf(() => module.put(A, responseLike({ body: text })))).code).toBe(
+    expect((await errorOf(() => module.put(A, responseLike({ body: text })))).code).toBe(
       "LAYERON_INVALID_RESPONSE",
     )
     const large = new Readable({ read: () => void large.push(Buffer.alloc(10_000)) })
@@ -284,7 +284,7 @@ describe("a response of node-fetch", () => {
     const put = module.put(A, response.clone())
     expect(await response.text()).toBe("of node-fetch")
     await put
-    const hit = await found(module, A)
+    const hit = await mustMatch(module, A)
     expect([hit.headers.get("x-a"), await hit.text()]).toEqual(["1, 2", "of node-fetch"])
   })
 
@@ -292,7 +292,7 @@ describe("a response of node-fetch", () => {
     const module = freshCache()
     const response = await fetched()
     await response.text()
-    expect((await failureOf(() => module.put(A, response))).code).toBe("LAYERON_INVALID_RESPONSE")
+    expect((await errorOf(() => module.put(A, response))).code).toBe("LAYERON_INVALID_RESPONSE")
   })
 
   test("may be returned by a wrapped handler", async () => {
@@ -313,8 +313,8 @@ describe("a response-like object", () => {
   test("is stored with its header names in lower case and its values trimmed", async () => {
     const module = freshCache()
     const headers = headersLike(["X-A", " 1 "], ["Vary", "Accept"], ["x-a", "2"])
-    await module.put(A, responseLike({ headers, body: chunked(["a"]), status: 999 }))
-    const hit = await found(module, A)
+    await module.put(A, responseLike({ headers, body: streamOf(["a"]), status: 999 }))
+    const hit = await mustMatch(module, A)
     expect([hit.status, [...hit.headers].filter(([name]) => /^x-|vary/.test(name))]).toEqual([
       999,
       [
@@ -383,7 +383,7 @@ describe("a request-like object", () => {
 })
 
 test("a reader without read() is refused", async () => {
-  const { module, expectUnchanged } = await holding()
+  const { module, expectUnchanged } = await moduleWithEntry()
   const drafts = countDrafts()
   const response = responseLike({ body: { locked: false, getReader: () => 5 } })
   await expectRefused(
@@ -400,15 +400,15 @@ test.each([204, 205])(
   async (status) => {
     const module = freshCache({ ttlSeconds: 60 })
     const headers = new Headers({ "content-length": "5" })
-    await module.put(A, responseLike({ status, headers, body: chunked(["hello"]) }))
-    const stored = await found(module, A)
+    await module.put(A, responseLike({ status, headers, body: streamOf(["hello"]) }))
+    const stored = await mustMatch(module, A)
     expect([stored.status, stored.body]).toEqual([status, null])
   },
 )
 
 test.each([204, 205, 304])("a stream that a %d has is not its body", async (status) => {
   const module = freshCache({ ttlSeconds: 60 })
-  const wrapped = module.wrap(() => responseLike({ status, body: chunked(["hi"]) }), {
+  const wrapped = module.wrap(() => responseLike({ status, body: streamOf(["hi"]) }), {
     ttlSeconds: 60,
   })
   const answers = [await wrapped(new Request(A)), await wrapped(new Request(A))]

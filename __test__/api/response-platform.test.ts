@@ -1,7 +1,7 @@
 /** What the platform's own functions see of a stored response, and what is shown of it. */
 import { formatWithOptions, inspect } from "node:util"
-import { found, freshCache, url } from "../helpers/cache"
-import { another, responsePair } from "../helpers/response-pair"
+import { freshCache, mustMatch, url } from "../helpers/cache"
+import { responsePair, secondStored } from "../helpers/response-pair"
 
 const INIT = {
   status: 203,
@@ -87,7 +87,7 @@ describe("a clone of a response with status 799", () => {
   ])("from the store has the status, made %s, and so has a clone of it", async (_, before) => {
     const module = freshCache()
     await module.put(url("/a"), unusual())
-    const hit = await found(module, url("/a"))
+    const hit = await mustMatch(module, url("/a"))
     before(hit)
     const clone = hit.clone()
     await expectOdd(clone.clone())
@@ -155,7 +155,7 @@ describe("a stored response that is shown", () => {
     const { module, stored } = await responsePair("body")
     await stored.text()
     expect(inspect(stored)).toContain("bodyUsed: true")
-    const looked = await another(module)
+    const looked = await secondStored(module)
     looked.body
     expect(inspect(looked)).toContain("body: ReadableStream {")
     expect(await looked.text()).toBe("body")

@@ -1,5 +1,11 @@
-import { found, freshCache, get, url } from "../helpers/cache"
-import { another, expectAlike, outcome, ownHeaders, responsePair } from "../helpers/response-pair"
+import { freshCache, get, mustMatch, url } from "../helpers/cache"
+import {
+  expectAlike,
+  outcome,
+  ownHeaders,
+  responsePair,
+  secondStored,
+} from "../helpers/response-pair"
 
 test("a found response is a Response, by every public property as the platform's", async () => {
   const { stored, platform } = await responsePair("body", {
@@ -78,7 +84,7 @@ describe("headers", () => {
     stored.headers.set("x-a", "2")
     stored.headers.append("x-b", "3")
     expect([stored.headers.get("x-a"), stored.headers.get("x-b")]).toEqual(["2", "3"])
-    const { headers } = await another(module)
+    const { headers } = await secondStored(module)
     expect([headers.get("x-a"), headers.get("x-b")]).toEqual(["1", null])
   })
 
@@ -153,7 +159,7 @@ describe("a clone", () => {
     const clone = stored.clone()
     new Uint8Array(await stored.arrayBuffer()).fill(1)
     new Uint8Array(await clone.arrayBuffer()).fill(2)
-    const third = new Uint8Array(await (await another(module)).arrayBuffer())
+    const third = new Uint8Array(await (await secondStored(module)).arrayBuffer())
     expect(third.every((byte) => byte === 7)).toBe(true)
   })
 
@@ -198,7 +204,7 @@ describe("handing a response on", () => {
     const { stored } = await responsePair("body", { headers: { "x-a": "1" } })
     const other = freshCache({ namespace: "other" })
     await other.put(url("/again"), stored)
-    const again = await found(other, url("/again"))
+    const again = await mustMatch(other, url("/again"))
     expect(stored.bodyUsed).toBe(true)
     expect(await again.text()).toBe("body")
     expect(again.headers.get("x-a")).toBe("1")
@@ -217,7 +223,7 @@ describe("handing a response on", () => {
 
 test("two matches at once give two responses that can both be read", async () => {
   const { module } = await responsePair("body")
-  const [a, b] = await Promise.all([another(module), another(module)])
+  const [a, b] = await Promise.all([secondStored(module), secondStored(module)])
   expect(a).not.toBe(b)
   expect(await Promise.all([a.text(), b.text()])).toEqual(["body", "body"])
 })
@@ -225,7 +231,7 @@ test("two matches at once give two responses that can both be read", async () =>
 test("a response keeps its parts while others are matched, put and purged", async () => {
   const { module, stored } = await responsePair("first", { headers: { "x-a": "first" } })
   await module.put(get("/twin"), new Response("second", { headers: { "x-a": "second" } }))
-  await another(module)
+  await secondStored(module)
   await module.purge({ everything: true })
   expect(stored.headers.get("x-a")).toBe("first")
   expect(await stored.text()).toBe("first")
@@ -248,7 +254,7 @@ test("formData of a urlencoded and of a multipart body gives the fields that wer
   await expectAlike(await responsePair(new URLSearchParams({ a: "1 2", b: "\u00e9" })), use)
   const both = await responsePair(multipart)
   await expectAlike(both, use)
-  expect(await use(await another(both.module))).toEqual([
+  expect(await use(await secondStored(both.module))).toEqual([
     ["a", "1"],
     ["a", "\u00e9"],
     ["file", "content"],

@@ -2,7 +2,7 @@ import { cache } from "@layeron/modules"
 import { Hono } from "hono"
 import { RegExpRouter } from "hono/router/reg-exp-router"
 import { TrieRouter } from "hono/router/trie-router"
-import { failureOf, freshCache } from "../helpers/cache"
+import { errorOf, freshCache } from "../helpers/cache"
 import { Random, seeds } from "../helpers/random"
 
 const PATTERNS = [
@@ -138,7 +138,7 @@ test.each([
 ])(
   "a rule for %j, which routers match differently, is refused when it is declared",
   async (path) => {
-    const error = await failureOf(() => freshCache({ rules: [{}, { path }] }))
+    const error = await errorOf(() => freshCache({ rules: [{}, { path }] }))
     expect(error).toBeInstanceOf(TypeError)
     expect(error.code).toBe("LAYERON_INVALID_OPTION")
     expect(error.message).toMatch(/^cache\(\)\.rules\[1\]\.path must be a path pattern /)
@@ -155,14 +155,14 @@ test.each([
   "/:a{a{400}}/:b{a{400}}/:c{a{400}}",
   "/:a?".repeat(17),
 ])("a rule for %.40s, which would be large when it is compiled, is refused", async (path) => {
-  const error = await failureOf(() => freshCache({ rules: [{ path }] }))
+  const error = await errorOf(() => freshCache({ rules: [{ path }] }))
   expect(error).toMatchObject({ name: "TypeError", code: "LAYERON_INVALID_OPTION" })
 })
 
 test("the expressions of all rules of a declaration share what they may cost", async () => {
   const rules = Array.from({ length: 21 }, (_, n) => ({ path: `/${n}/:a{a{1000}}` }))
   expect(freshCache({ rules: rules.slice(1) }).rules).toHaveLength(20)
-  const error = await failureOf(() => freshCache({ rules }))
+  const error = await errorOf(() => freshCache({ rules }))
   expect(error).toMatchObject({ name: "TypeError", code: "LAYERON_INVALID_OPTION" })
   expect(error.message).toContain("cache().rules[20].path")
 })

@@ -1,9 +1,9 @@
 import type { CacheModule } from "@layeron/modules"
-import { beside, bodyOf, found, freshCache, get, NO_STATS, url } from "../helpers/cache"
+import { bodyOf, freshCache, get, mustMatch, NO_STATS, sameIdentity, url } from "../helpers/cache"
 
 async function ttlOf(module: CacheModule, request: Request): Promise<string | null> {
   await module.put(request, new Response(null))
-  return (await found(module, request)).headers.get("cache-control")
+  return (await mustMatch(module, request)).headers.get("cache-control")
 }
 
 describe("the rule that applies", () => {
@@ -117,7 +117,7 @@ describe("tags", () => {
     const headers = new Headers({ "x-kept": "1" })
     for (const tag of ["a", "b"]) headers.append("cache-tag", tag)
     await module.put(get("/a"), new Response("a", { headers }))
-    const response = await found(module, get("/a"))
+    const response = await mustMatch(module, get("/a"))
     expect([response.headers.get("cache-tag"), response.headers.get("x-kept")]).toEqual([null, "1"])
     expect(await module.purge({ tags: ["b"] })).toEqual({ purged: 1 })
   })
@@ -161,7 +161,7 @@ describe("a bypass", () => {
   ])("by %s skips match, put and delete, and is neither hit nor miss", async (_, path, headers) => {
     const module = freshCache({ rules })
     const request = get(path, headers)
-    const unruled = beside(module, { vary: ["accept"] })
+    const unruled = sameIdentity(module, { vary: ["accept"] })
     await unruled.put(request, new Response("kept"))
     const response = new Response("dropped")
     expect(await module.match(request)).toBeUndefined()

@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process"
 import { join } from "node:path"
 import type { CacheModule } from "@layeron/modules"
-import { beside, bodyOf, found, freshCache, get, url } from "../helpers/cache"
+import { bodyOf, freshCache, get, mustMatch, sameIdentity, url } from "../helpers/cache"
 
 /** Puts a body under the given request headers, with the response's own `Vary`. */
 async function put(module: CacheModule, body: string, vary: string, headers = {}): Promise<void> {
@@ -24,7 +24,7 @@ describe("the response's own Vary", () => {
   test("keeps an entry for requests that lack a configured header from those that are not asked for it", async () => {
     const configured = freshCache({ vary: ["accept-language"] })
     await put(configured, "for no language", "Accept-Language")
-    const plain = beside(configured)
+    const plain = sameIdentity(configured)
     expect(plain.key(get("/a"))).toBe(configured.key(get("/a")))
     expect(await bodyFor(plain, { "accept-language": "fr" })).toBeUndefined()
     expect(await bodyFor(plain)).toBe("for no language")
@@ -175,7 +175,7 @@ describe("the response's own Vary", () => {
   test("is served with the response", async () => {
     const module = freshCache()
     await put(module, "a", "X-A , x-b")
-    expect((await found(module, get("/a"))).headers.get("vary")).toBe("X-A , x-b")
+    expect((await mustMatch(module, get("/a"))).headers.get("vary")).toBe("X-A , x-b")
   })
 
   test("may name the fields by which match answers in part", async () => {
@@ -191,19 +191,19 @@ describe("a declaration that has never seen the Vary", () => {
     const module = freshCache()
     await put(module, "1", "x-a", { "x-a": "1" })
     await put(module, "absent", "x-a")
-    expect(await bodyFor(beside(module), { "x-a": "1" })).toBe("1")
-    expect(await bodyFor(beside(module), { "x-a": "2" })).toBeUndefined()
-    expect(await bodyFor(beside(module))).toBe("absent")
-    expect(await bodyOf(beside(module), new URL(url("/a")))).toBe("absent")
-    expect(await beside(module).delete(get("/a", { "x-a": "2" }))).toBe(false)
-    expect(await beside(module).delete(get("/a", { "x-a": "1" }))).toBe(true)
+    expect(await bodyFor(sameIdentity(module), { "x-a": "1" })).toBe("1")
+    expect(await bodyFor(sameIdentity(module), { "x-a": "2" })).toBeUndefined()
+    expect(await bodyFor(sameIdentity(module))).toBe("absent")
+    expect(await bodyOf(sameIdentity(module), new URL(url("/a")))).toBe("absent")
+    expect(await sameIdentity(module).delete(get("/a", { "x-a": "2" }))).toBe(false)
+    expect(await sameIdentity(module).delete(get("/a", { "x-a": "1" }))).toBe(true)
     expect(await bodyFor(module, { "x-a": "1" })).toBeUndefined()
     expect((await module.stats()).misses).toBe(2)
   })
 
   test("matches right while it learns more names than it keeps", async () => {
     const module = freshCache()
-    const other = beside(module)
+    const other = sameIdentity(module)
     for (let n = 0; n < 200; n++) {
       const request = get(`/${n}`, { [`x-${n}`]: "1" })
       await module.put(request, new Response(String(n), { headers: { vary: `x-${n}, x-common` } }))
@@ -218,8 +218,8 @@ describe("a declaration that has never seen the Vary", () => {
     const names = Array.from({ length: 100 }, (_, n) => `x-${n}`)
     const headers = Object.fromEntries(names.map((name) => [name, name]))
     await put(module, "all", names.join(), headers)
-    expect(await bodyFor(beside(module), headers)).toBe("all")
-    expect(await bodyFor(beside(module), { ...headers, "x-99": "other" })).toBeUndefined()
+    expect(await bodyFor(sameIdentity(module), headers)).toBe("all")
+    expect(await bodyFor(sameIdentity(module), { ...headers, "x-99": "other" })).toBeUndefined()
   })
 })
 

@@ -1,17 +1,17 @@
 import type { CacheModule } from "@layeron/modules"
-import { beside, bodyOf, freshCache, get, url } from "../helpers/cache"
+import { bodyOf, freshCache, get, sameIdentity, url } from "../helpers/cache"
 import { setClock, stopDate } from "../helpers/clock"
 import {
   AT,
-  carryOut,
   POLICY,
   REMOVALS,
   refreshCounts,
+  remove,
   staleModule,
   TTL,
   WINDOW,
 } from "../helpers/stale-module"
-import { chunked } from "../helpers/streams"
+import { streamOf } from "../helpers/streams"
 
 beforeEach(stopDate)
 afterEach(() => jest.useRealTimers())
@@ -66,7 +66,7 @@ describe("inside the stale window", () => {
 
   test("two declarations of one identity hold one election", async () => {
     const module = await staleModule()
-    const other = beside(module, { ttlSeconds: 1, staleWhileRevalidateSeconds: 1 })
+    const other = sameIdentity(module, { ttlSeconds: 1, staleWhileRevalidateSeconds: 1 })
     expect(await other.match(AT)).toBeUndefined()
     expect(await bodyOf(module, AT)).toBe("old")
     expect(await bodyOf(other, AT)).toBe("old")
@@ -110,7 +110,7 @@ describe("an election", () => {
 
   test("ends with the put of anyone", async () => {
     const module = await elected()
-    await beside(module).put(new URL(AT), new Response("warm"))
+    await sameIdentity(module).put(new URL(AT), new Response("warm"))
     expect(await bodyOf(module, AT)).toBe("warm")
   })
 
@@ -144,7 +144,7 @@ describe("an election", () => {
 
   test("with a put whose body fails lasts its 30 s", async () => {
     const module = await elected()
-    const failing = new Response(chunked(["new"], new Error("broken")))
+    const failing = new Response(streamOf(["new"], new Error("broken")))
     await expect(module.put(AT, failing)).rejects.toThrow("broken")
     setClock(TTL + 1 + 29.999)
     expect(await bodyOf(module, AT)).toBe("old")
@@ -156,7 +156,7 @@ describe("an election", () => {
     "ends with %s: the stale response is not served again",
     async (_, removal) => {
       const module = await elected()
-      await carryOut(module, removal)
+      await remove(module, removal)
       expect(await module.match(AT)).toBeUndefined()
       expect(await module.match(AT)).toBeUndefined()
       expect(await refreshCounts(module)).toMatchObject({ misses: 3, staleHits: 1, elections: 1 })

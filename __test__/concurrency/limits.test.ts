@@ -1,7 +1,7 @@
 import type { CacheModule } from "@layeron/modules"
-import { beside, bodyOf, freshCache, get, url } from "../helpers/cache"
+import { bodyOf, freshCache, get, sameIdentity, url } from "../helpers/cache"
 import { setClock, stopDate } from "../helpers/clock"
-import { AT, expectHeldBack, promised, REQUESTS, refreshCounts } from "../helpers/stale-module"
+import { AT, deferred, expectFenced, REQUEST_FORMS, refreshCounts } from "../helpers/stale-module"
 
 const TAGGED = { tags: ["t"] }
 /** More than the record of purges keeps. */
@@ -12,13 +12,16 @@ const MANY_BUILDS = 100_000
 type Removes = (module: CacheModule, n: number) => Promise<unknown>
 
 describe("where the record of purges no longer reaches back to the miss", () => {
-  test.each(REQUESTS)("a put with %s is dropped although it was not purged", async (_, request) => {
-    const module = freshCache()
-    const asked = request()
-    await module.match(asked)
-    for (let n = 0; n < MANY; n++) await module.purge({ tags: [`other-${n}`] })
-    await expectHeldBack(module, asked, TAGGED)
-  })
+  test.each(REQUEST_FORMS)(
+    "a put with %s is dropped although it was not purged",
+    async (_, request) => {
+      const module = freshCache()
+      const asked = request()
+      await module.match(asked)
+      for (let n = 0; n < MANY; n++) await module.purge({ tags: [`other-${n}`] })
+      await expectFenced(module, asked, TAGGED)
+    },
+  )
 
   const LONG = url(`/p/${"1".repeat(5_000)}`)
   const purgeOther: Removes = (module, n) => module.purge({ prefix: `/q/${n}` })
@@ -53,7 +56,7 @@ describe("where the record of purges no longer reaches back to the miss", () => 
     await module.match(request)
     await first(module, 0)
     for (let n = 0; n < MANY; n++) await other(module, n)
-    await expectHeldBack(module, request, TAGGED)
+    await expectFenced(module, request, TAGGED)
   })
 
   test("one tag purged again and again holds back no build without it", async () => {
@@ -113,10 +116,10 @@ test("the put of a build that began before its instance was closed and declared 
   const request = get("/p/1")
   for (let n = 0; n < 3; n++) await closed.purge({ tags: ["other"] })
   await closed.match(request)
-  const module = beside(closed)
+  const module = sameIdentity(closed)
   await Promise.all([closed.close(), module.close()])
 
-  const anew = beside(closed)
+  const anew = sameIdentity(closed)
   await anew.purge(TAGGED)
   await anew.put(request, new Response("too late"), TAGGED)
   expect(await refreshCounts(anew)).toMatchObject({ puts: 0, fencedWrites: 1 })
@@ -124,7 +127,7 @@ test("the put of a build that began before its instance was closed and declared 
 
 test("a put without a miss is dropped if a purge comes between its call and the end of its body", async () => {
   const module = freshCache()
-  const { promise, resolve } = promised()
+  const { promise, resolve } = deferred()
   const body = new ReadableStream({
     async pull(controller) {
       await promise

@@ -1,23 +1,23 @@
 import type { CacheModule, CacheModuleOptions } from "@layeron/modules"
-import { beside, bodyOf, freshCache, get, NO_STATS, url } from "../helpers/cache"
+import { bodyOf, freshCache, get, NO_STATS, sameIdentity, url } from "../helpers/cache"
 import { stopDate } from "../helpers/clock"
 import {
   AT,
-  carryOut,
-  expectHeldBack,
+  expectFenced,
   POLICY,
   REMOVALS,
-  REQUESTS,
+  REQUEST_FORMS,
   type Removal,
   refreshCounts,
+  remove,
   staleModule,
 } from "../helpers/stale-module"
-import { handFed, settled } from "../helpers/streams"
+import { controlledStream, nextTurn } from "../helpers/streams"
 
 const TAGGED = { tags: ["t"] }
 
 const RACES = REMOVALS.flatMap(([how, removal]) =>
-  REQUESTS.map(([form, request]) => ({ how, removal, form, request })),
+  REQUEST_FORMS.map(([form, request]) => ({ how, removal, form, request })),
 )
 
 describe("a build is not stored where, after the miss that led to it, there was", () => {
@@ -25,8 +25,8 @@ describe("a build is not stored where, after the miss that led to it, there was"
     const module = freshCache()
     const asked = request()
     expect(await module.match(asked)).toBeUndefined()
-    await carryOut(module, removal)
-    await expectHeldBack(module, asked, TAGGED)
+    await remove(module, removal)
+    await expectFenced(module, asked, TAGGED)
     expect(await module.stats()).toMatchObject({ puts: 1, misses: 2 })
   })
 
@@ -36,9 +36,9 @@ describe("a build is not stored where, after the miss that led to it, there was"
       const module = freshCache()
       const asked = race.request()
       expect(await module.match(asked)).toBeUndefined()
-      await built(beside(module), "first")
-      await carryOut(module, race.removal)
-      await expectHeldBack(module, asked, TAGGED)
+      await built(sameIdentity(module), "first")
+      await remove(module, race.removal)
+      await expectFenced(module, asked, TAGGED)
     },
   )
 
@@ -47,8 +47,8 @@ describe("a build is not stored where, after the miss that led to it, there was"
     const module = await staleModule(request())
     const asked = request()
     expect(await module.match(asked)).toBeUndefined()
-    await carryOut(module, removal)
-    await expectHeldBack(module, asked, TAGGED)
+    await remove(module, removal)
+    await expectFenced(module, asked, TAGGED)
     expect(await refreshCounts(module)).toMatchObject({ puts: 2, elections: 1 })
     jest.useRealTimers()
   })
@@ -57,11 +57,11 @@ describe("a build is not stored where, after the miss that led to it, there was"
     const module = freshCache()
     const request = get("/p/1")
     await module.match(request)
-    const { stream, give, end } = handFed()
+    const { stream, enqueue, end } = controlledStream()
     const put = module.put(request, new Response(stream), TAGGED)
-    give("half")
-    await settled()
-    await carryOut(module, removal)
+    enqueue("half")
+    await nextTurn()
+    await remove(module, removal)
     end()
     await put
     expect(await refreshCounts(module)).toMatchObject({ puts: 0, fencedWrites: 1 })
@@ -73,9 +73,9 @@ describe("a build is not stored where, after the miss that led to it, there was"
     async (_, removal) => {
       const module = freshCache()
       const request = get("/p/1")
-      await beside(module).match(request)
-      await carryOut(beside(module), removal)
-      await expectHeldBack(module, request, TAGGED)
+      await sameIdentity(module).match(request)
+      await remove(sameIdentity(module), removal)
+      await expectFenced(module, request, TAGGED)
     },
   )
 })
@@ -156,13 +156,13 @@ describe("a build is stored", () => {
 
   test.each(
     OTHERS.flatMap(([what, removal]) =>
-      REQUESTS.map(([form, request]) => ({ what, removal, form, request })),
+      REQUEST_FORMS.map(([form, request]) => ({ what, removal, form, request })),
     ),
   )("after a purge of $what, with $form", async ({ removal, request }) => {
     const module = freshCache()
     const asked = request()
     await module.match(asked)
-    await carryOut(module, removal)
+    await remove(module, removal)
     await module.put(asked, new Response("built"), TAGGED)
     expect(await bodyOf(module, AT)).toBe("built")
     expect(await refreshCounts(module)).toMatchObject({ puts: 1, fencedWrites: 0 })
@@ -172,7 +172,7 @@ describe("a build is stored", () => {
     const module = freshCache()
     const request = get("/p/1")
     await module.match(request)
-    await carryOut(freshCache({ name: module.name, namespace: "other" }), removal)
+    await remove(freshCache({ name: module.name, namespace: "other" }), removal)
     await module.put(request, new Response("built"), TAGGED)
     expect(await bodyOf(module, AT)).toBe("built")
   })
@@ -181,7 +181,7 @@ describe("a build is stored", () => {
     "after $how that came before its miss, with $form",
     async ({ removal, request }) => {
       const module = freshCache()
-      await carryOut(module, removal)
+      await remove(module, removal)
       const asked = request()
       await module.match(asked)
       await module.put(asked, new Response("built"), TAGGED)
@@ -193,14 +193,14 @@ describe("a build is stored", () => {
     "after $how without a miss before it, with $form",
     async ({ removal, request }) => {
       const module = freshCache()
-      await carryOut(module, removal)
+      await remove(module, removal)
       await module.put(request(), new Response("warm"), TAGGED)
       expect(await bodyOf(module, AT)).toBe("warm")
       expect(await refreshCounts(module)).toMatchObject({ puts: 1, fencedWrites: 0 })
     },
   )
 
-  test.each(REQUESTS)(
+  test.each(REQUEST_FORMS)(
     "beside other builds of its key that overwrite each other, with %s",
     async (_, request) => {
       const module = freshCache()
@@ -229,7 +229,7 @@ describe("a put is still dropped after a purge if, before that,", () => {
     await module.match(request)
     await expect(module.put(request, bad(), TAGGED)).rejects.toThrow()
     await module.purge(TAGGED)
-    await expectHeldBack(module, request, TAGGED)
+    await expectFenced(module, request, TAGGED)
   })
 
   test("its key was put without a miss, as long as the build is known by its Request", async () => {
@@ -238,7 +238,7 @@ describe("a put is still dropped after a purge if, before that,", () => {
     await module.match(asked)
     await module.put(AT, new Response("warm"), TAGGED)
     await module.purge(TAGGED)
-    await expectHeldBack(module, asked, TAGGED)
+    await expectFenced(module, asked, TAGGED)
   })
 })
 
@@ -253,7 +253,7 @@ describe("a soft purge during a build", () => {
       const [early, next] = [get("/p/1"), get("/p/1")]
       await module.match(early)
       await built(module, "old")
-      await carryOut(module, softly(removal))
+      await remove(module, softly(removal))
       await module.put(early, new Response("too late"), TAGGED)
 
       expect(await refreshCounts(module)).toMatchObject({ puts: 1, fencedWrites: 1 })

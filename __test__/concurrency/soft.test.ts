@@ -1,5 +1,5 @@
 import type { CacheModule, CachePurgeSelector } from "@layeron/modules"
-import { bodyOf, failureOf, forbidden, freshCache, get, state, url } from "../helpers/cache"
+import { bodyOf, errorOf, forbidden, freshCache, get, state, url } from "../helpers/cache"
 import { setClock, stopDate } from "../helpers/clock"
 import { AT, POLICY, refreshCounts, TTL, WINDOW } from "../helpers/stale-module"
 
@@ -200,7 +200,7 @@ test.each<[string, object]>([
 ])("a purge with %s is refused and changes nothing", async (_, selector) => {
   const module = await filled(["/p/1"])
   const before = await state(module)
-  const error = await failureOf(() => module.purge(forbidden(selector)))
+  const error = await errorOf(() => module.purge(forbidden(selector)))
   expect(error).toBeInstanceOf(TypeError)
   expect(error).toMatchObject({
     code: "LAYERON_INVALID_OPTION",

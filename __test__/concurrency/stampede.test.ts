@@ -1,7 +1,7 @@
 import type { CacheModule } from "@layeron/modules"
 import { freshCache, get, NO_STATS } from "../helpers/cache"
 import { stopDate } from "../helpers/clock"
-import { handled, PATH, promised, refreshCounts, staleModule } from "../helpers/stale-module"
+import { deferred, matchOrBuild, PATH, refreshCounts, staleModule } from "../helpers/stale-module"
 
 beforeEach(stopDate)
 afterEach(() => jest.useRealTimers())
@@ -10,12 +10,12 @@ const CALLERS = 64
 
 /** So many handlers at once, over a build that ends when the test says so. */
 function concurrently(module: CacheModule) {
-  const build = promised<string>()
+  const build = deferred<string>()
   let builds = 0
   const answers: string[] = []
   const waiting = new Map<number, () => void>()
   const all = Array.from({ length: CALLERS }, async () => {
-    const response = await handled(module, get(PATH), () => {
+    const response = await matchOrBuild(module, get(PATH), () => {
       builds++
       return build.promise
     })

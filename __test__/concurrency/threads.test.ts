@@ -1,14 +1,14 @@
 import { bodyOf, freshCache, get } from "../helpers/cache"
+import { Thread } from "../helpers/cache-thread"
 import { setClock, stopDate } from "../helpers/clock"
-import { Thread } from "../helpers/flight-thread"
 import {
   AT,
-  carryOut,
-  expectHeldBack,
+  expectFenced,
   POLICY,
   REMOVALS,
-  REQUESTS,
+  REQUEST_FORMS,
   refreshCounts,
+  remove,
   staleModule,
   TTL,
 } from "../helpers/stale-module"
@@ -30,7 +30,7 @@ async function start(...given: Parameters<typeof Thread.start>): Promise<Thread>
 }
 
 const RACES = REMOVALS.flatMap(([how, removal]) =>
-  REQUESTS.map(([form, request]) => ({ how, removal, form, request })),
+  REQUEST_FORMS.map(([form, request]) => ({ how, removal, form, request })),
 )
 
 describe("a put of this thread is dropped after a purge by another thread", () => {
@@ -39,8 +39,8 @@ describe("a put of this thread is dropped after a purge by another thread", () =
     const thread = await start(module)
     const asked = request()
     expect(await module.match(asked)).toBeUndefined()
-    await thread.carryOut(removal)
-    await expectHeldBack(module, asked, TAGGED)
+    await thread.remove(removal)
+    await expectFenced(module, asked, TAGGED)
   })
 
   test.each(REMOVALS)("%s during an election", async (_, removal) => {
@@ -49,9 +49,9 @@ describe("a put of this thread is dropped after a purge by another thread", () =
     const request = get("/p/1")
     expect(await module.match(request)).toBeUndefined()
     expect(await thread.matchString(AT)).toBe("old")
-    await thread.carryOut(removal)
+    await thread.remove(removal)
     expect(await thread.matchString(AT)).toBeUndefined()
-    await expectHeldBack(module, request, TAGGED)
+    await expectFenced(module, request, TAGGED)
   })
 
   test("soft purge, and another thread's caller is elected and stored", async () => {
@@ -105,7 +105,7 @@ describe("of two builders on two threads", () => {
     const thread = await start(module)
     await module.match(AT)
     await thread.matchString(AT)
-    await carryOut(module, { purge: TAGGED })
+    await remove(module, { purge: TAGGED })
     await thread.putString(AT, "there", TAGGED)
     await module.put(AT, new Response("here"), TAGGED)
     expect(await refreshCounts(module)).toMatchObject({ puts: 0, fencedWrites: 2 })
@@ -161,7 +161,7 @@ test("64 concurrent requests over four threads on a key gone stale make one buil
   }
   const four = await Promise.all(Array.from({ length: 4 }, () => start(module, POLICY, onCrowd)))
   const gate = new SharedArrayBuffer(4)
-  const all = Promise.all(four.map((thread) => thread.crowd(AT, 16, 4, gate)))
+  const all = Promise.all(four.map((thread) => thread.matchOrBuildConcurrently(AT, 16, 4, gate)))
 
   await early
   expect(answers).toEqual(Array(63).fill("old"))

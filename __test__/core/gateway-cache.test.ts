@@ -1,9 +1,17 @@
 import { backend } from "@layeron/core"
-import { bodyOf, found, freshCache, get, NO_STATS, url } from "../helpers/cache"
+import { bodyOf, freshCache, get, mustMatch, NO_STATS, url } from "../helpers/cache"
 import { setClock, stopDate } from "../helpers/clock"
-import { AT, cameBy, errorsWritten, PATH, send, shop, warnings } from "../helpers/gateway"
-import { promised } from "../helpers/stale-module"
-import { settled } from "../helpers/streams"
+import {
+  AT,
+  cacheStatusOf,
+  collectConsoleErrors,
+  collectWarnings,
+  PATH,
+  send,
+  shop,
+} from "../helpers/gateway"
+import { deferred } from "../helpers/stale-module"
+import { nextTurn } from "../helpers/streams"
 
 afterEach(() => {
   jest.restoreAllMocks()
@@ -21,12 +29,12 @@ describe("covered routes", () => {
     const { app, module } = shop()
     app.get(PATH, counting())
     const first = await send(app)
-    expect([cameBy(first), await first.text()]).toEqual([
+    expect([cacheStatusOf(first), await first.text()]).toEqual([
       "fwd=uri-miss; fwd-status=200; stored",
       "run 1",
     ])
     const second = await send(app)
-    expect([cameBy(second), await second.text()]).toEqual(["hit", "run 1"])
+    expect([cacheStatusOf(second), await second.text()]).toEqual(["hit", "run 1"])
     expect(await module.stats()).toEqual({ ...NO_STATS, hits: 1, misses: 1, puts: 1 })
   })
 
@@ -35,7 +43,7 @@ describe("covered routes", () => {
     app.get(PATH, () => ({ id: 1 }))
     for (const expected of ["fwd=uri-miss; fwd-status=200; stored", "hit"]) {
       const response = await send(app)
-      expect(cameBy(response)).toBe(expected)
+      expect(cacheStatusOf(response)).toBe(expected)
       expect([response.headers.get("content-type"), await response.json()]).toEqual([
         "application/json",
         { id: 1 },
@@ -50,7 +58,11 @@ describe("covered routes", () => {
     })
     await (await send(app)).text()
     const second = await send(app)
-    expect([cameBy(second), second.status, await second.text()]).toEqual(["hit", 410, "gone"])
+    expect([cacheStatusOf(second), second.status, await second.text()]).toEqual([
+      "hit",
+      410,
+      "gone",
+    ])
   })
 
   test("HEAD of a GET route is answered from the stored GET, without a body", async () => {
@@ -58,7 +70,7 @@ describe("covered routes", () => {
     app.get(PATH, () => new Response("body", { headers: { "x-own": "1" } }))
     await (await send(app)).text()
     const head = await send(app, AT, { method: "HEAD" })
-    expect([cameBy(head), head.headers.get("x-own"), head.body]).toEqual(["hit", "1", null])
+    expect([cacheStatusOf(head), head.headers.get("x-own"), head.body]).toEqual(["hit", "1", null])
   })
 
   test("HEAD of a GET route that is not stored runs its handler and stores nothing", async () => {
@@ -69,7 +81,7 @@ describe("covered routes", () => {
       return new Response("body")
     })
     const head = await send(app, AT, { method: "HEAD" })
-    expect([cameBy(head), head.status, head.body]).toEqual([
+    expect([cacheStatusOf(head), head.status, head.body]).toEqual([
       "fwd=uri-miss; fwd-status=200",
       200,
       null,
@@ -82,12 +94,12 @@ describe("covered routes", () => {
     app.get(PATH, counting()).head(PATH, () => new Response(null, { headers: { "x-head": "1" } }))
     await (await send(app)).text()
     const head = await send(app, AT, { method: "HEAD" })
-    expect([head.headers.get("x-head"), cameBy(head)]).toEqual(["1", undefined])
+    expect([head.headers.get("x-head"), cacheStatusOf(head)]).toEqual(["1", undefined])
   })
 
   test("concurrent requests share one run", async () => {
     const { app, module } = shop()
-    const { promise, resolve } = promised()
+    const { promise, resolve } = deferred()
     let runs = 0
     app.get(PATH, async () => {
       runs++
@@ -95,7 +107,7 @@ describe("covered routes", () => {
       return new Response("shared")
     })
     const sent = [send(app), send(app), send(app)]
-    await settled()
+    await nextTurn()
     resolve()
     const bodies = await Promise.all(sent.map(async (response) => (await response).text()))
     expect([bodies, runs]).toEqual([["shared", "shared", "shared"], 1])
@@ -113,7 +125,7 @@ describe("covered routes", () => {
     })
     for (const expected of ["fwd=uri-miss; fwd-status=200; stored", "hit"]) {
       const response = await send(app)
-      expect([cameBy(response), await response.text()]).toEqual([expected, "own"])
+      expect([cacheStatusOf(response), await response.text()]).toEqual([expected, "own"])
     }
     expect(await module.stats()).toEqual({ ...NO_STATS, hits: 1, misses: 1, puts: 1 })
     expect((await module.explain(get(AT))).entry).toMatchObject({
@@ -136,8 +148,8 @@ describe("the rule's policy", () => {
     expect(await (await send(app)).text()).toBe("run 1")
     setClock(10)
     const stale = await send(app)
-    expect([cameBy(stale), await stale.text()]).toEqual(["hit; detail=stale", "run 1"])
-    await settled()
+    expect([cacheStatusOf(stale), await stale.text()]).toEqual(["hit; detail=stale", "run 1"])
+    await nextTurn()
     expect(await (await send(app)).text()).toBe("run 2")
     expect((await module.inspect()).elections).toBe(1)
   })
@@ -149,7 +161,7 @@ describe("the rule's policy", () => {
       const response = await send(app, AT, { "accept-language": language })
       expect(await response.text()).toBe(language)
     }
-    expect(cameBy(await send(app, AT, { "accept-language": "en" }))).toBe("hit")
+    expect(cacheStatusOf(await send(app, AT, { "accept-language": "en" }))).toBe("hit")
   })
 
   test("a purge of its tag empties it", async () => {
@@ -166,7 +178,7 @@ describe("the rule's policy", () => {
     app.get(PATH, counting())
     for (const run of [1, 2]) {
       const response = await send(app, `${AT}?preview=1`)
-      expect([cameBy(response), await response.text()]).toEqual([
+      expect([cacheStatusOf(response), await response.text()]).toEqual([
         "fwd=bypass; fwd-status=200",
         `run ${run}`,
       ])
@@ -179,7 +191,7 @@ describe("the rule's policy", () => {
     const response = new Response("own")
     app.get("/other", () => response)
     expect(await send(app, "/other")).toBe(response)
-    expect(cameBy(response)).toBeUndefined()
+    expect(cacheStatusOf(response)).toBeUndefined()
     expect(await module.stats()).toEqual(NO_STATS)
   })
 
@@ -199,7 +211,7 @@ describe("writes", () => {
       app[method](PATH, () => new Response("done", { headers: { "x-layeron-request-id": "7" } }))
       await (await send(app)).text()
       const written = await send(app, AT, { method: method.toUpperCase() })
-      expect([cameBy(written), await written.text()]).toEqual([
+      expect([cacheStatusOf(written), await written.text()]).toEqual([
         "fwd=method; fwd-status=200",
         "done",
       ])
@@ -213,11 +225,11 @@ describe("writes", () => {
     app.get(PATH, counting()).post(PATH, () => new Response("no", { status: 409 }))
     await (await send(app)).text()
     await send(app, AT, { method: "POST" })
-    expect(cameBy(await send(app))).toBe("hit")
+    expect(cacheStatusOf(await send(app))).toBe("hit")
   })
 
   test("a write that throws is a 500, written once, and removes nothing", async () => {
-    const written = errorsWritten()
+    const written = collectConsoleErrors()
     const error = new Error("no")
     const { app } = shop()
     app.get(PATH, counting()).post(PATH, () => {
@@ -226,7 +238,7 @@ describe("writes", () => {
     await (await send(app)).text()
     expect((await send(app, AT, { method: "POST" })).status).toBe(500)
     expect(written).toEqual([[`POST ${AT} failed:`, error]])
-    expect(cameBy(await send(app))).toBe("hit")
+    expect(cacheStatusOf(await send(app))).toBe("hit")
   })
 
   test("the handler of a write gets the very request that was sent, with its body", async () => {
@@ -257,7 +269,7 @@ describe("writes", () => {
       .post(PATH, { auth: "user" }, () => new Response("no", { status: 403 }))
     await (await send(app)).text()
     await send(app, AT, { method: "POST" })
-    expect(cameBy(await send(app))).toBe("hit")
+    expect(cacheStatusOf(await send(app))).toBe("hit")
   })
 
   test("a POST that a rule lists is stored, unless it is for a user", async () => {
@@ -306,16 +318,16 @@ describe("several caches", () => {
 
 describe("failures of handlers", () => {
   test("a throw is a 500, and is written once for each run of the handler", async () => {
-    const written = errorsWritten()
+    const written = collectConsoleErrors()
     const { app } = shop()
-    const { promise, resolve } = promised()
+    const { promise, resolve } = deferred()
     const error = new Error("the secret")
     app.get(PATH, async () => {
       await promise
       throw error
     })
     const sent = [send(app), send(app), send(app)]
-    await settled()
+    await nextTurn()
     resolve()
     for (const response of await Promise.all(sent)) {
       expect([response.status, (await response.text()).includes("secret")]).toEqual([500, false])
@@ -325,7 +337,7 @@ describe("failures of handlers", () => {
   })
 
   test("a thrown value that is not an object is reported once, unchanged", async () => {
-    const written = errorsWritten()
+    const written = collectConsoleErrors()
     const { app } = shop()
     app.get(PATH, () => {
       throw "the secret"
@@ -337,7 +349,7 @@ describe("failures of handlers", () => {
   test.each(["GET", "POST"])(
     "a client that leaves its %s is not written as a failure",
     async (method) => {
-      const written = errorsWritten()
+      const written = collectConsoleErrors()
       const { app } = shop()
       const handlers: AbortSignal[] = []
       const client = new AbortController()
@@ -350,17 +362,17 @@ describe("failures of handlers", () => {
       app.get(PATH, untilAborted)
       app.post(PATH, untilAborted)
       const sent = app.fetch(new Request(url(AT), { method, signal: client.signal }))
-      await settled()
+      await nextTurn()
       client.abort("the client has left")
       expect((await sent).status).toBe(500)
-      await settled()
+      await nextTurn()
       expect(handlers.map(({ aborted }) => aborted)).toEqual([true])
       expect(written).toEqual([])
     },
   )
 
   test("the same error of two runs is written twice", async () => {
-    const written = errorsWritten()
+    const written = collectConsoleErrors()
     const { app } = shop()
     const error = new Error("always")
     app.get(PATH, () => {
@@ -373,7 +385,7 @@ describe("failures of handlers", () => {
 
   test("a stale response is served in place of a throw, which is written all the same", async () => {
     stopDate()
-    const written = errorsWritten()
+    const written = collectConsoleErrors()
     const { app } = shop({}, { rules: [{ path: PATH }] })
     let fails = false
     app.get(PATH, () => {
@@ -391,8 +403,8 @@ describe("failures of handlers", () => {
   test.each(["/other", "/items/mine"])(
     "a throw of %s, which is not cached, is a 500 and written once",
     async (path) => {
-      warnings()
-      const written = errorsWritten()
+      collectWarnings()
+      const written = collectConsoleErrors()
       const { app } = shop()
       const error = new Error("no")
       app.get(path, { auth: "user" }, () => {
@@ -404,7 +416,7 @@ describe("failures of handlers", () => {
   )
 
   test("a result that cannot be sent is a 500 and not stored", async () => {
-    errorsWritten()
+    collectConsoleErrors()
     const { app, module } = shop()
     app.get(PATH, () => Response.error())
     expect((await send(app)).status).toBe(500)
@@ -453,7 +465,7 @@ describe("modules", () => {
 
   test("a cache used after routes and requests is in front of them from then on", async () => {
     const app = backend({ gateway: { cache: true } }).get(PATH, counting())
-    expect(cameBy(await send(app))).toBeUndefined()
+    expect(cacheStatusOf(await send(app))).toBeUndefined()
     const module = freshCache({ rules: [{ path: PATH, ttlSeconds: 60 }] })
     app.use(module)
     await (await send(app)).text()
@@ -467,7 +479,7 @@ describe("modules", () => {
     )
     app.get("/items", counting())
     await (await send(app, "/v1/items")).text()
-    expect(await (await found(module, get("/v1/items"))).text()).toBe("run 1")
+    expect(await (await mustMatch(module, get("/v1/items"))).text()).toBe("run 1")
     expect((await app.fetch(new Request("https://other.example/v1/items"))).status).toBe(404)
   })
 })

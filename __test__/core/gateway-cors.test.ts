@@ -3,18 +3,18 @@ import { get } from "../helpers/cache"
 import {
   A,
   AT,
-  access,
+  accessHeaders,
   B,
   C,
-  cameBy,
-  errorsWritten,
+  cacheStatusOf,
+  collectConsoleErrors,
   PATH,
   preflight,
   send,
   shop,
 } from "../helpers/gateway"
-import { promised } from "../helpers/stale-module"
-import { settled } from "../helpers/streams"
+import { deferred } from "../helpers/stale-module"
+import { nextTurn } from "../helpers/streams"
 
 afterEach(() => jest.restoreAllMocks())
 
@@ -28,7 +28,7 @@ describe("answers", () => {
     let runs = 0
     app.get(PATH, () => new Response(`run ${++runs}`))
     const first = await send(app, AT, { origin: A })
-    expect([cameBy(first), access(first), await first.text()]).toEqual([
+    expect([cacheStatusOf(first), accessHeaders(first), await first.text()]).toEqual([
       "fwd=uri-miss; fwd-status=200; stored",
       to(A),
       "run 1",
@@ -39,13 +39,17 @@ describe("answers", () => {
       [C, VARY],
     ] as const) {
       const hit = await send(app, AT, { origin })
-      expect([cameBy(hit), access(hit), await hit.text()]).toEqual(["hit", expected, "run 1"])
+      expect([cacheStatusOf(hit), accessHeaders(hit), await hit.text()]).toEqual([
+        "hit",
+        expected,
+        "run 1",
+      ])
     }
     const without = await send(app)
-    expect([cameBy(without), access(without)]).toEqual(["hit", VARY])
+    expect([cacheStatusOf(without), accessHeaders(without)]).toEqual(["hit", VARY])
     expect((await module.inspect()).entries).toBe(1)
     const stored = await module.match(get(AT, { origin: A }))
-    expect(access(stored!)).toEqual({})
+    expect(accessHeaders(stored!)).toEqual({})
   })
 
   test("an entry made for no origin answers pages of one", async () => {
@@ -53,12 +57,12 @@ describe("answers", () => {
     app.get(PATH, () => "a")
     await (await send(app)).text()
     const hit = await send(app, AT, { origin: B })
-    expect([cameBy(hit), access(hit)]).toEqual(["hit", to(B)])
+    expect([cacheStatusOf(hit), accessHeaders(hit)]).toEqual(["hit", to(B)])
   })
 
   test("of two requests that share a run each answer names its own origin", async () => {
     const { app, module } = shop({ cors: CORS })
-    const { promise, resolve } = promised()
+    const { promise, resolve } = deferred()
     let runs = 0
     app.get(PATH, async ({ headers }) => {
       runs++
@@ -68,10 +72,10 @@ describe("answers", () => {
       })
     })
     const sent = [send(app, AT, { origin: A }), send(app, AT, { origin: B })]
-    await settled()
+    await nextTurn()
     resolve()
     const responses = await Promise.all(sent)
-    expect(responses.map(access)).toEqual([to(A), to(B)])
+    expect(responses.map(accessHeaders)).toEqual([to(A), to(B)])
     expect(await Promise.all(responses.map((response) => response.text()))).toEqual([
       "shared",
       "shared",
@@ -90,7 +94,7 @@ describe("answers", () => {
     [500, "/failing", {}],
     [200, "/items/2", { method: "OPTIONS" }],
   ])("a %i for %s %j names the origin", async (status, path, headers) => {
-    errorsWritten()
+    collectConsoleErrors()
     const { app } = shop({ cors: CORS })
     app
       .get(PATH, () => new Response("body", { headers: { etag: '"1"' } }))
@@ -102,15 +106,15 @@ describe("answers", () => {
       .routeOptions("/items/2", () => "options")
     await (await send(app)).text()
     const response = await send(app, path, { origin: B, ...headers })
-    expect([response.status, access(response)]).toEqual([status, to(B)])
-    expect(access(await send(app, path, { origin: C, ...headers }))).toEqual(VARY)
-    expect(access(await send(app, path, headers))).toEqual(VARY)
+    expect([response.status, accessHeaders(response)]).toEqual([status, to(B)])
+    expect(accessHeaders(await send(app, path, { origin: C, ...headers }))).toEqual(VARY)
+    expect(accessHeaders(await send(app, path, headers))).toEqual(VARY)
   })
 
   test("a request for another host names the origin as well", async () => {
     const app = backend({ endpoint: "https://other.example", gateway: { cache: true, cors: CORS } })
     const response = await send(app, AT, { origin: A })
-    expect([response.status, access(response)]).toEqual([404, to(A)])
+    expect([response.status, accessHeaders(response)]).toEqual([404, to(A)])
   })
 
   test("credentials and readable fields are sent to the allowed origins only", async () => {
@@ -120,19 +124,20 @@ describe("answers", () => {
     for (let time = 0; time < 2; time++) {
       const response = await send(app, AT, { origin: A })
       await response.text()
-      expect(access(response)).toEqual({
+      expect(accessHeaders(response)).toEqual({
         ...to(A),
         "access-control-allow-credentials": "true",
         "access-control-expose-headers": "Age, x-own",
       })
     }
-    expect(access(await send(app, AT, { origin: C }))).toEqual(VARY)
+    expect(accessHeaders(await send(app, AT, { origin: C }))).toEqual(VARY)
   })
 
   test('"*" is sent unchanged to every origin', async () => {
     const { app } = shop({ cors: { origins: [A, "*"] } })
     app.get(PATH, () => "a")
-    for (const origin of [A, C]) expect(access(await send(app, AT, { origin }))).toEqual(to("*"))
+    for (const origin of [A, C])
+      expect(accessHeaders(await send(app, AT, { origin }))).toEqual(to("*"))
   })
 
   test.each([
@@ -152,9 +157,9 @@ describe("answers", () => {
       headers: { "access-control-allow-origin": C, "access-control-max-age": "1" },
     })
     app.get("/plain", () => shared)
-    expect(access(await send(app, "/plain", { origin: C }))).toEqual(VARY)
-    expect(access(await send(app, "/plain", { origin: A }))).toEqual(to(A))
-    expect(access(shared)).toEqual({
+    expect(accessHeaders(await send(app, "/plain", { origin: C }))).toEqual(VARY)
+    expect(accessHeaders(await send(app, "/plain", { origin: A }))).toEqual(to(A))
+    expect(accessHeaders(shared)).toEqual({
       "access-control-allow-origin": C,
       "access-control-max-age": "1",
     })
@@ -162,24 +167,24 @@ describe("answers", () => {
 
   test("a cache that is closed during a run leaves a response that can be added to", async () => {
     const { app, module } = shop({ cors: CORS })
-    const { promise, resolve } = promised()
+    const { promise, resolve } = deferred()
     app.get(PATH, async () => {
       await promise
       return Response.redirect("https://api.example.com/", 302)
     })
     const sent = send(app, AT, { origin: A })
-    await settled()
+    await nextTurn()
     await module.close()
     resolve()
     const response = await sent
-    expect([response.status, access(response)]).toEqual([302, to(A)])
+    expect([response.status, accessHeaders(response)]).toEqual([302, to(A)])
   })
 
   test("a response that cannot be changed is answered with the fields", async () => {
     const { app } = shop({ cors: CORS })
     app.get("/plain", () => Response.redirect("https://api.example.com/", 302))
     const response = await send(app, "/plain", { origin: A })
-    expect([response.status, access(response)]).toEqual([302, to(A)])
+    expect([response.status, accessHeaders(response)]).toEqual([302, to(A)])
   })
 })
 
@@ -225,7 +230,7 @@ describe("preflights", () => {
     "one with %s that is not allowed is a 403 and says nothing to browsers",
     async (_name, headers, part) => {
       const response = await preflight(app, AT, headers)
-      expect([response.status, access(response)]).toEqual([403, VARY])
+      expect([response.status, accessHeaders(response)]).toEqual([403, VARY])
       expect(await response.json()).toEqual({
         error: {
           code: "preflight_refused",
@@ -247,7 +252,7 @@ describe("preflights", () => {
 
   test("one for an undeclared path gets a 404", async () => {
     const response = await preflight(app, "/none")
-    expect([response.status, access(response)]).toEqual([404, to(A)])
+    expect([response.status, accessHeaders(response)]).toEqual([404, to(A)])
   })
 
   test("an OPTIONS request that is no preflight reaches its route", async () => {
@@ -256,7 +261,7 @@ describe("preflights", () => {
       204,
       "GET, HEAD, PUT, OPTIONS",
     ])
-    expect(access(response)).toEqual(to(A))
+    expect(accessHeaders(response)).toEqual(to(A))
     const sameOrigin = await send(app, AT, {
       method: "OPTIONS",
       "access-control-request-method": "PUT",
@@ -272,7 +277,11 @@ describe("preflights", () => {
     const declared = shop({ cors }).app.put(PATH, () => "put")
     declared.routeOptions(PATH, () => new Response("own", { headers: own }))
     const response = await preflight(declared, AT)
-    expect([response.status, access(response), await response.text()]).toEqual([200, own, "own"])
+    expect([response.status, accessHeaders(response), await response.text()]).toEqual([
+      200,
+      own,
+      "own",
+    ])
   })
 
   test("without gateway.cors preflights reach their route", async () => {
@@ -280,7 +289,7 @@ describe("preflights", () => {
       shop().app.put(PATH, () => "put"),
       AT,
     )
-    expect([response.status, access(response), response.headers.get("allow")]).toEqual([
+    expect([response.status, accessHeaders(response), response.headers.get("allow")]).toEqual([
       204,
       {},
       "PUT, OPTIONS",

@@ -1,9 +1,19 @@
 import { backend, type RouteOptions } from "@layeron/core"
-import { bodyOf, found, get, NO_STATS } from "../helpers/cache"
+import { bodyOf, get, mustMatch, NO_STATS } from "../helpers/cache"
 import { setClock, stopDate } from "../helpers/clock"
-import { A, AT, access, B, cameBy, PATH, send, shop, warnings } from "../helpers/gateway"
-import { promised } from "../helpers/stale-module"
-import { settled } from "../helpers/streams"
+import {
+  A,
+  AT,
+  accessHeaders,
+  B,
+  cacheStatusOf,
+  collectWarnings,
+  PATH,
+  send,
+  shop,
+} from "../helpers/gateway"
+import { deferred } from "../helpers/stale-module"
+import { nextTurn } from "../helpers/streams"
 
 afterEach(() => {
   jest.restoreAllMocks()
@@ -38,14 +48,17 @@ describe("a field of a response that is for one client", () => {
     app.get(PATH, () => new Response("body", { headers: PERSONAL }))
     const shared = { vary: "accept, Origin", "x-own": "1" }
     const first = await send(app, AT, { origin: A })
-    expect([cameBy(first), own(first)]).toEqual(["fwd=uri-miss; fwd-status=200; stored", shared])
+    expect([cacheStatusOf(first), own(first)]).toEqual([
+      "fwd=uri-miss; fwd-status=200; stored",
+      shared,
+    ])
     expect(await first.text()).toBe("body")
     const second = await send(app, AT, { origin: B })
-    expect([cameBy(second), own(second)]).toEqual([
+    expect([cacheStatusOf(second), own(second)]).toEqual([
       "hit",
       { ...shared, "access-control-allow-origin": B },
     ])
-    expect(own(await found(module, get(AT)))).toEqual({ vary: "accept", "x-own": "1" })
+    expect(own(await mustMatch(module, get(AT)))).toEqual({ vary: "accept", "x-own": "1" })
   })
 
   test("is not stored by a background refresh", async () => {
@@ -57,8 +70,8 @@ describe("a field of a response that is for one client", () => {
     await (await send(app)).text()
     setClock(11)
     await (await send(app, AT, { origin: A })).text()
-    await settled()
-    const refreshed = await found(module, get(AT))
+    await nextTurn()
+    const refreshed = await mustMatch(module, get(AT))
     expect([await refreshed.text(), own(refreshed)]).toEqual([
       "run 2",
       { vary: "accept", "x-own": "1" },
@@ -78,11 +91,11 @@ describe("a field of a response that is for one client", () => {
     await (await send(app)).text()
     setClock(11)
     const validated = await send(app, AT, { origin: B })
-    expect([cameBy(validated), await validated.text()]).toEqual([
+    expect([cacheStatusOf(validated), await validated.text()]).toEqual([
       "fwd=stale; fwd-status=304",
       "body",
     ])
-    expect(own(await found(module, get(AT)))).toEqual({ vary: "accept", "x-own": "2" })
+    expect(own(await mustMatch(module, get(AT)))).toEqual({ vary: "accept", "x-own": "2" })
   })
 
   test("includes the request's id under the name that is configured, and no other", async () => {
@@ -92,7 +105,7 @@ describe("a field of a response that is for one client", () => {
       () => new Response("", { headers: { "x-trace": "1", "x-layeron-request-id": "2" } }),
     )
     await (await send(app)).text()
-    const { headers } = await found(module, get(AT))
+    const { headers } = await mustMatch(module, get(AT))
     expect([headers.get("x-trace"), headers.get("x-layeron-request-id")]).toEqual([null, "2"])
   })
 
@@ -146,7 +159,7 @@ describe("a request for credentials", () => {
     )
     for (let time = 0; time < 2; time++) {
       const response = await send(app)
-      expect([cameBy(response), response.status]).toEqual([
+      expect([cacheStatusOf(response), response.status]).toEqual([
         `fwd=uri-miss; fwd-status=${status}; detail=no-store`,
         status,
       ])
@@ -181,13 +194,13 @@ describe("CORS fields of a handler, where there is no gateway.cors", () => {
     })
 
   test("keep the response from being stored, and reach their client", async () => {
-    warnings()
+    collectWarnings()
     const { app, module } = shop()
     app.get(PATH, answerOrigin)
     for (const origin of [A, B]) {
       const response = await send(app, AT, { origin })
-      expect(cameBy(response)).toBe("fwd=uri-miss; fwd-status=200; detail=no-store")
-      expect(access(response)).toEqual({ "access-control-allow-origin": origin })
+      expect(cacheStatusOf(response)).toBe("fwd=uri-miss; fwd-status=200; detail=no-store")
+      expect(accessHeaders(response)).toEqual({ "access-control-allow-origin": origin })
       expect(response.headers.get("cache-control")).toBe("max-age=5")
       expect(await response.text()).toBe(origin)
     }
@@ -195,27 +208,25 @@ describe("CORS fields of a handler, where there is no gateway.cors", () => {
   })
 
   test("reach each of several clients at a time as its own", async () => {
-    warnings()
+    collectWarnings()
     const { app } = shop()
-    const { promise, resolve } = promised()
+    const { promise, resolve } = deferred()
     app.get(PATH, async (request) => {
       await promise
       return answerOrigin(request)
     })
     const sent = [A, B, A].map((origin) => send(app, AT, { origin }))
-    await settled()
+    await nextTurn()
     resolve()
     const responses = await Promise.all(sent)
-    expect(responses.map((response) => access(response)["access-control-allow-origin"])).toEqual([
-      A,
-      B,
-      A,
-    ])
+    expect(
+      responses.map((response) => accessHeaders(response)["access-control-allow-origin"]),
+    ).toEqual([A, B, A])
     expect(await Promise.all(responses.map((response) => response.text()))).toEqual([A, B, A])
   })
 
   test("are warned of once, by the route and the option", async () => {
-    const given = warnings()
+    const given = collectWarnings()
     const { app } = shop()
     app.get(PATH, answerOrigin).get("/items/2/plain", answerOrigin)
     for (const path of [AT, "/items/2", "/items/2/plain"]) await send(app, path, { origin: A })
@@ -225,7 +236,7 @@ describe("CORS fields of a handler, where there is no gateway.cors", () => {
   })
 
   test("of a refresh in the background leave the stale response as it is sent", async () => {
-    warnings()
+    collectWarnings()
     stopDate()
     const rules = [{ path: PATH, ttlSeconds: 10, staleWhileRevalidateSeconds: 100 }]
     const { app, module } = shop({}, { rules })
@@ -234,12 +245,12 @@ describe("CORS fields of a handler, where there is no gateway.cors", () => {
     await (await send(app)).text()
     setClock(11)
     const stale = await send(app, AT, { origin: A })
-    expect([cameBy(stale), access(stale)]).toEqual(["hit; detail=stale", {}])
+    expect([cacheStatusOf(stale), accessHeaders(stale)]).toEqual(["hit; detail=stale", {}])
     expect(stale.headers.get("cache-control")).toBe(
       "public, max-age=10, stale-while-revalidate=100",
     )
     expect(await stale.text()).toBe("good")
-    await settled()
+    await nextTurn()
     expect(runs).toBe(2)
     expect(await bodyOf(module, get(AT))).not.toBe(A)
   })
@@ -250,12 +261,12 @@ describe("a request with cookies", () => {
   const [one, two] = [{ cookie: "session=1" }, { cookie: "session=2" }]
 
   test("is answered by the handler each time, and its answer is not stored", async () => {
-    const given = warnings()
+    const given = collectWarnings()
     const { app, module } = shop()
     app.get(PATH, greet)
     for (const cookies of [one, two]) {
       const response = await send(app, AT, cookies)
-      expect([cameBy(response), await response.text()]).toEqual([
+      expect([cacheStatusOf(response), await response.text()]).toEqual([
         "fwd=uri-miss; fwd-status=200; detail=cookie",
         cookies.cookie,
       ])
@@ -264,14 +275,14 @@ describe("a request with cookies", () => {
     expect(given).toHaveLength(1)
     await (await send(app)).text()
     const hit = await send(app, AT, one)
-    expect([cameBy(hit), await hit.text()]).toEqual(["hit", "nobody"])
+    expect([cacheStatusOf(hit), await hit.text()]).toEqual(["hit", "nobody"])
   })
 
   test("is answered for everybody under a rule that ignores cookies", async () => {
     const { app } = shop({}, { rules: [{ path: PATH, ttlSeconds: 60, cookies: "ignore" }] })
     app.get(PATH, greet)
     expect(await (await send(app, AT, one)).text()).toBe("nobody")
-    expect(cameBy(await send(app, AT, two))).toBe("hit")
+    expect(cacheStatusOf(await send(app, AT, two))).toBe("hit")
   })
 
   test("has its cookies in a write that such a rule covers", async () => {
@@ -293,7 +304,7 @@ describe("routes that are not for all", () => {
   test.each(refused)(
     "a route with %s is run for each request, past the cache",
     async (_name, options, auth) => {
-      const given = warnings()
+      const given = collectWarnings()
       const { app, module } = shop({ defaultAuth: auth as never })
       let runs = 0
       app.get(
@@ -303,7 +314,10 @@ describe("routes that are not for all", () => {
       )
       for (const run of ["run 1", "run 2"]) {
         const response = await send(app)
-        expect([cameBy(response), response.headers.get("authorization")]).toEqual([undefined, "a"])
+        expect([cacheStatusOf(response), response.headers.get("authorization")]).toEqual([
+          undefined,
+          "a",
+        ])
         expect(await response.text()).toBe(run)
       }
       expect(await module.stats()).toEqual(NO_STATS)
@@ -316,7 +330,7 @@ describe("routes that are not for all", () => {
   )
 
   test("HEAD of such a route is not answered from what its handler has stored", async () => {
-    warnings()
+    collectWarnings()
     const { app, module } = shop()
     app.get(PATH, { auth: "user" }, () => new Response("no", { status: 403 }))
     await module.put(get(AT), new Response("stored", { headers: { "x-secret": "1" } }))
@@ -336,16 +350,16 @@ describe("routes that are not for all", () => {
     ["public by its own word", { auth: "public" }, "user"],
     ["without middleware in its list", { use: [] }, "public"],
   ])("a route %s is cached", async (_name, options, auth) => {
-    const given = warnings()
+    const given = collectWarnings()
     const { app } = shop({ defaultAuth: auth as never })
     app.get(PATH, options, () => "a")
     await (await send(app)).text()
-    expect(cameBy(await send(app))).toBe("hit")
+    expect(cacheStatusOf(await send(app))).toBe("hit")
     expect(given).toEqual([])
   })
 
   test("no one is warned of a route that no rule covers", async () => {
-    const given = warnings()
+    const given = collectWarnings()
     const { app } = shop()
     app.get("/other", { auth: "user" }, () => "a")
     await send(app, "/other")

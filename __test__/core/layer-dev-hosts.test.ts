@@ -119,7 +119,7 @@ describe("layer dev without further settings", () => {
     expect(json(response)).toEqual({
       error: { code: "bad_request", message: expect.stringContaining(message) },
     })
-    expect(await client.remainder()).toBe("")
+    expect(await client.readToEnd()).toBe("")
   })
 
   test("takes the authority of an absolute target over Host, in the URL, the key and the Host field", async () => {

@@ -1,9 +1,9 @@
-/** Values that are not allowed, with the way a test's name shows them. */
-export type Bad = readonly (readonly [shown: string, value: unknown])[]
+/** Invalid values, each with the label that test titles show. */
+export type InvalidValues = readonly (readonly [label: string, value: unknown])[]
 
 const control = String.fromCharCode
-/** Nothing that a string option takes. */
-const NOT_A_STRING: Bad = [
+/** Values of other types than string. */
+const NOT_A_STRING: InvalidValues = [
   ["null", null],
   ["a number", 1],
   ["a boolean", true],
@@ -14,7 +14,7 @@ const NOT_A_STRING: Bad = [
   ["a function", () => "a"],
 ]
 
-const NOT_A_NUMBER: Bad = [
+const NOT_A_NUMBER: InvalidValues = [
   ["null", null],
   ["a string", "60"],
   ["a boolean", true],
@@ -25,30 +25,30 @@ const NOT_A_NUMBER: Bad = [
   ["Infinity", Number.POSITIVE_INFINITY],
 ]
 
-export const SECONDS: Bad = [
+export const SECONDS: InvalidValues = [
   ...NOT_A_NUMBER,
   ["a negative", -1],
   ["a fraction", 0.5],
   ["over int32", 2_147_483_648],
 ]
 
-export const SHARE: Bad = [...NOT_A_NUMBER, ["a negative", -0.01], ["over 1", 1.01]]
+export const SHARE: InvalidValues = [...NOT_A_NUMBER, ["a negative", -0.01], ["over 1", 1.01]]
 
-export const MAX_BYTES: Bad = [
+export const MAX_BYTES: InvalidValues = [
   ...NOT_A_NUMBER,
   ["0", 0],
   ["a fraction", 1.5],
   ["over 2^53 - 1", 2 ** 53],
 ]
 
-export const MAX_ENTRY_BYTES: Bad = [
+export const MAX_ENTRY_BYTES: InvalidValues = [
   ...NOT_A_NUMBER,
   ["0", 0],
   ["a fraction", 1.5],
   ["over int32", 2_147_483_648],
 ]
 
-export const IDENTIFIER: Bad = [
+export const IDENTIFIER: InvalidValues = [
   ...NOT_A_STRING,
   ["empty", ""],
   ["129 characters", "a".repeat(129)],
@@ -58,9 +58,9 @@ export const IDENTIFIER: Bad = [
   ["a letter outside ASCII", "é"],
 ]
 
-export const TEXT: Bad = [...NOT_A_STRING, ["empty", ""]]
+export const TEXT: InvalidValues = [...NOT_A_STRING, ["empty", ""]]
 
-export const OBJECT: Bad = [
+export const OBJECT: InvalidValues = [
   ["null", null],
   ["a string", "a"],
   ["a number", 1],
@@ -69,7 +69,7 @@ export const OBJECT: Bad = [
   ["a function", () => {}],
 ]
 
-export const LIST: Bad = [
+export const LIST: InvalidValues = [
   ["null", null],
   ["a string", "a"],
   ["a number", 1],
@@ -77,7 +77,7 @@ export const LIST: Bad = [
   ["a set", new Set(["a"])],
 ]
 
-export const HEADER_NAME: Bad = [
+export const HEADER_NAME: InvalidValues = [
   ...NOT_A_STRING,
   ["undefined", undefined],
   ["empty", ""],
@@ -89,7 +89,7 @@ export const HEADER_NAME: Bad = [
   ["an asterisk", "*"],
 ]
 
-export const TAG: Bad = [
+export const TAG: InvalidValues = [
   ...NOT_A_STRING,
   ["undefined", undefined],
   ["empty", ""],
@@ -102,7 +102,7 @@ export const TAG: Bad = [
   ["a control character of Latin-1", control(0x85)],
 ]
 
-export const METHOD: Bad = [
+export const METHOD: InvalidValues = [
   ...NOT_A_STRING,
   ["undefined", undefined],
   ["empty", ""],
@@ -110,13 +110,13 @@ export const METHOD: Bad = [
   ["a comma", "GET,HEAD"],
 ]
 
-export const PATTERN: Bad = [
+export const PATTERN: InvalidValues = [
   ...TEXT,
   ["a path without a slash", "api/posts"],
   ["an expression that does not compile", "/api/:id{[0-9}"],
 ]
 
-export const REQUEST: Bad = [
+export const REQUEST: InvalidValues = [
   ["undefined", undefined],
   ["null", null],
   ["a number", 1],
@@ -134,7 +134,7 @@ export const REQUEST: Bad = [
   ["a data: request", new Request("data:text/plain,a")],
 ]
 
-export const RESPONSE: Bad = [
+export const RESPONSE: InvalidValues = [
   ["undefined", undefined],
   ["null", null],
   ["a string", "a"],

@@ -10,16 +10,22 @@ import {
 } from "@layeron/modules"
 
 export const ORIGIN = "https://api.example.com"
-/** Nothing has been counted. */
+/** Statistics of a module that has counted nothing. */
 export const NO_STATS: CacheStats = { hits: 0, misses: 0, puts: 0, deletes: 0, purges: 0 }
 
-/** Instances live as long as the process, so each test takes one that nobody else has. */
+/**
+ * Declares a cache with a unique name. Instances live as long as the process, so each test uses its
+ * own.
+ */
 export function freshCache(options: Partial<CacheModuleOptions> = {}): CacheModule {
   return cache({ name: `test-${randomUUID()}`, ...options })
 }
 
-/** A declaration beside `other`, of the same identity. */
-export function beside(other: CacheModule, options: Partial<CacheModuleOptions> = {}): CacheModule {
+/** Declares another module with the identity of `other`. */
+export function sameIdentity(
+  other: CacheModule,
+  options: Partial<CacheModuleOptions> = {},
+): CacheModule {
   return cache({ name: other.name, namespace: other.namespace, ...options })
 }
 
@@ -31,8 +37,8 @@ export function get(path: string, headers: Record<string, string> = {}): Request
   return new Request(url(path), { headers })
 }
 
-/** The response that `match` finds, which there has to be. */
-export async function found(module: CacheModule, request: CacheRequest): Promise<Response> {
+/** Returns the response that `match` finds. @throws Error on a miss. */
+export async function mustMatch(module: CacheModule, request: CacheRequest): Promise<Response> {
   const response = await module.match(request)
   if (response === undefined) {
     throw new Error(`no entry for ${module.key(request)}`)
@@ -40,7 +46,7 @@ export async function found(module: CacheModule, request: CacheRequest): Promise
   return response
 }
 
-/** The body that `match` finds, or `undefined` on a miss. */
+/** Returns the body that `match` finds, or `undefined` on a miss. */
 export async function bodyOf(
   module: CacheModule,
   request: CacheRequest,
@@ -51,8 +57,8 @@ export async function bodyOf(
 type TimelessInspection = Omit<CacheInspection, "oldestEntrySeconds" | "disk">
 
 /**
- * Everything that can be seen of a module from outside, but for what changes with time alone, and
- * what a disk has by now.
+ * Returns the statistics and the inspection of a module without `oldestEntrySeconds`, which changes
+ * with time, and `disk`, which changes asynchronously.
  */
 export async function state(
   module: CacheModule,
@@ -61,7 +67,7 @@ export async function state(
   return { stats: await module.stats(), inspection }
 }
 
-/** How often a reason kept a response out; the other reasons have to be at 0. */
+/** Returns the counts of refused puts by reason, without zeros. */
 export async function refusals(
   module: CacheModule,
 ): Promise<Partial<Record<CacheRefusal, number>>> {
@@ -71,8 +77,8 @@ export async function refusals(
 
 export type CodedError = Error & { code?: unknown }
 
-/** What `call` throws or rejects with. */
-export async function failureOf(call: () => unknown): Promise<CodedError> {
+/** Returns the error that `call` throws or rejects with. @throws Error if it does neither. */
+export async function errorOf(call: () => unknown): Promise<CodedError> {
   try {
     await call()
   } catch (error) {
@@ -81,7 +87,7 @@ export async function failureOf(call: () => unknown): Promise<CodedError> {
   throw new Error("nothing was thrown")
 }
 
-/** A value that the types forbid. */
+/** Casts a value that the types forbid. */
 export function forbidden<T>(value: unknown): T {
   return value as T
 }

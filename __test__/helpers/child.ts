@@ -3,30 +3,33 @@ import { once } from "node:events"
 import { join } from "node:path"
 import type { CacheConfiguration, CacheModule, CacheModuleOptions } from "@layeron/modules"
 
-/** What a function finds that runs in a child. */
-export interface Given {
+/** First argument of a function that runs in a child process. */
+export interface ChildContext {
   cache(options: CacheModuleOptions): CacheModule
   configure(options: CacheConfiguration): void
-  /** What the process has been warned of. */
+  /** Warnings that the process has emitted. */
   readonly warnings: { code: string; message: string }[]
   readonly require: NodeJS.Require
-  /** Where functions leave what the next one needs. */
+  /** A module that one function sets and the next ones use. */
   shop: CacheModule
 }
 
-/** A function of its own: it runs elsewhere and sees nothing of what is around it. */
-export type Elsewhere<Args extends unknown[], T> = (given: Given, ...args: Args) => T | Promise<T>
+/** A function that runs in a child process from its source, so it must not use outer variables. */
+export type ChildFunction<Args extends unknown[], T> = (
+  given: ChildContext,
+  ...args: Args
+) => T | Promise<T>
 
 export interface ChildOptions {
   readonly cwd?: string
   readonly env?: NodeJS.ProcessEnv
-  /** What the shell does before: `ulimit -f 100`, say. */
-  readonly after?: string
-  /** Hears what it writes. */
-  readonly hear?: (text: string) => void
+  /** A shell command that runs first, for example `ulimit -f 100`. Default: none. */
+  readonly shellCommand?: string
+  /** Called with each piece of text that the process writes to standard output. */
+  readonly onOutput?: (text: string) => void
 }
 
-interface Answer {
+interface Reply {
   readonly id: number
   readonly value?: unknown
   readonly error?: string
@@ -34,15 +37,13 @@ interface Answer {
 }
 
 const CHILD = join(__dirname, "storage-child.cjs")
-const living = new Set<Child>()
+const running = new Set<Child>()
 
 afterEach(() => {
-  for (const child of living) child.kill()
+  for (const child of running) child.kill()
 })
 
-/**
- * A process that has the package and does what it is sent. One that outlives its test is killed.
- */
+/** A child process that runs functions with the package. It is killed at the end of the test. */
 export class Child {
   readonly #process: ChildProcess
   readonly #ended: Promise<unknown>
@@ -52,39 +53,43 @@ export class Child {
   >()
   #calls = 0
 
-  constructor({ cwd, env, after = ":", hear }: ChildOptions = {}) {
-    this.#process = spawn("sh", ["-c", `${after}; exec "$0" "$1"`, process.execPath, CHILD], {
-      cwd,
-      // The test collects warnings; they are not printed.
-      env: { ...process.env, NODE_NO_WARNINGS: "1", ...env },
-      stdio: ["ignore", hear === undefined ? "inherit" : "pipe", "inherit", "ipc"],
-      serialization: "advanced",
-    })
-    living.add(this)
-    if (hear !== undefined) this.#process.stdout?.setEncoding("utf8").on("data", hear)
-    this.#process.on("message", (answer: Answer) => this.#settle(answer))
+  constructor({ cwd, env, shellCommand = ":", onOutput }: ChildOptions = {}) {
+    this.#process = spawn(
+      "sh",
+      ["-c", `${shellCommand}; exec "$0" "$1"`, process.execPath, CHILD],
+      {
+        cwd,
+        // The test collects warnings; they are not printed.
+        env: { ...process.env, NODE_NO_WARNINGS: "1", ...env },
+        stdio: ["ignore", onOutput === undefined ? "inherit" : "pipe", "inherit", "ipc"],
+        serialization: "advanced",
+      },
+    )
+    running.add(this)
+    if (onOutput !== undefined) this.#process.stdout?.setEncoding("utf8").on("data", onOutput)
+    this.#process.on("message", (reply: Reply) => this.#settle(reply))
     this.#ended = once(this.#process, "close").then(() => {
-      living.delete(this)
+      running.delete(this)
       for (const id of this.#waiting.keys()) this.#settle({ id, error: "the process has ended" })
     })
   }
 
-  /** Runs a function there and resolves to what it returns. */
-  async run<Args extends unknown[], T>(call: Elsewhere<Args, T>, ...args: Args): Promise<T> {
+  /** Runs a function in the process and resolves to its result. */
+  async run<Args extends unknown[], T>(call: ChildFunction<Args, T>, ...args: Args): Promise<T> {
     const id = this.#calls++
-    const answer = this.#answer(id)
+    const reply = this.#replyTo(id)
     this.#process.send({ id, source: call.toString(), args } as Serializable)
-    return answer as Promise<T>
+    return reply as Promise<T>
   }
 
-  /** Lets it end by itself. */
+  /** Asks the process to exit and waits for its end. */
   async end(): Promise<void> {
-    // Where this side ends the connection, the end of the process may go unnoticed.
+    // A disconnect by the parent could hide the end of the process.
     this.#process.send({ end: true })
     await this.#ended
   }
 
-  /** Resolves once the process has ended for any reason and all its output is read. */
+  /** Resolves when the process has ended for any reason and all its output is read. */
   async ended(): Promise<void> {
     await this.#ended
   }
@@ -93,22 +98,22 @@ export class Child {
     this.#process.kill(signal)
   }
 
-  /** Kills it, and resolves when it is gone. */
+  /** Kills the process and resolves when it has ended. */
   async killed(): Promise<void> {
     this.kill()
     await this.#ended
   }
 
-  #answer(id: number): Promise<unknown> {
-    const answer = new Promise<unknown>((resolve, reject) =>
+  #replyTo(id: number): Promise<unknown> {
+    const reply = new Promise<unknown>((resolve, reject) =>
       this.#waiting.set(id, { resolve, reject }),
     )
-    // Who has ended a child waits for no answer.
-    answer.catch(() => {})
-    return answer
+    // A test that has ended its child does not await the reply.
+    reply.catch(() => {})
+    return reply
   }
 
-  #settle({ id, value, error, code }: Answer): void {
+  #settle({ id, value, error, code }: Reply): void {
     const waiting = this.#waiting.get(id)
     this.#waiting.delete(id)
     if (error === undefined) waiting?.resolve(value)
@@ -116,12 +121,9 @@ export class Child {
   }
 }
 
-/**
- * Runs a function in a process of its own that ends by itself then, and resolves to what it has
- * returned once the process is gone.
- */
-export async function inProcess<Args extends unknown[], T>(
-  call: Elsewhere<Args, T>,
+/** Runs a function in a new process and resolves to its result when the process has ended. */
+export async function runInProcess<Args extends unknown[], T>(
+  call: ChildFunction<Args, T>,
   ...args: Args
 ): Promise<T> {
   const child = new Child()

@@ -8,11 +8,8 @@ export function stopClock(): void {
   jest.useFakeTimers({ now: START })
 }
 
-/**
- * What a stopped date leaves alone; timers of the global object only where they are named beside
- * it.
- */
-const RUNNING = [
+/** Functions that `stopDate` and `stopTime` do not fake. */
+const NOT_FAKED = [
   "hrtime",
   "nextTick",
   "performance",
@@ -24,31 +21,31 @@ const RUNNING = [
 ] as const
 
 /**
- * Stops `Date.now()` at {@link START}, until `jest.useRealTimers()`, and leaves timers and
- * microtasks alone, which connections and threads need.
+ * Stops `Date.now()` at {@link START}, until `jest.useRealTimers()`. Timers and microtasks stay
+ * real, because connections and threads need them.
  */
 export function stopDate(): void {
-  jest.useFakeTimers({ now: START, doNotFake: [...RUNNING, "setTimeout", "clearTimeout"] })
+  jest.useFakeTimers({ now: START, doNotFake: [...NOT_FAKED, "setTimeout", "clearTimeout"] })
 }
 
-/** The same, with timeouts that go by the stopped date. */
+/** Like {@link stopDate}, with `setTimeout` faked too. */
 export function stopTime(): void {
-  jest.useFakeTimers({ now: START, doNotFake: [...RUNNING] })
+  jest.useFakeTimers({ now: START, doNotFake: [...NOT_FAKED] })
 }
 
-/** Moves the clock to so many seconds after {@link START}. */
+/** Sets the clock to `seconds` after {@link START}. */
 export function setClock(seconds: number): void {
   jest.setSystemTime(START + seconds * 1000)
 }
 
-/** `seconds` after {@link START} as an HTTP-date. */
+/** Returns the HTTP-date of `seconds` after {@link START}. */
 export function httpDate(seconds: number): string {
   return new Date(START + seconds * 1000).toUTCString()
 }
 
 /**
- * What callers get in the stale window: the first may be told to refresh the entry, so it is the
- * second that counts.
+ * Matches twice and returns the second response. In the stale window the first match may be the one
+ * that gets a miss, in order to refresh the entry.
  */
 export async function staleMatch(
   module: CacheModule,
@@ -59,10 +56,10 @@ export async function staleMatch(
 }
 
 /**
- * The freshness lifetime and the stale window of the entry put at {@link START}, in seconds, found
- * by asking at the millisecond before and at the end of each.
+ * Expects the freshness lifetime `ttl` and the stale window `window`, in seconds, of an entry put
+ * at {@link START}. Matches at the end of each and one millisecond before.
  */
-export async function expectTimes(
+export async function expectLifetime(
   module: CacheModule,
   request: CacheRequest,
   { ttl, window = 0 }: { ttl: number; window?: number },

@@ -1,6 +1,6 @@
 /**
- * Has every instance that a test file declares keep its entries on disk as well, in a folder of the
- * file's own.
+ * Set-up of the Jest project `disk`: gives every instance that a test file declares a disk store,
+ * in a folder per file.
  */
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -24,7 +24,7 @@ beforeEach(() => {
   isInTest = true
 })
 
-// Each has files open, and there are thousands.
+// Thousands of instances with open files would exceed the limit of open files.
 afterEach(async () => {
   isInTest = false
   await Promise.all([...open].map((module) => module.close()))

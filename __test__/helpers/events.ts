@@ -6,19 +6,19 @@ export const OPERATIONS: readonly Operation[] = ["match", "put", "delete", "purg
 
 const stops: (() => void)[] = []
 
-/** Everything published on the channels of these operations from now on; `stop` ends it. */
-export function listen(operations = OPERATIONS): { events: unknown[]; stop: () => void } {
+/** Collects the events of these operations until `stop` is called. */
+export function collectEvents(operations = OPERATIONS): { events: unknown[]; stop: () => void } {
   const events: unknown[] = []
-  const hear = (event: unknown) => void events.push(event)
-  for (const operation of operations) subscribe(`layeron:cache:${operation}`, hear)
+  const record = (event: unknown) => void events.push(event)
+  for (const operation of operations) subscribe(`layeron:cache:${operation}`, record)
   const stop = () => {
-    for (const operation of operations) unsubscribe(`layeron:cache:${operation}`, hear)
+    for (const operation of operations) unsubscribe(`layeron:cache:${operation}`, record)
   }
   stops.push(stop)
   return { events, stop }
 }
 
-/** Ends everything that `listen` began. */
-export function deafen(): void {
+/** Stops all collections that `collectEvents` has started. */
+export function stopCollecting(): void {
   for (const stop of stops.splice(0)) stop()
 }

@@ -1,6 +1,6 @@
 import type { CacheStats } from "@layeron/modules"
 
-/** A report of a process about an operation that is done or about to begin. */
+/** A process's report of an operation that has ended or is about to begin. */
 export type Line =
   | readonly ["putting", key: string, version: number]
   | readonly ["put", version: number]
@@ -9,20 +9,20 @@ export type Line =
   | readonly ["closed", stats: CacheStats]
 
 /**
- * The entries that may be found after a process was killed, computed from its reports. Each put has
- * a version of its own.
+ * Computes, from the reports of a process, which entries may exist after it was killed. Each put
+ * has its own version.
  */
 export class ExpectedEntries {
-  /** Versions of each key that may be there. */
+  /** Versions of each key that may exist. */
   readonly #possible = new Map<string, Set<number>>()
-  /** Keys of which there has to be a version. */
+  /** Keys of which a version must exist. */
   readonly #certain = new Set<string>()
   /** Puts that have resolved. */
   readonly #done = new Set<number>()
-  /** Puts that were under way when something was removed, which may have removed them. */
+  /** Puts in progress during a removal, which may have removed them. */
   readonly #doubtful = new Set<number>()
   readonly #removals = new Map<number, (readonly [key: string, version: number])[]>()
-  /** What is counted at least. */
+  /** Lower bounds of the statistics. */
   least: CacheStats
 
   constructor(least: CacheStats) {
@@ -51,7 +51,8 @@ export class ExpectedEntries {
   }
 
   /**
-   * What is wrong with having found this version of a key, or none; and from now on that is known.
+   * Returns why it is wrong to have found this version of a key, or none; `undefined` if it is
+   * right. Remembers the version as certain.
    */
   findFault(key: string, found: number | undefined): string | undefined {
     const versions = this.#versions(key)
@@ -63,7 +64,7 @@ export class ExpectedEntries {
     return isRight ? undefined : fault
   }
 
-  /** Where entries may leave to make room, there is nothing that has to be there. */
+  /** Drops all requirements that an entry exists, for caches that evict. */
   expectNothing(): void {
     this.#certain.clear()
   }
@@ -79,7 +80,7 @@ export class ExpectedEntries {
     this.#removals.set(removal, gone)
   }
 
-  /** Everything is on the disk: the last version of each key. */
+  /** Requires the last version of a key, since all puts are on disk. */
   #settle(key: string, versions: Set<number>): void {
     if (versions.size === 0) return
     const last = Math.max(...versions)

@@ -2,14 +2,14 @@ import { type BackendApp, backend, type GatewayConfig } from "@layeron/core"
 import type { CacheModule, CacheModuleOptions } from "@layeron/modules"
 import { freshCache, url } from "./cache"
 
-/** Origins of pages. C is not allowed anywhere. */
+/** Origins of pages. No gateway allows C. */
 export const A = "https://a.example"
 export const B = "https://b.example"
 export const C = "https://c.example"
 
-/** Where the covered routes of {@link shop} are. */
+/** Pattern of the routes that the rule of {@link shop} covers. */
 export const PATH = "/items/:id"
-/** One of them. */
+/** A path that {@link PATH} covers. */
 export const AT = "/items/1"
 
 export interface Shop {
@@ -17,13 +17,14 @@ export interface Shop {
   readonly module: CacheModule
 }
 
-/** An app behind a gateway, and a cache of it that covers {@link PATH}. */
+/** Creates an app behind a gateway, with a cache that covers {@link PATH}. */
 export function shop(gateway: GatewayConfig = {}, options: Partial<CacheModuleOptions> = {}): Shop {
   const module = freshCache({ rules: [{ path: PATH, ttlSeconds: 60 }], ...options })
   const app = backend({ gateway: { cache: true, ...gateway } }).use(module)
   return { app, module }
 }
 
+/** Sends a request to the app. Default: a GET of {@link AT}. */
 export function send(
   app: BackendApp,
   path = AT,
@@ -32,7 +33,7 @@ export function send(
   return app.fetch(new Request(url(path), { method, headers }))
 }
 
-/** A preflight from {@link A} for a PUT. */
+/** Sends a CORS preflight from {@link A} for a PUT. */
 export function preflight(
   app: BackendApp,
   path: string,
@@ -46,28 +47,30 @@ export function preflight(
   })
 }
 
-/** How a response came about, without the name of the cache and how long it is fresh. */
-export function cameBy(response: Response): string | undefined {
+/** Returns the `Cache-Status` of a response without the names of caches and `ttl`. */
+export function cacheStatusOf(response: Response): string | undefined {
   const status = response.headers.get("cache-status")
   return status?.replace(/\S+\/\S+?; /g, "").replace(/; ttl=-?\d+/g, "")
 }
 
-/** The fields that tell who may read a response. */
-export function access(response: Response): Record<string, string> {
+/** Returns `Vary` and the CORS header fields of a response. */
+export function accessHeaders(response: Response): Record<string, string> {
   const names = [...response.headers].filter(
     ([name]) => name.startsWith("access-control-") || name === "vary",
   )
   return Object.fromEntries(names)
 }
 
-/** The warnings that are given from now on, as texts. */
-export function warnings(): string[] {
-  const given: string[] = []
-  jest.spyOn(process, "emitWarning").mockImplementation((warning) => given.push(String(warning)))
-  return given
+/** Collects warnings as texts, from now on. */
+export function collectWarnings(): string[] {
+  const collected: string[] = []
+  jest
+    .spyOn(process, "emitWarning")
+    .mockImplementation((warning) => collected.push(String(warning)))
+  return collected
 }
 
-/** What is written to standard error from now on, call by call. */
-export function errorsWritten(): unknown[][] {
+/** Collects the arguments of `console.error` calls, from now on. */
+export function collectConsoleErrors(): unknown[][] {
   return jest.spyOn(console, "error").mockImplementation().mock.calls
 }

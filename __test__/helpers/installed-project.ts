@@ -5,13 +5,10 @@ import { tmpdir } from "node:os"
 import { delimiter, dirname, join } from "node:path"
 import { type Finished, runNode } from "./run-node"
 
-/**
- * An empty project outside the repository, on a machine that has Node and npm and, as far as it can
- * see, no Rust.
- */
+/** An empty project outside the repository whose `PATH` has Node and npm but no Rust. */
 export class InstalledProject {
   readonly path = realpathSync(mkdtempSync(join(tmpdir(), "installed-")))
-  readonly env = { ...ownEnvironment(), PATH: pathWithout("cargo", "rustc") }
+  readonly env = { ...environmentWithoutNpm(), PATH: pathWithout("cargo", "rustc") }
 
   constructor() {
     this.write(
@@ -46,7 +43,7 @@ export class InstalledProject {
   }
 }
 
-/** A registry that has no package at all. */
+/** Starts an npm registry without packages. */
 export async function emptyRegistry(): Promise<{ url: string; server: Server }> {
   const server = createServer((_, response) => {
     response.writeHead(404, { "content-type": "application/json" }).end('{"error":"not found"}')
@@ -55,8 +52,8 @@ export async function emptyRegistry(): Promise<{ url: string; server: Server }> 
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, server }
 }
 
-// What the npm that runs the tests has set speaks of this repository.
-function ownEnvironment(): NodeJS.ProcessEnv {
+// The npm that runs the tests sets variables that refer to this repository.
+function environmentWithoutNpm(): NodeJS.ProcessEnv {
   const own = Object.entries(process.env).filter(
     ([name]) => !/^npm_(package|lifecycle|config_local)|^(INIT_CWD|PATH)$/i.test(name),
   )

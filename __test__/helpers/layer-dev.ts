@@ -7,7 +7,7 @@ const ROOT = join(__dirname, "../..")
 const BIN = join(ROOT, "packages/core/bin/layer.js")
 const DEADLINE_MS = 15_000
 
-/** A folder from which `@layeron/core` resolves, with the given files in it. */
+/** Creates a folder with the given files, from which `@layeron/core` resolves. */
 export function temporaryProject(files: Record<string, string>): { path: string; remove(): void } {
   const parent = join(ROOT, "target/test-tmp")
   mkdirSync(parent, { recursive: true })
@@ -45,14 +45,14 @@ export class Layer {
     return this.#output
   }
 
-  /** Where it said it listens, most recently. */
+  /** The URL of the latest line `Listening on`. @throws Error if there is none. */
   get url(): string {
     const url = [...this.#output.matchAll(/Listening on (\S+)/g)].at(-1)?.[1]
     if (url === undefined) throw new Error(`layer does not listen:\n${this.#output}`)
     return url
   }
 
-  /** Waits until the output holds the text that many times. */
+  /** Waits until the output contains the text `times` times. @throws Error after `deadlineMs`. */
   async waitFor(text: string, times = 1, deadlineMs = DEADLINE_MS): Promise<void> {
     const signal = AbortSignal.timeout(deadlineMs)
     while (this.#output.split(text).length <= times) {
@@ -67,8 +67,8 @@ export class Layer {
   }
 
   /**
-   * Writes the file until the output holds the text that many times: a watcher may start after the
-   * first write.
+   * Writes the file, up to five times, until the output contains the text `times` times. A watcher
+   * may start after the first write.
    */
   async changeUntil(file: string, content: string, text: string, times: number): Promise<void> {
     for (let attempt = 0; attempt < 5; attempt++) {
@@ -82,13 +82,13 @@ export class Layer {
     throw new Error(`No restart after a change of ${file}:\n${this.#output}`)
   }
 
-  /** The exit code, or `null` when a signal ended it. */
+  /** Waits for the end; resolves to the exit code, or `null` if a signal ended the process. */
   async exited(): Promise<number | null> {
     await this.#exit
     return this.#child.exitCode
   }
 
-  /** Sends the signal, unless it has ended already, and waits for the end. */
+  /** Sends the signal, unless the process has ended, and waits for the end. */
   async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<number | null> {
     if (this.#child.exitCode === null && this.#child.signalCode === null) this.#child.kill(signal)
     return this.exited()

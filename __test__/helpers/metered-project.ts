@@ -12,7 +12,7 @@ const PACKAGE = [
   ...readdirSync(ROOT).filter((name) => name.endsWith(".node")),
 ]
 
-/** An API of OpenTelemetry that writes a line of JSON for each call. */
+/** Source of a fake `@opentelemetry/api` that writes a line of JSON for each call. */
 const TELEMETRY = `
 const write = (value) => console.log(JSON.stringify(value))
 const createCounter = (counter) => {
@@ -24,10 +24,10 @@ exports.metrics = { getMeter: (meter) => (meters[meter] ??= (write({ meter }), {
 `
 
 /**
- * Declares `shop` with some observability, uses it in every way that is counted, and runs what
- * comes then.
+ * Returns a script that declares `shop`, calls every operation that has a metric, and then runs
+ * `afterwards`.
  */
-function script(observability: object | undefined, then: string): string {
+function script(observability: object | undefined, afterwards: string): string {
   const options = JSON.stringify({ name: "shop", namespace: "ns", observability })
   return `
 const { cache } = require("@layeron/modules")
@@ -42,14 +42,14 @@ async function main() {
   await shop.put(AT, new Response("a", { headers: { "content-length": "2" } })).catch(() => {})
   await shop.purge({ tags: ["t"] })
   await shop.delete(AT)
-  ${then}
+  ${afterwards}
 }
 main()
 `
 }
 
-/** What is counted of it, in order. */
-export const COUNTED: readonly (readonly [metric: string, value: number])[] = [
+/** Metrics of the script's operations, in order. */
+export const EXPECTED_METRICS: readonly (readonly [metric: string, value: number])[] = [
   ["cache.misses", 1],
   ["cache.puts", 1],
   ["cache.hits", 1],
@@ -60,19 +60,23 @@ export const COUNTED: readonly (readonly [metric: string, value: number])[] = [
   ["cache.deletes", 1],
 ]
 
-export interface Metered {
+export interface MeteredOptions {
   readonly observability?: object
   /** Whether the project has OpenTelemetry's API. */
   readonly telemetry?: boolean
-  readonly then?: string
+  readonly afterwards?: string
 }
 
-/** Uses the cache in a project that has the package installed, and resolves to what was written. */
-export async function runMetered({ observability, telemetry = false, then = "" }: Metered) {
+/** Runs the script in a project that has the package installed; resolves to its output. */
+export async function runMetered({
+  observability,
+  telemetry = false,
+  afterwards = "",
+}: MeteredOptions) {
   const project = temporaryProject({
-    // With a package of its own around it, the project does not take itself for part of this one.
+    // Without a package.json of its own, the project would belong to this repository's package.
     "package.json": "{}",
-    "app.cjs": script(observability, then),
+    "app.cjs": script(observability, afterwards),
     ...(telemetry ? { "node_modules/@opentelemetry/api/index.js": TELEMETRY } : {}),
   })
   try {

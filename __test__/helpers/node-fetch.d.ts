@@ -1,4 +1,4 @@
-/** As much as the tests use of it; it comes without types. */
+/** Types of the function that the tests use; the package has none. */
 declare module "node-fetch" {
   export default function fetch(url: string): Promise<unknown>
 }

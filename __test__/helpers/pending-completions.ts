@@ -1,4 +1,4 @@
-/** Number of calls of this thread that wait for a disk. */
+/** Counts the calls of this thread that wait for a disk, by a wrapper of `wait.completed`. */
 const wait = require("../../dist/native/wait.js")
 
 let pending = 0
@@ -13,6 +13,7 @@ wait.completed = async (...args: unknown[]) => {
   }
 }
 
+/** Whether a call of this thread waits for a disk. */
 export function hasPendingCompletions(): boolean {
   return pending > 0
 }

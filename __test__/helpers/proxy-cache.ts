@@ -8,17 +8,17 @@ import {
   type Answer,
   type AnswerParts,
   answer,
+  type Exchange,
   type Gate,
   type ScriptedOrigin,
-  type Turn,
 } from "./scripted-origin"
 import { countEach } from "./wrap"
 
-/** What most requests are for. */
+/** Target of most requests. */
 export const AT = "/a"
 
-/** An answer that goes step by step. */
-export type Steps = (turn: Turn) => Promise<void>
+/** An origin's answer as a function that writes it in steps. */
+export type ScriptedAnswer = (exchange: Exchange) => Promise<void>
 
 export interface CacheStage {
   readonly proxy: TestProxy
@@ -27,22 +27,22 @@ export interface CacheStage {
 }
 
 export interface StageOptions extends Omit<ProxyOptions, "cache"> {
-  /** What the cache is declared with beside its name. */
-  readonly declared?: Partial<CacheModuleOptions>
+  /** Options of the cache's declaration besides its name. */
+  readonly cacheOptions?: Partial<CacheModuleOptions>
 }
 
-/** A caching proxy in front of a scripted origin, for the time of `use`. Nothing is stored yet. */
+/** Runs `use` with a caching proxy in front of a scripted origin. The cache is empty. */
 export async function withCache(
   use: (stage: CacheStage) => Promise<void>,
-  { declared, ...options }: StageOptions = {},
+  { cacheOptions, ...options }: StageOptions = {},
 ): Promise<void> {
-  const module = freshCache(declared)
+  const module = freshCache(cacheOptions)
   await withProxy((stage) => use({ ...stage, module }), { cache: module, ...options })
 }
 
 /**
- * The same so many seconds after the origin has answered a request for {@link AT} with `first`. It
- * has `next` to say after that.
+ * Runs `use` like {@link withCache}, `seconds` after the origin has answered a request for
+ * {@link AT} with `first`. `next` are the origin's further answers.
  */
 export async function withStored(
   first: Answer,
@@ -59,48 +59,48 @@ export async function withStored(
   }, options)
 }
 
-/** An answer of the origin with the date at which it is given. */
-export function dated({ fields, ...parts }: AnswerParts = {}): Steps {
+/** Returns an answer whose `Date` is the time of the answer. */
+export function datedAnswer({ fields, ...parts }: AnswerParts = {}): ScriptedAnswer {
   return async ({ request, write }) => {
     await request.body()
     await write(answer({ ...parts, fields: { Date: new Date().toUTCString(), ...fields } }))
   }
 }
 
-/** The same with this `Cache-Control`. */
-export function lasting(control: string, { fields, ...parts }: AnswerParts = {}): Steps {
-  return dated({ ...parts, fields: { "Cache-Control": control, ...fields } })
+/** Returns a dated answer with this `Cache-Control`. */
+export function answerWithControl(
+  control: string,
+  { fields, ...parts }: AnswerParts = {},
+): ScriptedAnswer {
+  return datedAnswer({ ...parts, fields: { "Cache-Control": control, ...fields } })
 }
 
-/** A 304 with the date at which it is given. */
-export function unchanged(fields: AnswerParts["fields"] = {}): Steps {
-  return dated({ status: 304, reason: "Not Modified", fields })
+/** Returns a dated 304. */
+export function notModified(fields: AnswerParts["fields"] = {}): ScriptedAnswer {
+  return datedAnswer({ status: 304, reason: "Not Modified", fields })
 }
 
-/** The answer once the gate is open. */
-export function behind({ opened }: Gate, answer: Answer): Steps {
-  return async (turn) => {
+/** Returns an answer that waits until the gate opens. */
+export function afterGate({ opened }: Gate, answer: Answer): ScriptedAnswer {
+  return async (exchange) => {
     await opened
-    if (typeof answer === "function") await answer(turn)
-    else await turn.write(answer)
+    if (typeof answer === "function") await answer(exchange)
+    else await exchange.write(answer)
   }
 }
 
-/** The `Cache-Status` of a response without the name of the cache. */
+/** Returns the `Cache-Status` of a response without the name of the cache. */
 export function cacheStatusOf(response: Pick<RawResponse, "get">): string | undefined {
   return response.get("cache-status")?.replace(/^[^;]+; /, "")
 }
 
-/** Status, body and `Cache-Status` of a response, in one line. */
+/** Returns status, body and `Cache-Status` of a response in one line. */
 export function summaryOf(response: RawResponse): string {
   return `${response.status} ${response.text} (${cacheStatusOf(response)})`
 }
 
-/**
- * The lines of a head but for those of the connection to the client, names in lower case, in their
- * order.
- */
-export function lines({ head }: RawResponse): string[] {
+/** Returns a response's header lines, sorted, names in lower case, without hop-by-hop fields. */
+export function headerLines({ head }: RawResponse): string[] {
   const ofConnection = ["connection", "keep-alive", "transfer-encoding"]
   return head.fields
     .map(([name, value]) => [name.toLowerCase(), value] as const)
@@ -118,8 +118,8 @@ const CONDITIONS = [
   "range",
 ]
 
-/** The conditions, and the range, of each request that the origin got for a target. */
-export function conditions(origin: ScriptedOrigin, target = AT): Record<string, string>[] {
+/** Returns the conditions and the range of each request that the origin received for a target. */
+export function receivedConditions(origin: ScriptedOrigin, target = AT): Record<string, string>[] {
   return origin.requests(target).map((request) => {
     const given = CONDITIONS.map((name) => [name, request.get(name)] as const)
     return Object.fromEntries(
@@ -128,14 +128,14 @@ export function conditions(origin: ScriptedOrigin, target = AT): Record<string, 
   })
 }
 
-/** Number of requests for a target that the origin received. */
+/** Returns the number of requests for a target that the origin received. */
 export function requestCount(origin: ScriptedOrigin, target = AT): number {
   return origin.requests(target).length
 }
 
 type Operation = "match" | "put" | "refresh"
 
-/** The outcomes, with their reasons, of the next `count` operations of a module. */
+/** Resolves to the outcomes, with reasons, of the next `count` operations of a module. */
 export function outcomesOf(
   module: CacheModule,
   operation: Operation,
@@ -144,15 +144,15 @@ export function outcomesOf(
   const channel = `layeron:cache:${operation}`
   return new Promise((resolve) => {
     const outcomes: string[] = []
-    const hear = (message: unknown) => {
+    const record = (message: unknown) => {
       const { identity, outcome, reason } = message as CacheEvent
       if (identity !== module.identity) return
       outcomes.push(reason === undefined ? outcome : `${outcome} ${reason}`)
       if (outcomes.length < count) return
-      unsubscribe(channel, hear)
+      unsubscribe(channel, record)
       resolve(outcomes)
     }
-    subscribe(channel, hear)
+    subscribe(channel, record)
   })
 }
 
@@ -167,13 +167,13 @@ export async function concurrently(
   return clients
 }
 
-/** The responses that the clients get. */
+/** Reads one response per client. */
 export function responses(clients: readonly RawClient[]): Promise<RawResponse[]> {
   return Promise.all(clients.map((client) => client.response()))
 }
 
-/** Starts `count` clients that share one run: the first leads, the others wait for it. */
-export async function waiting(
+/** Starts `count` clients that share one in-flight request: a leader and its waiters. */
+export async function collapsedClients(
   { proxy, module }: CacheStage,
   count: number,
   request?: (client: number) => RawRequest,
@@ -185,20 +185,20 @@ export async function waiting(
   return clients
 }
 
-/** How many clients get each response, by its summary. */
+/** Counts the clients' responses by summary. */
 export async function countSummaries(
   clients: readonly RawClient[],
 ): Promise<Record<string, number>> {
   return countEach((await responses(clients)).map(summaryOf))
 }
 
-/** A request for {@link AT} unless it says otherwise, at so many seconds. */
-export type Asked = Partial<RawRequest> & { readonly at?: number }
+/** A request for {@link AT} by default, sent `at` seconds after the start. */
+export type TimedRequest = Partial<RawRequest> & { readonly at?: number }
 
-/** The last of the responses to these requests, made in turn at so many seconds. */
-export async function lastOf(
+/** Sends the requests in turn; returns the last response and the cache's identity. */
+export async function lastResponse(
   answers: readonly Answer[],
-  requests: readonly Asked[],
+  requests: readonly TimedRequest[],
 ): Promise<[RawResponse, identity: string]> {
   let response: RawResponse | undefined
   let identity = ""

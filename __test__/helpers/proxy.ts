@@ -9,7 +9,7 @@ import { ScriptedOrigin } from "./scripted-origin"
 
 const DEADLINE_MS = 20_000
 
-/** Keeps nothing: every request reaches the origin. */
+/** A cache that stores nothing: every request reaches the origin. */
 export const uncached: Pick<CacheModule, "wrap"> = {
   wrap:
     (handler) =>
@@ -18,16 +18,16 @@ export const uncached: Pick<CacheModule, "wrap"> = {
 }
 
 export interface ProxyOptions {
-  /** Default: an instance of the test's own that configures nothing. */
+  /** Default: a new instance with default options. */
   readonly cache?: Pick<CacheModule, "wrap">
   readonly timeoutMs?: number
   /** Default: the scripted origin. */
   readonly upstream?: string
 }
 
-/** A running proxy, in the process of the test. */
+/** A proxy that runs in the process of the test. */
 export class TestProxy {
-  /** What its operator hears of, as `GET /: message`. */
+  /** Errors that the proxy has reported, as `GET /: message`. */
   readonly reports: string[]
   readonly #server: Server
   readonly #clients: RawClient[] = []
@@ -41,14 +41,14 @@ export class TestProxy {
     return (this.#server.address() as AddressInfo).port
   }
 
-  /** A connection to it, which is closed at the end of the test. */
+  /** Opens a connection to the proxy, which is closed with it. */
   async connect(): Promise<RawClient> {
     const client = await RawClient.connect(this.port)
     this.#clients.push(client)
     return client
   }
 
-  /** The response to one request, on a connection of its own. */
+  /** Sends a request on a new connection and reads the response. */
   async send(request: RawRequest): Promise<RawResponse> {
     const client = await this.connect()
     const response = await client.send(request).response(request.method)
@@ -69,8 +69,8 @@ export class TestProxy {
 }
 
 /**
- * A proxy in front of a scripted origin, both for the time of `use`. Every request that reaches the
- * origin has to be scripted.
+ * Runs `use` with a proxy in front of a scripted origin, and closes both. @throws Error if a
+ * request without a scripted answer reached the origin.
  */
 export async function withProxy(
   use: (stage: { proxy: TestProxy; origin: ScriptedOrigin }) => Promise<void>,
@@ -83,7 +83,7 @@ export async function withProxy(
   await once(server.listen(0, "127.0.0.1"), "listening")
   const proxy = new TestProxy(server, reports)
   try {
-    await inTime(use({ proxy, origin }))
+    await withDeadline(use({ proxy, origin }))
     origin.verify()
   } finally {
     await proxy.close()
@@ -91,8 +91,8 @@ export async function withProxy(
   }
 }
 
-/** A test that waits for what never comes ends here, so that it leaves nothing running. */
-async function inTime(work: Promise<void>): Promise<void> {
+/** Rejects after {@link DEADLINE_MS}, so that a stuck test still closes its servers. */
+async function withDeadline(work: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const expiry = new Promise<void>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`not done within ${DEADLINE_MS} ms`)), DEADLINE_MS)
@@ -100,8 +100,8 @@ async function inTime(work: Promise<void>): Promise<void> {
   await Promise.race([work, expiry]).finally(() => clearTimeout(timer))
 }
 
-/** An upstream that refuses connections. */
-export async function unreachable(): Promise<string> {
+/** Returns the URL of an upstream that refuses connections. */
+export async function refusingUpstream(): Promise<string> {
   const origin = await ScriptedOrigin.listen()
   const { url } = origin
   await origin.close()

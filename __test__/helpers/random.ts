@@ -1,23 +1,23 @@
-/** Numbers that are the same in every run with the same seed. */
+/** Pseudo-random number generator: the same seed gives the same numbers. */
 export class Random {
   #state: number
 
   constructor(seed: number) {
-    // 0 would be followed by nothing else.
+    // The state 0 would produce zeros only.
     this.#state = (seed % 0x7ffffffe) + 1
   }
 
-  /** A whole number from 0, less than `most`. */
-  below(most: number): number {
+  /** Returns an integer from 0 to `max` - 1. */
+  below(max: number): number {
     this.#state = (this.#state * 48_271) % 0x7fffffff
-    return this.#state % most
+    return this.#state % max
   }
 }
 
 /**
- * The seeds that a random test runs with: the first `count` whole numbers from 1, or
- * `TEST_SEED_FACTOR` times as many, or `TEST_SEED` alone, if the environment has these variables.
- * They go into the title: `test.each(seeds(3))("… (seed %i)", async (seed) => …)`.
+ * Returns the seeds of a random test: the integers from 1 to `count`. The environment variable
+ * `TEST_SEED_FACTOR` multiplies `count`; `TEST_SEED` replaces all seeds by one.
+ * Usage: `test.each(seeds(3))("… (seed %i)", async (seed) => …)`.
  */
 export function seeds(count: number): number[] {
   const { TEST_SEED, TEST_SEED_FACTOR = "1" } = process.env

@@ -1,13 +1,13 @@
 import { connect, type Socket } from "node:net"
 import { type Bytes, bodyOf, bytesOf, EndOfConnection, Head, readHead, SocketReader } from "./wire"
 
-/** The host that requests are for, unless they name another. */
+/** Host of requests by default. */
 export const HOST = "shop.example"
 
 export class ResponseHead extends Head {
   readonly version: string
   readonly status: number
-  /** The reason phrase, a character for each byte. */
+  /** The reason phrase, one character per byte. */
   readonly reason: string
 
   constructor(raw: string) {
@@ -22,12 +22,12 @@ export class ResponseHead extends Head {
 export interface RawResponse {
   readonly head: ResponseHead
   readonly status: number
-  /** Informational responses before it. */
+  /** Heads of the 1xx responses before this one. */
   readonly informational: readonly ResponseHead[]
   readonly body: Buffer
-  /** The body, a character for each byte. */
+  /** The body, one character per byte. */
   readonly text: string
-  /** Whether the body came to its end; where not, the connection was broken off. */
+  /** Whether the body is complete; `false` if the connection ended before. */
   readonly isComplete: boolean
   /** As {@link Head.get}. */
   get(name: string): string | undefined
@@ -38,13 +38,13 @@ export interface RawRequest {
   /** Default: GET. */
   readonly method?: string
   readonly target: string
-  /** In any case and order, several values one line each. `Host` is added where there is none. */
+  /** Header fields; several values make several lines. `Host` is added if missing. */
   readonly fields?: Readonly<Record<string, string | readonly string[] | undefined>>
-  /** Sent with a `Content-Length`, unless the fields say how long it is. */
+  /** Sent with a `Content-Length`, unless the fields define the length. */
   readonly body?: Bytes
 }
 
-/** The bytes of a request. */
+/** Returns the bytes of a request. */
 export function requestBytes({ method = "GET", target, fields = {}, body }: RawRequest): Buffer {
   const names = Object.keys(fields).map((name) => name.toLowerCase())
   let head = `${method} ${target} HTTP/1.1\r\n`
@@ -86,23 +86,21 @@ export class RawClient {
     return this
   }
 
-  /** The next head, informational or final. */
+  /** Reads the next head, informational or final. */
   async head(): Promise<ResponseHead> {
     return new ResponseHead((await readHead(this.#reader)).raw)
   }
 
-  /**
-   * The next response with its body, after the informational ones. `method` is that of its request.
-   */
+  /** Reads the next final response with its body. `method` is the method of the request. */
   async response(method = "GET"): Promise<RawResponse> {
     const informational: ResponseHead[] = []
     let head = await this.head()
     for (; head.status < 200; head = await this.head()) informational.push(head)
-    return { ...(await this.rest(head, method)), informational }
+    return { ...(await this.readBody(head, method)), informational }
   }
 
-  /** The body of a response whose head has been read. */
-  async rest(head: ResponseHead, method = "GET"): Promise<RawResponse> {
+  /** Reads the body of a response whose head has been read. */
+  async readBody(head: ResponseHead, method = "GET"): Promise<RawResponse> {
     const chunks: Buffer[] = []
     const isComplete = await this.#collect(head, method, chunks)
     const body = Buffer.concat(chunks)
@@ -118,15 +116,15 @@ export class RawClient {
     }
   }
 
-  /** That many bytes, a character for each. */
+  /** Reads `count` bytes, one character per byte. */
   async bytes(count: number): Promise<string> {
-    return (await this.#reader.exactly(count)).toString("latin1")
+    return (await this.#reader.readExactly(count)).toString("latin1")
   }
 
-  /** What else comes before the connection ends. */
-  async remainder(): Promise<string> {
+  /** Reads until the connection ends. */
+  async readToEnd(): Promise<string> {
     let text = ""
-    for (let some = await this.#reader.some(); some; some = await this.#reader.some()) {
+    for (let some = await this.#reader.readSome(); some; some = await this.#reader.readSome()) {
       text += some.toString("latin1")
     }
     return text

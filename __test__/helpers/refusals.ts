@@ -1,19 +1,17 @@
 import type { CacheModule } from "@layeron/modules"
 import * as bad from "./bad-input"
-import { bodyOf, failureOf, freshCache, state, url } from "./cache"
+import { bodyOf, errorOf, freshCache, state, url } from "./cache"
 
-export type Row = readonly [path: string, shown: string, value: unknown]
+export type Row = readonly [path: string, label: string, value: unknown]
 
-/**
- * One row for each bad value of each option; a path that ends in `[0]` takes the value in a list.
- */
-export function rows(table: Readonly<Record<string, bad.Bad>>): Row[] {
+/** Returns a row per invalid value of each option; a path ending in `[0]` means a list element. */
+export function rows(table: Readonly<Record<string, bad.InvalidValues>>): Row[] {
   return Object.entries(table).flatMap(([path, values]) =>
-    values.map(([shown, value]): Row => [path, shown, value]),
+    values.map(([label, value]): Row => [path, label, value]),
   )
 }
 
-/** `{ a: { b: [value] } }` for `a.b[0]`. */
+/** Builds nested options from a path: `{ a: { b: [value] } }` for `a.b[0]`. */
 export function nested(path: string, value: unknown): Record<string, unknown> {
   const names = path.split(/\.|(?=\[0\])/)
   const built = names.reduceRight<unknown>(
@@ -23,7 +21,7 @@ export function nested(path: string, value: unknown): Record<string, unknown> {
   return built as Record<string, unknown>
 }
 
-/** Options of a declaration, a rule and a put. */
+/** Invalid values of the options that declarations, rules and puts share. */
 export const POLICY = {
   ttlSeconds: bad.SECONDS,
   staleWhileRevalidateSeconds: bad.SECONDS,
@@ -33,11 +31,11 @@ export const POLICY = {
   "tags[0]": bad.TAG,
 }
 
-/** Options of `key`, `match` and `delete`. */
+/** Invalid values of the options of `key`, `match` and `delete`. */
 export const KEY_OPTIONS = { vary: bad.LIST, "vary[0]": bad.HEADER_NAME }
 
-/** A module with one entry, and what has to be as before once a call was refused. */
-export async function holding(): Promise<{
+/** Creates a module with one entry, and a check that a refused call has not changed it. */
+export async function moduleWithEntry(): Promise<{
   module: CacheModule
   expectUnchanged(): Promise<void>
 }> {
@@ -56,9 +54,9 @@ export async function expectRefused(
   path: string,
   code: string,
 ): Promise<void> {
-  const error = await failureOf(call)
+  const error = await errorOf(call)
   expect(error).toBeInstanceOf(TypeError)
   expect(error.code).toBe(code)
-  // The path is whole: what comes after it is no part of a longer one.
+  // The trailing space excludes longer paths that begin with this one.
   expect(`${error.message} `).toContain(`${path} `)
 }

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process"
 
-/** What a process wrote, once it has ended by itself. */
+/** The output of a process that has exited. */
 export interface Finished {
   readonly stdout: string
   readonly stderr: string
@@ -9,11 +9,11 @@ export interface Finished {
 export interface RunOptions {
   readonly cwd?: string
   readonly env?: NodeJS.ProcessEnv
-  /** After this time the process is killed, and that is a failure. */
+  /** Milliseconds until the process is killed, which is a failure. Default: 20,000. */
   readonly timeout?: number
 }
 
-/** Runs this Node. @throws Error with everything written when it does not exit with 0 in time. */
+/** Runs Node in a new process. @throws Error with its output unless it exits with 0 in time. */
 export function runNode(args: readonly string[], options: RunOptions = {}): Promise<Finished> {
   const settings = { timeout: 20_000, killSignal: "SIGKILL", ...options } as const
   return new Promise((resolve, reject) => {

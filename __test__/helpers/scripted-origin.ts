@@ -2,16 +2,16 @@ import { once } from "node:events"
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net"
 import { type Bytes, bodyOf, bytesOf, EndOfConnection, Head, readHead, SocketReader } from "./wire"
 
-/** A request as the origin got it. */
+/** A request that the origin received. */
 export class OriginRequest extends Head {
   readonly method: string
   readonly target: string
   readonly version: string
-  /** The connection it came on: 1 for the first, and so on. */
+  /** Number of its connection, from 1. */
   readonly connection: number
-  /** Resolves with the body; rejects where the connection ends before it. */
+  /** Reads the body; rejects if the connection ends before the body does. */
   readonly body: () => Promise<Buffer>
-  /** The body in portions, in place of {@link body}. */
+  /** Reads the body in pieces, instead of {@link body}. */
   readonly portions: () => AsyncIterable<Buffer>
 
   constructor(head: Head, connection: number, reader: SocketReader) {
@@ -37,32 +37,33 @@ async function collect(portions: AsyncIterable<Buffer>): Promise<Buffer> {
   return Buffer.concat(chunks)
 }
 
-/** The origin's side of one request, for a script that goes step by step. */
-export interface Turn {
+/** One request and the origin's means to answer it, for scripts that answer in steps. */
+export interface Exchange {
   readonly request: OriginRequest
   readonly socket: Socket
-  /** Resolves when the other side has given the connection up. */
-  abandoned(): Promise<void>
-  /** Resolves when the bytes have left, which may be never where the other side does not read. */
+  /** Resolves when the peer has closed the connection. */
+  closedByPeer(): Promise<void>
+  /** Resolves when the bytes are written, which may never happen if the peer does not read. */
   write(data: Bytes): Promise<void>
-  /** Ends the connection in order, after these bytes. */
+  /** Writes these bytes and ends the connection in order. */
   end(data?: Bytes): void
-  /** Breaks it off. */
+  /** Resets the connection. */
   reset(): void
 }
 
 /**
- * What the origin answers with: bytes, sent once the whole request is there, or steps, which begin
- * when its head is. A connection stays open for further requests unless a step ends it.
+ * The origin's answer: bytes, sent when the whole request has arrived, or a function, called when
+ * its head has. The connection stays open for further requests unless the function ends it.
  */
-export type Answer = Bytes | ((turn: Turn) => unknown)
+export type Answer = Bytes | ((exchange: Exchange) => unknown)
 
-/** A point in a script that is passed once the test opens it. */
+/** A point at which a script waits until the test opens it. */
 export interface Gate {
   readonly opened: Promise<void>
   open(): void
 }
 
+/** Creates a closed gate. */
 export function gate(): Gate {
   let open!: () => void
   const opened = new Promise<void>((resolve) => {
@@ -80,7 +81,7 @@ export interface AnswerParts {
   readonly body?: string
 }
 
-/** The text of a response, with a `Content-Length` where the fields do not say how long it is. */
+/** Returns the text of a response, with a `Content-Length` unless the fields define the length. */
 export function answer({
   status = 200,
   reason = "Scripted",
@@ -97,7 +98,7 @@ export function answer({
   return `${head}\r\n${body}`
 }
 
-/** An origin whose answers a test scripts byte by byte. */
+/** An origin server whose answers a test scripts byte by byte. */
 export class ScriptedOrigin {
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
@@ -125,10 +126,7 @@ export class ScriptedOrigin {
     return this.#connections
   }
 
-  /**
-   * Answers the next requests for a target, in whatever method, one after the other. Adds to what
-   * has been scripted for it.
-   */
+  /** Appends answers to the next requests for a target, of any method. */
   script(target: string, answers: Answer | readonly Answer[]): this {
     this.#scripts.set(target, [
       ...(this.#scripts.get(target) ?? []),
@@ -137,17 +135,17 @@ export class ScriptedOrigin {
     return this
   }
 
-  /** The requests so far, for a target or all. */
+  /** Returns the requests received so far, for one target or for all. */
   requests(target?: string): OriginRequest[] {
     return this.#requests.filter((request) => target === undefined || request.target === target)
   }
 
-  /** The `count`th request for a target, as soon as its head has come. */
-  async arrival(target: string, count = 1): Promise<OriginRequest> {
+  /** Waits for the head of the `count`th request for a target. */
+  async received(target: string, count = 1): Promise<OriginRequest> {
     for (;;) {
       const request = this.requests(target)[count - 1]
       if (request !== undefined) return request
-      await once(this.#server, "arrival")
+      await once(this.#server, "received")
     }
   }
 
@@ -157,7 +155,7 @@ export class ScriptedOrigin {
     if (this.#server.listening) await once(this.#server.close(), "close")
   }
 
-  /** @throws Error for a request that no answer was scripted for, and what a step has thrown. */
+  /** @throws Error of a request without a scripted answer, or of a script that threw. */
   verify(): void {
     if (this.#failures.length > 0) throw this.#failures[0]
   }
@@ -171,8 +169,8 @@ export class ScriptedOrigin {
       while (!socket.destroyed) {
         const request = new OriginRequest(await readHead(reader), connection, reader)
         this.#requests.push(request)
-        this.#server.emit("arrival")
-        await this.#answer(turnOf(request, socket, reader))
+        this.#server.emit("received")
+        await this.#answer(exchangeOf(request, socket, reader))
         await request.body()
       }
     } catch (error) {
@@ -183,22 +181,22 @@ export class ScriptedOrigin {
     }
   }
 
-  async #answer(turn: Turn): Promise<void> {
-    const { method, target } = turn.request
+  async #answer(exchange: Exchange): Promise<void> {
+    const { method, target } = exchange.request
     const next = this.#scripts.get(target)?.shift()
-    if (typeof next === "function") return void (await next(turn))
+    if (typeof next === "function") return void (await next(exchange))
     if (next === undefined)
       this.#failures.push(new Error(`no answer was scripted for ${method} ${target}`))
-    await turn.request.body()
-    await turn.write(next ?? answer({ status: 500, reason: "Not Scripted" }))
+    await exchange.request.body()
+    await exchange.write(next ?? answer({ status: 500, reason: "Not Scripted" }))
   }
 }
 
-function turnOf(request: OriginRequest, socket: Socket, reader: SocketReader): Turn {
+function exchangeOf(request: OriginRequest, socket: Socket, reader: SocketReader): Exchange {
   return {
     request,
     socket,
-    abandoned: () => reader.over(),
+    closedByPeer: () => reader.ended(),
     write: (data) => new Promise((resolve) => socket.write(bytesOf(data), () => resolve())),
     end: (data = "") => socket.end(bytesOf(data)),
     reset: () => socket.resetAndDestroy(),

@@ -17,7 +17,7 @@ export const WINDOW = 300
 export const POLICY = { ttlSeconds: TTL, staleWhileRevalidateSeconds: WINDOW }
 
 /**
- * A module with the entry `old`, put at {@link START}, at one second past its lifetime. Needs
+ * Creates a module whose entry `old`, put at {@link START}, has been stale for one second. Needs
  * `stopDate()`.
  */
 export async function staleModule(
@@ -30,7 +30,7 @@ export async function staleModule(
   return module
 }
 
-/** The counters that refreshes and fences change. */
+/** Returns the counters that refreshes and fences change. */
 export async function refreshCounts(
   module: CacheModule,
 ): Promise<
@@ -41,11 +41,11 @@ export async function refreshCounts(
   return { hits, misses, puts, staleHits, elections, fencedWrites }
 }
 
-/** Something that takes entries away. Plain data, so that it can be sent to a thread. */
+/** A purge or a delete, as plain data that can be sent to a thread. */
 export type Removal = { purge: CachePurgeSelector } | { delete: string }
 
-/** Each way to take the entry at {@link AT} with the tag `t` away. */
-export const REMOVALS: readonly (readonly [how: string, removal: Removal])[] = [
+/** Each removal of the entry at {@link AT} with the tag `t`. */
+export const REMOVALS: readonly (readonly [name: string, removal: Removal])[] = [
   ["a purge of its tag", { purge: { tags: ["other", "t"] } }],
   ["a purge of its URL's prefix", { purge: { prefix: url("/p/") } }],
   ["a purge of its path's prefix", { purge: { prefix: "/p/" } }],
@@ -54,13 +54,14 @@ export const REMOVALS: readonly (readonly [how: string, removal: Removal])[] = [
   ["a purge of everything", { purge: { everything: true } }],
 ]
 
-export async function carryOut(module: CacheModule, removal: Removal): Promise<void> {
+/** Carries out a removal. */
+export async function remove(module: CacheModule, removal: Removal): Promise<void> {
   if ("delete" in removal) await module.delete(removal.delete)
   else await module.purge(removal.purge)
 }
 
-/** A promise that the test settles. */
-export function promised<T = void>(): { promise: Promise<T>; resolve: (value: T) => void } {
+/** Creates a promise that the test resolves. */
+export function deferred<T = void>(): { promise: Promise<T>; resolve: (value: T) => void } {
   let resolve!: (value: T) => void
   const promise = new Promise<T>((settle) => {
     resolve = settle
@@ -68,8 +69,8 @@ export function promised<T = void>(): { promise: Promise<T>; resolve: (value: T)
   return { promise, resolve }
 }
 
-/** The documented form of a handler: match, build, put. */
-export async function handled(
+/** The documented form of a handler: match, and on a miss build and put. */
+export async function matchOrBuild(
   module: CacheModule,
   request: Request,
   build: () => Promise<string>,
@@ -81,18 +82,18 @@ export async function handled(
   return response
 }
 
-/** Builds under way: a put of each form of request is to be that of its miss. */
-export const REQUESTS: readonly (readonly [form: string, request: () => CacheRequest])[] = [
+/** Forms of a request. A put must find the build of its miss with each form. */
+export const REQUEST_FORMS: readonly (readonly [form: string, request: () => CacheRequest])[] = [
   ["a Request", () => new Request(AT)],
   ["a URL", () => new URL(AT)],
   ["a string", () => AT],
 ]
 
 /**
- * What a build that ends too late leaves behind: nothing, counted as held back; and what is built
- * from now on is stored.
+ * Expects that a put whose build began before a removal is dropped and counted in `fencedWrites`,
+ * and that the next put is stored.
  */
-export async function expectHeldBack(
+export async function expectFenced(
   module: CacheModule,
   request: CacheRequest,
   options: CachePutOptions = {},

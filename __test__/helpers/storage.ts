@@ -11,7 +11,7 @@ import {
 
 export const MIB = 1024 * 1024
 
-/** Nothing that the environment of the tests says of storage counts in them. */
+/** These tests set storage themselves, so a variable of the environment must not change it. */
 delete process.env.LAYERON_CACHE_STORAGE
 
 const root = mkdtempSync(join(tmpdir(), "layeron-storage-"))
@@ -20,62 +20,60 @@ const open = new Set<CacheModule>()
 afterEach(closeAll)
 afterAll(() => rmSync(root, { recursive: true, force: true }))
 
-/**
- * The path of a folder that nobody else has and that is not there yet. All go when the tests are
- * over.
- */
+/** Returns a unique path at which nothing exists. It is removed after the test file. */
 export function newPath(): string {
   return join(root, randomUUID())
 }
 
-/** The same, and it is there. */
+/** Creates a folder with a unique path. It is removed after the test file. */
 export function newFolder(): string {
   const folder = newPath()
   mkdirSync(folder, { mode: 0o700 })
   return folder
 }
 
-/** A declaration of one identity for all tests of a folder. It is closed after the test. */
+/** Declares the cache `shop` with its storage at `path`. It is closed after the test. */
 export function openIn(path: string, options: Partial<CacheModuleOptions> = {}): CacheModule {
-  return declared({ name: "shop", storage: { path }, ...options })
+  return declare({ name: "shop", storage: { path }, ...options })
 }
 
-/** A declaration that is closed after the test. */
-export function declared(options: CacheModuleOptions): CacheModule {
+/** Declares a cache that is closed after the test. */
+export function declare(options: CacheModuleOptions): CacheModule {
   const module = cache(options)
   open.add(module)
   return module
 }
 
-/** Closes what is open; what cannot be kept is for the tests that are about that. */
+/** Closes all declared caches and ignores errors, which other tests check. */
 export async function closeAll(): Promise<void> {
   await Promise.allSettled([...open].map((module) => module.close()))
   open.clear()
 }
 
-/** What can be seen of the disk of a module, which there has to be. */
+/** Returns the disk part of a module's inspection. @throws Error if the module has no disk. */
 export async function diskOf(module: CacheModule): Promise<NonNullable<CacheInspection["disk"]>> {
   const { disk } = await module.inspect()
   if (disk === null) throw new Error(`${module.identity} has no disk`)
   return disk
 }
 
-/** The path of the only file of a folder whose name ends so. */
+/** Returns the path of the only file of a folder whose name ends in `ending`. */
 export function fileIn(folder: string, ending = ".db"): string {
   const names = readdirSync(folder).filter((name) => name.endsWith(ending))
   if (names.length !== 1) throw new Error(`${names.length} files end in ${ending} in ${folder}`)
   return join(folder, names[0]!)
 }
 
-/** Asks until it is so. What comes by and by has half a minute for it. */
-export async function eventually<T>(
-  ask: () => T | Promise<T>,
-  isSo: (value: T) => boolean,
+/** Calls `poll` every 10 ms until `isDone` accepts its value. @throws Error after 30 seconds. */
+export async function pollUntil<T>(
+  poll: () => T | Promise<T>,
+  isDone: (value: T) => boolean,
 ): Promise<T> {
   for (let attempt = 0; ; attempt++) {
-    const value = await ask()
-    if (isSo(value)) return value
-    if (attempt === 3_000) throw new Error(`it has come to no more than ${JSON.stringify(value)}`)
+    const value = await poll()
+    if (isDone(value)) return value
+    if (attempt === 3_000)
+      throw new Error(`the last value after 30 seconds was ${JSON.stringify(value)}`)
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
 }

@@ -1,15 +1,12 @@
-export interface WatchedBody {
+export interface ObservedStream {
   readonly stream: ReadableStream<Uint8Array>
-  /** Chunks asked for so far. */
+  /** Number of chunks that the reader has requested. */
   pulls(): number
   cancelled(): boolean
 }
 
-/**
- * A body without end, in chunks of `chunkBytes`. It fails where a reader takes it for one with an
- * end.
- */
-export function endless(chunkBytes: number): WatchedBody {
+/** Creates a body of endless chunks of `chunkBytes`, which fails after 1,000 of them. */
+export function endlessStream(chunkBytes: number): ObservedStream {
   let pulls = 0
   let cancelled = false
   const stream = new ReadableStream<Uint8Array>({
@@ -25,8 +22,8 @@ export function endless(chunkBytes: number): WatchedBody {
   return { stream, pulls: () => pulls, cancelled: () => cancelled }
 }
 
-/** A body of these chunks, given at once, that fails at its end where an error is given. */
-export function chunked(chunks: readonly string[], error?: Error): ReadableStream<Uint8Array> {
+/** Creates a body of these chunks, which are ready at once; it ends with `error`, if given. */
+export function streamOf(chunks: readonly string[], error?: Error): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder()
   const left = [...chunks]
   return new ReadableStream({
@@ -39,10 +36,10 @@ export function chunked(chunks: readonly string[], error?: Error): ReadableStrea
   })
 }
 
-/** A body whose chunks come when the test says so. */
-export function handFed(): {
+/** Creates a body that the test writes and ends. */
+export function controlledStream(): {
   stream: ReadableStream<Uint8Array>
-  give(text: string): void
+  enqueue(text: string): void
   end(): void
 } {
   let feed!: ReadableStreamDefaultController<Uint8Array>
@@ -52,10 +49,10 @@ export function handFed(): {
     },
   })
   const encoder = new TextEncoder()
-  return { stream, give: (text) => feed.enqueue(encoder.encode(text)), end: () => feed.close() }
+  return { stream, enqueue: (text) => feed.enqueue(encoder.encode(text)), end: () => feed.close() }
 }
 
-/** Lets everything run that is ready to. */
-export function settled(): Promise<void> {
+/** Waits for one turn of the event loop. */
+export function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }

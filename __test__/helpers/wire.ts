@@ -2,23 +2,20 @@ import type { Socket } from "node:net"
 
 export type Bytes = string | Buffer
 
-/** Text stands for bytes, one character each. */
+/** Returns the bytes of text that has one character per byte. */
 export function bytesOf(data: Bytes): Buffer {
   return typeof data === "string" ? Buffer.from(data, "latin1") : data
 }
 
-/** The connection has ended before what was to be read from it. */
+/** The connection ended before the requested bytes. */
 export class EndOfConnection extends Error {}
 
-/**
- * Reads a connection in the portions that HTTP has. What nobody asks for is left where it is, so
- * that the other side has to wait.
- */
+/** Reads parts of HTTP messages from a connection, and no more than requested (backpressure). */
 export class SocketReader {
   readonly #socket: Socket
-  #held = Buffer.alloc(0)
-  #isOver = false
-  /** What has broken the connection off, in place of an orderly end. */
+  #buffer = Buffer.alloc(0)
+  #hasEnded = false
+  /** The error that ended the connection, if it did not end in order. */
   failure: Error | undefined
 
   constructor(socket: Socket) {
@@ -28,55 +25,55 @@ export class SocketReader {
     })
     for (const event of ["end", "close"]) {
       socket.on(event, () => {
-        this.#isOver = true
+        this.#hasEnded = true
       })
     }
   }
 
-  /** Whatever has come, at least one byte, or `undefined` at the end. */
-  async some(): Promise<Buffer | undefined> {
-    if (this.#held.length === 0 && !(await this.#more())) return undefined
-    return this.#take(this.#held.length)
+  /** Reads at least one byte; `undefined` at the end. */
+  async readSome(): Promise<Buffer | undefined> {
+    if (this.#buffer.length === 0 && !(await this.#receive())) return undefined
+    return this.#take(this.#buffer.length)
   }
 
-  async exactly(count: number): Promise<Buffer> {
-    while (this.#held.length < count) await this.#wantMore()
+  async readExactly(count: number): Promise<Buffer> {
+    while (this.#buffer.length < count) await this.#requireMore()
     return this.#take(count)
   }
 
-  /** Up to and with the delimiter. */
-  async through(delimiter: string): Promise<Buffer> {
+  /** Reads up to and including the delimiter. */
+  async readThrough(delimiter: string): Promise<Buffer> {
     for (;;) {
-      const at = this.#held.indexOf(delimiter, 0, "latin1")
+      const at = this.#buffer.indexOf(delimiter, 0, "latin1")
       if (at !== -1) return this.#take(at + delimiter.length)
-      await this.#wantMore()
+      await this.#requireMore()
     }
   }
 
-  /** Resolves at the end of the connection. What comes before it can still be read. */
-  async over(): Promise<void> {
-    while (await this.#more());
+  /** Resolves at the end of the connection. Bytes received before it can still be read. */
+  async ended(): Promise<void> {
+    while (await this.#receive());
   }
 
-  async #wantMore(): Promise<void> {
-    if (!(await this.#more()))
+  async #requireMore(): Promise<void> {
+    if (!(await this.#receive()))
       throw new EndOfConnection(this.failure?.message ?? "the connection has ended")
   }
 
-  async #more(): Promise<boolean> {
+  async #receive(): Promise<boolean> {
     for (;;) {
       const chunk: Buffer | null = this.#socket.read()
       if (chunk !== null) {
-        this.#held = Buffer.concat([this.#held, chunk])
+        this.#buffer = Buffer.concat([this.#buffer, chunk])
         return true
       }
-      if (this.#isOver) return false
-      await this.#stir()
+      if (this.#hasEnded) return false
+      await this.#nextEvent()
     }
   }
 
-  /** Waits until something has happened to the connection. */
-  #stir(): Promise<void> {
+  /** Waits for the next event of the connection. */
+  #nextEvent(): Promise<void> {
     const events = ["readable", "end", "close"]
     return new Promise((resolve) => {
       const settle = () => {
@@ -88,19 +85,19 @@ export class SocketReader {
   }
 
   #take(count: number): Buffer {
-    const taken = this.#held.subarray(0, count)
-    this.#held = this.#held.subarray(count)
+    const taken = this.#buffer.subarray(0, count)
+    this.#buffer = this.#buffer.subarray(count)
     return taken
   }
 }
 
-/** The head of a message as it was sent. */
+/** The head of a message as sent. */
 export class Head {
-  /** All of it with the empty line, a character for each byte. */
+  /** The whole head with the empty line, one character per byte. */
   readonly raw: string
-  /** Its first line. */
+  /** The first line. */
   readonly start: string
-  /** Names as they were spelled, and values. */
+  /** Names as spelled, and values. */
   readonly fields: readonly (readonly [name: string, value: string])[]
 
   constructor(raw: string) {
@@ -113,14 +110,14 @@ export class Head {
     })
   }
 
-  /** The values of all lines of a field. */
+  /** Returns the values of all lines of a field. */
   all(name: string): string[] {
     return this.fields
       .filter(([given]) => given.toLowerCase() === name.toLowerCase())
       .map(([, value]) => value)
   }
 
-  /** The value of a field, several lines joined by commas. */
+  /** Returns the value of a field, several lines joined by commas. */
   get(name: string): string | undefined {
     const values = this.all(name)
     return values.length === 0 ? undefined : values.join(", ")
@@ -128,46 +125,50 @@ export class Head {
 }
 
 export async function readHead(reader: SocketReader): Promise<Head> {
-  return new Head((await reader.through("\r\n\r\n")).toString("latin1"))
+  return new Head((await reader.readThrough("\r\n\r\n")).toString("latin1"))
 }
 
 /**
- * A body as it comes in, in portions, by what the head says of its length; `null` is a length that
- * only the end of the connection says.
+ * Reads a body in pieces as they arrive, with the length that the head defines. `defaultLength` is
+ * the length without such a field: 0, or `null` for until the end of the connection.
  */
 export async function* bodyOf(
   reader: SocketReader,
   head: Head,
-  unsaid: 0 | null,
+  defaultLength: 0 | null,
 ): AsyncGenerator<Buffer, void> {
-  if (head.get("transfer-encoding") !== undefined) yield* chunksOf(reader)
+  if (head.get("transfer-encoding") !== undefined) yield* readChunks(reader)
   else if (head.get("content-length") !== undefined)
-    yield* portionsOf(reader, Number(head.get("content-length")))
-  else if (unsaid === null) yield* restOf(reader)
+    yield* readLength(reader, Number(head.get("content-length")))
+  else if (defaultLength === null) yield* readRest(reader)
 }
 
-async function* chunksOf(reader: SocketReader): AsyncGenerator<Buffer, void> {
+async function* readChunks(reader: SocketReader): AsyncGenerator<Buffer, void> {
   for (;;) {
-    const line = (await reader.through("\r\n")).toString("latin1")
+    const line = (await reader.readThrough("\r\n")).toString("latin1")
     const size = Number.parseInt(line, 16)
-    if (!/^[\da-f]+\r\n$/i.test(line))
-      throw new Error(`no size of a chunk: ${JSON.stringify(line)}`)
+    if (!/^[\da-f]+\r\n$/i.test(line)) throw new Error(`not a chunk size: ${JSON.stringify(line)}`)
     if (size === 0) break
-    yield await reader.exactly(size)
-    await reader.exactly(2)
+    yield await reader.readExactly(size)
+    await reader.readExactly(2)
   }
-  while ((await reader.through("\r\n")).length > 2);
+  while ((await reader.readThrough("\r\n")).length > 2);
 }
 
-async function* portionsOf(reader: SocketReader, length: number): AsyncGenerator<Buffer, void> {
+async function* readLength(reader: SocketReader, length: number): AsyncGenerator<Buffer, void> {
   for (let left = length; left > 0; ) {
-    const portion = await reader.exactly(Math.min(left, 65_536))
+    const portion = await reader.readExactly(Math.min(left, 65_536))
     left -= portion.length
     yield portion
   }
 }
 
-async function* restOf(reader: SocketReader): AsyncGenerator<Buffer, void> {
-  for (let some = await reader.some(); some !== undefined; some = await reader.some()) yield some
+async function* readRest(reader: SocketReader): AsyncGenerator<Buffer, void> {
+  for (
+    let readSome = await reader.readSome();
+    readSome !== undefined;
+    readSome = await reader.readSome()
+  )
+    yield readSome
   if (reader.failure !== undefined) throw new EndOfConnection(reader.failure.message)
 }

@@ -7,18 +7,18 @@ const KEYS = 3
 const KIB = 1024
 const LANGUAGES = ["de", "en"]
 
-/** Milliseconds of the shortest and the longest timeout of the wrapped handlers. */
+/** The shortest and the longest refresh timeout of the wrapped handlers, in milliseconds. */
 const TIMEOUTS = [3_000, 40_000]
 
-/** What a run of the handler comes to. */
+/** What a run of the handler responds with: a kind of response, or an error. */
 type Outcome = "shared" | "vary" | "private" | "error" | "fails" | "answers"
 const OUTCOMES: readonly Outcome[] = [
   ...Array<Outcome>(8).fill("shared"),
   ...(["vary", "vary", "private", "error", "error", "fails", "fails", "answers"] as const),
 ]
 
-/** Outcomes that are for the client of the run alone. */
-const OWN: readonly (Outcome | undefined)[] = ["private", "error", "answers"]
+/** Outcomes that only the client of the run may get. */
+const UNCACHEABLE: readonly (Outcome | undefined)[] = ["private", "error", "answers"]
 
 /** A run of the handler. */
 interface Run {
@@ -26,14 +26,14 @@ interface Run {
   readonly key: number
   readonly client: number
   readonly language: string
-  /** How often the key had been purged when the run began. */
+  /** Number of purges of the key before the run. */
   readonly epoch: number
   readonly pieces: Uint8Array[]
-  /** Ends what the handler, or a function of the options, waits for. */
-  go?: (() => void) | undefined
+  /** Resumes the handler, or the function of the options, that waits. */
+  resume?: (() => void) | undefined
   outcome?: Outcome
-  feed?: ReadableStreamDefaultController<Uint8Array> | undefined
-  /** Whether its body has come to its end, or has not. */
+  streamController?: ReadableStreamDefaultController<Uint8Array> | undefined
+  /** How its body ended. */
   ended?: "whole" | "broken"
 }
 
@@ -43,12 +43,12 @@ interface Client {
   readonly key: number
   readonly language: string
   readonly method: string
-  /** Whether the failure of another may be its own. */
+  /** Whether the client may get the failure of another client's run. */
   readonly mayFail: boolean
-  /** How often the key had been purged when it asked. */
+  /** Number of purges of the key before the call. */
   readonly epoch: number
   readonly controller: AbortController
-  state: "asking" | "reading" | "done"
+  state: "calling" | "reading" | "done"
   run?: Run | undefined
   reader?: ReadableStreamDefaultReader<Uint8Array> | undefined
   busy: boolean
@@ -72,7 +72,7 @@ export class Model {
   readonly faults: string[] = []
   readonly module: CacheModule
   readonly #random: Random
-  /** How often each key has been purged. Every round has keys of its own. */
+  /** Number of purges by key. Every round uses new keys. */
   readonly #purges: number[] = []
   readonly #runs: Run[] = []
   readonly #clients: Client[] = []
@@ -87,15 +87,15 @@ export class Model {
     for (const refreshTimeoutMs of TIMEOUTS) this.#wrap(refreshTimeoutMs)
   }
 
-  /** One more step. */
+  /** Takes one random step. */
   async step(): Promise<void> {
     const steps: [weight: number, step: () => unknown][] = [
-      [20, () => this.#ask()],
-      [15, () => this.#askAtOnce()],
-      [30, () => this.#answer()],
+      [20, () => this.#start()],
+      [15, () => this.#startSeveral()],
+      [30, () => this.#resume()],
       [40, () => this.#write()],
       [40, () => this.#read()],
-      [8, () => this.#leave()],
+      [8, () => this.#abortOrCancel()],
       [5, () => this.#purge()],
       [5, () => advanceSeconds((1 + this.#random.below(40)) / 10)],
       [1, () => advanceSeconds(this.#random.below(60))],
@@ -105,11 +105,11 @@ export class Model {
     for (let turn = this.#random.below(4); turn > 0; turn--) await new Promise(setImmediate)
   }
 
-  /** Lets all that is under way come to its end, which it has to. */
+  /** Ends all handlers and bodies, and records a fault for every client that does not end. */
   async settle(): Promise<void> {
     this.#isQuiet = true
     for (let round = 0; round < 200 && !this.#isSettled(); round++) {
-      for (const run of this.#runs) run.go?.()
+      for (const run of this.#runs) run.resume?.()
       for (const run of this.#runs) this.#end(run)
       await waitUntilIdle()
       for (const client of this.#clients) this.#readPart(client)
@@ -128,20 +128,20 @@ export class Model {
   #isSettled(): boolean {
     return (
       this.#clients.every(({ state }) => state === "done") &&
-      this.#runs.every(({ go, feed }) => !go && !feed)
+      this.#runs.every(({ resume, streamController }) => !resume && !streamController)
     )
   }
 
-  /** A request for the key is answered at once, by the store or by a run of its own. */
+  /** Records a fault unless a new request for the key is answered by the store or a new run. */
   async #expectFree(key: number): Promise<void> {
     const before = this.#runs.length
-    const client = this.#begin(key, "GET", {})
+    const client = this.#call(key, "GET", {})
     await waitUntilIdle()
-    for (const run of this.#runs.slice(before)) run.go?.()
+    for (const run of this.#runs.slice(before)) run.resume?.()
     await waitUntilIdle()
-    for (const run of this.#runs.slice(before)) run.go?.()
+    for (const run of this.#runs.slice(before)) run.resume?.()
     await waitUntilIdle()
-    if (client.state === "asking") this.#fault(`key ${key} is stuck`)
+    if (client.state === "calling") this.#fault(`key ${key} is stuck`)
     for (const run of this.#runs.slice(before)) this.#end(run)
     client.controller.abort()
     await waitUntilIdle()
@@ -155,7 +155,7 @@ export class Model {
       refreshTimeoutMs,
       tags: async (request: Request, response: Response) => {
         const run = this.#runOf(response)
-        if (this.#chance(10)) await this.#gate(run)
+        if (this.#chance(10)) await this.#wait(run)
         if (this.#chance(20)) throw new Failed(run)
         return [`key-${this.#keyOf(request)}`]
       },
@@ -178,7 +178,7 @@ export class Model {
     const epoch = this.#purgesOf(key)
     const run: Run = { id: this.#runs.length, key, client: client.id, language, epoch, pieces: [] }
     this.#runs.push(run)
-    await this.#gate(run)
+    await this.#wait(run)
     run.outcome = this.#isQuiet ? "shared" : this.#pick(OUTCOMES)
     if (run.outcome === "fails") throw new Failed(run)
     if (run.outcome === "answers") throw new Failed(run, 404)
@@ -189,40 +189,40 @@ export class Model {
     const headers: Record<string, string> = { "x-run": String(run.id) }
     if (run.outcome === "private") headers["cache-control"] = "private"
     if (run.outcome === "vary") headers.vary = "accept-language"
-    const start = (feed: ReadableStreamDefaultController<Uint8Array>) => {
-      run.feed = feed
+    const start = (streamController: ReadableStreamDefaultController<Uint8Array>) => {
+      run.streamController = streamController
     }
     const cancel = () => {
-      run.feed = undefined
+      run.streamController = undefined
       run.ended = "broken"
     }
     const body = method === "HEAD" ? null : new ReadableStream<Uint8Array>({ start, cancel })
     return new Response(body, { status: run.outcome === "error" ? 500 : 200, headers })
   }
 
-  async #gate(run: Run): Promise<void> {
+  async #wait(run: Run): Promise<void> {
     if (this.#isQuiet) return
     await new Promise<void>((resolve) => {
-      run.go = () => {
-        run.go = undefined
+      run.resume = () => {
+        run.resume = undefined
         resolve()
       }
     })
   }
 
-  #ask(): void {
+  #start(): void {
     const headers: Record<string, string> = { "accept-language": this.#pick(LANGUAGES) }
     if (this.#chance(6)) headers.authorization = "secret"
     if (this.#chance(6)) headers["cache-control"] = "no-cache"
     if (this.#chance(6)) headers.cookie = "a=1"
-    this.#begin(this.#pick(this.#keys()), this.#chance(10) ? "HEAD" : "GET", headers)
+    this.#call(this.#pick(this.#keys()), this.#chance(10) ? "HEAD" : "GET", headers)
   }
 
-  #askAtOnce(): void {
-    for (let more = this.#random.below(5); more >= 0; more--) this.#ask()
+  #startSeveral(): void {
+    for (let more = this.#random.below(5); more >= 0; more--) this.#start()
   }
 
-  #begin(key: number, method: string, headers: Record<string, string>): Client {
+  #call(key: number, method: string, headers: Record<string, string>): Client {
     const client: Client = {
       id: this.#clients.length,
       key,
@@ -231,7 +231,7 @@ export class Model {
       mayFail: headers.authorization === undefined && headers["cache-control"] === undefined,
       epoch: this.#purgesOf(key),
       controller: new AbortController(),
-      state: "asking",
+      state: "calling",
       busy: false,
       parts: [],
     }
@@ -275,45 +275,45 @@ export class Model {
       this.#fault(`client ${id} for key ${key} got run ${run.id} for key ${run.key}`)
     if (run.epoch < epoch) this.#fault(`client ${id} got run ${run.id} from before a purge`)
     const isOwn = run.client === id
-    if (!isOwn && OWN.includes(run.outcome))
+    if (!isOwn && UNCACHEABLE.includes(run.outcome))
       this.#fault(`client ${id} got run ${run.id} of another`)
     if (run.outcome === "vary" && run.language !== client.language) {
       this.#fault(`client ${id} got run ${run.id} in another language`)
     }
   }
 
-  /** A handler, or a function of the options, goes on. */
-  #answer(): void {
-    this.#pickOf(this.#runs, ({ go }) => go !== undefined)?.go?.()
+  /** Resumes a random handler or function of the options. */
+  #resume(): void {
+    this.#pickOf(this.#runs, ({ resume }) => resume !== undefined)?.resume?.()
   }
 
-  /** A body grows, ends or breaks off. */
+  /** Extends, ends or breaks a random body. */
   #write(): void {
-    const run = this.#pickOf(this.#runs, ({ feed }) => feed !== undefined)
-    if (run?.feed === undefined) return
+    const run = this.#pickOf(this.#runs, ({ streamController }) => streamController !== undefined)
+    if (run?.streamController === undefined) return
     if (this.#chance(8)) this.#end(run)
-    else if (this.#chance(20)) this.#breakOff(run)
-    else this.#grow(run, run.feed)
+    else if (this.#chance(20)) this.#break(run)
+    else this.#extend(run, run.streamController)
   }
 
-  #breakOff(run: Run): void {
-    run.feed?.error(new Error(`run ${run.id} is broken`))
-    run.feed = undefined
+  #break(run: Run): void {
+    run.streamController?.error(new Error(`run ${run.id} is broken`))
+    run.streamController = undefined
     run.ended = "broken"
   }
 
-  #grow(run: Run, feed: ReadableStreamDefaultController<Uint8Array>): void {
+  #extend(run: Run, streamController: ReadableStreamDefaultController<Uint8Array>): void {
     const length = 4 + this.#random.below(this.#chance(3) ? 100 * KIB : 100)
     const piece = Buffer.alloc(length, this.#random.below(256))
     piece.writeUInt32LE(run.id)
     run.pieces.push(piece)
-    feed.enqueue(piece)
+    streamController.enqueue(piece)
   }
 
   #end(run: Run): void {
-    if (run.feed === undefined) return
-    run.feed.close()
-    run.feed = undefined
+    if (run.streamController === undefined) return
+    run.streamController.close()
+    run.streamController = undefined
     run.ended = "whole"
   }
 
@@ -336,7 +336,7 @@ export class Model {
     )
   }
 
-  /** A body that ends is all that its handler has given. */
+  /** Records a fault unless the client's complete body equals the handler's. */
   #finish(client: Client): void {
     client.state = "done"
     const run = client.run as Run
@@ -358,8 +358,8 @@ export class Model {
     }
   }
 
-  /** A client aborts, cancels its body, or lets it lie. */
-  #leave(): void {
+  /** Aborts a random client or cancels its body. */
+  #abortOrCancel(): void {
     const client = this.#pickOf(this.#clients, ({ state }) => state !== "done")
     if (client === undefined) return
     if (this.#chance(2)) client.controller.abort(new Error(`client ${client.id} has left`))
@@ -374,7 +374,7 @@ export class Model {
     const at = url(`/model/${key}`)
     const selector = this.#pick([{ tags: [`key-${key}`] }, { request: at }, { prefix: `${at}#` }])
     void this.module.purge(selector)
-    // A tag that a run has yet to be given is purged as well.
+    // The purge of a tag also applies to runs that have not computed their tags yet.
     this.#purges[key] = this.#purgesOf(key) + 1
   }
 

@@ -1,38 +1,46 @@
 import type { CacheModuleOptions, CacheWrapOptions } from "@layeron/modules"
-import { advanceSeconds, POLICY, type Run, TTL, type Wrapped, waitUntilIdle, wrapped } from "./wrap"
+import {
+  advanceSeconds,
+  POLICY,
+  type TestHandler,
+  TTL,
+  type Wrapped,
+  waitUntilIdle,
+  wrapped,
+} from "./wrap"
 
-/** Fails, as a handler. */
-export const down: Run = () => {
+/** A handler that throws. */
+export const throwingHandler: TestHandler = () => {
   throw new Error("down")
 }
 
 /**
- * A wrapped handler with `old` in the store, so many seconds past its lifetime, and who is run from
- * now on. Needs `stopTime`.
+ * Wraps a handler whose stored response `old` is `past` seconds past its lifetime. `next` handles
+ * the runs after the first. Needs `stopTime`.
  */
-export async function goneStale(
-  next: Run,
+export async function wrappedStale(
+  next: TestHandler,
   options: CacheWrapOptions = {},
-  { past = 0, headers = {}, ...declared }: Gone = {},
+  { past = 0, headers = {}, ...declared }: StaleOptions = {},
 ): Promise<Wrapped> {
   const first = () => new Response("old", { headers })
-  const handler: Run = (request, run) => (run === 1 ? first() : next(request, run))
+  const handler: TestHandler = (request, run) => (run === 1 ? first() : next(request, run))
   const made = wrapped(handler, { ...POLICY, ...options }, declared)
-  await (await made.ask()).text()
+  await (await made.send()).text()
   await advanceSeconds(TTL + past)
   return made
 }
 
-interface Gone extends Partial<CacheModuleOptions> {
-  /** Seconds past the lifetime. */
+interface StaleOptions extends Partial<CacheModuleOptions> {
+  /** Seconds past the lifetime. Default: 0. */
   readonly past?: number
-  /** Of the response that is stored. */
+  /** Header fields of the stored response. */
   readonly headers?: Record<string, string>
 }
 
-/** Asks once, and lets what that leads to come to its end. What the caller got. */
-export async function asked(made: Wrapped): Promise<string> {
-  const text = await (await made.ask()).text()
+/** Sends a request, waits until idle, and returns the body. */
+export async function sendAndSettle(handler: Wrapped): Promise<string> {
+  const text = await (await handler.send()).text()
   await waitUntilIdle()
   return text
 }

@@ -3,13 +3,16 @@ import { Worker } from "node:worker_threads"
 import type { CacheModule, CacheWrapOptions } from "@layeron/modules"
 import { AT, POLICY } from "./wrap"
 
-/** What a thread's handler does: fail in some way, be held open, or answer with any other text. */
-export type Mode = "throws" | "fails" | "private" | "language" | "hangs" | "held" | (string & {})
+/**
+ * What a thread's handler does: fail, hang, stream a body that the test writes, or respond with any
+ * other text.
+ */
+export type Mode = "throws" | "fails" | "private" | "language" | "hangs" | "stream" | (string & {})
 
-/** What a caller got: a response, or what it failed with. */
-export interface Got {
+/** The result of a call of a wrapped handler: a response or an error. */
+export interface CallResult {
   readonly status?: number
-  readonly how?: string
+  readonly cacheStatus?: string
   readonly text?: string
   readonly error?: string
   readonly code?: string
@@ -24,7 +27,7 @@ interface Message {
 
 type Options = Omit<CacheWrapOptions, "waitUntil" | "tags"> & { tags?: readonly string[] }
 
-/** Threads that wrap handlers of their own with one cache, and what they have in common. */
+/** A group of worker threads that each wrap a handler with one cache, and their shared counters. */
 export class Threads {
   readonly #module: CacheModule
   readonly #shared = new SharedArrayBuffer(12)
@@ -35,7 +38,7 @@ export class Threads {
     this.#module = module
   }
 
-  /** Starts a thread whose handler does so. */
+  /** Starts a thread whose handler behaves as `mode` says. */
   async start(mode: Mode, wrapping: Options = POLICY): Promise<Thread> {
     const { name, namespace } = this.#module
     const thread = new Thread({
@@ -49,28 +52,31 @@ export class Threads {
     return thread
   }
 
-  /** How often the handlers have been run, on all threads together. */
+  /** Number of handler runs on all threads. */
   runs(): number {
     return Atomics.load(this.#counters, 0)
   }
 
   /**
-   * So many callers at once on each thread, with these headers in turn. No handler answers before
-   * all have asked.
+   * Starts `callers` concurrent calls on each thread, which use `headers` in turn. No handler
+   * responds before all calls have started.
    */
-  async crowd(
+  async callConcurrently(
     callers: number,
     headers: readonly Record<string, string>[] = [{}],
     url = AT,
-  ): Promise<Got[][]> {
-    const gate = new SharedArrayBuffer(4)
+  ): Promise<CallResult[][]> {
+    const barrier = new SharedArrayBuffer(4)
     Atomics.store(this.#counters, 1, 0)
     Atomics.store(this.#counters, 2, callers * this.#threads.length)
-    const each = Array.from({ length: callers }, (_, caller) => headers[caller % headers.length])
-    const crowds = this.#threads.map((thread) =>
-      thread.call("crowd", url, each, this.#threads.length, gate),
+    const headersOfCalls = Array.from(
+      { length: callers },
+      (_, caller) => headers[caller % headers.length],
     )
-    return (await Promise.all(crowds)) as Got[][]
+    const calls = this.#threads.map((thread) =>
+      thread.call("callConcurrently", url, headersOfCalls, this.#threads.length, barrier),
+    )
+    return (await Promise.all(calls)) as CallResult[][]
   }
 
   async end(): Promise<void> {
@@ -78,7 +84,7 @@ export class Threads {
   }
 }
 
-/** A worker thread. Its clock stands where the test's stood at the last call. */
+/** A worker thread with a wrapped handler. Each call sets its clock to that of the test. */
 export class Thread {
   readonly #worker: Worker
   readonly #waiting = new Map<
@@ -101,22 +107,22 @@ export class Thread {
     })
   }
 
-  /** Comes when the thread's handler is running, or has been. */
+  /** Resolves when the thread's handler has started at least once. */
   async running(): Promise<void> {
     if (this.#runs === 0) await new Promise<void>((resolve) => void this.#running.push(resolve))
   }
 
-  /** Asks once. */
-  ask(headers: Record<string, string> = {}, url = AT): Promise<Got> {
-    return this.call("ask", url, headers) as Promise<Got>
+  /** Calls the wrapped handler once. */
+  request(headers: Record<string, string> = {}, url = AT): Promise<CallResult> {
+    return this.call("request", url, headers) as Promise<CallResult>
   }
 
-  /** Asks, and tells the head of the response, whose body is known to the thread by `name`. */
-  open(name: string, url = AT): Promise<Got> {
-    return this.call("open", name, url) as Promise<Got>
+  /** Calls the wrapped handler and resolves to the response's head; `name` identifies its body. */
+  open(name: string, url = AT): Promise<CallResult> {
+    return this.call("open", name, url) as Promise<CallResult>
   }
 
-  /** The next bytes of that body; `undefined` at its end. */
+  /** Reads the next bytes of the body `name`; `undefined` at its end. */
   read(name: string): Promise<string | undefined> {
     return this.call("read", name) as Promise<string | undefined>
   }
@@ -125,13 +131,13 @@ export class Thread {
     return this.call("cancel", name)
   }
 
-  /** Gives the next bytes of the body that a held handler has answered with. */
-  give(text: string): Promise<unknown> {
-    return this.call("give", text)
+  /** Writes the next bytes of the body of a handler in the mode `stream`. */
+  writeBody(text: string): Promise<unknown> {
+    return this.call("writeBody", text)
   }
 
-  finish(): Promise<unknown> {
-    return this.call("end")
+  endBody(): Promise<unknown> {
+    return this.call("endBody")
   }
 
   async end(): Promise<void> {

@@ -1,15 +1,13 @@
 /**
- * A thread that wraps a handler with the cache that it is told of and does what it is sent: `{ id,
- * now, call, args }`, answered by `{ id, value }` or `{ id, error }`. What its handler does is told
- * by `mode`; its runs are counted in memory that all threads share.
+ * Worker thread that wraps a handler with a cache and serves calls: it receives `{ id, now, call,
+ * args }` and replies with `{ id, value }` or `{ id, error }`. `workerData.mode` selects what the
+ * handler does. The thread counts its runs in memory that all threads share.
  */
 const { parentPort, workerData } = require("node:worker_threads")
 const { cache } = require("@layeron/modules")
 
-/**
- * Places in the shared memory: runs made, callers that have asked, and how many there are to be.
- */
-const [RUNS, ASKED, CALLERS] = [0, 1, 2]
+/** Indexes of the shared counters: handler runs, callers that have called, callers in total. */
+const [RUNS, CALLED, CALLERS] = [0, 1, 2]
 
 const { options, wrapping, mode } = workerData
 const shared = new Int32Array(workerData.shared)
@@ -19,7 +17,7 @@ let feed
 async function handler(request) {
   const run = Atomics.add(shared, RUNS, 1) + 1
   parentPort.postMessage({ run })
-  while (Atomics.load(shared, ASKED) < Atomics.load(shared, CALLERS))
+  while (Atomics.load(shared, CALLED) < Atomics.load(shared, CALLERS))
     await new Promise(setImmediate)
   const language = request.headers.get("accept-language")
   switch (mode) {
@@ -33,7 +31,7 @@ async function handler(request) {
       return new Response(language, { headers: { vary: "accept-language" } })
     case "hangs":
       return new Promise(() => {})
-    case "held":
+    case "stream":
       return new Response(
         new ReadableStream({
           start(controller) {
@@ -49,7 +47,7 @@ async function handler(request) {
 const fetch = cache(options).wrap(handler, wrapping)
 
 function headOf({ status, headers }) {
-  return { status, how: headers.get("cache-status").replace(/^[^;]+; /, "") }
+  return { status, cacheStatus: headers.get("cache-status").replace(/^[^;]+; /, "") }
 }
 
 async function outcome(url, headers) {
@@ -63,10 +61,10 @@ async function outcome(url, headers) {
 
 const calls = {
   ready: async () => true,
-  ask: (url, headers) => outcome(url, headers),
-  /** So many callers at once, as soon as so many threads have come here. */
-  crowd(url, headers, threads, gate) {
-    const arrived = new Int32Array(gate)
+  request: (url, headers) => outcome(url, headers),
+  /** Calls the handler once per element of `headers` when `threads` threads have arrived here. */
+  callConcurrently(url, headers, threads, barrier) {
+    const arrived = new Int32Array(barrier)
     Atomics.add(arrived, 0, 1)
     Atomics.notify(arrived, 0)
     for (let seen = Atomics.load(arrived, 0); seen < threads; seen = Atomics.load(arrived, 0)) {
@@ -74,13 +72,13 @@ const calls = {
     }
     return Promise.all(
       headers.map((fields) => {
-        const got = outcome(url, fields)
-        Atomics.add(shared, ASKED, 1)
-        return got
+        const result = outcome(url, fields)
+        Atomics.add(shared, CALLED, 1)
+        return result
       }),
     )
   },
-  /** Asks, keeps the response under a name, and tells its head. */
+  /** Sends a request, stores the body's reader under `name`, and returns the response's head. */
   async open(name, url) {
     const response = await fetch(new Request(url))
     opened.set(name, response.body.getReader())
@@ -91,8 +89,8 @@ const calls = {
     return value && new TextDecoder().decode(value)
   },
   cancel: (name) => opened.get(name).cancel(),
-  give: async (text) => feed.enqueue(new TextEncoder().encode(text)),
-  end: async () => feed.close(),
+  writeBody: async (text) => feed.enqueue(new TextEncoder().encode(text)),
+  endBody: async () => feed.close(),
 }
 
 parentPort.on("message", async ({ id, now, call, args }) => {

@@ -8,7 +8,7 @@ import type {
 import { freshCache, url } from "./cache"
 import { hasPendingCompletions } from "./pending-completions"
 
-/** What most requests are for. */
+/** Path and URL of most requests. */
 export const PATH = "/w/1"
 export const AT = url(PATH)
 export const TTL = 60
@@ -16,42 +16,46 @@ export const WINDOW = 300
 /** Fresh for a minute, then served stale for five. */
 export const POLICY = { ttlSeconds: TTL, staleWhileRevalidateSeconds: WINDOW }
 
-/** What a test's handler is called with. */
-export type Run = (request: Request, run: number) => Response | Promise<Response>
+/** A test's handler; `run` is 1 for the first run. */
+export type TestHandler = (request: Request, run: number) => Response | Promise<Response>
 
 export interface Wrapped {
   readonly module: CacheModule
-  /** Asks the wrapped handler, by GET of {@link AT} where nothing else is said. */
-  ask(request?: Request): Promise<Response>
-  /** How often the handler has been run. */
+  /** Calls the wrapped handler. Default: a GET of {@link AT}. */
+  send(request?: Request): Promise<Response>
+  /** Number of runs of the handler. */
   runs(): number
-  /** The requests that it has been run with. */
-  readonly asked: Request[]
+  /** The requests that the handler has received. */
+  readonly received: Request[]
 }
 
-/** A wrapped handler whose runs are counted, the first with 1. */
+/** Wraps a handler with a new module and counts its runs. */
 export function wrapped(
-  handler: Run,
+  handler: TestHandler,
   options?: CacheWrapOptions,
   declared: Partial<CacheModuleOptions> = {},
 ): Wrapped {
   return wrappedIn(freshCache(declared), handler, options)
 }
 
-/** The same in a module that is there. */
-export function wrappedIn(module: CacheModule, handler: Run, options?: CacheWrapOptions): Wrapped {
-  const asked: Request[] = []
-  const counted: CacheHandler = (request) => handler(request, asked.push(request))
+/** Wraps a handler with a given module and counts its runs. */
+export function wrappedIn(
+  module: CacheModule,
+  handler: TestHandler,
+  options?: CacheWrapOptions,
+): Wrapped {
+  const received: Request[] = []
+  const counted: CacheHandler = (request) => handler(request, received.push(request))
   const fetch = module.wrap(counted, options)
   return {
     module,
-    ask: (request = new Request(AT)) => fetch(request),
-    runs: () => asked.length,
-    asked,
+    send: (request = new Request(AT)) => fetch(request),
+    runs: () => received.length,
+    received,
   }
 }
 
-/** Lets so many seconds pass, and everything happen that they bring. */
+/** Advances the faked timers by `seconds` and waits until idle. */
 export async function advanceSeconds(seconds: number): Promise<void> {
   await jest.advanceTimersByTimeAsync(Math.round(seconds * 1000))
   await waitUntilIdle()
@@ -69,13 +73,13 @@ export async function waitUntilIdle(): Promise<void> {
 }
 
 /** Waits until a condition that another thread brings about holds. */
-export async function waitUntil(comes: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await comes())) await new Promise((resolve) => setImmediate(resolve))
+export async function waitUntil(condition: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await condition())) await new Promise((resolve) => setImmediate(resolve))
 }
 
 const held: (() => void)[] = []
 
-/** Resolves when the test ends, for a handler that must not answer before. */
+/** Resolves when the test ends, for a handler that must not respond before. */
 export function endOfTest(): Promise<void> {
   return new Promise((resolve) => void held.push(resolve))
 }
@@ -84,7 +88,7 @@ export function endOfTest(): Promise<void> {
  * Ends the handlers of the test, lets their waiters finish, and restores timers. A rejection that
  * is unhandled until then fails the test.
  */
-export async function end(): Promise<void> {
+export async function endTest(): Promise<void> {
   for (let round = 0; round < 3; round++) {
     for (const release of held.splice(0)) release()
     await advanceSeconds(30)
@@ -92,14 +96,14 @@ export async function end(): Promise<void> {
   jest.useRealTimers()
 }
 
-/** The `Cache-Status` of a response without the name of the cache. */
+/** Returns the `Cache-Status` of a response without the name of the cache. */
 export function cacheStatusOf(response: Response): string | undefined {
   return response.headers.get("cache-status")?.replace(/^[^;]+; /, "")
 }
 
 /**
- * The state of a promise once all other work has ended: `pending`, its value passed through `of`,
- * or its error.
+ * Returns the state of a promise when all other work has ended: `pending`, its value passed through
+ * `of`, or its error.
  */
 export async function outcomeSoFar<T>(
   promise: Promise<T>,
@@ -109,20 +113,20 @@ export async function outcomeSoFar<T>(
   return Promise.race([settled, waitUntilIdle().then(() => "pending")])
 }
 
-/** Calls `ask` for `count` callers at once; returns their promises. */
+/** Calls `send` for `count` callers at once; returns their promises. */
 export function concurrently(
   count: number,
-  ask: (caller: number) => Promise<Response>,
+  send: (caller: number) => Promise<Response>,
 ): Promise<Response>[] {
-  return Array.from({ length: count }, (_, caller) => ask(caller))
+  return Array.from({ length: count }, (_, caller) => send(caller))
 }
 
-/** The reader of a response's body, which must exist. */
+/** Returns the reader of a response's body, which must exist. */
 export function readerOf(response: Response): ReadableStreamDefaultReader<Uint8Array> {
   return (response.body as ReadableStream<Uint8Array>).getReader()
 }
 
-/** The next text of a body; `undefined` at its end. */
+/** Reads the next text of a body; `undefined` at its end. */
 export async function read(
   reader: ReadableStreamDefaultReader<Uint8Array>,
 ): Promise<string | undefined> {
@@ -130,7 +134,7 @@ export async function read(
   return value && new TextDecoder().decode(value)
 }
 
-/** The bodies of all responses, as text. */
+/** Reads the bodies of all responses as text. */
 export async function texts(responses: readonly Promise<Response>[]): Promise<string[]> {
   return Promise.all(responses.map(async (response) => (await response).text()))
 }
@@ -155,9 +159,9 @@ type Counted = Pick<
   | "bypasses"
 >
 
-/** What has been counted, without the zeros. */
+/** Returns the counters of a module without zeros. */
 export async function counts(module: CacheModule): Promise<Record<string, number>> {
-  const seen = await module.inspect()
+  const inspection = await module.inspect()
   const names: (keyof Counted)[] = [
     "staleHits",
     "elections",
@@ -171,19 +175,19 @@ export async function counts(module: CacheModule): Promise<Record<string, number
   ]
   const all = {
     ...(await module.stats()),
-    ...Object.fromEntries(names.map((name) => [name, seen[name]])),
+    ...Object.fromEntries(names.map((name) => [name, inspection[name]])),
   }
   return Object.fromEntries(Object.entries(all).filter(([, count]) => count > 0))
 }
 
-/** Warnings from now on, silenced. Ended by `jest.restoreAllMocks()`. */
-export function warnings(): [message: string, code: unknown][] {
-  const given: [string, unknown][] = []
+/** Collects and silences warnings until `jest.restoreAllMocks()`. */
+export function collectWarnings(): [message: string, code: unknown][] {
+  const collected: [string, unknown][] = []
   jest.spyOn(process, "emitWarning").mockImplementation(((
     warning: unknown,
     options?: { code?: unknown },
   ) => {
-    given.push([String(warning), options?.code])
+    collected.push([String(warning), options?.code])
   }) as typeof process.emitWarning)
-  return given
+  return collected
 }

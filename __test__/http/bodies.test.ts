@@ -3,8 +3,8 @@ import { stopDate } from "../helpers/clock"
 
 import {
   AT,
+  answerWithControl,
   cacheStatusOf,
-  lasting,
   outcomesOf,
   requestCount,
   summaryOf,
@@ -18,7 +18,9 @@ afterEach(() => jest.useRealTimers())
 const MINUTE = "HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\n"
 const STORED = "fwd=uri-miss; fwd-status=200; stored; ttl=60"
 const BOUND = 10_000
-const small = { declared: { storage: { memory: { maxBytes: 1_000_000, maxEntryBytes: BOUND } } } }
+const small = {
+  cacheOptions: { storage: { memory: { maxBytes: 1_000_000, maxEntryBytes: BOUND } } },
+}
 
 /** Text in chunks of at most so many bytes, and the end. */
 function inChunks(body: string, most: number): string {
@@ -64,7 +66,7 @@ describe("a body without end", () => {
   test("of events is each client's own, and ends at the origin when its client leaves", async () => {
     await withCache(async ({ proxy, origin }) => {
       const abandoned: Promise<void>[] = []
-      const stream: Answer = async ({ request, write, abandoned: over }) => {
+      const stream: Answer = async ({ request, write, closedByPeer: over }) => {
         abandoned.push(over())
         await write(
           `${MINUTE}Content-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n`,
@@ -123,7 +125,7 @@ describe("a client that goes away", () => {
       })
       const client = await proxy.connect()
       client.send({ target: AT })
-      await origin.arrival(AT)
+      await origin.received(AT)
       const put = outcomesOf(module, "put")
       client.close()
       await client.closed
@@ -156,12 +158,12 @@ describe("a body that breaks off", () => {
         await isRead.opened
         turn[ending]()
       }
-      origin.script(AT, [broken, lasting("max-age=60", { body: "whole" })])
+      origin.script(AT, [broken, answerWithControl("max-age=60", { body: "whole" })])
       const client = await proxy.connect()
       const head = await client.send({ target: AT }).head()
       const put = outcomesOf(module, "put")
       isRead.open()
-      const { status, isComplete } = await client.rest(head)
+      const { status, isComplete } = await client.readBody(head)
       expect([status, isComplete, (await put)[0]]).toEqual([
         200,
         false,
@@ -218,8 +220,8 @@ describe("a body over maxEntryBytes", () => {
     await withCache(async ({ proxy, origin }) => {
       const fits = "x".repeat(BOUND - 500)
       origin
-        .script("/fits", lasting("max-age=60", { body: fits }))
-        .script(AT, lasting("max-age=60", { body }))
+        .script("/fits", answerWithControl("max-age=60", { body: fits }))
+        .script(AT, answerWithControl("max-age=60", { body }))
       expect((await proxy.get("/fits")).text).toBe(fits)
       await proxy.get(AT)
       const response = await proxy.get("/fits")
@@ -243,7 +245,7 @@ describe("a body over maxEntryBytes", () => {
       const head = await client.send({ target: AT }).head()
       expect(await writer?.stalled()).toBeGreaterThan(BULK_BYTES / 4)
       expect((await module.inspect()).bytes).toBe(0)
-      const { body, isComplete } = await client.rest(head)
+      const { body, isComplete } = await client.readBody(head)
       expect([body.length, isComplete]).toEqual([BULK_BYTES, true])
     }, small)
   })
@@ -258,8 +260,8 @@ describe("a body over maxEntryBytes", () => {
     async (_name, field, isFlooding) => {
       await withCache(async ({ proxy, origin }) => {
         let over: Promise<void> | undefined
-        origin.script(AT, async ({ socket, write, abandoned }) => {
-          over = abandoned()
+        origin.script(AT, async ({ socket, write, closedByPeer }) => {
+          over = closedByPeer()
           await write(`${MINUTE}${field}\r\n`)
           await write("x".repeat(5 * BOUND))
           if (isFlooding) new BulkWriter(socket).done.catch(() => {})

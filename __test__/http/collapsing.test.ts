@@ -1,19 +1,19 @@
 import { stopDate } from "../helpers/clock"
 import {
   AT,
-  behind,
+  afterGate,
+  answerWithControl,
   type CacheStage,
+  collapsedClients,
   concurrently,
-  conditions,
   countSummaries,
-  dated,
-  lasting,
+  datedAnswer,
+  notModified,
   outcomesOf,
+  receivedConditions,
   requestCount,
   responses,
   summaryOf,
-  unchanged,
-  waiting,
   withCache,
   withStored,
 } from "../helpers/proxy-cache"
@@ -32,8 +32,8 @@ describe("100 concurrent requests for responses that are not stored,", () => {
   test("make one request to the origin, and each gets the whole", async () => {
     await withCache(async (stage) => {
       const isReady = gate()
-      stage.origin.script(AT, behind(isReady, lasting("max-age=60", { body: "text" })))
-      const clients = await waiting(stage, CLIENTS)
+      stage.origin.script(AT, afterGate(isReady, answerWithControl("max-age=60", { body: "text" })))
+      const clients = await collapsedClients(stage, CLIENTS)
       isReady.open()
       const others = CLIENTS - 1
       expect(await countSummaries(clients)).toEqual({
@@ -52,9 +52,10 @@ describe("100 concurrent requests for responses that are not stored,", () => {
     await withCache(async ({ proxy, origin }) => {
       const isReady = gate()
       const targets = Array.from({ length: CLIENTS }, (_, n) => `/a?${n}`)
-      for (const target of targets) origin.script(target, behind(isReady, dated({ body: target })))
+      for (const target of targets)
+        origin.script(target, afterGate(isReady, datedAnswer({ body: target })))
       const clients = await concurrently(proxy, CLIENTS, (n) => ({ target: targets[n] as string }))
-      for (const target of targets) await origin.arrival(target)
+      for (const target of targets) await origin.received(target)
       isReady.open()
       expect((await responses(clients)).map(({ text }) => text)).toEqual(targets)
     })
@@ -66,17 +67,20 @@ describe("100 concurrent requests for responses that are not stored,", () => {
       const answer: Answer = (turn) => {
         const language = turn.request.get("accept-language") as string
         const fields = { Vary: "Accept-Language" }
-        return behind(
+        return afterGate(
           gates[requestCount(stage.origin) - 1]!,
-          lasting("max-age=60", { fields, body: language }),
+          answerWithControl("max-age=60", { fields, body: language }),
         )(turn)
       }
       stage.origin.script(AT, [answer, answer])
       const language = (n: number) => (n % 2 === 0 ? "de" : "en")
       const fields = (n: number) => ({ "Accept-Language": language(n) })
-      const clients = await waiting(stage, CLIENTS, (n) => ({ target: AT, fields: fields(n) }))
+      const clients = await collapsedClients(stage, CLIENTS, (n) => ({
+        target: AT,
+        fields: fields(n),
+      }))
       gates[0]?.open()
-      await stage.origin.arrival(AT, 2)
+      await stage.origin.received(AT, 2)
       gates[1]?.open()
       const got = await responses(clients)
       expect(got.map(({ text }) => text)).toEqual(got.map((_, n) => language(n)))
@@ -86,28 +90,28 @@ describe("100 concurrent requests for responses that are not stored,", () => {
 })
 
 describe("100 concurrent requests for a stale response,", () => {
-  const first = lasting("max-age=60", { fields: { ETag: '"v1"' }, body: "old" })
+  const first = answerWithControl("max-age=60", { fields: { ETag: '"v1"' }, body: "old" })
 
   test.each<[string, Answer, string, string]>([
     [
       "confirmed",
-      unchanged(),
+      notModified(),
       "200 old (fwd=stale; fwd-status=304; ttl=60)",
       "200 old (hit; ttl=60)",
     ],
     [
       "replaced",
-      lasting("max-age=60", { body: "new" }),
+      answerWithControl("max-age=60", { body: "new" }),
       "200 new (fwd=stale; fwd-status=200; stored; ttl=60)",
       "200 new (fwd=stale; fwd-status=200; stored; collapsed; ttl=60)",
     ],
   ])("make one request to the origin by which it is %s", async (_name, answer, led, waited) => {
     const isReady = gate()
-    await withStored(first, 60, [behind(isReady, answer)], async (stage) => {
-      const clients = await waiting(stage, CLIENTS, undefined, "stale")
+    await withStored(first, 60, [afterGate(isReady, answer)], async (stage) => {
+      const clients = await collapsedClients(stage, CLIENTS, undefined, "stale")
       isReady.open()
       expect(await countSummaries(clients)).toEqual({ [led]: 1, [waited]: CLIENTS - 1 })
-      expect(conditions(stage.origin)).toEqual([{}, { "if-none-match": '"v1"' }])
+      expect(receivedConditions(stage.origin)).toEqual([{}, { "if-none-match": '"v1"' }])
     })
   })
 })
@@ -120,7 +124,7 @@ describe("while the origin holds the rest of a body,", () => {
     const isHeld = gate()
     const answer: Answer = async (turn) => {
       await turn.write(`${HEAD}one`)
-      await behind(isHeld, rest)(turn)
+      await afterGate(isHeld, rest)(turn)
     }
     return { answer, open: isHeld.open }
   }
@@ -175,8 +179,8 @@ describe("while the origin holds the rest of a body,", () => {
       const { answer, open } = halved(reset)
       const clients = await begun(stage, answer)
       open()
-      for (const client of clients) expect(await client.remainder()).toBe("")
-      stage.origin.script(AT, lasting("max-age=60", { body: "whole" }))
+      for (const client of clients) expect(await client.readToEnd()).toBe("")
+      stage.origin.script(AT, answerWithControl("max-age=60", { body: "whole" }))
       expect(summaryOf(await stage.proxy.get(AT))).toBe(`200 whole (${STORED})`)
       expect(requestCount(stage.origin)).toBe(2)
     })
@@ -186,7 +190,7 @@ describe("while the origin holds the rest of a body,", () => {
     await withCache(async (stage) => {
       const { answer, open } = halved("two")
       const clients = await begun(stage, answer)
-      stage.origin.script(AT, lasting("no-store", { body: "new" }))
+      stage.origin.script(AT, answerWithControl("no-store", { body: "new" }))
       expect((await stage.proxy.get(AT, { "Cache-Control": "no-cache" })).text).toBe("new")
       open()
       for (const client of clients) expect(await client.bytes(3)).toBe("two")
@@ -198,9 +202,9 @@ describe("while the origin holds the rest of a body,", () => {
 test("of the clients the first and some that wait leave before there is an answer, and the others get it", async () => {
   await withCache(async (stage) => {
     const isReady = gate()
-    stage.origin.script(AT, behind(isReady, lasting("max-age=60", { body: "text" })))
+    stage.origin.script(AT, afterGate(isReady, answerWithControl("max-age=60", { body: "text" })))
     const first = (await stage.proxy.connect()).send({ target: AT })
-    await stage.origin.arrival(AT)
+    await stage.origin.received(AT)
     const seen = outcomesOf(stage.module, "match", 9)
     const others = await concurrently(stage.proxy, 9)
     expect(countEach(await seen)).toEqual({ "miss collapsed": 9 })
@@ -218,8 +222,8 @@ test("a client that does not read keeps no other from the whole", async () => {
   await withCache(async (stage) => {
     const isReady = gate()
     const body = "0123456789".repeat(800_000)
-    stage.origin.script(AT, behind(isReady, lasting("max-age=60", { body })))
-    const [idle, ...others] = await waiting(stage, 4)
+    stage.origin.script(AT, afterGate(isReady, answerWithControl("max-age=60", { body })))
+    const [idle, ...others] = await collapsedClients(stage, 4)
     isReady.open()
     const got = await responses(others)
     expect(got.map(({ text }) => text === body)).toEqual([true, true, true])

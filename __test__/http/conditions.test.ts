@@ -1,7 +1,7 @@
-import { found, freshCache, get, url } from "../helpers/cache"
+import { freshCache, get, mustMatch, url } from "../helpers/cache"
 import { httpDate, setClock, stopDate } from "../helpers/clock"
-import { AT, cacheStatusOf, lasting, withStored } from "../helpers/proxy-cache"
-import { WAYS } from "../helpers/ways"
+import { INTERFACES } from "../helpers/interfaces"
+import { AT, answerWithControl, cacheStatusOf, withStored } from "../helpers/proxy-cache"
 
 beforeEach(stopDate)
 afterEach(() => jest.useRealTimers())
@@ -14,7 +14,7 @@ const DATED = { "Last-Modified": MODIFIED }
 
 type Row = [string, Record<string, string>, Record<string, string | string[]>, 200 | 304]
 
-describe.each(WAYS)("a conditional request %s", (_, way) => {
+describe.each(INTERFACES)("a conditional request %s", (_, way) => {
   test.each<Row>([
     ["the entity tag", TAGGED, { "If-None-Match": '"v1"' }, 304],
     ["the entity tag as a weak one", TAGGED, { "If-None-Match": 'W/"v1"' }, 304],
@@ -106,7 +106,7 @@ describe.each(WAYS)("a conditional request %s", (_, way) => {
 
 describe("a 304 over HTTP", () => {
   test("answers HEAD, and the connection stays in use", async () => {
-    const stored = lasting("max-age=60", { body: BODY, fields: TAGGED })
+    const stored = answerWithControl("max-age=60", { body: BODY, fields: TAGGED })
     await withStored(stored, 5, [], async ({ proxy }) => {
       const client = await proxy.connect()
       const fields = { "If-None-Match": '"v1"' }
@@ -118,7 +118,10 @@ describe("a 304 over HTTP", () => {
   })
 
   test("keeps fields that no standard defines", async () => {
-    const stored = lasting("max-age=60", { body: BODY, fields: { ...TAGGED, "X-Other": "1" } })
+    const stored = answerWithControl("max-age=60", {
+      body: BODY,
+      fields: { ...TAGGED, "X-Other": "1" },
+    })
     await withStored(stored, 5, [], async ({ proxy }) => {
       const response = await proxy.get(AT, { "If-None-Match": '"v1"' })
       expect([response.status, response.get("x-other"), response.get("via")]).toEqual([
@@ -140,7 +143,7 @@ describe("match() with a condition", () => {
   test("counts a 304 as a hit, which has no body", async () => {
     const module = freshCache()
     await module.put(url("/a"), new Response(BODY, { headers: { etag: '"v1"' } }))
-    const response = await found(module, get("/a", { "if-none-match": '"v1"' }))
+    const response = await mustMatch(module, get("/a", { "if-none-match": '"v1"' }))
     expect([response.status, response.ok, response.body]).toEqual([304, false, null])
     expect(await module.stats()).toMatchObject({ hits: 1, misses: 0 })
   })
@@ -148,13 +151,13 @@ describe("match() with a condition", () => {
   test("answers HEAD with a 304", async () => {
     const module = freshCache()
     await module.put(head(), new Response(null, { headers: { etag: '"v1"' } }))
-    expect((await found(module, head({ "if-none-match": '"v1"' }))).status).toBe(304)
+    expect((await mustMatch(module, head({ "if-none-match": '"v1"' }))).status).toBe(304)
   })
 
   test("ignores If-Modified-Since if the response has neither Last-Modified nor Date", async () => {
     const module = freshCache()
     await module.put(url("/a"), new Response(BODY))
-    const response = await found(module, get("/a", { "if-modified-since": httpDate(100) }))
+    const response = await mustMatch(module, get("/a", { "if-modified-since": httpDate(100) }))
     expect(response.status).toBe(200)
   })
 
@@ -163,7 +166,7 @@ describe("match() with a condition", () => {
     const headers = { "last-modified": httpDate(-100), date: httpDate(-10) }
     await module.put(url("/a"), new Response(BODY, { headers }))
     setClock(1)
-    const response = await found(module, get("/a", { "if-modified-since": httpDate(-50) }))
+    const response = await mustMatch(module, get("/a", { "if-modified-since": httpDate(-50) }))
     expect(response.status).toBe(304)
   })
 })

@@ -2,16 +2,16 @@ import { setClock, stopDate } from "../helpers/clock"
 
 import {
   AT,
-  behind,
+  afterGate,
+  answerWithControl,
+  collapsedClients,
   concurrently,
   countSummaries,
-  dated,
-  lasting,
+  datedAnswer,
   requestCount,
   responses,
-  type Steps,
+  type ScriptedAnswer,
   summaryOf,
-  waiting,
   withCache,
   withStored,
 } from "../helpers/proxy-cache"
@@ -23,7 +23,7 @@ afterEach(() => jest.useRealTimers())
 
 const CLIENTS = 100
 const reset: Answer = ({ reset }) => reset()
-const down = dated({ status: 503, body: "down" })
+const down = datedAnswer({ status: 503, body: "down" })
 const mine = (client: number) => ({ target: AT, fields: { "X-Client": `${client}` } })
 
 describe("100 clients at a time of an origin that fails", () => {
@@ -31,8 +31,8 @@ describe("100 clients at a time of an origin that fails", () => {
     await withCache(async (stage) => {
       for (const round of [1, 2]) {
         const isReady = gate()
-        stage.origin.script(AT, [behind(isReady, down), ...Array(CLIENTS - 1).fill(down)])
-        const clients = await waiting(stage, CLIENTS)
+        stage.origin.script(AT, [afterGate(isReady, down), ...Array(CLIENTS - 1).fill(down)])
+        const clients = await collapsedClients(stage, CLIENTS)
         isReady.open()
         const got = await responses(clients)
         expect(countEach(got.map(({ status, text }) => `${status} ${text}`))).toEqual({
@@ -46,8 +46,8 @@ describe("100 clients at a time of an origin that fails", () => {
   test("with a 503 get neither age nor lifetime by it", async () => {
     await withCache(async (stage) => {
       const isReady = gate()
-      stage.origin.script(AT, [behind(isReady, down), ...Array(9).fill(down)])
-      const clients = await waiting(stage, 10)
+      stage.origin.script(AT, [afterGate(isReady, down), ...Array(9).fill(down)])
+      const clients = await collapsedClients(stage, 10)
       isReady.open()
       const got = await responses(clients)
       expect(countEach(got.map(summaryOf))).toEqual({
@@ -65,9 +65,9 @@ describe("100 clients at a time of an origin that fails", () => {
       const isReady = [gate(), gate()]
       origin.script(
         AT,
-        isReady.flatMap((ready) => [behind(ready, reset), reset]),
+        isReady.flatMap((ready) => [afterGate(ready, reset), reset]),
       )
-      const first = await waiting(stage, CLIENTS)
+      const first = await collapsedClients(stage, CLIENTS)
       isReady[0]?.open()
       expect([await statuses(first), requestCount(origin)]).toEqual([{ 502: CLIENTS }, 2])
       setClock(0.199)
@@ -76,7 +76,7 @@ describe("100 clients at a time of an origin that fails", () => {
         2,
       ])
       setClock(0.2)
-      const last = await waiting(stage, CLIENTS)
+      const last = await collapsedClients(stage, CLIENTS)
       isReady[1]?.open()
       expect([await statuses(last), requestCount(origin)]).toEqual([{ 502: CLIENTS }, 4])
       expect(proxy.reports).toHaveLength(3 * CLIENTS)
@@ -88,9 +88,9 @@ describe("100 clients at a time of an origin that fails", () => {
     ["by a reset", reset, "200 old (fwd=stale; ttl=-1; detail=stale-if-error)"],
   ])("%s get the stale response, for one request to the origin", async (_name, failure, led) => {
     const isReady = gate()
-    const first = lasting("max-age=60, stale-if-error=30", { body: "old" })
-    await withStored(first, 61, [behind(isReady, failure)], async (stage) => {
-      const clients = await waiting(stage, CLIENTS, undefined, "stale")
+    const first = answerWithControl("max-age=60, stale-if-error=30", { body: "old" })
+    await withStored(first, 61, [afterGate(isReady, failure)], async (stage) => {
+      const clients = await collapsedClients(stage, CLIENTS, undefined, "stale")
       isReady.open()
       expect(await countSummaries(clients)).toEqual({
         [led]: 1,
@@ -103,14 +103,14 @@ describe("100 clients at a time of an origin that fails", () => {
   test("for each of them in another way make a request each", async () => {
     await withCache(async (stage) => {
       const isReady = gate()
-      const varying = (turn: Parameters<Steps>[0]) =>
-        dated({
+      const varying = (turn: Parameters<ScriptedAnswer>[0]) =>
+        datedAnswer({
           status: 503,
           fields: { Vary: "X-Client" },
           body: turn.request.get("x-client") ?? "",
         })(turn)
-      stage.origin.script(AT, [behind(isReady, varying), ...Array(4).fill(varying)])
-      const clients = await waiting(stage, 5, mine)
+      stage.origin.script(AT, [afterGate(isReady, varying), ...Array(4).fill(varying)])
+      const clients = await collapsedClients(stage, 5, mine)
       isReady.open()
       expect((await responses(clients)).map(({ text }) => text)).toEqual(["0", "1", "2", "3", "4"])
       expect(requestCount(stage.origin)).toBe(5)
@@ -120,7 +120,7 @@ describe("100 clients at a time of an origin that fails", () => {
 
 describe("10 clients at a time of a body over maxEntryBytes", () => {
   const small = {
-    declared: { storage: { memory: { maxBytes: 1_000_000, maxEntryBytes: 10_000 } } },
+    cacheOptions: { storage: { memory: { maxBytes: 1_000_000, maxEntryBytes: 10_000 } } },
   }
   const body = "0123456789".repeat(50_000)
   const HEAD = "HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\n"
@@ -129,8 +129,8 @@ describe("10 clients at a time of a body over maxEntryBytes", () => {
     await withCache(async (stage) => {
       const isReady = gate()
       const text = `${HEAD}Content-Length: ${body.length}\r\n\r\n${body}`
-      stage.origin.script(AT, [behind(isReady, text), ...Array(9).fill(text)])
-      const clients = await waiting(stage, 10)
+      stage.origin.script(AT, [afterGate(isReady, text), ...Array(9).fill(text)])
+      const clients = await collapsedClients(stage, 10)
       isReady.open()
       const got = await responses(clients)
       expect(got.map(({ text, isComplete }) => text === body && isComplete)).toEqual(
@@ -148,13 +148,13 @@ describe("10 clients at a time of a body over maxEntryBytes", () => {
         await isRead.opened
         end(body.slice(9))
       }
-      stage.origin.script(AT, behind(isReady, inHalves))
-      const clients = await waiting(stage, 10)
+      stage.origin.script(AT, afterGate(isReady, inHalves))
+      const clients = await collapsedClients(stage, 10)
       isReady.open()
       const heads = await Promise.all(clients.map((client) => client.head()))
       isRead.open()
       const got = await Promise.all(
-        clients.map((client, n) => client.rest(heads[n] as (typeof heads)[0])),
+        clients.map((client, n) => client.readBody(heads[n] as (typeof heads)[0])),
       )
       expect(got.map(({ text, isComplete }) => text === body && isComplete)).toEqual(
         Array(10).fill(true),

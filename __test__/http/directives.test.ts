@@ -2,14 +2,14 @@ import { setClock, stopDate } from "../helpers/clock"
 
 import {
   AT,
+  answerWithControl,
   type CacheStage,
   cacheStatusOf,
-  conditions,
-  lasting,
-  lines,
+  headerLines,
+  notModified,
   outcomesOf,
+  receivedConditions,
   summaryOf,
-  unchanged,
   withCache,
   withStored,
 } from "../helpers/proxy-cache"
@@ -29,7 +29,7 @@ function later(
   use: (stage: CacheStage) => Promise<void>,
 ): Promise<void> {
   return withStored(
-    lasting(control, { fields: { ETag: '"v1"' }, body: "stored" }),
+    answerWithControl(control, { fields: { ETag: '"v1"' }, body: "stored" }),
     seconds,
     [],
     use,
@@ -43,7 +43,7 @@ async function expectHit(
   expected: string,
 ): Promise<void> {
   expect(summaryOf(await proxy.get(AT, fields))).toBe(`200 stored (${expected})`)
-  expect(conditions(origin)).toEqual([{}])
+  expect(receivedConditions(origin)).toEqual([{}])
 }
 
 /**
@@ -54,11 +54,11 @@ async function expectValidated(
   fields: Fields,
   why: string,
 ): Promise<void> {
-  origin.script(AT, unchanged())
+  origin.script(AT, notModified())
   expect(summaryOf(await proxy.get(AT, fields))).toBe(
     `200 stored (fwd=${why}; fwd-status=304; ttl=60)`,
   )
-  expect(conditions(origin)).toEqual([{}, VALIDATION])
+  expect(receivedConditions(origin)).toEqual([{}, VALIDATION])
 }
 
 const control = (value: string | string[]): Fields => ({ "Cache-Control": value })
@@ -98,7 +98,7 @@ describe("a fresh response, 10 s old and fresh for 50 s more,", () => {
     "is replaced if a request with %s gets another response from the origin",
     async (directive) => {
       await later(10, "max-age=60", async ({ proxy, origin }) => {
-        origin.script(AT, lasting("max-age=60", { body: "new" }))
+        origin.script(AT, answerWithControl("max-age=60", { body: "new" }))
         const expected = "200 new (fwd=request; fwd-status=200; stored; ttl=60)"
         expect(summaryOf(await proxy.get(AT, control(directive)))).toBe(expected)
         expect(summaryOf(await proxy.get(AT))).toBe("200 new (hit; ttl=60)")
@@ -111,7 +111,10 @@ describe("a fresh response, 10 s old and fresh for 50 s more,", () => {
       const head = (value: string) =>
         proxy.send({ method: "HEAD", target: AT, fields: control(value) })
       expect(cacheStatusOf(await head("max-age=10"))).toBe("hit; ttl=50")
-      origin.script(AT, lasting("max-age=60", { fields: { ETag: '"v1"', "Content-Length": "6" } }))
+      origin.script(
+        AT,
+        answerWithControl("max-age=60", { fields: { ETag: '"v1"', "Content-Length": "6" } }),
+      )
       expect(cacheStatusOf(await head("max-age=9"))).toBe("fwd=request; fwd-status=200")
       expect(origin.requests(AT).map(({ method }) => method)).toEqual(["GET", "HEAD"])
     })
@@ -148,22 +151,22 @@ describe("a response that has been stale for 10 s", () => {
     await later(70, "s-maxage=60", (stage) => expectValidated(stage, control("max-stale"), "stale"))
     setClock(0)
     await later(0, "no-cache", async ({ proxy, origin }) => {
-      origin.script(AT, unchanged())
+      origin.script(AT, notModified())
       const expected = "200 stored (fwd=stale; fwd-status=304; ttl=0; detail=stale)"
       expect(summaryOf(await proxy.get(AT, control("max-stale")))).toBe(expected)
-      expect(conditions(origin)).toEqual([{}, VALIDATION])
+      expect(receivedConditions(origin)).toEqual([{}, VALIDATION])
     })
   })
 
   test("answers a request with max-stale even if it has no validator", async () => {
     await withCache(async ({ proxy, origin }) => {
-      origin.script(AT, lasting("max-age=60", { body: "stored" }))
+      origin.script(AT, answerWithControl("max-age=60", { body: "stored" }))
       await proxy.get(AT)
       setClock(70)
       expect(summaryOf(await proxy.get(AT, control("max-stale=10")))).toBe(`200 stored (${OVER})`)
-      origin.script(AT, lasting("max-age=60", { body: "new" }))
+      origin.script(AT, answerWithControl("max-age=60", { body: "new" }))
       expect((await proxy.get(AT, control("max-stale=9"))).text).toBe("new")
-      expect(conditions(origin)).toEqual([{}, {}])
+      expect(receivedConditions(origin)).toEqual([{}, {}])
     })
   })
 
@@ -186,7 +189,7 @@ describe("only-if-cached", () => {
         const response = await client.send({ method, target: AT, fields }).response(method)
         expect([response.head.start, response.text]).toEqual(["HTTP/1.1 504 Gateway Timeout", ""])
         expect(response.get("cache-status")).toBe(`${module.identity}; detail=only-if-cached`)
-        origin.script("/b", lasting("no-store", { body: "next" }))
+        origin.script("/b", answerWithControl("no-store", { body: "next" }))
         expect((await client.send({ target: "/b" }).response()).text).toBe("next")
       }
       expect([origin.requests(AT), proxy.reports]).toEqual([[], []])
@@ -206,7 +209,7 @@ describe("only-if-cached", () => {
   ])("gets a 504 if %s", async (_name, seconds, response, asked) => {
     await later(seconds, response, async ({ proxy, origin }) => {
       const got = await proxy.get(AT, control(asked))
-      expect([got.status, cacheStatusOf(got), conditions(origin)]).toEqual([
+      expect([got.status, cacheStatusOf(got), receivedConditions(origin)]).toEqual([
         504,
         "detail=only-if-cached",
         [{}],
@@ -216,11 +219,14 @@ describe("only-if-cached", () => {
 
   test("gets a stale response within its stale window, which is refreshed", async () => {
     await later(60, "max-age=60, stale-while-revalidate=60", async ({ proxy, origin, module }) => {
-      origin.script(AT, unchanged())
+      origin.script(AT, notModified())
       const refreshed = outcomesOf(module, "refresh")
       const expected = "200 stored (hit; ttl=0; detail=stale)"
       expect(summaryOf(await proxy.get(AT, control("only-if-cached")))).toBe(expected)
-      expect([await refreshed, conditions(origin)]).toEqual([["refreshed"], [{}, VALIDATION]])
+      expect([await refreshed, receivedConditions(origin)]).toEqual([
+        ["refreshed"],
+        [{}, VALIDATION],
+      ])
     })
   })
 
@@ -232,20 +238,20 @@ describe("only-if-cached", () => {
         await write(answer({ fields: control("max-age=60"), body: "stored" }))
       })
       const client = (await proxy.connect()).send({ target: AT })
-      await origin.arrival(AT)
+      await origin.received(AT)
       expect((await proxy.get(AT, control("only-if-cached"))).status).toBe(504)
       isAsked.open()
       expect((await client.response()).text).toBe("stored")
       expect(summaryOf(await proxy.get(AT, control("only-if-cached")))).toBe(
         "200 stored (hit; ttl=60)",
       )
-      expect(conditions(origin)).toEqual([{}])
+      expect(receivedConditions(origin)).toEqual([{}])
     })
   })
 
   test("keeps no write from the origin", async () => {
     await withCache(async ({ proxy, origin }) => {
-      origin.script(AT, lasting("no-store", { body: "written" }))
+      origin.script(AT, answerWithControl("no-store", { body: "written" }))
       const request = { method: "POST", target: AT, fields: control("only-if-cached") }
       expect(summaryOf(await proxy.send(request))).toBe("200 written (fwd=method; fwd-status=200)")
     })
@@ -254,10 +260,10 @@ describe("only-if-cached", () => {
 
 test("directives of a request reach the origin as they came", async () => {
   await later(10, "max-age=60", async ({ proxy, origin }) => {
-    origin.script(AT, lasting("max-age=60"))
+    origin.script(AT, answerWithControl("max-age=60"))
     const fields = { "Cache-Control": ["no-cache", 'x="a, b"'], Pragma: "no-cache" }
     const response = await proxy.get(AT, fields)
-    expect(lines(response)).toContain("cache-control: max-age=60")
+    expect(headerLines(response)).toContain("cache-control: max-age=60")
     const request = origin.requests(AT).at(-1)
     expect([request?.get("cache-control"), request?.get("pragma")]).toEqual([
       'no-cache, x="a, b"',

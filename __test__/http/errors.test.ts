@@ -2,10 +2,10 @@ import { setClock, stopDate } from "../helpers/clock"
 
 import {
   AT,
+  answerWithControl,
   cacheStatusOf,
-  conditions,
-  dated,
-  lasting,
+  datedAnswer,
+  receivedConditions,
   requestCount,
   summaryOf,
   withCache,
@@ -18,10 +18,10 @@ afterEach(() => jest.useRealTimers())
 
 const TAG = { ETag: '"v1"' }
 const BY_TAG = { "if-none-match": '"v1"' }
-const old = (control: string) => lasting(control, { fields: TAG, body: "old" })
+const old = (control: string) => answerWithControl(control, { fields: TAG, body: "old" })
 const WINDOW = "max-age=60, stale-if-error=30"
 const reset: Answer = ({ reset }) => reset()
-const down = (status: number) => dated({ status, body: "down" })
+const down = (status: number) => datedAnswer({ status, body: "down" })
 
 describe("within its stale-if-error window a stale response is served instead", () => {
   test.each([500, 502, 503, 504])("of a %d", async (status) => {
@@ -29,7 +29,7 @@ describe("within its stale-if-error window a stale response is served instead", 
       const response = await proxy.get(AT)
       const expected = `200 old (fwd=stale; fwd-status=${status}; ttl=-1; detail=stale-if-error)`
       expect([summaryOf(response), response.get("age")]).toEqual([expected, "61"])
-      expect([conditions(origin), proxy.reports]).toEqual([[{}, BY_TAG], []])
+      expect([receivedConditions(origin), proxy.reports]).toEqual([[{}, BY_TAG], []])
       expect(await module.inspect()).toMatchObject({ staleIfErrorHits: 1, staleHits: 0 })
     })
   })
@@ -44,7 +44,7 @@ describe("within its stale-if-error window a stale response is served instead", 
       expect(summaryOf(await proxy.get(AT))).toBe(
         "200 old (fwd=stale; ttl=-1; detail=stale-if-error)",
       )
-      expect([conditions(origin), proxy.reports]).toEqual([[{}, BY_TAG], []])
+      expect([receivedConditions(origin), proxy.reports]).toEqual([[{}, BY_TAG], []])
     })
   })
 
@@ -64,7 +64,7 @@ describe("within its stale-if-error window a stale response is served instead", 
     await withStored(
       old(WINDOW),
       61,
-      [(turn) => turn.abandoned()],
+      [(turn) => turn.closedByPeer()],
       async ({ proxy, origin }) => {
         expect(summaryOf(await proxy.get(AT))).toBe(
           "200 old (fwd=stale; ttl=-1; detail=stale-if-error)",
@@ -94,7 +94,11 @@ describe("within its stale-if-error window a stale response is served instead", 
   })
 
   test.each<[string, Answer, string]>([
-    ["a 503", dated({ status: 503 }), "fwd=stale; fwd-status=503; ttl=-1; detail=stale-if-error"],
+    [
+      "a 503",
+      datedAnswer({ status: 503 }),
+      "fwd=stale; fwd-status=503; ttl=-1; detail=stale-if-error",
+    ],
     ["no answer", reset, "fwd=stale; ttl=-1; detail=stale-if-error"],
   ])("of %s to HEAD", async (_name, answer, expected) => {
     await withStored(old(WINDOW), 61, [answer], async ({ proxy }) => {
@@ -132,7 +136,7 @@ describe("the stale-if-error window", () => {
 
   test("is as long as the CDN-Cache-Control says", async () => {
     const fields = { ...TAG, "CDN-Cache-Control": "max-age=60, stale-if-error=5" }
-    const first = lasting(WINDOW, { fields, body: "old" })
+    const first = answerWithControl(WINDOW, { fields, body: "old" })
     await withStored(first, 64.999, [down(503), down(503)], async ({ proxy }) => {
       expect((await proxy.get(AT)).text).toBe("old")
       setClock(65.2)
@@ -147,7 +151,7 @@ describe("the stale-if-error window", () => {
       await withStored(first, 61, [down(503), reset], async ({ proxy, origin }) => {
         expect(summaryOf(await proxy.get(AT))).toBe("503 down (fwd=stale; fwd-status=503)")
         expect((await proxy.get(AT)).status).toBe(502)
-        expect(conditions(origin)).toEqual([{}, BY_TAG, BY_TAG])
+        expect(receivedConditions(origin)).toEqual([{}, BY_TAG, BY_TAG])
       })
     },
   )
@@ -170,7 +174,7 @@ describe("the stale-if-error window", () => {
       await withStored(old("max-age=60"), 30, [answer], async ({ proxy, origin }) => {
         expect((await proxy.get(AT, { "Cache-Control": "no-cache" })).status).toBe(status)
         expect(summaryOf(await proxy.get(AT))).toBe("200 old (hit; ttl=30)")
-        expect(conditions(origin)).toEqual([{}, BY_TAG])
+        expect(receivedConditions(origin)).toEqual([{}, BY_TAG])
       })
     },
   )
@@ -184,7 +188,7 @@ describe("an origin that has failed", () => {
     await withStored(
       old(WINDOW),
       61,
-      [failure, failure, lasting("max-age=60", { body: "new" })],
+      [failure, failure, answerWithControl("max-age=60", { body: "new" })],
       async (stage) => {
         const { proxy, origin } = stage
         const seen: [string, number][] = []
@@ -213,7 +217,7 @@ describe("an origin that has failed", () => {
 
   test("with nothing in the store fails the clients of the next 200 ms, and is then asked again", async () => {
     await withCache(async ({ proxy, origin }) => {
-      origin.script(AT, [reset, reset, lasting("max-age=60", { body: "up" })])
+      origin.script(AT, [reset, reset, answerWithControl("max-age=60", { body: "up" })])
       const seen: [number, number][] = []
       for (const at of [0, 0, 0.199, 0.2, 0.599, 0.6]) {
         setClock(at)

@@ -2,15 +2,15 @@ import { httpDate, setClock, stopDate } from "../helpers/clock"
 
 import {
   AT,
+  answerWithControl,
   cacheStatusOf,
   concurrently,
-  dated,
-  lasting,
-  lines,
+  datedAnswer,
+  headerLines,
+  notModified,
   requestCount,
   responses,
   summaryOf,
-  unchanged,
   withCache,
 } from "../helpers/proxy-cache"
 import { HOST } from "../helpers/raw-client"
@@ -40,7 +40,7 @@ describe("a fresh response", () => {
         "X-Repeated": ["1", "2, 3"],
         "X-Empty": "",
       }
-      origin.script(AT, dated({ reason: "Quite Fine", fields, body: EVERY_BYTE }))
+      origin.script(AT, datedAnswer({ reason: "Quite Fine", fields, body: EVERY_BYTE }))
       const first = await proxy.get(AT)
       setClock(7)
       const second = await proxy.get(AT)
@@ -56,10 +56,10 @@ describe("a fresh response", () => {
         "x-repeated: 1, 2, 3",
       ]
       const described = `cache-status: ${module.identity}; `
-      expect(lines(first)).toEqual(
+      expect(headerLines(first)).toEqual(
         [`${described}fwd=uri-miss; fwd-status=200; stored; ttl=60`, ...common].sort(),
       )
-      expect(lines(second)).toEqual(["age: 7", `${described}hit; ttl=53`, ...common].sort())
+      expect(headerLines(second)).toEqual(["age: 7", `${described}hit; ttl=53`, ...common].sort())
       expect([first.head.start, second.head.start]).toEqual(
         Array(2).fill("HTTP/1.1 200 Quite Fine"),
       )
@@ -75,7 +75,7 @@ describe("a fresh response", () => {
     [59.999, "59", "hit; ttl=0"],
   ])("is at %d s of the age %s", async (seconds, age, expected) => {
     await withCache(async ({ proxy, origin }) => {
-      origin.script(AT, lasting("max-age=60"))
+      origin.script(AT, answerWithControl("max-age=60"))
       await proxy.get(AT)
       setClock(seconds)
       const response = await proxy.get(AT)
@@ -86,8 +86,8 @@ describe("a fresh response", () => {
   test("is served until its lifetime ends, and then the origin is asked", async () => {
     await withCache(async ({ proxy, origin }) => {
       origin.script(AT, [
-        lasting("max-age=60", { body: "one" }),
-        lasting("max-age=60", { body: "two" }),
+        answerWithControl("max-age=60", { body: "one" }),
+        answerWithControl("max-age=60", { body: "two" }),
       ])
       const texts: string[] = []
       for (const seconds of [0, 59.999, 60, 119.999]) {
@@ -111,7 +111,7 @@ describe("a fresh response", () => {
   test("grows neither younger nor older by a clock that steps back by 5 s", async () => {
     await withCache(async ({ proxy, origin }) => {
       setClock(100)
-      origin.script(AT, lasting("max-age=60", { fields: { Age: "5" } }))
+      origin.script(AT, answerWithControl("max-age=60", { fields: { Age: "5" } }))
       await proxy.get(AT)
       setClock(95)
       const response = await proxy.get(AT)
@@ -122,8 +122,8 @@ describe("a fresh response", () => {
   test("is validated after a clock has stepped back by more than 5 s", async () => {
     await withCache(async ({ proxy, origin }) => {
       setClock(100)
-      const first = lasting("max-age=60", { fields: { ETag: '"a"' }, body: "one" })
-      origin.script(AT, [first, unchanged({ ETag: '"a"' })])
+      const first = answerWithControl("max-age=60", { fields: { ETag: '"a"' }, body: "one" })
+      origin.script(AT, [first, notModified({ ETag: '"a"' })])
       await proxy.get(AT)
       setClock(94.999)
       expect(summaryOf(await proxy.get(AT))).toBe("200 one (fwd=stale; fwd-status=304; ttl=60)")
@@ -140,7 +140,7 @@ describe("a fresh response", () => {
   ])("that came %s, empty, small or large, is served byte for byte", async (_how, parts) => {
     for (const body of ["", "small", EVERY_BYTE.repeat(8_192)]) {
       await withCache(async ({ proxy, origin }) => {
-        origin.script(AT, lasting("max-age=60", parts(body)))
+        origin.script(AT, answerWithControl("max-age=60", parts(body)))
         const [first, again] = [await proxy.get(AT), await proxy.get(AT)]
         expect([first.text === body, again.text === body, again.isComplete]).toEqual([
           true,
@@ -163,7 +163,7 @@ describe("a fresh response", () => {
     ["asked for in absolute form", "/a", `http://${HOST}/a`, { Host: "elsewhere.example" }],
   ])("is found %s", async (_name, first, second, fields) => {
     await withCache(async ({ proxy, origin }) => {
-      origin.script(first, lasting("max-age=60", { body: "one" }))
+      origin.script(first, answerWithControl("max-age=60", { body: "one" }))
       await proxy.get(first)
       expect(summaryOf(await proxy.get(second, fields))).toBe("200 one (hit; ttl=60)")
       expect(origin.requests()).toHaveLength(1)
@@ -178,9 +178,9 @@ describe("a fresh response", () => {
     ["another coding of the path", "/%61", {}],
   ])("does not answer a request for %s", async (_name, target, fields) => {
     await withCache(async ({ proxy, origin }) => {
-      origin.script("/a", lasting("max-age=60", { body: "one" }))
+      origin.script("/a", answerWithControl("max-age=60", { body: "one" }))
       await proxy.get("/a")
-      origin.script(target, lasting("max-age=60", { body: "two" }))
+      origin.script(target, answerWithControl("max-age=60", { body: "two" }))
       expect((await proxy.get(target, fields)).text).toBe("two")
       expect(origin.requests()).toHaveLength(2)
     })
@@ -190,8 +190,8 @@ describe("a fresh response", () => {
     await withCache(async ({ proxy, origin }) => {
       const body = EVERY_BYTE.repeat(400)
       origin
-        .script(AT, lasting("max-age=60", { body }))
-        .script("/b", lasting("max-age=60", { body: "b" }))
+        .script(AT, answerWithControl("max-age=60", { body }))
+        .script("/b", answerWithControl("max-age=60", { body: "b" }))
       await proxy.get(AT)
       await proxy.get("/b")
       const got = await responses(await concurrently(proxy, CLIENTS))
@@ -218,7 +218,7 @@ describe("HEAD", () => {
     "is answered from what came to a GET %s, length included, and has no body",
     async (_name, parts) => {
       await withCache(async ({ proxy, origin }) => {
-        origin.script(AT, lasting("max-age=60", parts))
+        origin.script(AT, answerWithControl("max-age=60", parts))
         await proxy.get(AT)
         setClock(3)
         const client = await proxy.connect()
@@ -239,8 +239,8 @@ describe("HEAD", () => {
 
   test("of a URL without a stored response is forwarded each time, and stores nothing for GET", async () => {
     await withCache(async ({ proxy, origin }) => {
-      const head = lasting("max-age=60", { fields: { "Content-Length": "6" } })
-      origin.script(AT, [head, head, lasting("max-age=60", { body: "stored" })])
+      const head = answerWithControl("max-age=60", { fields: { "Content-Length": "6" } })
+      origin.script(AT, [head, head, answerWithControl("max-age=60", { body: "stored" })])
       for (const method of ["HEAD", "HEAD", "GET"]) {
         const response = await proxy.send({ method, target: AT })
         const stored = method === "GET" ? "; stored; ttl=60" : ""

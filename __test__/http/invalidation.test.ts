@@ -2,11 +2,11 @@ import { setClock, stopDate } from "../helpers/clock"
 
 import {
   AT,
-  behind,
+  afterGate,
+  answerWithControl,
   type CacheStage,
   cacheStatusOf,
-  dated,
-  lasting,
+  datedAnswer,
   outcomesOf,
   requestCount,
   summaryOf,
@@ -19,7 +19,7 @@ beforeEach(stopDate)
 afterEach(() => jest.useRealTimers())
 
 const minute = (body: string, fields: AnswerParts["fields"] = {}) =>
-  lasting("max-age=60", { fields, body })
+  answerWithControl("max-age=60", { fields, body })
 
 /** Has responses stored for each of the targets, and sees whether they still are after `change`. */
 async function standing(
@@ -49,7 +49,7 @@ function change(
   target = AT,
 ): (stage: CacheStage) => Promise<void> {
   return async ({ proxy, origin }) => {
-    origin.script(target, dated(parts))
+    origin.script(target, datedAnswer(parts))
     const request = { method, target, ...(method === "POST" && { body: "content" }) }
     expect((await proxy.send(request)).status).toBe(parts.status ?? 200)
   }
@@ -84,7 +84,9 @@ describe("the stored responses for a URL are invalidated", () => {
       const safe = async ({ proxy, origin }: CacheStage) => {
         origin.script(
           AT,
-          dated({ fields: { Location: "/b", "Content-Location": "/b", "Content-Length": "0" } }),
+          datedAnswer({
+            fields: { Location: "/b", "Content-Location": "/b", "Content-Length": "0" },
+          }),
         )
         expect((await proxy.send({ method, target: AT })).status).toBe(200)
       }
@@ -109,7 +111,7 @@ describe("the stored responses for a URL are invalidated", () => {
         setClock(50)
       }
       setClock(70)
-      origin.script(AT, dated())
+      origin.script(AT, datedAnswer())
       await proxy.send({ method: "DELETE", target: AT })
       expect(await module.inspect()).toMatchObject({ entries: 0, invalidations: 3 })
       origin.script(AT, minute("new"))
@@ -131,7 +133,7 @@ describe("the stored responses for a URL are invalidated", () => {
 
   test("for the host of the request alone", async () => {
     const elsewhere = async ({ proxy, origin }: CacheStage) => {
-      origin.script(AT, dated())
+      origin.script(AT, datedAnswer())
       await proxy.send({ method: "POST", target: AT, fields: { Host: "other.example" } })
     }
     expect(await standing([AT], elsewhere)).toEqual([AT])
@@ -188,7 +190,10 @@ describe("a URL that the response to a successful unsafe request names in", () =
       const fields = { Host: host }
       origin.script("/dir/b", minute("theirs"))
       await proxy.get("/dir/b", fields)
-      origin.script("/dir/a", dated({ status: 201, fields: { [name]: `http://${host}/dir/b` } }))
+      origin.script(
+        "/dir/a",
+        datedAnswer({ status: 201, fields: { [name]: `http://${host}/dir/b` } }),
+      )
       await proxy.send({ method: "POST", target: "/dir/a" })
       expect(summaryOf(await proxy.get("/dir/b", fields))).toBe("200 theirs (hit; ttl=60)")
     })
@@ -210,9 +215,9 @@ describe("an unsafe request while the origin answers a GET", () => {
    */
   async function during(first: Answer, isReady: () => void, stage: CacheStage): Promise<string> {
     const { proxy, origin, module } = stage
-    origin.script(AT, [first, dated({ body: "changed" }), minute("after")])
+    origin.script(AT, [first, datedAnswer({ body: "changed" }), minute("after")])
     const client = (await proxy.connect()).send({ target: AT })
-    await origin.arrival(AT)
+    await origin.received(AT)
     await proxy.send({ method: "PUT", target: AT })
     const after = await proxy.get(AT)
     expect(summaryOf(after)).toBe("200 after (fwd=uri-miss; fwd-status=200; stored; ttl=60)")
@@ -226,7 +231,7 @@ describe("an unsafe request while the origin answers a GET", () => {
   test("keeps the response of the GET from the store and from later requests", async () => {
     await withCache(async (stage) => {
       const isReady = gate()
-      expect(await during(behind(isReady, minute("before")), isReady.open, stage)).toBe("before")
+      expect(await during(afterGate(isReady, minute("before")), isReady.open, stage)).toBe("before")
       expect(summaryOf(await stage.proxy.get(AT))).toBe("200 after (hit; ttl=60)")
     })
   })
@@ -247,12 +252,12 @@ describe("an unsafe request while the origin answers a GET", () => {
   test("keeps the response of a background refresh from the store", async () => {
     await withCache(async ({ proxy, origin, module }) => {
       const isReady = gate()
-      const old = lasting("max-age=60, stale-while-revalidate=60", { body: "old" })
-      origin.script(AT, [old, behind(isReady, minute("before")), dated()])
+      const old = answerWithControl("max-age=60, stale-while-revalidate=60", { body: "old" })
+      origin.script(AT, [old, afterGate(isReady, minute("before")), datedAnswer()])
       await proxy.get(AT)
       setClock(60)
       expect(cacheStatusOf(await proxy.get(AT))).toBe("hit; ttl=0; detail=stale")
-      await origin.arrival(AT, 2)
+      await origin.received(AT, 2)
       await proxy.send({ method: "DELETE", target: AT })
       const put = outcomesOf(module, "put")
       isReady.open()

@@ -1,6 +1,6 @@
 import { httpDate, setClock, stopDate } from "../helpers/clock"
 
-import { AT, cacheStatusOf, dated, requestCount, withCache } from "../helpers/proxy-cache"
+import { AT, cacheStatusOf, datedAnswer, requestCount, withCache } from "../helpers/proxy-cache"
 import { type AnswerParts, answer } from "../helpers/scripted-origin"
 
 beforeEach(stopDate)
@@ -18,7 +18,7 @@ const DAY = 86_400
 async function expectServed(seconds: number, fields: Fields, status = 200): Promise<void> {
   await withCache(async ({ proxy, origin }) => {
     const body = status === 204 ? "" : "text"
-    origin.script(AT, [dated({ status, fields, body }), dated({ status: 418 })])
+    origin.script(AT, [datedAnswer({ status, fields, body }), datedAnswer({ status: 418 })])
     const first = await proxy.get(AT)
     if (seconds > 0) {
       expect(cacheStatusOf(first)).toBe(
@@ -147,7 +147,7 @@ describe("CDN-Cache-Control", () => {
   test("reaches the client as it came, with the Cache-Control that it overrules", async () => {
     await withCache(async ({ proxy, origin }) => {
       const fields = { "CDN-Cache-Control": "max-age=30", "Cache-Control": "no-store" }
-      origin.script(AT, dated({ fields }))
+      origin.script(AT, datedAnswer({ fields }))
       for (let n = 0; n < 2; n++) {
         const response = await proxy.get(AT)
         const seen = [response.get("cdn-cache-control"), response.get("cache-control")]
@@ -200,7 +200,7 @@ describe("the Age of the received response", () => {
     ["is nothing where the Age is a fraction", { Age: "1.5" }, 0],
   ])("%s", async (_name, fields, age) => {
     await withCache(async ({ proxy, origin }) => {
-      origin.script(AT, dated({ fields: minute(fields) }))
+      origin.script(AT, datedAnswer({ fields: minute(fields) }))
       await proxy.get(AT)
       setClock(2)
       const response = await proxy.get(AT)
@@ -235,7 +235,7 @@ describe("the Age of the received response", () => {
 
   test("is passed on with the response as it came, and replaced from then on", async () => {
     await withCache(async ({ proxy, origin }) => {
-      origin.script(AT, dated({ fields: minute({ Age: "20" }) }))
+      origin.script(AT, datedAnswer({ fields: minute({ Age: "20" }) }))
       expect((await proxy.get(AT)).all("age")).toEqual(["20"])
       expect((await proxy.get(AT)).all("age")).toEqual(["20"])
       setClock(1)

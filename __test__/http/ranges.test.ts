@@ -1,17 +1,17 @@
-import { found, freshCache, get, url } from "../helpers/cache"
+import { freshCache, get, mustMatch, url } from "../helpers/cache"
 import { httpDate, stopDate } from "../helpers/clock"
+import { INTERFACES } from "../helpers/interfaces"
 import {
   AT,
+  answerWithControl,
   cacheStatusOf,
-  conditions,
-  dated,
-  lasting,
-  lines,
+  datedAnswer,
+  headerLines,
+  receivedConditions,
   withCache,
   withStored,
 } from "../helpers/proxy-cache"
 import type { Answer, AnswerParts } from "../helpers/scripted-origin"
-import { WAYS } from "../helpers/ways"
 
 beforeEach(stopDate)
 afterEach(() => jest.useRealTimers())
@@ -19,13 +19,13 @@ afterEach(() => jest.useRealTimers())
 const BODY = "0123456789"
 /** Stored for a minute, and 5 s old when it is requested. */
 function stored(fields: AnswerParts["fields"], parts: AnswerParts = {}): Answer {
-  return lasting("max-age=60", { body: BODY, ...parts, fields })
+  return answerWithControl("max-age=60", { body: BODY, ...parts, fields })
 }
 
 /** Long before the date of the response, and so a strong validator. */
 const MODIFIED = httpDate(-1_000)
 
-describe.each(WAYS)("a range of a stored response, requested %s,", (_, way) => {
+describe.each(INTERFACES)("a range of a stored response, requested %s,", (_, way) => {
   test.each([
     ["bytes=2-4", "234", "2-4"],
     ["bytes=0-0", "0", "0-0"],
@@ -131,20 +131,20 @@ describe("match() with a range", () => {
     const module = freshCache()
     const head = (headers = {}) => new Request(url("/a"), { method: "HEAD", headers })
     await module.put(head(), new Response(null, { headers: { "content-length": "10" } }))
-    const response = await found(module, head({ range: "bytes=0-1" }))
+    const response = await mustMatch(module, head({ range: "bytes=0-1" }))
     expect([response.status, response.headers.get("content-length")]).toEqual([200, "10"])
   })
 
   test("of a response without a body gets the response", async () => {
     const module = freshCache()
     await module.put(url("/a"), new Response(null))
-    expect((await found(module, get("/a", { range: "bytes=0-1" }))).status).toBe(200)
+    expect((await mustMatch(module, get("/a", { range: "bytes=0-1" }))).status).toBe(200)
   })
 
   test("gets a 416 without a body", async () => {
     const module = freshCache()
     await module.put(url("/a"), new Response(BODY))
-    expect((await found(module, get("/a", { range: "bytes=10-" }))).body).toBeNull()
+    expect((await mustMatch(module, get("/a", { range: "bytes=10-" }))).body).toBeNull()
   })
 
   test.each([
@@ -154,7 +154,7 @@ describe("match() with a range", () => {
     const module = freshCache()
     const big = new Uint8Array(200_000).map((_, at) => at % 251)
     await module.put(url("/big"), new Response(big))
-    const part = await found(module, get("/big", { range: `bytes=${first}-${last}` }))
+    const part = await mustMatch(module, get("/big", { range: `bytes=${first}-${last}` }))
     const bytes = new Uint8Array(await part.arrayBuffer())
     expect(Buffer.compare(bytes, big.subarray(first, last + 1))).toBe(0)
   })
@@ -166,7 +166,7 @@ describe("a range over HTTP", () => {
     const chunked = stored(fields, { body: `a\r\n${BODY}\r\n0\r\n\r\n` })
     await withStored(chunked, 5, [], async ({ proxy, module }) => {
       const response = await proxy.get(AT, { Range: "bytes=2-4" })
-      expect([response.text, lines(response)]).toEqual([
+      expect([response.text, headerLines(response)]).toEqual([
         "234",
         [
           "age: 5",
@@ -194,8 +194,8 @@ describe("a range over HTTP", () => {
     await withCache(async ({ proxy, origin }) => {
       const fields = { "Cache-Control": "max-age=60", "Content-Range": "bytes 2-4/10" }
       origin.script(AT, [
-        dated({ status: 206, fields, body: "234" }),
-        lasting("max-age=60", { body: BODY }),
+        datedAnswer({ status: 206, fields, body: "234" }),
+        answerWithControl("max-age=60", { body: BODY }),
       ])
       const range = { Range: "bytes=2-4", "If-Range": '"v1"' }
       const first = await proxy.get(AT, range)
@@ -222,12 +222,12 @@ describe("a range over HTTP", () => {
   test("that the origin does not have is forwarded, and its 416 is not stored", async () => {
     await withCache(async ({ proxy, origin }) => {
       const fields = { "Content-Range": "bytes */10" }
-      origin.script(AT, [lasting("max-age=60", { status: 416, fields }), stored({})])
+      origin.script(AT, [answerWithControl("max-age=60", { status: 416, fields }), stored({})])
       const first = await proxy.get(AT, { Range: "bytes=99-" })
       expect([first.status, first.get("content-range")]).toEqual([416, "bytes */10"])
       const second = await proxy.get(AT)
       expect([second.status, second.text]).toEqual([200, BODY])
-      expect(conditions(origin)).toEqual([{ range: "bytes=99-" }, {}])
+      expect(receivedConditions(origin)).toEqual([{ range: "bytes=99-" }, {}])
     })
   })
 })

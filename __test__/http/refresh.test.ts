@@ -2,36 +2,36 @@ import { setClock, stopDate } from "../helpers/clock"
 
 import {
   AT,
-  dated,
-  lasting,
+  answerWithControl,
+  datedAnswer,
   outcomesOf,
   requestCount,
   summaryOf,
   withStored,
 } from "../helpers/proxy-cache"
 import type { Answer } from "../helpers/scripted-origin"
-import { warnings } from "../helpers/wrap"
+import { collectWarnings } from "../helpers/wrap"
 
 beforeEach(() => {
   stopDate()
-  warnings()
+  collectWarnings()
 })
 afterEach(() => {
   jest.useRealTimers()
   jest.restoreAllMocks()
 })
 
-const OLD = lasting("max-age=60, stale-while-revalidate=30", {
+const OLD = answerWithControl("max-age=60, stale-while-revalidate=30", {
   fields: { ETag: '"v1"' },
   body: "old",
 })
-const renewed = lasting("max-age=60", { body: "new" })
+const renewed = answerWithControl("max-age=60", { body: "new" })
 const reset: Answer = ({ reset }) => reset()
 
 describe("a refresh that fails", () => {
   const failures: [string, Answer][] = [
-    ["with a 500", dated({ status: 500 })],
-    ["with a 503", lasting("max-age=60", { status: 503 })],
+    ["with a 500", datedAnswer({ status: 500 })],
+    ["with a 503", answerWithControl("max-age=60", { status: 503 })],
     ["by a reset", reset],
     [
       "within its body",
@@ -82,7 +82,7 @@ describe("a refresh that fails", () => {
     await withStored(
       OLD,
       61,
-      [reset, dated({ status: 503, body: "down" })],
+      [reset, datedAnswer({ status: 503, body: "down" })],
       async ({ proxy, origin, module }) => {
         const refreshed = outcomesOf(module, "refresh")
         expect((await proxy.get(AT)).text).toBe("old")
@@ -95,7 +95,7 @@ describe("a refresh that fails", () => {
   })
 
   test("is aborted after the timeout, and tried again", async () => {
-    const never: Answer = (turn) => turn.abandoned()
+    const never: Answer = (turn) => turn.closedByPeer()
     await withStored(
       OLD,
       61,

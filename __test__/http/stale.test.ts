@@ -1,16 +1,16 @@
 import { stopDate } from "../helpers/clock"
 import {
   AT,
-  behind,
+  afterGate,
+  answerWithControl,
   cacheStatusOf,
   concurrently,
-  conditions,
-  lasting,
+  notModified,
   outcomesOf,
+  receivedConditions,
   requestCount,
   responses,
   summaryOf,
-  unchanged,
   withStored,
 } from "../helpers/proxy-cache"
 import { gate } from "../helpers/scripted-origin"
@@ -22,34 +22,39 @@ afterEach(() => jest.useRealTimers())
 const WINDOW = "max-age=60, stale-while-revalidate=30"
 const TAG = { ETag: '"v1"' }
 const BY_TAG = { "if-none-match": '"v1"' }
-const old = (control = WINDOW) => lasting(control, { fields: TAG, body: "old" })
-const renewed = lasting("max-age=60", { body: "new" })
+const old = (control = WINDOW) => answerWithControl(control, { fields: TAG, body: "old" })
+const renewed = answerWithControl("max-age=60", { body: "new" })
 
 describe("within its stale window a response", () => {
   test("is served at once during the refresh, and the next clients get the refreshed response", async () => {
     const isReady = gate()
-    await withStored(old(), 61, [behind(isReady, renewed)], async ({ proxy, origin, module }) => {
-      const refreshed = outcomesOf(module, "refresh")
-      for (let client = 0; client < 3; client++) {
-        const response = await proxy.get(AT)
-        expect([summaryOf(response), response.get("age")]).toEqual([
-          "200 old (hit; ttl=-1; detail=stale)",
-          "61",
-        ])
-      }
-      await origin.arrival(AT, 2)
-      isReady.open()
-      expect(await refreshed).toEqual(["refreshed"])
-      expect(summaryOf(await proxy.get(AT))).toBe("200 new (hit; ttl=60)")
-      expect(conditions(origin)).toEqual([{}, BY_TAG])
-    })
+    await withStored(
+      old(),
+      61,
+      [afterGate(isReady, renewed)],
+      async ({ proxy, origin, module }) => {
+        const refreshed = outcomesOf(module, "refresh")
+        for (let client = 0; client < 3; client++) {
+          const response = await proxy.get(AT)
+          expect([summaryOf(response), response.get("age")]).toEqual([
+            "200 old (hit; ttl=-1; detail=stale)",
+            "61",
+          ])
+        }
+        await origin.received(AT, 2)
+        isReady.open()
+        expect(await refreshed).toEqual(["refreshed"])
+        expect(summaryOf(await proxy.get(AT))).toBe("200 new (hit; ttl=60)")
+        expect(receivedConditions(origin)).toEqual([{}, BY_TAG])
+      },
+    )
   })
 
   test("is freshened by a 304", async () => {
     await withStored(
       old(),
       61,
-      [unchanged({ "X-New": "1" })],
+      [notModified({ "X-New": "1" })],
       async ({ proxy, origin, module }) => {
         const refreshed = outcomesOf(module, "refresh")
         await proxy.get(AT)
@@ -66,17 +71,26 @@ describe("within its stale window a response", () => {
 
   test("is served to 100 clients at a time, for one request to the origin", async () => {
     const isReady = gate()
-    await withStored(old(), 61, [behind(isReady, renewed)], async ({ proxy, origin, module }) => {
-      const refreshed = outcomesOf(module, "refresh")
-      const got = await responses(await concurrently(proxy, 100))
-      expect(countEach(got.map(summaryOf))).toEqual({ "200 old (hit; ttl=-1; detail=stale)": 100 })
-      isReady.open()
-      await refreshed
-      expect(countEach((await responses(await concurrently(proxy, 100))).map(summaryOf))).toEqual({
-        "200 new (hit; ttl=60)": 100,
-      })
-      expect(requestCount(origin)).toBe(2)
-    })
+    await withStored(
+      old(),
+      61,
+      [afterGate(isReady, renewed)],
+      async ({ proxy, origin, module }) => {
+        const refreshed = outcomesOf(module, "refresh")
+        const got = await responses(await concurrently(proxy, 100))
+        expect(countEach(got.map(summaryOf))).toEqual({
+          "200 old (hit; ttl=-1; detail=stale)": 100,
+        })
+        isReady.open()
+        await refreshed
+        expect(countEach((await responses(await concurrently(proxy, 100))).map(summaryOf))).toEqual(
+          {
+            "200 new (hit; ttl=60)": 100,
+          },
+        )
+        expect(requestCount(origin)).toBe(2)
+      },
+    )
   })
 
   test.each<[number, string, string]>([
@@ -100,7 +114,7 @@ describe("within its stale window a response", () => {
         expect(summaryOf(await proxy.get(AT))).toBe(
           "200 new (fwd=stale; fwd-status=200; stored; ttl=60)",
         )
-        expect(conditions(origin)).toEqual([{}, BY_TAG])
+        expect(receivedConditions(origin)).toEqual([{}, BY_TAG])
       })
     },
   )
@@ -117,7 +131,7 @@ describe("within its stale window a response", () => {
         expect(summaryOf(await proxy.send({ method, target: AT, fields }))).toBe(expected)
         expect(await refreshed).toEqual(["refreshed"])
         expect(summaryOf(await proxy.get(AT))).toBe("200 new (hit; ttl=60)")
-        expect(conditions(origin)).toEqual([{}, BY_TAG])
+        expect(receivedConditions(origin)).toEqual([{}, BY_TAG])
         expect(origin.requests(AT).map((request) => request.method)).toEqual(["GET", "GET"])
       })
     },
@@ -125,11 +139,11 @@ describe("within its stale window a response", () => {
 
   test("is refreshed although its client has left", async () => {
     const isGone = gate()
-    await withStored(old(), 61, [behind(isGone, renewed)], async ({ proxy, origin, module }) => {
+    await withStored(old(), 61, [afterGate(isGone, renewed)], async ({ proxy, origin, module }) => {
       const refreshed = outcomesOf(module, "refresh")
       const client = await proxy.connect()
       await client.send({ target: AT }).response()
-      await origin.arrival(AT, 2)
+      await origin.received(AT, 2)
       client.close()
       await client.closed
       isGone.open()

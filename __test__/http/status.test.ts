@@ -2,17 +2,17 @@ import { randomUUID } from "node:crypto"
 import { setClock, stopDate } from "../helpers/clock"
 
 import {
-  type Asked,
   AT,
-  behind,
-  dated,
-  lasting,
-  lastOf,
+  afterGate,
+  answerWithControl,
+  collapsedClients,
+  datedAnswer,
+  lastResponse,
+  notModified,
   outcomesOf,
   responses,
   type StageOptions,
-  unchanged,
-  waiting,
+  type TimedRequest,
   withCache,
 } from "../helpers/proxy-cache"
 import { type Answer, type AnswerParts, gate } from "../helpers/scripted-origin"
@@ -21,17 +21,17 @@ beforeEach(stopDate)
 afterEach(() => jest.useRealTimers())
 
 const given = (fields: AnswerParts["fields"]) =>
-  lasting("max-age=60", { fields: { ETag: '"v1"', ...fields }, body: "text" })
+  answerWithControl("max-age=60", { fields: { ETag: '"v1"', ...fields }, body: "text" })
 const minute = given({})
-const GET: Asked = {}
-const down = dated({ status: 503 })
-const asking = (fields: Record<string, string>, at = 0): Asked => ({ fields, at })
+const GET: TimedRequest = {}
+const down = datedAnswer({ status: 503 })
+const asking = (fields: Record<string, string>, at = 0): TimedRequest => ({ fields, at })
 
 describe("an answer says how it came about:", () => {
-  test.each<[string, Answer[], Asked[], number, string]>([
+  test.each<[string, Answer[], TimedRequest[], number, string]>([
     [
       "to be validated each time",
-      [lasting("no-cache", { fields: { ETag: '"v"' } })],
+      [answerWithControl("no-cache", { fields: { ETag: '"v"' } })],
       [GET],
       200,
       "fwd=uri-miss; fwd-status=200; stored; ttl=0",
@@ -56,28 +56,28 @@ describe("an answer says how it came about:", () => {
     ],
     [
       "validated",
-      [minute, unchanged()],
+      [minute, notModified()],
       [GET, { at: 70 }],
       200,
       "fwd=stale; fwd-status=304; ttl=60",
     ],
     [
       "validated for a condition",
-      [minute, unchanged()],
+      [minute, notModified()],
       [GET, asking({ "If-None-Match": "*" }, 70)],
       304,
       "fwd=stale; fwd-status=304; ttl=60",
     ],
     [
       "validated on request",
-      [minute, unchanged()],
+      [minute, notModified()],
       [GET, asking({ Pragma: "no-cache" }, 8)],
       200,
       "fwd=request; fwd-status=304; ttl=60",
     ],
     [
       "replaced by what is not stored",
-      [minute, lasting("private")],
+      [minute, answerWithControl("private")],
       [GET, { at: 70 }],
       200,
       "fwd=stale; fwd-status=200; detail=private",
@@ -85,13 +85,13 @@ describe("an answer says how it came about:", () => {
     ["an error in its place", [minute, down], [GET, { at: 70 }], 503, "fwd=stale; fwd-status=503"],
     [
       "a status beyond",
-      [lasting("max-age=60", { status: 999 })],
+      [answerWithControl("max-age=60", { status: 999 })],
       [GET],
       999,
       "fwd=uri-miss; fwd-status=999; stored; ttl=60",
     ],
   ])("%s", async (_name, answers, requests, status, expected) => {
-    const [response, identity] = await lastOf(answers, requests)
+    const [response, identity] = await lastResponse(answers, requests)
     expect([response.status, response.all("cache-status")]).toEqual([
       status,
       [`${identity}; ${expected}`],
@@ -100,7 +100,7 @@ describe("an answer says how it came about:", () => {
 
   test("stale while it is refreshed", async () => {
     await withCache(async ({ proxy, origin, module }) => {
-      origin.script(AT, [lasting("max-age=60, stale-while-revalidate=30"), minute])
+      origin.script(AT, [answerWithControl("max-age=60, stale-while-revalidate=30"), minute])
       await proxy.get(AT)
       setClock(70)
       const refreshed = outcomesOf(module, "refresh")
@@ -113,8 +113,8 @@ describe("an answer says how it came about:", () => {
   test("collapsed", async () => {
     await withCache(async (stage) => {
       const isReady = gate()
-      stage.origin.script(AT, behind(isReady, minute))
-      const clients = await waiting(stage, 2)
+      stage.origin.script(AT, afterGate(isReady, minute))
+      const clients = await collapsedClients(stage, 2)
       isReady.open()
       const got = (await responses(clients)).map((response) => response.get("cache-status"))
       const described = (how: string) =>
@@ -125,10 +125,10 @@ describe("an answer says how it came about:", () => {
 
   test("too large to be stored", async () => {
     const small: StageOptions = {
-      declared: { storage: { memory: { maxBytes: 100_000, maxEntryBytes: 1_000 } } },
+      cacheOptions: { storage: { memory: { maxBytes: 100_000, maxEntryBytes: 1_000 } } },
     }
     await withCache(async ({ proxy, origin, module }) => {
-      origin.script(AT, lasting("max-age=60", { body: "x".repeat(1_000) }))
+      origin.script(AT, answerWithControl("max-age=60", { body: "x".repeat(1_000) }))
       const expected = `${module.identity}; fwd=uri-miss; fwd-status=200; detail=too-large`
       expect((await proxy.get(AT)).get("cache-status")).toBe(expected)
     }, small)
@@ -142,7 +142,7 @@ describe("an answer says how it came about:", () => {
         const expected = `"9/${name}"; fwd=uri-miss; fwd-status=200; stored; ttl=60`
         expect((await proxy.get(AT)).get("cache-status")).toBe(expected)
       },
-      { declared: { namespace: "9", name } },
+      { cacheOptions: { namespace: "9", name } },
     )
   })
 })

@@ -1,10 +1,10 @@
 import { stopDate } from "../helpers/clock"
 import {
   AT,
+  answerWithControl,
   cacheStatusOf,
-  conditions,
-  dated,
-  lasting,
+  datedAnswer,
+  receivedConditions,
   requestCount,
   summaryOf,
   withCache,
@@ -29,7 +29,7 @@ async function expectStored(
 ): Promise<void> {
   await withCache(async ({ proxy, origin }) => {
     const { status = 200, body = "text" } = parts
-    origin.script(AT, [dated({ body, ...parts }), dated({ body: "asked again" })])
+    origin.script(AT, [datedAnswer({ body, ...parts }), datedAnswer({ body: "asked again" })])
     const [first, second] = [await proxy.get(AT, fields), await proxy.get(AT)]
     const outcome = reason === undefined ? "stored; ttl=60" : `detail=${reason}`
     expect(summaryOf(first)).toBe(
@@ -123,7 +123,7 @@ describe("fields that private or no-cache names", () => {
       await withCache(async ({ proxy, origin }) => {
         const all = ["X-User", "X-Trace", ...(names.includes("Set-Cookie") ? ["Set-Cookie"] : [])]
         const fields = Object.fromEntries(all.map((name) => [name, `of ${name}`]))
-        origin.script(AT, lasting(control, { fields, body: "text" }))
+        origin.script(AT, answerWithControl(control, { fields, body: "text" }))
         const [first, second] = [await proxy.get(AT), await proxy.get(AT)]
         expect(all.map((name) => first.get(name))).toEqual(all.map((name) => `of ${name}`))
         const rest = all.map((name) => (names.includes(name) ? undefined : `of ${name}`))
@@ -136,7 +136,7 @@ describe("fields that private or no-cache names", () => {
   test("by CDN-Cache-Control are dropped as well", async () => {
     await withCache(async ({ proxy, origin }) => {
       const fields = { "CDN-Cache-Control": 'max-age=60, private="x-user"', "X-User": "7" }
-      origin.script(AT, dated({ fields }))
+      origin.script(AT, datedAnswer({ fields }))
       const [first, second] = [await proxy.get(AT), await proxy.get(AT)]
       expect([first.get("x-user"), second.get("x-user"), requestCount(origin)]).toEqual([
         "7",
@@ -163,7 +163,7 @@ describe("the answer to a request with Authorization", () => {
 
   test("that is stored answers every client, and one with credentials gets the response stored without", async () => {
     await withCache(async ({ proxy, origin }) => {
-      origin.script(AT, lasting("max-age=60", { body: "for all" }))
+      origin.script(AT, answerWithControl("max-age=60", { body: "for all" }))
       await proxy.get(AT)
       expect(summaryOf(await proxy.get(AT, AUTHORIZED))).toBe("200 for all (hit; ttl=60)")
       expect(origin.requests(AT).map((request) => request.get("authorization"))).toEqual([
@@ -175,8 +175,8 @@ describe("the answer to a request with Authorization", () => {
   test("that is not stored leaves the credentials to the origin, each time", async () => {
     await withCache(async ({ proxy, origin }) => {
       origin.script(AT, [
-        lasting("max-age=60", { body: "u" }),
-        lasting("max-age=60", { body: "v" }),
+        answerWithControl("max-age=60", { body: "u" }),
+        answerWithControl("max-age=60", { body: "v" }),
       ])
       for (const user of ["u", "v"])
         expect((await proxy.get(AT, { Authorization: user })).text).toBe(user)
@@ -189,7 +189,7 @@ describe("a request", () => {
   test("with no-store is answered from the store, but its own response is not stored", async () => {
     await expectStored("request-no-store", { fields: MINUTE }, { "Cache-Control": "no-store" })
     await withCache(async ({ proxy, origin }) => {
-      origin.script(AT, lasting("max-age=60", { body: "text" }))
+      origin.script(AT, answerWithControl("max-age=60", { body: "text" }))
       await proxy.get(AT)
       expect(summaryOf(await proxy.get(AT, { "Cache-Control": "no-store" }))).toBe(
         "200 text (hit; ttl=60)",
@@ -203,7 +203,7 @@ describe("a request", () => {
     async (method) => {
       await withCache(async ({ proxy, origin }) => {
         const answers = ["one", "two", "three"].map((body) =>
-          lasting("max-age=60", { fields: { ETag: '"v"' }, body }),
+          answerWithControl("max-age=60", { fields: { ETag: '"v"' }, body }),
         )
         origin.script(AT, answers)
         for (const body of ["one", "two"]) {
@@ -214,7 +214,7 @@ describe("a request", () => {
         expect(summaryOf(await proxy.get(AT))).toBe(
           "200 three (fwd=uri-miss; fwd-status=200; stored; ttl=60)",
         )
-        expect(conditions(origin)).toEqual([{}, {}, {}])
+        expect(receivedConditions(origin)).toEqual([{}, {}, {}])
       })
     },
   )
@@ -223,7 +223,7 @@ describe("a request", () => {
     await withCache(async ({ proxy, origin }) => {
       origin.script(
         AT,
-        ["one", "two", "three"].map((body) => lasting("max-age=60", { body })),
+        ["one", "two", "three"].map((body) => answerWithControl("max-age=60", { body })),
       )
       const texts: string[] = []
       for (const body of ["content", undefined, "content", undefined]) {
@@ -237,8 +237,8 @@ describe("a request", () => {
 test("Cache-Tag stays between the origin and the cache, where a purge goes by it", async () => {
   await withCache(async ({ proxy, origin, module }) => {
     origin.script(AT, [
-      lasting("max-age=60", { fields: { "Cache-Tag": "t, u" } }),
-      lasting("max-age=60"),
+      answerWithControl("max-age=60", { fields: { "Cache-Tag": "t, u" } }),
+      answerWithControl("max-age=60"),
     ])
     const got = [await proxy.get(AT), await proxy.get(AT)]
     expect(got.map((response) => response.get("cache-tag"))).toEqual([undefined, undefined])

@@ -1,6 +1,6 @@
-import { type ProxyOptions, uncached, unreachable, withProxy } from "../helpers/proxy"
+import { type ProxyOptions, refusingUpstream, uncached, withProxy } from "../helpers/proxy"
 import { HOST, type RawResponse, requestBytes } from "../helpers/raw-client"
-import { type Answer, answer, gate, type Turn } from "../helpers/scripted-origin"
+import { type Answer, answer, type Exchange, gate } from "../helpers/scripted-origin"
 
 const BARE = { cache: uncached }
 /** Timers of undici go by the second, so this is as short as any. */
@@ -30,7 +30,7 @@ describe("an upstream that does not answer", () => {
           expect.stringMatching(/^POST \/b: connect ECONNREFUSED /),
         ])
       },
-      { upstream: await unreachable() },
+      { upstream: await refusingUpstream() },
     )
   })
 
@@ -61,7 +61,7 @@ describe("an upstream that does not answer", () => {
   test("times out with a 504, and its request is aborted", async () => {
     await withProxy(
       async ({ proxy, origin }) => {
-        origin.script("/a", (turn) => turn.abandoned())
+        origin.script("/a", (turn) => turn.closedByPeer())
         const response = await proxy.get("/a")
         expectRefusal(response, "HTTP/1.1 504 Gateway Timeout", "504 Gateway Timeout\n")
         expect(proxy.reports).toEqual(["GET /a: Headers Timeout Error"])
@@ -120,7 +120,7 @@ describe("an upstream that breaks off within the body", () => {
       const client = await proxy.connect()
       const head = await client.send(`GET /a HTTP/${version}\r\nHost: ${HOST}\r\n\r\n`).head()
       isRead.open()
-      response = await client.rest(head)
+      response = await client.readBody(head)
       expect(proxy.reports).toHaveLength(1)
     }, options)
     return response
@@ -150,7 +150,7 @@ describe("an upstream that breaks off within the body", () => {
       await client.send({ target: "/a" }).head()
       expect(await client.bytes(8)).toBe("3\r\none\r\n")
       isRead.open()
-      expect(await client.remainder()).toBe("")
+      expect(await client.readToEnd()).toBe("")
     }, BARE)
   })
 })
@@ -160,12 +160,12 @@ describe("a client that goes away", () => {
     await withProxy(async ({ proxy, origin }) => {
       let abandoned: Promise<void> | undefined
       origin.script("/a", (turn) => {
-        abandoned = turn.abandoned()
+        abandoned = turn.closedByPeer()
         return abandoned
       })
       const client = await proxy.connect()
       client.send({ method, target: "/a" })
-      await origin.arrival("/a")
+      await origin.received("/a")
       client.close()
       await abandoned
       expect(proxy.reports).toEqual([])
@@ -182,7 +182,7 @@ describe("a client that goes away", () => {
       const client = await proxy.connect()
       const fields = { "Content-Length": "9" }
       client.send(requestBytes({ method: "POST", target: "/a", fields, body: "one" }))
-      await origin.arrival("/a")
+      await origin.received("/a")
       client.close()
       expect(await seen).toBe("EndOfConnection")
     })
@@ -198,7 +198,7 @@ describe("a client that goes away", () => {
       await withProxy(async ({ proxy, origin }) => {
         let abandoned: Promise<void> | undefined
         origin.script("/a", async (turn) => {
-          abandoned = turn.abandoned()
+          abandoned = turn.closedByPeer()
           await turn.write(
             "HTTP/1.1 200 OK\r\nCache-Control: no-store\r\nContent-Length: 9\r\n\r\none",
           )
@@ -217,9 +217,9 @@ describe("a client that goes away", () => {
   test("before it was the turn of an answer ends the work for it", async () => {
     await withProxy(async ({ proxy, origin }) => {
       const abandoned: Promise<void>[] = []
-      const step = async (turn: Turn) => {
+      const step = async (turn: Exchange) => {
         await turn.write("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\none")
-        const over = turn.abandoned()
+        const over = turn.closedByPeer()
         abandoned.push(over)
         await over
       }
@@ -227,7 +227,7 @@ describe("a client that goes away", () => {
       const targets = Array.from({ length: 12 }, (_, n) => `/${n}`)
       for (const target of targets) origin.script(target, step)
       for (const target of targets) client.send({ target })
-      for (const target of targets) await origin.arrival(target)
+      for (const target of targets) await origin.received(target)
       await client.head()
       client.close()
       await Promise.all(abandoned)

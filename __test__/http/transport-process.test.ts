@@ -63,7 +63,7 @@ test.each(["SIGTERM", "SIGINT"] as const)(
     })
     const client = await RawClient.connect(port)
     client.send({ target: "/a" })
-    await origin.arrival("/a")
+    await origin.received("/a")
     const stopped = command.stop(signal)
     await refused(port)
     isStopping.open()
@@ -82,7 +82,7 @@ test("a failure of the origin is logged in one line", async () => {
 
 test("UPSTREAM_TIMEOUT_MS bounds the wait for the head", async () => {
   const { port } = await serve({ UPSTREAM_TIMEOUT_MS: "1" })
-  origin.script("/a", (turn) => turn.abandoned())
+  origin.script("/a", (turn) => turn.closedByPeer())
   expect((await fetch(`http://127.0.0.1:${port}/a`)).status).toBe(504)
 })
 

@@ -1,6 +1,6 @@
 import { METHODS } from "node:http"
 import { BULK_BYTES, BulkWriter } from "../helpers/bulk-writer"
-import { unreachable, withProxy } from "../helpers/proxy"
+import { refusingUpstream, withProxy } from "../helpers/proxy"
 import { HOST, requestBytes } from "../helpers/raw-client"
 import { answer, gate } from "../helpers/scripted-origin"
 
@@ -29,7 +29,7 @@ describe("methods", () => {
       client.send("CONNECT shop.example:443 HTTP/1.1\r\nHost: shop.example:443\r\n\r\n")
       const response = await client.response()
       expect([response.status, response.body.length]).toEqual([501, 0])
-      expect(await client.remainder()).toBe("")
+      expect(await client.readToEnd()).toBe("")
       expect(origin.requests()).toEqual([])
     })
   })
@@ -445,9 +445,9 @@ describe("expectations", () => {
           502,
           "close",
         ])
-        expect(await client.remainder()).toBe("")
+        expect(await client.readToEnd()).toBe("")
       },
-      { upstream: await unreachable() },
+      { upstream: await refusingUpstream() },
     )
   })
 

@@ -212,7 +212,7 @@ describe("response bodies", () => {
       expect(await client.bytes(8)).toBe("3\r\none\r\n")
       // The rest is only sent when the client has what came before.
       isRead.open()
-      expect(await client.remainder()).toBe("3\r\ntwo\r\n0\r\n\r\n")
+      expect(await client.readToEnd()).toBe("3\r\ntwo\r\n0\r\n\r\n")
     })
   })
 
@@ -258,7 +258,7 @@ describe("response bodies", () => {
       const client = await proxy.connect()
       const head = await client.send({ target: "/a" }).head()
       expect(await writer?.stalled()).toBeGreaterThan(0)
-      const response = await client.rest(head)
+      const response = await client.readBody(head)
       expect([response.body.length, response.isComplete]).toEqual([BULK_BYTES, true])
     }, BARE)
   })
@@ -361,7 +361,7 @@ describe("informational responses", () => {
         hinting + answer({ fields: { "Cache-Control": "max-age=60" }, body: "new" }),
       )
       origin.script("/b", async ({ write }) => {
-        await (await origin.arrival("/a", 2)).body()
+        await (await origin.received("/a", 2)).body()
         await write(answer({ body: "other" }))
       })
       const client = await proxy.connect()

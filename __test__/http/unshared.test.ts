@@ -2,17 +2,17 @@ import { setClock, stopDate } from "../helpers/clock"
 
 import {
   AT,
-  behind,
+  afterGate,
+  answerWithControl,
+  collapsedClients,
   concurrently,
-  conditions,
-  dated,
-  lasting,
+  datedAnswer,
   outcomesOf,
+  receivedConditions,
   requestCount,
   responses,
-  type Steps,
+  type ScriptedAnswer,
   summaryOf,
-  waiting,
   withCache,
 } from "../helpers/proxy-cache"
 import { type AnswerParts, gate } from "../helpers/scripted-origin"
@@ -28,8 +28,8 @@ const COLLAPSED = "fwd=uri-miss; fwd-status=200; stored; collapsed; ttl=60"
 const mine = (client: number) => ({ target: AT, fields: { "X-Client": `${client}` } })
 
 /** The name of the client that asks, with these fields. */
-function personal(fields: Fields): Steps {
-  return (turn) => dated({ fields, body: turn.request.get("x-client") ?? "" })(turn)
+function personal(fields: Fields): ScriptedAnswer {
+  return (turn) => datedAnswer({ fields, body: turn.request.get("x-client") ?? "" })(turn)
 }
 
 describe("a response that turns out to be uncacheable", () => {
@@ -43,8 +43,8 @@ describe("a response that turns out to be uncacheable", () => {
     await withCache(async (stage) => {
       const isReady = gate()
       const { origin } = stage
-      origin.script(AT, [behind(isReady, personal(fields)), ...Array(9).fill(personal(fields))])
-      const clients = await waiting(stage, 10, mine)
+      origin.script(AT, [afterGate(isReady, personal(fields)), ...Array(9).fill(personal(fields))])
+      const clients = await collapsedClients(stage, 10, mine)
       isReady.open()
       const names = clients.map((_, client) => `${client}`)
       expect((await responses(clients)).map(({ text }) => text)).toEqual(names)
@@ -65,8 +65,8 @@ describe("a response that turns out to be uncacheable", () => {
         "X-User": "7",
         "Cache-Tag": "t",
       }
-      stage.origin.script(AT, behind(isReady, dated({ fields, body: "text" })))
-      const clients = await waiting(stage, 10)
+      stage.origin.script(AT, afterGate(isReady, datedAnswer({ fields, body: "text" })))
+      const clients = await collapsedClients(stage, 10)
       isReady.open()
       const got = await responses(clients)
       expect(countEach(got.map((response) => response.get("x-user")))).toEqual({
@@ -82,19 +82,22 @@ describe("a response that turns out to be uncacheable", () => {
     await withCache(async (stage) => {
       const { proxy, origin, module } = stage
       const isReady = gate()
-      origin.script(AT, [personal({}), ...Array(10).fill(behind(isReady, personal({})))])
+      origin.script(AT, [personal({}), ...Array(10).fill(afterGate(isReady, personal({})))])
       await proxy.get(AT)
       setClock(59.999)
       const seen = outcomesOf(module, "match", 10)
       const clients = await concurrently(proxy, 10, mine)
-      await origin.arrival(AT, 11)
+      await origin.received(AT, 11)
       expect(countEach(await seen)).toEqual({ "miss uri-miss": 10 })
       isReady.open()
       await responses(clients)
       setClock(59.999 + 60)
       const isReadyAgain = gate()
-      origin.script(AT, behind(isReadyAgain, lasting("max-age=60", { body: "for all" })))
-      const again = await waiting(stage, 10)
+      origin.script(
+        AT,
+        afterGate(isReadyAgain, answerWithControl("max-age=60", { body: "for all" })),
+      )
+      const again = await collapsedClients(stage, 10)
       isReadyAgain.open()
       expect((await responses(again)).map(({ text }) => text)).toEqual(Array(10).fill("for all"))
       expect(requestCount(origin)).toBe(12)
@@ -104,13 +107,13 @@ describe("a response that turns out to be uncacheable", () => {
   test("is forgotten once there is one for all", async () => {
     await withCache(async (stage) => {
       const { proxy, origin } = stage
-      const short = lasting("max-age=5", { body: "for all" })
+      const short = answerWithControl("max-age=5", { body: "for all" })
       const isReady = gate()
-      origin.script(AT, [personal({}), short, behind(isReady, short)])
+      origin.script(AT, [personal({}), short, afterGate(isReady, short)])
       for (let n = 0; n < 3; n++) await proxy.get(AT)
       expect(requestCount(origin)).toBe(2)
       setClock(5)
-      const clients = await waiting(stage, 10, undefined, "stale")
+      const clients = await collapsedClients(stage, 10, undefined, "stale")
       isReady.open()
       await responses(clients)
       expect(requestCount(origin)).toBe(3)
@@ -128,15 +131,18 @@ describe("while the origin answers one client", () => {
       const isReady = gate()
       stage.origin.script(
         AT,
-        behind(isReady, lasting("max-age=60", { fields: { ETag: '"v1"' }, body: "text" })),
+        afterGate(
+          isReady,
+          answerWithControl("max-age=60", { fields: { ETag: '"v1"' }, body: "text" }),
+        ),
       )
-      const clients = await waiting(stage, 2, (n) => ({
+      const clients = await collapsedClients(stage, 2, (n) => ({
         target: AT,
         fields: n === 0 ? {} : fields,
       }))
       isReady.open()
       expect((await responses(clients)).map(summaryOf)[1]).toBe(expected)
-      expect(conditions(stage.origin)).toEqual([{}])
+      expect(receivedConditions(stage.origin)).toEqual([{}])
     })
   })
 
@@ -149,11 +155,11 @@ describe("while the origin answers one client", () => {
     await withCache(async ({ proxy, origin }) => {
       const isReady = gate()
       origin.script(AT, [
-        behind(isReady, lasting("max-age=60", { body: "text" })),
-        dated({ status: 403 }),
+        afterGate(isReady, answerWithControl("max-age=60", { body: "text" })),
+        datedAnswer({ status: 403 }),
       ])
       const client = (await proxy.connect()).send({ target: AT })
-      await origin.arrival(AT)
+      await origin.received(AT)
       expect((await proxy.send({ method, target: AT, fields })).status).toBe(403)
       isReady.open()
       expect((await client.response()).text).toBe("text")
@@ -164,12 +170,12 @@ describe("while the origin answers one client", () => {
   test("another with credentials is forwarded by itself", async () => {
     await withCache(async ({ proxy, origin }) => {
       const isReady = gate()
-      origin.script(AT, Array(5).fill(behind(isReady, personal(MINUTE))))
+      origin.script(AT, Array(5).fill(afterGate(isReady, personal(MINUTE))))
       const clients = await concurrently(proxy, 5, (n) => ({
         target: AT,
         fields: { "X-Client": `${n}`, Authorization: `${n}` },
       }))
-      await origin.arrival(AT, 5)
+      await origin.received(AT, 5)
       isReady.open()
       expect((await responses(clients)).map(({ text }) => text)).toEqual(["0", "1", "2", "3", "4"])
     })
@@ -179,11 +185,11 @@ describe("while the origin answers one client", () => {
     await withCache(async ({ proxy, origin }) => {
       const isReady = gate()
       origin.script(AT, [
-        behind(isReady, dated({ body: "late" })),
-        lasting("max-age=60", { body: "text" }),
+        afterGate(isReady, datedAnswer({ body: "late" })),
+        answerWithControl("max-age=60", { body: "text" }),
       ])
       const client = (await proxy.connect()).send({ target: AT })
-      await origin.arrival(AT)
+      await origin.received(AT)
       setClock(30)
       expect((await proxy.get(AT)).text).toBe("text")
       isReady.open()

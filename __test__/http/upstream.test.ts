@@ -1,12 +1,12 @@
 import { setClock, stopDate } from "../helpers/clock"
-import { unreachable } from "../helpers/proxy"
+import { refusingUpstream } from "../helpers/proxy"
 import {
-  type Asked,
   AT,
-  dated,
-  lasting,
-  lastOf,
-  unchanged,
+  answerWithControl,
+  datedAnswer,
+  lastResponse,
+  notModified,
+  type TimedRequest,
   withCache,
 } from "../helpers/proxy-cache"
 import type { Answer, AnswerParts } from "../helpers/scripted-origin"
@@ -15,10 +15,10 @@ beforeEach(stopDate)
 afterEach(() => jest.useRealTimers())
 
 const given = (fields: AnswerParts["fields"]) =>
-  lasting("max-age=60", { fields: { ETag: '"v1"', ...fields }, body: "text" })
+  answerWithControl("max-age=60", { fields: { ETag: '"v1"', ...fields }, body: "text" })
 const minute = given({})
-const GET: Asked = {}
-const asking = (fields: Record<string, string>, at = 0): Asked => ({ fields, at })
+const GET: TimedRequest = {}
+const asking = (fields: Record<string, string>, at = 0): TimedRequest => ({ fields, at })
 
 describe("what caches before have said", () => {
   const before = {
@@ -26,7 +26,7 @@ describe("what caches before have said", () => {
   }
   const SAID = 'Origin; hit; ttl=5, "other cache"; fwd=miss; detail="a, b"'
 
-  test.each<[string, Answer[], Asked[], string]>([
+  test.each<[string, Answer[], TimedRequest[], string]>([
     [
       "a response that is stored",
       [given(before)],
@@ -54,37 +54,42 @@ describe("what caches before have said", () => {
     ],
     [
       "what is validated",
-      [given(before), unchanged()],
+      [given(before), notModified()],
       [GET, { at: 70 }],
       "fwd=stale; fwd-status=304; ttl=60",
     ],
     [
       "what is validated with a word of theirs",
-      [given({ "Cache-Status": "Old; hit" }), unchanged(before)],
+      [given({ "Cache-Status": "Old; hit" }), notModified(before)],
       [GET, { at: 70 }],
       "fwd=stale; fwd-status=304; ttl=60",
     ],
     [
       "what is not stored",
-      [dated({ fields: before })],
+      [datedAnswer({ fields: before })],
       [GET],
       "fwd=uri-miss; fwd-status=200; detail=no-freshness",
     ],
     [
       "the answer to a write",
-      [dated({ fields: before })],
+      [datedAnswer({ fields: before })],
       [{ method: "POST" }],
       "fwd=method; fwd-status=200",
     ],
     [
       "the answer to a HEAD",
-      [dated({ fields: before })],
+      [datedAnswer({ fields: before })],
       [{ method: "HEAD" }],
       "fwd=uri-miss; fwd-status=200",
     ],
-    ["an error", [dated({ status: 503, fields: before })], [GET], "fwd=uri-miss; fwd-status=503"],
+    [
+      "an error",
+      [datedAnswer({ status: 503, fields: before })],
+      [GET],
+      "fwd=uri-miss; fwd-status=503",
+    ],
   ])("comes before the Cache-Status of %s", async (_name, answers, requests, expected) => {
-    const [response, identity] = await lastOf(answers, requests)
+    const [response, identity] = await lastResponse(answers, requests)
     expect(response.all("cache-status")).toEqual([`${SAID}, ${identity}; ${expected}`])
   })
 
@@ -125,6 +130,6 @@ test("a response that the proxy makes itself has no Cache-Status", async () => {
         undefined,
       ])
     },
-    { upstream: await unreachable() },
+    { upstream: await refusingUpstream() },
   )
 })

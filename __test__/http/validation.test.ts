@@ -2,14 +2,14 @@ import { httpDate, setClock, stopDate } from "../helpers/clock"
 
 import {
   AT,
+  answerWithControl,
   type CacheStage,
   cacheStatusOf,
-  conditions,
-  dated,
-  lasting,
-  lines,
+  datedAnswer,
+  headerLines,
+  notModified,
+  receivedConditions,
   summaryOf,
-  unchanged,
   withStored,
 } from "../helpers/proxy-cache"
 import type { Answer, AnswerParts } from "../helpers/scripted-origin"
@@ -35,11 +35,11 @@ function stale(
   use: (stage: CacheStage) => Promise<void>,
   control = "max-age=60",
 ): Promise<void> {
-  return withStored(lasting(control, { fields, body: "stored" }), 61, next, use)
+  return withStored(answerWithControl(control, { fields, body: "stored" }), 61, next, use)
 }
 
 const another = (body = "new", fields: Fields = { ETag: '"v2"' }) =>
-  lasting("max-age=60", { fields, body })
+  answerWithControl("max-age=60", { fields, body })
 
 describe("a stale response is validated with the origin", () => {
   test.each<[string, Fields, Record<string, string>]>([
@@ -60,7 +60,7 @@ describe("a stale response is validated with the origin", () => {
   ])(
     "%s, and the confirmed response is served and fresh again",
     async (_name, fields, expected) => {
-      await stale(fields, [unchanged()], async ({ proxy, origin }) => {
+      await stale(fields, [notModified()], async ({ proxy, origin }) => {
         const response = await proxy.get(AT)
         expect([summaryOf(response), response.get("age")]).toEqual([
           `200 stored (${CONFIRMED})`,
@@ -68,7 +68,7 @@ describe("a stale response is validated with the origin", () => {
         ])
         setClock(61 + 59.999)
         expect(summaryOf(await proxy.get(AT))).toBe("200 stored (hit; ttl=0)")
-        expect(conditions(origin)).toEqual([{}, expected])
+        expect(receivedConditions(origin)).toEqual([{}, expected])
       })
     },
   )
@@ -76,32 +76,32 @@ describe("a stale response is validated with the origin", () => {
   test("without a condition where it has no validator", async () => {
     await stale({}, [another()], async ({ proxy, origin }) => {
       expect((await proxy.get(AT)).text).toBe("new")
-      expect(conditions(origin)).toEqual([{}, {}])
+      expect(receivedConditions(origin)).toEqual([{}, {}])
     })
   })
 
   test.each([200, 404, 410])("and another response, a %d, takes its place", async (status) => {
-    const next = lasting("max-age=60", { status, fields: { ETag: '"v2"' }, body: "new" })
-    await stale(TAG, [next, unchanged()], async ({ proxy, origin }) => {
+    const next = answerWithControl("max-age=60", { status, fields: { ETag: '"v2"' }, body: "new" })
+    await stale(TAG, [next, notModified()], async ({ proxy, origin }) => {
       const expected = `${status} new (fwd=stale; fwd-status=${status}; stored; ttl=60)`
       expect(summaryOf(await proxy.get(AT))).toBe(expected)
       expect(summaryOf(await proxy.get(AT))).toBe(`${status} new (hit; ttl=60)`)
       setClock(200)
       expect((await proxy.get(AT)).text).toBe("new")
-      expect(conditions(origin)).toEqual([{}, BY_TAG, { "if-none-match": '"v2"' }])
+      expect(receivedConditions(origin)).toEqual([{}, BY_TAG, { "if-none-match": '"v2"' }])
     })
   })
 
   test("and one that may not be stored takes it away", async () => {
     await stale(
       TAG,
-      [lasting("private", { body: "mine" }), another()],
+      [answerWithControl("private", { body: "mine" }), another()],
       async ({ proxy, origin }) => {
         expect(summaryOf(await proxy.get(AT))).toBe(
           "200 mine (fwd=stale; fwd-status=200; detail=private)",
         )
         expect((await proxy.get(AT)).text).toBe("new")
-        expect(conditions(origin)).toEqual([{}, BY_TAG, {}])
+        expect(receivedConditions(origin)).toEqual([{}, BY_TAG, {}])
       },
     )
   })
@@ -109,17 +109,17 @@ describe("a stale response is validated with the origin", () => {
   test("and an error of the moment leaves it for the next", async () => {
     await stale(
       TAG,
-      [dated({ status: 503, body: "down" }), unchanged()],
+      [datedAnswer({ status: 503, body: "down" }), notModified()],
       async ({ proxy, origin }) => {
         expect(summaryOf(await proxy.get(AT))).toBe("503 down (fwd=stale; fwd-status=503)")
         expect(summaryOf(await proxy.get(AT))).toBe(`200 stored (${CONFIRMED})`)
-        expect(conditions(origin)).toEqual([{}, BY_TAG, BY_TAG])
+        expect(receivedConditions(origin)).toEqual([{}, BY_TAG, BY_TAG])
       },
     )
   })
 
   test("each time where the response says no-cache", async () => {
-    const times = [unchanged(), unchanged(), unchanged()]
+    const times = [notModified(), notModified(), notModified()]
     await stale(
       TAG,
       times,
@@ -129,7 +129,7 @@ describe("a stale response is validated with the origin", () => {
             "200 stored (fwd=stale; fwd-status=304; ttl=0; detail=stale)",
           )
         }
-        expect(conditions(origin)).toEqual([{}, BY_TAG, BY_TAG, BY_TAG])
+        expect(receivedConditions(origin)).toEqual([{}, BY_TAG, BY_TAG, BY_TAG])
       },
       "no-cache, max-age=60",
     )
@@ -138,7 +138,7 @@ describe("a stale response is validated with the origin", () => {
   test("for an hour after its lifetime, after which it is removed", async () => {
     await stale(
       TAG,
-      [unchanged({ "Cache-Control": "max-age=0" }), another()],
+      [notModified({ "Cache-Control": "max-age=0" }), another()],
       async ({ proxy, origin }) => {
         setClock(60 + 3_599.999)
         expect((await proxy.get(AT)).text).toBe("stored")
@@ -146,7 +146,7 @@ describe("a stale response is validated with the origin", () => {
         expect(summaryOf(await proxy.get(AT))).toBe(
           "200 new (fwd=uri-miss; fwd-status=200; stored; ttl=60)",
         )
-        expect(conditions(origin)).toEqual([{}, BY_TAG, {}])
+        expect(receivedConditions(origin)).toEqual([{}, BY_TAG, {}])
       },
     )
   })
@@ -178,7 +178,7 @@ describe("a 304 that confirms the stored response", () => {
       "X-Changed": "new",
       "X-Added": "1",
     }
-    await stale(fields, [unchanged(update)], async ({ proxy, origin, module }) => {
+    await stale(fields, [notModified(update)], async ({ proxy, origin, module }) => {
       const common = [
         "cache-control: max-age=90",
         "content-encoding: gzip",
@@ -196,11 +196,15 @@ describe("a 304 that confirms the stored response", () => {
       ]
       const [first, second] = [await proxy.get(AT), await proxy.get(AT)]
       const status = `cache-status: ${module.identity}; `
-      expect(lines(first)).toEqual(
+      expect(headerLines(first)).toEqual(
         ["age: 0", `${status}fwd=stale; fwd-status=304; ttl=90`, ...common].sort(),
       )
-      expect(lines(second)).toEqual(["age: 0", `${status}hit; ttl=90`, ...common].sort())
-      expect([first.text, second.text, conditions(origin).length]).toEqual(["stored", "stored", 2])
+      expect(headerLines(second)).toEqual(["age: 0", `${status}hit; ttl=90`, ...common].sort())
+      expect([first.text, second.text, receivedConditions(origin).length]).toEqual([
+        "stored",
+        "stored",
+        2,
+      ])
     })
   })
 
@@ -211,32 +215,32 @@ describe("a 304 that confirms the stored response", () => {
     ["its CDN-Cache-Control", { "CDN-Cache-Control": "max-age=20" }, 20],
     ["the max-age of what is stored, from its own Date on", { Date: httpDate(51) }, 50],
   ])("gives it the lifetime of %s", async (_name, update, seconds) => {
-    await stale(TAG, [unchanged(update), another()], async ({ proxy, origin }) => {
+    await stale(TAG, [notModified(update), another()], async ({ proxy, origin }) => {
       expect(cacheStatusOf(await proxy.get(AT))).toBe(`fwd=stale; fwd-status=304; ttl=${seconds}`)
       setClock(61 + seconds - 0.001)
       expect(cacheStatusOf(await proxy.get(AT))).toBe("hit; ttl=0")
       setClock(61 + seconds)
       expect((await proxy.get(AT)).text).toBe("new")
-      expect(conditions(origin)).toEqual([{}, BY_TAG, BY_TAG])
+      expect(receivedConditions(origin)).toEqual([{}, BY_TAG, BY_TAG])
     })
   })
 
   test.each(["no-store", "private"])(
     "and says %s serves it once more and takes it away",
     async (directive) => {
-      const next = [unchanged({ "Cache-Control": directive }), another()]
+      const next = [notModified({ "Cache-Control": directive }), another()]
       await stale(TAG, next, async ({ proxy, origin }) => {
         const first = await proxy.get(AT)
         expect([first.status, first.text]).toEqual([200, "stored"])
         expect((await proxy.get(AT)).text).toBe("new")
-        expect(conditions(origin)).toEqual([{}, BY_TAG, {}])
+        expect(receivedConditions(origin)).toEqual([{}, BY_TAG, {}])
       })
     },
   )
 
   test("drops the fields that its private names", async () => {
     const update = { "Cache-Control": 'max-age=60, private="X-User"', "X-User": "7" }
-    await stale(TAG, [unchanged(update)], async ({ proxy }) => {
+    await stale(TAG, [notModified(update)], async ({ proxy }) => {
       await proxy.get(AT)
       expect((await proxy.get(AT)).get("x-user")).toBeUndefined()
     })
@@ -255,11 +259,11 @@ describe("a 304 with other validators than the stored response", () => {
   ])(
     "by %s has the origin asked again, without conditions",
     async (_name, fields, update, condition) => {
-      await stale(fields, [unchanged(update), another()], async ({ proxy, origin }) => {
+      await stale(fields, [notModified(update), another()], async ({ proxy, origin }) => {
         const client = { "If-None-Match": '"mine"', "If-Modified-Since": httpDate(-5_000) }
         expect(summaryOf(await proxy.get(AT, client))).toBe(`200 new (${REPLACED})`)
         expect(summaryOf(await proxy.get(AT))).toBe("200 new (hit; ttl=60)")
-        expect(conditions(origin)).toEqual([{}, condition, {}])
+        expect(receivedConditions(origin)).toEqual([{}, condition, {}])
       })
     },
   )

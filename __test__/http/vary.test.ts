@@ -2,12 +2,12 @@ import { httpDate, setClock, stopDate } from "../helpers/clock"
 
 import {
   AT,
+  answerWithControl,
   cacheStatusOf,
-  conditions,
-  lasting,
+  notModified,
+  receivedConditions,
   requestCount,
   summaryOf,
-  unchanged,
   withCache,
 } from "../helpers/proxy-cache"
 import type { Answer, AnswerParts } from "../helpers/scripted-origin"
@@ -25,7 +25,7 @@ function varying(
   body: string,
   fields: AnswerParts["fields"] = {},
 ): Answer {
-  return lasting("max-age=60", { fields: { Vary: vary, ...fields }, body })
+  return answerWithControl("max-age=60", { fields: { Vary: vary, ...fields }, body })
 }
 
 /** Expects two requests to be for one variant of a response, or for one each. */
@@ -81,12 +81,12 @@ test("a stale variant is validated by its own entity tag, and the others stay as
       setClock(30)
     }
     setClock(60)
-    origin.script(AT, unchanged())
+    origin.script(AT, notModified())
     expect(summaryOf(await proxy.get(AT, { "X-A": "1" }))).toBe(
       "200 1 (fwd=stale; fwd-status=304; ttl=60)",
     )
     expect(summaryOf(await proxy.get(AT, { "X-A": "2" }))).toBe("200 2 (hit; ttl=30)")
-    expect(conditions(origin)).toEqual([{}, {}, { "if-none-match": '"1"' }])
+    expect(receivedConditions(origin)).toEqual([{}, {}, { "if-none-match": '"1"' }])
   })
 })
 
@@ -224,7 +224,10 @@ describe("responses that vary by different fields", () => {
 
   test("are replaced by a later response without Vary", async () => {
     await withCache(async ({ proxy, origin }) => {
-      origin.script(AT, [varying("X-A", "by a"), lasting("max-age=60", { body: "for all" })])
+      origin.script(AT, [
+        varying("X-A", "by a"),
+        answerWithControl("max-age=60", { body: "for all" }),
+      ])
       await proxy.get(AT, { "X-A": "1" })
       setClock(1)
       expect((await proxy.get(AT, { "X-A": "2" })).text).toBe("for all")
@@ -236,7 +239,10 @@ describe("responses that vary by different fields", () => {
 
   test("do not replace an earlier response without Vary for other requests than their own", async () => {
     await withCache(async ({ proxy, origin }) => {
-      origin.script(AT, [lasting("max-age=60", { body: "for all" }), varying("X-A", "by a")])
+      origin.script(AT, [
+        answerWithControl("max-age=60", { body: "for all" }),
+        varying("X-A", "by a"),
+      ])
       await proxy.get(AT, { "X-A": "1" })
       setClock(1)
       const fields = { "X-A": "1", "Cache-Control": "no-cache" }

@@ -1,10 +1,10 @@
 import { statSync } from "node:fs"
 import type { CachePurgeSelector, CacheStats } from "@layeron/modules"
 import { NO_STATS, ORIGIN, url } from "../helpers/cache"
-import { Child, type Given } from "../helpers/child"
+import { Child, type ChildContext } from "../helpers/child"
 import { ExpectedEntries, type Line } from "../helpers/expected-entries"
 import { Random, seeds } from "../helpers/random"
-import { declared, diskOf, fileIn, MIB, newPath } from "../helpers/storage"
+import { declare, diskOf, fileIn, MIB, newPath } from "../helpers/storage"
 
 const LANES = 4
 const ROUNDS = 55
@@ -33,7 +33,7 @@ interface Task {
 }
 
 /** Puts, purges and deletes at random until somebody kills it, and reports what it does. */
-async function work({ cache, require }: Given, task: Task): Promise<void> {
+async function work({ cache, require }: ChildContext, task: Task): Promise<void> {
   const { writeSync } = require("node:fs") as typeof import("node:fs")
   const made = (source: string) => new Function(`return ${source}`)()
   const bodyOf = made(task.sources.bodyOf) as (key: string, version: number) => string
@@ -133,13 +133,13 @@ class Lane {
     let left = this.#random.below(8) === 0 ? 0 : 1 + this.#random.below(250)
     const wait = this.#random.below(left === 0 ? 150 : 25)
     const kill = () => setTimeout(() => child.kill(), wait)
-    const hear = (heard: string) => {
-      text += heard
+    const onOutput = (output: string) => {
+      text += output
       if (left <= 0) return
-      left -= heard.split("\n").length - 1
+      left -= output.split("\n").length - 1
       if (left <= 0) kill()
     }
-    const child = new Child({ hear })
+    const child = new Child({ onOutput })
     // What comes before the first line may be cut short as well.
     if (left === 0) kill()
     const failed = child.run(work, {
@@ -162,7 +162,7 @@ class Lane {
   }
 
   #open() {
-    return declared({
+    return declare({
       name: this.#name,
       ttlSeconds: 3_600,
       storage: { path: this.#path, maxDiskBytes: this.#maxDiskBytes },
@@ -230,7 +230,7 @@ test.each(seeds(1))(
   "a process killed while it opens a file leaves it to another that opens it as well (seed %i)",
   async (seed) => {
     const random = new Random(seed)
-    const open = async ({ cache }: Given, path: string) => {
+    const open = async ({ cache }: ChildContext, path: string) => {
       const shop = cache({ name: "shop", storage: { path } })
       await shop.put("https://api.example.com/", new Response("b"), { tags: ["t"] })
       const { purged } = await shop.purge({ tags: ["t"] })

@@ -13,19 +13,19 @@ import {
 } from "node:fs"
 import { basename, join } from "node:path"
 import type { CacheModule } from "@layeron/modules"
-import { bodyOf, failureOf, get, NO_STATS, url } from "../helpers/cache"
-import { Child, type Given } from "../helpers/child"
+import { bodyOf, errorOf, get, NO_STATS, url } from "../helpers/cache"
+import { Child, type ChildContext } from "../helpers/child"
 import { Random, seeds } from "../helpers/random"
 import {
   closeAll,
-  declared,
+  declare,
   diskOf,
-  eventually,
   fileIn,
   MIB,
   newFolder,
   newPath,
   openIn,
+  pollUntil,
 } from "../helpers/storage"
 
 const FAILED = "LAYERON_STORAGE_FAILED"
@@ -110,7 +110,7 @@ async function expectFailed(
   cause: RegExp,
   code: FaultCode,
 ): Promise<void> {
-  const error = await failureOf(call)
+  const error = await errorOf(call)
   expect(error.code).toBe(CODES[code])
   expect(error).not.toBeInstanceOf(TypeError)
   expect(error.message).toMatch(cause)
@@ -162,10 +162,10 @@ test("an entry is found before the disk fails", async () => {
 
 test("a file of another cache than its name says is quarantined, and a new one created", async () => {
   const folder = newFolder()
-  const other = declared({ name: "other", storage: { path: folder } })
+  const other = declare({ name: "other", storage: { path: folder } })
   await other.close()
   copyFileSync(fileIn(prepared), fileIn(folder))
-  const module = declared({ name: "other", storage: { path: folder } })
+  const module = declare({ name: "other", storage: { path: folder } })
   await expectWorks(module)
   const [aside] = damagedIn(folder)
   expect((await diskOf(module)).setAside).toBe(join(folder, aside as string))
@@ -284,7 +284,7 @@ describe("a file of which a byte was changed", () => {
     const { size } = statSync(file)
     overwrite(file, 2 * PAGE, new Uint8Array(size - 2 * PAGE).fill(0xa5))
     await countWhole(module)
-    const fault = await eventually(
+    const fault = await pollUntil(
       async () => {
         await module.put(url("/new"), new Response("new"))
         await module.match(url("/none"))
@@ -296,7 +296,7 @@ describe("a file of which a byte was changed", () => {
     expect(await bodyOf(module, url("/new"))).toBe("new")
     await expectFailed(() => module.purge({ everything: true }), /malformed/, "damaged")
     expect(await module.match(url("/new"))).toBeUndefined()
-    await eventually(warnings, ({ length }) => length > 0)
+    await pollUntil(warnings, ({ length }) => length > 0)
     await module.close()
     const again = openIn(folder)
     expect(await countWhole(again)).toBe(0)
@@ -435,7 +435,7 @@ describe("a file that cannot be used leaves the cache in memory alone, and says 
 })
 
 describe("a process that opens a file with another bound than a process that has it open", () => {
-  const declare = (given: Given, path: string, maxDiskBytes: number) => {
+  const declare = (given: ChildContext, path: string, maxDiskBytes: number) => {
     given.shop = given.cache({ name: "shop", ttlSeconds: 600, storage: { path, maxDiskBytes } })
   }
   const A = url("/a")
@@ -494,7 +494,7 @@ describe("a process that opens a file with another bound than a process that has
 
 describe("a disk that is full", () => {
   /** Puts more than a file may take, and then tries everything. */
-  const fill = async (given: Given, path: string) => {
+  const fill = async (given: ChildContext, path: string) => {
     const { cache, warnings } = given
     const shop = cache({ name: "shop", ttlSeconds: 600, storage: { path } })
     given.shop = shop
@@ -532,7 +532,7 @@ describe("a disk that is full", () => {
 
   test("serves entries in memory, rejects purges, warns, and keeps the written entries", async () => {
     const path = newPath()
-    const child = new Child({ after: "ulimit -f 4000" })
+    const child = new Child({ shellCommand: "ulimit -f 4000" })
     const { fault, warnings, ...rest } = await child.run(fill, path)
     expect(rest).toEqual({
       before: { purged: 1 },
@@ -563,7 +563,7 @@ describe("a disk that is full", () => {
 
   test("works again once it has space, and makes up for rejected purges", async () => {
     const path = newPath()
-    const child = new Child({ after: "ulimit -S -f 4000" })
+    const child = new Child({ shellCommand: "ulimit -S -f 4000" })
     const { code, warnings } = await child.run(fill, path)
     expect(code).toBe(FAILED)
     expect(warnings[0]?.code).toBe(FAILED)
@@ -594,7 +594,7 @@ describe("a disk that is full", () => {
 
   test("from the beginning leaves the cache in memory alone", async () => {
     const path = newPath()
-    const child = new Child({ after: "ulimit -f 16" })
+    const child = new Child({ shellCommand: "ulimit -f 16" })
     const tried = await child.run(async ({ cache, warnings }, path) => {
       const shop = cache({ name: "shop", storage: { path } })
       await shop.put("https://api.example.com/", new Response("in memory"))
@@ -638,7 +638,7 @@ describe("an entry larger than the disk", () => {
 describe("files on disk are readable by their owner only", () => {
   test("under any umask", async () => {
     const path = join(newFolder(), "a", "b")
-    const child = new Child({ after: "umask 000" })
+    const child = new Child({ shellCommand: "umask 000" })
     await child.run(async ({ cache }, path) => {
       const shop = cache({ name: "shop", storage: { path } })
       await shop.put("https://api.example.com/", new Response("b"))

@@ -4,10 +4,10 @@ import { join, relative } from "node:path"
 import { Worker } from "node:worker_threads"
 import { type CacheModuleOptions, configure } from "@layeron/modules"
 import * as bad from "../helpers/bad-input"
-import { bodyOf, failureOf, forbidden, url } from "../helpers/cache"
+import { bodyOf, errorOf, forbidden, url } from "../helpers/cache"
 import { Child } from "../helpers/child"
 import { expectRefused, nested, type Row, rows } from "../helpers/refusals"
-import { declared, diskOf, MIB, newFolder, newPath } from "../helpers/storage"
+import { declare, diskOf, MIB, newFolder, newPath } from "../helpers/storage"
 
 const VARIABLE = "LAYERON_CACHE_STORAGE"
 const CODE = "LAYERON_INVALID_OPTION"
@@ -25,7 +25,7 @@ const someName = () => `test-${randomUUID()}`
 
 /** What an instance has that is declared with this. */
 async function resolved(storage?: Said) {
-  const module = declared({ name: someName(), storage })
+  const module = declare({ name: someName(), storage })
   const { maxBytes, disk } = await module.inspect()
   return { maxBytes, path: disk?.path, maxDiskBytes: disk?.maxBytes }
 }
@@ -70,7 +70,7 @@ describe("a storage", () => {
 
   test("that is new on disk has nothing in it and nothing wrong with it", async () => {
     const path = newPath()
-    const module = declared({ name: someName(), storage: { path } })
+    const module = declare({ name: someName(), storage: { path } })
     const { bytes, ...disk } = await diskOf(module)
     expect(disk).toEqual({
       path,
@@ -88,7 +88,7 @@ describe("a storage", () => {
   })
 
   test("in memory has no disk to inspect", async () => {
-    expect((await declared({ name: someName() }).inspect()).disk).toBeNull()
+    expect((await declare({ name: someName() }).inspect()).disk).toBeNull()
   })
 
   test("is as the options declare it", async () => {
@@ -149,10 +149,10 @@ describe("a storage", () => {
       "'; DROP TABLE entries; --",
     ]) {
       const path = join(newFolder(), name)
-      const module = declared({ name: someName(), storage: { path } })
+      const module = declare({ name: someName(), storage: { path } })
       await module.put(url("/"), new Response(name))
       await module.close()
-      const again = declared({ name: module.name, storage: { path } })
+      const again = declare({ name: module.name, storage: { path } })
       expect(await bodyOf(again, url("/"))).toBe(name)
     }
   })
@@ -226,7 +226,7 @@ describe("an option that is not set has the value of the next place:", () => {
 
   test("a smaller memory in the options limits entries to its size, whatever is configured", async () => {
     configure({ storage: { memory: { maxBytes: 50_000, maxEntryBytes: 40_000 } } })
-    const module = declared({ name: someName(), storage: { memory: { maxBytes: 10_000 } } })
+    const module = declare({ name: someName(), storage: { memory: { maxBytes: 10_000 } } })
     await module.put(url("/"), new Response("b".repeat(20_000)))
     expect((await module.inspect()).refusedWrites["too-large"]).toBe(1)
   })
@@ -246,7 +246,7 @@ describe("an option that is not set has the value of the next place:", () => {
 
 describe("configure()", () => {
   test("applies to later declarations", async () => {
-    const before = declared({ name: someName() })
+    const before = declare({ name: someName() })
     configure({ storage: `file:${newPath()}` })
     expect((await before.inspect()).disk).toBeNull()
     expect((await resolved()).path).toBeDefined()
@@ -272,7 +272,7 @@ describe("configure()", () => {
   })
 })
 
-const WORDS: bad.Bad = [
+const WORDS: bad.InvalidValues = [
   ["the word disk", "disk"],
   ["Memory", "Memory"],
   ["memory with a space", "memory "],
@@ -283,14 +283,14 @@ const WORDS: bad.Bad = [
   ["file: and a path of 4,097 characters", `file:${"a".repeat(4_097)}`],
 ]
 
-const DISK_BYTES: bad.Bad = [
+const DISK_BYTES: bad.InvalidValues = [
   ...bad.MAX_BYTES,
   ["a negative", -1],
   ["a byte less than 1 MiB", MIB - 1],
   ["a fraction over 1 MiB", MIB + 0.5],
 ]
 
-const STORAGE: Readonly<Record<string, bad.Bad>> = {
+const STORAGE: Readonly<Record<string, bad.InvalidValues>> = {
   storage: [
     ...bad.OBJECT.filter(([shown]) => shown !== "a string"),
     ["an empty string", ""],
@@ -318,9 +318,9 @@ describe("an invalid storage is refused, and changes nothing:", () => {
   test.each<Row>(rows(STORAGE))("in a declaration, a %s of %s", async (path, _, value) => {
     const [name, folder] = [someName(), newPath()]
     const options = forbidden<CacheModuleOptions>({ name, ...besideIt(path, value, folder) })
-    await expectRefused(() => declared(options), `cache().${path}`, CODE)
+    await expectRefused(() => declare(options), `cache().${path}`, CODE)
     expect(existsSync(folder)).toBe(false)
-    expect((await declared({ name }).inspect()).disk).toBeNull()
+    expect((await declare({ name }).inspect()).disk).toBeNull()
   })
 
   test.each<Row>(rows(STORAGE))("in configure(), a %s of %s", async (path, _, value) => {
@@ -331,7 +331,7 @@ describe("an invalid storage is refused, and changes nothing:", () => {
     expect(await resolved()).toEqual(inFolder(before))
   })
 
-  test.each<bad.Bad[number]>([...bad.OBJECT, ["undefined", undefined]])(
+  test.each<bad.InvalidValues[number]>([...bad.OBJECT, ["undefined", undefined]])(
     "configure() of %s",
     async (_, value) => {
       const before = newPath()
@@ -341,21 +341,21 @@ describe("an invalid storage is refused, and changes nothing:", () => {
     },
   )
 
-  test.each<bad.Bad[number]>([
+  test.each<bad.InvalidValues[number]>([
     ...WORDS.filter(([shown]) => shown !== "file: and a null character"),
     ["an object", '{"path":"/tmp/a"}'],
   ])("in the environment, %s", async (_, value) => {
     const name = someName()
     process.env[VARIABLE] = String(value)
-    await expectRefused(() => declared({ name }), VARIABLE, CODE)
+    await expectRefused(() => declare({ name }), VARIABLE, CODE)
     delete process.env[VARIABLE]
-    expect((await declared({ name }).inspect()).disk).toBeNull()
+    expect((await declare({ name }).inspect()).disk).toBeNull()
   })
 
   test("in a declaration beside a storage that is allowed, which leaves no folder behind", async () => {
     const path = newPath()
     const options = { name: someName(), storage: { path }, ttlSeconds: -1 }
-    await expectRefused(() => declared(options), "cache().ttlSeconds", CODE)
+    await expectRefused(() => declare(options), "cache().ttlSeconds", CODE)
     expect(existsSync(path)).toBe(false)
   })
 })
@@ -371,23 +371,23 @@ describe("one identity has one storage:", () => {
     ["by nothing said", () => undefined],
   ])("a second declaration %s throws, and the first goes on", async (_, storageOf) => {
     const [name, path] = [someName(), newPath()]
-    const first = declared({ name, storage: { path } })
+    const first = declare({ name, storage: { path } })
     await first.put(url("/"), new Response("kept"))
     const storage = storageOf(path)
-    const error = await failureOf(() => declared({ name, storage }))
+    const error = await errorOf(() => declare({ name, storage }))
     expect(error.code).toBe(refusal)
     expect(error.message).toContain(`default/${name}`)
     expect(error.message).toContain(path)
     expect(await bodyOf(first, url("/"))).toBe("kept")
     await first.close()
-    const next = declared({ name, storage })
+    const next = declare({ name, storage })
     const isInSameFolder = (await next.inspect()).disk?.path === path
     expect(await bodyOf(next, url("/"))).toBe(isInSameFolder ? "kept" : undefined)
   })
 
   test("a second declaration that comes to the same, however it is said, is the same instance", async () => {
     const [name, path] = [someName(), newPath()]
-    const first = declared({ name, storage: { path } })
+    const first = declare({ name, storage: { path } })
     await first.put(url("/"), new Response("kept"))
     configure({ storage: `file:${path}` })
     process.env[VARIABLE] = "memory"
@@ -401,14 +401,14 @@ describe("one identity has one storage:", () => {
       { path, maxDiskBytes: DEFAULT_DISK_BYTES, memory: { maxBytes: DEFAULT_BYTES } },
     ]
     for (const storage of same)
-      expect(await bodyOf(declared({ name, storage }), url("/"))).toBe("kept")
+      expect(await bodyOf(declare({ name, storage }), url("/"))).toBe("kept")
   })
 
   test("a declaration in a folder throws where there is one in memory", async () => {
     const [name, path] = [someName(), newPath()]
-    declared({ name })
+    declare({ name })
     configure({ storage: { path } })
-    expect((await failureOf(() => declared({ name }))).code).toBe(refusal)
+    expect((await errorOf(() => declare({ name }))).code).toBe(refusal)
     expect(existsSync(path)).toBe(false)
   })
 
@@ -416,13 +416,13 @@ describe("one identity has one storage:", () => {
     const path = newPath()
     const names = ["a.b", "a-b", "a_b", "a.b-"]
     const modules = names.flatMap((name) => [
-      declared({ name, storage: { path } }),
-      declared({ name, namespace: "other", storage: { path } }),
+      declare({ name, storage: { path } }),
+      declare({ name, namespace: "other", storage: { path } }),
     ])
     for (const module of modules) await module.put(url("/"), new Response(module.identity))
     await Promise.all(modules.map((module) => module.close()))
     for (const { name, namespace, identity } of modules) {
-      const again = declared({ name, namespace, storage: { path } })
+      const again = declare({ name, namespace, storage: { path } })
       expect(await bodyOf(again, url("/"))).toBe(identity)
       expect((await diskOf(again)).entries).toBe(1)
     }
@@ -479,7 +479,7 @@ describe("a thread", () => {
   test("shares the disk of the process", async () => {
     const [name, path] = [someName(), newPath()]
     configure({ storage: { path } })
-    const module = declared({ name })
+    const module = declare({ name })
     await inThreads(name)
     await module.put(url("/"), new Response("kept"))
     expect(await bodyOf(module, url("/"))).toBe("kept")

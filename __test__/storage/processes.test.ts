@@ -2,14 +2,14 @@ import { statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import type { CachePurgeSelector, CacheStats } from "@layeron/modules"
 import { ORIGIN, url } from "../helpers/cache"
-import { Child, type Given } from "../helpers/child"
+import { Child, type ChildContext } from "../helpers/child"
 import { START } from "../helpers/clock"
 import { Random, seeds } from "../helpers/random"
-import { diskOf, eventually, fileIn, MIB, newFolder, newPath, openIn } from "../helpers/storage"
+import { diskOf, fileIn, MIB, newFolder, newPath, openIn, pollUntil } from "../helpers/storage"
 
 /** Declares the cache of a folder in a child. */
 function declare(
-  given: Given,
+  given: ChildContext,
   path: string,
   { now, ...options }: { now?: number; maxDiskBytes?: number; maxBytes?: number } = {},
 ): void {
@@ -24,13 +24,14 @@ function declare(
   })
 }
 
-const putText = ({ shop }: Given, at: string, text: string) =>
+const putText = ({ shop }: ChildContext, at: string, text: string) =>
   shop.put(new Request(at), new Response(text), { tags: ["t"] })
-const matchText = async ({ shop }: Given, at: string) => (await shop.match(new Request(at)))?.text()
-const purge = ({ shop }: Given, selector: CachePurgeSelector) => shop.purge(selector)
-const remove = ({ shop }: Given, at: string) => shop.delete(at)
-const close = ({ shop }: Given) => shop.close()
-const setNow = (_: Given, now: number) => {
+const matchText = async ({ shop }: ChildContext, at: string) =>
+  (await shop.match(new Request(at)))?.text()
+const purge = ({ shop }: ChildContext, selector: CachePurgeSelector) => shop.purge(selector)
+const remove = ({ shop }: ChildContext, at: string) => shop.delete(at)
+const close = ({ shop }: ChildContext) => shop.close()
+const setNow = (_: ChildContext, now: number) => {
   Date.now = () => now
 }
 
@@ -86,7 +87,7 @@ interface Played {
  * reads what the others have, fills in what is missing, and looks whether anything is served that
  * was gone before.
  */
-async function play({ shop, require }: Given, part: Part): Promise<Played> {
+async function play({ shop, require }: ChildContext, part: Part): Promise<Played> {
   const { openSync, readSync, writeSync } = require("node:fs") as typeof import("node:fs")
   const { setImmediate } = require("node:timers/promises") as typeof import("node:timers/promises")
   const random = new (new Function(`return ${part.random}`)())(part.seed) as {
@@ -166,7 +167,7 @@ async function play({ shop, require }: Given, part: Part): Promise<Played> {
 }
 
 /** Puts and purges what is its own until it is killed. */
-async function disturb({ shop }: Given, origin: string): Promise<void> {
+async function disturb({ shop }: ChildContext, origin: string): Promise<void> {
   for (let n = 0; ; n++) {
     await shop.put(new Request(`${origin}/disturbing/${n % 50}`), new Response("b".repeat(2_000)))
     if (n % 10 === 0) await shop.purge({ request: `${origin}/disturbing/${n % 50}` })
@@ -271,14 +272,14 @@ describe("two processes", () => {
     const [one, two] = await children(2, newPath())
     await one.run(putText, A, "from one")
     expect(
-      await eventually(
+      await pollUntil(
         () => two.run(matchText, A),
         (text) => text !== undefined,
       ),
     ).toBe("from one")
     await two.run(putText, A, "from two")
     expect(
-      await eventually(
+      await pollUntil(
         () => one.run(matchText, A),
         (text) => text !== "from one",
       ),
@@ -295,7 +296,7 @@ describe("two processes", () => {
   ])("have neither of them an entry after %s by one", async (_, removal) => {
     const [one, two] = await children(2, newPath())
     await one.run(putText, A, "b")
-    await eventually(
+    await pollUntil(
       () => two.run(matchText, A),
       (text) => text === "b",
     )
@@ -330,7 +331,7 @@ describe("two processes", () => {
   test("serve an entry that one has made stale to all callers but one", async () => {
     const [one, two] = await children(2, newPath())
     await one.run(putText, A, "b")
-    await eventually(
+    await pollUntil(
       () => two.run(matchText, A),
       (text) => text === "b",
     )
@@ -346,7 +347,7 @@ describe("two processes", () => {
   test("let one caller refresh a stale entry, and serve the new one after its refresh", async () => {
     const [one, two] = await children(2, newPath(), { now: START })
     await one.run(putText, A, "old")
-    await eventually(
+    await pollUntil(
       () => two.run(matchText, A),
       (text) => text === "old",
     )
@@ -356,7 +357,7 @@ describe("two processes", () => {
     await two.run(putText, A, "new")
     expect(await two.run(matchText, A)).toBe("new")
     expect(
-      await eventually(
+      await pollUntil(
         () => one.run(matchText, A),
         (text) => text !== "old",
       ),
@@ -369,7 +370,7 @@ describe("two processes", () => {
   test("let another caller refresh an entry after half a minute without a put", async () => {
     const [one, two] = await children(2, newPath(), { now: START })
     await one.run(putText, A, "old")
-    await eventually(
+    await pollUntil(
       () => two.run(matchText, A),
       (text) => text === "old",
     )
@@ -388,11 +389,11 @@ describe("two processes", () => {
   test("run a wrapped handler once to refresh a stale response", async () => {
     const [one, two] = await children(2, newPath(), { now: START })
     await one.run(putText, A, "old")
-    await eventually(
+    await pollUntil(
       () => two.run(matchText, A),
       (text) => text === "old",
     )
-    const refresh = async ({ shop }: Given, at: string, now: number) => {
+    const refresh = async ({ shop }: ChildContext, at: string, now: number) => {
       Date.now = () => now
       let runs = 0
       const handler = shop.wrap(async () => {
@@ -413,14 +414,14 @@ describe("two processes", () => {
     const path = newPath()
     const [one, two] = await children(2, path)
     await one.run(putText, A, "b")
-    await eventually(
+    await pollUntil(
       () => two.run(matchText, A),
       (text) => text === "b",
     )
     await one.run(matchText, A)
     await two.run(remove, A)
     await one.run(close)
-    const { misses, ...counted } = await eventually(
+    const { misses, ...counted } = await pollUntil(
       () => two.run(({ shop }) => shop.stats()),
       ({ hits }) => hits === 2,
     )
@@ -432,7 +433,7 @@ describe("two processes", () => {
   test("have room for their entries however often these are put again", async () => {
     const path = newPath()
     const [one] = await children(1, path, { maxDiskBytes: MIB })
-    const rewrite = async ({ cache, shop }: Given, path: string) => {
+    const rewrite = async ({ cache, shop }: ChildContext, path: string) => {
       for (let round = 0; round < 200; round++) {
         const at = (n: number) => new Request(`https://api.example.com/a/path/of/some/length/${n}`)
         for (let n = 0; n < 200; n++) await shop.put(at(n), new Response("b"))
@@ -452,7 +453,7 @@ describe("two processes", () => {
   test("keep the bound of the file however much they purge", async () => {
     const path = newPath()
     const [one, two] = await children(2, path, { maxDiskBytes: MIB })
-    const purgeALot = async ({ shop }: Given, first: number) => {
+    const purgeALot = async ({ shop }: ChildContext, first: number) => {
       for (let n = first; n < first + 30; n++) {
         await shop.put(
           new Request(`https://api.example.com/${n}`),
@@ -471,7 +472,7 @@ describe("two processes", () => {
   test("that have fallen far behind serve nothing that was purged meanwhile", async () => {
     const [one, two] = await children(2, newPath())
     await one.run(putText, A, "b")
-    await eventually(
+    await pollUntil(
       () => two.run(matchText, A),
       (text) => text === "b",
     )

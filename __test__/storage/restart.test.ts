@@ -1,9 +1,9 @@
 import type { CacheModule, CacheModuleOptions, CachePurgeSelector } from "@layeron/modules"
 import { bodyOf, get, NO_STATS, ORIGIN, url } from "../helpers/cache"
-import { Child, type Given, inProcess } from "../helpers/child"
+import { Child, type ChildContext, runInProcess } from "../helpers/child"
 import { START, setClock, stopDate } from "../helpers/clock"
-import { promised } from "../helpers/stale-module"
-import { diskOf, eventually, newPath, openIn } from "../helpers/storage"
+import { deferred } from "../helpers/stale-module"
+import { diskOf, newPath, openIn, pollUntil } from "../helpers/storage"
 
 beforeEach(stopDate)
 afterEach(() => jest.useRealTimers())
@@ -29,7 +29,7 @@ interface Put {
 
 /** Puts in a process whose clock stands at {@link START}, as by {@link openIn}. */
 async function putAll(
-  { cache }: Given,
+  { cache }: ChildContext,
   options: CacheModuleOptions,
   origin: string,
   now: number,
@@ -49,7 +49,7 @@ async function putBefore(
   puts: Put[],
   options: Partial<CacheModuleOptions> = {},
 ): Promise<void> {
-  await inProcess(putAll, { name: "shop", storage: { path }, ...options }, ORIGIN, START, puts)
+  await runInProcess(putAll, { name: "shop", storage: { path }, ...options }, ORIGIN, START, puts)
 }
 
 /** A character for each byte, which is compared sooner than bytes are. */
@@ -114,7 +114,7 @@ describe("after a restart", () => {
 
   test("GET and HEAD of one URL are there, each for itself", async () => {
     const path = newPath()
-    await inProcess(async ({ cache }, path) => {
+    await runInProcess(async ({ cache }, path) => {
       const shop = cache({ name: "shop", storage: { path } })
       await shop.put("https://api.example.com/", new Response("got"))
       const head = new Request("https://api.example.com/", { method: "HEAD" })
@@ -192,7 +192,7 @@ describe("after a restart", () => {
     const module = openIn(path)
     expect(await module.match(url("/brief"))).toBeUndefined()
     expect(
-      await eventually(
+      await pollUntil(
         () => diskOf(module),
         ({ entries }) => entries === 1,
       ),
@@ -261,7 +261,7 @@ describe("after a restart", () => {
 
   test("the counters go on from where they were, over several restarts", async () => {
     const path = newPath()
-    const some = async ({ cache }: Given, path: string) => {
+    const some = async ({ cache }: ChildContext, path: string) => {
       const shop = cache({ name: "shop", storage: { path } })
       const at = (n: number) => `https://api.example.com/${n}`
       for (let n = 0; n < 5; n++) await shop.match(at(n))
@@ -274,9 +274,9 @@ describe("after a restart", () => {
       return shop.stats()
     }
     const once = { hits: 3, misses: 5, puts: 4, deletes: 2, purges: 3 }
-    expect(await inProcess(some, path)).toEqual(once)
+    expect(await runInProcess(some, path)).toEqual(once)
     const twice = { hits: 6, misses: 10, puts: 8, deletes: 4, purges: 6 }
-    expect(await inProcess(some, path)).toEqual(twice)
+    expect(await runInProcess(some, path)).toEqual(twice)
     const module = openIn(path)
     expect(await module.stats()).toEqual(twice)
     await module.match(url("/"))
@@ -286,7 +286,7 @@ describe("after a restart", () => {
 
   test("a wrapped handler is answered from the store, and does not run", async () => {
     const path = newPath()
-    const once = async ({ cache }: Given, path: string) => {
+    const once = async ({ cache }: ChildContext, path: string) => {
       let runs = 0
       const shop = cache({ name: "shop", storage: { path }, ttlSeconds: 600 })
       const handler = shop.wrap(async () => {
@@ -296,8 +296,8 @@ describe("after a restart", () => {
       const response = await handler(new Request("https://api.example.com/wrapped"))
       return { runs, text: await response.text(), x: response.headers.get("x-a") }
     }
-    expect(await inProcess(once, path)).toEqual({ runs: 1, text: "run 1", x: "1" })
-    expect(await inProcess(once, path)).toEqual({ runs: 0, text: "run 1", x: "1" })
+    expect(await runInProcess(once, path)).toEqual({ runs: 1, text: "run 1", x: "1" })
+    expect(await runInProcess(once, path)).toEqual({ runs: 0, text: "run 1", x: "1" })
   })
 
   test("a wrapped handler serves a stale response and refreshes it once", async () => {
@@ -307,7 +307,7 @@ describe("after a restart", () => {
     ])
     setClock(61)
     const module = openIn(path)
-    const built = promised()
+    const built = deferred()
     let runs = 0
     const handler = module.wrap(async () => {
       runs += 1
@@ -320,7 +320,7 @@ describe("after a restart", () => {
     expect(texts).toEqual(["old", "old", "old", "old", "old"])
     built.resolve()
     expect(
-      await eventually(
+      await pollUntil(
         () => bodyOf(module, url("/")),
         (body) => body === "new",
       ),
@@ -449,7 +449,7 @@ describe("purged after a restart, of seven entries that only the disk has,", () 
 
 describe("entries are on the disk", () => {
   /** How a process ends that has put something. */
-  const ENDS: [string, (given: Given) => unknown][] = [
+  const ENDS: [string, (given: ChildContext) => unknown][] = [
     ["of its own accord", () => process.disconnect()],
     ["by process.exit()", () => process.exit()],
     ["by process.exit(1)", () => process.exit(1)],
@@ -523,7 +523,7 @@ describe("removed entries stay removed, even if the process is killed at that mo
     ])
     const child = new Child()
     const remove = async (
-      { cache }: Given,
+      { cache }: ChildContext,
       path: string,
       now: number,
       removal: CachePurgeSelector | string,
@@ -686,7 +686,7 @@ test("a match that waits for the disk when the cache is closed is a miss", async
 
 test("what waits to be written when a process ends is written, although close() was not waited for", async () => {
   const path = newPath()
-  await inProcess(
+  await runInProcess(
     async ({ cache }, path, origin) => {
       const shop = cache({ name: "shop", storage: { path } })
       for (let n = 0; n < 100; n++)

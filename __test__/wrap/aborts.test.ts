@@ -1,14 +1,14 @@
 import type { CacheModuleOptions } from "@layeron/modules"
-import { bodyOf, failureOf, get } from "../helpers/cache"
+import { bodyOf, errorOf, get } from "../helpers/cache"
 import { stopTime } from "../helpers/clock"
-import { promised } from "../helpers/stale-module"
-import { endless, handFed } from "../helpers/streams"
+import { deferred } from "../helpers/stale-module"
+import { controlledStream, endlessStream } from "../helpers/streams"
 import {
   AT,
   advanceSeconds,
   counts,
-  end,
   endOfTest,
+  endTest,
   outcomeSoFar,
   PATH,
   POLICY,
@@ -20,14 +20,14 @@ import {
 } from "../helpers/wrap"
 
 beforeEach(stopTime)
-afterEach(end)
+afterEach(endTest)
 
 const CALLERS = 50
 
 /** Callers that can abort their requests. */
 function abortable(count: number, ask: (request: Request) => Promise<Response>) {
   const clients = Array.from({ length: count }, () => new AbortController())
-  const calls = clients.map(({ signal }) => failureOf(() => ask(new Request(AT, { signal }))))
+  const calls = clients.map(({ signal }) => errorOf(() => ask(new Request(AT, { signal }))))
   return { clients, calls }
 }
 
@@ -44,8 +44,8 @@ function hanging(options = {}) {
 
 describe("when all clients of a hanging handler abort", () => {
   test("each call rejects with the reason of its signal", async () => {
-    const { ask } = hanging()
-    const { clients, calls } = abortable(CALLERS, ask)
+    const { send } = hanging()
+    const { clients, calls } = abortable(CALLERS, send)
     await waitUntilIdle()
     for (const [number, client] of clients.entries()) client.abort(new Error(`client ${number}`))
     const messages = (await Promise.all(calls)).map(({ message }) => message)
@@ -53,35 +53,35 @@ describe("when all clients of a hanging handler abort", () => {
   })
 
   test("the request of the handler is aborted with the last of them, and not before", async () => {
-    const { ask, asked } = hanging()
-    const { clients, calls } = abortable(CALLERS, ask)
+    const { send, received } = hanging()
+    const { clients, calls } = abortable(CALLERS, send)
     await waitUntilIdle()
     for (const client of clients.slice(1)) client.abort()
     await waitUntilIdle()
-    expect(asked[0]?.signal.aborted).toBe(false)
+    expect(received[0]?.signal.aborted).toBe(false)
     clients[0]?.abort()
     await Promise.all(calls)
     await waitUntilIdle()
-    expect(asked[0]?.signal.aborted).toBe(true)
+    expect(received[0]?.signal.aborted).toBe(true)
   })
 
   test("the first of them leaves the run to the others", async () => {
-    const { ask, asked } = hanging()
-    const { clients, calls } = abortable(3, ask)
+    const { send, received } = hanging()
+    const { clients, calls } = abortable(3, send)
     await waitUntilIdle()
     clients[0]?.abort()
     expect((await calls[0])?.name).toBe("AbortError")
     await waitUntilIdle()
-    expect(asked[0]?.signal.aborted).toBe(false)
+    expect(received[0]?.signal.aborted).toBe(false)
     clients[1]?.abort()
     clients[2]?.abort()
     await waitUntilIdle()
-    expect(asked[0]?.signal.aborted).toBe(true)
+    expect(received[0]?.signal.aborted).toBe(true)
   })
 
   test("the handler is not run again for any of them", async () => {
-    const { ask, runs } = hanging({ refreshTimeoutMs: 1_000 })
-    const { clients, calls } = abortable(CALLERS, ask)
+    const { send, runs } = hanging({ refreshTimeoutMs: 1_000 })
+    const { clients, calls } = abortable(CALLERS, send)
     await waitUntilIdle()
     for (const client of clients) client.abort()
     await Promise.all(calls)
@@ -90,23 +90,23 @@ describe("when all clients of a hanging handler abort", () => {
   })
 
   test("the next request runs the handler at once", async () => {
-    const { ask, runs } = hanging()
-    const { clients } = abortable(2, ask)
+    const { send, runs } = hanging()
+    const { clients } = abortable(2, send)
     await waitUntilIdle()
     for (const client of clients) client.abort()
     await waitUntilIdle()
-    void ask(new Request(AT))
+    void send(new Request(AT))
     await waitUntilIdle()
     expect(runs()).toBe(2)
   })
 
   test("the later response of the handler is neither stored nor shared", async () => {
-    const gate = promised()
-    const { ask, module } = wrapped(async () => {
+    const gate = deferred()
+    const { send, module } = wrapped(async () => {
       await gate.promise
       return new Response("late")
     }, POLICY)
-    const { clients, calls } = abortable(1, ask)
+    const { clients, calls } = abortable(1, send)
     clients[0]?.abort()
     await Promise.all(calls)
     gate.resolve()
@@ -117,12 +117,12 @@ describe("when all clients of a hanging handler abort", () => {
 })
 
 test("a request that is aborted before the call runs no handler where nothing is stored", async () => {
-  const { ask, runs, module } = wrapped(() => new Response("x"), POLICY)
+  const { send, runs, module } = wrapped(() => new Response("x"), POLICY)
   const aborted = () => new Request(AT, { signal: AbortSignal.abort(new Error("gone")) })
-  expect((await failureOf(() => ask(aborted()))).message).toBe("gone")
+  expect((await errorOf(() => send(aborted()))).message).toBe("gone")
   expect(runs()).toBe(0)
   await module.put(AT, new Response("stored"))
-  expect(await (await ask(aborted())).text()).toBe("stored")
+  expect(await (await send(aborted())).text()).toBe("stored")
 })
 
 describe("a call that bypasses the cache", () => {
@@ -142,30 +142,30 @@ describe("a call that bypasses the cache", () => {
       seen.push(request.signal)
       return new Promise<Response>(() => {})
     }
-    const { ask, runs } = wrapped(hung, {}, { ttlSeconds: TTL, ...declared })
+    const { send, runs } = wrapped(hung, {}, { ttlSeconds: TTL, ...declared })
     const client = new AbortController()
-    const call = failureOf(() => ask(new Request(AT, { ...init, signal: client.signal })))
+    const call = errorOf(() => send(new Request(AT, { ...init, signal: client.signal })))
     await waitUntilIdle()
     client.abort(new Error("gone"))
     expect((await call).message).toBe("gone")
     expect(seen.map(({ aborted }) => aborted)).toEqual([true])
     const late = new Request(AT, { ...init, signal: client.signal })
-    expect((await failureOf(() => ask(late))).message).toBe("gone")
+    expect((await errorOf(() => send(late))).message).toBe("gone")
     expect(runs()).toBe(1)
   })
 
   test("inside of another one is brought to its end, so that both invalidate", async () => {
-    const gate = promised()
+    const gate = deferred()
     const inner = wrapped(async ({ method }) => {
       if (method === "POST") await gate.promise
       return new Response(method)
     }, POLICY)
-    const outer = wrapped((request) => inner.ask(request), POLICY)
-    await (await outer.ask()).text()
+    const outer = wrapped((request) => inner.send(request), POLICY)
+    await (await outer.send()).text()
     expect([await bodyOf(outer.module, AT), await bodyOf(inner.module, AT)]).toEqual(["GET", "GET"])
     const client = new AbortController()
-    const call = failureOf(() =>
-      outer.ask(new Request(AT, { method: "POST", signal: client.signal })),
+    const call = errorOf(() =>
+      outer.send(new Request(AT, { method: "POST", signal: client.signal })),
     )
     await waitUntilIdle()
     client.abort(new Error("gone"))
@@ -181,23 +181,23 @@ describe("a call that bypasses the cache", () => {
   test("inside of another one rejects when a signal of its own aborts", async () => {
     const own = new AbortController()
     const inner = wrapped(() => new Promise<Response>(() => {}), POLICY)
-    const asked = () => inner.ask(new Request(AT, { method: "POST", signal: own.signal }))
+    const asked = () => inner.send(new Request(AT, { method: "POST", signal: own.signal }))
     const outer = wrapped(asked, POLICY)
-    const call = failureOf(() => outer.ask(new Request(AT, { method: "POST" })))
+    const call = errorOf(() => outer.send(new Request(AT, { method: "POST" })))
     await waitUntilIdle()
     own.abort(new Error("too long"))
     expect((await call).message).toBe("too long")
   })
 
   test("invalidates the stored responses for its URL after its client has left", async () => {
-    const gate = promised()
-    const { ask, module } = wrapped(async ({ method }) => {
+    const gate = deferred()
+    const { send, module } = wrapped(async ({ method }) => {
       if (method === "POST") await gate.promise
       return new Response(method)
     }, POLICY)
-    await (await ask()).text()
+    await (await send()).text()
     const client = new AbortController()
-    const call = failureOf(() => ask(new Request(AT, { method: "POST", signal: client.signal })))
+    const call = errorOf(() => send(new Request(AT, { method: "POST", signal: client.signal })))
     await waitUntilIdle()
     client.abort()
     await call
@@ -208,13 +208,13 @@ describe("a call that bypasses the cache", () => {
 })
 
 test("a request that is aborted while it waits leaves the response to the others", async () => {
-  const gate = promised()
-  const { ask, runs } = wrapped(async () => {
+  const gate = deferred()
+  const { send, runs } = wrapped(async () => {
     await gate.promise
     return new Response("x")
   }, POLICY)
-  const first = ask()
-  const { clients, calls } = abortable(CALLERS, ask)
+  const first = send()
+  const { clients, calls } = abortable(CALLERS, send)
   await waitUntilIdle()
   for (const client of clients) client.abort()
   await Promise.all(calls)
@@ -224,51 +224,51 @@ test("a request that is aborted while it waits leaves the response to the others
 })
 
 test("a background refresh is not aborted with the request that led to it", async () => {
-  const { ask, asked } = wrapped(async (_, run) => {
+  const { send, received } = wrapped(async (_, run) => {
     if (run > 1) await endOfTest()
     return new Response(`run ${run}`)
   }, POLICY)
-  await (await ask()).text()
+  await (await send()).text()
   await advanceSeconds(POLICY.ttlSeconds)
   const client = new AbortController()
-  expect(await (await ask(new Request(AT, { signal: client.signal }))).text()).toBe("run 1")
+  expect(await (await send(new Request(AT, { signal: client.signal }))).text()).toBe("run 1")
   client.abort()
   await waitUntilIdle()
-  expect(asked[1]?.signal.aborted).toBe(false)
+  expect(received[1]?.signal.aborted).toBe(false)
 })
 
 describe("a body under way", () => {
   test("errors with the reason for the client that aborts, and goes on for the others and the store", async () => {
-    const { stream, give, end: close } = handFed()
-    const { ask, module, asked } = wrapped(() => new Response(stream), POLICY)
+    const { stream, enqueue, end: close } = controlledStream()
+    const { send, module, received } = wrapped(() => new Response(stream), POLICY)
     const client = new AbortController()
-    const led = readerOf(await ask(new Request(AT, { signal: client.signal })))
-    const waited = readerOf(await ask())
-    give("ab")
+    const led = readerOf(await send(new Request(AT, { signal: client.signal })))
+    const waited = readerOf(await send())
+    enqueue("ab")
     expect([await read(led), await read(waited)]).toEqual(["ab", "ab"])
-    const more = failureOf(() => led.read())
+    const more = errorOf(() => led.read())
     await waitUntilIdle()
     client.abort(new Error("gone"))
     expect((await more).message).toBe("gone")
-    give("cd")
+    enqueue("cd")
     close()
     expect(await read(waited)).toBe("cd")
     await waitUntilIdle()
-    expect(asked[0]?.signal.aborted).toBe(false)
+    expect(received[0]?.signal.aborted).toBe(false)
     expect(await (await module.match(AT))?.text()).toBe("abcd")
   })
 
   test("that is for one client alone is aborted with that client's signal", async () => {
-    const { stream } = handFed()
-    const { ask, asked } = wrapped(
+    const { stream } = controlledStream()
+    const { send, received } = wrapped(
       () => new Response(stream, { headers: { "content-type": "text/event-stream" } }),
       POLICY,
     )
     const client = new AbortController()
-    await ask(new Request(AT, { signal: client.signal }))
-    expect(asked[0]?.signal.aborted).toBe(false)
+    await send(new Request(AT, { signal: client.signal }))
+    expect(received[0]?.signal.aborted).toBe(false)
     client.abort()
-    expect(asked[0]?.signal.aborted).toBe(true)
+    expect(received[0]?.signal.aborted).toBe(true)
   })
 })
 
@@ -276,28 +276,28 @@ test.each<[string, ResponseInit]>([
   ["is private", { headers: { "cache-control": "private" } }],
   ["is an error", { status: 500 }],
 ])("a response that %s is aborted where its client has left it to others", async (_, init) => {
-  const [gate, body] = [promised(), endless(1)]
-  const { ask, asked } = wrapped(async (_, run) => {
+  const [gate, body] = [deferred(), endlessStream(1)]
+  const { send, received } = wrapped(async (_, run) => {
     if (run > 1) return new Response("own")
     await gate.promise
     return new Response(body.stream, init)
   }, POLICY)
-  const { clients, calls } = abortable(1, ask)
-  const waiting = ask()
+  const { clients, calls } = abortable(1, send)
+  const waiting = send()
   await waitUntilIdle()
   clients[0]?.abort()
   await Promise.all(calls)
-  expect(asked[0]?.signal.aborted).toBe(false)
+  expect(received[0]?.signal.aborted).toBe(false)
   gate.resolve()
   expect(await (await waiting).text()).toBe("own")
-  expect([asked[0]?.signal.aborted, body.cancelled()]).toEqual([true, true])
+  expect([received[0]?.signal.aborted, body.cancelled()]).toEqual([true, true])
 })
 
 test("waiters of requests that cannot be joined are released as well", async () => {
-  const { ask, runs } = hanging()
+  const { send, runs } = hanging()
   const client = new AbortController()
-  const alone = ask(new Request(AT, { signal: client.signal, headers: { authorization: "a" } }))
-  const error = failureOf(() => alone)
+  const alone = send(new Request(AT, { signal: client.signal, headers: { authorization: "a" } }))
+  const error = errorOf(() => alone)
   await waitUntilIdle()
   expect(await outcomeSoFar(alone)).toBe("pending")
   client.abort()
@@ -307,10 +307,10 @@ test("waiters of requests that cannot be joined are released as well", async () 
 })
 
 test("a signal without addEventListener is ignored", async () => {
-  const { promise, resolve } = promised<Response>()
-  const { ask, runs } = wrapped(() => promise, POLICY)
+  const { promise, resolve } = deferred<Response>()
+  const { send, runs } = wrapped(() => promise, POLICY)
   const odd = () => Object.defineProperty(new Request(AT), "signal", { value: { aborted: false } })
-  const calls = [ask(odd()), ask(odd()), ask()]
+  const calls = [send(odd()), send(odd()), send()]
   await waitUntilIdle()
   resolve(new Response("built"))
   const texts = (await Promise.all(calls)).map((response) => response.text())

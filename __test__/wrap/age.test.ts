@@ -1,20 +1,20 @@
 import type { CacheWrapOptions } from "@layeron/modules"
 import { httpDate, setClock, stopTime } from "../helpers/clock"
-import { advanceSeconds, cacheStatusOf, end, type Run, wrapped } from "../helpers/wrap"
+import { advanceSeconds, cacheStatusOf, endTest, type TestHandler, wrapped } from "../helpers/wrap"
 
 beforeEach(stopTime)
-afterEach(end)
+afterEach(endTest)
 
 const TAKES = 5
 
 /** A handler that takes 5 s for each response, and what its callers get. */
-function slow(respond: Run, options?: CacheWrapOptions) {
+function slow(respond: TestHandler, options?: CacheWrapOptions) {
   const made = wrapped(async (request, run) => {
     await new Promise((resolve) => setTimeout(resolve, TAKES * 1000))
     return respond(request, run)
   }, options)
   const ask = async () => {
-    const asked = made.ask()
+    const asked = made.send()
     await advanceSeconds(TAKES)
     const response = await asked
     return [response.headers.get("age"), cacheStatusOf(response), await response.text()]

@@ -1,14 +1,14 @@
 import { bodyOf, get, refusals } from "../helpers/cache"
 import { stopTime } from "../helpers/clock"
-import { promised } from "../helpers/stale-module"
+import { deferred } from "../helpers/stale-module"
 import {
   AT,
   advanceSeconds,
   concurrently,
   countEach,
   counts,
-  end,
   endOfTest,
+  endTest,
   PATH,
   POLICY,
   texts,
@@ -18,7 +18,7 @@ import {
 } from "../helpers/wrap"
 
 beforeEach(stopTime)
-afterEach(end)
+afterEach(endTest)
 
 const CALLERS = 100
 /** What is remembered of a response that was for one alone lasts so many seconds. */
@@ -47,7 +47,7 @@ const OUTCOMES: [string, Record<string, string>, string | undefined][] = [
 
 /** A wrapped handler whose first run waits for the test, and later ones too while it is held. */
 function gated(headers: Record<string, string>) {
-  const first = promised()
+  const first = deferred()
   let held = false
   const made = wrapped(async (_, run) => {
     if (run === 1) await first.promise
@@ -63,7 +63,7 @@ function gated(headers: Record<string, string>) {
 /** How many runs so many callers lead to before any of them is answered. */
 async function runsOf(made: Wrapped, callers = 3, path = PATH): Promise<number> {
   const before = made.runs()
-  concurrently(callers, () => made.ask(get(path)))
+  concurrently(callers, () => made.send(get(path)))
   await waitUntilIdle()
   return made.runs() - before
 }
@@ -72,8 +72,8 @@ describe("a response that turns out to be", () => {
   test.each(OUTCOMES)(
     "%s is for one caller: each of 100 has a run of its own",
     async (_, headers, reason) => {
-      const { module, ask, runs, release } = gated(headers)
-      const all = concurrently(CALLERS, () => ask())
+      const { module, send, runs, release } = gated(headers)
+      const all = concurrently(CALLERS, () => send())
       await waitUntilIdle()
       expect(runs()).toBe(1)
       release()
@@ -92,7 +92,7 @@ describe("a response that turns out to be", () => {
     async (_, headers) => {
       const made = gated(headers)
       made.release()
-      await (await made.ask()).text()
+      await (await made.send()).text()
       made.hold()
       expect(await runsOf(made)).toBe(3)
       await advanceSeconds(MARKED - 0.001)
@@ -107,7 +107,7 @@ describe("that requests for a key are not coalesced", () => {
   test("holds for it alone", async () => {
     const made = gated({ "cache-control": "private" })
     made.release()
-    await made.ask()
+    await made.send()
     made.hold()
     expect(await runsOf(made, 3, `${PATH}?other`)).toBe(1)
     expect(await runsOf(made)).toBe(3)
@@ -120,8 +120,8 @@ describe("that requests for a key are not coalesced", () => {
         headers: { "cache-control": run === 1 ? "private" : "max-age=60" },
       })
     })
-    await made.ask()
-    await (await made.ask()).text()
+    await made.send()
+    await (await made.send()).text()
     expect(await bodyOf(made.module, AT)).toBe("x")
     await made.module.delete(AT)
     expect(await runsOf(made)).toBe(1)
@@ -130,16 +130,16 @@ describe("that requests for a key are not coalesced", () => {
   test("does not keep requests from being answered by a stored response", async () => {
     const made = gated({ "cache-control": "private" })
     made.release()
-    await made.ask()
+    await made.send()
     await made.module.put(AT, new Response("public"))
-    expect(await (await made.ask()).text()).toBe("public")
+    expect(await (await made.send()).text()).toBe("public")
     expect(made.runs()).toBe(1)
   })
 
   test("is not a matter of what one client asks for", async () => {
     const made = gated({ "cache-control": "max-age=60" })
     made.release()
-    await made.ask(get(PATH, { "cache-control": "no-store" }))
+    await made.send(get(PATH, { "cache-control": "no-store" }))
     expect(await refusals(made.module)).toEqual({ "request-no-store": 1 })
     made.hold()
     expect(await runsOf(made)).toBe(1)
@@ -154,15 +154,15 @@ describe("requests with Authorization", () => {
       await endOfTest()
       return new Response("x")
     }, POLICY)
-    concurrently(CALLERS, () => made.ask(authorized()))
+    concurrently(CALLERS, () => made.send(authorized()))
     await waitUntilIdle()
     expect(made.runs()).toBe(CALLERS)
     expect(await runsOf(made)).toBe(1)
   })
 
   test("are answered each for itself, and nothing is stored", async () => {
-    const { module, ask, runs } = wrapped(async (_, run) => new Response(`run ${run}`), POLICY)
-    expect(new Set(await texts(concurrently(CALLERS, () => ask(authorized())))).size).toBe(CALLERS)
+    const { module, send, runs } = wrapped(async (_, run) => new Response(`run ${run}`), POLICY)
+    expect(new Set(await texts(concurrently(CALLERS, () => send(authorized())))).size).toBe(CALLERS)
     expect(runs()).toBe(CALLERS)
     expect(await refusals(module)).toEqual({ authorization: CALLERS })
     expect(await bodyOf(module, AT)).toBeUndefined()
@@ -171,31 +171,31 @@ describe("requests with Authorization", () => {
   test.each(["public", "s-maxage=60", "must-revalidate, max-age=60"])(
     "share a response that declares %s with everyone",
     async (control) => {
-      const { ask, runs } = wrapped(
+      const { send, runs } = wrapped(
         () => new Response("x", { headers: { "cache-control": control } }),
         POLICY,
       )
-      await (await ask(authorized("a"))).text()
-      await (await ask(authorized("b"))).text()
-      await (await ask()).text()
+      await (await send(authorized("a"))).text()
+      await (await send(authorized("b"))).text()
+      await (await send()).text()
       expect(runs()).toBe(1)
     },
   )
 
   test("wait for the run of a request without, and get its shared response", async () => {
-    const gate = promised()
-    const { ask, runs } = wrapped(async () => {
+    const gate = deferred()
+    const { send, runs } = wrapped(async () => {
       await gate.promise
       return new Response("for all")
     }, POLICY)
-    const all = [ask(), ask(authorized())]
+    const all = [send(), send(authorized())]
     gate.resolve()
     expect(await texts(all)).toEqual(["for all", "for all"])
     expect(runs()).toBe(1)
   })
 
   test("are run once for each token where that is part of the key", async () => {
-    const { ask, runs } = wrapped(
+    const { send, runs } = wrapped(
       async ({ headers }) => new Response(headers.get("authorization")),
       {
         ...POLICY,
@@ -203,7 +203,7 @@ describe("requests with Authorization", () => {
       },
     )
     const got = await texts(
-      concurrently(CALLERS, (caller) => ask(authorized(`token-${caller % 2}`))),
+      concurrently(CALLERS, (caller) => send(authorized(`token-${caller % 2}`))),
     )
     expect(countEach(got)).toEqual({ "token-0": CALLERS / 2, "token-1": CALLERS / 2 })
     expect(runs()).toBe(2)

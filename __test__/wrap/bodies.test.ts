@@ -1,32 +1,32 @@
 import type { CacheModuleOptions } from "@layeron/modules"
 import { bodyOf, get, NO_STATS, refusals, url } from "../helpers/cache"
 import { stopTime } from "../helpers/clock"
-import { promised } from "../helpers/stale-module"
-import { chunked, handFed } from "../helpers/streams"
+import { deferred } from "../helpers/stale-module"
+import { controlledStream, streamOf } from "../helpers/streams"
 import {
   AT,
   advanceSeconds,
   cacheStatusOf,
+  collectWarnings,
   concurrently,
   countEach,
   counts,
-  end,
+  endTest,
   outcomeSoFar,
   PATH,
   POLICY,
-  type Run,
   readerOf,
+  type TestHandler,
   TTL,
   texts,
   waitUntilIdle,
-  warnings,
   wrapped,
 } from "../helpers/wrap"
-import { asked, goneStale } from "../helpers/wrap-stale"
+import { sendAndSettle, wrappedStale } from "../helpers/wrap-stale"
 
 beforeEach(stopTime)
 afterEach(async () => {
-  await end()
+  await endTest()
   jest.restoreAllMocks()
 })
 
@@ -34,14 +34,14 @@ describe("a response without a body", () => {
   test.each([204, 304, 200])(
     "of status %d is the answer for the leader, the waiters and later callers",
     async (status) => {
-      const gate = promised()
-      const { ask, runs } = wrapped(async () => {
+      const gate = deferred()
+      const { send, runs } = wrapped(async () => {
         await gate.promise
         return new Response(null, { status, headers: { "x-kept": "1" } })
       }, POLICY)
-      const all = concurrently(3, () => ask())
+      const all = concurrently(3, () => send())
       gate.resolve()
-      const responses = [...(await Promise.all(all)), await ask()]
+      const responses = [...(await Promise.all(all)), await send()]
       expect(
         responses.map((response) => [response.status, response.headers.get("x-kept")]),
       ).toEqual(Array(4).fill([status, "1"]))
@@ -58,11 +58,11 @@ describe("a response without a body", () => {
   )
 
   test("is distinguished from one with an empty body", async () => {
-    const { module, ask } = wrapped(
+    const { module, send } = wrapped(
       ({ url }) => new Response(url.endsWith("null") ? null : ""),
       POLICY,
     )
-    for (const path of ["/null", "/empty"]) await (await ask(get(path))).text()
+    for (const path of ["/null", "/empty"]) await (await send(get(path))).text()
     await waitUntilIdle()
     expect((await module.match(url("/null")))?.body).toBeNull()
     expect((await module.match(url("/empty")))?.body).not.toBeNull()
@@ -72,7 +72,7 @@ describe("a response without a body", () => {
 
 describe("a body that is not as long as its Content-Length says", () => {
   const saying = (length: string, chunks: string[], headers = {}) =>
-    new Response(chunked(chunks), { headers: { "content-length": length, ...headers } })
+    new Response(streamOf(chunks), { headers: { "content-length": length, ...headers } })
 
   test.each<[string, string, string[]]>([
     ["shorter", "5", ["ab", "cd"]],
@@ -81,8 +81,8 @@ describe("a body that is not as long as its Content-Length says", () => {
     ["empty", "1", []],
     ["not to be there", "0", ["a"]],
   ])("but %s is an error for all that read it, and is not stored", async (_, length, chunks) => {
-    const { module, ask, runs } = wrapped(async () => saying(length, chunks), POLICY)
-    for (const answer of concurrently(3, () => ask())) {
+    const { module, send, runs } = wrapped(async () => saying(length, chunks), POLICY)
+    for (const answer of concurrently(3, () => send())) {
       await expect((await answer).text()).rejects.toThrow(/Content-Length/)
     }
     expect(runs()).toBe(1)
@@ -95,16 +95,16 @@ describe("a body that is not as long as its Content-Length says", () => {
     ["was decoded on its way", () => saying("9", ["ab", "cd"], { "content-encoding": "gzip" })],
     ["says what cannot be read", () => saying("four", ["ab", "cd"])],
   ])("is stored where it %s", async (_, respond) => {
-    const { module, ask } = wrapped(respond, POLICY)
-    expect(await (await ask()).text()).toBe("abcd")
+    const { module, send } = wrapped(respond, POLICY)
+    expect(await (await send()).text()).toBe("abcd")
     expect(await bodyOf(module, AT)).toBe("abcd")
   })
 })
 
 describe("a body that breaks off", () => {
   test.each<[string, () => ReadableStream, RegExp]>([
-    ["at once", () => chunked([], new Error("cut")), /cut/],
-    ["later", () => chunked(["ab"], new Error("cut")), /cut/],
+    ["at once", () => streamOf([], new Error("cut")), /cut/],
+    ["later", () => streamOf(["ab"], new Error("cut")), /cut/],
     [
       "with what is no error",
       () => new ReadableStream({ pull: (feed) => feed.error("cut") }),
@@ -118,21 +118,21 @@ describe("a body that breaks off", () => {
   ])(
     "%s is an error for its reader, is not stored, and has the handler run for the next",
     async (_, make, message) => {
-      const { module, ask, runs } = wrapped(
+      const { module, send, runs } = wrapped(
         (_request, run) => new Response(run === 1 ? make() : "whole"),
         POLICY,
       )
-      await expect((await ask()).text()).rejects.toThrow(message)
+      await expect((await send()).text()).rejects.toThrow(message)
       expect(await bodyOf(module, AT)).toBeUndefined()
-      expect(await (await ask()).text()).toBe("whole")
+      expect(await (await send()).text()).toBe("whole")
       expect(runs()).toBe(2)
       expect(await module.stats()).toMatchObject({ puts: 1 })
     },
   )
 
   test("before anyone has read of it is no unhandled rejection", async () => {
-    const { ask } = wrapped(() => new Response(chunked([], new Error("cut"))), POLICY)
-    const response = await ask()
+    const { send } = wrapped(() => new Response(streamOf([], new Error("cut"))), POLICY)
+    const response = await send()
     await waitUntilIdle()
     await expect(response.text()).rejects.toThrow("cut")
   })
@@ -144,36 +144,36 @@ describe("a body of more than maxEntryBytes", () => {
   }
   const part = "x".repeat(400)
   const PARTS = [part, part, part, part]
-  const big = (headers: Record<string, string> = {}) => new Response(chunked(PARTS), { headers })
+  const big = (headers: Record<string, string> = {}) => new Response(streamOf(PARTS), { headers })
 
   test.each<[string, Record<string, string>]>([
     ["that says so", { "content-length": "1600" }],
     ["that does not say so", {}],
   ])("%s goes past whole, is not stored, and nothing is evicted for it", async (_, headers) => {
-    const { module, ask, runs } = wrapped(() => big(headers), POLICY, SMALL)
+    const { module, send, runs } = wrapped(() => big(headers), POLICY, SMALL)
     await module.put(url("/kept"), new Response("kept"), POLICY)
-    for (let call = 1; call <= 2; call++) expect(await (await ask()).text()).toBe(PARTS.join(""))
+    for (let call = 1; call <= 2; call++) expect(await (await send()).text()).toBe(PARTS.join(""))
     expect(runs()).toBe(2)
     expect(await refusals(module)).toEqual({ "too-large": 2 })
     expect(await module.inspect()).toMatchObject({ entries: 1, evictions: 0 })
   })
 
   test("is read to its end by waiters that have its head, and later requests are not coalesced", async () => {
-    const body = handFed()
-    const { ask, runs } = wrapped(
+    const body = controlledStream()
+    const { send, runs } = wrapped(
       (_, run) => (run === 1 ? new Response(body.stream) : big()),
       POLICY,
       SMALL,
     )
-    const first = concurrently(2, () => ask())
+    const first = concurrently(2, () => send())
     const read = texts(first)
     for (const chunk of PARTS) {
       await waitUntilIdle()
-      body.give(chunk)
+      body.enqueue(chunk)
     }
     await waitUntilIdle()
     expect(runs()).toBe(1)
-    expect(countEach(await texts(concurrently(3, () => ask())))).toEqual({ [PARTS.join("")]: 3 })
+    expect(countEach(await texts(concurrently(3, () => send())))).toEqual({ [PARTS.join("")]: 3 })
     expect(runs()).toBe(4)
     body.end()
     expect(countEach(await read)).toEqual({ [PARTS.join("")]: 2 })
@@ -183,23 +183,23 @@ describe("a body of more than maxEntryBytes", () => {
     ["that says so", { "content-length": "1600" }],
     ["that does not say so", {}],
   ])("%s takes the stale response away that it was to refresh", async (_, headers) => {
-    warnings()
-    const next: Run = () => big(headers)
-    const made = await goneStale(next, {}, SMALL)
-    expect(await asked(made)).toBe("old")
+    collectWarnings()
+    const next: TestHandler = () => big(headers)
+    const made = await wrappedStale(next, {}, SMALL)
+    expect(await sendAndSettle(made)).toBe("old")
     expect(await made.module.inspect()).toMatchObject({ entries: 0, failedRefreshes: 0 })
     expect(await refusals(made.module)).toEqual({ "too-large": 1 })
   })
 
   test("of exactly as many is stored", async () => {
-    const { module, ask } = wrapped(
+    const { module, send } = wrapped(
       ({ url }) => new Response("x".repeat(Number(url.split("?")[1]))),
       POLICY,
       SMALL,
     )
     let most = 0
     for (let length = 1_000; most === 0; length--) {
-      await (await ask(get(`${PATH}?${length}`))).text()
+      await (await send(get(`${PATH}?${length}`))).text()
       await waitUntilIdle()
       if ((await module.inspect()).entries > 0) most = length
     }
@@ -210,13 +210,13 @@ describe("a body of more than maxEntryBytes", () => {
 
 describe("a body without an end", () => {
   test("that is text/event-stream reaches its client event by event, and no other waits for it", async () => {
-    const bodies = [handFed(), handFed()]
-    const { module, ask, runs } = wrapped(
+    const bodies = [controlledStream(), controlledStream()]
+    const { module, send, runs } = wrapped(
       (_, run) =>
         new Response(bodies[run - 1]?.stream, { headers: { "content-type": "text/event-stream" } }),
       POLICY,
     )
-    const all = await Promise.all(concurrently(2, () => ask()))
+    const all = await Promise.all(concurrently(2, () => send()))
     expect(all.map(cacheStatusOf)).toEqual(
       Array(2).fill("fwd=uri-miss; fwd-status=200; detail=event-stream"),
     )
@@ -224,21 +224,21 @@ describe("a body without an end", () => {
     const reader = readerOf(all[0] as Response)
     const first = reader.read()
     expect(await outcomeSoFar(first)).toBe("pending")
-    bodies[0]?.give("data: 1\n\n")
+    bodies[0]?.enqueue("data: 1\n\n")
     expect(new TextDecoder().decode((await first).value)).toBe("data: 1\n\n")
     expect(await bodyOf(module, AT)).toBeUndefined()
     await advanceSeconds(TTL)
-    bodies[0]?.give("data: 2\n\n")
+    bodies[0]?.enqueue("data: 2\n\n")
     expect(new TextDecoder().decode((await reader.read()).value)).toBe("data: 2\n\n")
     for (const body of bodies) body.end()
   })
 })
 
 test("a body that its client never reads is stored, and the others read it", async () => {
-  const { module, ask, runs } = wrapped(async () => new Response(chunked(["ab", "cd"])), POLICY)
-  const [, waited] = await Promise.all([ask(), ask()])
+  const { module, send, runs } = wrapped(async () => new Response(streamOf(["ab", "cd"])), POLICY)
+  const [, waited] = await Promise.all([send(), send()])
   expect(await waited.text()).toBe("abcd")
   expect(await bodyOf(module, AT)).toBe("abcd")
-  expect([cacheStatusOf(await ask()), runs()]).toEqual(["hit; ttl=60", 1])
+  expect([cacheStatusOf(await send()), runs()]).toEqual(["hit; ttl=60", 1])
   expect(await counts(module)).toMatchObject({ puts: 1 })
 })

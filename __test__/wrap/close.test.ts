@@ -1,74 +1,74 @@
 import type { CacheModule } from "@layeron/modules"
-import { beside, bodyOf, freshCache } from "../helpers/cache"
+import { bodyOf, freshCache, sameIdentity } from "../helpers/cache"
 import { stopTime } from "../helpers/clock"
-import { deafen, listen } from "../helpers/events"
-import { promised } from "../helpers/stale-module"
-import { handFed } from "../helpers/streams"
+import { collectEvents, stopCollecting } from "../helpers/events"
+import { deferred } from "../helpers/stale-module"
+import { controlledStream } from "../helpers/streams"
 import {
   AT,
   advanceSeconds,
+  collectWarnings,
   concurrently,
   countEach,
   counts,
-  end,
+  endTest,
   outcomeSoFar,
   POLICY,
   TTL,
   waitUntilIdle,
-  warnings,
   wrapped,
   wrappedIn,
 } from "../helpers/wrap"
 
 beforeEach(stopTime)
 afterEach(async () => {
-  await end()
-  deafen()
+  await endTest()
+  stopCollecting()
   jest.restoreAllMocks()
 })
 
 /** A module that another declaration keeps open. */
 function pair(): { module: CacheModule; other: CacheModule } {
   const other = freshCache()
-  return { module: beside(other), other }
+  return { module: sameIdentity(other), other }
 }
 
 describe("after close()", () => {
   test("the handler runs directly, with the caller's own request object", async () => {
-    const { module, ask, runs, asked } = wrapped((_, run) => new Response(`run ${run}`), POLICY)
-    await (await ask()).text()
+    const { module, send, runs, received } = wrapped((_, run) => new Response(`run ${run}`), POLICY)
+    await (await send()).text()
     await module.close()
-    const { events } = listen()
+    const { events } = collectEvents()
     const request = new Request(AT)
-    const response = await ask(request)
+    const response = await send(request)
     expect([await response.text(), [...response.headers]]).toEqual([
       "run 2",
       [["content-type", "text/plain;charset=UTF-8"]],
     ])
-    expect(asked[1]).toBe(request)
-    await ask()
+    expect(received[1]).toBe(request)
+    await send()
     expect(runs()).toBe(3)
     expect(events).toEqual([])
   })
 
   test("the caller gets the handler's error, or its value that is not a response", async () => {
     const error = new Error("down")
-    const { module, ask } = wrapped(
+    const { module, send } = wrapped(
       (_, run) => (run === 1 ? Promise.reject(error) : ("x" as unknown as Response)),
       POLICY,
     )
     await module.close()
-    await expect(ask()).rejects.toBe(error)
-    expect(await ask()).toBe("x")
+    await expect(send()).rejects.toBe(error)
+    expect(await send()).toBe("x")
   })
 
   test("another declaration of the identity goes on", async () => {
     const { module, other } = pair()
     const one = wrappedIn(module, () => new Response("one"), POLICY)
     const two = wrappedIn(other, () => new Response("two"), POLICY)
-    await (await one.ask()).text()
+    await (await one.send()).text()
     await module.close()
-    expect(await (await two.ask()).text()).toBe("one")
+    expect(await (await two.send()).text()).toBe("one")
     expect(two.runs()).toBe(0)
   })
 })
@@ -76,7 +76,7 @@ describe("after close()", () => {
 describe("close() while the handler is being run", () => {
   function running() {
     const { module, other } = pair()
-    const gate = promised()
+    const gate = deferred()
     const handler = async (_: Request, run: number) => {
       if (run === 1) await gate.promise
       return new Response(`run ${run}`)
@@ -85,8 +85,8 @@ describe("close() while the handler is being run", () => {
   }
 
   test("leaves its caller the response as it is, and stores nothing", async () => {
-    const { module, ask, other, gate } = running()
-    const answer = ask()
+    const { module, send, other, gate } = running()
+    const answer = send()
     await waitUntilIdle()
     await module.close()
     gate.resolve()
@@ -96,8 +96,8 @@ describe("close() while the handler is being run", () => {
   })
 
   test("lets waiters run the handler directly, as soon as the run is over", async () => {
-    const { module, ask, gate, runs } = running()
-    const [led, ...waited] = concurrently(4, () => ask())
+    const { module, send, gate, runs } = running()
+    const [led, ...waited] = concurrently(4, () => send())
     await waitUntilIdle()
     await module.close()
     gate.resolve()
@@ -110,10 +110,10 @@ describe("close() while the handler is being run", () => {
   })
 
   test("lets waiters of another declaration run their own handler, as soon as the run is over", async () => {
-    const { module, ask, other, gate } = running()
-    const led = ask()
+    const { module, send, other, gate } = running()
+    const led = send()
     const here = wrappedIn(other, () => new Response("own"), POLICY)
-    const waited = concurrently(3, () => here.ask())
+    const waited = concurrently(3, () => here.send())
     await waitUntilIdle()
     await module.close()
     gate.resolve()
@@ -127,7 +127,7 @@ describe("close() while the handler is being run", () => {
 
   test("does not fail waiters for the run of another declaration, which continues", async () => {
     const { module, other } = pair()
-    const gate = promised()
+    const gate = deferred()
     const led = wrappedIn(
       other,
       async () => {
@@ -136,9 +136,9 @@ describe("close() while the handler is being run", () => {
       },
       POLICY,
     )
-    const { ask } = wrappedIn(module, () => new Response("own"), POLICY)
-    const first = led.ask()
-    const waited = ask()
+    const { send } = wrappedIn(module, () => new Response("own"), POLICY)
+    const first = led.send()
+    const waited = send()
     await waitUntilIdle()
     await module.close()
     gate.resolve()
@@ -148,8 +148,8 @@ describe("close() while the handler is being run", () => {
 
   test("leaves its error to its caller", async () => {
     const { module, other } = pair()
-    const gate = promised()
-    const { ask } = wrappedIn(
+    const gate = deferred()
+    const { send } = wrappedIn(
       module,
       async () => {
         await gate.promise
@@ -157,25 +157,25 @@ describe("close() while the handler is being run", () => {
       },
       POLICY,
     )
-    const answer = ask()
+    const answer = send()
     await waitUntilIdle()
     await module.close()
     gate.resolve()
     await expect(answer).rejects.toThrow("down")
     const after = wrappedIn(other, () => new Response("up"), POLICY)
-    expect(await (await after.ask()).text()).toBe("up")
+    expect(await (await after.send()).text()).toBe("up")
   })
 })
 
 describe("close() while a body is being written", () => {
   test("leaves all that read it all of it, and stores nothing", async () => {
     const { module, other } = pair()
-    const body = handFed()
-    const { ask, runs } = wrappedIn(module, () => new Response(body.stream), POLICY)
-    const responses = await Promise.all(concurrently(3, () => ask()))
-    body.give("ab")
+    const body = controlledStream()
+    const { send, runs } = wrappedIn(module, () => new Response(body.stream), POLICY)
+    const responses = await Promise.all(concurrently(3, () => send()))
+    body.enqueue("ab")
     await module.close()
-    body.give("cd")
+    body.enqueue("cd")
     body.end()
     expect(await Promise.all(responses.map((response) => response.text()))).toEqual(
       Array(3).fill("abcd"),
@@ -187,12 +187,12 @@ describe("close() while a body is being written", () => {
 
   test("is an error for all that read it where it breaks off then", async () => {
     const { module } = pair()
-    const cut = promised()
+    const cut = deferred()
     const stream = new ReadableStream({
       pull: (feed) => cut.promise.then(() => feed.error(new Error("cut"))),
     })
-    const { ask } = wrappedIn(module, () => new Response(stream), POLICY)
-    const response = await ask()
+    const { send } = wrappedIn(module, () => new Response(stream), POLICY)
+    const response = await send()
     await module.close()
     cut.resolve()
     await expect(response.text()).rejects.toThrow("cut")
@@ -201,10 +201,10 @@ describe("close() while a body is being written", () => {
 
 test("close() while a refresh is under way is no failure, and stores nothing", async () => {
   const { module, other } = pair()
-  const warned = warnings()
-  const gate = promised()
+  const warned = collectWarnings()
+  const gate = deferred()
   const work: Promise<unknown>[] = []
-  const { ask } = wrappedIn(
+  const { send } = wrappedIn(
     module,
     async (_, run) => {
       if (run === 2) await gate.promise
@@ -212,9 +212,9 @@ test("close() while a refresh is under way is no failure, and stores nothing", a
     },
     { ...POLICY, waitUntil: (promise) => void work.push(promise) },
   )
-  await (await ask()).text()
+  await (await send()).text()
   await advanceSeconds(TTL)
-  await ask()
+  await send()
   await module.close()
   gate.resolve()
   await Promise.all(work)

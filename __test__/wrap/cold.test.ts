@@ -1,8 +1,8 @@
 import { bodyOf, get, NO_STATS } from "../helpers/cache"
 import { stopTime } from "../helpers/clock"
 import { bytes } from "../helpers/response-pair"
-import { promised } from "../helpers/stale-module"
-import { chunked, handFed } from "../helpers/streams"
+import { deferred } from "../helpers/stale-module"
+import { controlledStream, streamOf } from "../helpers/streams"
 import {
   AT,
   advanceSeconds,
@@ -10,7 +10,7 @@ import {
   concurrently,
   countEach,
   counts,
-  end,
+  endTest,
   outcomeSoFar,
   PATH,
   POLICY,
@@ -24,7 +24,7 @@ import {
 } from "../helpers/wrap"
 
 beforeEach(stopTime)
-afterEach(end)
+afterEach(endTest)
 
 const CALLERS = 100
 const LED = "fwd=uri-miss; fwd-status=200; stored; ttl=60"
@@ -32,9 +32,9 @@ const COLLAPSED = "fwd=uri-miss; fwd-status=200; stored; collapsed; ttl=60"
 
 describe("100 concurrent requests of a cold key", () => {
   test("make one run, and each gets a response of its own with the full body", async () => {
-    const { promise, resolve } = promised<Response>()
-    const { module, ask, runs } = wrapped(() => promise, POLICY)
-    const all = concurrently(CALLERS, () => ask())
+    const { promise, resolve } = deferred<Response>()
+    const { module, send, runs } = wrapped(() => promise, POLICY)
+    const all = concurrently(CALLERS, () => send())
     await waitUntilIdle()
     expect(runs()).toBe(1)
     resolve(new Response("built", { headers: { "x-kept": "1" } }))
@@ -53,14 +53,14 @@ describe("100 concurrent requests of a cold key", () => {
   test("make one run of two wrapped handlers of one module", async () => {
     const one = wrapped(async () => new Response("one"), POLICY)
     const other = wrappedIn(one.module, async () => new Response("other"), POLICY)
-    const all = concurrently(CALLERS, (caller) => (caller % 2 === 0 ? one : other).ask())
+    const all = concurrently(CALLERS, (caller) => (caller % 2 === 0 ? one : other).send())
     expect(countEach(await texts(all))).toEqual({ one: CALLERS })
     expect([one.runs(), other.runs()]).toEqual([1, 0])
   })
 
   test("in two languages make two runs, where the response turns out to vary by them", async () => {
-    const gates = [promised(), promised()]
-    const { module, ask, runs } = wrapped(async (request, run) => {
+    const gates = [deferred(), deferred()]
+    const { module, send, runs } = wrapped(async (request, run) => {
       await gates[run - 1]?.promise
       return new Response(request.headers.get("accept-language"), {
         headers: { vary: "accept-language" },
@@ -70,7 +70,7 @@ describe("100 concurrent requests of a cold key", () => {
       caller % 2 === 0 ? "de" : "en",
     )
     const all = concurrently(CALLERS, (caller) =>
-      ask(get(PATH, { "accept-language": `${languages[caller]}` })),
+      send(get(PATH, { "accept-language": `${languages[caller]}` })),
     )
     for (const [index, gate] of gates.entries()) {
       await waitUntilIdle()
@@ -83,8 +83,8 @@ describe("100 concurrent requests of a cold key", () => {
   })
 
   test("in 20 languages make all other runs at once when the first response varies by them", async () => {
-    const gates = Array.from({ length: 20 }, () => promised())
-    const { module, ask, runs } = wrapped(async (request, run) => {
+    const gates = Array.from({ length: 20 }, () => deferred())
+    const { module, send, runs } = wrapped(async (request, run) => {
       await gates[run - 1]?.promise
       return new Response(request.headers.get("accept-language"), {
         headers: { vary: "accept-language" },
@@ -92,7 +92,7 @@ describe("100 concurrent requests of a cold key", () => {
     }, POLICY)
     const languages = Array.from({ length: CALLERS }, (_, caller) => `l-${caller % 20}`)
     const all = concurrently(CALLERS, (caller) =>
-      ask(get(PATH, { "accept-language": `${languages[caller]}` })),
+      send(get(PATH, { "accept-language": `${languages[caller]}` })),
     )
     await waitUntilIdle()
     expect(runs()).toBe(1)
@@ -105,44 +105,44 @@ describe("100 concurrent requests of a cold key", () => {
   })
 
   test("in 20 languages make all other runs at once while the first body is under way", async () => {
-    const { stream } = handFed()
-    const { ask, runs } = wrapped((_, run) => {
+    const { stream } = controlledStream()
+    const { send, runs } = wrapped((_, run) => {
       const headers = { vary: "accept-language" }
       return run === 1 ? new Response(stream, { headers }) : new Promise<Response>(() => {})
     }, POLICY)
     concurrently(20, (caller) =>
-      ask(get(PATH, { "accept-language": `l-${caller}` })).catch(() => undefined as never),
+      send(get(PATH, { "accept-language": `l-${caller}` })).catch(() => undefined as never),
     )
     await waitUntilIdle()
     expect(runs()).toBe(20)
   })
 
   test("of another language do not wait for the refresh of a stale response", async () => {
-    const { ask, runs } = wrapped((request, run) => {
+    const { send, runs } = wrapped((request, run) => {
       const language = request.headers.get("accept-language")
       const response = new Response(language, { headers: { vary: "accept-language" } })
       return run === 2 ? new Promise<Response>(() => {}) : response
     }, POLICY)
-    await (await ask(get(PATH, { "accept-language": "de" }))).text()
+    await (await send(get(PATH, { "accept-language": "de" }))).text()
     await advanceSeconds(TTL)
-    const stale = await ask(get(PATH, { "accept-language": "de" }))
+    const stale = await send(get(PATH, { "accept-language": "de" }))
     expect(await stale.text()).toBe("de")
     await waitUntilIdle()
-    const all = concurrently(CALLERS, () => ask(get(PATH, { "accept-language": "en" })))
+    const all = concurrently(CALLERS, () => send(get(PATH, { "accept-language": "en" })))
     expect(countEach(await texts(all))).toEqual({ en: CALLERS })
     expect(runs()).toBe(3)
   })
 
   test("for 100 keys are 100 runs, and none waits for another", async () => {
-    const { ask, runs } = wrapped(() => new Promise(() => {}), POLICY)
-    concurrently(CALLERS, (caller) => ask(get(`${PATH}?${caller}`)))
+    const { send, runs } = wrapped(() => new Promise(() => {}), POLICY)
+    concurrently(CALLERS, (caller) => send(get(`${PATH}?${caller}`)))
     await waitUntilIdle()
     expect(runs()).toBe(CALLERS)
   })
 
   test("are answered with any status that is stored", async () => {
-    const { ask, runs } = wrapped(async () => new Response("none", { status: 404 }), POLICY)
-    const responses = await Promise.all(concurrently(CALLERS, () => ask()))
+    const { send, runs } = wrapped(async () => new Response("none", { status: 404 }), POLICY)
+    const responses = await Promise.all(concurrently(CALLERS, () => send()))
     expect(countEach(responses.map(({ status }) => status))).toEqual({ 404: CALLERS })
     expect(runs()).toBe(1)
   })
@@ -150,42 +150,42 @@ describe("100 concurrent requests of a cold key", () => {
 
 describe("while the body is being written,", () => {
   function underWay() {
-    const body = handFed()
+    const body = controlledStream()
     const made = wrapped(() => new Response(body.stream, { headers: { "x-id": "7" } }), POLICY)
     return { ...made, body }
   }
 
   test("the leader, waiters and later callers have the head and the first bytes", async () => {
-    const { module, ask, runs, body } = underWay()
-    const [led, waited] = await Promise.all([ask(), ask()])
-    body.give("ab")
+    const { module, send, runs, body } = underWay()
+    const [led, waited] = await Promise.all([send(), send()])
+    body.enqueue("ab")
     const first = [readerOf(led), readerOf(waited)]
     expect(await Promise.all(first.map(read))).toEqual(["ab", "ab"])
-    const late = await ask()
+    const late = await send()
     expect([cacheStatusOf(late), late.headers.get("x-id")]).toEqual([COLLAPSED, "7"])
     const readers = [...first, readerOf(late)]
     expect(await read(readers[2] as (typeof readers)[0])).toBe("ab")
     expect(await module.match(AT)).toBeUndefined()
     const pending = readers.map(read)
     expect(await outcomeSoFar(Promise.race(pending))).toBe("pending")
-    body.give("cd")
+    body.enqueue("cd")
     expect(await Promise.all(pending)).toEqual(["cd", "cd", "cd"])
     body.end()
     expect(await Promise.all(readers.map(read))).toEqual([undefined, undefined, undefined])
     expect(runs()).toBe(1)
     expect(await bodyOf(module, AT)).toBe("abcd")
-    expect(cacheStatusOf(await ask())).toBe("hit; ttl=60")
+    expect(cacheStatusOf(await send())).toBe("hit; ttl=60")
   })
 
   test("a client that cancels, leader or waiter, affects neither the entry nor other readers", async () => {
-    const { module, ask, runs, body } = underWay()
-    const [led, waited, last] = await Promise.all([ask(), ask(), ask()])
-    body.give("ab")
+    const { module, send, runs, body } = underWay()
+    const [led, waited, last] = await Promise.all([send(), send(), send()])
+    body.enqueue("ab")
     await led.body?.cancel()
     const reader = readerOf(waited)
     await read(reader)
     await reader.cancel()
-    body.give("cd")
+    body.enqueue("cd")
     body.end()
     expect(await last.text()).toBe("abcd")
     expect(await bodyOf(module, AT)).toBe("abcd")
@@ -193,43 +193,43 @@ describe("while the body is being written,", () => {
   })
 
   test("all clients may cancel, and it is stored nevertheless", async () => {
-    const { module, ask, body } = underWay()
-    const responses = await Promise.all([ask(), ask()])
-    body.give("ab")
+    const { module, send, body } = underWay()
+    const responses = await Promise.all([send(), send()])
+    body.enqueue("ab")
     for (const response of responses) await response.body?.cancel()
-    body.give("cd")
+    body.enqueue("cd")
     body.end()
     await waitUntilIdle()
     expect(await bodyOf(module, AT)).toBe("abcd")
   })
 
   test("its breaking off is an error for all that read it, nothing is stored, and the next caller runs the handler", async () => {
-    const { module, ask, runs } = wrapped(
-      (_, run) => new Response(run === 1 ? chunked(["ab"], new Error("cut")) : "whole"),
+    const { module, send, runs } = wrapped(
+      (_, run) => new Response(run === 1 ? streamOf(["ab"], new Error("cut")) : "whole"),
       POLICY,
     )
-    for (const read of concurrently(CALLERS, () => ask())) {
+    for (const read of concurrently(CALLERS, () => send())) {
       await expect((await read).text()).rejects.toThrow("cut")
     }
     expect(runs()).toBe(1)
     expect(await module.stats()).toEqual({ ...NO_STATS, misses: CALLERS })
-    expect(await (await ask()).text()).toBe("whole")
+    expect(await (await send()).text()).toBe("whole")
     expect(runs()).toBe(2)
   })
 
   test("the condition of a waiter is answered with a 304, and HEAD is a run of its own", async () => {
-    const body = handFed()
-    const { ask, asked } = wrapped(
+    const body = controlledStream()
+    const { send, received } = wrapped(
       ({ method }) =>
         new Response(method === "GET" ? body.stream : null, { headers: { etag: '"v1"' } }),
       POLICY,
     )
-    const led = ask()
-    const waited = await ask(get(PATH, { "if-none-match": '"v1"' }))
+    const led = send()
+    const waited = await send(get(PATH, { "if-none-match": '"v1"' }))
     expect([waited.status, waited.body, waited.headers.get("etag")]).toEqual([304, null, '"v1"'])
     expect(cacheStatusOf(waited)).toBe("fwd=uri-miss; fwd-status=200; stored; collapsed; ttl=60")
-    void ask(new Request(AT, { method: "HEAD" }))
-    expect(asked.map(({ method }) => method)).toEqual(["GET", "HEAD"])
+    void send(new Request(AT, { method: "HEAD" }))
+    expect(received.map(({ method }) => method)).toEqual(["GET", "HEAD"])
     body.end()
     expect(await (await led).text()).toBe("")
   })
@@ -237,13 +237,13 @@ describe("while the body is being written,", () => {
 
 describe("of a cold key,", () => {
   test("a client that has the handler's response gets a 304, and the response is stored", async () => {
-    const { module, ask, asked } = wrapped(
+    const { module, send, received } = wrapped(
       () => new Response("whole", { headers: { etag: '"v1"' } }),
       POLICY,
     )
-    const response = await ask(get(PATH, { "if-none-match": '"v1"' }))
+    const response = await send(get(PATH, { "if-none-match": '"v1"' }))
     expect([response.status, response.body, cacheStatusOf(response)]).toEqual([304, null, LED])
-    expect(asked[0]?.headers.has("if-none-match")).toBe(false)
+    expect(received[0]?.headers.has("if-none-match")).toBe(false)
     await waitUntilIdle()
     expect(await bodyOf(module, AT)).toBe("whole")
   })
@@ -252,8 +252,8 @@ describe("of a cold key,", () => {
     [200, "part"],
     [206, undefined],
   ])("a range is the handler's to answer: of its %d is stored %p", async (status, stored) => {
-    const { module, ask } = wrapped(() => new Response("part", { status }), POLICY)
-    const response = await ask(get(PATH, { range: "bytes=0-3" }))
+    const { module, send } = wrapped(() => new Response("part", { status }), POLICY)
+    const response = await send(get(PATH, { range: "bytes=0-3" }))
     expect([response.status, await response.text()]).toEqual([status, "part"])
     expect(await bodyOf(module, AT)).toBe(stored)
   })
@@ -261,18 +261,18 @@ describe("of a cold key,", () => {
   test("waitUntil is given a promise that is fulfilled once the response is stored, or is not", async () => {
     const work: Promise<unknown>[] = []
     const waitUntil = (promise: Promise<unknown>) => void work.push(promise)
-    const body = handFed()
+    const body = controlledStream()
     const stored = wrapped(() => new Response(body.stream), { ...POLICY, waitUntil })
-    await stored.ask()
+    await stored.send()
     expect([work.length, await outcomeSoFar(Promise.all(work))]).toEqual([1, "pending"])
     body.end()
     await work[0]
     expect(await bodyOf(stored.module, AT)).toBe("")
-    const broken = wrapped(() => new Response(chunked([], new Error("cut"))), {
+    const broken = wrapped(() => new Response(streamOf([], new Error("cut"))), {
       ...POLICY,
       waitUntil,
     })
-    await (await broken.ask()).body?.cancel()
+    await (await broken.send()).body?.cancel()
     expect(work.length).toBe(2)
     await work[1]
   })
@@ -280,9 +280,9 @@ describe("of a cold key,", () => {
 
 test("a cookie that the response keeps out of the store goes to the client that the handler was run for alone", async () => {
   const headers = { "set-cookie": "a=b", "cache-control": "private=Set-Cookie, max-age=60" }
-  const { ask, runs } = wrapped(async () => new Response("x", { headers }))
-  const responses = await Promise.all(concurrently(3, () => ask()))
-  responses.push(await ask())
+  const { send, runs } = wrapped(async () => new Response("x", { headers }))
+  const responses = await Promise.all(concurrently(3, () => send()))
+  responses.push(await send())
   expect(responses.map((response) => response.headers.get("set-cookie"))).toEqual([
     "a=b",
     null,
@@ -294,7 +294,7 @@ test("a cookie that the response keeps out of the store goes to the client that 
 
 test("a body of a megabyte in many parts comes to everyone as it is", async () => {
   const whole = bytes(1 << 20)
-  const { module, ask } = wrapped(async () => {
+  const { module, send } = wrapped(async () => {
     let at = 0
     return new Response(
       new ReadableStream<Uint8Array>({
@@ -306,7 +306,7 @@ test("a body of a megabyte in many parts comes to everyone as it is", async () =
       }),
     )
   }, POLICY)
-  for (const response of await Promise.all(concurrently(3, () => ask()))) {
+  for (const response of await Promise.all(concurrently(3, () => send()))) {
     expect(Buffer.from(await response.arrayBuffer()).equals(whole)).toBe(true)
   }
   expect(

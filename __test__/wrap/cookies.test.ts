@@ -1,35 +1,35 @@
 import type { CacheModuleOptions, CacheWrapOptions } from "@layeron/modules"
-import { bodyOf, failureOf, forbidden, freshCache, get, refusals } from "../helpers/cache"
+import { bodyOf, errorOf, forbidden, freshCache, get, refusals } from "../helpers/cache"
 import { setClock, stopTime } from "../helpers/clock"
-import { promised } from "../helpers/stale-module"
+import { deferred } from "../helpers/stale-module"
 import {
   AT,
   advanceSeconds,
   cacheStatusOf,
+  collectWarnings,
   concurrently,
   countEach,
   counts,
-  end,
+  endTest,
   PATH,
-  type Run,
+  type TestHandler,
   TTL,
   texts,
   WINDOW,
   waitUntilIdle,
-  warnings,
   wrapped,
 } from "../helpers/wrap"
 
 beforeEach(() => {
   stopTime()
-  given = warnings()
+  given = collectWarnings()
 })
 afterEach(async () => {
-  await end()
+  await endTest()
   jest.restoreAllMocks()
 })
 
-let given: ReturnType<typeof warnings> = []
+let given: ReturnType<typeof collectWarnings> = []
 
 const CACHED = { ttlSeconds: TTL }
 const LED = "fwd=uri-miss; fwd-status=200; stored; ttl=60"
@@ -43,7 +43,7 @@ const of = (session: string, headers: Record<string, string> = {}) =>
  * Answers with the cookie that it gets, after as many turns of the event loop as a handler takes.
  */
 const greet =
-  (headers: Record<string, string> = {}): Run =>
+  (headers: Record<string, string> = {}): TestHandler =>
   async (request) => {
     await waitUntilIdle()
     return new Response(request.headers.get("cookie") ?? "nobody", { headers })
@@ -51,9 +51,9 @@ const greet =
 
 describe("under a configured lifetime, the response to a request with cookies", () => {
   test("is not stored, and is counted and warned of once", async () => {
-    const { module, ask } = wrapped(greet(), CACHED)
+    const { module, send } = wrapped(greet(), CACHED)
     for (const session of ["1", "2"]) {
-      const response = await ask(of(session))
+      const response = await send(of(session))
       expect([cacheStatusOf(response), await response.text()]).toEqual([
         REFUSED,
         `session=${session}`,
@@ -82,9 +82,9 @@ describe("under a configured lifetime, the response to a request with cookies", 
     ["CDN-Cache-Control", { "cdn-cache-control": "max-age=5" }],
     ["CDN-Cache-Control: public", { "cdn-cache-control": "public" }],
   ])("is stored for everybody where it declares %s", async (_name, headers) => {
-    const { ask, runs } = wrapped(greet(headers), CACHED)
-    await (await ask(of("1"))).text()
-    const other = await ask(of("2"))
+    const { send, runs } = wrapped(greet(headers), CACHED)
+    await (await send(of("1"))).text()
+    const other = await send(of("2"))
     expect([cacheStatusOf(other), await other.text(), runs()]).toEqual([
       "hit; ttl=60",
       "session=1",
@@ -106,17 +106,17 @@ describe("under a configured lifetime, the response to a request with cookies", 
     ["Vary without Cookie", { vary: "accept" }],
     ["a cookie of its own", { "set-cookie": "a=b" }],
   ])("is not stored where it has %s", async (_name, headers) => {
-    const { module, ask } = wrapped(greet(headers), CACHED)
-    expect(cacheStatusOf(await ask(of("1")))).toBe(REFUSED)
+    const { module, send } = wrapped(greet(headers), CACHED)
+    expect(cacheStatusOf(await send(of("1")))).toBe(REFUSED)
     expect(await refusals(module)).toEqual({ cookie: 1 })
   })
 
   test("is stored for the clients with the same cookies where it varies by Cookie", async () => {
-    const { ask, runs } = wrapped(greet({ vary: "Cookie" }), CACHED)
+    const { send, runs } = wrapped(greet({ vary: "Cookie" }), CACHED)
     for (const session of ["1", "2", "1", "2"]) {
-      expect(await (await ask(of(session))).text()).toBe(`session=${session}`)
+      expect(await (await send(of(session))).text()).toBe(`session=${session}`)
     }
-    expect(await (await ask()).text()).toBe("nobody")
+    expect(await (await send()).text()).toBe("nobody")
     expect(runs()).toBe(3)
   })
 
@@ -126,9 +126,9 @@ describe("under a configured lifetime, the response to a request with cookies", 
   ])(
     "is stored where cookies are in the key, by the vary of %s",
     async (_name, options, declared) => {
-      const { ask, runs } = wrapped(greet(), options, declared)
+      const { send, runs } = wrapped(greet(), options, declared)
       for (const session of ["1", "2", "1"]) {
-        expect(await (await ask(of(session))).text()).toBe(`session=${session}`)
+        expect(await (await send(of(session))).text()).toBe(`session=${session}`)
       }
       expect(runs()).toBe(2)
       expect(given).toEqual([])
@@ -136,34 +136,34 @@ describe("under a configured lifetime, the response to a request with cookies", 
   )
 
   test("is stored where its cookies are empty", async () => {
-    const { ask } = wrapped(greet(), CACHED)
-    expect(cacheStatusOf(await ask(get(PATH, { cookie: "" })))).toBe(LED)
+    const { send } = wrapped(greet(), CACHED)
+    expect(cacheStatusOf(await send(get(PATH, { cookie: "" })))).toBe(LED)
   })
 
   test.each<[string, CacheWrapOptions, Partial<CacheModuleOptions>]>([
     ["the rule", {}, { rules: [{ path: PATH, ttlSeconds: TTL }] }],
     ["the instance", {}, CACHED],
   ])("is not stored where the lifetime is that of %s", async (_name, options, declared) => {
-    const { ask } = wrapped(greet(), options, declared)
-    expect(cacheStatusOf(await ask(of("1")))).toBe(REFUSED)
+    const { send } = wrapped(greet(), options, declared)
+    expect(cacheStatusOf(await send(of("1")))).toBe(REFUSED)
   })
 
   test("does not replace the stored response, which answers requests with cookies", async () => {
-    const { module, ask, runs } = wrapped(greet(), CACHED)
-    expect(await (await ask()).text()).toBe("nobody")
-    const hit = await ask(of("1"))
+    const { module, send, runs } = wrapped(greet(), CACHED)
+    expect(await (await send()).text()).toBe("nobody")
+    const hit = await send(of("1"))
     expect([cacheStatusOf(hit), await hit.text()]).toEqual(["hit; ttl=60", "nobody"])
     await advanceSeconds(10)
-    await (await ask(of("1", { "cache-control": "no-cache" }))).text()
-    expect([runs(), cacheStatusOf(await ask())]).toEqual([2, "hit; ttl=50"])
+    await (await send(of("1", { "cache-control": "no-cache" }))).text()
+    expect([runs(), cacheStatusOf(await send())]).toEqual([2, "hit; ttl=50"])
     expect(await refusals(module)).toEqual({ cookie: 1 })
   })
 })
 
 test("without a configured lifetime the response's own fields decide, with any cookies", async () => {
   const modified = new Date(Date.now() - 1_000_000).toUTCString()
-  const { ask } = wrapped(greet({ "last-modified": modified }))
-  expect(cacheStatusOf(await ask(of("1")))).toBe("fwd=uri-miss; fwd-status=200; stored; ttl=100")
+  const { send } = wrapped(greet({ "last-modified": modified }))
+  expect(cacheStatusOf(await send(of("1")))).toBe("fwd=uri-miss; fwd-status=200; stored; ttl=100")
 })
 
 test("match and put do not look at cookies", async () => {
@@ -174,14 +174,14 @@ test("match and put do not look at cookies", async () => {
 
 describe("concurrent requests of a cold key", () => {
   test("with cookies get responses of their own, and are not made one after the other", async () => {
-    const gate = promised()
-    const { module, ask, asked } = wrapped(async (request, run) => {
+    const gate = deferred()
+    const { module, send, received } = wrapped(async (request, run) => {
       if (run > 1) await gate.promise
       return new Response(request.headers.get("cookie"))
     }, CACHED)
-    const all = concurrently(100, (caller) => ask(of(String(caller))))
+    const all = concurrently(100, (caller) => send(of(String(caller))))
     await waitUntilIdle()
-    expect(asked).toHaveLength(100)
+    expect(received).toHaveLength(100)
     gate.resolve()
     expect(await texts(all)).toEqual(
       Array.from({ length: 100 }, (_, caller) => `session=${caller}`),
@@ -190,36 +190,36 @@ describe("concurrent requests of a cold key", () => {
   })
 
   test("without cookies make one run among them, which is stored", async () => {
-    const { ask, asked } = wrapped(greet(), CACHED)
+    const { send, received } = wrapped(greet(), CACHED)
     const all = concurrently(100, (caller) =>
-      ask(caller % 2 === 0 ? of(String(caller)) : get(PATH)),
+      send(caller % 2 === 0 ? of(String(caller)) : get(PATH)),
     )
     const bodies = await texts(all)
     for (const [caller, body] of bodies.entries()) {
       // One with cookies that comes after the run without them gets what that has stored.
       expect([caller % 2 === 0 ? `session=${caller}` : "nobody", "nobody"]).toContain(body)
     }
-    const plain = asked.filter(({ headers }) => !headers.has("cookie"))
+    const plain = received.filter(({ headers }) => !headers.has("cookie"))
     expect(plain).toHaveLength(1)
-    expect(cacheStatusOf(await ask(of("x")))).toBe("hit; ttl=60")
+    expect(cacheStatusOf(await send(of("x")))).toBe("hit; ttl=60")
   })
 
   test("without cookies are coalesced in the minute after a refusal", async () => {
-    const { ask, runs } = wrapped(greet(), CACHED)
-    await (await ask(of("1"))).text()
-    const all = concurrently(100, () => ask())
+    const { send, runs } = wrapped(greet(), CACHED)
+    await (await send(of("1"))).text()
+    const all = concurrently(100, () => send())
     expect(countEach(await texts(all))).toEqual({ nobody: 100 })
     expect(runs()).toBe(2)
   })
 
   test("with cookies are coalesced again a minute after the refusal", async () => {
-    const { ask, runs } = wrapped(
+    const { send, runs } = wrapped(
       (_, run) => new Response("x", run === 1 ? {} : { headers: { vary: "Cookie" } }),
       CACHED,
     )
-    await (await ask(of("1"))).text()
+    await (await send(of("1"))).text()
     await advanceSeconds(60)
-    expect(countEach(await texts(concurrently(9, () => ask(of("1")))))).toEqual({ x: 9 })
+    expect(countEach(await texts(concurrently(9, () => send(of("1")))))).toEqual({ x: 9 })
     expect(runs()).toBe(2)
   })
 })
@@ -228,17 +228,17 @@ describe("a stale response", () => {
   const STALE = { ttlSeconds: TTL, staleWhileRevalidateSeconds: WINDOW }
 
   test("is refreshed in the background without the cookies of the client that it is served to", async () => {
-    const { module, ask, asked } = wrapped(greet(), STALE)
-    await (await ask()).text()
+    const { module, send, received } = wrapped(greet(), STALE)
+    await (await send()).text()
     setClock(TTL)
-    const stale = await ask(of("1", { "x-a": "1" }))
+    const stale = await send(of("1", { "x-a": "1" }))
     expect([cacheStatusOf(stale), await stale.text()]).toEqual([
       "hit; ttl=0; detail=stale",
       "nobody",
     ])
     await waitUntilIdle()
-    expect([...(asked[1] as Request).headers]).toEqual([["x-a", "1"]])
-    expect(cacheStatusOf(await ask(of("2")))).toBe("hit; ttl=60")
+    expect([...(received[1] as Request).headers]).toEqual([["x-a", "1"]])
+    expect(cacheStatusOf(await send(of("2")))).toBe("hit; ttl=60")
     expect(await counts(module)).toMatchObject({ puts: 2, elections: 1 })
     expect(await refusals(module)).toEqual({})
   })
@@ -252,25 +252,25 @@ describe("a stale response", () => {
       {},
     ],
   ])("is refreshed with the client's cookies where %s", async (_name, headers, options) => {
-    const { ask, asked } = wrapped(greet(headers), options)
-    await (await ask(of("1"))).text()
+    const { send, received } = wrapped(greet(headers), options)
+    await (await send(of("1"))).text()
     setClock(TTL)
-    expect(await (await ask(of("1"))).text()).toBe("session=1")
+    expect(await (await send(of("1"))).text()).toBe("session=1")
     await waitUntilIdle()
-    expect(asked[1]?.headers.get("cookie")).toBe("session=1")
-    expect(cacheStatusOf(await ask(of("1")))).toBe("hit; ttl=60")
+    expect(received[1]?.headers.get("cookie")).toBe("session=1")
+    expect(cacheStatusOf(await send(of("1")))).toBe("hit; ttl=60")
   })
 
   test("becomes the variant of no cookies where the refresh without them turns out to vary by them", async () => {
-    const { ask } = wrapped(
+    const { send } = wrapped(
       async (request, run) => greet(run === 1 ? {} : { vary: "Cookie" })(request, run),
       STALE,
     )
-    await (await ask()).text()
+    await (await send()).text()
     setClock(TTL)
-    await (await ask(of("1"))).text()
+    await (await send(of("1"))).text()
     await waitUntilIdle()
-    const [plain, own] = [await ask(), await ask(of("1", { "cache-control": "no-cache" }))]
+    const [plain, own] = [await send(), await send(of("1", { "cache-control": "no-cache" }))]
     expect([cacheStatusOf(plain), await plain.text(), await own.text()]).toEqual([
       "hit; ttl=60",
       "nobody",
@@ -279,49 +279,49 @@ describe("a stale response", () => {
   })
 
   test("stays where the handler answers a client with cookies, past the window", async () => {
-    const { module, ask } = wrapped(greet({ etag: '"a"' }), CACHED)
-    await (await ask()).text()
+    const { module, send } = wrapped(greet({ etag: '"a"' }), CACHED)
+    await (await send()).text()
     await advanceSeconds(TTL)
-    const own = await ask(of("1"))
+    const own = await send(of("1"))
     expect([cacheStatusOf(own), await own.text()]).toEqual([
       "fwd=stale; fwd-status=200; detail=cookie",
       "session=1",
     ])
     expect(await module.inspect()).toMatchObject({ entries: 1 })
-    expect(cacheStatusOf(await ask())).toBe("fwd=stale; fwd-status=200; stored; ttl=60")
+    expect(cacheStatusOf(await send())).toBe("fwd=stale; fwd-status=200; stored; ttl=60")
   })
 
   test("stays where the handler answers a client with cookies by a private response", async () => {
     const headers = { "cache-control": "private, max-age=60" }
-    const own: Run = (request) =>
+    const own: TestHandler = (request) =>
       new Response("x", request.headers.has("cookie") ? { headers } : {})
-    const { module, ask } = wrapped(own, { ...CACHED, staleIfErrorSeconds: 9 })
-    await (await ask()).text()
+    const { module, send } = wrapped(own, { ...CACHED, staleIfErrorSeconds: 9 })
+    await (await send()).text()
     await advanceSeconds(TTL)
-    expect(cacheStatusOf(await ask(of("1")))).toBe("fwd=stale; fwd-status=200; detail=private")
+    expect(cacheStatusOf(await send(of("1")))).toBe("fwd=stale; fwd-status=200; detail=private")
     expect(await module.inspect()).toMatchObject({ entries: 1 })
   })
 
   test("is confirmed for a client with cookies, and not freshened for others", async () => {
-    const validating: Run = ({ headers }) =>
+    const validating: TestHandler = ({ headers }) =>
       headers.has("if-none-match")
         ? new Response(null, {
             status: 304,
             headers: { etag: '"a"', "x-for": headers.get("cookie") ?? "" },
           })
         : new Response("x", { headers: { etag: '"a"' } })
-    const { module, ask, runs } = wrapped(validating, CACHED)
-    await (await ask()).text()
+    const { module, send, runs } = wrapped(validating, CACHED)
+    await (await send()).text()
     await advanceSeconds(TTL)
-    const own = await ask(of("1"))
+    const own = await send(of("1"))
     expect([cacheStatusOf(own), await own.text(), own.headers.get("x-for")]).toEqual([
       "fwd=stale; fwd-status=304; ttl=0; detail=stale",
       "x",
       null,
     ])
-    await (await ask(of("2"))).text()
-    expect([cacheStatusOf(await ask()), runs()]).toEqual(["fwd=stale; fwd-status=304; ttl=60", 4])
-    expect((await ask(of("3"))).headers.get("x-for")).toBe("")
+    await (await send(of("2"))).text()
+    expect([cacheStatusOf(await send()), runs()]).toEqual(["fwd=stale; fwd-status=304; ttl=60", 4])
+    expect((await send(of("3"))).headers.get("x-for")).toBe("")
     expect(await counts(module)).toMatchObject({ revalidations: 3, puts: 1 })
   })
 })
@@ -343,11 +343,11 @@ describe('cookies: "ignore"', () => {
   ])(
     "of %s removes the cookies before the handler runs, and coalesces and stores",
     async (_name, options, declared) => {
-      const { module, ask, asked } = wrapped(greet(), options, declared)
-      const all = concurrently(100, (caller) => ask(of(String(caller), { "x-a": "1" })))
+      const { module, send, received } = wrapped(greet(), options, declared)
+      const all = concurrently(100, (caller) => send(of(String(caller), { "x-a": "1" })))
       expect(countEach(await texts(all))).toEqual({ nobody: 100 })
-      expect(asked.map(({ headers }) => [...headers])).toEqual([[["x-a", "1"]]])
-      expect(cacheStatusOf(await ask(of("x")))).toBe("hit; ttl=60")
+      expect(received.map(({ headers }) => [...headers])).toEqual([[["x-a", "1"]]])
+      expect(cacheStatusOf(await send(of("x")))).toBe("hit; ttl=60")
       expect(await refusals(module)).toEqual({})
       expect(given).toEqual([])
     },
@@ -357,35 +357,35 @@ describe('cookies: "ignore"', () => {
     ["wrap", { ...CACHED, cookies: "pass" }, { cookies: "ignore" }],
     ["the rule", CACHED, { cookies: "ignore", rules: [{ path: PATH, cookies: "pass" }] }],
   ])('is undone by the cookies: "pass" of %s', async (_name, options, declared) => {
-    const { ask } = wrapped(greet(), options, declared)
-    expect(await (await ask(of("1"))).text()).toBe("session=1")
+    const { send } = wrapped(greet(), options, declared)
+    expect(await (await send(of("1"))).text()).toBe("session=1")
   })
 
   test("lets requests with and without cookies select the same response, even if it varies by Cookie", async () => {
-    const { ask, runs } = wrapped(greet({ vary: "Cookie" }), IGNORED)
-    expect(await texts(concurrently(3, (caller) => ask(of(String(caller)))))).toEqual([
+    const { send, runs } = wrapped(greet({ vary: "Cookie" }), IGNORED)
+    expect(await texts(concurrently(3, (caller) => send(of(String(caller)))))).toEqual([
       "nobody",
       "nobody",
       "nobody",
     ])
-    expect([cacheStatusOf(await ask()), runs()]).toEqual(["hit; ttl=60", 1])
+    expect([cacheStatusOf(await send()), runs()]).toEqual(["hit; ttl=60", 1])
   })
 
   test("keys requests with cookies as those without", async () => {
-    const { module, ask, runs } = wrapped(greet(), { ...IGNORED, vary: ["cookie"] })
-    await texts([ask(of("1")), ask(of("2"))])
-    expect([cacheStatusOf(await ask()), runs()]).toEqual(["hit; ttl=60", 1])
+    const { module, send, runs } = wrapped(greet(), { ...IGNORED, vary: ["cookie"] })
+    await texts([send(of("1")), send(of("2"))])
+    expect([cacheStatusOf(await send()), runs()]).toEqual(["hit; ttl=60", 1])
     expect(await module.inspect()).toMatchObject({ entries: 1 })
   })
 
   test("leaves the cookies of requests that are not cached", async () => {
     const rules = [{ path: PATH, ...IGNORED, bypass: { cookies: ["session"] } }]
-    const { ask, asked } = wrapped(greet(), {}, { rules })
-    await ask(of("1"))
-    await ask(new Request(AT, { method: "POST", headers: { cookie: "a=1" } }))
-    await ask(get("/other", { cookie: "a=1" }))
-    await ask(get(PATH, { cookie: "a=1" }))
-    expect(asked.map(({ headers }) => headers.get("cookie"))).toEqual([
+    const { send, received } = wrapped(greet(), {}, { rules })
+    await send(of("1"))
+    await send(new Request(AT, { method: "POST", headers: { cookie: "a=1" } }))
+    await send(get("/other", { cookie: "a=1" }))
+    await send(get(PATH, { cookie: "a=1" }))
+    expect(received.map(({ headers }) => headers.get("cookie"))).toEqual([
       "session=1",
       "a=1",
       "a=1",
@@ -394,17 +394,17 @@ describe('cookies: "ignore"', () => {
   })
 
   test("takes them from HEAD and from requests with credentials and no-store, too", async () => {
-    const { ask, asked } = wrapped(greet(), IGNORED)
-    await ask(new Request(AT, { method: "HEAD", headers: { cookie: "a=1" } }))
-    await ask(of("1", { authorization: "Basic x" }))
-    await ask(of("1", { "cache-control": "no-store" }))
-    expect(asked.map(({ headers }) => headers.has("cookie"))).toEqual([false, false, false])
+    const { send, received } = wrapped(greet(), IGNORED)
+    await send(new Request(AT, { method: "HEAD", headers: { cookie: "a=1" } }))
+    await send(of("1", { authorization: "Basic x" }))
+    await send(of("1", { "cache-control": "no-store" }))
+    expect(received.map(({ headers }) => headers.has("cookie"))).toEqual([false, false, false])
   })
 
   test("does not change the caller's request", async () => {
-    const { ask } = wrapped(greet(), IGNORED)
+    const { send } = wrapped(greet(), IGNORED)
     const request = of("1")
-    await ask(request)
+    await send(request)
     expect(request.headers.get("cookie")).toBe("session=1")
   })
 
@@ -417,7 +417,7 @@ describe('cookies: "ignore"', () => {
         ["wrap() options.cookies", () => freshCache().wrap(() => new Response(), { cookies })],
       ]
       for (const [path, call] of paths) {
-        const error = await failureOf(call)
+        const error = await errorOf(call)
         expect(error).toBeInstanceOf(TypeError)
         expect([error.code, error.message]).toEqual([
           "LAYERON_INVALID_OPTION",

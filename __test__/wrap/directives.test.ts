@@ -1,14 +1,14 @@
 import type { CacheModuleOptions, CacheWrapOptions } from "@layeron/modules"
-import { failureOf, forbidden, freshCache, get, NO_STATS, refusals } from "../helpers/cache"
+import { errorOf, forbidden, freshCache, get, NO_STATS, refusals } from "../helpers/cache"
 import { stopTime } from "../helpers/clock"
-import { promised } from "../helpers/stale-module"
+import { deferred } from "../helpers/stale-module"
 import {
   AT,
   advanceSeconds,
   cacheStatusOf,
   concurrently,
   counts,
-  end,
+  endTest,
   PATH,
   TTL,
   texts,
@@ -18,14 +18,14 @@ import {
 } from "../helpers/wrap"
 
 beforeEach(stopTime)
-afterEach(end)
+afterEach(endTest)
 
 /**
  * Fresh for a minute, kept for a while after it, and never served stale without being asked for.
  */
 async function stored(age: number, headers: Record<string, string> = {}): Promise<Wrapped> {
   const made = wrapped((_, run) => new Response(`run ${run}`, { headers }), { ttlSeconds: TTL })
-  await (await made.ask()).text()
+  await (await made.send()).text()
   await advanceSeconds(age)
   return made
 }
@@ -37,27 +37,27 @@ const RUN = "run 2"
 // The directives themselves are in http/directives.
 
 test("a request with no-cache has a response with a validator validated, which is counted", async () => {
-  const { module, ask, asked } = wrapped(
+  const { module, send, received } = wrapped(
     ({ headers }) =>
       headers.has("if-none-match")
         ? new Response(null, { status: 304 })
         : new Response("x", { headers: { etag: '"v"' } }),
     { ttlSeconds: TTL },
   )
-  await (await ask()).text()
-  const response = await ask(asking("no-cache"))
+  await (await send()).text()
+  const response = await send(asking("no-cache"))
   expect([cacheStatusOf(response), await response.text()]).toEqual([
     "fwd=request; fwd-status=304; ttl=60",
     "x",
   ])
-  expect(asked[1]?.headers.get("if-none-match")).toBe('"v"')
+  expect(received[1]?.headers.get("if-none-match")).toBe('"v"')
   expect(await counts(module)).toEqual({ misses: 2, puts: 1, revalidations: 1 })
 })
 
 describe("a request that says only-if-cached", () => {
   test("is answered with a 504 where nothing is stored, and no handler is run", async () => {
-    const { module, ask, runs } = wrapped(() => new Response("x"), { ttlSeconds: TTL })
-    const response = await ask(asking("only-if-cached"))
+    const { module, send, runs } = wrapped(() => new Response("x"), { ttlSeconds: TTL })
+    const response = await send(asking("only-if-cached"))
     expect([response.status, response.statusText, response.body]).toEqual([
       504,
       "Gateway Timeout",
@@ -72,10 +72,10 @@ describe("a request that says only-if-cached", () => {
 
   test("gets a 504 if the stored response may not be served, and during the run of another request", async () => {
     const gone = await stored(TTL)
-    expect((await gone.ask(asking("only-if-cached"))).status).toBe(504)
+    expect((await gone.send(asking("only-if-cached"))).status).toBe(504)
     expect(gone.runs()).toBe(1)
 
-    const gate = promised()
+    const gate = deferred()
     const running = wrapped(
       async () => {
         await gate.promise
@@ -83,33 +83,33 @@ describe("a request that says only-if-cached", () => {
       },
       { ttlSeconds: TTL },
     )
-    const led = running.ask()
-    expect((await running.ask(asking("only-if-cached"))).status).toBe(504)
+    const led = running.send()
+    expect((await running.send(asking("only-if-cached"))).status).toBe(504)
     gate.resolve()
     await (await led).text()
-    expect((await running.ask(asking("only-if-cached"))).status).toBe(200)
+    expect((await running.send(asking("only-if-cached"))).status).toBe(200)
   })
 
   test("and HEAD is answered without a body as well", async () => {
     const made = await stored(0)
     const headers = { "cache-control": "only-if-cached" }
-    expect((await made.ask(new Request(AT, { method: "HEAD", headers }))).status).toBe(200)
-    expect((await made.ask(new Request(`${AT}?2`, { method: "HEAD", headers }))).status).toBe(504)
+    expect((await made.send(new Request(AT, { method: "HEAD", headers }))).status).toBe(200)
+    expect((await made.send(new Request(`${AT}?2`, { method: "HEAD", headers }))).status).toBe(504)
   })
 })
 
 describe("a request that says no-store", () => {
   test("keeps the handler's response from the store, and leaves the stored one", async () => {
-    const { module, ask, runs } = wrapped((_, run) => new Response(`run ${run}`), {
+    const { module, send, runs } = wrapped((_, run) => new Response(`run ${run}`), {
       ttlSeconds: TTL,
     })
-    expect(cacheStatusOf(await ask(asking("no-store")))).toBe(
+    expect(cacheStatusOf(await send(asking("no-store")))).toBe(
       "fwd=uri-miss; fwd-status=200; detail=request-no-store",
     )
     expect(await module.inspect()).toMatchObject({ entries: 0 })
-    await (await ask()).text()
-    expect(await (await ask(asking("no-store, no-cache"))).text()).toBe("run 3")
-    expect(await (await ask()).text()).toBe(RUN)
+    await (await send()).text()
+    expect(await (await send(asking("no-store, no-cache"))).text()).toBe("run 3")
+    expect(await (await send()).text()).toBe(RUN)
     expect(runs()).toBe(3)
     expect(await refusals(module)).toEqual({ "request-no-store": 2 })
   })
@@ -122,28 +122,28 @@ test.each<[string, Record<string, string>]>([
   "a request with %s, whose response is not stored, does not stop later refreshes of a stale response",
   async (_, headers) => {
     const options = { ttlSeconds: TTL, staleWhileRevalidateSeconds: 60 }
-    const { ask } = wrapped((_request, run) => new Response(`run ${run}`), options)
-    await (await ask()).text()
+    const { send } = wrapped((_request, run) => new Response(`run ${run}`), options)
+    await (await send()).text()
     await advanceSeconds(TTL)
-    expect(await (await ask(get(PATH, headers))).text()).toBe(HIT)
+    expect(await (await send(get(PATH, headers))).text()).toBe(HIT)
     await waitUntilIdle()
-    expect(await (await ask()).text()).toBe(HIT)
+    expect(await (await send()).text()).toBe(HIT)
     await waitUntilIdle()
-    expect(await (await ask()).text()).toMatch(/^run [23]$/)
+    expect(await (await send()).text()).toMatch(/^run [23]$/)
   },
 )
 
 test("requests at the same time that want a response made for them are answered by one run", async () => {
-  const gate = promised()
-  const { ask, runs } = wrapped(
+  const gate = deferred()
+  const { send, runs } = wrapped(
     async (_, run) => {
       if (run > 1) await gate.promise
       return new Response(`run ${run}`)
     },
     { ttlSeconds: TTL },
   )
-  await (await ask()).text()
-  const all = concurrently(100, () => ask(asking("no-cache")))
+  await (await send()).text()
+  const all = concurrently(100, () => send(asking("no-cache")))
   await waitUntilIdle()
   gate.resolve()
   expect(new Set(await texts(all))).toEqual(new Set([RUN]))
@@ -167,12 +167,12 @@ describe('requestDirectives: "ignore"', () => {
       { ttlSeconds: TTL, ...options },
       declared,
     )
-    await (await made.ask()).text()
+    await (await made.send()).text()
     await advanceSeconds(10)
     for (const value of ["no-cache", "max-age=0", "max-age=5", "min-fresh=55", "no-store"]) {
-      expect(cacheStatusOf(await made.ask(asking(value)))).toBe("hit; ttl=50")
+      expect(cacheStatusOf(await made.send(asking(value)))).toBe("hit; ttl=50")
     }
-    expect(cacheStatusOf(await made.ask(asking("no-cache", "pragma")))).toBe("hit; ttl=50")
+    expect(cacheStatusOf(await made.send(asking("no-cache", "pragma")))).toBe("hit; ttl=50")
     expect(made.runs()).toBe(1)
   })
 
@@ -185,17 +185,17 @@ describe('requestDirectives: "ignore"', () => {
       { ttlSeconds: TTL, ...options },
       declared,
     )
-    await (await made.ask()).text()
-    expect(await (await made.ask(asking("no-cache"))).text()).toBe(RUN)
+    await (await made.send()).text()
+    expect(await (await made.send(asking("no-cache"))).text()).toBe(RUN)
   })
 
   test("ignores max-stale, and stores the response to a request with no-store", async () => {
     const made = wrapped((_, run) => new Response(`run ${run}`), { ttlSeconds: TTL, ...ignored })
-    expect(cacheStatusOf(await made.ask(asking("no-store")))).toBe(
+    expect(cacheStatusOf(await made.send(asking("no-store")))).toBe(
       "fwd=uri-miss; fwd-status=200; stored; ttl=60",
     )
     await advanceSeconds(TTL)
-    expect(cacheStatusOf(await made.ask(asking("max-stale")))).toBe(
+    expect(cacheStatusOf(await made.send(asking("max-stale")))).toBe(
       "fwd=stale; fwd-status=200; stored; ttl=60",
     )
   })
@@ -211,22 +211,22 @@ describe('requestDirectives: "ignore"', () => {
       },
       { ttlSeconds: TTL, ...ignored },
     )
-    await texts(concurrently(9, () => made.ask(asking("no-store"))))
+    await texts(concurrently(9, () => made.send(asking("no-store"))))
     expect(made.runs()).toBe(1)
     await advanceSeconds(TTL)
-    expect(cacheStatusOf(await made.ask(asking("no-store")))).toBe(
+    expect(cacheStatusOf(await made.send(asking("no-store")))).toBe(
       "fwd=stale; fwd-status=304; ttl=60",
     )
-    expect(cacheStatusOf(await made.ask())).toBe("hit; ttl=60")
+    expect(cacheStatusOf(await made.send())).toBe("hit; ttl=60")
   })
 
   test("leaves only-if-cached as it is", async () => {
     const made = wrapped(() => new Response("a"), { ttlSeconds: TTL, ...ignored })
-    expect((await made.ask(asking("only-if-cached, no-cache"))).status).toBe(504)
-    await (await made.ask()).text()
-    expect(cacheStatusOf(await made.ask(asking("only-if-cached, no-cache")))).toBe("hit; ttl=60")
+    expect((await made.send(asking("only-if-cached, no-cache"))).status).toBe(504)
+    await (await made.send()).text()
+    expect(cacheStatusOf(await made.send(asking("only-if-cached, no-cache")))).toBe("hit; ttl=60")
     await advanceSeconds(TTL)
-    expect((await made.ask(asking("only-if-cached, max-stale"))).status).toBe(504)
+    expect((await made.send(asking("only-if-cached, max-stale"))).status).toBe(504)
   })
 
   test("is refused in other words, by its path", async () => {
@@ -240,7 +240,7 @@ describe('requestDirectives: "ignore"', () => {
       ],
     ]
     for (const [path, call] of paths) {
-      const error = await failureOf(call)
+      const error = await errorOf(call)
       expect(error).toBeInstanceOf(TypeError)
       expect([error.code, error.message]).toEqual([
         "LAYERON_INVALID_OPTION",

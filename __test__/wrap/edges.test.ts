@@ -1,10 +1,10 @@
 /** Where what `wrap` keeps meets the calls beside it, and a clock that does not go on as it did. */
 import { freshCache, url } from "../helpers/cache"
 import { setClock, stopTime } from "../helpers/clock"
-import { end, TTL, wrapped } from "../helpers/wrap"
+import { endTest, TTL, wrapped } from "../helpers/wrap"
 
 beforeEach(stopTime)
-afterEach(end)
+afterEach(endTest)
 
 const AT = url("/edge")
 const text = async (response: Response | undefined) => response?.text()
@@ -46,10 +46,10 @@ describe("a clock that is set back by an hour", () => {
       { ttlSeconds: TTL },
     )
     setClock(3_600)
-    await expect(made.ask()).rejects.toThrow("down")
+    await expect(made.send()).rejects.toThrow("down")
     fails = false
     setClock(0)
-    expect(await (await made.ask()).text()).toBe("up")
+    expect(await (await made.send()).text()).toBe("up")
   })
 
   test("does not have everyone run the handler for an hour", async () => {
@@ -62,10 +62,10 @@ describe("a clock that is set back by an hour", () => {
       { ttlSeconds: TTL },
     )
     setClock(3_600)
-    await text(await made.ask())
+    await text(await made.send())
     isPrivate = false
     setClock(0)
-    await Promise.all([made.ask(), made.ask(), made.ask()])
+    await Promise.all([made.send(), made.send(), made.send()])
     expect(made.runs()).toBe(2)
   })
 })

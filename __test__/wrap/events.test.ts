@@ -2,49 +2,49 @@ import type { CacheEvent, CacheModuleOptions } from "@layeron/modules"
 import { BindingCache } from "../../native.js"
 import { get } from "../helpers/cache"
 import { stopTime } from "../helpers/clock"
-import { deafen, listen, type Operation } from "../helpers/events"
-import { promised } from "../helpers/stale-module"
-import { chunked } from "../helpers/streams"
+import { collectEvents, type Operation, stopCollecting } from "../helpers/events"
+import { deferred } from "../helpers/stale-module"
+import { streamOf } from "../helpers/streams"
 import {
   AT,
   advanceSeconds,
+  collectWarnings,
   concurrently,
   countEach,
-  end,
+  endTest,
   PATH,
   POLICY,
-  type Run,
+  type TestHandler,
   TTL,
   type Wrapped,
   waitUntil,
   waitUntilIdle,
-  warnings,
   wrapped,
 } from "../helpers/wrap"
-import { asked, down, goneStale } from "../helpers/wrap-stale"
+import { sendAndSettle, throwingHandler, wrappedStale } from "../helpers/wrap-stale"
 
 beforeEach(() => {
   stopTime()
-  warnings()
+  collectWarnings()
 })
 afterEach(async () => {
-  await end()
-  deafen()
+  await endTest()
+  stopCollecting()
   jest.restoreAllMocks()
 })
 
 const ALL: Operation[] = ["match", "put", "refresh", "delete", "purge"]
-const x: Run = () => new Response("x")
+const x: TestHandler = () => new Response("x")
 const saying =
-  (control: string): Run =>
+  (control: string): TestHandler =>
   () =>
     new Response("x", { headers: { "cache-control": control } })
 
 /** The events of one request in short form, once all work has ended. */
 async function described(made: Wrapped, request = new Request(AT)): Promise<string[]> {
-  const { events, stop } = listen(ALL)
+  const { events, stop } = collectEvents(ALL)
   await made
-    .ask(request)
+    .send(request)
     .then((response) => response.text())
     .catch(() => {})
   await waitUntilIdle()
@@ -61,7 +61,7 @@ describe("events of a request report", () => {
     { path: "/w/:id", bypass: { headers: ["x-preview"], cookies: ["session"], query: ["draft"] } },
   ]
 
-  test.each<[string, Run, Request, string[]]>([
+  test.each<[string, TestHandler, Request, string[]]>([
     [
       "why the handler was run, and that its response is stored",
       x,
@@ -76,7 +76,7 @@ describe("events of a request report", () => {
     ],
     [
       "what its body broke off with",
-      () => new Response(chunked(["x"], new Error("cut"))),
+      () => new Response(streamOf(["x"], new Error("cut"))),
       get(PATH),
       ["match miss uri-miss", "put error Error: cut"],
     ],
@@ -89,7 +89,7 @@ describe("events of a request report", () => {
         "put error TypeError: the body is not as long as its Content-Length says",
       ],
     ],
-    ["that it failed", down, get(PATH), ["match miss uri-miss"]],
+    ["that it failed", throwingHandler, get(PATH), ["match miss uri-miss"]],
     [
       "the method that is not stored",
       x,
@@ -126,8 +126,8 @@ describe("events of a request report", () => {
   })
 
   test("a body that is longer than its Content-Length", async () => {
-    const long: Run = () =>
-      new Response(chunked(["x", "yz"]), { headers: { "content-length": "2" } })
+    const long: TestHandler = () =>
+      new Response(streamOf(["x", "yz"]), { headers: { "content-length": "2" } })
     const [match, put, ...others] = await described(wrapped(long, POLICY))
     expect([match, others]).toEqual(["match miss uri-miss", []])
     expect(put).toMatch(/^put error TypeError: .*Content-Length/)
@@ -135,7 +135,8 @@ describe("events of a request report", () => {
 
   test("a hit, a stale hit with the outcome of its refresh, and a miss", async () => {
     const made = wrapped(
-      (_, run) => (run === 3 ? down(_, run) : new Response("x", { headers: { vary: "x-a" } })),
+      (_, run) =>
+        run === 3 ? throwingHandler(_, run) : new Response("x", { headers: { vary: "x-a" } }),
       POLICY,
     )
     await described(made)
@@ -155,22 +156,25 @@ describe("events of a request report", () => {
   })
 
   test("a pause after a failure, and the stale response that is served for it", async () => {
-    const failing = wrapped(down, POLICY)
+    const failing = wrapped(throwingHandler, POLICY)
     await described(failing)
     expect(await described(failing)).toEqual(["match miss failed"])
-    const made = await goneStale(down, { staleWhileRevalidateSeconds: 0, staleIfErrorSeconds: 60 })
+    const made = await wrappedStale(throwingHandler, {
+      staleWhileRevalidateSeconds: 0,
+      staleIfErrorSeconds: 60,
+    })
     expect(await described(made)).toEqual(["match miss stale"])
     expect(await described(made)).toEqual([expect.stringMatching(/^match /)])
   })
 
   test("a response that was dropped because of a purge", async () => {
-    const gate = promised()
+    const gate = deferred()
     const made = wrapped(async () => {
       await gate.promise
       return new Response("x")
     }, POLICY)
-    const { events, stop } = listen(["put"])
-    const answer = made.ask()
+    const { events, stop } = collectEvents(["put"])
+    const answer = made.send()
     await waitUntil(() => made.runs() === 1)
     await made.module.purge({ request: AT })
     gate.resolve()
@@ -183,16 +187,16 @@ describe("events of a request report", () => {
 
 describe("of 100 callers at once", () => {
   async function outcomes(
-    handler: Run,
+    handler: TestHandler,
     operations: Operation[] = ["match"],
   ): Promise<Record<string, number>> {
-    const gate = promised()
+    const gate = deferred()
     const made = wrapped(async (request, run) => {
       await gate.promise
       return handler(request, run)
     }, POLICY)
-    const { events, stop } = listen(operations)
-    const all = concurrently(100, () => made.ask())
+    const { events, stop } = collectEvents(operations)
+    const all = concurrently(100, () => made.send())
     await waitUntilIdle()
     gate.resolve()
     await Promise.allSettled(all)
@@ -223,11 +227,15 @@ describe("metrics", () => {
   const metrics = () => countEach(lines.splice(0).map((line) => JSON.parse(line).metric))
 
   test("are as many as stats() and inspect() say", async () => {
-    const made = wrapped((_, run) => (run > 1 ? down(_, run) : new Response("x")), POLICY, observed)
-    await asked(made)
-    await asked(made)
+    const made = wrapped(
+      (_, run) => (run > 1 ? throwingHandler(_, run) : new Response("x")),
+      POLICY,
+      observed,
+    )
+    await sendAndSettle(made)
+    await sendAndSettle(made)
     await advanceSeconds(TTL)
-    await asked(made)
+    await sendAndSettle(made)
     const { hits, misses, puts } = await made.module.stats()
     const { failedRefreshes } = await made.module.inspect()
     expect(metrics()).toEqual({
@@ -240,8 +248,8 @@ describe("metrics", () => {
 
   test("count responses served stale on an error as stats() does", async () => {
     const windows = { staleWhileRevalidateSeconds: 0, staleIfErrorSeconds: 60 }
-    const made = await goneStale(down, windows, observed)
-    for (let call = 0; call < 3; call++) expect(await asked(made)).toBe("old")
+    const made = await wrappedStale(throwingHandler, windows, observed)
+    for (let call = 0; call < 3; call++) expect(await sendAndSettle(made)).toBe("old")
     const { hits, misses } = await made.module.stats()
     expect({ "cache.hits": 0, ...metrics() }).toEqual({
       "cache.hits": hits,
@@ -252,20 +260,20 @@ describe("metrics", () => {
 
   test("count each request as one miss, however often it has waited", async () => {
     const made = wrapped(async () => saying("private")(get(PATH), 1), POLICY, observed)
-    await Promise.all(concurrently(10, () => made.ask()))
+    await Promise.all(concurrently(10, () => made.send()))
     expect((await made.module.stats()).misses).toBe(10)
     expect(metrics()).toEqual({ "cache.misses": 10 })
   })
 })
 
 test("a request whose event fails is answered, and so are those that wait for it", async () => {
-  const { events, stop } = listen(["match"])
-  const { promise, resolve } = promised<Response>()
-  const { ask, runs } = wrapped(() => promise, POLICY)
+  const { events, stop } = collectEvents(["match"])
+  const { promise, resolve } = deferred<Response>()
+  const { send, runs } = wrapped(() => promise, POLICY)
   jest.spyOn(BindingCache.prototype, "explain").mockImplementationOnce(() => {
     throw new Error("no event")
   })
-  const calls = [ask(), ask()]
+  const calls = [send(), send()]
   await waitUntilIdle()
   resolve(new Response("built"))
   const texts = (await Promise.all(calls)).map((response) => response.text())

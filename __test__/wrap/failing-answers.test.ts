@@ -1,7 +1,7 @@
 import { bodyOf, get, refusals } from "../helpers/cache"
 import { stopTime } from "../helpers/clock"
 import { bytes } from "../helpers/response-pair"
-import { promised } from "../helpers/stale-module"
+import { deferred } from "../helpers/stale-module"
 import {
   AT,
   advanceSeconds,
@@ -9,8 +9,8 @@ import {
   concurrently,
   countEach,
   counts,
-  end,
   endOfTest,
+  endTest,
   outcomeSoFar,
   PATH,
   POLICY,
@@ -21,7 +21,7 @@ import {
 } from "../helpers/wrap"
 
 beforeEach(stopTime)
-afterEach(end)
+afterEach(endTest)
 
 const CALLERS = 100
 
@@ -31,7 +31,7 @@ describe("an error without a declared lifetime", () => {
     headers: Record<string, string> = {},
     body: string | Uint8Array<ArrayBuffer> = "down",
   ) => {
-    const gate = promised()
+    const gate = deferred()
     const made = wrapped(async () => {
       await gate.promise
       return new Response(body, { status, headers })
@@ -42,8 +42,8 @@ describe("an error without a declared lifetime", () => {
   test.each([500, 502, 503, 504])(
     "of %d answers its own client only, and each waiter runs the handler on its own",
     async (status) => {
-      const { module, ask, runs, gate } = answering(status, { "retry-after": "1", "x-kept": "1" })
-      const all = concurrently(CALLERS, () => ask())
+      const { module, send, runs, gate } = answering(status, { "retry-after": "1", "x-kept": "1" })
+      const all = concurrently(CALLERS, () => send())
       await waitUntilIdle()
       gate.resolve()
       const responses = await Promise.all(all)
@@ -61,16 +61,16 @@ describe("an error without a declared lifetime", () => {
   )
 
   test("lets later requests wait for one another", async () => {
-    const gates = [promised(), promised()]
-    const { ask, runs } = wrapped(async (_, run) => {
+    const gates = [deferred(), deferred()]
+    const { send, runs } = wrapped(async (_, run) => {
       await gates[run - 1]?.promise
       return run === 1 ? new Response("down", { status: 503 }) : new Response("up")
     }, POLICY)
-    const first = ask()
+    const first = send()
     await waitUntilIdle()
     gates[0]?.resolve()
     expect((await first).status).toBe(503)
-    const later = concurrently(CALLERS, () => ask())
+    const later = concurrently(CALLERS, () => send())
     await waitUntilIdle()
     gates[1]?.resolve()
     expect(countEach(await texts(later))).toEqual({ up: CALLERS })
@@ -78,7 +78,7 @@ describe("an error without a declared lifetime", () => {
   })
 
   test("with a header and a body for one client reaches no other client", async () => {
-    const { promise, resolve } = promised()
+    const { promise, resolve } = deferred()
     const made = wrapped(async (request) => {
       await promise
       const user = request.headers.get("authorization") ?? "nobody"
@@ -86,7 +86,7 @@ describe("an error without a declared lifetime", () => {
     }, POLICY)
     const users = ["nobody", "alice", "bob"]
     const all = users.map((user) =>
-      made.ask(get(PATH, user === "nobody" ? {} : { authorization: user })),
+      made.send(get(PATH, user === "nobody" ? {} : { authorization: user })),
     )
     await waitUntilIdle()
     resolve()
@@ -97,8 +97,8 @@ describe("an error without a declared lifetime", () => {
 
   test("and has a body of 60 KB reaches everyone whole", async () => {
     const whole = bytes(60_000)
-    const { ask, runs, gate } = answering(503, {}, whole)
-    const all = concurrently(3, () => ask())
+    const { send, runs, gate } = answering(503, {}, whole)
+    const all = concurrently(3, () => send())
     gate.resolve()
     for (const answer of all)
       expect(Buffer.from(await (await answer).arrayBuffer()).equals(whole)).toBe(true)
@@ -112,24 +112,24 @@ describe("an error without a declared lifetime", () => {
     ["a 500 that is private", 500, { "cache-control": "private" }],
     ["a 500 that varies", 500, { vary: "cookie" }],
   ])("goes only to its own client if it is %s", async (_, status, headers) => {
-    const { ask, runs, gate } = answering(status, headers)
-    const all = concurrently(CALLERS, () => ask())
+    const { send, runs, gate } = answering(status, headers)
+    const all = concurrently(CALLERS, () => send())
     gate.resolve()
     expect(countEach(await texts(all))).toEqual({ down: CALLERS })
     expect(runs()).toBe(CALLERS)
   })
 
   test("unlike one that has: that is stored", async () => {
-    const { module, ask, runs, gate } = answering(503, { "cache-control": "max-age=5" })
+    const { module, send, runs, gate } = answering(503, { "cache-control": "max-age=5" })
     gate.resolve()
-    await (await ask()).text()
-    expect([(await ask()).status, await bodyOf(module, AT), runs()]).toEqual([503, "down", 1])
+    await (await send()).text()
+    expect([(await send()).status, await bodyOf(module, AT), runs()]).toEqual([503, "down", 1])
   })
 })
 
 describe("a run that takes longer than refreshTimeoutMs", () => {
   test("is no longer waited for: its waiters share a new run, and the leader gets its own response", async () => {
-    const gate = promised()
+    const gate = deferred()
     const made = wrapped(
       async (_, run) => {
         if (run === 1) await gate.promise
@@ -137,7 +137,7 @@ describe("a run that takes longer than refreshTimeoutMs", () => {
       },
       { ...POLICY, refreshTimeoutMs: 500 },
     )
-    const all = concurrently(CALLERS, () => made.ask())
+    const all = concurrently(CALLERS, () => made.send())
     await advanceSeconds(0.499)
     expect(made.runs()).toBe(1)
     expect(await outcomeSoFar(Promise.race(all))).toBe("pending")
@@ -148,7 +148,7 @@ describe("a run that takes longer than refreshTimeoutMs", () => {
     gate.resolve()
     expect(await (await led)?.text()).toBe("run 1")
     expect(await counts(made.module)).toMatchObject({ misses: CALLERS, puts: 2 })
-    expect(made.asked[0]?.signal.aborted).toBe(false)
+    expect(made.received[0]?.signal.aborted).toBe(false)
   })
 
   test("is not joined by later requests", async () => {
@@ -159,21 +159,21 @@ describe("a run that takes longer than refreshTimeoutMs", () => {
       },
       { ...POLICY, refreshTimeoutMs: 500 },
     )
-    void made.ask()
+    void made.send()
     await advanceSeconds(0.499)
-    void made.ask()
+    void made.send()
     await waitUntilIdle()
     expect(made.runs()).toBe(1)
     await advanceSeconds(0.001)
-    void made.ask()
+    void made.send()
     await waitUntilIdle()
     expect(made.runs()).toBe(2)
   })
 })
 
 test("a waiter for which nothing stale is stored runs on its own when those it waits for are served stale", async () => {
-  const gates = [promised(), promised()]
-  const { ask, runs } = wrapped(
+  const gates = [deferred(), deferred()]
+  const { send, runs } = wrapped(
     async ({ headers }, run) => {
       await gates[run - 3]?.promise
       const status = run <= 2 ? 200 : 503
@@ -184,21 +184,21 @@ test("a waiter for which nothing stale is stored runs on its own when those it w
     { ttlSeconds: TTL, staleIfErrorSeconds: TTL },
   )
   const language = (value: string, other = "") => get(PATH, { "accept-language": value, other })
-  await (await ask(language("de"))).text()
+  await (await send(language("de"))).text()
   // Requests for other languages share runs as long as the last response varies by another field.
-  await (await ask(get(PATH, { "accept-language": "fr", accept: "text/html" }))).text()
+  await (await send(get(PATH, { "accept-language": "fr", accept: "text/html" }))).text()
   await advanceSeconds(TTL)
-  const [first, waits] = [ask(language("de")), ask(language("en"))]
+  const [first, waits] = [send(language("de")), send(language("en"))]
   await waitUntilIdle()
   expect(runs()).toBe(3)
   gates[0]?.resolve()
   expect(await (await first).text()).toBe("de 1")
-  const second = ask(language("de", "another"))
+  const second = send(language("de", "another"))
   await waitUntilIdle()
   gates[1]?.resolve()
   expect(await (await second).text()).toBe("de 1")
   const own = await waits
   expect([own.status, await own.text()]).toEqual([503, "en 5"])
-  expect([(await ask(language("en"))).status, runs()]).toEqual([503, 6])
-  expect([await (await ask(language("de"))).text(), runs()]).toEqual(["de 1", 6])
+  expect([(await send(language("en"))).status, runs()]).toEqual([503, 6])
+  expect([await (await send(language("de"))).text(), runs()]).toEqual(["de 1", 6])
 })

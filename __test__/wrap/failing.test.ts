@@ -1,15 +1,15 @@
-import { failureOf, get, NO_STATS } from "../helpers/cache"
+import { errorOf, get, NO_STATS } from "../helpers/cache"
 import { stopTime } from "../helpers/clock"
-import { promised } from "../helpers/stale-module"
+import { deferred } from "../helpers/stale-module"
 import {
   AT,
   advanceSeconds,
   concurrently,
-  end,
+  endTest,
   outcomeSoFar,
   PATH,
   POLICY,
-  type Run,
+  type TestHandler,
   texts,
   type Wrapped,
   waitUntilIdle,
@@ -17,12 +17,12 @@ import {
 } from "../helpers/wrap"
 
 beforeEach(stopTime)
-afterEach(end)
+afterEach(endTest)
 
 const CALLERS = 100
 const error = new Error("down")
 
-const THROWS: [string, Run, unknown][] = [
+const THROWS: [string, TestHandler, unknown][] = [
   [
     "throws",
     () => {
@@ -49,7 +49,7 @@ const THROWS: [string, Run, unknown][] = [
 /** What so many callers at once fail with. */
 async function failures(made: Wrapped, callers = CALLERS): Promise<unknown[]> {
   return Promise.all(
-    concurrently(callers, () => made.ask()).map((answer) => failureOf(() => answer)),
+    concurrently(callers, () => made.send()).map((answer) => errorOf(() => answer)),
   )
 }
 
@@ -57,7 +57,7 @@ describe("a handler that", () => {
   test.each(THROWS)(
     "%s runs once more for the 99 waiters, and all fail with the same value",
     async (_, run, thrown) => {
-      const gate = promised()
+      const gate = deferred()
       const made = wrapped(async (request, number) => {
         await gate.promise
         return run(request, number)
@@ -93,13 +93,13 @@ describe("a handler that", () => {
 test("a thrown value that cannot be converted to a string fails all waiters with that value", async () => {
   const thrown = Object.create(null)
   const made = wrapped(() => Promise.reject(thrown), POLICY)
-  const fates = concurrently(3, () => made.ask()).map((answer) => outcomeSoFar(answer))
+  const fates = concurrently(3, () => made.send()).map((answer) => outcomeSoFar(answer))
   for (const one of await Promise.all(fates)) expect(Object.is(one, thrown)).toBe(true)
   expect(made.runs()).toBe(2)
 })
 
 describe("after failures in a row", () => {
-  const failing: Run = () => {
+  const failing: TestHandler = () => {
     throw error
   }
 
@@ -141,7 +141,7 @@ describe("after failures in a row", () => {
     await advanceSeconds(0.2)
     await failures(made, 1)
     await advanceSeconds(0.4)
-    expect(await texts(concurrently(3, () => made.ask()))).toEqual(["up", "up", "up"])
+    expect(await texts(concurrently(3, () => made.send()))).toEqual(["up", "up", "up"])
     expect(made.runs()).toBe(3)
     await made.module.delete(AT)
     await failures(made, 1)
@@ -153,7 +153,7 @@ describe("after failures in a row", () => {
   test("other keys are not left alone", async () => {
     const made = wrapped(failing, POLICY)
     await failures(made, 1)
-    await expect(made.ask(get(`${PATH}?other`))).rejects.toBe(error)
+    await expect(made.send(get(`${PATH}?other`))).rejects.toBe(error)
     expect(made.runs()).toBe(2)
   })
 
@@ -161,6 +161,6 @@ describe("after failures in a row", () => {
     const made = wrapped(failing, POLICY)
     await failures(made)
     await made.module.put(AT, new Response("warm"))
-    expect(await (await made.ask()).text()).toBe("warm")
+    expect(await (await made.send()).text()).toBe("warm")
   })
 })

@@ -1,6 +1,6 @@
-import { failureOf, get } from "../helpers/cache"
+import { errorOf, get } from "../helpers/cache"
 import { stopTime } from "../helpers/clock"
-import { promised } from "../helpers/stale-module"
+import { deferred } from "../helpers/stale-module"
 import {
   AT,
   advanceSeconds,
@@ -8,11 +8,11 @@ import {
   concurrently,
   countEach,
   counts,
-  end,
+  endTest,
   outcomeSoFar,
   PATH,
   POLICY,
-  type Run,
+  type TestHandler,
   TTL,
   texts,
   waitUntilIdle,
@@ -20,10 +20,10 @@ import {
 } from "../helpers/wrap"
 
 beforeEach(stopTime)
-afterEach(end)
+afterEach(endTest)
 
 /** Fails for a request with this header, and for no other. */
-const failsForBad: Run = ({ headers }) => {
+const failsForBad: TestHandler = ({ headers }) => {
   if (headers.has("x-bad")) throw new Error("bad request header")
   return new Response("fine")
 }
@@ -38,9 +38,9 @@ describe("a failure for one request", () => {
     ["no-cache", { "cache-control": "no-cache" }],
     ["Pragma: no-cache", { pragma: "no-cache" }],
   ])("does not answer a request with %s", async (_, headers) => {
-    const { ask } = wrapped(failsForBad, POLICY)
-    await failureOf(() => ask(bad()))
-    expect(await (await ask(get(PATH, headers))).text()).toBe("fine")
+    const { send } = wrapped(failsForBad, POLICY)
+    await errorOf(() => send(bad()))
+    expect(await (await send(get(PATH, headers))).text()).toBe("fine")
   })
 
   test.each<[string, Record<string, string>]>([
@@ -48,55 +48,55 @@ describe("a failure for one request", () => {
     ["a cookie", { cookie: "a=b" }],
     ["no-cache", { "cache-control": "no-cache" }],
   ])("does not answer the same request again where that has %s", async (_, headers) => {
-    const { ask, runs } = wrapped(() => {
+    const { send, runs } = wrapped(() => {
       throw new Error("down")
     }, POLICY)
-    await failureOf(() => ask(get(PATH, headers)))
-    await failureOf(() => ask(get(PATH, headers)))
+    await errorOf(() => send(get(PATH, headers)))
+    await errorOf(() => send(get(PATH, headers)))
     expect(runs()).toBe(2)
   })
 
   test("answers the same request for 200 ms", async () => {
-    const { ask, runs } = wrapped(failsForBad, POLICY)
-    await failureOf(() => ask(bad()))
+    const { send, runs } = wrapped(failsForBad, POLICY)
+    await errorOf(() => send(bad()))
     await advanceSeconds(0.199)
-    expect((await failureOf(() => ask(bad()))).message).toBe("bad request header")
+    expect((await errorOf(() => send(bad()))).message).toBe("bad request header")
     expect(runs()).toBe(1)
     await advanceSeconds(0.001)
-    await failureOf(() => ask(bad()))
+    await errorOf(() => send(bad()))
     expect(runs()).toBe(2)
   })
 
   test("every 10 ms does not fail other requests for a cold URL", async () => {
-    const { ask, module } = wrapped(failsForBad, POLICY)
+    const { send, module } = wrapped(failsForBad, POLICY)
     for (let round = 0; round < 100; round++) {
-      await failureOf(() => ask(bad(String(round))))
+      await errorOf(() => send(bad(String(round))))
       await advanceSeconds(0.01)
     }
-    expect(await (await ask()).text()).toBe("fine")
-    expect(await (await ask(bad())).text()).toBe("fine")
+    expect(await (await send()).text()).toBe("fine")
+    expect(await (await send(bad())).text()).toBe("fine")
     expect(await counts(module)).toMatchObject({ hits: 1 })
   })
 
   test("leaves a stale response to be refreshed by the next request", async () => {
-    const { ask } = wrapped(failsForBad, { ttlSeconds: TTL, staleIfErrorSeconds: 600 })
-    await (await ask()).text()
+    const { send } = wrapped(failsForBad, { ttlSeconds: TTL, staleIfErrorSeconds: 600 })
+    await (await send()).text()
     await advanceSeconds(TTL)
-    expect(cacheStatusOf(await ask(bad()))).toBe("fwd=stale; ttl=0; detail=stale-if-error")
-    expect(cacheStatusOf(await ask())).toBe("fwd=stale; fwd-status=200; stored; ttl=60")
+    expect(cacheStatusOf(await send(bad()))).toBe("fwd=stale; ttl=0; detail=stale-if-error")
+    expect(cacheStatusOf(await send())).toBe("fwd=stale; fwd-status=200; stored; ttl=60")
   })
 })
 
 describe("where the leader fails,", () => {
   test("one waiter leads once more, and all others are answered by it", async () => {
-    const gate = promised()
+    const gate = deferred()
     const made = wrapped(async (request, run) => {
       await gate.promise
       if (run === 1) throw new Error("first")
       return failsForBad(request, run)
     }, POLICY)
-    const led = failureOf(() => made.ask())
-    const waited = concurrently(99, () => made.ask())
+    const led = errorOf(() => made.send())
+    const waited = concurrently(99, () => made.send())
     await waitUntilIdle()
     gate.resolve()
     expect((await led).message).toBe("first")
@@ -106,12 +106,12 @@ describe("where the leader fails,", () => {
   })
 
   test("and then the second as well, the waiters fail with the second", async () => {
-    const gates = [promised(), promised()]
+    const gates = [deferred(), deferred()]
     const made = wrapped(async (_, run) => {
       await gates[run - 1]?.promise
       throw new Error(`failure ${run}`)
     }, POLICY)
-    const all = concurrently(10, () => made.ask()).map((call) => failureOf(() => call))
+    const all = concurrently(10, () => made.send()).map((call) => errorOf(() => call))
     await waitUntilIdle()
     gates[0]?.resolve()
     await waitUntilIdle()
@@ -124,16 +124,16 @@ describe("where the leader fails,", () => {
   })
 
   test("waiters like the request that failed do not fail the others", async () => {
-    const gates = [promised(), promised(), promised()]
+    const gates = [deferred(), deferred(), deferred()]
     const made = wrapped(async ({ headers }, run) => {
       await gates[run - 1]?.promise
       if (headers.has("x-bad")) throw new Error(`failure ${run}`)
       return new Response(`run ${run}`)
     }, POLICY)
     const bad = () =>
-      failureOf(() => made.ask(get(PATH, { "x-bad": "1" }))).then(({ message }) => message)
+      errorOf(() => made.send(get(PATH, { "x-bad": "1" }))).then(({ message }) => message)
     const led = bad()
-    const [like, others] = [[bad(), bad()], concurrently(3, () => made.ask())]
+    const [like, others] = [[bad(), bad()], concurrently(3, () => made.send())]
     await waitUntilIdle()
     gates[0]?.resolve()
     expect(await led).toBe("failure 1")
@@ -147,13 +147,13 @@ describe("where the leader fails,", () => {
   })
 
   test("a waiter gets neither the error nor its message where the request that failed had a cookie", async () => {
-    const gate = promised()
+    const gate = deferred()
     const made = wrapped(async ({ headers }) => {
       await gate.promise
       throw new Error(`no ${headers.get("cookie")}`)
     }, POLICY)
     const failed = ["u=1", "u=2", "u=3", "u=4"].map((cookie) =>
-      failureOf(() => made.ask(get(PATH, { cookie }))),
+      errorOf(() => made.send(get(PATH, { cookie }))),
     )
     await waitUntilIdle()
     gate.resolve()
@@ -167,15 +167,15 @@ describe("where the leader fails,", () => {
   })
 
   test("a waiter that may not lead runs the handler on its own", async () => {
-    const gate = promised()
+    const gate = deferred()
     const made = wrapped(async ({ headers }, run) => {
       await gate.promise
       if (run === 1) throw new Error("first")
       return new Response(headers.get("authorization"))
     }, POLICY)
-    const led = failureOf(() => made.ask())
+    const led = errorOf(() => made.send())
     const waited = concurrently(3, (caller) =>
-      made.ask(get(PATH, { authorization: `user ${caller}` })),
+      made.send(get(PATH, { authorization: `user ${caller}` })),
     )
     await waitUntilIdle()
     gate.resolve()
@@ -185,7 +185,7 @@ describe("where the leader fails,", () => {
   })
 
   test("waiters get the stale response where stale-if-error allows, and no handler is run", async () => {
-    const gate = promised()
+    const gate = deferred()
     const made = wrapped(
       async (_, run) => {
         if (run === 1) return new Response("old")
@@ -194,9 +194,9 @@ describe("where the leader fails,", () => {
       },
       { ttlSeconds: TTL, staleIfErrorSeconds: 60 },
     )
-    await (await made.ask()).text()
+    await (await made.send()).text()
     await advanceSeconds(TTL)
-    const all = concurrently(5, () => made.ask())
+    const all = concurrently(5, () => made.send())
     await waitUntilIdle()
     gate.resolve()
     expect(countEach(await texts(all))).toEqual({ old: 5 })
@@ -243,36 +243,36 @@ describe("a thrown answer", () => {
   test.each(ANSWERS)(
     "that is %s is rethrown, unchanged, in place of a stale response",
     async (_, thrown) => {
-      const { ask } = throwing(thrown)
-      await (await ask()).text()
+      const { send } = throwing(thrown)
+      await (await send()).text()
       await advanceSeconds(TTL)
-      expect(await failureOf(() => ask())).toBe(thrown)
+      expect(await errorOf(() => send())).toBe(thrown)
     },
   )
 
   test.each(ANSWERS)("that is %s is no reason to leave the handler alone", async (_, thrown) => {
-    const { ask, runs } = wrapped(() => {
+    const { send, runs } = wrapped(() => {
       throw thrown
     }, POLICY)
-    expect(await failureOf(() => ask())).toBe(thrown)
-    expect(await failureOf(() => ask())).toBe(thrown)
+    expect(await errorOf(() => send())).toBe(thrown)
+    expect(await errorOf(() => send())).toBe(thrown)
     expect(runs()).toBe(2)
   })
 
   test.each(FAILURES)("is not %s, in whose place a stale response is served", async (_, thrown) => {
-    const { ask } = throwing(thrown)
-    await (await ask()).text()
+    const { send } = throwing(thrown)
+    await (await send()).text()
     await advanceSeconds(TTL)
-    expect(await (await ask()).text()).toBe("old")
+    expect(await (await send()).text()).toBe("old")
   })
 
   test("goes to its own client, and each waiter runs the handler on its own", async () => {
-    const gate = promised()
+    const gate = deferred()
     const made = wrapped(async (_, run) => {
       await gate.promise
       throw new Response(`for caller ${run}`, { status: 403 })
     }, POLICY)
-    const calls = concurrently(10, () => made.ask()).map((call) => failureOf(() => call))
+    const calls = concurrently(10, () => made.send()).map((call) => errorOf(() => call))
     await waitUntilIdle()
     gate.resolve()
     const bodies = (await Promise.all(calls)).map((thrown) =>
@@ -285,9 +285,9 @@ describe("a thrown answer", () => {
   test("of 404 or 410 removes the stale response, in the background as well", async () => {
     for (const status of [404, 410]) {
       const made = throwing(new Response("gone", { status }), { staleWhileRevalidateSeconds: 60 })
-      await (await made.ask()).text()
+      await (await made.send()).text()
       await advanceSeconds(TTL)
-      expect(await (await made.ask()).text()).toBe("old")
+      expect(await (await made.send()).text()).toBe("old")
       await waitUntilIdle()
       expect(await made.module.match(AT)).toBeUndefined()
     }
@@ -295,10 +295,10 @@ describe("a thrown answer", () => {
 
   test("of 403 in the background is a refresh that has failed, and is paused like one", async () => {
     const made = throwing(new Response("no", { status: 403 }), { staleWhileRevalidateSeconds: 60 })
-    await (await made.ask()).text()
+    await (await made.send()).text()
     await advanceSeconds(TTL)
     for (let n = 0; n < 3; n++) {
-      expect(await (await made.ask()).text()).toBe("old")
+      expect(await (await made.send()).text()).toBe("old")
       await waitUntilIdle()
     }
     expect(made.runs()).toBe(2)
@@ -307,14 +307,14 @@ describe("a thrown answer", () => {
 })
 
 test("a leader that fails while a waiter has aborted leaves that waiter rejected with its reason", async () => {
-  const gate = promised()
+  const gate = deferred()
   const made = wrapped(async () => {
     await gate.promise
     throw new Error("down")
   }, POLICY)
-  const led = failureOf(() => made.ask())
+  const led = errorOf(() => made.send())
   const client = new AbortController()
-  const waited = failureOf(() => made.ask(new Request(AT, { signal: client.signal })))
+  const waited = errorOf(() => made.send(new Request(AT, { signal: client.signal })))
   await waitUntilIdle()
   client.abort(new Error("gone"))
   gate.resolve()
@@ -324,12 +324,12 @@ test("a leader that fails while a waiter has aborted leaves that waiter rejected
 })
 
 test("a failure for a request whose headers cannot be listed leaves no run that others wait for", async () => {
-  const { ask, runs } = wrapped((_, run) => {
+  const { send, runs } = wrapped((_, run) => {
     if (run === 1) throw new Error("down")
     return new Response("answered")
   }, POLICY)
   const unlisted = { method: "GET", url: AT, headers: { get: () => null } } as unknown as Request
-  await failureOf(() => ask(unlisted))
-  expect(await outcomeSoFar(ask(), (response) => response.text())).toBe("answered")
+  await errorOf(() => send(unlisted))
+  expect(await outcomeSoFar(send(), (response) => response.text())).toBe("answered")
   expect(runs()).toBe(2)
 })

@@ -1,14 +1,14 @@
 import type { CacheModule, CacheWrapOptions } from "@layeron/modules"
 import { bodyOf, url } from "../helpers/cache"
 import { stopTime } from "../helpers/clock"
-import { AT, carryOut, promised, REMOVALS, type Removal } from "../helpers/stale-module"
-import { handFed } from "../helpers/streams"
+import { AT, deferred, REMOVALS, type Removal, remove } from "../helpers/stale-module"
+import { controlledStream } from "../helpers/streams"
 import {
   advanceSeconds,
   cacheStatusOf,
   concurrently,
   counts,
-  end,
+  endTest,
   POLICY,
   TTL,
   texts,
@@ -18,18 +18,18 @@ import {
 } from "../helpers/wrap"
 
 beforeEach(stopTime)
-afterEach(end)
+afterEach(endTest)
 
 const TAGGED: CacheWrapOptions = { ...POLICY, tags: ["t"] }
 
 /** A wrapped handler whose runs wait for the test, each for its own gate. */
 function gated(options = TAGGED, headers: Record<string, string> = {}) {
-  const gates = Array.from({ length: 4 }, () => promised())
+  const gates = Array.from({ length: 4 }, () => deferred())
   const made = wrapped(async (_, run) => {
     await gates[run - 1]?.promise
     return new Response(`run ${run}`, { headers })
   }, options)
-  const ask = () => made.ask(new Request(AT))
+  const ask = () => made.send(new Request(AT))
   return { ...made, ask, release: (run: number) => gates[run - 1]?.resolve() }
 }
 
@@ -43,7 +43,7 @@ describe("the response of a run is not stored if, after the run began, there was
     const { module, ask, release, runs } = gated()
     const answer = ask()
     await waitUntil(() => runs() === 1)
-    await carryOut(module, removal)
+    await remove(module, removal)
     release(1)
     expect(await (await answer).text()).toBe("run 1")
     await waitUntilIdle()
@@ -53,13 +53,13 @@ describe("the response of a run is not stored if, after the run began, there was
   })
 
   test.each(REMOVALS)("%s while its body was still coming", async (_, removal) => {
-    const body = handFed()
-    const { module, ask } = wrapped(() => new Response(body.stream), TAGGED)
-    const answer = await ask(new Request(AT))
-    body.give("ha")
+    const body = controlledStream()
+    const { module, send } = wrapped(() => new Response(body.stream), TAGGED)
+    const answer = await send(new Request(AT))
+    body.enqueue("ha")
     await waitUntilIdle()
-    await carryOut(module, removal)
-    body.give("lf")
+    await remove(module, removal)
+    body.enqueue("lf")
     body.end()
     expect(await answer.text()).toBe("half")
     expect(await bodyOf(module, AT)).toBeUndefined()
@@ -71,7 +71,7 @@ describe("the response of a run is not stored if, after the run began, there was
     await module.put(AT, new Response("old"), { ...POLICY, tags: ["t"] })
     await advanceSeconds(TTL)
     expect(await (await ask()).text()).toBe("old")
-    await carryOut(module, removal)
+    await remove(module, removal)
     release(1)
     await waitUntilIdle()
     expect(await bodyOf(module, AT)).toBeUndefined()
@@ -82,8 +82,8 @@ describe("the response of a run is not stored if, after the run began, there was
   })
 
   test.each(REMOVALS)("%s, and the response is a 304", async (_, removal) => {
-    const gate = promised()
-    const { module, ask } = wrapped(
+    const gate = deferred()
+    const { module, send } = wrapped(
       async (_request, run) => {
         if (run === 1) return new Response("old", { headers: { etag: '"v"' } })
         await gate.promise
@@ -91,10 +91,10 @@ describe("the response of a run is not stored if, after the run began, there was
       },
       { ...TAGGED, staleWhileRevalidateSeconds: 0 },
     )
-    await (await ask(new Request(AT))).text()
+    await (await send(new Request(AT))).text()
     await advanceSeconds(TTL)
-    const answer = ask(new Request(AT))
-    await carryOut(module, removal)
+    const answer = send(new Request(AT))
+    await remove(module, removal)
     gate.resolve()
     expect(await (await answer).text()).toBe("old")
     expect(await module.inspect()).toMatchObject({ entries: 0 })
@@ -138,7 +138,7 @@ describe("the response of a run is stored after", () => {
   ])("%s during it", async (_, removal) => {
     const { module, ask, release } = gated()
     const answer = ask()
-    await carryOut(module, removal)
+    await remove(module, removal)
     release(1)
     await (await answer).text()
     expect(await bodyOf(module, AT)).toBe("run 1")
@@ -146,7 +146,7 @@ describe("the response of a run is stored after", () => {
 
   test.each(REMOVALS)("%s before it", async (_, removal) => {
     const { module, ask, release } = gated()
-    await carryOut(module, removal)
+    await remove(module, removal)
     release(1)
     await (await ask()).text()
     expect(await bodyOf(module, AT)).toBe("run 1")
@@ -160,7 +160,7 @@ describe("a request after", () => {
       const { module, ask, release, runs } = gated()
       const early = concurrently(3, ask)
       await asked(module, 3)
-      await carryOut(module, removal)
+      await remove(module, removal)
       const late = concurrently(3, ask)
       await asked(module, 6)
       release(1)
@@ -179,21 +179,21 @@ describe("a request after", () => {
   )
 
   test.each(REMOVALS)("%s does not read along a body that began before", async (_, removal) => {
-    const body = handFed()
-    const { module, ask, runs } = wrapped(
+    const body = controlledStream()
+    const { module, send, runs } = wrapped(
       (_request, run) => new Response(run === 1 ? body.stream : "late"),
       TAGGED,
     )
-    const early = await ask(new Request(AT))
-    body.give("ear")
-    await carryOut(module, removal)
-    const late = await ask(new Request(AT))
+    const early = await send(new Request(AT))
+    body.enqueue("ear")
+    await remove(module, removal)
+    const late = await send(new Request(AT))
     expect([cacheStatusOf(late), await late.text()]).toEqual([
       "fwd=uri-miss; fwd-status=200; stored; ttl=60",
       "late",
     ])
     expect(runs()).toBe(2)
-    body.give("ly")
+    body.enqueue("ly")
     body.end()
     expect(await early.text()).toBe("early")
     expect(await bodyOf(module, AT)).toBe("late")
@@ -214,16 +214,16 @@ describe("a request after", () => {
   test.each(REMOVALS.slice(1))(
     "%s does not get the failure of a run that began before",
     async (_, removal) => {
-      const gate = promised()
-      const { module, ask, runs } = wrapped(async (_request, run) => {
+      const gate = deferred()
+      const { module, send, runs } = wrapped(async (_request, run) => {
         if (run > 1) return new Response("up")
         await gate.promise
         throw new Error("down")
       }, TAGGED)
-      const early = ask(new Request(AT))
+      const early = send(new Request(AT))
       await asked(module, 1)
-      await carryOut(module, removal)
-      const late = ask(new Request(AT))
+      await remove(module, removal)
+      const late = send(new Request(AT))
       await asked(module, 2)
       gate.resolve()
       await expect(early).rejects.toThrow("down")

@@ -5,7 +5,7 @@ import {
   advanceSeconds,
   cacheStatusOf,
   counts,
-  end,
+  endTest,
   PATH,
   TTL,
   type Wrapped,
@@ -13,7 +13,7 @@ import {
 } from "../helpers/wrap"
 
 beforeEach(stopTime)
-afterEach(end)
+afterEach(endTest)
 
 const STORED = { etag: '"v1"', "content-length": "4", "x-run": "1" }
 
@@ -33,7 +33,7 @@ async function gone(
     },
     { ttlSeconds: TTL },
   )
-  await (await made.ask()).text()
+  await (await made.send()).text()
   await advanceSeconds(TTL)
   return made
 }
@@ -46,10 +46,10 @@ const SAME = { headers: { ...STORED, "x-run": "head" } }
 
 describe("a HEAD of a stale response", () => {
   test("goes to the handler as it is, and its answer to the caller", async () => {
-    const { module, ask, asked } = await gone(SAME)
+    const { module, send, received } = await gone(SAME)
     const request = head({ "x-a": "1" })
-    const response = await ask(request)
-    expect(asked[1]).toBe(request)
+    const response = await send(request)
+    expect(received[1]).toBe(request)
     expect([response.status, response.body, response.headers.get("content-length")]).toEqual([
       200,
       null,
@@ -62,11 +62,11 @@ describe("a HEAD of a stale response", () => {
   })
 
   test("is not answered with a 304 that the caller has no condition for", async () => {
-    const { ask } = await gone(({ headers }) =>
+    const { send } = await gone(({ headers }) =>
       headers.has("if-none-match") ? { status: 304 } : SAME,
     )
-    expect((await ask(head())).status).toBe(200)
-    expect((await ask(head({ "if-none-match": '"v1"' }))).status).toBe(304)
+    expect((await send(head())).status).toBe(200)
+    expect((await send(head({ "if-none-match": '"v1"' }))).status).toBe(304)
   })
 
   test.each<[string, Record<string, string>]>([
@@ -75,10 +75,10 @@ describe("a HEAD of a stale response", () => {
     ["modification date", { "last-modified": new Date(0).toUTCString() }],
   ])("freshens it where the answer has its %s", async (_, validator) => {
     const answer = { headers: { ...validator, "x-run": "head" } }
-    const { ask, runs } = await gone(answer, validator)
-    await ask(head())
+    const { send, runs } = await gone(answer, validator)
+    await send(head())
     await advanceSeconds(TTL - 0.001)
-    const hit = await ask()
+    const hit = await send()
     expect([cacheStatusOf(hit), hit.headers.get("x-run"), await hit.text()]).toEqual([
       "hit; ttl=0",
       "head",
@@ -91,10 +91,10 @@ describe("a HEAD of a stale response", () => {
     ["another entity tag", { ...STORED, etag: '"v2"' }],
     ["another length", { ...STORED, "content-length": "5" }],
   ])("invalidates it where the answer has %s", async (_, headers) => {
-    const { module, ask, runs } = await gone({ headers })
-    await ask(head())
+    const { module, send, runs } = await gone({ headers })
+    await send(head())
     expect(await module.inspect()).toMatchObject({ entries: 0 })
-    const next = await ask()
+    const next = await send()
     expect([cacheStatusOf(next), next.headers.get("x-run")]).toEqual([
       "fwd=uri-miss; fwd-status=200; stored; ttl=60",
       "3",
@@ -107,19 +107,19 @@ describe("a HEAD of a stale response", () => {
     ["a 404", { status: 404, headers: STORED }],
     ["no validator", { headers: { "x-run": "head" } }],
   ])("leaves it as it is where the answer is %s", async (_, answer) => {
-    const { module, ask, asked } = await gone(answer)
-    await ask(head())
+    const { module, send, received } = await gone(answer)
+    await send(head())
     expect(await module.inspect()).toMatchObject({ entries: 1 })
-    const next = await ask()
+    const next = await send()
     expect(cacheStatusOf(next)).toBe("fwd=stale; fwd-status=200; stored; ttl=60")
-    expect(asked[2]?.headers.get("if-none-match")).toBe('"v1"')
+    expect(received[2]?.headers.get("if-none-match")).toBe('"v1"')
   })
 })
 
 test("a HEAD that wants a fresh response validated has the answer invalidate it as well", async () => {
-  const { module, ask } = await gone({ headers: { etag: '"v2"' } })
-  await (await ask()).text()
-  expect(cacheStatusOf(await ask(head({ "cache-control": "no-cache" })))).toBe(
+  const { module, send } = await gone({ headers: { etag: '"v2"' } })
+  await (await send()).text()
+  expect(cacheStatusOf(await send(head({ "cache-control": "no-cache" })))).toBe(
     "fwd=request; fwd-status=200",
   )
   expect(await module.inspect()).toMatchObject({ entries: 0 })
@@ -133,7 +133,7 @@ test("the response to a HEAD for another variant does not change the stored one"
       }),
     { ttlSeconds: TTL },
   )
-  await (await made.ask(get(PATH, { "x-a": "1" }))).text()
-  await made.ask(head({ "x-a": "2" }))
-  expect(cacheStatusOf(await made.ask(get(PATH, { "x-a": "1" })))).toBe("hit; ttl=60")
+  await (await made.send(get(PATH, { "x-a": "1" }))).text()
+  await made.send(head({ "x-a": "2" }))
+  expect(cacheStatusOf(await made.send(get(PATH, { "x-a": "1" })))).toBe("hit; ttl=60")
 })

@@ -1,12 +1,12 @@
 import type { CachePurgeSelector } from "@layeron/modules"
-import { bodyOf, found, get, url } from "../helpers/cache"
+import { bodyOf, get, mustMatch, url } from "../helpers/cache"
 import { httpDate, stopTime } from "../helpers/clock"
 import {
   AT,
   advanceSeconds,
   cacheStatusOf,
   counts,
-  end,
+  endTest,
   PATH,
   POLICY,
   type Wrapped,
@@ -15,7 +15,7 @@ import {
 } from "../helpers/wrap"
 
 beforeEach(stopTime)
-afterEach(end)
+afterEach(endTest)
 
 const BODY = "0123456789"
 const MODIFIED = httpDate(-3600)
@@ -33,15 +33,15 @@ async function stored(headers: Record<string, string> = HEADERS): Promise<Wrappe
     (_, run) => new Response(run === 1 ? BODY : `run ${run}`, { headers }),
     POLICY,
   )
-  expect(await (await made.ask()).text()).toBe(BODY)
+  expect(await (await made.send()).text()).toBe(BODY)
   await advanceSeconds(10)
   return made
 }
 
 describe("a fresh response", () => {
   test("is served without running the handler, with its age and where it comes from", async () => {
-    const { module, ask, runs } = await stored()
-    const response = await ask()
+    const { module, send, runs } = await stored()
+    const response = await send()
     expect(response.status).toBe(200)
     expect(Object.fromEntries(response.headers)).toEqual({
       ...HEADERS,
@@ -56,35 +56,35 @@ describe("a fresh response", () => {
   })
 
   test("is each caller's own", async () => {
-    const { ask } = await stored()
-    const [one, other] = await Promise.all([ask(), ask()])
+    const { send } = await stored()
+    const [one, other] = await Promise.all([send(), send()])
     one.headers.set("x-kept", "changed")
     new Uint8Array(await one.arrayBuffer()).fill(0)
     expect(other.headers.get("x-kept")).toBe("1")
     expect(await other.text()).toBe(BODY)
-    const third = await ask()
+    const third = await send()
     expect(third.headers.get("x-kept")).toBe("1")
     expect(await third.text()).toBe(BODY)
   })
 
   test("is not affected by what a caller does to the response of its run", async () => {
-    const { ask } = wrapped(() => new Response(BODY, { headers: HEADERS }), POLICY)
-    const first = await ask()
+    const { send } = wrapped(() => new Response(BODY, { headers: HEADERS }), POLICY)
+    const first = await send()
     first.headers.set("x-kept", "changed")
     new Uint8Array(await first.arrayBuffer()).fill(0)
-    const second = await ask()
+    const second = await send()
     expect(second.headers.get("x-kept")).toBe("1")
     expect(await second.text()).toBe(BODY)
   })
 
   test("has the status, the reason phrase and the body of bytes that the handler gave it", async () => {
     const bytes = new Uint8Array([0xff, 0x00, 0xfe, 0x80])
-    const { ask, runs } = wrapped(
+    const { send, runs } = wrapped(
       () => new Response(bytes, { status: 404, statusText: "Not There" }),
       POLICY,
     )
-    await (await ask()).arrayBuffer()
-    const response = await ask()
+    await (await send()).arrayBuffer()
+    const response = await send()
     expect([response.status, response.statusText, response.ok, runs()]).toEqual([
       404,
       "Not There",
@@ -102,8 +102,8 @@ describe("of a fresh response,", () => {
     ["If-None-Match with an asterisk", { "if-none-match": "*" }],
     ["If-Modified-Since with its date", { "if-modified-since": MODIFIED }],
   ])("%s gets a 304 with the fields of a 304 only", async (_, headers) => {
-    const { module, ask, runs } = await stored()
-    const response = await ask(get(PATH, headers))
+    const { module, send, runs } = await stored()
+    const response = await send(get(PATH, headers))
     expect([response.status, response.body, runs()]).toEqual([304, null, 1])
     expect(Object.fromEntries(response.headers)).toEqual({
       age: "10",
@@ -130,8 +130,8 @@ describe("of a fresh response,", () => {
     ["a range if it were another", { range: "bytes=0-0", "if-range": '"v0"' }, 200, null, BODY],
     ["two ranges", { range: "bytes=0-0,2-2" }, 200, null, BODY],
   ])("%s is answered from the store", async (_, headers, status, range, body) => {
-    const { module, ask, runs } = await stored()
-    const response = await ask(get(PATH, headers))
+    const { module, send, runs } = await stored()
+    const response = await send(get(PATH, headers))
     expect([response.status, response.headers.get("content-range")]).toEqual([status, range])
     expect(cacheStatusOf(response)).toBe("hit; ttl=50")
     expect(await response.text()).toBe(body)
@@ -140,17 +140,17 @@ describe("of a fresh response,", () => {
   })
 
   test("HEAD gets the head that GET gets, with the length of the body it does not have", async () => {
-    const { ask, runs } = await stored()
-    const ofGet = Object.fromEntries((await ask()).headers)
-    const response = await ask(new Request(AT, { method: "HEAD" }))
+    const { send, runs } = await stored()
+    const ofGet = Object.fromEntries((await send()).headers)
+    const response = await send(new Request(AT, { method: "HEAD" }))
     expect([response.status, response.body, runs()]).toEqual([200, null, 1])
     expect(Object.fromEntries(response.headers)).toEqual({ ...ofGet, "content-length": "10" })
   })
 
   test("HEAD with its entity tag gets a 304, and a range does not count", async () => {
-    const { ask } = await stored()
+    const { send } = await stored()
     const head = (headers: Record<string, string>) =>
-      ask(new Request(AT, { method: "HEAD", headers }))
+      send(new Request(AT, { method: "HEAD", headers }))
     expect((await head({ "if-none-match": '"v1"' })).status).toBe(304)
     const ranged = await head({ range: "bytes=0-1" })
     expect([ranged.status, ranged.headers.get("content-length")]).toEqual([200, "10"])
@@ -159,18 +159,18 @@ describe("of a fresh response,", () => {
 
 describe("an entry that a wrapped handler has stored", () => {
   test("is the one that key() names and match() finds", async () => {
-    const { module, ask } = await stored()
+    const { module, send } = await stored()
     expect((await module.explain(AT)).entry).toMatchObject({ ageSeconds: 10, lifetimeSeconds: 60 })
-    expect(await (await found(module, AT)).text()).toBe(BODY)
+    expect(await (await mustMatch(module, AT)).text()).toBe(BODY)
     expect(module.key(AT)).toBe(`${AT}#default;GET`)
     expect((await module.explain(AT)).key).toBe(module.key(AT))
-    expect(cacheStatusOf(await ask())).toBe("hit; ttl=50")
+    expect(cacheStatusOf(await send())).toBe("hit; ttl=50")
   })
 
   test("is removed by delete()", async () => {
-    const { module, ask, runs } = await stored()
+    const { module, send, runs } = await stored()
     expect(await module.delete(AT)).toBe(true)
-    expect(await (await ask()).text()).toBe("run 2")
+    expect(await (await send()).text()).toBe("run 2")
     expect(runs()).toBe(2)
   })
 
@@ -182,23 +182,23 @@ describe("an entry that a wrapped handler has stored", () => {
     ["nothing in particular", { everything: true }],
   ])("is purged by %s", async (_, selector) => {
     const made = wrapped((_, run) => new Response(`run ${run}`), { ...POLICY, tags: ["t"] })
-    await (await made.ask()).text()
+    await (await made.send()).text()
     expect(await made.module.purge(selector)).toEqual({ purged: 1 })
-    expect(await (await made.ask()).text()).toBe("run 2")
+    expect(await (await made.send()).text()).toBe("run 2")
   })
 
   test("may have been put by anyone", async () => {
-    const { module, ask, runs } = wrapped(() => new Response("run"), POLICY)
+    const { module, send, runs } = wrapped(() => new Response("run"), POLICY)
     await module.put(AT, new Response("warm"))
-    expect(await (await ask()).text()).toBe("warm")
+    expect(await (await send()).text()).toBe("warm")
     expect(runs()).toBe(0)
   })
 
   test("does not answer HEAD with a body, and a response to HEAD is not stored", async () => {
-    const { module, ask, runs } = wrapped(() => new Response(null, { headers: HEADERS }), POLICY)
+    const { module, send, runs } = wrapped(() => new Response(null, { headers: HEADERS }), POLICY)
     const head = new Request(AT, { method: "HEAD" })
     for (let call = 1; call <= 2; call++)
-      expect(cacheStatusOf(await ask(head))).toBe("fwd=uri-miss; fwd-status=200")
+      expect(cacheStatusOf(await send(head))).toBe("fwd=uri-miss; fwd-status=200")
     expect(runs()).toBe(2)
     expect(await bodyOf(module, AT)).toBeUndefined()
     expect(await module.match(head)).toBeUndefined()
@@ -212,11 +212,11 @@ test("a response that is not stored reaches its client as the handler gave it, b
     "transfer-encoding": "chunked",
   })
   for (const cookie of ["a=1; Path=/", "b=2"]) headers.append("set-cookie", cookie)
-  const { module, ask } = wrapped(
+  const { module, send } = wrapped(
     () => new Response("own", { status: 402, statusText: "Pay First", headers }),
     POLICY,
   )
-  const response = await ask()
+  const response = await send()
   expect([response.status, response.statusText, await response.text()]).toEqual([
     402,
     "Pay First",
@@ -234,10 +234,10 @@ test("a response that is not stored reaches its client as the handler gave it, b
 })
 
 test("a redirection is stored as any other response", async () => {
-  const { ask, runs } = wrapped(() => Response.redirect("https://other.example/", 308), POLICY)
-  await ask()
+  const { send, runs } = wrapped(() => Response.redirect("https://other.example/", 308), POLICY)
+  await send()
   await waitUntilIdle()
-  const response = await ask()
+  const response = await send()
   expect([response.status, response.headers.get("location"), response.body]).toEqual([
     308,
     "https://other.example/",

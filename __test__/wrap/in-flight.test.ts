@@ -1,12 +1,12 @@
 import type { CacheModuleOptions } from "@layeron/modules"
-import { bodyOf, failureOf, freshCache, get, refusals, url } from "../helpers/cache"
+import { bodyOf, errorOf, freshCache, get, refusals, url } from "../helpers/cache"
 import { stopTime } from "../helpers/clock"
 import { bytes } from "../helpers/response-pair"
-import { chunked, handFed } from "../helpers/streams"
-import { end, POLICY, read, readerOf, waitUntilIdle, wrappedIn } from "../helpers/wrap"
+import { controlledStream, streamOf } from "../helpers/streams"
+import { endTest, POLICY, read, readerOf, waitUntilIdle, wrappedIn } from "../helpers/wrap"
 
 beforeEach(stopTime)
-afterEach(end)
+afterEach(endTest)
 
 const KIB = 1024
 const PIECE = 64 * KIB
@@ -25,17 +25,17 @@ function instance(...args: Parameters<typeof bounded>) {
 
 /** A wrapped handler whose bodies the test feeds by hand, one for each path. */
 function fed(module = instance(4 * PIECE)) {
-  const bodies = new Map<string, ReturnType<typeof handFed>>()
+  const bodies = new Map<string, ReturnType<typeof controlledStream>>()
   const made = wrappedIn(
     module,
     ({ url: at }) => {
-      const body = handFed()
+      const body = controlledStream()
       bodies.set(at, body)
       return new Response(body.stream)
     },
     POLICY,
   )
-  const feed = (path: string) => bodies.get(url(path)) as ReturnType<typeof handFed>
+  const feed = (path: string) => bodies.get(url(path)) as ReturnType<typeof controlledStream>
   return { ...made, feed, inFlight: async () => (await module.inspect()).inFlightBytes }
 }
 
@@ -43,11 +43,11 @@ const CHUNK = "c".repeat(PIECE)
 
 describe("bodies in flight", () => {
   test("never take more than maxInFlightBytes and one piece each, and all of them arrive", async () => {
-    const { ask, feed, inFlight, module } = fed()
+    const { send, feed, inFlight, module } = fed()
     const paths = Array.from({ length: 30 }, (_, n) => `/body/${n}`)
-    const readers = await Promise.all(paths.map(async (path) => readerOf(await ask(get(path)))))
+    const readers = await Promise.all(paths.map(async (path) => readerOf(await send(get(path)))))
     for (let chunk = 0; chunk < 8; chunk++) {
-      for (const path of paths) feed(path).give(CHUNK)
+      for (const path of paths) feed(path).enqueue(CHUNK)
       await waitUntilIdle()
       expect(await inFlight()).toBeLessThanOrEqual(4 * PIECE + paths.length * PIECE)
       for (const reader of readers) expect((await read(reader))?.length).toBe(PIECE)
@@ -60,11 +60,11 @@ describe("bodies in flight", () => {
   })
 
   test("that find no room give way, so that some of those that grow together are stored", async () => {
-    const { ask, feed, module } = fed(instance(16 * PIECE))
+    const { send, feed, module } = fed(instance(16 * PIECE))
     const paths = Array.from({ length: 8 }, (_, n) => `/body/${n}`)
-    const readers = await Promise.all(paths.map(async (path) => readerOf(await ask(get(path)))))
+    const readers = await Promise.all(paths.map(async (path) => readerOf(await send(get(path)))))
     for (let chunk = 0; chunk < 8; chunk++) {
-      for (const path of paths) feed(path).give(CHUNK)
+      for (const path of paths) feed(path).enqueue(CHUNK)
       await waitUntilIdle()
       for (const reader of readers) expect((await read(reader))?.length).toBe(PIECE)
     }
@@ -78,9 +78,9 @@ describe("bodies in flight", () => {
   test("that are written faster than their clients read wait for them, and some of them are stored", async () => {
     const module = instance(16 * PIECE)
     const whole = bytes(8 * PIECE)
-    const { ask } = wrappedIn(module, () => new Response(whole), POLICY)
+    const { send } = wrappedIn(module, () => new Response(whole), POLICY)
     const responses = await Promise.all(
-      Array.from({ length: 30 }, (_, n) => ask(get(`/body/${n}`))),
+      Array.from({ length: 30 }, (_, n) => send(get(`/body/${n}`))),
     )
     await waitUntilIdle()
     expect((await module.inspect()).inFlightBytes).toBeLessThanOrEqual(16 * PIECE + 30 * PIECE)
@@ -93,21 +93,21 @@ describe("bodies in flight", () => {
   })
 
   test("of clients that do not read are held no further than by one piece each", async () => {
-    const { ask, feed, inFlight } = fed()
+    const { send, feed, inFlight } = fed()
     const paths = ["/a", "/b", "/c"]
-    for (const path of paths) await ask(get(path))
+    for (const path of paths) await send(get(path))
     for (let chunk = 0; chunk < 20; chunk++) {
-      for (const path of paths) feed(path).give(CHUNK)
+      for (const path of paths) feed(path).enqueue(CHUNK)
       await waitUntilIdle()
     }
     expect(await inFlight()).toBeLessThanOrEqual(4 * PIECE + paths.length * PIECE)
   })
 
   test("leave room again once they are stored, whether or not their clients have read them", async () => {
-    const { ask, feed, inFlight, module } = fed()
+    const { send, feed, inFlight, module } = fed()
     for (let n = 0; n < 10; n++) {
-      const response = await ask(get(`/body/${n}`))
-      for (let chunk = 0; chunk < 3; chunk++) feed(`/body/${n}`).give(CHUNK)
+      const response = await send(get(`/body/${n}`))
+      for (let chunk = 0; chunk < 3; chunk++) feed(`/body/${n}`).enqueue(CHUNK)
       feed(`/body/${n}`).end()
       await waitUntilIdle()
       expect(await inFlight()).toBe(0)
@@ -117,9 +117,9 @@ describe("bodies in flight", () => {
   })
 
   test("leave room again once they break off or their clients have gone", async () => {
-    const { ask, feed, inFlight } = fed()
-    const broken = await ask(get("/broken"))
-    feed("/broken").give(CHUNK)
+    const { send, feed, inFlight } = fed()
+    const broken = await send(get("/broken"))
+    feed("/broken").enqueue(CHUNK)
     await waitUntilIdle()
     expect(await inFlight()).toBe(PIECE)
     await broken.body?.cancel()
@@ -131,8 +131,8 @@ describe("bodies in flight", () => {
   test("of one chunk that is larger than a piece come to their clients in pieces", async () => {
     const module = instance(64 * KIB * KIB, 64 * KIB * KIB)
     const whole = bytes(5 * PIECE + 1)
-    const { ask } = wrappedIn(module, () => new Response(whole), POLICY)
-    const reader = readerOf(await ask(get("/whole")))
+    const { send } = wrappedIn(module, () => new Response(whole), POLICY)
+    const reader = readerOf(await send(get("/whole")))
     const sizes: number[] = []
     const parts: Uint8Array[] = []
     for (let part = await reader.read(); !part.done; part = await reader.read()) {
@@ -158,13 +158,13 @@ describe("a put", () => {
 
   test("of a body in several chunks stores nothing where bodies in flight leave no room", async () => {
     const module = instance(2 * PIECE)
-    const slow = handFed()
+    const slow = controlledStream()
     const waits = module.put(url("/slow"), new Response(slow.stream))
-    slow.give(CHUNK)
-    slow.give(CHUNK)
+    slow.enqueue(CHUNK)
+    slow.enqueue(CHUNK)
     await waitUntilIdle()
     expect((await module.inspect()).inFlightBytes).toBe(2 * PIECE)
-    await module.put(url("/other"), new Response(chunked(["a", "b"])))
+    await module.put(url("/other"), new Response(streamOf(["a", "b"])))
     expect([await bodyOf(module, url("/other")), await refusals(module)]).toEqual([
       undefined,
       { "in-flight": 1 },
@@ -172,7 +172,7 @@ describe("a put", () => {
     slow.end()
     await waits
     expect((await bodyOf(module, url("/slow")))?.length).toBe(2 * PIECE)
-    await module.put(url("/other"), new Response(chunked(["a", "b"])))
+    await module.put(url("/other"), new Response(streamOf(["a", "b"])))
     expect([await bodyOf(module, url("/other")), (await module.inspect()).inFlightBytes]).toEqual([
       "ab",
       0,
@@ -181,8 +181,8 @@ describe("a put", () => {
 
   test("whose body fails leaves its room to others", async () => {
     const module = instance(PIECE)
-    const failing = new Response(chunked([CHUNK.slice(1), "c"], new Error("cut")))
-    expect((await failureOf(() => module.put(url("/a"), failing))).message).toBe("cut")
+    const failing = new Response(streamOf([CHUNK.slice(1), "c"], new Error("cut")))
+    expect((await errorOf(() => module.put(url("/a"), failing))).message).toBe("cut")
     expect((await module.inspect()).inFlightBytes).toBe(0)
   })
 })
@@ -193,10 +193,10 @@ test("by default an entry takes up to an eighth, and bodies in flight up to a qu
   await module.put(url("/exceeds"), new Response("e".repeat(PIECE)))
   expect(await refusals(module)).toEqual({ "too-large": 1 })
   expect((await bodyOf(module, url("/fits")))?.length).toBe(PIECE - 300)
-  const slow = handFed()
+  const slow = controlledStream()
   void module.put(url("/slow"), new Response(slow.stream)).catch(() => {})
-  slow.give("s".repeat(PIECE / 2))
-  slow.give("s".repeat(PIECE / 4))
+  slow.enqueue("s".repeat(PIECE / 2))
+  slow.enqueue("s".repeat(PIECE / 4))
   await waitUntilIdle()
   expect((await module.inspect()).inFlightBytes).toBe((PIECE * 3) / 4)
 })

@@ -1,8 +1,8 @@
 import type { CacheModule } from "@layeron/modules"
-import { beside, bodyOf, freshCache, get, NO_STATS, refusals } from "../helpers/cache"
+import { bodyOf, freshCache, get, NO_STATS, refusals, sameIdentity } from "../helpers/cache"
 import { stopTime } from "../helpers/clock"
-import { promised } from "../helpers/stale-module"
-import { chunked } from "../helpers/streams"
+import { deferred } from "../helpers/stale-module"
+import { streamOf } from "../helpers/streams"
 import {
   AT,
   advanceSeconds,
@@ -10,7 +10,7 @@ import {
   concurrently,
   countEach,
   counts,
-  end,
+  endTest,
   POLICY,
   TTL,
   texts,
@@ -20,7 +20,7 @@ import {
 } from "../helpers/wrap"
 
 beforeEach(stopTime)
-afterEach(end)
+afterEach(endTest)
 
 /**
  * A handler as in the guide, which looks up its response and puts it, and the events of its puts.
@@ -47,26 +47,26 @@ function guided(
 
 describe("inside of a run", () => {
   test("match() of the handler's request finds nothing and counts nothing, and its put() is the one that counts", async () => {
-    const { module, ask, runs, found } = guided(freshCache(), (run) => new Response(`run ${run}`))
-    const response = await ask()
+    const { module, send, runs, found } = guided(freshCache(), (run) => new Response(`run ${run}`))
+    const response = await send()
     expect(cacheStatusOf(response)).toBe("fwd=uri-miss; fwd-status=200; stored")
     expect(await response.text()).toBe("run 1")
     expect(found).toEqual([undefined])
     expect(await module.stats()).toEqual({ ...NO_STATS, misses: 1, puts: 1 })
     const { entry } = await module.explain(AT)
     expect(entry).toMatchObject({ lifetimeSeconds: TTL, tags: [] })
-    const hit = await ask()
+    const hit = await send()
     expect([cacheStatusOf(hit), await hit.text(), runs()]).toEqual(["hit; ttl=60", "run 1", 1])
     expect(await module.stats()).toEqual({ ...NO_STATS, hits: 1, misses: 1, puts: 1 })
   })
 
   test("the handler run for 100 callers puts, and all get the stored response", async () => {
-    const gate = promised()
-    const { module, ask, runs } = guided(freshCache(), async (run) => {
+    const gate = deferred()
+    const { module, send, runs } = guided(freshCache(), async (run) => {
       await gate.promise
       return new Response(`run ${run}`)
     })
-    const all = concurrently(100, () => ask())
+    const all = concurrently(100, () => send())
     await waitUntilIdle()
     gate.resolve()
     expect(countEach(await texts(all))).toEqual({ "run 1": 100 })
@@ -75,13 +75,13 @@ describe("inside of a run", () => {
   })
 
   test("in the background match() finds nothing although others are served the stale response", async () => {
-    const { module, ask, found } = guided(freshCache(), (run) => new Response(`run ${run}`))
-    await (await ask()).text()
+    const { module, send, found } = guided(freshCache(), (run) => new Response(`run ${run}`))
+    await (await send()).text()
     await advanceSeconds(TTL)
-    expect(await texts([ask(), ask()])).toEqual(["run 1", "run 1"])
+    expect(await texts([send(), send()])).toEqual(["run 1", "run 1"])
     await waitUntilIdle()
     expect(found).toEqual([undefined, undefined])
-    expect(await (await ask()).text()).toBe("run 2")
+    expect(await (await send()).text()).toBe("run 2")
     expect(await counts(module)).toEqual({
       hits: 3,
       misses: 1,
@@ -94,7 +94,7 @@ describe("inside of a run", () => {
   test("match() of another request object, even for the same URL, finds and counts", async () => {
     const module = freshCache()
     await module.put(get("/other"), new Response("other"))
-    const { ask } = wrappedIn(
+    const { send } = wrappedIn(
       module,
       async () => {
         const other = await bodyOf(module, get("/other"))
@@ -102,37 +102,37 @@ describe("inside of a run", () => {
       },
       POLICY,
     )
-    expect(await (await ask()).text()).toBe("other undefined")
+    expect(await (await send()).text()).toBe("other undefined")
     expect(await module.stats()).toEqual({ ...NO_STATS, hits: 1, misses: 2, puts: 2 })
   })
 
   test("match() by another declaration of the identity finds nothing either", async () => {
     const module = freshCache()
-    const other = beside(module)
-    const { ask } = wrappedIn(
+    const other = sameIdentity(module)
+    const { send } = wrappedIn(
       module,
       async (request) => new Response(`${await bodyOf(other, request)}`),
       POLICY,
     )
-    expect(await (await ask()).text()).toBe("undefined")
+    expect(await (await send()).text()).toBe("undefined")
     expect(await module.stats()).toEqual({ ...NO_STATS, misses: 1, puts: 1 })
   })
 
   test("match() of the request of a run that is over finds and counts", async () => {
     const module = freshCache()
-    const { ask, asked } = wrappedIn(module, () => new Response("x"), POLICY)
-    await (await ask()).text()
-    expect(await bodyOf(module, asked[0] as Request)).toBe("x")
+    const { send, received } = wrappedIn(module, () => new Response("x"), POLICY)
+    await (await send()).text()
+    expect(await bodyOf(module, received[0] as Request)).toBe("x")
     expect(await module.stats()).toEqual({ ...NO_STATS, hits: 1, misses: 1, puts: 1 })
   })
 
   test("a purge after the run began holds the handler's put back, and what wrap would store too", async () => {
-    const gate = promised()
-    const { module, ask, runs } = guided(freshCache(), async (run) => {
+    const gate = deferred()
+    const { module, send, runs } = guided(freshCache(), async (run) => {
       await gate.promise
       return new Response(`run ${run}`)
     })
-    const answer = ask()
+    const answer = send()
     await waitUntil(() => runs() === 1)
     await module.purge({ request: AT })
     gate.resolve()
@@ -146,14 +146,14 @@ describe("inside of a run", () => {
 describe("a put() of the handler that stores nothing", () => {
   test("because the response is private leaves wrap nothing to store either", async () => {
     const build = () => new Response("x", { headers: { "cache-control": "private" } })
-    const { module, ask } = guided(freshCache(), build)
-    expect(cacheStatusOf(await ask())).toBe("fwd=uri-miss; fwd-status=200; detail=private")
+    const { module, send } = guided(freshCache(), build)
+    expect(cacheStatusOf(await send())).toBe("fwd=uri-miss; fwd-status=200; detail=private")
     expect(await refusals(module)).toEqual({ private: 2 })
   })
 
   test("because it was for another request leaves wrap to store the response", async () => {
     const module = freshCache()
-    const { ask } = wrappedIn(
+    const { send } = wrappedIn(
       module,
       async (_request) => {
         await module.put(get("/other"), new Response("other"))
@@ -161,7 +161,7 @@ describe("a put() of the handler that stores nothing", () => {
       },
       POLICY,
     )
-    await (await ask()).text()
+    await (await send()).text()
     expect([await bodyOf(module, AT), await bodyOf(module, get("/other"))]).toEqual([
       "own",
       "other",
@@ -170,16 +170,16 @@ describe("a put() of the handler that stores nothing", () => {
 
   test("because its body breaks off leaves wrap to store the response", async () => {
     const module = freshCache()
-    const { ask } = wrappedIn(
+    const { send } = wrappedIn(
       module,
       async (request) => {
-        const broken = new Response(chunked(["x"], new Error("cut")))
+        const broken = new Response(streamOf(["x"], new Error("cut")))
         await module.put(request, broken).catch(() => {})
         return new Response("own")
       },
       POLICY,
     )
-    await (await ask()).text()
+    await (await send()).text()
     expect(await bodyOf(module, AT)).toBe("own")
     expect(await module.stats()).toMatchObject({ puts: 1 })
   })
@@ -191,17 +191,17 @@ test("a response out of the cache is one that a handler may give", async () => {
     ttlSeconds: 600,
   })
   await advanceSeconds(10)
-  const { ask } = wrappedIn(
+  const { send } = wrappedIn(
     module,
     async () => (await module.match(get("/source"))) as Response,
     POLICY,
   )
-  const response = await ask()
+  const response = await send()
   expect([response.headers.get("x-kept"), await response.text()]).toEqual(["1", "source"])
   expect(response.headers.get("cache-status")).toBe(
     `${module.identity}; hit; ttl=590, ${module.identity}; fwd=uri-miss; fwd-status=200; stored; ttl=60`,
   )
-  const hit = await ask()
+  const hit = await send()
   expect([hit.headers.get("age"), await hit.text()]).toEqual(["0", "source"])
 })
 
@@ -211,10 +211,10 @@ test("a handler that asks itself for another URL is answered", async () => {
     module,
     async ({ url }) => {
       if (url.endsWith("/inner")) return new Response("inner")
-      return new Response(`outer of ${await (await made.ask(get("/inner"))).text()}`)
+      return new Response(`outer of ${await (await made.send(get("/inner"))).text()}`)
     },
     POLICY,
   )
-  expect(await (await made.ask()).text()).toBe("outer of inner")
+  expect(await (await made.send()).text()).toBe("outer of inner")
   expect(await module.stats()).toEqual({ ...NO_STATS, misses: 2, puts: 2 })
 })

@@ -1,13 +1,13 @@
 import { bodyOf, get, refusals, url } from "../helpers/cache"
 import { stopTime } from "../helpers/clock"
-import { promised } from "../helpers/stale-module"
-import { handFed } from "../helpers/streams"
+import { deferred } from "../helpers/stale-module"
+import { controlledStream } from "../helpers/streams"
 import {
   AT,
   advanceSeconds,
   cacheStatusOf,
   counts,
-  end,
+  endTest,
   PATH,
   read,
   readerOf,
@@ -17,38 +17,38 @@ import {
 } from "../helpers/wrap"
 
 beforeEach(stopTime)
-afterEach(end)
+afterEach(endTest)
 
 /** A handler whose bodies the test feeds by hand, one for each run. */
 function fed(options: object, init: ResponseInit = {}) {
-  const bodies: ReturnType<typeof handFed>[] = []
+  const bodies: ReturnType<typeof controlledStream>[] = []
   const made = wrapped(() => {
-    const body = handFed()
+    const body = controlledStream()
     bodies.push(body)
     return new Response(body.stream, init)
   }, options)
-  const feed = (run: number) => bodies[run - 1] as ReturnType<typeof handFed>
+  const feed = (run: number) => bodies[run - 1] as ReturnType<typeof controlledStream>
   return { ...made, feed }
 }
 
 describe("a response whose body is under way is joined", () => {
   test("as long as it is fresh, and not any longer", async () => {
-    const { ask, runs, feed } = fed({ ttlSeconds: 1 })
-    const first = readerOf(await ask())
+    const { send, runs, feed } = fed({ ttlSeconds: 1 })
+    const first = readerOf(await send())
     await advanceSeconds(0.999)
-    const joined = await ask()
+    const joined = await send()
     expect([runs(), cacheStatusOf(joined)]).toEqual([
       1,
       "fwd=uri-miss; fwd-status=200; stored; collapsed; ttl=0",
     ])
     await advanceSeconds(0.001)
-    const late = await ask()
+    const late = await send()
     expect([runs(), cacheStatusOf(late)]).toEqual([
       2,
       "fwd=uri-miss; fwd-status=200; stored; ttl=1",
     ])
-    feed(1).give("one")
-    feed(2).give("two")
+    feed(1).enqueue("one")
+    feed(2).enqueue("two")
     expect([await read(first), await read(readerOf(joined)), await read(readerOf(late))]).toEqual([
       "one",
       "one",
@@ -57,35 +57,35 @@ describe("a response whose body is under way is joined", () => {
   })
 
   test("not within its stale window either", async () => {
-    const { ask, runs } = fed({ ttlSeconds: 1, staleWhileRevalidateSeconds: 60 })
-    await ask()
+    const { send, runs } = fed({ ttlSeconds: 1, staleWhileRevalidateSeconds: 60 })
+    await send()
     await advanceSeconds(1)
-    await ask()
+    await send()
     expect(runs()).toBe(2)
   })
 
   test("as long as it makes progress, and not any longer", async () => {
-    const { ask, runs, feed } = fed({ ttlSeconds: 86_400, refreshTimeoutMs: 5_000 })
-    const first = readerOf(await ask())
+    const { send, runs, feed } = fed({ ttlSeconds: 86_400, refreshTimeoutMs: 5_000 })
+    const first = readerOf(await send())
     for (let n = 0; n < 3; n++) {
       await advanceSeconds(4.9)
-      feed(1).give("x")
+      feed(1).enqueue("x")
       expect(await read(first)).toBe("x")
     }
-    await ask()
+    await send()
     expect(runs()).toBe(1)
     await advanceSeconds(5)
-    await ask()
+    await send()
     expect(runs()).toBe(2)
   })
 })
 
 describe("a body that makes no progress for refreshTimeoutMs", () => {
   test("is not stored, and reaches its clients once it goes on", async () => {
-    const { ask, feed, module } = fed({ ttlSeconds: 86_400, refreshTimeoutMs: 5_000 })
-    const first = readerOf(await ask())
+    const { send, feed, module } = fed({ ttlSeconds: 86_400, refreshTimeoutMs: 5_000 })
+    const first = readerOf(await send())
     await advanceSeconds(5)
-    feed(1).give("late")
+    feed(1).enqueue("late")
     feed(1).end()
     expect([await read(first), await read(first)]).toEqual(["late", undefined])
     await waitUntilIdle()
@@ -94,22 +94,22 @@ describe("a body that makes no progress for refreshTimeoutMs", () => {
   })
 
   test("is aborted if no client reads it", async () => {
-    const { ask, asked } = fed({ ttlSeconds: 86_400, refreshTimeoutMs: 5_000 })
-    await (await ask()).body?.cancel()
+    const { send, received } = fed({ ttlSeconds: 86_400, refreshTimeoutMs: 5_000 })
+    await (await send()).body?.cancel()
     await advanceSeconds(4.9)
-    expect(asked[0]?.signal.aborted).toBe(false)
+    expect(received[0]?.signal.aborted).toBe(false)
     await advanceSeconds(0.1)
-    expect(asked[0]?.signal.aborted).toBe(true)
+    expect(received[0]?.signal.aborted).toBe(true)
   })
 })
 
 describe("a body that takes longer than its response is fresh", () => {
   test("is not stored where nothing could be served of it", async () => {
-    const { ask, feed, module } = fed({ ttlSeconds: 1 })
-    const response = await ask()
+    const { send, feed, module } = fed({ ttlSeconds: 1 })
+    const response = await send()
     for (let n = 0; n < 4; n++) {
       await advanceSeconds(25)
-      feed(1).give("late ")
+      feed(1).enqueue("late ")
     }
     feed(1).end()
     expect(await response.text()).toBe("late late late late ")
@@ -120,15 +120,15 @@ describe("a body that takes longer than its response is fresh", () => {
 })
 
 test("an older run that ends later does not replace the response of a newer run", async () => {
-  const { ask, feed, module } = fed({ ttlSeconds: 10, staleWhileRevalidateSeconds: 600 })
-  const older = await ask()
+  const { send, feed, module } = fed({ ttlSeconds: 10, staleWhileRevalidateSeconds: 600 })
+  const older = await send()
   await advanceSeconds(10)
-  const newer = await ask()
-  feed(2).give("newer")
+  const newer = await send()
+  feed(2).enqueue("newer")
   feed(2).end()
   expect(await newer.text()).toBe("newer")
   await waitUntilIdle()
-  feed(1).give("older")
+  feed(1).enqueue("older")
   feed(1).end()
   expect(await older.text()).toBe("older")
   await waitUntilIdle()
@@ -141,7 +141,7 @@ describe("one response object that a handler gives to two requests", () => {
 
   test("fails the second, and no request for its key waits for a body that never comes", async () => {
     const one = NONE()
-    const gate = promised()
+    const gate = deferred()
     const made = wrapped(
       async () => {
         await gate.promise
@@ -149,7 +149,7 @@ describe("one response object that a handler gives to two requests", () => {
       },
       { ttlSeconds: 60 },
     )
-    const calls = [made.ask(get("/x")), made.ask(get("/y"))]
+    const calls = [made.send(get("/x")), made.send(get("/y"))]
     const outcomes = Promise.allSettled(calls)
     await waitUntilIdle()
     gate.resolve()
@@ -157,7 +157,7 @@ describe("one response object that a handler gives to two requests", () => {
     expect(x?.status).toBe("fulfilled")
     expect(y).toMatchObject({ status: "rejected", reason: { code: "LAYERON_INVALID_RESPONSE" } })
     await advanceSeconds(0.2)
-    await expect(made.ask(get("/y"))).rejects.toMatchObject({ code: "LAYERON_INVALID_RESPONSE" })
+    await expect(made.send(get("/y"))).rejects.toMatchObject({ code: "LAYERON_INVALID_RESPONSE" })
     expect(await bodyOf(made.module, url("/x"))).toBe("nope")
   })
 
@@ -175,7 +175,7 @@ describe("one response object that a handler gives to two requests", () => {
       : { shouldStore: take as never }
     const made = wrapped(() => Response.json({ tags: [] }), { ttlSeconds: 60, ...options })
     for (let attempt = 0; attempt < 2; attempt++) {
-      await expect(made.ask()).rejects.toMatchObject({ code: "LAYERON_INVALID_RESPONSE" })
+      await expect(made.send()).rejects.toMatchObject({ code: "LAYERON_INVALID_RESPONSE" })
       await advanceSeconds(3)
     }
     expect(made.runs()).toBe(2)
@@ -186,7 +186,7 @@ describe("one response object that a handler gives to two requests", () => {
       ttlSeconds: 60,
       tags: async (_, response) => ((await response.clone().json()) as { tags: string[] }).tags,
     })
-    expect(await texts([made.ask(), made.ask()])).toEqual([
+    expect(await texts([made.send(), made.send()])).toEqual([
       '{"tags":["a","b"]}',
       '{"tags":["a","b"]}',
     ])
@@ -208,9 +208,9 @@ test("a body of chunks that are no bytes errors for all, and the key is free aga
     },
     { ttlSeconds: 60 },
   )
-  const first = await made.ask(get(PATH))
+  const first = await made.send(get(PATH))
   await expect(first.text()).rejects.toThrow("must have a body of bytes")
   await waitUntilIdle()
-  expect(await (await made.ask(get(PATH))).text()).toBe("fine")
+  expect(await (await made.send(get(PATH))).text()).toBe("fine")
   expect(await counts(made.module)).toMatchObject({ puts: 1 })
 })

@@ -6,7 +6,7 @@ import {
   AT,
   advanceSeconds,
   counts,
-  end,
+  endTest,
   PATH,
   POLICY,
   TTL,
@@ -15,13 +15,13 @@ import {
 } from "../helpers/wrap"
 
 beforeEach(stopTime)
-afterEach(end)
+afterEach(endTest)
 
 /** A backend whose gateway and whose route go through the same instance. */
 function gatewayOver(module: CacheModule, options = {}) {
   const inner = wrappedIn(module, (_, run) => new Response(`run ${run}`), options)
   const app = backend({ gateway: { cache: true } })
-  app.use(module).get(PATH, (request) => inner.ask(request))
+  app.use(module).get(PATH, (request) => inner.send(request))
   return { app, runs: inner.runs, send: () => app.fetch(get(PATH)) }
 }
 
@@ -74,10 +74,10 @@ describe("a route under the gateway whose handler is wrapped by the same instanc
     const inner = wrappedIn(module, (_, run) => answers[run - 1] as Response, {
       shouldStore: (_, { status }) => status !== 304,
     })
-    const outer = wrappedIn(module, inner.ask)
-    await (await outer.ask()).text()
+    const outer = wrappedIn(module, inner.send)
+    await (await outer.send()).text()
     await advanceSeconds(TTL)
-    expect(await (await outer.ask()).text()).toBe("new")
+    expect(await (await outer.send()).text()).toBe("new")
     expect([inner.runs(), await bodyOf(module, AT)]).toEqual([3, "new"])
   })
 })
@@ -86,8 +86,8 @@ describe("a wrapped handler inside of a run", () => {
   test("for the same key runs directly, even for a request object of its own", async () => {
     const module = freshCache()
     const inner = wrappedIn(module, () => new Response("inner"), POLICY)
-    const outer = wrappedIn(module, () => inner.ask(new Request(AT)), POLICY)
-    expect(await (await outer.ask()).text()).toBe("inner")
+    const outer = wrappedIn(module, () => inner.send(new Request(AT)), POLICY)
+    expect(await (await outer.send()).text()).toBe("inner")
     expect([inner.runs(), outer.runs()]).toEqual([1, 1])
     expect(await counts(module)).toEqual({ misses: 1, puts: 1 })
   })
@@ -95,20 +95,20 @@ describe("a wrapped handler inside of a run", () => {
   test("for the same key runs directly, however deep", async () => {
     const module = freshCache()
     const third = wrappedIn(module, () => new Response("third"), POLICY)
-    const second = wrappedIn(module, () => third.ask(get("/other?2")), POLICY)
-    const first = wrappedIn(module, () => second.ask(get("/other?1")), POLICY)
-    const outer = wrappedIn(module, () => first.ask(get("/other?2")), POLICY)
-    expect(await (await outer.ask()).text()).toBe("third")
+    const second = wrappedIn(module, () => third.send(get("/other?2")), POLICY)
+    const first = wrappedIn(module, () => second.send(get("/other?1")), POLICY)
+    const outer = wrappedIn(module, () => first.send(get("/other?2")), POLICY)
+    expect(await (await outer.send()).text()).toBe("third")
     expect(await counts(module)).toMatchObject({ misses: 3 })
     const cyclic = wrappedIn(
       module,
       async (request, run): Promise<Response> => {
         if (run === 3) return new Response("end")
-        return cyclic.ask(get(request.url.endsWith("a") ? "/b" : "/a"))
+        return cyclic.send(get(request.url.endsWith("a") ? "/b" : "/a"))
       },
       POLICY,
     )
-    expect(await (await cyclic.ask(get("/a"))).text()).toBe("end")
+    expect(await (await cyclic.send(get("/a"))).text()).toBe("end")
   })
 
   test("for the same key in a body that is still being written runs directly", async () => {
@@ -116,14 +116,14 @@ describe("a wrapped handler inside of a run", () => {
     const inner = wrappedIn(module, () => new Response("inner"), POLICY)
     async function* parts() {
       yield new TextEncoder().encode("outer of ")
-      yield new Uint8Array(await (await inner.ask()).arrayBuffer())
+      yield new Uint8Array(await (await inner.send()).arrayBuffer())
     }
     const outer = wrappedIn(
       module,
       () => new Response(ReadableStream.from(parts()) as unknown as ReadableStream<Uint8Array>),
       POLICY,
     )
-    expect(await (await outer.ask()).text()).toBe("outer of inner")
+    expect(await (await outer.send()).text()).toBe("outer of inner")
   })
 
   test("for a HEAD, inside the run of a GET for the same URL, runs directly", async () => {
@@ -132,12 +132,12 @@ describe("a wrapped handler inside of a run", () => {
     const outer = wrappedIn(
       module,
       async (request) => {
-        const { headers } = await inner.ask(new Request(request.url, { method: "HEAD" }))
+        const { headers } = await inner.send(new Request(request.url, { method: "HEAD" }))
         return new Response(headers.get("x-a"))
       },
       POLICY,
     )
-    expect(await (await outer.ask()).text()).toBe("1")
+    expect(await (await outer.send()).text()).toBe("1")
   })
 
   test("for another key, and of another instance, is a run like any other", async () => {
@@ -147,12 +147,12 @@ describe("a wrapped handler inside of a run", () => {
     const outer = wrappedIn(
       module,
       async () => {
-        const parts = [await elsewhere.ask(), await other.ask(get("/other"))]
+        const parts = [await elsewhere.send(), await other.send(get("/other"))]
         return new Response((await Promise.all(parts.map((part) => part.text()))).join(" "))
       },
       POLICY,
     )
-    expect(await (await outer.ask()).text()).toBe("elsewhere other")
+    expect(await (await outer.send()).text()).toBe("elsewhere other")
     expect(await counts(module)).toEqual({ misses: 2, puts: 2 })
     expect(await counts(elsewhere.module)).toEqual({ misses: 1, puts: 1 })
   })
@@ -164,13 +164,13 @@ describe("a wrapped handler inside of a run", () => {
       module,
       async () => {
         later = new Promise((resolve) => {
-          setTimeout(async () => resolve(await (await outer.ask()).text()), 1_000)
+          setTimeout(async () => resolve(await (await outer.send()).text()), 1_000)
         })
         return new Response(`run ${outer.runs()}`)
       },
       POLICY,
     )
-    await (await outer.ask()).text()
+    await (await outer.send()).text()
     await advanceSeconds(1)
     expect(await later).toBe("run 1")
     expect(await counts(module)).toMatchObject({ hits: 1, misses: 1 })
@@ -184,31 +184,31 @@ describe("match() inside of a background refresh", () => {
     ["another Request", () => new Request(AT)],
   ])("finds nothing by %s for the key that is refreshed", async (_, request) => {
     const module = freshCache()
-    const { ask, runs } = wrappedIn(
+    const { send, runs } = wrappedIn(
       module,
       async (_, run) => (await module.match(request())) ?? new Response(`run ${run}`),
       POLICY,
     )
-    await (await ask()).text()
+    await (await send()).text()
     await advanceSeconds(TTL)
-    expect(await (await ask()).text()).toBe("run 1")
+    expect(await (await send()).text()).toBe("run 1")
     await waitUntilIdle()
-    expect(await (await ask()).text()).toBe("run 2")
+    expect(await (await send()).text()).toBe("run 2")
     expect(runs()).toBe(2)
   })
 
   test("finds the stored response for another key", async () => {
     const module = freshCache()
     await module.put(url("/other"), new Response("other"), { ttlSeconds: 600 })
-    const { ask } = wrappedIn(
+    const { send } = wrappedIn(
       module,
       async () => new Response(await bodyOf(module, url("/other"))),
       POLICY,
     )
-    await (await ask()).text()
+    await (await send()).text()
     await advanceSeconds(TTL)
-    await (await ask()).text()
+    await (await send()).text()
     await waitUntilIdle()
-    expect(await (await ask()).text()).toBe("other")
+    expect(await (await send()).text()).toBe("other")
   })
 })

@@ -1,24 +1,32 @@
 import { get, url } from "../helpers/cache"
 import { stopTime } from "../helpers/clock"
-import { promised } from "../helpers/stale-module"
-import { handFed } from "../helpers/streams"
-import { end, outcomeSoFar, POLICY, read, readerOf, waitUntilIdle, wrapped } from "../helpers/wrap"
-import { collectGarbage } from "../helpers/wrap-garbage"
+import { collectGarbage } from "../helpers/garbage-collection"
+import { deferred } from "../helpers/stale-module"
+import { controlledStream } from "../helpers/streams"
+import {
+  endTest,
+  outcomeSoFar,
+  POLICY,
+  read,
+  readerOf,
+  waitUntilIdle,
+  wrapped,
+} from "../helpers/wrap"
 
 beforeEach(stopTime)
-afterEach(end)
+afterEach(endTest)
 
 test("a caller that joins a body ends no wait that begins in the same turn", async () => {
-  const [body, gate] = [handFed(), promised()]
-  const { ask } = wrapped(async ({ url }) => {
+  const [body, gate] = [controlledStream(), deferred()]
+  const { send } = wrapped(async ({ url }) => {
     if (url.endsWith("/body")) return new Response(body.stream)
     await gate.promise
     return new Response("answered")
   }, POLICY)
-  await ask(get("/body"))
-  const leads = ask(get("/slow"))
-  const joins = ask(get("/body"))
-  const waits = ask(get("/slow"))
+  await send(get("/body"))
+  const leads = send(get("/slow"))
+  const joins = send(get("/body"))
+  const waits = send(get("/slow"))
   expect((await joins).status).toBe(200)
   gate.resolve()
   const text = (response: Response) => response.text()
@@ -27,18 +35,18 @@ test("a caller that joins a body ends no wait that begins in the same turn", asy
 })
 
 test("a client that aborts after its response was collected ends no body of another", async () => {
-  const bodies = [handFed(), handFed()]
+  const bodies = [controlledStream(), controlledStream()]
   let run = 0
-  const { ask } = wrapped(() => new Response(bodies[run++]?.stream), POLICY)
+  const { send } = wrapped(() => new Response(bodies[run++]?.stream), POLICY)
   const client = new AbortController()
   const request = new Request(url("/one"), { signal: client.signal })
-  await (async () => void (await ask(request)))()
+  await (async () => void (await send(request)))()
   await collectGarbage()
-  const reader = readerOf(await ask(get("/other")))
-  bodies[1]?.give("first")
+  const reader = readerOf(await send(get("/other")))
+  bodies[1]?.enqueue("first")
   expect(await read(reader)).toBe("first")
   client.abort()
   await waitUntilIdle()
-  bodies[1]?.give("second")
+  bodies[1]?.enqueue("second")
   expect(await read(reader)).toBe("second")
 })

@@ -1,12 +1,12 @@
 import type { CacheModule, CacheModuleOptions, CacheWrapOptions } from "@layeron/modules"
-import { bodyOf, failureOf, forbidden, freshCache, get, refusals } from "../helpers/cache"
+import { bodyOf, errorOf, forbidden, freshCache, get, refusals } from "../helpers/cache"
 import { stopTime } from "../helpers/clock"
-import { endless } from "../helpers/streams"
+import { endlessStream } from "../helpers/streams"
 import {
   AT,
   cacheStatusOf,
   counts,
-  end,
+  endTest,
   PATH,
   waitUntilIdle,
   wrapped,
@@ -14,7 +14,7 @@ import {
 } from "../helpers/wrap"
 
 beforeEach(stopTime)
-afterEach(end)
+afterEach(endTest)
 
 const PLAIN = { "cache-control": "max-age=7, stale-while-revalidate=8" }
 
@@ -24,8 +24,8 @@ async function entry(
   declared: Partial<CacheModuleOptions>,
   headers: Record<string, string>,
 ) {
-  const { module, ask } = wrapped(() => new Response("x", { headers }), options, declared)
-  const response = await ask()
+  const { module, send } = wrapped(() => new Response("x", { headers }), options, declared)
+  const response = await send()
   await response.text()
   const { entry } = await module.explain(AT)
   return { module, response, entry }
@@ -82,10 +82,10 @@ describe("the lifetime and the stale window", () => {
   })
 
   test("that are configured do not make an error last", async () => {
-    const { module, ask, runs } = wrapped(() => new Response("x", { status: 400 }), {
+    const { module, send, runs } = wrapped(() => new Response("x", { status: 400 }), {
       ttlSeconds: 60,
     })
-    for (let call = 1; call <= 2; call++) await (await ask()).text()
+    for (let call = 1; call <= 2; call++) await (await send()).text()
     expect(runs()).toBe(2)
     expect(await refusals(module)).toEqual({ "no-freshness": 2 })
   })
@@ -96,10 +96,10 @@ describe("vary", () => {
 
   test("puts the named headers into the key in place of the configured ones", async () => {
     const options = { ttlSeconds: 60, vary: ["Accept-Language"] }
-    const { module, ask, runs } = wrapped(byLanguage, options, { vary: ["x-other"] })
+    const { module, send, runs } = wrapped(byLanguage, options, { vary: ["x-other"] })
     const [german, english] = [{ "accept-language": "de" }, { "accept-language": "en" }]
     for (const headers of [german, english, { ...german, "x-other": "1" }]) {
-      expect(await (await ask(get(PATH, headers))).text()).toBe(headers["accept-language"])
+      expect(await (await send(get(PATH, headers))).text()).toBe(headers["accept-language"])
     }
     expect(runs()).toBe(2)
     const vary = ["accept-language"]
@@ -109,10 +109,10 @@ describe("vary", () => {
 
   test("of the rule applies if wrap has none", async () => {
     const rules = [{ path: "/w/:id", vary: ["accept-language"] }]
-    const { ask, runs } = wrapped(byLanguage, { ttlSeconds: 60 }, { rules })
+    const { send, runs } = wrapped(byLanguage, { ttlSeconds: 60 }, { rules })
     for (const language of ["de", "en", "de"]) {
       const request = get(PATH, { "accept-language": language })
-      expect(await (await ask(request)).text()).toBe(language)
+      expect(await (await send(request)).text()).toBe(language)
     }
     expect(runs()).toBe(2)
   })
@@ -136,7 +136,7 @@ describe("tags", () => {
     async (_, give) => {
       const seen: [Request, Response][] = []
       const answers: Response[] = []
-      const { module, ask } = wrapped(
+      const { module, send } = wrapped(
         () => {
           answers.push(new Response("x", { headers: { "x-id": "7" } }))
           return answers[0] as Response
@@ -150,12 +150,12 @@ describe("tags", () => {
         },
       )
       const request = new Request(AT)
-      expect(await (await ask(request)).text()).toBe("x")
+      expect(await (await send(request)).text()).toBe("x")
       expect(seen).toHaveLength(1)
       expect(seen[0]?.[0]).toBe(request)
       expect(seen[0]?.[1]).toBe(answers[0])
       expect((await module.explain(AT)).entry?.tags).toEqual(["id-7"])
-      await (await ask()).text()
+      await (await send()).text()
       expect(seen).toHaveLength(1)
       expect(await module.purge({ tags: ["id-7"] })).toEqual({ purged: 1 })
     },
@@ -177,8 +177,8 @@ describe("tags", () => {
   ])(
     "from a function that fails, which %s, fail the run with its error, and nothing is stored",
     async (_, tags) => {
-      const { module, ask, runs } = wrapped(() => new Response("x"), { ttlSeconds: 60, tags })
-      await expect(ask()).rejects.toThrow("no tags")
+      const { module, send, runs } = wrapped(() => new Response("x"), { ttlSeconds: 60, tags })
+      await expect(send()).rejects.toThrow("no tags")
       await waitUntilIdle()
       expect(runs()).toBe(1)
       expect(await counts(module)).toEqual({ misses: 1 })
@@ -186,10 +186,10 @@ describe("tags", () => {
   )
 
   test("that are invalid cancel the response", async () => {
-    const { stream, cancelled } = endless(1)
+    const { stream, cancelled } = endlessStream(1)
     const tags = () => Promise.reject(new Error("no tags"))
-    const { ask } = wrapped(() => new Response(stream), { ttlSeconds: 60, tags })
-    await expect(ask()).rejects.toThrow("no tags")
+    const { send } = wrapped(() => new Response(stream), { ttlSeconds: 60, tags })
+    await expect(send()).rejects.toThrow("no tags")
     expect(cancelled()).toBe(true)
   })
 
@@ -199,11 +199,11 @@ describe("tags", () => {
     ["a list with a comma in it", ["a", "b,c"], "wrap() options.tags()[1] must be a tag"],
     ["a list with a number in it", [1], "wrap() options.tags()[0] must be a tag"],
   ])("from a function that returns %s fail the run with a reason", async (_, value, message) => {
-    const { module, ask } = wrapped(() => new Response("x"), {
+    const { module, send } = wrapped(() => new Response("x"), {
       ttlSeconds: 60,
       tags: () => forbidden<string[]>(value),
     })
-    const error = await failureOf(ask)
+    const error = await errorOf(send)
     expect(error).toBeInstanceOf(TypeError)
     expect([error.code, error.message]).toEqual([
       "LAYERON_INVALID_OPTION",
@@ -218,13 +218,13 @@ describe("tags", () => {
       calls++
       return []
     }
-    const { ask } = wrapped(
+    const { send } = wrapped(
       () => new Response("x"),
       { tags },
       { rules: [{ bypass: { query: ["p"] } }] },
     )
-    await ask(get(`${PATH}?p`))
-    await ask(new Request(AT, { method: "POST" }))
+    await send(get(`${PATH}?p`))
+    await send(new Request(AT, { method: "POST" }))
     expect(calls).toBe(0)
   })
 })
@@ -233,9 +233,9 @@ test("two wrapped handlers of one module have options of their own over the same
   const module: CacheModule = freshCache()
   const short = wrappedIn(module, () => new Response("short"), { ttlSeconds: 1 })
   const long = wrappedIn(module, () => new Response("long"), { ttlSeconds: 60 })
-  expect(await (await long.ask()).text()).toBe("long")
-  expect(await (await short.ask()).text()).toBe("long")
+  expect(await (await long.send()).text()).toBe("long")
+  expect(await (await short.send()).text()).toBe("long")
   await module.delete(AT)
-  expect(await (await short.ask()).text()).toBe("short")
+  expect(await (await short.send()).text()).toBe("short")
   expect((await module.explain(AT)).entry?.lifetimeSeconds).toBe(1)
 })

@@ -1,29 +1,29 @@
 import type { CacheEvent, CacheWrapOptions } from "@layeron/modules"
 import { bodyOf } from "../helpers/cache"
 import { stopTime } from "../helpers/clock"
-import { deafen, listen } from "../helpers/events"
-import { promised } from "../helpers/stale-module"
-import { chunked, handFed } from "../helpers/streams"
+import { collectEvents, stopCollecting } from "../helpers/events"
+import { deferred } from "../helpers/stale-module"
+import { controlledStream, streamOf } from "../helpers/streams"
 import {
   AT,
   advanceSeconds,
   cacheStatusOf,
+  collectWarnings,
   counts,
-  end,
+  endTest,
   outcomeSoFar,
-  type Run,
   read,
   readerOf,
+  type TestHandler,
   waitUntilIdle,
-  warnings,
   wrapped,
 } from "../helpers/wrap"
-import { asked, down, goneStale } from "../helpers/wrap-stale"
+import { sendAndSettle, throwingHandler, wrappedStale } from "../helpers/wrap-stale"
 
 beforeEach(stopTime)
 afterEach(async () => {
-  await end()
-  deafen()
+  await endTest()
+  stopCollecting()
   jest.restoreAllMocks()
 })
 
@@ -31,10 +31,10 @@ const TIMEOUT = { refreshTimeoutMs: 500 }
 const never = () => new Promise<never>(() => {})
 const late = "Error: it took longer than 500 ms"
 const saying = (length: string, chunks: string[]) => () =>
-  new Response(chunked(chunks), { headers: { "content-length": length } })
+  new Response(streamOf(chunks), { headers: { "content-length": length } })
 
-const FAILURES: [string, Run, CacheWrapOptions, string][] = [
-  ["throws", down, {}, "Error: down"],
+const FAILURES: [string, TestHandler, CacheWrapOptions, string][] = [
+  ["throws", throwingHandler, {}, "Error: down"],
   ["rejects", async () => Promise.reject(new Error("down")), {}, "Error: down"],
   ["throws what is no error", () => Promise.reject("down"), {}, "down"],
   ["throws what cannot be shown", () => Promise.reject(Object.create(null)), {}, ""],
@@ -43,7 +43,7 @@ const FAILURES: [string, Run, CacheWrapOptions, string][] = [
   ["answers 502", () => new Response("", { status: 502 }), {}, "Error: the handler answered 502"],
   ["answers 503", () => new Response("", { status: 503 }), {}, "Error: the handler answered 503"],
   ["answers 504", () => new Response("", { status: 504 }), {}, "Error: the handler answered 504"],
-  ["breaks in its body", () => new Response(chunked(["ne"], new Error("cut"))), {}, "Error: cut"],
+  ["breaks in its body", () => new Response(streamOf(["ne"], new Error("cut"))), {}, "Error: cut"],
   ["has a body shorter than it says", saying("3", ["ne"]), {}, "Content-Length"],
   ["has a body longer than it says", saying("3", ["ne", "ww"]), {}, "Content-Length"],
   [
@@ -53,7 +53,7 @@ const FAILURES: [string, Run, CacheWrapOptions, string][] = [
     "TypeError: the response of a wrapped handler must be",
   ],
   ["never answers", never, TIMEOUT, late],
-  ["never ends its body", () => new Response(handFed().stream), TIMEOUT, late],
+  ["never ends its body", () => new Response(controlledStream().stream), TIMEOUT, late],
   [
     "never comes to its tags",
     () => new Response("new", { headers: { "x-new": "1" } }),
@@ -67,10 +67,10 @@ describe("a refresh that", () => {
     "%s leaves the stale response, and is counted, published and warned about",
     async (shown, refresh, options, reason) => {
       const tags = (_: Request, { headers }: Response) => (headers.has("x-new") ? never() : [])
-      const made = await goneStale(refresh, { ...options, tags })
-      const warned = warnings()
-      const { events } = listen(["refresh"])
-      expect(await asked(made)).toBe("old")
+      const made = await wrappedStale(refresh, { ...options, tags })
+      const warned = collectWarnings()
+      const { events } = collectEvents(["refresh"])
+      expect(await sendAndSettle(made)).toBe("old")
       if (shown.startsWith("never")) {
         await advanceSeconds(0.499)
         expect(events).toEqual([])
@@ -96,18 +96,18 @@ describe("a refresh that", () => {
         ],
       ])
       expect(await counts(made.module)).toMatchObject({ failedRefreshes: 1, puts: 1 })
-      expect(await asked(made)).toBe("old")
+      expect(await sendAndSettle(made)).toBe("old")
       expect(made.runs()).toBe(2)
     },
   )
 
   test("hangs has its signal aborted, and its later response is discarded", async () => {
-    const { promise, resolve } = promised<Response>()
-    const body = handFed()
-    warnings()
-    const made = await goneStale(() => promise, TIMEOUT)
-    expect(await asked(made)).toBe("old")
-    const signal = made.asked[1]?.signal
+    const { promise, resolve } = deferred<Response>()
+    const body = controlledStream()
+    collectWarnings()
+    const made = await wrappedStale(() => promise, TIMEOUT)
+    expect(await sendAndSettle(made)).toBe("old")
+    const signal = made.received[1]?.signal
     await advanceSeconds(0.499)
     expect(signal?.aborted).toBe(false)
     await advanceSeconds(0.001)
@@ -115,30 +115,30 @@ describe("a refresh that", () => {
     expect(signal?.reason).toMatchObject({ code: "LAYERON_REFRESH_TIMEOUT" })
     resolve(new Response(body.stream))
     await waitUntilIdle()
-    expect(() => body.give("late")).toThrow()
+    expect(() => body.enqueue("late")).toThrow()
     expect(await bodyOf(made.module, AT)).toBe("old")
     expect(await counts(made.module)).toMatchObject({ failedRefreshes: 1, puts: 1 })
   })
 
   test("hangs in its body has that cancelled", async () => {
-    const body = handFed()
-    warnings()
-    const made = await goneStale(() => new Response(body.stream), TIMEOUT)
-    await asked(made)
-    body.give("ne")
+    const body = controlledStream()
+    collectWarnings()
+    const made = await wrappedStale(() => new Response(body.stream), TIMEOUT)
+    await sendAndSettle(made)
+    body.enqueue("ne")
     await advanceSeconds(0.5)
-    expect(() => body.give("w")).toThrow()
-    expect(made.asked[1]?.signal.aborted).toBe(true)
+    expect(() => body.enqueue("w")).toThrow()
+    expect(made.received[1]?.signal.aborted).toBe(true)
   })
 
   test("hangs and rejects later is counted once", async () => {
     let fail = (_: Error) => {}
-    warnings()
+    collectWarnings()
     const hung = new Promise<never>((_, reject) => {
       fail = reject
     })
-    const made = await goneStale(() => hung, TIMEOUT)
-    await asked(made)
+    const made = await wrappedStale(() => hung, TIMEOUT)
+    await sendAndSettle(made)
     await advanceSeconds(0.5)
     fail(new Error("late"))
     await waitUntilIdle()
@@ -146,11 +146,11 @@ describe("a refresh that", () => {
   })
 
   test("is in time has its signal left alone", async () => {
-    const made = await goneStale(() => new Response("new"), TIMEOUT)
-    await asked(made)
+    const made = await wrappedStale(() => new Response("new"), TIMEOUT)
+    await sendAndSettle(made)
     await advanceSeconds(1)
-    expect(made.asked[1]?.signal.aborted).toBe(false)
-    expect(await asked(made)).toBe("new")
+    expect(made.received[1]?.signal.aborted).toBe(false)
+    expect(await sendAndSettle(made)).toBe("new")
   })
 
   test.each([
@@ -161,11 +161,11 @@ describe("a refresh that", () => {
   ])(
     "is answered with %d has not failed, and the next caller gets the %s response",
     async (status, body) => {
-      const warned = warnings()
-      const { events } = listen(["refresh"])
-      const made = await goneStale(() => new Response("new", { status }))
-      await asked(made)
-      expect(await asked(made)).toBe(body)
+      const warned = collectWarnings()
+      const { events } = collectEvents(["refresh"])
+      const made = await wrappedStale(() => new Response("new", { status }))
+      await sendAndSettle(made)
+      expect(await sendAndSettle(made)).toBe(body)
       expect(warned).toEqual([])
       expect(events).toEqual([expect.objectContaining({ outcome: "refreshed" })])
       expect(await counts(made.module)).not.toHaveProperty("failedRefreshes")
@@ -174,50 +174,52 @@ describe("a refresh that", () => {
 
   test("fails is passed to waitUntil as a promise that is fulfilled", async () => {
     const work: Promise<unknown>[] = []
-    warnings()
-    const made = await goneStale(down, { waitUntil: (promise) => void work.push(promise) })
-    await asked(made)
+    collectWarnings()
+    const made = await wrappedStale(throwingHandler, {
+      waitUntil: (promise) => void work.push(promise),
+    })
+    await sendAndSettle(made)
     expect(work).toHaveLength(2)
     expect(await outcomeSoFar(Promise.all(work), () => "fulfilled")).toBe("fulfilled")
   })
 })
 
 test("a refresh that fails is warned of once a minute", async () => {
-  const warned = warnings()
-  const made = await goneStale(down)
-  await asked(made)
+  const warned = collectWarnings()
+  const made = await wrappedStale(throwingHandler)
+  await sendAndSettle(made)
   await advanceSeconds(59.999)
-  await asked(made)
+  await sendAndSettle(made)
   expect(made.runs()).toBe(3)
   expect(warned).toHaveLength(1)
   await advanceSeconds(2)
-  await asked(made)
+  await sendAndSettle(made)
   expect(made.runs()).toBe(4)
   expect(warned).toHaveLength(2)
 })
 
 test("a refresh that times out has failed, and leaves its body to the clients that read it", async () => {
-  const body = handFed()
+  const body = controlledStream()
   const options = { ...TIMEOUT, ttlSeconds: 1, staleWhileRevalidateSeconds: 1 }
-  const { ask, asked, module } = wrapped(
+  const { send, received, module } = wrapped(
     (_, run) => new Response(run === 1 ? "old" : body.stream),
     options,
   )
-  await (await ask()).text()
+  await (await send()).text()
   await advanceSeconds(1.8)
-  expect(await (await ask()).text()).toBe("old")
+  expect(await (await send()).text()).toBe("old")
   await advanceSeconds(0.3)
-  const warned = warnings()
-  const response = await ask()
+  const warned = collectWarnings()
+  const response = await send()
   const reader = readerOf(response)
   expect(cacheStatusOf(response)).toMatch(/collapsed/)
-  body.give("ne")
+  body.enqueue("ne")
   expect(await read(reader)).toBe("ne")
   await advanceSeconds(0.2)
   expect(warned.map(([, code]) => code)).toEqual(["LAYERON_REFRESH_FAILED"])
-  expect([asked[1]?.signal.aborted, asked.length]).toEqual([false, 2])
+  expect([received[1]?.signal.aborted, received.length]).toEqual([false, 2])
   expect(await counts(module)).toMatchObject({ failedRefreshes: 1 })
-  body.give("w")
+  body.enqueue("w")
   expect(await read(reader)).toBe("w")
   body.end()
   expect(await read(reader)).toBeUndefined()
@@ -225,20 +227,23 @@ test("a refresh that times out has failed, and leaves its body to the clients th
 })
 
 test("the body of a refresh that timed out is aborted once no client reads it any longer", async () => {
-  const body = handFed()
+  const body = controlledStream()
   const options = { ...TIMEOUT, ttlSeconds: 1, staleWhileRevalidateSeconds: 1 }
-  const { ask, asked } = wrapped((_, run) => new Response(run === 1 ? "old" : body.stream), options)
-  await (await ask()).text()
+  const { send, received } = wrapped(
+    (_, run) => new Response(run === 1 ? "old" : body.stream),
+    options,
+  )
+  await (await send()).text()
   await advanceSeconds(1.8)
-  await (await ask()).text()
+  await (await send()).text()
   await advanceSeconds(0.3)
-  warnings()
-  const reader = readerOf(await ask())
-  body.give("ne")
+  collectWarnings()
+  const reader = readerOf(await send())
+  body.enqueue("ne")
   await read(reader)
   await advanceSeconds(0.2)
-  expect(asked[1]?.signal.aborted).toBe(false)
+  expect(received[1]?.signal.aborted).toBe(false)
   await reader.cancel()
   await waitUntilIdle()
-  expect(asked[1]?.signal.aborted).toBe(true)
+  expect(received[1]?.signal.aborted).toBe(true)
 })

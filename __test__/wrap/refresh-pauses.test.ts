@@ -2,24 +2,24 @@ import { stopTime } from "../helpers/clock"
 import {
   AT,
   advanceSeconds,
+  collectWarnings,
   concurrently,
   countEach,
   counts,
-  end,
+  endTest,
   POLICY,
   TTL,
   texts,
   waitUntilIdle,
-  warnings,
 } from "../helpers/wrap"
-import { asked, down, goneStale } from "../helpers/wrap-stale"
+import { sendAndSettle, throwingHandler, wrappedStale } from "../helpers/wrap-stale"
 
 beforeEach(() => {
   stopTime()
-  warnings()
+  collectWarnings()
 })
 afterEach(async () => {
-  await end()
+  await endTest()
   jest.restoreAllMocks()
 })
 
@@ -29,15 +29,15 @@ describe("after a refresh that has failed the next is made", () => {
   const PAUSES = [1, 2, 4, 8, 16, 32, 60, 60, 60]
 
   test("after pauses of 1 s, 2 s, 4 s … 60 s, and everyone is served the stale response meanwhile", async () => {
-    const made = await goneStale(down, { staleWhileRevalidateSeconds: 600 })
-    expect(await asked(made)).toBe("old")
+    const made = await wrappedStale(throwingHandler, { staleWhileRevalidateSeconds: 600 })
+    expect(await sendAndSettle(made)).toBe("old")
     for (const [failures, seconds] of PAUSES.entries()) {
       for (const [step, runs] of [
         [seconds - 0.001, 2 + failures],
         [0.001, 3 + failures],
       ] as const) {
         await advanceSeconds(step)
-        expect(countEach(await texts(concurrently(CALLERS, () => made.ask())))).toEqual({
+        expect(countEach(await texts(concurrently(CALLERS, () => made.send())))).toEqual({
           old: CALLERS,
         })
         await waitUntilIdle()
@@ -53,77 +53,77 @@ describe("after a refresh that has failed the next is made", () => {
   })
 
   test("after a pause of 1 s again, once one has succeeded in between", async () => {
-    const made = await goneStale((request, run) =>
-      run === 4 ? new Response("new") : down(request, run),
+    const made = await wrappedStale((request, run) =>
+      run === 4 ? new Response("new") : throwingHandler(request, run),
     )
-    await asked(made)
+    await sendAndSettle(made)
     await advanceSeconds(1)
-    await asked(made)
+    await sendAndSettle(made)
     await advanceSeconds(2)
-    await asked(made)
-    expect(await asked(made)).toBe("new")
+    await sendAndSettle(made)
+    expect(await sendAndSettle(made)).toBe("new")
     expect(made.runs()).toBe(4)
     await advanceSeconds(TTL)
-    await asked(made)
+    await sendAndSettle(made)
     await advanceSeconds(0.999)
-    await asked(made)
+    await sendAndSettle(made)
     expect(made.runs()).toBe(5)
     await advanceSeconds(0.001)
-    await asked(made)
+    await sendAndSettle(made)
     expect(made.runs()).toBe(6)
   })
 
   test("without a pause where something else was stored meanwhile", async () => {
-    const made = await goneStale(down)
-    await asked(made)
+    const made = await wrappedStale(throwingHandler)
+    await sendAndSettle(made)
     await made.module.put(AT, new Response("warm"), { ...POLICY, ttlSeconds: 0 })
-    expect(await asked(made)).toBe("warm")
+    expect(await sendAndSettle(made)).toBe("warm")
     expect(made.runs()).toBe(3)
   })
 
   test("for its own key alone: others are not put off", async () => {
-    const made = await goneStale(down)
+    const made = await wrappedStale(throwingHandler)
     const other = new Request(`${AT}?other`)
     await made.module.put(other, new Response("old"), { ...POLICY, ttlSeconds: 0 })
-    await asked(made)
+    await sendAndSettle(made)
     expect(made.runs()).toBe(2)
-    expect(await (await made.ask(other)).text()).toBe("old")
+    expect(await (await made.send(other)).text()).toBe("old")
     await waitUntilIdle()
     expect(made.runs()).toBe(3)
   })
 
   test("for any request after the window, which fails with it", async () => {
-    const made = await goneStale(down, { staleWhileRevalidateSeconds: 2 })
-    await asked(made)
+    const made = await wrappedStale(throwingHandler, { staleWhileRevalidateSeconds: 2 })
+    await sendAndSettle(made)
     await advanceSeconds(2)
-    await expect(made.ask()).rejects.toThrow("down")
+    await expect(made.send()).rejects.toThrow("down")
     expect(made.runs()).toBe(3)
   })
 
   test("when it has hung, 1 s after that was found out and not after it began", async () => {
-    const made = await goneStale(() => new Promise(() => {}), { refreshTimeoutMs: 5_000 })
-    await asked(made)
+    const made = await wrappedStale(() => new Promise(() => {}), { refreshTimeoutMs: 5_000 })
+    await sendAndSettle(made)
     await advanceSeconds(4.999)
-    await asked(made)
+    await sendAndSettle(made)
     await advanceSeconds(0.001)
-    await asked(made)
+    await sendAndSettle(made)
     await advanceSeconds(0.999)
-    await asked(made)
+    await sendAndSettle(made)
     expect(made.runs()).toBe(2)
     await advanceSeconds(0.001)
-    await asked(made)
+    await sendAndSettle(made)
     expect(made.runs()).toBe(3)
     expect(await counts(made.module)).toMatchObject({ failedRefreshes: 1, elections: 2 })
   })
 })
 
 test("a caller of match() that was elected and does not put is replaced after 30 s by a refresh", async () => {
-  const made = await goneStale(() => new Promise(() => {}), { refreshTimeoutMs: 5_000 })
+  const made = await wrappedStale(() => new Promise(() => {}), { refreshTimeoutMs: 5_000 })
   expect(await made.module.match(AT)).toBeUndefined()
   await advanceSeconds(29.999)
-  await asked(made)
+  await sendAndSettle(made)
   expect(made.runs()).toBe(1)
   await advanceSeconds(0.001)
-  await asked(made)
+  await sendAndSettle(made)
   expect(made.runs()).toBe(2)
 })

@@ -1,28 +1,28 @@
 import { type CacheHandler, type CacheWrapOptions, cache } from "@layeron/modules"
 import * as bad from "../helpers/bad-input"
-import { failureOf, forbidden, freshCache, NO_STATS, url } from "../helpers/cache"
+import { errorOf, forbidden, freshCache, NO_STATS, url } from "../helpers/cache"
 import { stopTime } from "../helpers/clock"
-import { expectRefused, holding, nested, rows } from "../helpers/refusals"
-import { promised } from "../helpers/stale-module"
+import { expectRefused, moduleWithEntry, nested, rows } from "../helpers/refusals"
+import { deferred } from "../helpers/stale-module"
 import {
   AT,
+  collectWarnings,
   concurrently,
-  end,
+  endTest,
   POLICY,
   type Wrapped,
   waitUntilIdle,
-  warnings,
   wrapped,
 } from "../helpers/wrap"
 
 beforeEach(stopTime)
 afterEach(async () => {
-  await end()
+  await endTest()
   jest.restoreAllMocks()
 })
 
 const fine = () => new Response("fine")
-const NOT_A_FUNCTION: bad.Bad = [
+const NOT_A_FUNCTION: bad.InvalidValues = [
   ["null", null],
   ["a string", "fine"],
   ["a number", 1],
@@ -30,8 +30,8 @@ const NOT_A_FUNCTION: bad.Bad = [
   ["a response", new Response("fine")],
   ["a promise", Promise.resolve(fine)],
 ]
-const NOT_TAGS: bad.Bad = bad.LIST.filter(([shown]) => shown !== "a function")
-const MILLISECONDS: bad.Bad = [...bad.SECONDS, ["0", 0]]
+const NOT_TAGS: bad.InvalidValues = bad.LIST.filter(([shown]) => shown !== "a function")
+const MILLISECONDS: bad.InvalidValues = [...bad.SECONDS, ["0", 0]]
 
 const OPTIONS = {
   ttlSeconds: bad.SECONDS,
@@ -49,7 +49,7 @@ describe("wrap() throws a TypeError that names the invalid option, and changes n
   test.each([["undefined", undefined] as const, ...NOT_A_FUNCTION])(
     "a handler that is %s",
     async (_, value) => {
-      const { module, expectUnchanged } = await holding()
+      const { module, expectUnchanged } = await moduleWithEntry()
       await expectRefused(
         () => module.wrap(forbidden<CacheHandler>(value)),
         "wrap() handler",
@@ -60,13 +60,13 @@ describe("wrap() throws a TypeError that names the invalid option, and changes n
   )
 
   test.each(bad.OBJECT)("options that are %s", async (_, value) => {
-    const { module } = await holding()
+    const { module } = await moduleWithEntry()
     const call = () => module.wrap(fine, forbidden<CacheWrapOptions>(value))
     await expectRefused(call, "wrap() options", "LAYERON_INVALID_OPTION")
   })
 
   test.each(rows(OPTIONS))("options.%s of %s", async (path, _, value) => {
-    const { module, expectUnchanged } = await holding()
+    const { module, expectUnchanged } = await moduleWithEntry()
     const options = forbidden<CacheWrapOptions>(nested(path, value))
     await expectRefused(
       () => module.wrap(fine, options),
@@ -79,7 +79,7 @@ describe("wrap() throws a TypeError that names the invalid option, and changes n
 
 test("the error names the allowed values", async () => {
   const described = async (options: unknown) =>
-    (await failureOf(() => freshCache().wrap(fine, forbidden<CacheWrapOptions>(options)))).message
+    (await errorOf(() => freshCache().wrap(fine, forbidden<CacheWrapOptions>(options)))).message
   expect(await described({ ttlSeconds: -1 })).toBe(
     "wrap() options.ttlSeconds must be an integer from 0 to 2147483647, got -1",
   )
@@ -92,11 +92,11 @@ test("the error names the allowed values", async () => {
 })
 
 test("an unknown option is warned of once and has no effect", async () => {
-  const warned = warnings()
+  const warned = collectWarnings()
   const options = forbidden<CacheWrapOptions>({ ...POLICY, tttlSeconds: 1 })
   for (let call = 0; call < 2; call++) {
-    const { ask } = wrapped(fine, options)
-    expect(await (await ask()).text()).toBe("fine")
+    const { send } = wrapped(fine, options)
+    expect(await (await send()).text()).toBe("fine")
   }
   expect(warned).toEqual([
     [
@@ -111,15 +111,15 @@ test("options that are undefined have no effect", async () => {
     Object.keys(OPTIONS).map((path) => [path.replace("[0]", ""), undefined]),
   )
   for (const options of [undefined, {}, undefineds]) {
-    const { ask } = wrapped(fine, options as CacheWrapOptions, { ttlSeconds: 60 })
-    expect((await ask()).headers.get("cache-status")).toMatch(/; stored; ttl=60$/)
+    const { send } = wrapped(fine, options as CacheWrapOptions, { ttlSeconds: 60 })
+    expect((await send()).headers.get("cache-status")).toMatch(/; stored; ttl=60$/)
   }
 })
 
 test("wrap() of a closed module throws", async () => {
   const module = freshCache()
   await module.close()
-  expect((await failureOf(() => module.wrap(fine))).code).toBe("LAYERON_CLOSED")
+  expect((await errorOf(() => module.wrap(fine))).code).toBe("LAYERON_CLOSED")
   await cache({ name: module.name }).close()
 })
 
@@ -127,9 +127,9 @@ describe("a wrapped handler rejects with a TypeError, and runs nothing, for", ()
   test.each([...bad.REQUEST, ["a URL string", AT] as const, ["a URL", new URL(AT)] as const])(
     "%s",
     async (_, value) => {
-      const { module, ask, runs } = wrapped(fine, POLICY)
-      const error = await failureOf(() =>
-        ask(value === undefined ? forbidden(null) : forbidden<Request>(value)),
+      const { module, send, runs } = wrapped(fine, POLICY)
+      const error = await errorOf(() =>
+        send(value === undefined ? forbidden(null) : forbidden<Request>(value)),
       )
       expect([error instanceof TypeError, error.code]).toEqual([true, "LAYERON_INVALID_REQUEST"])
       expect(error.message).toContain("the request of a wrapped handler must ")
@@ -164,8 +164,8 @@ describe("a handler that gives", () => {
     request: () => Request,
     runs: number,
   ): Promise<void> {
-    for (const answer of concurrently(3, () => made.ask(request()))) {
-      const error = await failureOf(() => answer)
+    for (const answer of concurrently(3, () => made.send(request()))) {
+      const error = await errorOf(() => answer)
       expect([error instanceof TypeError, error.code]).toEqual([true, "LAYERON_INVALID_RESPONSE"])
       expect(error.message).toContain("the response of a wrapped handler must ")
     }
@@ -174,7 +174,7 @@ describe("a handler that gives", () => {
   }
 
   test.each(BAD)("%s has failed, for all waiters", async (_, give) => {
-    const gate = promised()
+    const gate = deferred()
     const made = wrapped(async () => {
       await gate.promise
       return forbidden<Response>(await give())
@@ -192,9 +192,9 @@ describe("a handler that gives", () => {
 
   test("the same response again has failed the second time, because its body is used", async () => {
     const one = new Response("one")
-    const { ask } = wrapped(() => one, POLICY)
-    expect(await (await ask()).text()).toBe("one")
-    expect((await failureOf(() => ask(new Request(url("/other"))))).code).toBe(
+    const { send } = wrapped(() => one, POLICY)
+    expect(await (await send()).text()).toBe("one")
+    expect((await errorOf(() => send(new Request(url("/other"))))).code).toBe(
       "LAYERON_INVALID_RESPONSE",
     )
   })

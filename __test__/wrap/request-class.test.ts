@@ -3,7 +3,16 @@ import type { AddressInfo } from "node:net"
 import { gzipSync } from "node:zlib"
 import { bodyOf, freshCache, get, url } from "../helpers/cache"
 import { stopTime } from "../helpers/clock"
-import { AT, advanceSeconds, end, PATH, POLICY, TTL, waitUntilIdle, wrapped } from "../helpers/wrap"
+import {
+  AT,
+  advanceSeconds,
+  endTest,
+  PATH,
+  POLICY,
+  TTL,
+  waitUntilIdle,
+  wrapped,
+} from "../helpers/wrap"
 
 beforeEach(stopTime)
 afterEach(() => jest.useRealTimers())
@@ -53,51 +62,51 @@ Object.defineProperty(PickyRequest.prototype, "headers", {
 describe("a handler is given a request of the class that it was called with,", () => {
   test("with its prototype, getters, methods and own properties", async () => {
     const seen: unknown[] = []
-    const { ask } = wrapped((request) => {
+    const { send } = wrapped((request) => {
       const asked = request as AppRequest
       seen.push(asked instanceof AppRequest, asked.nextUrl.href, asked.params, asked.greet())
       return new Response("x")
     }, POLICY)
     const request = new AppRequest(AT, { headers: { "x-a": "1" } })
-    await (await ask(request)).text()
+    await (await send(request)).text()
     expect(seen).toEqual([true, AT, { id: "7" }, `hello from ${PATH}`])
   })
 
   test("whose headers are without the conditions of one client, and whose signal is its own", async () => {
-    const { ask, asked } = wrapped(() => new Response("x"), POLICY)
+    const { send, received } = wrapped(() => new Response("x"), POLICY)
     const request = new AppRequest(AT, { headers: { "if-none-match": '"a"', "x-a": "1" } })
-    await (await ask(request)).text()
-    expect([...(asked[0] as Request).headers]).toEqual([["x-a", "1"]])
-    expect(asked[0]?.signal).not.toBe(request.signal)
+    await (await send(request)).text()
+    expect([...(received[0] as Request).headers]).toEqual([["x-a", "1"]])
+    expect(received[0]?.signal).not.toBe(request.signal)
   })
 
   test("which the platform takes for a request", async () => {
-    const { ask } = wrapped(async (request) => {
+    const { send } = wrapped(async (request) => {
       const copy = new Request(request, { headers: { "x-b": "2" } })
       return new Response(`${copy.url} ${copy.headers.get("x-b")} ${request.clone().method}`)
     }, POLICY)
-    expect(await (await ask(new AppRequest(AT))).text()).toBe(`${AT} 2 GET`)
+    expect(await (await send(new AppRequest(AT))).text()).toBe(`${AT} 2 GET`)
   })
 
   test("in the background, and for a HEAD, as well", async () => {
-    const { ask, asked } = wrapped(() => new Response("x"), POLICY)
-    await (await ask(new AppRequest(AT))).text()
+    const { send, received } = wrapped(() => new Response("x"), POLICY)
+    await (await send(new AppRequest(AT))).text()
     await advanceSeconds(TTL)
-    await ask(new AppRequest(AT, { method: "HEAD" }))
+    await send(new AppRequest(AT, { method: "HEAD" }))
     await waitUntilIdle()
-    const [, refresh] = asked as AppRequest[]
+    const [, refresh] = received as AppRequest[]
     expect([refresh instanceof AppRequest, refresh?.method, refresh?.nextUrl.href]).toEqual([
       true,
       "GET",
       AT,
     ])
-    await end()
+    await endTest()
   })
 
   test("even where the class answers from private fields, which no copy can have", async () => {
-    const { ask, asked } = wrapped(() => new Response("x"), POLICY)
-    await (await ask(new PickyRequest("s", AT))).text()
-    const [made] = asked
+    const { send, received } = wrapped(() => new Response("x"), POLICY)
+    await (await send(new PickyRequest("s", AT))).text()
+    const [made] = received
     expect(made).toBeInstanceOf(PickyRequest)
     expect([made?.url, made?.method, [...(made?.headers ?? [])]]).toEqual([
       AT,
@@ -107,16 +116,16 @@ describe("a handler is given a request of the class that it was called with,", (
   })
 
   test("with the properties that were set on a plain request", async () => {
-    const { ask, asked } = wrapped(() => new Response("x"), POLICY)
-    await (await ask(Object.assign(new Request(AT), { params: { id: 1 } }))).text()
-    expect((asked[0] as Request & { params?: unknown }).params).toEqual({ id: 1 })
+    const { send, received } = wrapped(() => new Response("x"), POLICY)
+    await (await send(Object.assign(new Request(AT), { params: { id: 1 } }))).text()
+    expect((received[0] as Request & { params?: unknown }).params).toEqual({ id: 1 })
   })
 
   test("and the caller's own object if the run is for no other request", async () => {
-    const { ask, asked } = wrapped(() => new Response("x"), POLICY)
+    const { send, received } = wrapped(() => new Response("x"), POLICY)
     const request = new AppRequest(AT, { method: "POST" })
-    await ask(request)
-    expect(asked[0]).toBe(request)
+    await send(request)
+    expect(received[0]).toBe(request)
   })
 })
 
@@ -152,7 +161,7 @@ describe("tags, shouldStore and waitUntil", () => {
     await fetch(head, context, 6)
     await waitUntilIdle()
     expect([calls.tags?.[0], calls.waitUntil?.[1], calls.waitUntil?.[3]]).toEqual([head, head, 6])
-    await end()
+    await endTest()
   })
 
   test("shouldStore keeps a response from the store and from every other client", async () => {
@@ -167,7 +176,7 @@ describe("tags, shouldStore and waitUntil", () => {
         shouldStore: async (_, response) => (await response.clone().text()) !== "run 1",
       },
     )
-    const calls = [made.ask(), made.ask()]
+    const calls = [made.send(), made.send()]
     await waitUntilIdle()
     gates[0]?.()
     expect(await Promise.all((await Promise.all(calls)).map((one) => one.text()))).toEqual([
@@ -177,7 +186,7 @@ describe("tags, shouldStore and waitUntil", () => {
     await waitUntilIdle()
     expect(await bodyOf(made.module, AT)).toBe("run 2")
     expect((await made.module.inspect()).refusedWrites["should-store"]).toBe(1)
-    await end()
+    await endTest()
   })
 })
 
@@ -213,8 +222,8 @@ describe("a response that fetch has decoded", () => {
   test("loses Content-Encoding and Content-Length on its way to the client and in the store", async () => {
     jest.useRealTimers()
     await withOrigin("gzip", async (at) => {
-      const { ask, module } = wrapped((request) => fetch(at, { signal: request.signal }), POLICY)
-      const response = await ask()
+      const { send, module } = wrapped((request) => fetch(at, { signal: request.signal }), POLICY)
+      const response = await send()
       expect([fieldsOf(response), await response.text()]).toEqual([[null, null], "decoded"])
       const hit = (await module.match(AT)) as Response
       expect([fieldsOf(hit), hit.headers.get("etag"), await hit.text()]).toEqual([
@@ -231,8 +240,8 @@ describe("a response that fetch has decoded", () => {
       const module = freshCache()
       await module.put(url("/put"), await fetch(at))
       expect(fieldsOf((await module.match(url("/put"))) as Response)).toEqual([null, null])
-      const { ask } = wrapped(() => fetch(at), POLICY)
-      expect(fieldsOf(await ask(new Request(AT, { method: "POST" })))).toEqual([null, null])
+      const { send } = wrapped(() => fetch(at), POLICY)
+      expect(fieldsOf(await send(new Request(AT, { method: "POST" })))).toEqual([null, null])
     })
   })
 
@@ -242,8 +251,8 @@ describe("a response that fetch has decoded", () => {
     await withOrigin(
       "x-unknown",
       async (at) => {
-        const { ask } = wrapped(() => fetch(at), POLICY)
-        const response = await ask()
+        const { send } = wrapped(() => fetch(at), POLICY)
+        const response = await send()
         expect([fieldsOf(response), await response.text()]).toEqual([
           ["x-unknown", "8"],
           "as it is",
@@ -256,14 +265,14 @@ describe("a response that fetch has decoded", () => {
   test("keeps them where the handler has encoded the body itself", async () => {
     jest.useRealTimers()
     const body = gzipSync("encoded")
-    const { ask } = wrapped(
+    const { send } = wrapped(
       () =>
         new Response(body, {
           headers: { "content-encoding": "gzip", "content-length": `${body.length}` },
         }),
       POLICY,
     )
-    const response = await ask()
+    const response = await send()
     expect(fieldsOf(response)).toEqual(["gzip", `${body.length}`])
     expect(Buffer.from(await response.arrayBuffer()).equals(body)).toBe(true)
   })

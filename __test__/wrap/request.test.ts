@@ -1,11 +1,11 @@
 import type { CacheHandler } from "@layeron/modules"
-import { failureOf, freshCache, get, url } from "../helpers/cache"
+import { errorOf, freshCache, get, url } from "../helpers/cache"
 import { httpDate, stopTime } from "../helpers/clock"
-import { promised } from "../helpers/stale-module"
+import { deferred } from "../helpers/stale-module"
 import {
   AT,
   advanceSeconds,
-  end,
+  endTest,
   outcomeSoFar,
   PATH,
   TTL,
@@ -15,7 +15,7 @@ import {
 } from "../helpers/wrap"
 
 beforeEach(stopTime)
-afterEach(end)
+afterEach(endTest)
 
 const OPTIONS = { ttlSeconds: TTL }
 const MODIFIED = httpDate(-3600)
@@ -27,8 +27,8 @@ const CONDITIONS = {
 }
 
 function only(made: Wrapped, run = 1): Request {
-  expect(made.asked).toHaveLength(run)
-  return made.asked[run - 1] as Request
+  expect(made.received).toHaveLength(run)
+  return made.received[run - 1] as Request
 }
 
 test("further arguments reach the handler, in the background too", async () => {
@@ -55,7 +55,7 @@ describe("the handler of a shared run gets a request", () => {
   test("of its own, with the URL, the method and the headers of the first caller's", async () => {
     const made = wrapped(() => new Response("x"), OPTIONS)
     const request = get(`${PATH}?b=2&a=1`, { accept: "text/html", "x-a": "1", cookie: "a=b" })
-    await made.ask(request)
+    await made.send(request)
     const asked = only(made)
     expect(asked).not.toBe(request)
     expect(asked).toBeInstanceOf(Request)
@@ -69,20 +69,20 @@ describe("the handler of a shared run gets a request", () => {
 
   test("without the conditions of the leader, which gets the complete response", async () => {
     const made = wrapped(() => new Response("x", { headers: { etag: '"v1"' } }), OPTIONS)
-    const response = await made.ask(get(PATH, { ...CONDITIONS, accept: "*/*" }))
+    const response = await made.send(get(PATH, { ...CONDITIONS, accept: "*/*" }))
     expect([...only(made).headers]).toEqual([["accept", "*/*"]])
     expect([response.status, await response.text()]).toEqual([200, "x"])
   })
 
   test("which is not aborted with the client's while another request waits for the response", async () => {
     const client = new AbortController()
-    const gate = promised()
+    const gate = deferred()
     const made = wrapped(async () => {
       await gate.promise
       return new Response("x")
     }, OPTIONS)
-    const gone = failureOf(() => made.ask(new Request(AT, { signal: client.signal })))
-    const waits = made.ask()
+    const gone = errorOf(() => made.send(new Request(AT, { signal: client.signal })))
+    const waits = made.send()
     client.abort()
     expect((await gone).name).toBe("AbortError")
     expect(only(made).signal.aborted).toBe(false)
@@ -93,7 +93,7 @@ describe("the handler of a shared run gets a request", () => {
 
   test("with the redirect mode of the client's", async () => {
     const made = wrapped(() => new Response("x"), OPTIONS)
-    await made.ask(new Request(AT, { redirect: "manual" }))
+    await made.send(new Request(AT, { redirect: "manual" }))
     expect(only(made).redirect).toBe("manual")
   })
 
@@ -109,18 +109,18 @@ describe("the handler of a shared run gets a request", () => {
     "with the %s of the stored response, instead of the client's",
     async (_, validators, added) => {
       const made = wrapped(() => new Response("x", { headers: validators }), OPTIONS)
-      await (await made.ask()).text()
+      await (await made.send()).text()
       await advanceSeconds(TTL)
-      await made.ask(get(PATH, { ...CONDITIONS, range: "bytes=0-0", "x-a": "1" }))
+      await made.send(get(PATH, { ...CONDITIONS, range: "bytes=0-0", "x-a": "1" }))
       expect(Object.fromEntries(only(made, 2).headers)).toEqual({ ...added, "x-a": "1" })
     },
   )
 
   test("without conditions if the stored response has no validator", async () => {
     const made = wrapped(() => new Response("x"), OPTIONS)
-    await (await made.ask()).text()
+    await (await made.send()).text()
     await advanceSeconds(TTL)
-    await made.ask(get(PATH, CONDITIONS))
+    await made.send(get(PATH, CONDITIONS))
     expect([...only(made, 2).headers]).toEqual([])
   })
 
@@ -128,7 +128,7 @@ describe("the handler of a shared run gets a request", () => {
     const rules = [{ methods: ["GET", "POST"] }]
     const made = wrapped(async (request) => new Response(await request.text()), OPTIONS, { rules })
     const request = new Request(AT, { method: "POST", body: "question" })
-    expect(await (await made.ask(request)).text()).toBe("question")
+    expect(await (await made.send(request)).text()).toBe("question")
     expect(only(made).method).toBe("POST")
   })
 })
@@ -141,8 +141,8 @@ describe("if a rule lets responses to a method with a body be stored,", () => {
     const made = wrapped(async (request) => new Response(await request.text()), OPTIONS, { rules })
     const used = post()
     await used.text()
-    expect((await failureOf(() => made.ask(used))).name).toBe("TypeError")
-    expect(await outcomeSoFar(made.ask(post()), (response) => response.text())).toBe("question")
+    expect((await errorOf(() => made.send(used))).name).toBe("TypeError")
+    expect(await outcomeSoFar(made.send(post()), (response) => response.text())).toBe("question")
   })
 
   test("a run is without conditions, which a method with a body has no use for", async () => {
@@ -156,9 +156,9 @@ describe("if a rule lets responses to a method with a body be stored,", () => {
       OPTIONS,
       { rules },
     )
-    expect(await (await made.ask(post("first"))).text()).toBe("first 1 null")
+    expect(await (await made.send(post("first"))).text()).toBe("first 1 null")
     await advanceSeconds(TTL)
-    expect(await outcomeSoFar(made.ask(post("second")), (response) => response.text())).toBe(
+    expect(await outcomeSoFar(made.send(post("second")), (response) => response.text())).toBe(
       "second 2 null",
     )
   })
@@ -178,7 +178,7 @@ describe("the handler gets the caller's own request object", () => {
     const made = wrapped(() => new Response("x"), OPTIONS, { rules })
     const request = new Request(AT, init)
     const headers = [...request.headers]
-    await made.ask(request)
+    await made.send(request)
     expect(only(made)).toBe(request)
     expect([...request.headers]).toEqual(headers)
     expect(request.bodyUsed).toBe(false)
@@ -189,9 +189,9 @@ describe("the handler gets the caller's own request object", () => {
       () => new Response("x", { headers: { "cache-control": "private" } }),
       OPTIONS,
     )
-    await made.ask()
+    await made.send()
     const request = get(PATH, CONDITIONS)
-    await made.ask(request)
+    await made.send(request)
     expect(only(made, 2)).toBe(request)
   })
 })
@@ -200,16 +200,16 @@ test("a request of another realm is accepted", async () => {
   const made = wrapped(() => new Response("x"), OPTIONS)
   const headers = new Headers({ accept: "text/html" })
   const request = { method: "GET", url: url(PATH), headers } as unknown as Request
-  expect(await (await made.ask(request)).text()).toBe("x")
+  expect(await (await made.send(request)).text()).toBe("x")
   expect(only(made).headers.get("accept")).toBe("text/html")
-  expect(await (await made.ask(request)).text()).toBe("x")
+  expect(await (await made.send(request)).text()).toBe("x")
   expect(made.runs()).toBe(1)
 })
 
 test("neither a fragment nor the order of the query makes another entry", async () => {
   const made = wrapped(() => new Response("x"), OPTIONS)
-  await (await made.ask(get(`${PATH}?b=2&a=1#top`))).text()
-  await (await made.ask(get(`${PATH}?a=1&b=2`))).text()
+  await (await made.send(get(`${PATH}?b=2&a=1#top`))).text()
+  await (await made.send(get(`${PATH}?a=1&b=2`))).text()
   expect(made.runs()).toBe(1)
 })
 

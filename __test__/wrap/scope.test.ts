@@ -1,14 +1,14 @@
 import type { CacheModuleOptions, CacheWrapOptions } from "@layeron/modules"
 import { bodyOf, get, NO_STATS, url } from "../helpers/cache"
 import { stopTime } from "../helpers/clock"
-import { deafen, listen } from "../helpers/events"
-import { promised } from "../helpers/stale-module"
-import { cacheStatusOf, counts, end, TTL, texts, waitUntilIdle, wrapped } from "../helpers/wrap"
+import { collectEvents, stopCollecting } from "../helpers/events"
+import { deferred } from "../helpers/stale-module"
+import { cacheStatusOf, counts, endTest, TTL, texts, waitUntilIdle, wrapped } from "../helpers/wrap"
 
 beforeEach(stopTime)
 afterEach(async () => {
-  deafen()
-  await end()
+  stopCollecting()
+  await endTest()
 })
 
 const API: Partial<CacheModuleOptions> = { ttlSeconds: TTL, rules: [{ path: "/api/*" }] }
@@ -20,10 +20,10 @@ const lasting = (_: Request, run: number) =>
 
 describe("a wrapped handler of an instance with rules", () => {
   test("caches requests that a rule covers, and runs for each of the others", async () => {
-    const { module, ask } = wrapped(counting, {}, API)
+    const { module, send } = wrapped(counting, {}, API)
     const seen: unknown[] = []
     for (const path of ["/api/a", "/other", "/api/a", "/other"]) {
-      const response = await ask(get(path))
+      const response = await send(get(path))
       seen.push([cacheStatusOf(response), await response.text()])
     }
     expect(seen).toEqual([
@@ -37,8 +37,8 @@ describe("a wrapped handler of an instance with rules", () => {
   })
 
   test("does not cache a request that no rule covers even if the response declares its lifetime", async () => {
-    const { module, ask, runs } = wrapped(lasting, {}, API)
-    for (let call = 0; call < 2; call++) await (await ask(get("/other"))).text()
+    const { module, send, runs } = wrapped(lasting, {}, API)
+    for (let call = 0; call < 2; call++) await (await send(get("/other"))).text()
     expect([runs(), (await module.inspect()).entries]).toEqual([2, 0])
   })
 
@@ -50,9 +50,9 @@ describe("a wrapped handler of an instance with rules", () => {
       "hit; ttl=0; detail=stale",
     ],
   ])("caches every request where wrap has %s of its own", async (_name, options, expected) => {
-    const { ask } = wrapped(counting, options, API)
-    await (await ask(get("/other"))).text()
-    const second = await ask(get("/other"))
+    const { send } = wrapped(counting, options, API)
+    await (await send(get("/other"))).text()
+    const second = await send(get("/other"))
     expect([cacheStatusOf(second), await second.text()]).toEqual([expected, "run 1"])
   })
 
@@ -61,13 +61,13 @@ describe("a wrapped handler of an instance with rules", () => {
     ["a stale window", { staleWhileRevalidateSeconds: 30 }],
     ["a vary", { vary: ["accept"] }],
   ])("is not widened by %s of wrap", async (_name, options) => {
-    const { ask } = wrapped(lasting, options, API)
-    expect(cacheStatusOf(await ask(get("/other")))).toBe(BYPASSED)
+    const { send } = wrapped(lasting, options, API)
+    expect(cacheStatusOf(await send(get("/other")))).toBe(BYPASSED)
   })
 
   test("has no request wait for another that no rule covers", async () => {
-    const gate = promised()
-    const { ask, runs } = wrapped(
+    const gate = deferred()
+    const { send, runs } = wrapped(
       async (request, run) => {
         await gate.promise
         return counting(request, run)
@@ -75,7 +75,7 @@ describe("a wrapped handler of an instance with rules", () => {
       {},
       API,
     )
-    const all = [1, 2, 3].map(() => ask(get("/other")))
+    const all = [1, 2, 3].map(() => send(get("/other")))
     await waitUntilIdle()
     expect(runs()).toBe(3)
     gate.resolve()
@@ -83,23 +83,23 @@ describe("a wrapped handler of an instance with rules", () => {
   })
 
   test("does not answer a request that no rule covers from what put has stored for it", async () => {
-    const { module, ask } = wrapped(counting, {}, API)
+    const { module, send } = wrapped(counting, {}, API)
     await module.put(url("/other"), new Response("put"))
-    expect(await (await ask(get("/other"))).text()).toBe("run 1")
+    expect(await (await send(get("/other"))).text()).toBe("run 1")
     expect(await bodyOf(module, url("/other"))).toBe("put")
   })
 
   test("hands the caller's own request to the handler where no rule covers it", async () => {
-    const { ask, asked } = wrapped(counting, {}, API)
+    const { send, received } = wrapped(counting, {}, API)
     const request = get("/other", { "if-none-match": '"a"', cookie: "a=1" })
-    await ask(request)
-    expect(asked[0]).toBe(request)
+    await send(request)
+    expect(received[0]).toBe(request)
   })
 
   test("removes the stored responses for the URL of a POST that no rule covers", async () => {
-    const { module, ask } = wrapped(counting, {}, API)
+    const { module, send } = wrapped(counting, {}, API)
     await module.put(url("/other"), new Response("put"))
-    const response = await ask(new Request(url("/other"), { method: "POST" }))
+    const response = await send(new Request(url("/other"), { method: "POST" }))
     expect(cacheStatusOf(response)).toBe("fwd=method; fwd-status=200")
     expect(await bodyOf(module, url("/other"))).toBeUndefined()
     expect(await counts(module)).toMatchObject({ invalidations: 1 })
@@ -107,19 +107,19 @@ describe("a wrapped handler of an instance with rules", () => {
 
   test("covers by the methods of a rule, too, and HEAD as GET", async () => {
     const declared = { ttlSeconds: TTL, rules: [{ path: "/api/*", methods: ["GET"] }] }
-    const { ask, runs } = wrapped(counting, {}, declared)
-    await (await ask(get("/api/a"))).text()
-    expect(cacheStatusOf(await ask(new Request(url("/api/a"), { method: "HEAD" })))).toBe(
+    const { send, runs } = wrapped(counting, {}, declared)
+    await (await send(get("/api/a"))).text()
+    expect(cacheStatusOf(await send(new Request(url("/api/a"), { method: "HEAD" })))).toBe(
       "hit; ttl=60",
     )
     expect(runs()).toBe(1)
-    expect(cacheStatusOf(await ask(new Request(url("/other"), { method: "HEAD" })))).toBe(BYPASSED)
+    expect(cacheStatusOf(await send(new Request(url("/other"), { method: "HEAD" })))).toBe(BYPASSED)
   })
 
   test("sets detail=no-rule for a bypass", async () => {
-    const { events } = listen(["match", "put"])
-    const { module, ask } = wrapped(counting, {}, API)
-    await ask(get("/other"))
+    const { events } = collectEvents(["match", "put"])
+    const { module, send } = wrapped(counting, {}, API)
+    await send(get("/other"))
     expect(events).toEqual([
       expect.objectContaining({
         operation: "match",

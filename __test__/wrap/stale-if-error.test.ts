@@ -5,25 +5,25 @@ import {
   AT,
   advanceSeconds,
   cacheStatusOf,
+  collectWarnings,
   concurrently,
   countEach,
   counts,
-  end,
+  endTest,
   PATH,
-  type Run,
+  type TestHandler,
   TTL,
   texts,
   waitUntilIdle,
-  warnings,
 } from "../helpers/wrap"
-import { down, goneStale } from "../helpers/wrap-stale"
+import { throwingHandler, wrappedStale } from "../helpers/wrap-stale"
 
 beforeEach(() => {
   stopTime()
-  warnings()
+  collectWarnings()
 })
 afterEach(async () => {
-  await end()
+  await endTest()
   jest.restoreAllMocks()
 })
 
@@ -37,15 +37,15 @@ const BY_RESPONSE: CacheWrapOptions = {
 }
 
 const answering =
-  (status: number): Run =>
+  (status: number): TestHandler =>
   () =>
     new Response("new", { status })
 const control = (value: string) => ({ headers: { "cache-control": value } })
 const OWN = control(`max-age=${TTL}, stale-if-error=${ERROR_WINDOW}`)
 
-const FAILURES: [string, Run, string][] = [
-  ["throws", down, ""],
-  ...[500, 502, 503, 504].map((status): [string, Run, string] => [
+const FAILURES: [string, TestHandler, string][] = [
+  ["throws", throwingHandler, ""],
+  ...[500, 502, 503, 504].map((status): [string, TestHandler, string] => [
     `answers ${status}`,
     answering(status),
     ` fwd-status=${status};`,
@@ -54,8 +54,8 @@ const FAILURES: [string, Run, string][] = [
 
 describe("a stale response is served where the handler", () => {
   test.each(FAILURES)("%s, and the option allows it", async (_, next, expected) => {
-    const { module, ask, runs } = await goneStale(next, BY_OPTION, { past: 1 })
-    const response = await ask()
+    const { module, send, runs } = await wrappedStale(next, BY_OPTION, { past: 1 })
+    const response = await send()
     expect(response.headers.get("cache-status")).toBe(
       `${module.identity}; fwd=stale;${expected} ttl=-1; detail=stale-if-error`,
     )
@@ -70,19 +70,19 @@ describe("a stale response is served where the handler", () => {
   })
 
   test.each(FAILURES)("%s, and the response itself allows it", async (_, next) => {
-    const { ask } = await goneStale(next, BY_RESPONSE, OWN)
-    expect(await (await ask()).text()).toBe("old")
+    const { send } = await wrappedStale(next, BY_RESPONSE, OWN)
+    expect(await (await send()).text()).toBe("old")
   })
 
   test.each(FAILURES)("%s, up to the end of the window", async (_, next) => {
-    const { ask } = await goneStale(next, BY_OPTION, { past: ERROR_WINDOW - 0.001 })
-    expect(await (await ask()).text()).toBe("old")
+    const { send } = await wrappedStale(next, BY_OPTION, { past: ERROR_WINDOW - 0.001 })
+    expect(await (await send()).text()).toBe("old")
   })
 
   test.each(FAILURES.filter(([shown]) => /throws|503/.test(shown)))(
     "%s, as a 304, a 206 and the response to HEAD",
     async (_, next, expected) => {
-      const { ask, runs } = await goneStale(next, BY_OPTION, { headers: { etag: '"v"' } })
+      const { send, runs } = await wrappedStale(next, BY_OPTION, { headers: { etag: '"v"' } })
       const requests = [
         get(PATH, { "if-none-match": '"v"' }),
         get(PATH, { range: "bytes=0-1" }),
@@ -92,7 +92,7 @@ describe("a stale response is served where the handler", () => {
       const got: unknown[] = []
       for (const [index, request] of requests.entries()) {
         await advanceSeconds(2)
-        const response = await ask(request)
+        const response = await send(request)
         expect(cacheStatusOf(response)).toBe(
           `fwd=stale;${expected} ttl=-${2 * index + 2}; detail=stale-if-error`,
         )
@@ -110,13 +110,13 @@ describe("a stale response is served where the handler", () => {
 
   test("fails once the window of stale-while-revalidate is over, too", async () => {
     const options = { staleWhileRevalidateSeconds: 10, staleIfErrorSeconds: ERROR_WINDOW }
-    const { module, ask, runs } = await goneStale(down, options, { past: 9.999 })
-    expect(cacheStatusOf(await ask())).toBe("hit; ttl=-10; detail=stale")
+    const { module, send, runs } = await wrappedStale(throwingHandler, options, { past: 9.999 })
+    expect(cacheStatusOf(await send())).toBe("hit; ttl=-10; detail=stale")
     await waitUntilIdle()
     await advanceSeconds(0.001)
-    expect(cacheStatusOf(await ask())).toBe("hit; ttl=-10; detail=stale-if-error")
+    expect(cacheStatusOf(await send())).toBe("hit; ttl=-10; detail=stale-if-error")
     await advanceSeconds(0.2)
-    expect(cacheStatusOf(await ask())).toBe("fwd=stale; ttl=-11; detail=stale-if-error")
+    expect(cacheStatusOf(await send())).toBe("fwd=stale; ttl=-11; detail=stale-if-error")
     expect(runs()).toBe(3)
     expect(await counts(module)).toMatchObject({
       staleHits: 1,
@@ -127,10 +127,14 @@ describe("a stale response is served where the handler", () => {
 })
 
 describe("the caller gets the failure", () => {
-  async function expectFailure(next: Run, options: CacheWrapOptions, gone = {}): Promise<void> {
-    const { module, ask } = await goneStale(next, options, gone)
-    if (next === down) await expect(ask()).rejects.toThrow("down")
-    else expect(await (await ask()).text()).toBe("new")
+  async function expectFailure(
+    next: TestHandler,
+    options: CacheWrapOptions,
+    gone = {},
+  ): Promise<void> {
+    const { module, send } = await wrappedStale(next, options, gone)
+    if (next === throwingHandler) await expect(send()).rejects.toThrow("down")
+    else expect(await (await send()).text()).toBe("new")
     expect(await counts(module)).not.toHaveProperty("staleIfErrorHits")
   }
 
@@ -151,7 +155,11 @@ describe("the caller gets the failure", () => {
     async (directive) => {
       const value = `max-age=${TTL}, stale-if-error=${ERROR_WINDOW}, ${directive}`
       const gone = { headers: { ...control(value).headers, etag: '"v"' } }
-      await expectFailure(down, { ...BY_RESPONSE, staleIfErrorSeconds: ERROR_WINDOW }, gone)
+      await expectFailure(
+        throwingHandler,
+        { ...BY_RESPONSE, staleIfErrorSeconds: ERROR_WINDOW },
+        gone,
+      )
       await expectFailure(
         answering(503),
         { ...BY_RESPONSE, staleIfErrorSeconds: ERROR_WINDOW },
@@ -163,16 +171,16 @@ describe("the caller gets the failure", () => {
   test.each(["must-revalidate", "proxy-revalidate"])(
     "when the response says %s and its lifetime is configured",
     async (directive) => {
-      await expectFailure(down, BY_OPTION, control(`max-age=1, ${directive}`))
+      await expectFailure(throwingHandler, BY_OPTION, control(`max-age=1, ${directive}`))
     },
   )
 
   test("when a request wants a fresh response validated, and nothing has been said of errors", async () => {
     const forced = () => get(PATH, { "cache-control": "no-cache" })
-    const thrown = await goneStale(down, NO_REFRESH, { past: -30 })
-    await expect(thrown.ask(forced())).rejects.toThrow("down")
-    const answered = await goneStale(answering(503), NO_REFRESH, { past: -30 })
-    expect((await answered.ask(forced())).status).toBe(503)
+    const thrown = await wrappedStale(throwingHandler, NO_REFRESH, { past: -30 })
+    await expect(thrown.send(forced())).rejects.toThrow("down")
+    const answered = await wrappedStale(answering(503), NO_REFRESH, { past: -30 })
+    expect((await answered.send(forced())).status).toBe(503)
   })
 })
 
@@ -180,8 +188,8 @@ describe("100 concurrent callers of a failing handler", () => {
   test.each(FAILURES)(
     "that %s are one run, and all callers until 200 ms later get the stale response",
     async (_, next) => {
-      const { module, ask, runs } = await goneStale(next, BY_OPTION)
-      const all = concurrently(CALLERS, () => ask())
+      const { module, send, runs } = await wrappedStale(next, BY_OPTION)
+      const all = concurrently(CALLERS, () => send())
       expect(countEach(await texts(all))).toEqual({ old: CALLERS })
       const described = (await Promise.all(all)).map((response) =>
         cacheStatusOf(response)?.replace(/ fwd-status=\d+;/, ""),
@@ -192,10 +200,10 @@ describe("100 concurrent callers of a failing handler", () => {
       })
       expect(runs()).toBe(2)
       await advanceSeconds(0.199)
-      expect(countEach(await texts(concurrently(CALLERS, () => ask())))).toEqual({ old: CALLERS })
+      expect(countEach(await texts(concurrently(CALLERS, () => send())))).toEqual({ old: CALLERS })
       expect(runs()).toBe(2)
       await advanceSeconds(0.001)
-      expect(countEach(await texts(concurrently(CALLERS, () => ask())))).toEqual({ old: CALLERS })
+      expect(countEach(await texts(concurrently(CALLERS, () => send())))).toEqual({ old: CALLERS })
       expect(runs()).toBe(3)
       expect(await counts(module)).toEqual({
         misses: 1 + 3 * CALLERS,
@@ -206,12 +214,12 @@ describe("100 concurrent callers of a failing handler", () => {
   )
 
   test("are served the new response as soon as there is one", async () => {
-    const { ask } = await goneStale(
-      (request, run) => (run === 2 ? down(request, run) : new Response("new")),
+    const { send } = await wrappedStale(
+      (request, run) => (run === 2 ? throwingHandler(request, run) : new Response("new")),
       BY_OPTION,
     )
-    expect(await (await ask()).text()).toBe("old")
+    expect(await (await send()).text()).toBe("old")
     await advanceSeconds(0.2)
-    expect(countEach(await texts(concurrently(CALLERS, () => ask())))).toEqual({ new: CALLERS })
+    expect(countEach(await texts(concurrently(CALLERS, () => send())))).toEqual({ new: CALLERS })
   })
 })

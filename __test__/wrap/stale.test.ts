@@ -1,7 +1,7 @@
 import { bodyOf, get, refusals } from "../helpers/cache"
 import { stopTime } from "../helpers/clock"
-import { promised } from "../helpers/stale-module"
-import { handFed } from "../helpers/streams"
+import { deferred } from "../helpers/stale-module"
+import { controlledStream } from "../helpers/streams"
 import {
   AT,
   advanceSeconds,
@@ -9,37 +9,37 @@ import {
   concurrently,
   countEach,
   counts,
-  end,
+  endTest,
   outcomeSoFar,
   PATH,
   POLICY,
-  type Run,
+  type TestHandler,
   TTL,
   texts,
   WINDOW,
   waitUntilIdle,
   wrapped,
 } from "../helpers/wrap"
-import { goneStale } from "../helpers/wrap-stale"
+import { wrappedStale } from "../helpers/wrap-stale"
 
 beforeEach(stopTime)
-afterEach(end)
+afterEach(endTest)
 
 const CALLERS = 100
 
-const renewed: Run = () => new Response("new")
+const renewed: TestHandler = () => new Response("new")
 const LATE = { past: 1 }
 
 describe("inside the stale window", () => {
   test("a caller gets the stale response before the handler has answered, and the next the new one", async () => {
-    const { promise, resolve } = promised<Response>()
-    const { module, ask, runs } = await goneStale(() => promise, {}, LATE)
-    const stale = await ask()
+    const { promise, resolve } = deferred<Response>()
+    const { module, send, runs } = await wrappedStale(() => promise, {}, LATE)
+    const stale = await send()
     expect(stale.headers.get("cache-status")).toBe(`${module.identity}; hit; ttl=-1; detail=stale`)
     expect([stale.headers.get("age"), await stale.text(), runs()]).toEqual(["61", "old", 2])
     resolve(new Response("new"))
     await waitUntilIdle()
-    const fresh = await ask()
+    const fresh = await send()
     expect([cacheStatusOf(fresh), await fresh.text(), runs()]).toEqual(["hit; ttl=60", "new", 2])
     expect(await counts(module)).toEqual({
       hits: 2,
@@ -51,17 +51,17 @@ describe("inside the stale window", () => {
   })
 
   test("100 callers at once and more while it lasts are served by one run in the background", async () => {
-    const body = handFed()
-    const { module, ask, runs } = await goneStale(() => new Response(body.stream), {}, LATE)
-    expect(countEach(await texts(concurrently(CALLERS, () => ask())))).toEqual({ old: CALLERS })
-    body.give("ne")
+    const body = controlledStream()
+    const { module, send, runs } = await wrappedStale(() => new Response(body.stream), {}, LATE)
+    expect(countEach(await texts(concurrently(CALLERS, () => send())))).toEqual({ old: CALLERS })
+    body.enqueue("ne")
     await waitUntilIdle()
-    expect(countEach(await texts(concurrently(CALLERS, () => ask())))).toEqual({ old: CALLERS })
+    expect(countEach(await texts(concurrently(CALLERS, () => send())))).toEqual({ old: CALLERS })
     expect(runs()).toBe(2)
-    body.give("w")
+    body.enqueue("w")
     body.end()
     await waitUntilIdle()
-    expect(countEach(await texts(concurrently(CALLERS, () => ask())))).toEqual({ new: CALLERS })
+    expect(countEach(await texts(concurrently(CALLERS, () => send())))).toEqual({ new: CALLERS })
     expect(runs()).toBe(2)
     expect(await counts(module)).toEqual({
       hits: 3 * CALLERS,
@@ -80,13 +80,13 @@ describe("inside the stale window", () => {
   ])(
     "that at %d s after the run has the status %p, the handler has run %d times",
     async (at, expected, total) => {
-      const { ask, runs } = wrapped(
+      const { send, runs } = wrapped(
         (_, run) => new Response(`run ${run}`, { headers: { etag: '"v"' } }),
         POLICY,
       )
-      await (await ask()).text()
+      await (await send()).text()
       await advanceSeconds(at)
-      expect(cacheStatusOf(await ask())).toBe(expected)
+      expect(cacheStatusOf(await send())).toBe(expected)
       await waitUntilIdle()
       expect(runs()).toBe(total)
     },
@@ -99,30 +99,30 @@ describe("inside the stale window", () => {
   ])(
     "%s is answered from the stale response, which is refreshed completely",
     async (_, init, status) => {
-      const { ask, asked } = await goneStale(renewed, {}, LATE)
-      const response = await ask(new Request(AT, init))
+      const { send, received } = await wrappedStale(renewed, {}, LATE)
+      const response = await send(new Request(AT, init))
       expect([response.status, cacheStatusOf(response)]).toEqual([
         status,
         "hit; ttl=-1; detail=stale",
       ])
       await waitUntilIdle()
-      await (await ask()).text()
+      await (await send()).text()
       await waitUntilIdle()
-      expect(await (await ask()).text()).toBe("new")
-      expect([asked.length, asked.at(-1)?.method]).toEqual([2, "GET"])
+      expect(await (await send()).text()).toBe("new")
+      expect([received.length, received.at(-1)?.method]).toEqual([2, "GET"])
     },
   )
 
   test("a caller of match() and a wrapped handler do not both refresh an entry", async () => {
-    const one = await goneStale(renewed, {}, LATE)
+    const one = await wrappedStale(renewed, {}, LATE)
     expect(await one.module.match(AT)).toBeUndefined()
-    expect(await (await one.ask()).text()).toBe("old")
+    expect(await (await one.send()).text()).toBe("old")
     await waitUntilIdle()
     expect(one.runs()).toBe(1)
 
-    const { promise, resolve } = promised<Response>()
-    const other = await goneStale(() => promise, {}, LATE)
-    expect(await (await other.ask()).text()).toBe("old")
+    const { promise, resolve } = deferred<Response>()
+    const other = await wrappedStale(() => promise, {}, LATE)
+    expect(await (await other.send()).text()).toBe("old")
     expect(await bodyOf(other.module, AT)).toBe("old")
     resolve(new Response("new"))
     await waitUntilIdle()
@@ -131,12 +131,12 @@ describe("inside the stale window", () => {
   })
 
   test("variants are refreshed each for itself", async () => {
-    const { ask, runs } = wrapped(
+    const { send, runs } = wrapped(
       (request, run) =>
         new Response(`${request.headers.get("x-a")} ${run}`, { headers: { vary: "x-a" } }),
       POLICY,
     )
-    const of = (value: string) => ask(get(PATH, { "x-a": value }))
+    const of = (value: string) => send(get(PATH, { "x-a": value }))
     expect(await texts([of("1"), of("2")])).toEqual(["1 1", "2 2"])
     await advanceSeconds(TTL)
     expect(await texts([of("1"), of("2"), of("1"), of("2")])).toEqual(["1 1", "2 2", "1 1", "2 2"])
@@ -146,32 +146,32 @@ describe("inside the stale window", () => {
   })
 
   test("a soft purge makes a fresh response stale, and the next caller causes a refresh", async () => {
-    const { module, ask, runs } = wrapped((_, run) => new Response(`run ${run}`), POLICY)
-    await (await ask()).text()
+    const { module, send, runs } = wrapped((_, run) => new Response(`run ${run}`), POLICY)
+    await (await send()).text()
     expect(await module.purge({ request: AT, soft: true })).toEqual({ purged: 1 })
-    expect(await (await ask()).text()).toBe("run 1")
+    expect(await (await send()).text()).toBe("run 1")
     await waitUntilIdle()
-    expect(await (await ask()).text()).toBe("run 2")
+    expect(await (await send()).text()).toBe("run 2")
     expect(runs()).toBe(2)
   })
 })
 
 describe("a refresh", () => {
   test("that gets another status replaces the response for the next callers", async () => {
-    const { ask, runs } = await goneStale(() => new Response("gone", { status: 410 }))
-    await ask()
+    const { send, runs } = await wrappedStale(() => new Response("gone", { status: 410 }))
+    await send()
     await waitUntilIdle()
-    const response = await ask()
+    const response = await send()
     expect([response.status, await response.text(), runs()]).toEqual([410, "gone", 2])
   })
 
   test("is passed to waitUntil as a promise that is fulfilled when its response is stored", async () => {
     const work: Promise<unknown>[] = []
-    const body = handFed()
-    const { module, ask } = await goneStale(() => new Response(body.stream), {
+    const body = controlledStream()
+    const { module, send } = await wrappedStale(() => new Response(body.stream), {
       waitUntil: (promise) => void work.push(promise),
     })
-    await ask()
+    await send()
     expect(work).toHaveLength(2)
     const refreshed = work[1] as Promise<unknown>
     expect(await outcomeSoFar(refreshed)).toBe("pending")
@@ -188,18 +188,18 @@ describe("a refresh", () => {
     ["Vary: *", { vary: "*" }, "vary"],
     ["text/event-stream", { "content-type": "text/event-stream" }, "event-stream"],
   ])("that turns out to be %s takes the stale response away", async (_, headers, reason) => {
-    const { module, ask, runs } = await goneStale(() => new Response("own", { headers }))
-    expect(await (await ask()).text()).toBe("old")
+    const { module, send, runs } = await wrappedStale(() => new Response("own", { headers }))
+    expect(await (await send()).text()).toBe("old")
     await waitUntilIdle()
     expect(await module.inspect()).toMatchObject({ entries: 0, failedRefreshes: 0 })
     expect(await refusals(module)).toEqual({ [reason]: 1 })
-    expect(await (await ask()).text()).toBe("own")
+    expect(await (await send()).text()).toBe("own")
     expect(runs()).toBe(3)
   })
 
   test("whose waitUntil throws is made all the same, and the caller served", async () => {
     let calls = 0
-    const { module, ask } = await goneStale(
+    const { module, send } = await wrappedStale(
       renewed,
       {
         waitUntil: () => {
@@ -209,21 +209,21 @@ describe("a refresh", () => {
       },
       LATE,
     )
-    expect(await (await ask()).text()).toBe("old")
+    expect(await (await send()).text()).toBe("old")
     await waitUntilIdle()
     expect(await bodyOf(module, AT)).toBe("new")
   })
 
   test("is called off by nothing that the client does", async () => {
     const client = new AbortController()
-    const { promise, resolve } = promised<Response>()
-    const { ask, asked } = await goneStale(() => promise, {}, LATE)
-    await ask(new Request(AT, { signal: client.signal }))
+    const { promise, resolve } = deferred<Response>()
+    const { send, received } = await wrappedStale(() => promise, {}, LATE)
+    await send(new Request(AT, { signal: client.signal }))
     client.abort()
     await waitUntilIdle()
-    expect(asked[1]?.signal.aborted).toBe(false)
+    expect(received[1]?.signal.aborted).toBe(false)
     resolve(new Response("new"))
     await waitUntilIdle()
-    expect(await (await ask()).text()).toBe("new")
+    expect(await (await send()).text()).toBe("new")
   })
 })

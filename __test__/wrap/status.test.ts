@@ -6,39 +6,39 @@ import {
   advanceSeconds,
   cacheStatusOf,
   concurrently,
-  end,
+  endTest,
   PATH,
   POLICY,
-  type Run,
+  type TestHandler,
   TTL,
   wrapped,
   wrappedIn,
 } from "../helpers/wrap"
-import { down, goneStale } from "../helpers/wrap-stale"
+import { throwingHandler, wrappedStale } from "../helpers/wrap-stale"
 
 beforeEach(stopTime)
-afterEach(end)
+afterEach(endTest)
 
 const with_ =
-  (headers: Record<string, string>, status = 200): Run =>
+  (headers: Record<string, string>, status = 200): TestHandler =>
   () =>
     new Response(status === 304 ? null : "x", { status, headers })
 
 /** What a wrapped handler tells who asks first. */
 async function first(
-  run: Run,
+  run: TestHandler,
   request: Request,
   options: CacheWrapOptions = POLICY,
   declared: Partial<CacheModuleOptions> = {},
 ) {
   const rules = [{ bypass: { headers: ["x-preview"] } }]
-  return cacheStatusOf(await wrapped(run, options, { rules, ...declared }).ask(request))
+  return cacheStatusOf(await wrapped(run, options, { rules, ...declared }).send(request))
 }
 
 const LED = "fwd=uri-miss; fwd-status=200; stored; ttl=60"
 
 describe("Cache-Status of a handler's response says", () => {
-  test.each<[string, Run, Request, string]>([
+  test.each<[string, TestHandler, Request, string]>([
     ["that it is stored", with_({}), get(PATH), LED],
     [
       "which status it has",
@@ -151,14 +151,14 @@ describe("Cache-Status of a handler's response says", () => {
   })
 
   test("collapsed for waiters, and vary-miss if the stored responses are other variants", async () => {
-    const { ask } = wrapped(async () => new Response("x", { headers: { vary: "x-a" } }), POLICY)
-    const answers = await Promise.all(concurrently(2, () => ask(get(PATH, { "x-a": "1" }))))
+    const { send } = wrapped(async () => new Response("x", { headers: { vary: "x-a" } }), POLICY)
+    const answers = await Promise.all(concurrently(2, () => send(get(PATH, { "x-a": "1" }))))
     expect(answers.map(cacheStatusOf)).toEqual([
       LED,
       "fwd=uri-miss; fwd-status=200; stored; collapsed; ttl=60",
     ])
     await Promise.all(answers.map((answer) => answer.text()))
-    const others = await Promise.all(concurrently(2, () => ask(get(PATH, { "x-a": "2" }))))
+    const others = await Promise.all(concurrently(2, () => send(get(PATH, { "x-a": "2" }))))
     expect(others.map(cacheStatusOf)).toEqual([
       "fwd=vary-miss; fwd-status=200; stored; ttl=60",
       "fwd=vary-miss; fwd-status=200; stored; collapsed; ttl=60",
@@ -166,16 +166,16 @@ describe("Cache-Status of a handler's response says", () => {
   })
 
   test("stale or request if the stored response could not be used", async () => {
-    const { ask } = wrapped(async (_, run) => new Response(`${run}`), { ttlSeconds: TTL })
-    await (await ask()).text()
+    const { send } = wrapped(async (_, run) => new Response(`${run}`), { ttlSeconds: TTL })
+    await (await send()).text()
     const forced = get(PATH, { "cache-control": "no-cache" })
-    const fresh = await ask(forced)
+    const fresh = await send(forced)
     expect([cacheStatusOf(fresh), await fresh.text()]).toEqual([
       "fwd=request; fwd-status=200; stored; ttl=60",
       "2",
     ])
     await advanceSeconds(TTL)
-    expect((await Promise.all(concurrently(2, () => ask()))).map(cacheStatusOf)).toEqual([
+    expect((await Promise.all(concurrently(2, () => send()))).map(cacheStatusOf)).toEqual([
       "fwd=stale; fwd-status=200; stored; ttl=60",
       "fwd=stale; fwd-status=200; stored; collapsed; ttl=60",
     ])
@@ -184,38 +184,38 @@ describe("Cache-Status of a handler's response says", () => {
 
 describe("Cache-Status of a response from the store says", () => {
   test("that it is a hit, and when it is stale that it is", async () => {
-    const { ask } = await goneStale(() => new Promise(() => {}), {}, { past: -0.5 })
-    expect(cacheStatusOf(await ask())).toBe("hit; ttl=0")
+    const { send } = await wrappedStale(() => new Promise(() => {}), {}, { past: -0.5 })
+    expect(cacheStatusOf(await send())).toBe("hit; ttl=0")
     await advanceSeconds(0.5)
-    expect(cacheStatusOf(await ask())).toBe("hit; ttl=0; detail=stale")
+    expect(cacheStatusOf(await send())).toBe("hit; ttl=0; detail=stale")
     await advanceSeconds(0.001)
-    expect(cacheStatusOf(await ask())).toBe("hit; ttl=-1; detail=stale")
+    expect(cacheStatusOf(await send())).toBe("hit; ttl=-1; detail=stale")
   })
 
   test("that the handler has failed, and with what", async () => {
     const options = { staleWhileRevalidateSeconds: 0, staleIfErrorSeconds: 60 }
-    const thrown = await goneStale(down, options)
-    expect((await Promise.all(concurrently(2, () => thrown.ask()))).map(cacheStatusOf)).toEqual([
+    const thrown = await wrappedStale(throwingHandler, options)
+    expect((await Promise.all(concurrently(2, () => thrown.send()))).map(cacheStatusOf)).toEqual([
       "fwd=stale; ttl=0; detail=stale-if-error",
       "hit; ttl=0; detail=stale-if-error",
     ])
-    const answered = await goneStale(with_({}, 502), options)
-    expect(cacheStatusOf(await answered.ask())).toBe(
+    const answered = await wrappedStale(with_({}, 502), options)
+    expect(cacheStatusOf(await answered.send())).toBe(
       "fwd=stale; fwd-status=502; ttl=0; detail=stale-if-error",
     )
   })
 })
 
 test("Cache-Status of an answer that is from neither says why there is no other", async () => {
-  const { module, ask } = wrapped(() => new Response("x"), POLICY)
-  const response = await ask(get(PATH, { "cache-control": "only-if-cached" }))
+  const { module, send } = wrapped(() => new Response("x"), POLICY)
+  const response = await send(get(PATH, { "cache-control": "only-if-cached" }))
   expect(response.headers.get("cache-status")).toBe(`${module.identity}; detail=only-if-cached`)
 })
 
 test("Cache-Status follows that of other caches, in stored responses too", async () => {
-  const { module, ask } = wrapped(with_({ "cache-status": "far; hit; ttl=5" }), POLICY)
+  const { module, send } = wrapped(with_({ "cache-status": "far; hit; ttl=5" }), POLICY)
   const status = async () => {
-    const response = await ask()
+    const response = await send()
     await response.text()
     return response.headers.get("cache-status")
   }
@@ -225,6 +225,6 @@ test("Cache-Status follows that of other caches, in stored responses too", async
 
 test("Cache-Status names a cache whose name begins with no letter as a string", async () => {
   const module = freshCache({ namespace: "9" })
-  const { ask } = wrappedIn(module, () => new Response("x"), POLICY)
-  expect((await ask()).headers.get("cache-status")).toBe(`"${module.identity}"; ${LED}`)
+  const { send } = wrappedIn(module, () => new Response("x"), POLICY)
+  expect((await send()).headers.get("cache-status")).toBe(`"${module.identity}"; ${LED}`)
 })

@@ -1,13 +1,14 @@
 import type { CacheModuleOptions } from "@layeron/modules"
 import { get } from "../helpers/cache"
 import { stopTime } from "../helpers/clock"
-import { promised } from "../helpers/stale-module"
-import { handFed } from "../helpers/streams"
+import { collectGarbage } from "../helpers/garbage-collection"
+import { deferred } from "../helpers/stale-module"
+import { controlledStream } from "../helpers/streams"
 import {
   advanceSeconds,
   cacheStatusOf,
   counts,
-  end,
+  endTest,
   outcomeSoFar,
   PATH,
   POLICY,
@@ -17,10 +18,9 @@ import {
   waitUntilIdle,
   wrapped,
 } from "../helpers/wrap"
-import { collectGarbage } from "../helpers/wrap-garbage"
 
 beforeEach(stopTime)
-afterEach(end)
+afterEach(endTest)
 
 const KB = 1024
 const CHUNK = 16 * KB
@@ -56,9 +56,9 @@ function endless(headers: Record<string, string> = {}, begins = Promise.resolve(
 
 /** Two readers of one such body. */
 async function twoReaders() {
-  const begins = promised()
+  const begins = deferred()
   const made = endless({}, begins.promise)
-  const [one, other] = await Promise.all([made.ask(), made.ask()])
+  const [one, other] = await Promise.all([made.send(), made.send()])
   expect(made.runs()).toBe(1)
   begins.resolve()
   return { ...made, one: readerOf(one), other: readerOf(other) }
@@ -80,8 +80,8 @@ describe("a body without end is read no further than a window ahead", () => {
     ["that is not stored", { "cache-control": "no-store" }],
     ["that is text/event-stream", { "content-type": "text/event-stream" }],
   ])("of a reader, %s", async (_, headers) => {
-    const { ask, pulls } = endless(headers)
-    const reader = readerOf(await ask())
+    const { send, pulls } = endless(headers)
+    const reader = readerOf(await send())
     await waitUntilIdle()
     expect(pulls()).toBeLessThanOrEqual(AHEAD)
     for (let taken = 10; taken <= 200; taken += 10) {
@@ -113,8 +113,8 @@ describe("a body without end is read no further than a window ahead", () => {
   })
 
   test("of the only reader, however long that takes", async () => {
-    const { ask, pulls } = endless()
-    const reader = readerOf(await ask())
+    const { send, pulls } = endless()
+    const reader = readerOf(await send())
     await take(reader, 1)
     for (let minute = 0; minute < 10; minute++) await advanceSeconds(60)
     expect(pulls()).toBeLessThanOrEqual(1 + AHEAD)
@@ -125,13 +125,13 @@ describe("a body without end is read no further than a window ahead", () => {
 
 describe("the handler's body is cancelled, and its request aborted,", () => {
   test("when the only reader of a body that is too large cancels", async () => {
-    const { ask, asked, cancelled, module } = endless()
-    const reader = readerOf(await ask())
+    const { send, received, cancelled, module } = endless()
+    const reader = readerOf(await send())
     await take(reader, 30)
-    expect([cancelled(), asked[0]?.signal.aborted]).toEqual([false, false])
+    expect([cancelled(), received[0]?.signal.aborted]).toEqual([false, false])
     await reader.cancel()
     await waitUntilIdle()
-    expect([cancelled(), asked[0]?.signal.aborted]).toEqual([true, true])
+    expect([cancelled(), received[0]?.signal.aborted]).toEqual([true, true])
     expect(await module.inspect()).toMatchObject({ entries: 0 })
   })
 
@@ -147,22 +147,22 @@ describe("the handler's body is cancelled, and its request aborted,", () => {
   })
 
   test("when it has no more to give at the moment, as soon as its only reader cancels", async () => {
-    const body = handFed()
-    const { ask, asked } = wrapped(() => new Response(body.stream), POLICY, SMALL)
-    const reader = readerOf(await ask())
-    body.give("x".repeat(65 * KB))
+    const body = controlledStream()
+    const { send, received } = wrapped(() => new Response(body.stream), POLICY, SMALL)
+    const reader = readerOf(await send())
+    body.enqueue("x".repeat(65 * KB))
     await read(reader)
     await waitUntilIdle()
-    expect(asked[0]?.signal.aborted).toBe(false)
+    expect(received[0]?.signal.aborted).toBe(false)
     await reader.cancel()
     await waitUntilIdle()
-    expect(asked[0]?.signal.aborted).toBe(true)
-    expect(() => body.give("more")).toThrow()
+    expect(received[0]?.signal.aborted).toBe(true)
+    expect(() => body.enqueue("more")).toThrow()
   })
 
   test("when the response of a body that is too large is garbage-collected", async () => {
-    const { ask, cancelled } = endless()
-    await (async () => void (await ask()))()
+    const { send, cancelled } = endless()
+    await (async () => void (await send()))()
     await collectGarbage(cancelled)
     expect(cancelled()).toBe(true)
   })
@@ -171,8 +171,8 @@ describe("the handler's body is cancelled, and its request aborted,", () => {
     ["is not stored", { "cache-control": "no-store" }],
     ["is text/event-stream", { "content-type": "text/event-stream" }],
   ])("as far as the body goes, when the client cancels one that %s", async (_, headers) => {
-    const { ask, cancelled } = endless(headers)
-    const reader = readerOf(await ask())
+    const { send, cancelled } = endless(headers)
+    const reader = readerOf(await send())
     await take(reader, 3)
     await reader.cancel()
     expect(cancelled()).toBe(true)
@@ -181,37 +181,40 @@ describe("the handler's body is cancelled, and its request aborted,", () => {
 
 describe("a body is what its handler gave", () => {
   test("where another was read to its end and has been collected since", async () => {
-    const body = handFed()
-    const { ask } = wrapped(
+    const body = controlledStream()
+    const { send } = wrapped(
       ({ url }) => new Response(url.endsWith("b") ? body.stream : "done"),
       POLICY,
     )
-    await (async () => expect(await (await ask(get("/a"))).text()).toBe("done"))()
-    const response = await ask(get("/b"))
-    body.give("one ")
+    await (async () => expect(await (await send(get("/a"))).text()).toBe("done"))()
+    const response = await send(get("/b"))
+    body.enqueue("one ")
     await collectGarbage()
-    body.give("two")
+    body.enqueue("two")
     body.end()
     expect(await response.text()).toBe("one two")
   })
 
   test("where the client of another has cancelled while it waited for more", async () => {
-    const bodies: Record<string, ReturnType<typeof handFed>> = { "/a": handFed(), "/b": handFed() }
-    const { ask } = wrapped(
+    const bodies: Record<string, ReturnType<typeof controlledStream>> = {
+      "/a": controlledStream(),
+      "/b": controlledStream(),
+    }
+    const { send } = wrapped(
       ({ url }) => new Response(bodies[new URL(url).pathname]?.stream),
       POLICY,
     )
-    const reader = readerOf(await ask(get("/a")))
+    const reader = readerOf(await send(get("/a")))
     const waiting = reader.read()
     await waitUntilIdle()
     await reader.cancel()
     expect((await waiting).done).toBe(true)
-    bodies["/b"]?.give("one ")
-    const response = await ask(get("/b"))
+    bodies["/b"]?.enqueue("one ")
+    const response = await send(get("/b"))
     await waitUntilIdle()
-    bodies["/a"]?.give("other")
+    bodies["/a"]?.enqueue("other")
     await waitUntilIdle()
-    bodies["/b"]?.give("two")
+    bodies["/b"]?.enqueue("two")
     bodies["/b"]?.end()
     bodies["/a"]?.end()
     expect(await response.text()).toBe("one two")
@@ -219,20 +222,20 @@ describe("a body is what its handler gave", () => {
 
   test("for each of several concurrent readers, in chunks of any size", async () => {
     const made = Array.from({ length: 20 }, (_, index) => `${index % 10}`.repeat(1 + index * 37))
-    const bodies = made.map(handFed)
-    const { ask } = wrapped(
+    const bodies = made.map(controlledStream)
+    const { send } = wrapped(
       ({ url }) => new Response(bodies[Number(new URL(url).search.slice(1))]?.stream),
       POLICY,
     )
     const all = made.flatMap((_, index) => [
-      ask(get(`${PATH}?${index}`)),
-      ask(get(`${PATH}?${index}`)),
+      send(get(`${PATH}?${index}`)),
+      send(get(`${PATH}?${index}`)),
     ])
     const got = texts(all)
     for (let at = 0; at < 800; at += 100) {
       for (const [index, body] of bodies.entries()) {
         const part = made[index]?.slice(at, at + 100)
-        if (part) body.give(part)
+        if (part) body.enqueue(part)
       }
       await waitUntilIdle()
     }
@@ -242,27 +245,27 @@ describe("a body is what its handler gave", () => {
 })
 
 test("a response that is garbage-collected unread is stored", async () => {
-  const body = handFed()
-  const { module, ask } = wrapped(() => new Response(body.stream), POLICY)
-  await (async () => void (await ask()))()
-  body.give("ab")
+  const body = controlledStream()
+  const { module, send } = wrapped(() => new Response(body.stream), POLICY)
+  await (async () => void (await send()))()
+  body.enqueue("ab")
   await collectGarbage()
-  body.give("cd")
+  body.enqueue("cd")
   body.end()
   await waitUntilIdle()
-  const stored = await ask()
+  const stored = await send()
   expect([cacheStatusOf(stored), await stored.text()]).toEqual(["hit; ttl=60", "abcd"])
   expect(await counts(module)).toMatchObject({ puts: 1 })
 })
 
 test("a reader gets each chunk of a body when the handler writes it", async () => {
-  const body = handFed()
-  const { ask } = wrapped(() => new Response(body.stream), POLICY)
-  const reader = readerOf(await ask())
+  const body = controlledStream()
+  const { send } = wrapped(() => new Response(body.stream), POLICY)
+  const reader = readerOf(await send())
   for (const part of ["a", "bc", "d"]) {
     const next = read(reader)
     expect(await outcomeSoFar(next)).toBe("pending")
-    body.give(part)
+    body.enqueue(part)
     expect(await next).toBe(part)
   }
   body.end()

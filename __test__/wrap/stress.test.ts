@@ -1,11 +1,11 @@
 import { stopTime } from "../helpers/clock"
 import { Random, seeds } from "../helpers/random"
-import { end, warnings } from "../helpers/wrap"
+import { collectWarnings, endTest } from "../helpers/wrap"
 import { Model } from "../helpers/wrap-model"
 
 beforeEach(stopTime)
 afterEach(async () => {
-  await end()
+  await endTest()
   jest.restoreAllMocks()
 })
 
@@ -15,7 +15,7 @@ const STEPS = 100
 test.each(seeds(3))(
   "every client gets a response for its own request, and all buffers are released (seed %i)",
   async (seed) => {
-    warnings()
+    collectWarnings()
     const model = new Model(new Random(seed))
     for (let round = 0; round < ROUNDS; round++) {
       for (let step = 0; step < STEPS; step++) await model.step()

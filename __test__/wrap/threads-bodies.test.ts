@@ -1,7 +1,7 @@
 import type { CacheModule, CachePurgeSelector } from "@layeron/modules"
 import { bodyOf, freshCache } from "../helpers/cache"
 import { stopTime } from "../helpers/clock"
-import { handFed } from "../helpers/streams"
+import { controlledStream } from "../helpers/streams"
 import {
   AT,
   advanceSeconds,
@@ -9,7 +9,7 @@ import {
   concurrently,
   countEach,
   counts,
-  end,
+  endTest,
   POLICY,
   read,
   readerOf,
@@ -24,7 +24,7 @@ import { type Mode, type Thread, Threads } from "../helpers/wrap-thread"
 beforeEach(stopTime)
 afterEach(async () => {
   await Promise.all(started.splice(0).map((threads) => threads.end()))
-  await end()
+  await endTest()
 })
 
 const started: Threads[] = []
@@ -48,28 +48,28 @@ async function besides(mode: Mode, module: CacheModule = freshCache()): Promise<
 
 describe("a body that a worker thread's handler is still writing", () => {
   async function underWay() {
-    const both = await besides("held")
+    const both = await besides("stream")
     const { thread, here } = both
     const led = thread.open("led")
     await thread.running()
-    const response = await here.ask()
+    const response = await here.send()
     return { ...both, led, response, reader: readerOf(response) }
   }
 
   test("is read along by this one, head and first bytes before the rest", async () => {
     const { module, thread, here, led, response, reader } = await underWay()
     expect([await led, cacheStatusOf(response)]).toEqual([
-      { status: 200, how: "fwd=uri-miss; fwd-status=200; stored; ttl=60" },
+      { status: 200, cacheStatus: "fwd=uri-miss; fwd-status=200; stored; ttl=60" },
       COLLAPSED,
     ])
-    await thread.give("ab")
+    await thread.writeBody("ab")
     expect([await read(reader), await thread.read("led")]).toEqual(["ab", "ab"])
-    const late = await here.ask()
+    const late = await here.send()
     expect(cacheStatusOf(late)).toBe(COLLAPSED)
     expect(await bodyOf(module, AT)).toBeUndefined()
-    await thread.give("cd")
+    await thread.writeBody("cd")
     expect([await read(reader), await thread.read("led")]).toEqual(["cd", "cd"])
-    await thread.finish()
+    await thread.endBody()
     expect([await read(reader), await thread.read("led")]).toEqual([undefined, undefined])
     expect(await late.text()).toBe("abcd")
     expect(await bodyOf(module, AT)).toBe("abcd")
@@ -82,12 +82,12 @@ describe("a body that a worker thread's handler is still writing", () => {
     await led
     await thread.cancel("led")
     for (const text of ["ab", "cd"]) {
-      await thread.give(text)
+      await thread.writeBody(text)
       expect(await read(reader)).toBe(text)
     }
-    await thread.finish()
+    await thread.endBody()
     expect(await read(reader)).toBeUndefined()
-    expect(await (await here.ask()).text()).toBe("abcd")
+    expect(await (await here.send()).text()).toBe("abcd")
     expect(here.runs()).toBe(0)
     await waitUntil(async () => (await module.stats()).puts === 1)
     expect(await bodyOf(module, AT)).toBe("abcd")
@@ -96,11 +96,11 @@ describe("a body that a worker thread's handler is still writing", () => {
   test("is complete there and is stored when a waiter here cancels", async () => {
     const { module, thread, led, reader } = await underWay()
     await led
-    await thread.give("ab")
+    await thread.writeBody("ab")
     expect(await read(reader)).toBe("ab")
     await reader.cancel()
-    await thread.give("cd")
-    await thread.finish()
+    await thread.writeBody("cd")
+    await thread.endBody()
     expect([await thread.read("led"), await thread.read("led")]).toEqual(["ab", "cd"])
     expect(await thread.read("led")).toBeUndefined()
     expect(await bodyOf(module, AT)).toBe("abcd")
@@ -109,7 +109,7 @@ describe("a body that a worker thread's handler is still writing", () => {
   test("is an error here when the thread ends, nothing is stored, and the next caller runs the handler", async () => {
     const { module, thread, here, led, reader } = await underWay()
     await led
-    await thread.give("ab")
+    await thread.writeBody("ab")
     expect(await read(reader)).toBe("ab")
     const rest = reader.read().then(
       () => "read",
@@ -122,7 +122,7 @@ describe("a body that a worker thread's handler is still writing", () => {
     ])
     expect(await given).toBe("TypeError")
     expect(await bodyOf(module, AT)).toBeUndefined()
-    expect(await (await here.ask()).text()).toBe("here")
+    expect(await (await here.send()).text()).toBe("here")
   })
 
   test.each<[string, CachePurgeSelector]>([
@@ -136,10 +136,10 @@ describe("a body that a worker thread's handler is still writing", () => {
       const { module, thread, here, led, reader } = await underWay()
       await led
       await module.purge(selector)
-      await thread.give("old")
-      expect(await (await here.ask()).text()).toBe("here")
+      await thread.writeBody("old")
+      expect(await (await here.send()).text()).toBe("here")
       expect(here.runs()).toBe(1)
-      await thread.finish()
+      await thread.endBody()
       expect(await read(reader)).toBe("old")
       expect([await thread.read("led"), await thread.read("led")]).toEqual(["old", undefined])
       expect(await bodyOf(module, AT)).toBe("here")
@@ -155,14 +155,14 @@ async function waited(resolve: (what: string) => void): Promise<void> {
 }
 
 test("a body that is being written here is read along by a worker thread", async () => {
-  const body = handFed()
+  const body = controlledStream()
   const { module, thread, threads } = await besides("there")
   const here = wrappedIn(module, () => new Response(body.stream), POLICY)
-  const led = await here.ask()
-  expect(await thread.open("waited")).toEqual({ status: 200, how: COLLAPSED })
-  body.give("ab")
+  const led = await here.send()
+  expect(await thread.open("waited")).toEqual({ status: 200, cacheStatus: COLLAPSED })
+  body.enqueue("ab")
   expect(await thread.read("waited")).toBe("ab")
-  body.give("cd")
+  body.enqueue("cd")
   expect(await thread.read("waited")).toBe("cd")
   body.end()
   expect(await thread.read("waited")).toBeUndefined()
@@ -173,9 +173,9 @@ test("a body that is being written here is read along by a worker thread", async
 describe("a worker thread that ends while its handler is being run", () => {
   test("lets its waiters here share one run of their own handler", async () => {
     const { thread, here } = await besides("hangs")
-    void thread.ask().catch(() => {})
+    void thread.request().catch(() => {})
     await thread.running()
-    const all = concurrently(100, () => here.ask())
+    const all = concurrently(100, () => here.send())
     await thread.end()
     expect(countEach(await texts(all))).toEqual({ here: 100 })
     expect(here.runs()).toBe(1)
@@ -185,26 +185,26 @@ describe("a worker thread that ends while its handler is being run", () => {
     const { module, thread, here } = await besides("hangs")
     await module.put(AT, new Response("old"), POLICY)
     await advanceSeconds(TTL)
-    expect(await thread.ask()).toMatchObject({ text: "old" })
+    expect(await thread.request()).toMatchObject({ text: "old" })
     await thread.running()
     await thread.end()
     await advanceSeconds(29.999)
-    expect(await (await here.ask()).text()).toBe("old")
+    expect(await (await here.send()).text()).toBe("old")
     expect(here.runs()).toBe(0)
     await advanceSeconds(0.001)
-    expect(await (await here.ask()).text()).toBe("old")
+    expect(await (await here.send()).text()).toBe("old")
     expect(here.runs()).toBe(1)
     await waitUntil(async () => (await bodyOf(module, AT)) === "here")
   })
 
   test("as one that waits does not matter to the run here", async () => {
-    const body = handFed()
+    const body = controlledStream()
     const { module, thread } = await besides("there")
     const here = wrappedIn(module, () => new Response(body.stream), POLICY)
-    const led = await here.ask()
+    const led = await here.send()
     await thread.open("waited")
     await thread.end()
-    body.give("ab")
+    body.enqueue("ab")
     body.end()
     expect(await led.text()).toBe("ab")
     expect(await bodyOf(module, AT)).toBe("ab")
@@ -214,9 +214,9 @@ describe("a worker thread that ends while its handler is being run", () => {
 test("a handler that hangs on a worker thread is waited for here for refreshTimeoutMs", async () => {
   const { module, thread } = await besides("hangs")
   const here = wrappedIn(module, () => new Response("here"), { ...POLICY, refreshTimeoutMs: 500 })
-  void thread.ask().catch(() => {})
+  void thread.request().catch(() => {})
   await thread.running()
-  const all = concurrently(100, () => here.ask())
+  const all = concurrently(100, () => here.send())
   await advanceSeconds(0.499)
   expect(here.runs()).toBe(0)
   await advanceSeconds(0.001)

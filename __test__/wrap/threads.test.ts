@@ -1,5 +1,5 @@
 import type { CacheModule } from "@layeron/modules"
-import { bodyOf, failureOf, freshCache } from "../helpers/cache"
+import { bodyOf, errorOf, freshCache } from "../helpers/cache"
 import { stopTime } from "../helpers/clock"
 import {
   AT,
@@ -36,11 +36,11 @@ async function twoThreads(mode: Mode, module: CacheModule = freshCache()) {
 describe("100 concurrent requests over two worker threads", () => {
   test("of a cold key make one run, and each gets the full body", async () => {
     const { module, threads } = await twoThreads("built")
-    const got = (await threads.crowd(EACH)).flat()
+    const got = (await threads.callConcurrently(EACH)).flat()
     expect(countEach(got.map(({ text }) => text))).toEqual({ built: ALL })
     expect(threads.runs()).toBe(1)
     const described = "fwd=uri-miss; fwd-status=200; stored"
-    expect(countEach(got.map((one) => one.how))).toEqual({
+    expect(countEach(got.map((one) => one.cacheStatus))).toEqual({
       [`${described}; ttl=60`]: 1,
       [`${described}; collapsed; ttl=60`]: ALL - 1,
     })
@@ -52,12 +52,14 @@ describe("100 concurrent requests over two worker threads", () => {
     const { module, threads } = await twoThreads("new")
     await module.put(AT, new Response("old"), POLICY)
     await advanceSeconds(TTL + 1)
-    const got = (await threads.crowd(EACH)).flat()
+    const got = (await threads.callConcurrently(EACH)).flat()
     expect(countEach(got.map(({ text }) => text))).toEqual({ old: ALL })
-    expect(countEach(got.map((one) => one.how))).toEqual({ "hit; ttl=-1; detail=stale": ALL })
+    expect(countEach(got.map((one) => one.cacheStatus))).toEqual({
+      "hit; ttl=-1; detail=stale": ALL,
+    })
     expect(threads.runs()).toBe(1)
     await waitUntil(async () => (await module.stats()).puts === 2)
-    const after = (await threads.crowd(EACH)).flat()
+    const after = (await threads.callConcurrently(EACH)).flat()
     expect(countEach(after.map(({ text }) => text))).toEqual({ new: ALL })
     expect(threads.runs()).toBe(1)
     expect(await counts(module)).toEqual({ hits: 2 * ALL, puts: 2, staleHits: ALL, elections: 1 })
@@ -65,7 +67,7 @@ describe("100 concurrent requests over two worker threads", () => {
 
   test("of a failing handler make two runs, whose errors are the other thread's by their message", async () => {
     const { module, threads } = await twoThreads("throws")
-    const got = await threads.crowd(EACH)
+    const got = await threads.callConcurrently(EACH)
     expect(threads.runs()).toBe(2)
     const OWN = "undefined: down"
     const OTHER = "LAYERON_HANDLER_FAILED: the handler has failed for another caller: Error: down"
@@ -73,14 +75,14 @@ describe("100 concurrent requests over two worker threads", () => {
     expect(kinds).toEqual(new Set([OWN, OTHER]))
     expect(await module.stats()).toMatchObject({ misses: ALL, puts: 0 })
     expect(
-      (await threads.crowd(EACH)).flat().filter(({ error }) => error?.includes("down")),
+      (await threads.callConcurrently(EACH)).flat().filter(({ error }) => error?.includes("down")),
     ).toHaveLength(ALL)
     expect(threads.runs()).toBe(2)
   })
 
   test("of a handler that answers 503 make 100 runs, each for its own caller", async () => {
     const { threads } = await twoThreads("fails")
-    const got = (await threads.crowd(EACH)).flat()
+    const got = (await threads.callConcurrently(EACH)).flat()
     expect(countEach(got.map(({ status, text }) => `${status} ${text}`))).toEqual({
       "503 down": ALL,
     })
@@ -89,7 +91,7 @@ describe("100 concurrent requests over two worker threads", () => {
 
   test("whose response is private make 100 runs, each for its own caller", async () => {
     const { threads } = await twoThreads("private")
-    const got = (await threads.crowd(EACH)).flat()
+    const got = (await threads.callConcurrently(EACH)).flat()
     expect(new Set(got.map(({ text }) => text)).size).toBe(ALL)
     expect(threads.runs()).toBe(ALL)
   })
@@ -97,7 +99,7 @@ describe("100 concurrent requests over two worker threads", () => {
   test("in two languages make two runs, and each gets its own", async () => {
     const { threads } = await twoThreads("language")
     const headers = [{ "accept-language": "de" }, { "accept-language": "en" }]
-    for (const got of await threads.crowd(EACH, headers)) {
+    for (const got of await threads.callConcurrently(EACH, headers)) {
       expect(got.map(({ text }) => text)).toEqual(
         Array.from({ length: EACH }, (_, caller) => (caller % 2 === 0 ? "de" : "en")),
       )
@@ -109,19 +111,19 @@ describe("100 concurrent requests over two worker threads", () => {
 describe("what one thread's handler has failed with", () => {
   test("fails another's callers for 200 ms with an Error of its own, and no handler is run", async () => {
     const { module, threads } = await twoThreads("throws")
-    await threads.crowd(1)
+    await threads.callConcurrently(1)
     const here = wrappedIn(module, () => new Response("here"), POLICY)
-    const error = await failureOf(() => here.ask())
+    const error = await errorOf(() => here.send())
     expect(error).toBeInstanceOf(Error)
     expect([error.code, error.message]).toEqual([
       "LAYERON_HANDLER_FAILED",
       "the handler has failed for another caller: Error: down",
     ])
     await advanceSeconds(0.199)
-    await failureOf(() => here.ask())
+    await errorOf(() => here.send())
     expect(here.runs()).toBe(0)
     await advanceSeconds(0.001)
-    expect(await (await here.ask()).text()).toBe("here")
+    expect(await (await here.send()).text()).toBe("here")
   })
 
   test("is a stale response for another's callers, where stale-if-error allows it", async () => {
@@ -130,13 +132,15 @@ describe("what one thread's handler has failed with", () => {
       ttlSeconds: TTL,
       staleIfErrorSeconds: 60,
     })
-    await (await here.ask()).text()
+    await (await here.send()).text()
     await advanceSeconds(TTL)
-    expect(countEach((await threads.crowd(EACH)).flat().map(({ text }) => text))).toEqual({
+    expect(
+      countEach((await threads.callConcurrently(EACH)).flat().map(({ text }) => text)),
+    ).toEqual({
       old: ALL,
     })
     expect(threads.runs()).toBe(1)
-    expect(cacheStatusOf(await here.ask())).toBe("hit; ttl=0; detail=stale-if-error")
+    expect(cacheStatusOf(await here.send())).toBe("hit; ttl=0; detail=stale-if-error")
     expect(await counts(module)).toMatchObject({ staleIfErrorHits: ALL + 1 })
   })
 })

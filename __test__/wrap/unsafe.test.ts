@@ -1,15 +1,15 @@
 import { bodyOf, freshCache, get, url } from "../helpers/cache"
 import { stopTime } from "../helpers/clock"
-import { promised } from "../helpers/stale-module"
+import { deferred } from "../helpers/stale-module"
 import {
   AT,
   advanceSeconds,
   cacheStatusOf,
   counts,
-  end,
+  endTest,
   PATH,
   POLICY,
-  type Run,
+  type TestHandler,
   TTL,
   texts,
   waitUntil,
@@ -18,18 +18,18 @@ import {
 } from "../helpers/wrap"
 
 beforeEach(stopTime)
-afterEach(end)
+afterEach(endTest)
 
 const PATHS = [PATH, `${PATH}?q=1`, `${PATH}0`, "/w", "/other"]
 
 /** A wrapped handler with an entry at each path, and what it answers to other methods than GET. */
-async function filled(answer: Run, paths: readonly string[] = PATHS) {
+async function filled(answer: TestHandler, paths: readonly string[] = PATHS) {
   const made = wrapped(
     (request, run) =>
       request.method === "GET" ? new Response(`run ${run}`) : answer(request, run),
     POLICY,
   )
-  await texts(paths.map((path) => made.ask(get(path))))
+  await texts(paths.map((path) => made.send(get(path))))
   const left = async () => {
     const present = await Promise.all(
       paths.map(async (path) => (await bodyOf(made.module, url(path))) !== undefined),
@@ -39,13 +39,13 @@ async function filled(answer: Run, paths: readonly string[] = PATHS) {
   return { ...made, left }
 }
 
-function send(method = "POST", at = AT): Request {
+function unsafeRequest(method = "POST", at = AT): Request {
   return new Request(at, { method })
 }
 
 const without = (...gone: string[]) => PATHS.filter((path) => !gone.includes(path))
 const answering =
-  (status: number, headers: Record<string, string> = {}): Run =>
+  (status: number, headers: Record<string, string> = {}): TestHandler =>
   () =>
     new Response(null, { status, headers })
 
@@ -53,8 +53,8 @@ describe("an unsafe request", () => {
   test.each(["POST", "PUT", "PATCH", "DELETE", "LINK"])(
     "with the method %s that succeeds removes the stored responses for its URL, and no others",
     async (method) => {
-      const { module, ask, left } = await filled(answering(204))
-      const response = await ask(send(method))
+      const { module, send, left } = await filled(answering(204))
+      const response = await send(unsafeRequest(method))
       expect([response.status, cacheStatusOf(response)]).toEqual([
         204,
         "fwd=method; fwd-status=204",
@@ -67,8 +67,8 @@ describe("an unsafe request", () => {
   test.each([200, 201, 204, 302, 303, 399])(
     "and is answered with %d has succeeded",
     async (status) => {
-      const { ask, left } = await filled(answering(status))
-      await ask(send())
+      const { send, left } = await filled(answering(status))
+      await send(unsafeRequest())
       expect(await left()).toEqual(without(PATH))
     },
   )
@@ -76,18 +76,18 @@ describe("an unsafe request", () => {
   test.each([400, 404, 409, 500, 503])(
     "and is answered with %d has not: all is left",
     async (status) => {
-      const { module, ask, left } = await filled(answering(status, { location: "/other" }))
-      await ask(send())
+      const { module, send, left } = await filled(answering(status, { location: "/other" }))
+      await send(unsafeRequest())
       expect(await left()).toEqual(PATHS)
       expect(await counts(module)).not.toHaveProperty("invalidations")
     },
   )
 
   test("and fails has not: all is left, and neither is its caller's error anyone else's", async () => {
-    const { ask, left, runs } = await filled(() => Promise.reject(new Error("down")))
-    await expect(ask(send())).rejects.toThrow("down")
+    const { send, left, runs } = await filled(() => Promise.reject(new Error("down")))
+    await expect(send(unsafeRequest())).rejects.toThrow("down")
     expect(await left()).toEqual(PATHS)
-    await expect(ask(send())).rejects.toThrow("down")
+    await expect(send(unsafeRequest())).rejects.toThrow("down")
     expect(runs()).toBe(PATHS.length + 2)
   })
 
@@ -105,13 +105,13 @@ describe("an unsafe request", () => {
     }
     await module.put(new Request(AT, { method: "QUERY" }), new Response("x"))
     await module.put(get("/other"), new Response("x"))
-    await module.wrap(() => new Response("done"))(send())
+    await module.wrap(() => new Response("done"))(unsafeRequest())
     expect(await module.inspect()).toMatchObject({ entries: 1, invalidations: 4 })
   })
 
   test("is known by its URL however that is spelled", async () => {
-    const { ask, left } = await filled(answering(200), [`${PATH}?a=1&b=2`])
-    await ask(send("PUT", `${AT}?b=2&a=1#part`))
+    const { send, left } = await filled(answering(200), [`${PATH}?a=1&b=2`])
+    await send(unsafeRequest("PUT", `${AT}?b=2&a=1#part`))
     expect(await left()).toEqual([])
   })
 })
@@ -119,8 +119,8 @@ describe("an unsafe request", () => {
 test.each(["OPTIONS", "PROPFIND", "SEARCH", "QUERY"])(
   "a request by %s changes nothing",
   async (method) => {
-    const { ask, left } = await filled(answering(200, { "content-location": "/other" }))
-    expect(cacheStatusOf(await ask(send(method)))).toBe("fwd=method; fwd-status=200")
+    const { send, left } = await filled(answering(200, { "content-location": "/other" }))
+    expect(cacheStatusOf(await send(unsafeRequest(method)))).toBe("fwd=method; fwd-status=200")
     expect(await left()).toEqual(PATHS)
   },
 )
@@ -132,17 +132,17 @@ describe("a URL that the response to an unsafe request names", () => {
     ["Location relative to the request", "location", "../../other#part"],
     ["Content-Location", "content-location", "/other"],
   ])("in %s is removed too", async (_, name, value) => {
-    const { module, ask, left } = await filled(answering(201, { [name]: value }))
-    expect((await ask(send())).headers.get(name)).toBe(value)
+    const { module, send, left } = await filled(answering(201, { [name]: value }))
+    expect((await send(unsafeRequest())).headers.get(name)).toBe(value)
     expect(await left()).toEqual(without(PATH, "/other"))
     expect(await counts(module)).toMatchObject({ invalidations: 2 })
   })
 
   test("in both is removed both times", async () => {
-    const { ask, left } = await filled(
+    const { send, left } = await filled(
       answering(201, { location: "/other", "content-location": "/w" }),
     )
-    await ask(send())
+    await send(unsafeRequest())
     expect(await left()).toEqual(without(PATH, "/other", "/w"))
   })
 
@@ -155,7 +155,7 @@ describe("a URL that the response to an unsafe request names", () => {
   ])("is left where it is of another origin, or nothing: %s", async (value) => {
     const made = await filled(answering(201, { location: value }))
     await made.module.put("https://other.example/other", new Response("kept"), POLICY)
-    await made.ask(send())
+    await made.send(unsafeRequest())
     expect(await made.left()).toEqual(without(PATH))
     expect(await bodyOf(made.module, "https://other.example/other")).toBe("kept")
   })
@@ -163,7 +163,7 @@ describe("a URL that the response to an unsafe request names", () => {
 
 describe("during an unsafe request, a GET", () => {
   function race() {
-    const gates = { GET: promised(), POST: promised() }
+    const gates = { GET: deferred(), POST: deferred() }
     const made = wrapped(async ({ method }, run) => {
       await gates[method as "GET" | "POST"].promise
       return new Response(`run ${run}`)
@@ -172,13 +172,13 @@ describe("during an unsafe request, a GET", () => {
   }
 
   test("that began before its end is not stored, and a later GET has a run of its own", async () => {
-    const { module, ask, gates, runs } = race()
-    const post = ask(send())
-    const early = ask()
+    const { module, send, gates, runs } = race()
+    const post = send(unsafeRequest())
+    const early = send()
     await waitUntil(() => runs() === 2)
     gates.POST.resolve()
     await post
-    const late = ask()
+    const late = send()
     await waitUntil(() => runs() === 3)
     gates.GET.resolve()
     expect(await texts([early, late])).toEqual(["run 2", "run 3"])
@@ -187,21 +187,21 @@ describe("during an unsafe request, a GET", () => {
   })
 
   test("that began after it ended is stored", async () => {
-    const { module, ask, gates } = race()
+    const { module, send, gates } = race()
     gates.POST.resolve()
-    await ask(send())
+    await send(unsafeRequest())
     gates.GET.resolve()
-    await (await ask()).text()
+    await (await send()).text()
     expect(await bodyOf(module, AT)).toBe("run 2")
   })
 
   test("in the background that began before it ended is not stored", async () => {
-    const { module, ask, gates, runs } = race()
+    const { module, send, gates, runs } = race()
     await module.put(AT, new Response("old"), POLICY)
     await advanceSeconds(TTL)
-    expect(await (await ask()).text()).toBe("old")
+    expect(await (await send()).text()).toBe("old")
     gates.POST.resolve()
-    await ask(send())
+    await send(unsafeRequest())
     gates.GET.resolve()
     await waitUntilIdle()
     expect(runs()).toBe(2)

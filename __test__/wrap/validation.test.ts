@@ -7,23 +7,26 @@ import {
   concurrently,
   countEach,
   counts,
-  end,
+  endTest,
   PATH,
-  type Run,
+  type TestHandler,
   TTL,
   texts,
   wrapped,
 } from "../helpers/wrap"
 
 beforeEach(stopTime)
-afterEach(end)
+afterEach(endTest)
 
 const CALLERS = 100
 const MODIFIED = httpDate(-3600)
 const OPTIONS = { ttlSeconds: TTL }
 
 /** Answers with a validator, and to that with a 304 of `headers`. */
-function validating(validator: Record<string, string>, headers: Record<string, string> = {}): Run {
+function validating(
+  validator: Record<string, string>,
+  headers: Record<string, string> = {},
+): TestHandler {
   return (request, run) => {
     const etag = request.headers.get("if-none-match")
     const since = request.headers.get("if-modified-since")
@@ -42,10 +45,10 @@ describe("a stale response that the handler confirms by a 304", () => {
     ["weak entity tag", { etag: 'W/"v1"' }],
     ["modification date", { "last-modified": MODIFIED }],
   ])("by its %s is served with the fields of the 304 and fresh again", async (_, validator) => {
-    const { module, ask, runs } = wrapped(validating(validator), OPTIONS)
-    await (await ask()).text()
+    const { module, send, runs } = wrapped(validating(validator), OPTIONS)
+    await (await send()).text()
     await advanceSeconds(TTL + 5)
-    const validated = await ask()
+    const validated = await send()
     expect([validated.status, await validated.text(), validated.headers.get("x-run")]).toEqual([
       200,
       "body",
@@ -56,7 +59,7 @@ describe("a stale response that the handler confirms by a 304", () => {
       `${module.identity}; fwd=stale; fwd-status=304; ttl=60`,
     )
     await advanceSeconds(TTL - 0.001)
-    const hit = await ask()
+    const hit = await send()
     expect([cacheStatusOf(hit), hit.headers.get("x-run"), await hit.text()]).toEqual([
       "hit; ttl=0",
       "2",
@@ -74,11 +77,11 @@ describe("a stale response that the handler confirms by a 304", () => {
       "set-cookie": "a=b",
       etag: '"v1"',
     }
-    const { module, ask } = wrapped(validating({ etag: '"v1"', "cache-tag": "a" }, later), OPTIONS)
-    await (await ask()).text()
+    const { module, send } = wrapped(validating({ etag: '"v1"', "cache-tag": "a" }, later), OPTIONS)
+    await (await send()).text()
     await advanceSeconds(TTL)
-    await (await ask()).text()
-    const { headers } = await ask()
+    await (await send()).text()
+    const { headers } = await send()
     for (const name of ["content-length", "content-encoding", "set-cookie", "cache-tag"]) {
       expect([name, headers.get(name)]).toEqual([name, null])
     }
@@ -88,46 +91,46 @@ describe("a stale response that the handler confirms by a 304", () => {
 
   test("has the lifetime that the 304 says, where the response decides", async () => {
     const first = { etag: '"v1"', "cache-control": "max-age=60" }
-    const { ask, runs } = wrapped(validating(first, { "cache-control": "max-age=7" }))
-    await (await ask()).text()
+    const { send, runs } = wrapped(validating(first, { "cache-control": "max-age=7" }))
+    await (await send()).text()
     await advanceSeconds(60)
-    expect(cacheStatusOf(await ask())).toBe("fwd=stale; fwd-status=304; ttl=7")
+    expect(cacheStatusOf(await send())).toBe("fwd=stale; fwd-status=304; ttl=7")
     await advanceSeconds(7)
-    expect(cacheStatusOf(await ask())).toBe("fwd=stale; fwd-status=304; ttl=7")
+    expect(cacheStatusOf(await send())).toBe("fwd=stale; fwd-status=304; ttl=7")
     expect(runs()).toBe(3)
   })
 
   test("is no longer stored where the 304 says private, and is the caller's nevertheless", async () => {
-    const { module, ask } = wrapped(
+    const { module, send } = wrapped(
       validating({ etag: '"v1"' }, { "cache-control": "private" }),
       OPTIONS,
     )
-    await (await ask()).text()
+    await (await send()).text()
     await advanceSeconds(TTL)
-    expect(await (await ask()).text()).toBe("body")
+    expect(await (await send()).text()).toBe("body")
     expect(await module.inspect()).toMatchObject({ entries: 0 })
   })
 
   test("is what 100 callers get for one run", async () => {
-    const { module, ask, runs } = wrapped(
+    const { module, send, runs } = wrapped(
       async (request, run) => validating({ etag: '"v1"' })(request, run),
       OPTIONS,
     )
-    await (await ask()).text()
+    await (await send()).text()
     await advanceSeconds(TTL)
-    expect(countEach(await texts(concurrently(CALLERS, () => ask())))).toEqual({ body: CALLERS })
+    expect(countEach(await texts(concurrently(CALLERS, () => send())))).toEqual({ body: CALLERS })
     expect(runs()).toBe(2)
     expect(await counts(module)).toMatchObject({ misses: 1 + CALLERS, revalidations: 1 })
   })
 
   test("has the stale window refreshed by a 304 in the background", async () => {
     const options = { ...OPTIONS, staleWhileRevalidateSeconds: 60 }
-    const { module, ask } = wrapped(validating({ etag: '"v1"' }), options)
-    await (await ask()).text()
+    const { module, send } = wrapped(validating({ etag: '"v1"' }), options)
+    await (await send()).text()
     await advanceSeconds(TTL)
-    expect(cacheStatusOf(await ask())).toBe("hit; ttl=0; detail=stale")
+    expect(cacheStatusOf(await send())).toBe("hit; ttl=0; detail=stale")
     await advanceSeconds(0)
-    expect(cacheStatusOf(await ask())).toBe("hit; ttl=60")
+    expect(cacheStatusOf(await send())).toBe("hit; ttl=60")
     expect(await counts(module)).toMatchObject({ puts: 1, revalidations: 1 })
   })
 
@@ -136,11 +139,11 @@ describe("a stale response that the handler confirms by a 304", () => {
     ["another entity tag", { "if-none-match": '"mine"' }, 200],
     ["a range", { range: "bytes=1-2" }, 206],
   ])("is what the caller's own condition is compared with, for %s", async (_, headers, status) => {
-    const { ask, asked } = wrapped(validating({ etag: '"v1"' }), OPTIONS)
-    await (await ask()).text()
+    const { send, received } = wrapped(validating({ etag: '"v1"' }), OPTIONS)
+    await (await send()).text()
     await advanceSeconds(TTL)
-    const response = await ask(get(PATH, headers))
-    expect(asked[1]?.headers.get("if-none-match")).toBe('"v1"')
+    const response = await send(get(PATH, headers))
+    expect(received[1]?.headers.get("if-none-match")).toBe('"v1"')
     expect([response.status, cacheStatusOf(response)]).toEqual([
       status,
       "fwd=stale; fwd-status=304; ttl=60",
@@ -149,12 +152,12 @@ describe("a stale response that the handler confirms by a 304", () => {
 
   test("is the only variant freshened, even if others have the same strong entity tag", async () => {
     const etag = '"v1"'
-    const { module, ask } = wrapped(({ headers }) => {
+    const { module, send } = wrapped(({ headers }) => {
       if (headers.has("if-none-match"))
         return new Response(null, { status: 304, headers: { etag } })
       return new Response(headers.get("x-a"), { headers: { etag, vary: "x-a" } })
     }, OPTIONS)
-    const of = (name: string) => ask(get(PATH, { "x-a": name }))
+    const of = (name: string) => send(get(PATH, { "x-a": name }))
     await texts([of("1"), of("2")])
     await advanceSeconds(TTL)
     for (const name of ["1", "2"]) {
@@ -170,29 +173,29 @@ describe("a stale response that the handler confirms by a 304", () => {
 
 describe("a stale response that the handler replaces", () => {
   test("is gone, and the new one is stored", async () => {
-    const { module, ask } = wrapped(
+    const { module, send } = wrapped(
       (_, run) => new Response(`run ${run}`, { headers: { etag: `"v${run}"` } }),
       OPTIONS,
     )
-    await (await ask()).text()
+    await (await send()).text()
     await advanceSeconds(TTL)
-    const response = await ask()
+    const response = await send()
     expect([cacheStatusOf(response), await response.text()]).toEqual([
       "fwd=stale; fwd-status=200; stored; ttl=60",
       "run 2",
     ])
     expect(await module.inspect()).toMatchObject({ entries: 1, revalidations: 0 })
-    expect(await (await ask()).text()).toBe("run 2")
+    expect(await (await send()).text()).toBe("run 2")
   })
 
   test("is gone where the new one is not stored", async () => {
-    const { module, ask } = wrapped((_, run) => {
+    const { module, send } = wrapped((_, run) => {
       const headers = { etag: '"v"', "cache-control": run === 1 ? "public" : "private" }
       return new Response(`run ${run}`, { headers })
     }, OPTIONS)
-    await (await ask()).text()
+    await (await send()).text()
     await advanceSeconds(TTL)
-    expect(await (await ask()).text()).toBe("run 2")
+    expect(await (await send()).text()).toBe("run 2")
     expect(await module.inspect()).toMatchObject({ entries: 0 })
     expect(await refusals(module)).toEqual({ private: 1 })
   })
@@ -203,19 +206,19 @@ describe("a stale response that the handler replaces", () => {
   ])(
     "with a 304 of another %s is not served: the handler is run again without conditions",
     async (_, old, other) => {
-      const { module, ask, runs, asked } = wrapped((_request, run) => {
+      const { module, send, runs, received } = wrapped((_request, run) => {
         if (run === 2) return new Response(null, { status: 304, headers: other })
         return new Response(`run ${run}`, { headers: run === 1 ? old : other })
       }, OPTIONS)
-      await (await ask()).text()
+      await (await send()).text()
       await advanceSeconds(TTL)
-      const response = await ask(get(PATH, { "x-a": "1" }))
+      const response = await send(get(PATH, { "x-a": "1" }))
       expect([cacheStatusOf(response), await response.text()]).toEqual([
         "fwd=stale; fwd-status=200; stored; ttl=60",
         "run 3",
       ])
       expect(runs()).toBe(3)
-      expect([...(asked[2] as Request).headers]).toEqual([["x-a", "1"]])
+      expect([...(received[2] as Request).headers]).toEqual([["x-a", "1"]])
       expect(await counts(module)).toEqual({ misses: 2, puts: 2 })
     },
   )
@@ -223,14 +226,14 @@ describe("a stale response that the handler replaces", () => {
 
 test("what may never be served without being validated is validated for each request", async () => {
   const always = { etag: '"v1"', "cache-control": "no-cache" }
-  const { module, ask, runs } = wrapped(validating(always, { "cache-control": "no-cache" }))
-  const first = await ask()
+  const { module, send, runs } = wrapped(validating(always, { "cache-control": "no-cache" }))
+  const first = await send()
   expect([cacheStatusOf(first), await first.text()]).toEqual([
     "fwd=uri-miss; fwd-status=200; stored; ttl=0",
     "body",
   ])
   for (let call = 2; call <= 4; call++) {
-    const response = await ask()
+    const response = await send()
     expect([cacheStatusOf(response), await response.text()]).toEqual([
       "fwd=stale; fwd-status=304; ttl=0; detail=stale",
       "body",

@@ -5,7 +5,7 @@ import { waitUntilIdle } from "./wrap"
 setFlagsFromString("--expose-gc")
 const collect: () => void = runInNewContext("gc")
 
-/** Collects what nobody holds any longer, until that has come about or many rounds have gone by. */
+/** Runs the garbage collector until `done` returns true, at most 20 times. */
 export async function collectGarbage(done: () => boolean = () => false): Promise<void> {
   for (let round = 0; round < 20 && !done(); round++) {
     collect()

@@ -16,10 +16,7 @@ interface Message {
   readonly answered?: string
 }
 
-/**
- * A worker thread with a declaration of its own. Its clock stands where the test's stood at the
- * last call.
- */
+/** A worker thread that declares a cache. Each call sets its clock to that of the test. */
 export class Thread {
   readonly #worker: Worker
   readonly #waiting = new Map<
@@ -28,13 +25,13 @@ export class Thread {
   >()
   #calls = 0
 
-  private constructor(options: CacheModuleOptions, onCrowd: (message: Message) => void) {
-    this.#worker = new Worker(join(__dirname, "flight-worker.cjs"), {
+  private constructor(options: CacheModuleOptions, onMessage: (message: Message) => void) {
+    this.#worker = new Worker(join(__dirname, "cache-worker.cjs"), {
       workerData: { options },
       env: process.env,
     })
     this.#worker.on("message", (message: Message) => {
-      if (message.id === undefined) onCrowd(message)
+      if (message.id === undefined) onMessage(message)
       else this.#settle(message.id, message)
     })
     this.#worker.on("error", ({ message: error }) => {
@@ -46,14 +43,14 @@ export class Thread {
   static async start(
     { name, namespace }: CacheModule,
     policy: Partial<CacheModuleOptions> = {},
-    onCrowd: (message: Message) => void = () => {},
+    onMessage: (message: Message) => void = () => {},
   ): Promise<Thread> {
-    const thread = new Thread({ name, namespace, ...policy }, onCrowd)
+    const thread = new Thread({ name, namespace, ...policy }, onMessage)
     await thread.#call("ready")
     return thread
   }
 
-  carryOut(removal: Removal): Promise<unknown> {
+  remove(removal: Removal): Promise<unknown> {
     return "delete" in removal ? this.#call("delete", removal.delete) : this.purge(removal.purge)
   }
 
@@ -61,7 +58,7 @@ export class Thread {
     return this.#call("purge", selector)
   }
 
-  /** The body found for a string, or `undefined`. */
+  /** Matches a string and resolves to the body, or `undefined` on a miss. */
   matchString(url: string): Promise<unknown> {
     return this.#call("matchString", url)
   }
@@ -70,7 +67,7 @@ export class Thread {
     return this.#call("putString", url, body, options)
   }
 
-  /** The body found for the `Request` that the thread knows by `name`, or `undefined`. */
+  /** Matches the thread's `Request` called `name`; resolves to the body, or `undefined`. */
   match(name: string, url: string): Promise<unknown> {
     return this.#call("match", name, url)
   }
@@ -79,9 +76,14 @@ export class Thread {
     return this.#call("put", name, url, body, options)
   }
 
-  /** So many handlers at once, begun when all `threads` have come to the gate. */
-  crowd(url: string, callers: number, threads: number, gate: SharedArrayBuffer): Promise<unknown> {
-    return this.#call("crowd", url, callers, threads, gate)
+  /** Starts `callers` handlers at once when `threads` threads have arrived at the barrier. */
+  matchOrBuildConcurrently(
+    url: string,
+    callers: number,
+    threads: number,
+    barrier: SharedArrayBuffer,
+  ): Promise<unknown> {
+    return this.#call("matchOrBuildConcurrently", url, callers, threads, barrier)
   }
 
   /** Ends the thread's builds with a body. */

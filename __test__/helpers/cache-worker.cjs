@@ -1,7 +1,6 @@
 /**
- * A thread that declares the cache that it is told of and does what it is sent: `{ id, now, call,
- * args }`, answered by `{ id, value }` or `{ id, error }`. A build that it begins goes on when it
- * is sent `{ release }`.
+ * Worker thread that declares a cache and serves calls: it receives `{ id, now, call, args }` and
+ * replies with `{ id, value }` or `{ id, error }`. Its builds end when it receives `{ release }`.
  */
 const { parentPort, workerData } = require("node:worker_threads")
 const { cache } = require("@layeron/modules")
@@ -13,14 +12,14 @@ const released = new Promise((resolve) => {
   release = resolve
 })
 
-/** The same `Request` object for the same name. */
+/** Returns the `Request` object with this name, which it creates on first use. */
 function requestOf(name, url) {
   const request = requests.get(name) ?? new Request(url)
   requests.set(name, request)
   return request
 }
 
-async function handled(request) {
+async function matchOrBuild(request) {
   const cached = await module_.match(request)
   if (cached) return cached
   parentPort.postMessage({ building: true })
@@ -37,16 +36,16 @@ const calls = {
   putString: (url, body, options) => module_.put(url, new Response(body), options),
   match: async (name, url) => (await module_.match(requestOf(name, url)))?.text(),
   put: (name, url, body, options) => module_.put(requestOf(name, url), new Response(body), options),
-  /** So many handlers at once, as soon as every thread has come here. */
-  async crowd(url, callers, threads, gate) {
-    const arrived = new Int32Array(gate)
+  /** Starts `callers` handlers at once when `threads` threads have arrived here. */
+  async matchOrBuildConcurrently(url, callers, threads, barrier) {
+    const arrived = new Int32Array(barrier)
     Atomics.add(arrived, 0, 1)
     Atomics.notify(arrived, 0)
     for (let seen = Atomics.load(arrived, 0); seen < threads; seen = Atomics.load(arrived, 0)) {
       Atomics.wait(arrived, 0, seen)
     }
     const all = Array.from({ length: callers }, async () => {
-      const response = await handled(new Request(url))
+      const response = await matchOrBuild(new Request(url))
       parentPort.postMessage({ answered: await response.text() })
     })
     await Promise.all(all)

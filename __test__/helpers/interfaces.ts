@@ -1,6 +1,6 @@
 import { freshCache, url } from "./cache"
 import { httpDate, setClock } from "./clock"
-import { AT, lasting, withStored } from "./proxy-cache"
+import { AT, answerWithControl, withStored } from "./proxy-cache"
 
 type Fields = Readonly<Record<string, string | readonly string[]>>
 
@@ -11,38 +11,38 @@ export interface StoredParts {
   readonly body?: string
 }
 
-/** A response as a client sees it. */
-export interface Seen {
+/** A response as a client receives it. */
+export interface ReceivedResponse {
   readonly status: number
   readonly reason: string
   readonly text: string
-  /** Field values by lower-case name, without those of the connection. */
+  /** Field values by lower-case name, without hop-by-hop fields. */
   readonly fields: Readonly<Record<string, string>>
 }
 
-/** Requests the stored response by GET, with these fields. */
-export type Ask = (fields?: Fields) => Promise<Seen>
+/** Requests the stored response by GET, with these header fields. */
+export type SendGet = (fields?: Fields) => Promise<ReceivedResponse>
 
-/** Stores a response, and calls `use` that many seconds later; `cache` is the cache's identity. */
-export type Way = (
+/** Stores a response and calls `use` `seconds` later; `cache` is the cache's identity. */
+export type CacheInterface = (
   stored: StoredParts,
   seconds: number,
-  use: (ask: Ask, cache: string) => Promise<void>,
+  use: (sendGet: SendGet, cache: string) => Promise<void>,
 ) => Promise<void>
 
 const BODY = "0123456789"
 
-const byMatch: Way = async ({ status, fields, body = BODY }, seconds, use) => {
+const throughMatch: CacheInterface = async ({ status, fields, body = BODY }, seconds, use) => {
   const module = freshCache()
   const headers = { date: httpDate(0), "cache-control": "max-age=60", ...fields }
   await module.put(url(AT), new Response(body, { status, headers }))
   setClock(seconds)
-  await use(async (asked = {}) => {
-    const lines = Object.entries(asked).flatMap(([name, value]) =>
+  await use(async (requestFields = {}) => {
+    const lines = Object.entries(requestFields).flatMap(([name, value]) =>
       [value].flat().map((line): [string, string] => [name, line]),
     )
     const response = await module.match(new Request(url(AT), { headers: new Headers(lines) }))
-    if (response === undefined) throw new Error("match has found nothing")
+    if (response === undefined) throw new Error("match has found no entry")
     return {
       status: response.status,
       reason: response.statusText,
@@ -52,14 +52,14 @@ const byMatch: Way = async ({ status, fields, body = BODY }, seconds, use) => {
   }, module.identity)
 }
 
-/** Fields of the connection and of the proxy. */
+/** Header fields of the connection and of the proxy. */
 const OF_CONNECTION = ["connection", "keep-alive", "transfer-encoding", "via"]
 
-const overHttp: Way = async ({ fields, body = BODY, ...parts }, seconds, use) => {
-  const answer = lasting("max-age=60", { body, ...parts, fields: { ...fields } })
+const throughProxy: CacheInterface = async ({ fields, body = BODY, ...parts }, seconds, use) => {
+  const answer = answerWithControl("max-age=60", { body, ...parts, fields: { ...fields } })
   await withStored(answer, seconds, [], ({ proxy, module }) =>
-    use(async (asked = {}) => {
-      const sent = asked as Record<string, string | string[]>
+    use(async (requestFields = {}) => {
+      const sent = requestFields as Record<string, string | string[]>
       const response = await proxy.get(AT, sent)
       const head = await proxy.send({ method: "HEAD", target: AT, fields: sent })
       const isPartial = [206, 416].includes(response.status)
@@ -75,8 +75,8 @@ const overHttp: Way = async ({ fields, body = BODY, ...parts }, seconds, use) =>
   )
 }
 
-/** The ways to request a stored response. What is decided about it is the same for all of them. */
-export const WAYS: [name: string, way: Way][] = [
-  ["by match()", byMatch],
-  ["over HTTP", overHttp],
+/** Interfaces that return a stored response. The cache must decide the same in each. */
+export const INTERFACES: [name: string, cacheInterface: CacheInterface][] = [
+  ["by match()", throughMatch],
+  ["over HTTP", throughProxy],
 ]
