@@ -2,7 +2,7 @@ import { bodyOf, freshCache, get, url } from "../helpers/cache"
 import { setClock, stopClock } from "../helpers/clock"
 
 /** The same numbers in every run. */
-function numbers(seed: number): (most: number) => number {
+function randomNumbers(seed: number): (most: number) => number {
   let state = seed
   return (most) => {
     state = (state * 48_271) % 0x7fffffff
@@ -17,7 +17,7 @@ describe("bytes never exceed maxBytes, and what fits is readable right after its
     [1_000_000, 3],
   ])("in a store of %i bytes (seed %i)", async (maxBytes, seed) => {
     const module = freshCache({ storage: { memory: { maxBytes, maxEntryBytes: maxBytes } } })
-    const next = numbers(seed)
+    const next = randomNumbers(seed)
     let stored = 0
     for (let n = 0; n < 3_000; n++) {
       const request = get(`/${next(400)}`, { "x-a": String(next(3)) })
@@ -46,7 +46,8 @@ describe("bytes never exceed maxBytes, and what fits is readable right after its
 test("a put that fits is readable in a store whose entries are all read all the time", async () => {
   const module = freshCache({ storage: { memory: { maxBytes: 50_000, maxEntryBytes: 50_000 } } })
   for (let n = 0; n < 500; n++) {
-    for (let back = Math.max(0, n - 20); back < n; back++) await module.match(url(`/${back}`))
+    for (let recent = Math.max(0, n - 20); recent < n; recent++)
+      await module.match(url(`/${recent}`))
     await module.put(url(`/${n}`), new Response(`${n}`.padEnd(2_000)))
     expect((await bodyOf(module, url(`/${n}`)))?.trim()).toBe(String(n))
   }

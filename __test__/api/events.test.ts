@@ -25,7 +25,7 @@ const OPTIONS: Partial<CacheModuleOptions> = {
 }
 
 /** A module with the entry at {@link AT}, tagged `t`, and one without window at `/other`. */
-async function held(): Promise<CacheModule> {
+async function moduleWithEntries(): Promise<CacheModule> {
   const module = freshCache(OPTIONS)
   await module.put(AT, new Response("old"), { tags: ["t"] })
   await module.put(url("/other"), new Response("other"), { staleWhileRevalidateSeconds: 0 })
@@ -46,7 +46,7 @@ type Case = [
 /** Publishes what `act` does on the channel of `operation`, and on no other. */
 function expectEvents(operation: Operation, cases: Case[]): void {
   test.each(cases)("%s", async (_, act, detail) => {
-    const module = await held()
+    const module = await moduleWithEntries()
     const { events } = collectEvents()
     await act(module)
     expect(events).toEqual([described(module, operation, detail(module))])
@@ -107,7 +107,7 @@ describe("an event of match reports", () => {
   ])
 
   test("a stale response for every caller but the one that refreshes it", async () => {
-    const module = await held()
+    const module = await moduleWithEntries()
     setClock(TTL)
     await module.match(AT)
     const { events } = collectEvents()
@@ -150,7 +150,7 @@ describe("an event of put reports", () => {
   ])
 
   test("a response that the fence has dropped", async () => {
-    const module = await held()
+    const module = await moduleWithEntries()
     const request = get("/p/2")
     await module.match(request)
     await module.purge({ tags: ["late"] })
@@ -224,7 +224,7 @@ describe("events", () => {
   }
 
   test("do not change the operation that they report", async () => {
-    const [observed, unobserved] = [await held(), await held()]
+    const [observed, unobserved] = [await moduleWithEntries(), await moduleWithEntries()]
     await useAll(unobserved)
     collectEvents()
     await useAll(observed)
@@ -239,7 +239,7 @@ describe("events", () => {
   test.each(OPERATIONS)(
     "of other operations are not published to a subscriber of %s",
     async (operation) => {
-      const module = await held()
+      const module = await moduleWithEntries()
       const { events } = collectEvents([operation])
       await useAll(module)
       expect(new Set(events.map((event) => (event as CacheEvent).operation))).toEqual(
@@ -249,7 +249,7 @@ describe("events", () => {
   )
 
   test("stop after unsubscribing", async () => {
-    const module = await held()
+    const module = await moduleWithEntries()
     const { events, stop } = collectEvents()
     await module.match(AT)
     stop()
@@ -258,7 +258,7 @@ describe("events", () => {
   })
 
   test("reach every subscriber", async () => {
-    const module = await held()
+    const module = await moduleWithEntries()
     const [one, two] = [collectEvents(), collectEvents(["match"])]
     await module.match(AT)
     expect([one.events, two.events]).toEqual([one.events, one.events])
@@ -266,7 +266,7 @@ describe("events", () => {
   })
 
   test("are not published for calls refused for their arguments", async () => {
-    const module = await held()
+    const module = await moduleWithEntries()
     const { events } = collectEvents()
     await errorOf(() => module.match("/relative"))
     await errorOf(() => module.put(AT, new Response("a"), forbidden({ ttlSeconds: -1 })))
@@ -277,7 +277,7 @@ describe("events", () => {
   })
 
   test("are not built without a subscriber to their channel", async () => {
-    const module = await held()
+    const module = await moduleWithEntries()
     /** How often a match asks for the URL of its request. */
     async function reads(): Promise<number> {
       let count = 0

@@ -90,9 +90,9 @@ describe.each<[string, (folder: string) => string]>([
       ["header", 3_300],
       ["text", 2_600],
       ["wrap", 2_600],
-    ])("by %s", (way, beside) => {
+    ])("by %s", (way, offThread) => {
       expect(costs[way]?.bytes).toBeGreaterThan(BODY_BYTES)
-      expect(costs[way]?.bytes).toBeLessThan(BODY_BYTES + beside)
+      expect(costs[way]?.bytes).toBeLessThan(BODY_BYTES + offThread)
     })
   })
 })

@@ -12,7 +12,7 @@ afterEach(() => {
 })
 
 /** A module with the entry at {@link AT}, tagged `t`, that writes to `lines` from now on. */
-async function observed(
+async function moduleWithSink(
   config: ObservabilityConfig = {},
 ): Promise<{ module: CacheModule; lines: string[] }> {
   const lines: string[] = []
@@ -111,7 +111,7 @@ describe("a function that is the sink gets a line of JSON for", () => {
       key("/p/1"),
     ],
   ])("%s", async (_, act, detail, keyed) => {
-    const { module, lines } = await observed()
+    const { module, lines } = await moduleWithSink()
     setClock(0.007)
     await act(module)
     expect(parsed(lines)).toEqual([
@@ -129,7 +129,7 @@ describe("a function that is the sink gets a line of JSON for", () => {
   })
 
   test("a stale response, as a hit", async () => {
-    const { module, lines } = await observed()
+    const { module, lines } = await moduleWithSink()
     setClock(TTL)
     for (let n = 0; n < 2; n++) await module.match(AT)
     expect(parsed(lines)).toMatchObject([
@@ -139,7 +139,7 @@ describe("a function that is the sink gets a line of JSON for", () => {
   })
 
   test("neither a bypass nor a put that stores nothing", async () => {
-    const { module, lines } = await observed()
+    const { module, lines } = await moduleWithSink()
     await module.match(PREVIEW)
     await module.put(PREVIEW, new Response("a"))
     await module.put(AT, new Response("a", { headers: { "cache-control": "no-store" } }))
@@ -156,7 +156,7 @@ describe("a sink that is", () => {
       }
     }
     const sink = new Sink()
-    const { module } = await observed({ sink })
+    const { module } = await moduleWithSink({ sink })
     await module.match(AT)
     await module.delete(AT)
     expect(sink.texts.every((text) => /^\{[^\n]*\}\n$/.test(text))).toBe(true)
@@ -170,7 +170,7 @@ describe("a sink that is", () => {
     const writes = [process.stdout, process.stderr].map((stream) =>
       jest.spyOn(stream, "write").mockReturnValue(true),
     )
-    const { module } = await observed({ sink: undefined })
+    const { module } = await moduleWithSink({ sink: undefined })
     await module.match(AT)
     const written = writes.flatMap((write) => write.mock.calls)
     jest.restoreAllMocks()
@@ -178,7 +178,7 @@ describe("a sink that is", () => {
   })
 
   test("of another declaration gets no lines of this one", async () => {
-    const { module, lines } = await observed()
+    const { module, lines } = await moduleWithSink()
     await sameIdentity(module, POLICY).match(AT)
     expect(lines).toEqual([])
   })
@@ -186,7 +186,7 @@ describe("a sink that is", () => {
 
 describe("redaction", () => {
   test("replaces the values of the fields named and of no others", async () => {
-    const { module, lines } = await observed({
+    const { module, lines } = await moduleWithSink({
       redaction: { fields: ["key", "namespace", "reason", "unknown"] },
     })
     await module.match(url("/p/2"))
@@ -211,7 +211,7 @@ describe("redaction", () => {
 })
 
 describe("sampling", () => {
-  const draw = (number: number) => jest.spyOn(Math, "random").mockReturnValue(number)
+  const mockRandom = (number: number) => jest.spyOn(Math, "random").mockReturnValue(number)
 
   test.each<[string, ObservabilityConfig["sampling"], number, string[]]>([
     ["of nothing given lets all through", undefined, 0.999_999, ["cache.hits", "cache.errors"]],
@@ -233,15 +233,15 @@ describe("sampling", () => {
     ["of no successes lets errors through", { success: 0 }, 0, ["cache.errors"]],
     ["of no errors lets successes through", { error: 0 }, 0, ["cache.hits"]],
   ])("%s", async (_, sampling, number, metrics) => {
-    const { module, lines } = await observed(sampling === undefined ? {} : { sampling })
-    draw(number)
+    const { module, lines } = await moduleWithSink(sampling === undefined ? {} : { sampling })
+    mockRandom(number)
     await module.match(AT)
     await failingPut(module)
     expect(parsed(lines).map(({ metric }) => metric)).toEqual(metrics)
   })
 
   test("changes no counter", async () => {
-    const { module } = await observed({ sampling: { success: 0, error: 0 } })
+    const { module } = await moduleWithSink({ sampling: { success: 0, error: 0 } })
     await module.match(AT)
     expect(await module.stats()).toMatchObject({ hits: 1 })
   })
@@ -260,7 +260,7 @@ test("a sink that throws fails no call, and is warned of once in the process", a
     },
   ]
   for (const sink of sinks) {
-    const { module } = await observed({ sink })
+    const { module } = await moduleWithSink({ sink })
     expect(await bodyOf(module, AT)).toBe("old")
     await module.put(AT, new Response("new"))
     await expect(module.put(AT, failing())).rejects.toThrow("broken")

@@ -14,7 +14,7 @@ afterEach(() => jest.useRealTimers())
  * What `call` comes to while every object inherits `name`. What it returns is waited for
  * afterwards.
  */
-function inheriting<T>(name: string, value: unknown, call: () => T): T {
+function withInherited<T>(name: string, value: unknown, call: () => T): T {
   Object.defineProperty(Object.prototype, name, { value, configurable: true, writable: true })
   try {
     return call()
@@ -73,7 +73,7 @@ async function fingerprint(
   }))
   const { namespace, rules } = module
   await module.close()
-  return { namespace, rules, entry, rule, bypass, vary, maxBytes, disk, told: described }
+  return { namespace, rules, entry, rule, bypass, vary, maxBytes, disk, names: described }
 }
 
 describe.each(DECLARED)("an inherited %s changes no declaration", (name, value) => {
@@ -96,7 +96,7 @@ describe.each(DECLARED)("an inherited %s changes no declaration", (name, value) 
 
   test.each(declarations)("%s", async (_, declare) => {
     const expected = await fingerprint(declare)
-    expect(await fingerprint((sink) => inheriting(name, value, () => declare(sink)))).toEqual(
+    expect(await fingerprint((sink) => withInherited(name, value, () => declare(sink)))).toEqual(
       expected,
     )
   })
@@ -108,8 +108,8 @@ test("an inherited storage or path configures nothing", async () => {
     ["path", 1],
     ["memory", { maxBytes: 1_000 }],
   ] as const) {
-    inheriting(name, value, () => configure({}))
-    inheriting(name, value, () => configure({ storage: {} }))
+    withInherited(name, value, () => configure({}))
+    withInherited(name, value, () => configure({ storage: {} }))
   }
   const module = freshCache()
   expect((await module.inspect()).maxBytes).toBe((await freshCache().inspect()).maxBytes)
@@ -129,21 +129,21 @@ describe("calls", () => {
     ["prefix", url("/"), (module) => module.purge({ tags: [] })],
     ["request", url("/a"), (module) => module.purge({ tags: [] })],
   ])("an inherited %s is no selector of a purge", async (name, value, purge) => {
-    expect(await inheriting(name, value, () => purge(module))).toEqual({ purged: 0 })
+    expect(await withInherited(name, value, () => purge(module))).toEqual({ purged: 0 })
     expect(await bodyOf(module, get("/a"))).toBe("a")
   })
 
   test.each(["everything", "tags", "prefix", "request"])(
     "a purge without selectors is refused although %s is inherited",
     async (name) => {
-      const purge = inheriting(name, true, () => module.purge({}))
+      const purge = withInherited(name, true, () => module.purge({}))
       await expect(purge).rejects.toMatchObject({ code: "LAYERON_INVALID_OPTION" })
     },
   )
 
   test("an inherited vary changes no key, match, delete or explanation", async () => {
     const request = get("/a", { "x-a": "1" })
-    const call = <T>(use: () => T) => inheriting("vary", ["x-a"], use)
+    const call = <T>(use: () => T) => withInherited("vary", ["x-a"], use)
     expect(call(() => module.key(request, {}))).toBe(module.key(request))
     expect(await (await call(() => module.match(request, {})))?.text()).toBe("a")
     expect((await call(() => module.explain(request, {}))).outcome).toBe("hit")
@@ -161,7 +161,9 @@ describe("calls", () => {
       await use(() => module.put(get("/b", { "x-a": "1" }), response, {}))
       return (await module.explain(get("/b"))).entry
     }
-    expect(await put((call) => inheriting(name, value, call))).toEqual(await put((call) => call()))
+    expect(await put((call) => withInherited(name, value, call))).toEqual(
+      await put((call) => call()),
+    )
   })
 
   test.each<[string, unknown]>([
@@ -180,12 +182,12 @@ describe("calls", () => {
     }
     const expected = await wrapped((call) => call())
     await module.delete(get("/w"))
-    expect(await wrapped((call) => inheriting(name, value, call))).toEqual(expected)
+    expect(await wrapped((call) => withInherited(name, value, call))).toEqual(expected)
   })
 
   test("an inherited headers leaves a URL the key that it is noted by", async () => {
     const request = new URL(url("/u"))
-    await inheriting("headers", { get: () => null }, () => module.match(request))
+    await withInherited("headers", { get: () => null }, () => module.match(request))
     await module.purge({ prefix: url("/u") })
     await module.put(new URL(request), new Response("older than the purge"))
     expect(await module.match(request)).toBeUndefined()
@@ -216,7 +218,7 @@ describe("the backend", () => {
       () => backend({ gateway: {} }),
     ]) {
       if (name === "origins") continue
-      const { project, endpoint, gateway, name: own } = inheriting(name, value, declare)
+      const { project, endpoint, gateway, name: own } = withInherited(name, value, declare)
       const expected = declare()
       expect([project, own, endpoint, gateway]).toEqual([
         expected.project,
@@ -229,7 +231,7 @@ describe("the backend", () => {
 
   test("refuses settings of CORS whose origins are inherited", () => {
     const declare = () => backend({ gateway: { cache: true, cors: forbidden({}) } })
-    expect(() => inheriting("origins", ["*"], declare)).toThrow(TypeError)
+    expect(() => withInherited("origins", ["*"], declare)).toThrow(TypeError)
   })
 
   test.each([
@@ -242,7 +244,7 @@ describe("the backend", () => {
     )
     app.get("/a", {}, () => ({ runs: ++runs }))
     for (let request = 0; request < 2; request++)
-      await inheriting(name, value, () => app.fetch(get("/a")))
+      await withInherited(name, value, () => app.fetch(get("/a")))
     expect(runs).toBe(1)
   })
 })

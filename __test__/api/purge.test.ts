@@ -5,7 +5,7 @@ import { setClock, stopClock } from "../helpers/clock"
 const PATHS = ["/api/products", "/api/products/1", "/api/products/2", "/api/posts/1"]
 
 /** One entry a path, tagged with its path and with its last segment but one. */
-async function filled(): Promise<CacheModule> {
+async function moduleWithEntries(): Promise<CacheModule> {
   const module = freshCache({ tags: ["all"] })
   for (const path of PATHS) {
     await module.put(url(path), new Response(path), { tags: [path, path.split("/").at(-2)!] })
@@ -13,7 +13,7 @@ async function filled(): Promise<CacheModule> {
   return module
 }
 
-async function left(
+async function remaining(
   module: CacheModule,
   urls: readonly string[] = PATHS.map(url),
 ): Promise<string[]> {
@@ -23,14 +23,14 @@ async function left(
 
 describe("delete", () => {
   test("removes the one entry and resolves to whether there was one", async () => {
-    const module = await filled()
+    const module = await moduleWithEntries()
     expect(await module.delete(url("/api/products/1"))).toBe(true)
     expect(await module.delete(url("/api/products/1"))).toBe(false)
-    expect(await left(module)).toEqual([PATHS[0], PATHS[2], PATHS[3]])
+    expect(await remaining(module)).toEqual([PATHS[0], PATHS[2], PATHS[3]])
   })
 
   test("is counted as a delete, also if it found no entry, and never as a purge", async () => {
-    const module = await filled()
+    const module = await moduleWithEntries()
     await module.delete(url("/api/products/1"))
     await module.delete(url("/nothing"))
     expect(await module.stats()).toEqual({ ...NO_STATS, puts: 4, deletes: 2 })
@@ -113,10 +113,10 @@ describe("purge removes just what its selector says:", () => {
       [products, first, second],
     ],
   ])("%s", async (_, selector, expected) => {
-    const module = await filled()
+    const module = await moduleWithEntries()
     const purged = PATHS.length - expected.length
     expect(await module.purge(selector)).toEqual({ purged })
-    expect(await left(module)).toEqual(expected)
+    expect(await remaining(module)).toEqual(expected)
     expect((await module.inspect()).entries).toBe(expected.length)
     expect((await module.stats()).purges).toBe(purged)
     expect((await module.stats()).deletes).toBe(0)
@@ -142,11 +142,11 @@ describe("a path prefix", () => {
     const outside = HOSTS.flatMap((host) => [`${host}/`, `${host}/q/p`, `${host}/q?u=/p`])
     for (const at of [...inside, ...outside]) await module.put(at, new Response(at))
     expect(await module.purge({ prefix: "/p" })).toEqual({ purged: inside.length })
-    expect(await left(module, [...inside, ...outside])).toEqual(outside)
+    expect(await remaining(module, [...inside, ...outside])).toEqual(outside)
   })
 
   test("of a single slash is everything", async () => {
-    const module = await filled()
+    const module = await moduleWithEntries()
     expect(await module.purge({ prefix: "/" })).toEqual({ purged: 4 })
   })
 })
@@ -209,7 +209,7 @@ describe("a prefix is normalised as keys are", () => {
     const module = freshCache()
     for (const at of [...purged, ...kept]) await module.put(at, new Response(at))
     expect(await module.purge({ prefix })).toEqual({ purged: purged.length })
-    expect(await left(module, [...purged, ...kept])).toEqual(kept)
+    expect(await remaining(module, [...purged, ...kept])).toEqual(kept)
   })
 
   test("and holds back what began before the purge, however it is spelled", async () => {
@@ -242,7 +242,7 @@ test.each([
   "/x#default;GET#",
   " ",
 ])("a prefix of %j, with which no key can begin, is refused", async (prefix) => {
-  const module = await filled()
+  const module = await moduleWithEntries()
   const error = await errorOf(() => module.purge({ everything: true, prefix }))
   expect(error).toMatchObject({ name: "TypeError", code: "LAYERON_INVALID_OPTION" })
   expect(error.message).toMatch(
@@ -336,7 +336,7 @@ describe("an expired entry", () => {
 })
 
 test("an entry put after a purge that selects it is there", async () => {
-  const module = await filled()
+  const module = await moduleWithEntries()
   await module.purge({ tags: ["products"] })
   await module.put(url("/api/products/1"), new Response("anew"), { tags: ["products"] })
   expect(await bodyOf(module, url("/api/products/1"))).toBe("anew")

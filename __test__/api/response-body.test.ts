@@ -70,14 +70,14 @@ test("text of two byte order marks loses the first and keeps the second, as the 
 
 test("text() decodes invalid UTF-8 as the platform does", async () => {
   const module = (await responsePair("a")).module
-  let noise = bytes(40_000)
+  let randomBytes = bytes(40_000)
   for (let round = 0; round < 20; round++) {
-    noise = noise.map(
+    randomBytes = randomBytes.map(
       (byte, at) => [0x61, 0xc3, 0xe2, 0xf0, 0x9f, 0x80, 0xbf, 0xff][(byte + at + round) % 8] ?? 0,
     )
     const at = `https://api.example.com/noise/${round}`
-    await module.put(at, new Response(noise))
-    expect(await (await module.match(at))?.text()).toBe(await new Response(noise).text())
+    await module.put(at, new Response(randomBytes))
+    expect(await (await module.match(at))?.text()).toBe(await new Response(randomBytes).text())
   }
 })
 

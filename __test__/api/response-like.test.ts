@@ -23,13 +23,13 @@ function responseLike(members: object = {}): Response {
 }
 
 /** Drafts that the addon has made, and those of them that were stored, refused or abandoned. */
-function countDrafts(): { made(): number; ended(): number } {
+function countDrafts(): { created(): number; ended(): number } {
   const [draft, append, put, abandon] = (["draft", "append", "put", "abandon"] as const).map(
     (name) => jest.spyOn(BindingCache.prototype, name as "put"),
   ) as [jest.SpyInstance, jest.SpyInstance, jest.SpyInstance, jest.SpyInstance]
   const refused = () => append.mock.results.filter(({ value }) => value < 0).length
   return {
-    made: () => draft.mock.results.filter(({ value }) => value >= 0).length,
+    created: () => draft.mock.results.filter(({ value }) => value >= 0).length,
     ended: () => put.mock.calls.length + abandon.mock.calls.length + refused(),
   }
 }
@@ -82,7 +82,7 @@ describe("a response-like object is refused without a draft where", () => {
       "put() response",
       "LAYERON_INVALID_RESPONSE",
     )
-    expect(drafts.made()).toBe(0)
+    expect(drafts.created()).toBe(0)
     await expectUnchanged()
   })
 })
@@ -145,7 +145,7 @@ describe("a draft is released if", () => {
         (error) => error === thrown,
       ),
     ).toBe(true)
-    expect([drafts.made(), drafts.ended()]).toEqual([1, 1])
+    expect([drafts.created(), drafts.ended()]).toEqual([1, 1])
   })
 
   test.each([
@@ -162,7 +162,7 @@ describe("a draft is released if", () => {
     const module = freshCache()
     const drafts = countDrafts()
     expect(await errorOf(() => module.put(A, responseLike({ body })))).toBeInstanceOf(TypeError)
-    expect([drafts.made(), drafts.ended()]).toEqual([1, 1])
+    expect([drafts.created(), drafts.ended()]).toEqual([1, 1])
     expect(await module.match(A)).toBeUndefined()
   })
 
@@ -174,7 +174,7 @@ describe("a draft is released if", () => {
     await module.close()
     body.end()
     expect((await errorOf(() => put)).code).toBe("LAYERON_CLOSED")
-    expect([drafts.made(), drafts.ended()]).toEqual([1, 1])
+    expect([drafts.created(), drafts.ended()]).toEqual([1, 1])
   })
 })
 
@@ -391,7 +391,7 @@ test("a reader without read() is refused", async () => {
     "the reader of a body",
     "LAYERON_INVALID_RESPONSE",
   )
-  expect(drafts.ended()).toBe(drafts.made())
+  expect(drafts.ended()).toBe(drafts.created())
   await expectUnchanged()
 })
 

@@ -188,9 +188,9 @@ describe("handing a response on", () => {
       headers: { "x-a": "1" },
     })
     const expected = [...stored.headers]
-    const made = new Response(stored.body, stored)
-    expect([made.status, made.statusText, [...made.headers]]).toEqual([203, "Fine", expected])
-    expect(await made.text()).toBe("body")
+    const copy = new Response(stored.body, stored)
+    expect([copy.status, copy.statusText, [...copy.headers]]).toEqual([203, "Fine", expected])
+    expect(await copy.text()).toBe("body")
     expect(stored.bodyUsed).toBe(true)
   })
 

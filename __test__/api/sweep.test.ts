@@ -12,7 +12,7 @@ beforeEach(() => {
 })
 afterEach(() => jest.restoreAllMocks())
 
-async function filled(ttlSeconds: number): Promise<CacheModule> {
+async function moduleWithEntries(ttlSeconds: number): Promise<CacheModule> {
   const module = freshCache({ ttlSeconds })
   for (let n = 0; n < ENTRIES; n++) await module.put(url(`/${n}`), new Response("a"))
   return module
@@ -22,7 +22,7 @@ async function filled(ttlSeconds: number): Promise<CacheModule> {
  * How many entries are held, seen by a clock by which none has expired: neither `match` nor
  * anything else that a caller may ask removes entries then.
  */
-async function held(module: CacheModule): Promise<number> {
+async function countHeld(module: CacheModule): Promise<number> {
   const clock = now
   now = NOW
   let count = 0
@@ -32,20 +32,20 @@ async function held(module: CacheModule): Promise<number> {
 }
 
 test("expired entries leave without being asked for, every one of them within seconds", async () => {
-  const module = await filled(1)
-  expect(await held(module)).toBe(ENTRIES)
+  const module = await moduleWithEntries(1)
+  expect(await countHeld(module)).toBe(ENTRIES)
   now = NOW + 1_000
   const deadline = performance.now() + 10_000
-  while ((await held(module)) > 0 && performance.now() < deadline) await pause(50)
-  expect(await held(module)).toBe(0)
+  while ((await countHeld(module)) > 0 && performance.now() < deadline) await pause(50)
+  expect(await countHeld(module)).toBe(0)
   expect(await module.inspect()).toMatchObject({ entries: 0, bytes: 0, expirations: ENTRIES })
 })
 
 test("entries that have not expired stay", async () => {
-  const [lasting, passing] = [await filled(2), await filled(1)]
+  const [longLived, shortLived] = [await moduleWithEntries(2), await moduleWithEntries(1)]
   now = NOW + 1_999
   const deadline = performance.now() + 10_000
-  while ((await held(passing)) > 0 && performance.now() < deadline) await pause(50)
-  expect(await held(passing)).toBe(0)
-  expect(await held(lasting)).toBe(ENTRIES)
+  while ((await countHeld(shortLived)) > 0 && performance.now() < deadline) await pause(50)
+  expect(await countHeld(shortLived)).toBe(0)
+  expect(await countHeld(longLived)).toBe(ENTRIES)
 })

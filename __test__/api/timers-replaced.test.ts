@@ -103,7 +103,7 @@ describe.each([
     jest.useRealTimers()
     const start = Date.now()
     const clock = jest.spyOn(Date, "now").mockReturnValue(start + 1_000_000)
-    const held = async () => {
+    const countHeld = async () => {
       clock.mockReturnValue(start)
       const found = await module.match(get("/a"))
       clock.mockReturnValue(start + 1_000_000)
@@ -111,10 +111,10 @@ describe.each([
     }
     for (
       const deadline = performance.now() + 10_000;
-      (await held()) && performance.now() < deadline;
+      (await countHeld()) && performance.now() < deadline;
     )
       await pause(20)
-    expect(await held()).toBe(false)
+    expect(await countHeld()).toBe(false)
   })
 })
 

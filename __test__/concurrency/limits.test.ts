@@ -9,7 +9,7 @@ const MANY = 20_000
 /** More than the builds by string that note is kept of. */
 const MANY_BUILDS = 100_000
 
-type Removes = (module: CacheModule, n: number) => Promise<unknown>
+type RemoveFunction = (module: CacheModule, n: number) => Promise<unknown>
 
 describe("where the record of purges no longer reaches back to the miss", () => {
   test.each(REQUEST_FORMS)(
@@ -24,9 +24,9 @@ describe("where the record of purges no longer reaches back to the miss", () => 
   )
 
   const LONG = url(`/p/${"1".repeat(5_000)}`)
-  const purgeOther: Removes = (module, n) => module.purge({ prefix: `/q/${n}` })
+  const purgeOther: RemoveFunction = (module, n) => module.purge({ prefix: `/q/${n}` })
 
-  test.each<[string, Removes, Removes]>([
+  test.each<[string, RemoveFunction, RemoveFunction]>([
     [
       "tag",
       (module) => module.purge(TAGGED),
@@ -119,10 +119,10 @@ test("the put of a build that began before its instance was closed and declared 
   const module = sameIdentity(closed)
   await Promise.all([closed.close(), module.close()])
 
-  const anew = sameIdentity(closed)
-  await anew.purge(TAGGED)
-  await anew.put(request, new Response("too late"), TAGGED)
-  expect(await refreshCounts(anew)).toMatchObject({ puts: 0, fencedWrites: 1 })
+  const reopened = sameIdentity(closed)
+  await reopened.purge(TAGGED)
+  await reopened.put(request, new Response("too late"), TAGGED)
+  expect(await refreshCounts(reopened)).toMatchObject({ puts: 0, fencedWrites: 1 })
 })
 
 test("a put without a miss is dropped if a purge comes between its call and the end of its body", async () => {

@@ -6,14 +6,15 @@ const ROOT = join(__dirname, "../..")
 
 /** Runs code in a process of its own, with `cache` in its scope, and resolves to what it wrote. */
 async function runByImport(code: string): Promise<string> {
-  const face = JSON.stringify(pathToFileURL(join(ROOT, "index.mjs")))
-  return (await runNode(["--input-type=module", "-e", `import { cache } from ${face}\n${code}`]))
-    .stdout
+  const entryPoint = JSON.stringify(pathToFileURL(join(ROOT, "index.mjs")))
+  return (
+    await runNode(["--input-type=module", "-e", `import { cache } from ${entryPoint}\n${code}`])
+  ).stdout
 }
 
 async function runByRequire(code: string): Promise<string> {
-  const face = JSON.stringify(join(ROOT, "index.js"))
-  const script = `const { cache } = require(${face})\nasync function main() {\n${code}\n}\nmain()`
+  const entryPoint = JSON.stringify(join(ROOT, "index.js"))
+  const script = `const { cache } = require(${entryPoint})\nasync function main() {\n${code}\n}\nmain()`
   return (await runNode(["--input-type=commonjs", "-e", script])).stdout
 }
 

@@ -253,7 +253,7 @@ describe("a soft purge during a build", () => {
       const [early, next] = [get("/p/1"), get("/p/1")]
       await module.match(early)
       await built(module, "old")
-      await remove(module, softly(removal))
+      await remove(module, asSoftPurge(removal))
       await module.put(early, new Response("too late"), TAGGED)
 
       expect(await refreshCounts(module)).toMatchObject({ puts: 1, fencedWrites: 1 })
@@ -285,6 +285,6 @@ async function built(module: CacheModule, body: string): Promise<void> {
   await module.put(request, new Response(body), TAGGED)
 }
 
-function softly(removal: Removal): Removal {
+function asSoftPurge(removal: Removal): Removal {
   return "purge" in removal ? { purge: { ...removal.purge, soft: true } } : removal
 }

@@ -9,7 +9,7 @@ afterEach(() => jest.useRealTimers())
 const PATHS = ["/p/1", "/p/2", "/q"]
 
 /** An entry a path; those of two are tagged `t`. */
-async function filled(paths: readonly string[] = PATHS): Promise<CacheModule> {
+async function moduleWithEntries(paths: readonly string[] = PATHS): Promise<CacheModule> {
   const module = freshCache(POLICY)
   for (const path of paths)
     await module.put(url(path), new Response("old"), { tags: path === "/q" ? [] : ["t"] })
@@ -30,7 +30,7 @@ describe("a soft purge by", () => {
   test.each(SELECTIONS)(
     "%s counts the selected entries and makes them stale, and leaves the others fresh",
     async (_, selector, expected) => {
-      const module = await filled()
+      const module = await moduleWithEntries()
       setClock(10)
       expect(await module.purge({ ...selector, soft: true })).toEqual({ purged: expected.length })
       expect(await module.inspect()).toMatchObject({ entries: PATHS.length })
@@ -50,7 +50,7 @@ describe("a soft purge by", () => {
   test.each(SELECTIONS)(
     "%s, with soft: false, removes the selected entries",
     async (_, selector, expected) => {
-      const module = await filled()
+      const module = await moduleWithEntries()
       expect(await module.purge({ ...selector, soft: false })).toEqual({ purged: expected.length })
       expect(await missing(module)).toEqual(expected)
       expect(await missing(module)).toEqual(expected)
@@ -64,7 +64,7 @@ describe("a soft purge by", () => {
   }
 })
 
-async function softly(module: CacheModule): Promise<number> {
+async function softPurge(module: CacheModule): Promise<number> {
   return (await module.purge({ request: AT, soft: true })).purged
 }
 
@@ -86,9 +86,9 @@ async function expectStaleUntil(module: CacheModule, seconds: number): Promise<v
 
 describe("an entry softly purged", () => {
   test("while fresh says so from the purge on", async () => {
-    const module = await filled(["/p/1"])
+    const module = await moduleWithEntries(["/p/1"])
     setClock(10)
-    await softly(module)
+    await softPurge(module)
     expect(await module.match(AT)).toBeUndefined()
     for (const [seconds, ttl] of [
       [10, 0],
@@ -107,49 +107,49 @@ describe("an entry softly purged", () => {
   })
 
   test("while fresh is served for the whole stale window from the purge on", async () => {
-    const module = await filled(["/p/1"])
+    const module = await moduleWithEntries(["/p/1"])
     setClock(10.123)
-    expect(await softly(module)).toBe(1)
+    expect(await softPurge(module)).toBe(1)
     await expectStaleUntil(module, 10.123 + WINDOW)
   })
 
   test("in the moment of its put is served for the whole stale window from there", async () => {
-    const module = await filled(["/p/1"])
-    expect(await softly(module)).toBe(1)
+    const module = await moduleWithEntries(["/p/1"])
+    expect(await softPurge(module)).toBe(1)
     await expectStaleUntil(module, WINDOW)
   })
 
   test.each([TTL, TTL + 100, TTL + WINDOW - 1])(
     "while stale, %d s after its put, ends when it would have",
     async (at) => {
-      const module = await filled(["/p/1"])
+      const module = await moduleWithEntries(["/p/1"])
       setClock(at)
-      expect(await softly(module)).toBe(1)
+      expect(await softPurge(module)).toBe(1)
       await expectStaleUntil(module, TTL + WINDOW)
     },
   )
 
   test("twice ends when it would have after the first time, and counts both times", async () => {
-    const module = await filled(["/p/1"])
+    const module = await moduleWithEntries(["/p/1"])
     setClock(10)
-    expect(await softly(module)).toBe(1)
+    expect(await softPurge(module)).toBe(1)
     setClock(50)
-    expect(await softly(module)).toBe(1)
+    expect(await softPurge(module)).toBe(1)
     expect(await module.stats()).toMatchObject({ purges: 2 })
     await expectStaleUntil(module, 10 + WINDOW)
   })
 
   test("after its stale window is not there to be counted", async () => {
-    const module = await filled(["/p/1"])
+    const module = await moduleWithEntries(["/p/1"])
     setClock(TTL + WINDOW)
-    expect(await softly(module)).toBe(0)
+    expect(await softPurge(module)).toBe(0)
     expect(await module.stats()).toMatchObject({ purges: 0 })
   })
 
   test("without a stale window is removed, and counted", async () => {
     const module = freshCache({ ttlSeconds: TTL })
     await module.put(AT, new Response("old"))
-    expect(await softly(module)).toBe(1)
+    expect(await softPurge(module)).toBe(1)
     expect(await module.inspect()).toMatchObject({ entries: 0, bytes: 0 })
     expect(await module.match(AT)).toBeUndefined()
     expect(await module.match(AT)).toBeUndefined()
@@ -157,9 +157,9 @@ describe("an entry softly purged", () => {
   })
 
   test("and refreshed is fresh for its whole lifetime", async () => {
-    const module = await filled(["/p/1"])
+    const module = await moduleWithEntries(["/p/1"])
     setClock(10)
-    await softly(module)
+    await softPurge(module)
     await module.match(AT)
     await module.put(AT, new Response("new"))
     setClock(10 + TTL - 0.001)
@@ -170,8 +170,8 @@ describe("an entry softly purged", () => {
   })
 
   test("and then removed by a hard purge is a miss for everyone", async () => {
-    const module = await filled(["/p/1"])
-    await softly(module)
+    const module = await moduleWithEntries(["/p/1"])
+    await softPurge(module)
     expect(await module.purge({ request: AT })).toEqual({ purged: 1 })
     expect(await module.match(AT)).toBeUndefined()
     expect(await module.match(AT)).toBeUndefined()
@@ -183,7 +183,7 @@ describe("an entry softly purged", () => {
     const requests = ["1", "2"].map((a) => get("/p/1", { "x-a": a }))
     for (const request of requests)
       await module.put(request, new Response("old", { headers: { vary: "x-a" } }))
-    expect(await softly(module)).toBe(2)
+    expect(await softPurge(module)).toBe(2)
     for (const request of requests) {
       expect(await module.match(request)).toBeUndefined()
       expect(await bodyOf(module, request)).toBe("old")
@@ -198,7 +198,7 @@ test.each<[string, object]>([
   ["a soft that is a string", { soft: "yes", everything: true }],
   ["a soft that is null", { soft: null, everything: true }],
 ])("a purge with %s is refused and changes nothing", async (_, selector) => {
-  const module = await filled(["/p/1"])
+  const module = await moduleWithEntries(["/p/1"])
   const before = await state(module)
   const error = await errorOf(() => module.purge(forbidden(selector)))
   expect(error).toBeInstanceOf(TypeError)

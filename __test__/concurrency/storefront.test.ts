@@ -2,7 +2,7 @@ import { join } from "node:path"
 import { type Layer, startLayerDev } from "../helpers/layer-dev"
 
 const STOREFRONT = join(__dirname, "../../examples/storefront")
-const FOR_MS = 4_000
+const RUN_MS = 4_000
 const LANGUAGES = ["de", "en"]
 const PRODUCTS = [1, 2, 3]
 const READERS = 6
@@ -10,7 +10,7 @@ const READERS = 6
  * Reads that a writer makes of its product between two writes, so that there is something to be
  * served from the cache.
  */
-const READS_A_WRITE = 6
+const READS_PER_WRITE = 6
 
 interface Product {
   readonly id: number
@@ -43,7 +43,7 @@ async function write({ id, price }: Product): Promise<void> {
 }
 
 test("no response under load is older than the last write that had returned before its request", async () => {
-  const end = Date.now() + FOR_MS
+  const end = Date.now() + RUN_MS
   /** The price that a write which has returned gave each product. */
   const least = new Map(PRODUCTS.map((id) => [id, 0]))
   const tooOld: (Product & { least: number })[] = []
@@ -65,7 +65,7 @@ test("no response under load is older than the last write that had returned befo
       await write({ id, price })
       least.set(id, price)
       writes++
-      for (let n = 0; n < READS_A_WRITE; n++) await check(`/api/products/${id}`)
+      for (let n = 0; n < READS_PER_WRITE; n++) await check(`/api/products/${id}`)
     }
   }
 

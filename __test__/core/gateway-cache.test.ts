@@ -19,7 +19,7 @@ afterEach(() => {
 })
 
 /** A handler that answers how often it has run. */
-function counting(): () => Response {
+function countingHandler(): () => Response {
   let runs = 0
   return () => new Response(`run ${++runs}`)
 }
@@ -27,7 +27,7 @@ function counting(): () => Response {
 describe("covered routes", () => {
   test("a route without match and put is stored, and answers the next request without its handler", async () => {
     const { app, module } = shop()
-    app.get(PATH, counting())
+    app.get(PATH, countingHandler())
     const first = await send(app)
     expect([cacheStatusOf(first), await first.text()]).toEqual([
       "fwd=uri-miss; fwd-status=200; stored",
@@ -91,7 +91,9 @@ describe("covered routes", () => {
 
   test("a HEAD route keeps its place before a stored GET", async () => {
     const { app } = shop()
-    app.get(PATH, counting()).head(PATH, () => new Response(null, { headers: { "x-head": "1" } }))
+    app
+      .get(PATH, countingHandler())
+      .head(PATH, () => new Response(null, { headers: { "x-head": "1" } }))
     await (await send(app)).text()
     const head = await send(app, AT, { method: "HEAD" })
     expect([head.headers.get("x-head"), cacheStatusOf(head)]).toEqual(["1", undefined])
@@ -140,7 +142,7 @@ describe("the rule's policy", () => {
     stopDate()
     const rules = [{ path: PATH, ttlSeconds: 10, staleWhileRevalidateSeconds: 20 }]
     const { app, module } = shop({}, { ttlSeconds: 1000, rules })
-    app.get(PATH, counting())
+    app.get(PATH, countingHandler())
     const first = await send(app)
     expect(first.headers.get("cache-control")).toBe("public, max-age=10, stale-while-revalidate=20")
     await first.text()
@@ -166,7 +168,7 @@ describe("the rule's policy", () => {
 
   test("a purge of its tag empties it", async () => {
     const { app, module } = shop({}, { rules: [{ path: PATH, ttlSeconds: 60, tags: ["items"] }] })
-    app.get(PATH, counting())
+    app.get(PATH, countingHandler())
     await (await send(app)).text()
     expect(await module.purge({ tags: ["items"] })).toEqual({ purged: 1 })
     expect(await (await send(app)).text()).toBe("run 2")
@@ -175,7 +177,7 @@ describe("the rule's policy", () => {
   test("its bypass runs the handler, neither looked up nor stored", async () => {
     const rules = [{ path: PATH, ttlSeconds: 60, bypass: { query: ["preview"] } }]
     const { app, module } = shop({}, { rules })
-    app.get(PATH, counting())
+    app.get(PATH, countingHandler())
     for (const run of [1, 2]) {
       const response = await send(app, `${AT}?preview=1`)
       expect([cacheStatusOf(response), await response.text()]).toEqual([
@@ -197,7 +199,7 @@ describe("the rule's policy", () => {
 
   test("a cache without rules covers nothing", async () => {
     const { app } = shop({}, { ttlSeconds: 60, rules: undefined })
-    app.get(PATH, counting())
+    app.get(PATH, countingHandler())
     for (const run of ["run 1", "run 2"]) expect(await (await send(app)).text()).toBe(run)
   })
 })
@@ -207,7 +209,7 @@ describe("writes", () => {
     "a %s removes the stored responses for its URL",
     async (method) => {
       const { app, module } = shop()
-      app.get(PATH, counting())
+      app.get(PATH, countingHandler())
       app[method](PATH, () => new Response("done", { headers: { "x-layeron-request-id": "7" } }))
       await (await send(app)).text()
       const written = await send(app, AT, { method: method.toUpperCase() })
@@ -222,7 +224,7 @@ describe("writes", () => {
 
   test("a write that fails removes nothing", async () => {
     const { app } = shop()
-    app.get(PATH, counting()).post(PATH, () => new Response("no", { status: 409 }))
+    app.get(PATH, countingHandler()).post(PATH, () => new Response("no", { status: 409 }))
     await (await send(app)).text()
     await send(app, AT, { method: "POST" })
     expect(cacheStatusOf(await send(app))).toBe("hit")
@@ -232,7 +234,7 @@ describe("writes", () => {
     const written = collectConsoleErrors()
     const error = new Error("no")
     const { app } = shop()
-    app.get(PATH, counting()).post(PATH, () => {
+    app.get(PATH, countingHandler()).post(PATH, () => {
       throw error
     })
     await (await send(app)).text()
@@ -256,7 +258,7 @@ describe("writes", () => {
   test("a write by a route for users, which is not cached itself, removes the shared responses", async () => {
     const { app } = shop()
     const answered = new Response("done")
-    app.get(PATH, counting()).post(PATH, { auth: "user" }, () => answered)
+    app.get(PATH, countingHandler()).post(PATH, { auth: "user" }, () => answered)
     await (await send(app)).text()
     expect(await send(app, AT, { method: "POST" })).toBe(answered)
     expect(await (await send(app)).text()).toBe("run 2")
@@ -265,7 +267,7 @@ describe("writes", () => {
   test("a write for a user that fails removes nothing", async () => {
     const { app } = shop()
     app
-      .get(PATH, counting())
+      .get(PATH, countingHandler())
       .post(PATH, { auth: "user" }, () => new Response("no", { status: 403 }))
     await (await send(app)).text()
     await send(app, AT, { method: "POST" })
@@ -275,7 +277,9 @@ describe("writes", () => {
   test("a POST that a rule lists is stored, unless it is for a user", async () => {
     const rules = [{ path: PATH, methods: ["POST"], ttlSeconds: 60 }]
     const { app } = shop({}, { rules })
-    app.post("/items/all", counting()).post("/items/mine", { auth: "user" }, counting())
+    app
+      .post("/items/all", countingHandler())
+      .post("/items/mine", { auth: "user" }, countingHandler())
     const bodies: string[] = []
     for (const path of ["/items/all", "/items/all", "/items/mine", "/items/mine"]) {
       bodies.push(await (await send(app, path, { method: "POST" })).text())
@@ -297,7 +301,7 @@ describe("several caches", () => {
 
   test("a read goes through the first that covers it alone", async () => {
     const { app, entries } = two()
-    app.get("/a/1", counting()).get("/b/1", counting())
+    app.get("/a/1", countingHandler()).get("/b/1", countingHandler())
     await (await send(app, "/a/1")).text()
     expect(await entries()).toEqual([1, 0])
     await (await send(app, "/b/1")).text()
@@ -456,7 +460,7 @@ describe("modules", () => {
 
   test("a cache that has been closed is no reason not to answer", async () => {
     const { app, module } = shop()
-    app.get(PATH, counting()).post(PATH, () => "done")
+    app.get(PATH, countingHandler()).post(PATH, () => "done")
     await (await send(app)).text()
     await module.close()
     expect(await (await send(app)).text()).toBe("run 2")
@@ -464,7 +468,7 @@ describe("modules", () => {
   })
 
   test("a cache used after routes and requests is in front of them from then on", async () => {
-    const app = backend({ gateway: { cache: true } }).get(PATH, counting())
+    const app = backend({ gateway: { cache: true } }).get(PATH, countingHandler())
     expect(cacheStatusOf(await send(app))).toBeUndefined()
     const module = freshCache({ rules: [{ path: PATH, ttlSeconds: 60 }] })
     app.use(module)
@@ -477,7 +481,7 @@ describe("modules", () => {
     const app = backend({ endpoint: "https://api.example.com/v1", gateway: { cache: true } }).use(
       module,
     )
-    app.get("/items", counting())
+    app.get("/items", countingHandler())
     await (await send(app, "/v1/items")).text()
     expect(await (await mustMatch(module, get("/v1/items"))).text()).toBe("run 1")
     expect((await app.fetch(new Request("https://other.example/v1/items"))).status).toBe(404)

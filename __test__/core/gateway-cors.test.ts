@@ -20,7 +20,7 @@ afterEach(() => jest.restoreAllMocks())
 
 const CORS = { origins: [A, B] }
 const VARY = { vary: "Origin" }
-const to = (origin: string) => ({ "access-control-allow-origin": origin, ...VARY })
+const allowOrigin = (origin: string) => ({ "access-control-allow-origin": origin, ...VARY })
 
 describe("answers", () => {
   test("pages of two origins share an entry, and each answer names the origin of its request", async () => {
@@ -30,12 +30,12 @@ describe("answers", () => {
     const first = await send(app, AT, { origin: A })
     expect([cacheStatusOf(first), accessHeaders(first), await first.text()]).toEqual([
       "fwd=uri-miss; fwd-status=200; stored",
-      to(A),
+      allowOrigin(A),
       "run 1",
     ])
     for (const [origin, expected] of [
-      [B, to(B)],
-      [A, to(A)],
+      [B, allowOrigin(B)],
+      [A, allowOrigin(A)],
       [C, VARY],
     ] as const) {
       const hit = await send(app, AT, { origin })
@@ -57,7 +57,7 @@ describe("answers", () => {
     app.get(PATH, () => "a")
     await (await send(app)).text()
     const hit = await send(app, AT, { origin: B })
-    expect([cacheStatusOf(hit), accessHeaders(hit)]).toEqual(["hit", to(B)])
+    expect([cacheStatusOf(hit), accessHeaders(hit)]).toEqual(["hit", allowOrigin(B)])
   })
 
   test("of two requests that share a run each answer names its own origin", async () => {
@@ -75,7 +75,7 @@ describe("answers", () => {
     await nextTurn()
     resolve()
     const responses = await Promise.all(sent)
-    expect(responses.map(accessHeaders)).toEqual([to(A), to(B)])
+    expect(responses.map(accessHeaders)).toEqual([allowOrigin(A), allowOrigin(B)])
     expect(await Promise.all(responses.map((response) => response.text()))).toEqual([
       "shared",
       "shared",
@@ -106,7 +106,7 @@ describe("answers", () => {
       .routeOptions("/items/2", () => "options")
     await (await send(app)).text()
     const response = await send(app, path, { origin: B, ...headers })
-    expect([response.status, accessHeaders(response)]).toEqual([status, to(B)])
+    expect([response.status, accessHeaders(response)]).toEqual([status, allowOrigin(B)])
     expect(accessHeaders(await send(app, path, { origin: C, ...headers }))).toEqual(VARY)
     expect(accessHeaders(await send(app, path, headers))).toEqual(VARY)
   })
@@ -114,7 +114,7 @@ describe("answers", () => {
   test("a request for another host names the origin as well", async () => {
     const app = backend({ endpoint: "https://other.example", gateway: { cache: true, cors: CORS } })
     const response = await send(app, AT, { origin: A })
-    expect([response.status, accessHeaders(response)]).toEqual([404, to(A)])
+    expect([response.status, accessHeaders(response)]).toEqual([404, allowOrigin(A)])
   })
 
   test("credentials and readable fields are sent to the allowed origins only", async () => {
@@ -125,7 +125,7 @@ describe("answers", () => {
       const response = await send(app, AT, { origin: A })
       await response.text()
       expect(accessHeaders(response)).toEqual({
-        ...to(A),
+        ...allowOrigin(A),
         "access-control-allow-credentials": "true",
         "access-control-expose-headers": "Age, x-own",
       })
@@ -137,7 +137,7 @@ describe("answers", () => {
     const { app } = shop({ cors: { origins: [A, "*"] } })
     app.get(PATH, () => "a")
     for (const origin of [A, C])
-      expect(accessHeaders(await send(app, AT, { origin }))).toEqual(to("*"))
+      expect(accessHeaders(await send(app, AT, { origin }))).toEqual(allowOrigin("*"))
   })
 
   test.each([
@@ -158,7 +158,7 @@ describe("answers", () => {
     })
     app.get("/plain", () => shared)
     expect(accessHeaders(await send(app, "/plain", { origin: C }))).toEqual(VARY)
-    expect(accessHeaders(await send(app, "/plain", { origin: A }))).toEqual(to(A))
+    expect(accessHeaders(await send(app, "/plain", { origin: A }))).toEqual(allowOrigin(A))
     expect(accessHeaders(shared)).toEqual({
       "access-control-allow-origin": C,
       "access-control-max-age": "1",
@@ -177,14 +177,14 @@ describe("answers", () => {
     await module.close()
     resolve()
     const response = await sent
-    expect([response.status, accessHeaders(response)]).toEqual([302, to(A)])
+    expect([response.status, accessHeaders(response)]).toEqual([302, allowOrigin(A)])
   })
 
   test("a response that cannot be changed is answered with the fields", async () => {
     const { app } = shop({ cors: CORS })
     app.get("/plain", () => Response.redirect("https://api.example.com/", 302))
     const response = await send(app, "/plain", { origin: A })
-    expect([response.status, accessHeaders(response)]).toEqual([302, to(A)])
+    expect([response.status, accessHeaders(response)]).toEqual([302, allowOrigin(A)])
   })
 })
 
@@ -204,7 +204,7 @@ describe("preflights", () => {
     const response = await preflight(app, AT, asked)
     expect([response.status, await response.text()]).toEqual([204, ""])
     expect(Object.fromEntries(response.headers)).toEqual({
-      ...to(A),
+      ...allowOrigin(A),
       "access-control-allow-headers": "content-type, x-own",
       "access-control-allow-methods": "GET, PUT",
       "access-control-max-age": "600",
@@ -244,7 +244,7 @@ describe("preflights", () => {
     const plain = shop({ cors: CORS }).app.get(PATH, () => "get")
     const response = await preflight(plain, AT, { "access-control-request-method": "POST" })
     expect(Object.fromEntries(response.headers)).toEqual({
-      ...to(A),
+      ...allowOrigin(A),
       "access-control-allow-methods": "GET, HEAD, POST",
     })
     expect((await preflight(plain, AT)).status).toBe(403)
@@ -252,7 +252,7 @@ describe("preflights", () => {
 
   test("one for an undeclared path gets a 404", async () => {
     const response = await preflight(app, "/none")
-    expect([response.status, accessHeaders(response)]).toEqual([404, to(A)])
+    expect([response.status, accessHeaders(response)]).toEqual([404, allowOrigin(A)])
   })
 
   test("an OPTIONS request that is no preflight reaches its route", async () => {
@@ -261,7 +261,7 @@ describe("preflights", () => {
       204,
       "GET, HEAD, PUT, OPTIONS",
     ])
-    expect(accessHeaders(response)).toEqual(to(A))
+    expect(accessHeaders(response)).toEqual(allowOrigin(A))
     const sameOrigin = await send(app, AT, {
       method: "OPTIONS",
       "access-control-request-method": "PUT",

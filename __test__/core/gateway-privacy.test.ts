@@ -37,7 +37,7 @@ const PERSONAL = {
 }
 
 /** The fields of a response that are the handler's. */
-function own(response: Response): Record<string, string> {
+function handlerFields(response: Response): Record<string, string> {
   const names = Object.keys(PERSONAL)
   return Object.fromEntries([...response.headers].filter(([name]) => names.includes(name)))
 }
@@ -48,17 +48,20 @@ describe("a field of a response that is for one client", () => {
     app.get(PATH, () => new Response("body", { headers: PERSONAL }))
     const shared = { vary: "accept, Origin", "x-own": "1" }
     const first = await send(app, AT, { origin: A })
-    expect([cacheStatusOf(first), own(first)]).toEqual([
+    expect([cacheStatusOf(first), handlerFields(first)]).toEqual([
       "fwd=uri-miss; fwd-status=200; stored",
       shared,
     ])
     expect(await first.text()).toBe("body")
     const second = await send(app, AT, { origin: B })
-    expect([cacheStatusOf(second), own(second)]).toEqual([
+    expect([cacheStatusOf(second), handlerFields(second)]).toEqual([
       "hit",
       { ...shared, "access-control-allow-origin": B },
     ])
-    expect(own(await mustMatch(module, get(AT)))).toEqual({ vary: "accept", "x-own": "1" })
+    expect(handlerFields(await mustMatch(module, get(AT)))).toEqual({
+      vary: "accept",
+      "x-own": "1",
+    })
   })
 
   test("is not stored by a background refresh", async () => {
@@ -72,7 +75,7 @@ describe("a field of a response that is for one client", () => {
     await (await send(app, AT, { origin: A })).text()
     await nextTurn()
     const refreshed = await mustMatch(module, get(AT))
-    expect([await refreshed.text(), own(refreshed)]).toEqual([
+    expect([await refreshed.text(), handlerFields(refreshed)]).toEqual([
       "run 2",
       { vary: "accept", "x-own": "1" },
     ])
@@ -95,7 +98,10 @@ describe("a field of a response that is for one client", () => {
       "fwd=stale; fwd-status=304",
       "body",
     ])
-    expect(own(await mustMatch(module, get(AT)))).toEqual({ vary: "accept", "x-own": "2" })
+    expect(handlerFields(await mustMatch(module, get(AT)))).toEqual({
+      vary: "accept",
+      "x-own": "2",
+    })
   })
 
   test("includes the request's id under the name that is configured, and no other", async () => {
@@ -142,7 +148,7 @@ describe("a field of a response that is for one client", () => {
     const answered = new Response(null, { headers: PERSONAL })
     app.get("/other", () => answered).post("/other", () => answered)
     expect(await send(app, "/other", { method })).toBe(answered)
-    expect(own(answered)).toEqual(PERSONAL)
+    expect(handlerFields(answered)).toEqual(PERSONAL)
   })
 })
 

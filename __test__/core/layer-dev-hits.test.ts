@@ -200,15 +200,15 @@ describe("a large stored response", () => {
 
   test("is not held for 30 clients that do not read it", async () => {
     await hitOf("/unsized")
-    const held = async () => (await get("/held")).json() as Promise<number>
-    const before = await held()
+    const countHeld = async () => (await get("/held")).json() as Promise<number>
+    const before = await countHeld()
     const clients = []
     for (let at = 0; at < 30; at++) clients.push(await RawClient.connect(port()))
     for (const client of clients) expect((await client.send(request()).head()).status).toBe(200)
     for (const client of clients) client.socket.pause()
     // Each client holds one piece in its socket and one behind that, and buffers that are read are
     // garbage for a while. A process that held whole responses would have 240 MiB.
-    expect((await held()) - before).toBeLessThan((30 * WHOLE.length) / 4)
+    expect((await countHeld()) - before).toBeLessThan((30 * WHOLE.length) / 4)
     for (const client of clients) client.close()
     expect(await (await get("/plain")).text()).toBe("plain")
   })

@@ -25,10 +25,10 @@ export async function wrappedStale(
 ): Promise<Wrapped> {
   const first = () => new Response("old", { headers })
   const handler: TestHandler = (request, run) => (run === 1 ? first() : next(request, run))
-  const made = wrapped(handler, { ...POLICY, ...options }, declared)
-  await (await made.send()).text()
+  const wrapper = wrapped(handler, { ...POLICY, ...options }, declared)
+  await (await wrapper.send()).text()
   await advanceSeconds(TTL + past)
-  return made
+  return wrapper
 }
 
 interface StaleOptions extends Partial<CacheModuleOptions> {

@@ -17,9 +17,9 @@ afterEach(() => jest.useRealTimers())
 
 const MINUTE = "HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\n"
 const STORED = "fwd=uri-miss; fwd-status=200; stored; ttl=60"
-const BOUND = 10_000
+const MAX_ENTRY_BYTES = 10_000
 const small = {
-  cacheOptions: { storage: { memory: { maxBytes: 1_000_000, maxEntryBytes: BOUND } } },
+  cacheOptions: { storage: { memory: { maxBytes: 1_000_000, maxEntryBytes: MAX_ENTRY_BYTES } } },
 }
 
 /** Text in chunks of at most so many bytes, and the end. */
@@ -191,7 +191,7 @@ describe("a body that breaks off", () => {
 })
 
 describe("a body over maxEntryBytes", () => {
-  const body = "0123456789".repeat(2 * BOUND)
+  const body = "0123456789".repeat(2 * MAX_ENTRY_BYTES)
   const TOO_LARGE = "fwd=uri-miss; fwd-status=200; detail=too-large"
 
   test.each([
@@ -218,7 +218,7 @@ describe("a body over maxEntryBytes", () => {
 
   test("evicts no other entry, and one that just fits is stored", async () => {
     await withCache(async ({ proxy, origin }) => {
-      const fits = "x".repeat(BOUND - 500)
+      const fits = "x".repeat(MAX_ENTRY_BYTES - 500)
       origin
         .script("/fits", answerWithControl("max-age=60", { body: fits }))
         .script(AT, answerWithControl("max-age=60", { body }))
@@ -255,25 +255,22 @@ describe("a body over maxEntryBytes", () => {
     ["by its length, with nothing more to come", `Content-Length: ${BULK_BYTES}\r\n`, false],
     ["without saying so, with more to come", "", true],
     ["without saying so, with nothing more to come", "", false],
-  ])(
-    "%s is aborted at the origin when its last client leaves",
-    async (_name, field, isFlooding) => {
-      await withCache(async ({ proxy, origin }) => {
-        let over: Promise<void> | undefined
-        origin.script(AT, async ({ socket, write, closedByPeer }) => {
-          over = closedByPeer()
-          await write(`${MINUTE}${field}\r\n`)
-          await write("x".repeat(5 * BOUND))
-          if (isFlooding) new BulkWriter(socket).done.catch(() => {})
-          await over
-        })
-        const client = await proxy.connect()
-        await client.send({ target: AT }).head()
-        await client.bytes(5 * BOUND)
-        client.close()
+  ])("%s is aborted at the origin when its last client leaves", async (_name, field, isWriting) => {
+    await withCache(async ({ proxy, origin }) => {
+      let over: Promise<void> | undefined
+      origin.script(AT, async ({ socket, write, closedByPeer }) => {
+        over = closedByPeer()
+        await write(`${MINUTE}${field}\r\n`)
+        await write("x".repeat(5 * MAX_ENTRY_BYTES))
+        if (isWriting) new BulkWriter(socket).done.catch(() => {})
         await over
-        expect(proxy.reports).toEqual([])
-      }, small)
-    },
-  )
+      })
+      const client = await proxy.connect()
+      await client.send({ target: AT }).head()
+      await client.bytes(5 * MAX_ENTRY_BYTES)
+      client.close()
+      await over
+      expect(proxy.reports).toEqual([])
+    }, small)
+  })
 })

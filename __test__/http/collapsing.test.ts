@@ -25,7 +25,7 @@ afterEach(() => jest.useRealTimers())
 
 const CLIENTS = 100
 const STORED = "fwd=uri-miss; fwd-status=200; stored; ttl=60"
-const COLLAPSED = "fwd=uri-miss; fwd-status=200; stored; collapsed; ttl=60"
+const WAITER_STATUS = "fwd=uri-miss; fwd-status=200; stored; collapsed; ttl=60"
 const reset: Answer = ({ reset }) => reset()
 
 describe("100 concurrent requests for responses that are not stored,", () => {
@@ -38,7 +38,7 @@ describe("100 concurrent requests for responses that are not stored,", () => {
       const others = CLIENTS - 1
       expect(await countSummaries(clients)).toEqual({
         [`200 text (${STORED})`]: 1,
-        [`200 text (${COLLAPSED})`]: others,
+        [`200 text (${WAITER_STATUS})`]: others,
       })
       expect(summaryOf(await stage.proxy.get(AT))).toBe("200 text (hit; ttl=60)")
       expect([requestCount(stage.origin), await stage.module.stats()]).toMatchObject([
@@ -82,8 +82,8 @@ describe("100 concurrent requests for responses that are not stored,", () => {
       gates[0]?.open()
       await stage.origin.received(AT, 2)
       gates[1]?.open()
-      const got = await responses(clients)
-      expect(got.map(({ text }) => text)).toEqual(got.map((_, n) => language(n)))
+      const received = await responses(clients)
+      expect(received.map(({ text }) => text)).toEqual(received.map((_, n) => language(n)))
       expect(requestCount(stage.origin)).toBe(2)
     })
   })
@@ -105,12 +105,12 @@ describe("100 concurrent requests for a stale response,", () => {
       "200 new (fwd=stale; fwd-status=200; stored; ttl=60)",
       "200 new (fwd=stale; fwd-status=200; stored; collapsed; ttl=60)",
     ],
-  ])("make one request to the origin by which it is %s", async (_name, answer, led, waited) => {
+  ])("make one request to the origin by which it is %s", async (_name, answer, leader, waiters) => {
     const isReady = gate()
     await withStored(first, 60, [afterGate(isReady, answer)], async (stage) => {
       const clients = await collapsedClients(stage, CLIENTS, undefined, "stale")
       isReady.open()
-      expect(await countSummaries(clients)).toEqual({ [led]: 1, [waited]: CLIENTS - 1 })
+      expect(await countSummaries(clients)).toEqual({ [leader]: 1, [waiters]: CLIENTS - 1 })
       expect(receivedConditions(stage.origin)).toEqual([{}, { "if-none-match": '"v1"' }])
     })
   })
@@ -120,7 +120,7 @@ describe("while the origin holds the rest of a body,", () => {
   const HEAD = "HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 6\r\n\r\n"
 
   /** An origin that sends the head and half of the body, and what else once the gate is open. */
-  function halved(rest: Answer): { answer: Answer; open: () => void } {
+  function answerInHalves(rest: Answer): { answer: Answer; open: () => void } {
     const isHeld = gate()
     const answer: Answer = async (turn) => {
       await turn.write(`${HEAD}one`)
@@ -148,7 +148,7 @@ describe("while the origin holds the rest of a body,", () => {
 
   test("all have its head and the first of it, whether they waited or came later", async () => {
     await withCache(async (stage) => {
-      const { answer, open } = halved("two")
+      const { answer, open } = answerInHalves("two")
       const clients = await begun(stage, answer)
       open()
       for (const client of clients) expect(await client.bytes(3)).toBe("two")
@@ -159,7 +159,7 @@ describe("while the origin holds the rest of a body,", () => {
 
   test.each([1, 5, 6])("%d of 6 clients that leave spoil nothing", async (count) => {
     await withCache(async (stage) => {
-      const { answer, open } = halved("two")
+      const { answer, open } = answerInHalves("two")
       const clients = await begun(stage, answer)
       const put = outcomesOf(stage.module, "put")
       for (const client of clients.slice(0, count)) {
@@ -176,7 +176,7 @@ describe("while the origin holds the rest of a body,", () => {
 
   test("and then breaks off, all are broken off, and the next client has the origin asked", async () => {
     await withCache(async (stage) => {
-      const { answer, open } = halved(reset)
+      const { answer, open } = answerInHalves(reset)
       const clients = await begun(stage, answer)
       open()
       for (const client of clients) expect(await client.readToEnd()).toBe("")
@@ -188,7 +188,7 @@ describe("while the origin holds the rest of a body,", () => {
 
   test("a request with no-cache is forwarded to the origin", async () => {
     await withCache(async (stage) => {
-      const { answer, open } = halved("two")
+      const { answer, open } = answerInHalves("two")
       const clients = await begun(stage, answer)
       stage.origin.script(AT, answerWithControl("no-store", { body: "new" }))
       expect((await stage.proxy.get(AT, { "Cache-Control": "no-cache" })).text).toBe("new")
@@ -213,7 +213,7 @@ test("of the clients the first and some that wait leave before there is an answe
       await client.closed
     }
     isReady.open()
-    expect(await countSummaries(others)).toEqual({ [`200 text (${COLLAPSED})`]: 6 })
+    expect(await countSummaries(others)).toEqual({ [`200 text (${WAITER_STATUS})`]: 6 })
     expect([requestCount(stage.origin), stage.proxy.reports]).toEqual([1, []])
   })
 })
@@ -225,8 +225,8 @@ test("a client that does not read keeps no other from the whole", async () => {
     stage.origin.script(AT, afterGate(isReady, answerWithControl("max-age=60", { body })))
     const [idle, ...others] = await collapsedClients(stage, 4)
     isReady.open()
-    const got = await responses(others)
-    expect(got.map(({ text }) => text === body)).toEqual([true, true, true])
+    const received = await responses(others)
+    expect(received.map(({ text }) => text === body)).toEqual([true, true, true])
     expect((await idle?.response())?.text === body).toBe(true)
     expect(requestCount(stage.origin)).toBe(1)
   })

@@ -52,12 +52,12 @@ describe.each(INTERFACES)("a conditional request %s", (_, way) => {
       304,
     ],
   ])("with %s gets the status of the comparison", (_name, fields, condition, status) =>
-    way({ fields }, 5, async (ask, cache) => {
-      const seen = await ask(condition)
+    way({ fields }, 5, async (sendGet, cache) => {
+      const seen = await sendGet(condition)
       expect([seen.status, seen.text]).toEqual([status, status === 200 ? BODY : ""])
       expect(seen.fields["cache-status"]).toBe(`${cache}; hit; ttl=55`)
       // The stored response is as it was.
-      expect((await ask({ "If-None-Match": '"else"' })).text).toBe(BODY)
+      expect((await sendGet({ "If-None-Match": '"else"' })).text).toBe(BODY)
     }),
   )
 
@@ -71,8 +71,8 @@ describe.each(INTERFACES)("a conditional request %s", (_, way) => {
       Expires: httpDate(60),
       Vary: "X-A",
     }
-    return way({ fields }, 5, async (ask, cache) => {
-      const seen = await ask({ "If-None-Match": '"v1"' })
+    return way({ fields }, 5, async (sendGet, cache) => {
+      const seen = await sendGet({ "If-None-Match": '"v1"' })
       expect([seen.reason, seen.text]).toEqual(["Not Modified", ""])
       expect(seen.fields).toEqual({
         age: "5",
@@ -88,16 +88,16 @@ describe.each(INTERFACES)("a conditional request %s", (_, way) => {
   })
 
   test("gets a 304 with Last-Modified if the response has no entity tag", () =>
-    way({ fields: DATED }, 5, async (ask) => {
-      const seen = await ask({ "If-Modified-Since": MODIFIED })
+    way({ fields: DATED }, 5, async (sendGet) => {
+      const seen = await sendGet({ "If-Modified-Since": MODIFIED })
       expect([seen.status, seen.fields["last-modified"]]).toEqual([304, MODIFIED])
     }))
 
   test.each([203, 404, 410])("gets a stored %d as it is", (status) =>
-    way({ status, fields: { ETag: '"v1"' } }, 5, async (ask) => {
+    way({ status, fields: { ETag: '"v1"' } }, 5, async (sendGet) => {
       const requests: Record<string, string>[] = [{ "If-None-Match": "*" }, { Range: "bytes=0-1" }]
       for (const condition of requests) {
-        const seen = await ask(condition)
+        const seen = await sendGet(condition)
         expect([seen.status, seen.text]).toEqual([status, BODY])
       }
     }),

@@ -24,7 +24,7 @@ afterEach(() => jest.useRealTimers())
 const CLIENTS = 100
 const reset: Answer = ({ reset }) => reset()
 const down = datedAnswer({ status: 503, body: "down" })
-const mine = (client: number) => ({ target: AT, fields: { "X-Client": `${client}` } })
+const requestOfClient = (client: number) => ({ target: AT, fields: { "X-Client": `${client}` } })
 
 describe("100 clients at a time of an origin that fails", () => {
   test("with a 503 wait for one request and then make one each, and so do the next 100", async () => {
@@ -34,8 +34,8 @@ describe("100 clients at a time of an origin that fails", () => {
         stage.origin.script(AT, [afterGate(isReady, down), ...Array(CLIENTS - 1).fill(down)])
         const clients = await collapsedClients(stage, CLIENTS)
         isReady.open()
-        const got = await responses(clients)
-        expect(countEach(got.map(({ status, text }) => `${status} ${text}`))).toEqual({
+        const received = await responses(clients)
+        expect(countEach(received.map(({ status, text }) => `${status} ${text}`))).toEqual({
           "503 down": CLIENTS,
         })
         expect(requestCount(stage.origin)).toBe(round * CLIENTS)
@@ -49,11 +49,11 @@ describe("100 clients at a time of an origin that fails", () => {
       stage.origin.script(AT, [afterGate(isReady, down), ...Array(9).fill(down)])
       const clients = await collapsedClients(stage, 10)
       isReady.open()
-      const got = await responses(clients)
-      expect(countEach(got.map(summaryOf))).toEqual({
+      const received = await responses(clients)
+      expect(countEach(received.map(summaryOf))).toEqual({
         "503 down (fwd=uri-miss; fwd-status=503)": 10,
       })
-      expect(countEach(got.map((response) => response.get("age") ?? "0"))).toEqual({ 0: 10 })
+      expect(countEach(received.map((response) => response.get("age") ?? "0"))).toEqual({ 0: 10 })
     })
   })
 
@@ -86,14 +86,14 @@ describe("100 clients at a time of an origin that fails", () => {
   test.each<[string, Answer, string]>([
     ["with a 503", down, "200 old (fwd=stale; fwd-status=503; ttl=-1; detail=stale-if-error)"],
     ["by a reset", reset, "200 old (fwd=stale; ttl=-1; detail=stale-if-error)"],
-  ])("%s get the stale response, for one request to the origin", async (_name, failure, led) => {
+  ])("%s get the stale response, for one request to the origin", async (_name, failure, leader) => {
     const isReady = gate()
     const first = answerWithControl("max-age=60, stale-if-error=30", { body: "old" })
     await withStored(first, 61, [afterGate(isReady, failure)], async (stage) => {
       const clients = await collapsedClients(stage, CLIENTS, undefined, "stale")
       isReady.open()
       expect(await countSummaries(clients)).toEqual({
-        [led]: 1,
+        [leader]: 1,
         "200 old (hit; ttl=-1; detail=stale-if-error)": CLIENTS - 1,
       })
       expect([requestCount(stage.origin), stage.proxy.reports]).toEqual([2, []])
@@ -110,7 +110,7 @@ describe("100 clients at a time of an origin that fails", () => {
           body: turn.request.get("x-client") ?? "",
         })(turn)
       stage.origin.script(AT, [afterGate(isReady, varying), ...Array(4).fill(varying)])
-      const clients = await collapsedClients(stage, 5, mine)
+      const clients = await collapsedClients(stage, 5, requestOfClient)
       isReady.open()
       expect((await responses(clients)).map(({ text }) => text)).toEqual(["0", "1", "2", "3", "4"])
       expect(requestCount(stage.origin)).toBe(5)
@@ -132,8 +132,8 @@ describe("10 clients at a time of a body over maxEntryBytes", () => {
       stage.origin.script(AT, [afterGate(isReady, text), ...Array(9).fill(text)])
       const clients = await collapsedClients(stage, 10)
       isReady.open()
-      const got = await responses(clients)
-      expect(got.map(({ text, isComplete }) => text === body && isComplete)).toEqual(
+      const received = await responses(clients)
+      expect(received.map(({ text, isComplete }) => text === body && isComplete)).toEqual(
         Array(10).fill(true),
       )
       expect([requestCount(stage.origin), (await stage.module.inspect()).entries]).toEqual([10, 0])
@@ -143,20 +143,20 @@ describe("10 clients at a time of a body over maxEntryBytes", () => {
   test("all get it by one request where it does not, and they have begun to read", async () => {
     await withCache(async (stage) => {
       const [isReady, isRead] = [gate(), gate()]
-      const inHalves: Answer = async ({ write, end }) => {
+      const answerInHalves: Answer = async ({ write, end }) => {
         await write(`${HEAD}\r\n${body.slice(0, 9)}`)
         await isRead.opened
         end(body.slice(9))
       }
-      stage.origin.script(AT, afterGate(isReady, inHalves))
+      stage.origin.script(AT, afterGate(isReady, answerInHalves))
       const clients = await collapsedClients(stage, 10)
       isReady.open()
       const heads = await Promise.all(clients.map((client) => client.head()))
       isRead.open()
-      const got = await Promise.all(
+      const received = await Promise.all(
         clients.map((client, n) => client.readBody(heads[n] as (typeof heads)[0])),
       )
-      expect(got.map(({ text, isComplete }) => text === body && isComplete)).toEqual(
+      expect(received.map(({ text, isComplete }) => text === body && isComplete)).toEqual(
         Array(10).fill(true),
       )
       expect([requestCount(stage.origin), (await stage.module.inspect()).entries]).toEqual([1, 0])

@@ -23,7 +23,7 @@ type Fields = Record<string, string | string[]>
 const VALIDATION = { "if-none-match": '"v1"' }
 
 /** The stage so many seconds after a response with an entity tag. */
-function later(
+function withStoredAge(
   seconds: number,
   control: string,
   use: (stage: CacheStage) => Promise<void>,
@@ -76,7 +76,7 @@ describe("a fresh response, 10 s old and fresh for 50 s more,", () => {
     ["Pragma with what is unknown", { Pragma: "no-cachet" }],
     ["Pragma that Cache-Control overrules", { Pragma: "no-cache", ...control("max-stale") }],
   ])("answers a request with %s", async (_name, fields) => {
-    await later(10, "max-age=60", (stage) => expectHit(stage, fields, "hit; ttl=50"))
+    await withStoredAge(10, "max-age=60", (stage) => expectHit(stage, fields, "hit; ttl=50"))
   })
 
   test.each<[string, Fields]>([
@@ -91,13 +91,13 @@ describe("a fresh response, 10 s old and fresh for 50 s more,", () => {
     ["min-fresh above what is left", control("min-fresh=51")],
     ["no-cache, be it with max-stale", control("no-cache, max-stale")],
   ])("is validated for a request with %s", async (_name, fields) => {
-    await later(10, "max-age=60", (stage) => expectValidated(stage, fields, "request"))
+    await withStoredAge(10, "max-age=60", (stage) => expectValidated(stage, fields, "request"))
   })
 
   test.each(["no-cache", "max-age=0"])(
     "is replaced if a request with %s gets another response from the origin",
     async (directive) => {
-      await later(10, "max-age=60", async ({ proxy, origin }) => {
+      await withStoredAge(10, "max-age=60", async ({ proxy, origin }) => {
         origin.script(AT, answerWithControl("max-age=60", { body: "new" }))
         const expected = "200 new (fwd=request; fwd-status=200; stored; ttl=60)"
         expect(summaryOf(await proxy.get(AT, control(directive)))).toBe(expected)
@@ -107,7 +107,7 @@ describe("a fresh response, 10 s old and fresh for 50 s more,", () => {
   )
 
   test("answers a HEAD by the same directives", async () => {
-    await later(10, "max-age=60", async ({ proxy, origin }) => {
+    await withStoredAge(10, "max-age=60", async ({ proxy, origin }) => {
       const head = (value: string) =>
         proxy.send({ method: "HEAD", target: AT, fields: control(value) })
       expect(cacheStatusOf(await head("max-age=10"))).toBe("hit; ttl=50")
@@ -131,7 +131,7 @@ describe("a response that has been stale for 10 s", () => {
     ['max-stale="99"', "max-age=60"],
     ["only-if-cached, max-stale", "max-age=60"],
   ])("answers a request with %s", async (asked, response) => {
-    await later(70, response, (stage) => expectHit(stage, control(asked), OVER))
+    await withStoredAge(70, response, (stage) => expectHit(stage, control(asked), OVER))
   })
 
   test.each<[string, string]>([
@@ -144,13 +144,15 @@ describe("a response that has been stale for 10 s", () => {
     ["max-stale", "max-age=60, must-revalidate"],
     ["max-stale", "max-age=60, proxy-revalidate"],
   ])("is validated for a request with %s of a response with %s", async (asked, response) => {
-    await later(70, response, (stage) => expectValidated(stage, control(asked), "stale"))
+    await withStoredAge(70, response, (stage) => expectValidated(stage, control(asked), "stale"))
   })
 
   test("is validated for a request with max-stale where the response has s-maxage, or no-cache", async () => {
-    await later(70, "s-maxage=60", (stage) => expectValidated(stage, control("max-stale"), "stale"))
+    await withStoredAge(70, "s-maxage=60", (stage) =>
+      expectValidated(stage, control("max-stale"), "stale"),
+    )
     setClock(0)
-    await later(0, "no-cache", async ({ proxy, origin }) => {
+    await withStoredAge(0, "no-cache", async ({ proxy, origin }) => {
       origin.script(AT, notModified())
       const expected = "200 stored (fwd=stale; fwd-status=304; ttl=0; detail=stale)"
       expect(summaryOf(await proxy.get(AT, control("max-stale")))).toBe(expected)
@@ -173,7 +175,7 @@ describe("a response that has been stale for 10 s", () => {
   test("is not served within its stale window to a request with max-age below its age, or no-cache", async () => {
     for (const asked of ["max-age=69", "no-cache", "min-fresh=1"]) {
       setClock(0)
-      await later(70, "max-age=60, stale-while-revalidate=60", (stage) =>
+      await withStoredAge(70, "max-age=60, stale-while-revalidate=60", (stage) =>
         expectValidated(stage, control(asked), "stale"),
       )
     }
@@ -207,9 +209,9 @@ describe("only-if-cached", () => {
     ["what is stored is too old", 10, "max-age=60", "only-if-cached, max-age=9"],
     ["what is stored is to be validated each time", 0, "no-cache", "only-if-cached"],
   ])("gets a 504 if %s", async (_name, seconds, response, asked) => {
-    await later(seconds, response, async ({ proxy, origin }) => {
-      const got = await proxy.get(AT, control(asked))
-      expect([got.status, cacheStatusOf(got), receivedConditions(origin)]).toEqual([
+    await withStoredAge(seconds, response, async ({ proxy, origin }) => {
+      const received = await proxy.get(AT, control(asked))
+      expect([received.status, cacheStatusOf(received), receivedConditions(origin)]).toEqual([
         504,
         "detail=only-if-cached",
         [{}],
@@ -218,16 +220,20 @@ describe("only-if-cached", () => {
   })
 
   test("gets a stale response within its stale window, which is refreshed", async () => {
-    await later(60, "max-age=60, stale-while-revalidate=60", async ({ proxy, origin, module }) => {
-      origin.script(AT, notModified())
-      const refreshed = outcomesOf(module, "refresh")
-      const expected = "200 stored (hit; ttl=0; detail=stale)"
-      expect(summaryOf(await proxy.get(AT, control("only-if-cached")))).toBe(expected)
-      expect([await refreshed, receivedConditions(origin)]).toEqual([
-        ["refreshed"],
-        [{}, VALIDATION],
-      ])
-    })
+    await withStoredAge(
+      60,
+      "max-age=60, stale-while-revalidate=60",
+      async ({ proxy, origin, module }) => {
+        origin.script(AT, notModified())
+        const refreshed = outcomesOf(module, "refresh")
+        const expected = "200 stored (hit; ttl=0; detail=stale)"
+        expect(summaryOf(await proxy.get(AT, control("only-if-cached")))).toBe(expected)
+        expect([await refreshed, receivedConditions(origin)]).toEqual([
+          ["refreshed"],
+          [{}, VALIDATION],
+        ])
+      },
+    )
   })
 
   test("does not wait for the response of the origin to another request", async () => {
@@ -259,7 +265,7 @@ describe("only-if-cached", () => {
 })
 
 test("directives of a request reach the origin as they came", async () => {
-  await later(10, "max-age=60", async ({ proxy, origin }) => {
+  await withStoredAge(10, "max-age=60", async ({ proxy, origin }) => {
     origin.script(AT, answerWithControl("max-age=60"))
     const fields = { "Cache-Control": ["no-cache", 'x="a, b"'], Pragma: "no-cache" }
     const response = await proxy.get(AT, fields)

@@ -108,8 +108,8 @@ describe("a client's conditions, with nothing stored,", () => {
 
   test("are forwarded if responses are uncacheable, and the 304 is passed back", async () => {
     await withCache(async ({ proxy, origin }) => {
-      const mine = answerWithControl("private", { fields: { ETag: '"v1"' }, body: "mine" })
-      origin.script(AT, [mine, notModified({ ETag: '"v1"', "Cache-Control": "private" })])
+      const ownFields = answerWithControl("private", { fields: { ETag: '"v1"' }, body: "mine" })
+      origin.script(AT, [ownFields, notModified({ ETag: '"v1"', "Cache-Control": "private" })])
       await proxy.get(AT)
       const expected = "304  (fwd=uri-miss; fwd-status=304; detail=status)"
       expect(summaryOf(await proxy.get(AT, { "If-None-Match": '"v1"' }))).toBe(expected)
@@ -313,10 +313,10 @@ describe("a Vary in a 304", () => {
 
 describe("the response to a request with credentials", () => {
   const credentials = { Authorization: "Basic dTpw" }
-  const mine = { ETag: '"v1"', "X-User": "u" }
+  const ownFields = { ETag: '"v1"', "X-User": "u" }
 
   test("that is a 304 is answered from the store, and freshens nothing", async () => {
-    await withStored(first, 60, [notModified(mine), notModified()], async ({ proxy }) => {
+    await withStored(first, 60, [notModified(ownFields), notModified()], async ({ proxy }) => {
       const answered = await proxy.get(AT, credentials)
       expect([answered.status, answered.text, answered.get("x-user")]).toEqual([
         200,
@@ -334,7 +334,7 @@ describe("the response to a request with credentials", () => {
   test.each(["public, max-age=60", "s-maxage=60", "must-revalidate, max-age=60"])(
     "that is a 304 with %s freshens the stored response, as section 3.5 allows",
     async (control) => {
-      const confirmed = notModified({ ...mine, "Cache-Control": control })
+      const confirmed = notModified({ ...ownFields, "Cache-Control": control })
       await withStored(first, 60, [confirmed], async ({ proxy, origin }) => {
         await proxy.get(AT, credentials)
         expect(cacheStatusOf(await proxy.get(AT))).toBe("hit; ttl=60")
@@ -357,7 +357,7 @@ describe("the response to a request with credentials", () => {
     await withStored(
       tagged,
       60,
-      [notModified(mine), notModified()],
+      [notModified(ownFields), notModified()],
       async ({ proxy }) => {
         await proxy.get(AT, credentials)
         const next = await proxy.get(AT)
@@ -371,7 +371,7 @@ describe("the response to a request with credentials", () => {
   })
 
   test.each<[string, Fields]>([
-    ["the same validators", { ...STORED, "Content-Length": String(BODY.length), ...mine }],
+    ["the same validators", { ...STORED, "Content-Length": String(BODY.length), ...ownFields }],
     ["another entity tag", { ETag: '"v2"', "Content-Length": "9", "X-User": "u" }],
   ])("to HEAD with %s neither freshens nor removes the stored response", async (_name, fields) => {
     const head = answerWithControl("max-age=60", { fields })
@@ -403,7 +403,7 @@ describe("the response to a request with credentials", () => {
     const cacheOptions = { vary: ["authorization"] }
     await withCache(
       async ({ proxy, origin }) => {
-        origin.script(AT, [first, notModified(mine)])
+        origin.script(AT, [first, notModified(ownFields)])
         await proxy.get(AT, credentials)
         setClock(60)
         await proxy.get(AT, credentials)

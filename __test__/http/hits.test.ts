@@ -194,18 +194,20 @@ describe("a fresh response", () => {
         .script("/b", answerWithControl("max-age=60", { body: "b" }))
       await proxy.get(AT)
       await proxy.get("/b")
-      const got = await responses(await concurrently(proxy, CLIENTS))
+      const received = await responses(await concurrently(proxy, CLIENTS))
       expect(
-        countEach(got.map((response) => `${response.text === body} ${cacheStatusOf(response)}`)),
+        countEach(
+          received.map((response) => `${response.text === body} ${cacheStatusOf(response)}`),
+        ),
       ).toEqual({
         "true hit; ttl=60": CLIENTS,
       })
       const client = await proxy.connect()
       for (let n = 0; n < 20; n++) client.send({ target: n % 2 === 0 ? "/b" : AT })
-      const inTurn: boolean[] = []
+      const isDone: boolean[] = []
       for (let n = 0; n < 20; n++)
-        inTurn.push((await client.response()).text === (n % 2 === 0 ? "b" : body))
-      expect([inTurn, origin.requests().length]).toEqual([Array(20).fill(true), 2])
+        isDone.push((await client.response()).text === (n % 2 === 0 ? "b" : body))
+      expect([isDone, origin.requests().length]).toEqual([Array(20).fill(true), 2])
     })
   })
 })

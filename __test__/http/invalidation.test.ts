@@ -18,11 +18,11 @@ import { type Answer, type AnswerParts, gate } from "../helpers/scripted-origin"
 beforeEach(stopDate)
 afterEach(() => jest.useRealTimers())
 
-const minute = (body: string, fields: AnswerParts["fields"] = {}) =>
+const freshAnswer = (body: string, fields: AnswerParts["fields"] = {}) =>
   answerWithControl("max-age=60", { fields, body })
 
 /** Has responses stored for each of the targets, and sees whether they still are after `change`. */
-async function standing(
+async function expectStoredAfter(
   targets: readonly string[],
   change: (stage: CacheStage) => Promise<void>,
 ): Promise<string[]> {
@@ -30,12 +30,12 @@ async function standing(
   await withCache(async (stage) => {
     const { proxy, origin } = stage
     for (const target of targets) {
-      origin.script(target, minute("before"))
+      origin.script(target, freshAnswer("before"))
       await proxy.get(target)
     }
     await change(stage)
     for (const target of targets) {
-      origin.script(target, minute("after"))
+      origin.script(target, freshAnswer("after"))
       if ((await proxy.get(target)).text === "before") left.push(target)
     }
   })
@@ -59,14 +59,14 @@ describe("the stored responses for a URL are invalidated", () => {
   test.each(["POST", "PUT", "DELETE", "PATCH", "PURGE", "MKCOL", "LOCK", "MOVE", "M-SEARCH"])(
     "by a successful %s",
     async (method) => {
-      expect(await standing([AT, "/b"], change({}, method))).toEqual(["/b"])
+      expect(await expectStoredAfter([AT, "/b"], change({}, method))).toEqual(["/b"])
     },
   )
 
   test.each([200, 201, 202, 204, 205, 226, 299, 301, 302, 303, 307, 308])(
     "by a POST answered with a %d",
     async (status) => {
-      expect(await standing([AT], change({ status }))).toEqual([])
+      expect(await expectStoredAfter([AT], change({ status }))).toEqual([])
     },
   )
 
@@ -74,7 +74,7 @@ describe("the stored responses for a URL are invalidated", () => {
     "but not by a POST answered with a %d",
     async (status) => {
       const fields = { Location: "/b", "Content-Location": "/b" }
-      expect(await standing([AT, "/b"], change({ status, fields }))).toEqual([AT, "/b"])
+      expect(await expectStoredAfter([AT, "/b"], change({ status, fields }))).toEqual([AT, "/b"])
     },
   )
 
@@ -90,13 +90,15 @@ describe("the stored responses for a URL are invalidated", () => {
         )
         expect((await proxy.send({ method, target: AT })).status).toBe(200)
       }
-      expect(await standing([AT, "/b"], safe)).toEqual([AT, "/b"])
+      expect(await expectStoredAfter([AT, "/b"], safe)).toEqual([AT, "/b"])
     },
   )
 
   test("be the answer private, without a lifetime or not to be stored", async () => {
     for (const control of ["private", "no-store", "max-age=60"]) {
-      expect(await standing([AT], change({ fields: { "Cache-Control": control } }))).toEqual([])
+      expect(
+        await expectStoredAfter([AT], change({ fields: { "Cache-Control": control } })),
+      ).toEqual([])
     }
   })
 
@@ -104,7 +106,7 @@ describe("the stored responses for a URL are invalidated", () => {
     await withCache(async ({ proxy, origin, module }) => {
       origin.script(
         AT,
-        [1, 2, 3].map((n) => minute(`${n}`, { Vary: "X-A", ETag: '"v"' })),
+        [1, 2, 3].map((n) => freshAnswer(`${n}`, { Vary: "X-A", ETag: '"v"' })),
       )
       for (const name of ["1", "2", "3"]) {
         await proxy.get(AT, { "X-A": name })
@@ -114,7 +116,7 @@ describe("the stored responses for a URL are invalidated", () => {
       origin.script(AT, datedAnswer())
       await proxy.send({ method: "DELETE", target: AT })
       expect(await module.inspect()).toMatchObject({ entries: 0, invalidations: 3 })
-      origin.script(AT, minute("new"))
+      origin.script(AT, freshAnswer("new"))
       expect(summaryOf(await proxy.get(AT, { "X-A": "1" }))).toBe(
         "200 new (fwd=uri-miss; fwd-status=200; stored; ttl=60)",
       )
@@ -128,7 +130,7 @@ describe("the stored responses for a URL are invalidated", () => {
   ])("%s", async (_name, target, gone) => {
     const all = ["/a", "/a?x=1", "/a?x=1&y=2", "/a/b"]
     const left = all.filter((one) => !gone.includes(one))
-    expect(await standing(all, change({}, "PUT", target))).toEqual(left)
+    expect(await expectStoredAfter(all, change({}, "PUT", target))).toEqual(left)
   })
 
   test("for the host of the request alone", async () => {
@@ -136,7 +138,7 @@ describe("the stored responses for a URL are invalidated", () => {
       origin.script(AT, datedAnswer())
       await proxy.send({ method: "POST", target: AT, fields: { Host: "other.example" } })
     }
-    expect(await standing([AT], elsewhere)).toEqual([AT])
+    expect(await expectStoredAfter([AT], elsewhere)).toEqual([AT])
   })
 
   test("not where the origin breaks off before it answers", async () => {
@@ -144,7 +146,7 @@ describe("the stored responses for a URL are invalidated", () => {
       origin.script(AT, ({ reset }) => reset())
       expect((await proxy.send({ method: "POST", target: AT })).status).toBe(502)
     }
-    expect(await standing([AT], broken)).toEqual([AT])
+    expect(await expectStoredAfter([AT], broken)).toEqual([AT])
   })
 })
 
@@ -163,7 +165,7 @@ describe("a URL that the response to a successful unsafe request names in", () =
 
   test.each(rows)("%s as %s is invalidated too", async (name, _form, value) => {
     const written = change({ status: 201, fields: { [name]: value } }, "POST", "/dir/a")
-    expect(await standing(["/dir/a", "/dir/b", "/dir/c"], written)).toEqual(["/dir/c"])
+    expect(await expectStoredAfter(["/dir/a", "/dir/b", "/dir/c"], written)).toEqual(["/dir/c"])
   })
 
   test.each(
@@ -178,7 +180,7 @@ describe("a URL that the response to a successful unsafe request names in", () =
     ),
   )("%s as %p, which is of another origin, is not invalidated", async (name, value) => {
     const written = change({ fields: { [name]: value } }, "POST", "/dir/a")
-    expect(await standing(["/dir/a", "/dir/b"], written)).toEqual(["/dir/b"])
+    expect(await expectStoredAfter(["/dir/a", "/dir/b"], written)).toEqual(["/dir/b"])
   })
 
   test.each(
@@ -188,7 +190,7 @@ describe("a URL that the response to a successful unsafe request names in", () =
   )("%s at %s stays stored", async (name, host) => {
     await withCache(async ({ proxy, origin }) => {
       const fields = { Host: host }
-      origin.script("/dir/b", minute("theirs"))
+      origin.script("/dir/b", freshAnswer("theirs"))
       await proxy.get("/dir/b", fields)
       origin.script(
         "/dir/a",
@@ -202,9 +204,9 @@ describe("a URL that the response to a successful unsafe request names in", () =
   test("both is invalidated, with the query that it has", async () => {
     const fields = { Location: "?x=1", "Content-Location": "/dir/b" }
     const written = change({ status: 201, fields }, "POST", "/dir/a")
-    expect(await standing(["/dir/a", "/dir/a?x=1", "/dir/a?x=2", "/dir/b"], written)).toEqual([
-      "/dir/a?x=2",
-    ])
+    expect(
+      await expectStoredAfter(["/dir/a", "/dir/a?x=1", "/dir/a?x=2", "/dir/b"], written),
+    ).toEqual(["/dir/a?x=2"])
   })
 })
 
@@ -215,7 +217,7 @@ describe("an unsafe request while the origin answers a GET", () => {
    */
   async function during(first: Answer, isReady: () => void, stage: CacheStage): Promise<string> {
     const { proxy, origin, module } = stage
-    origin.script(AT, [first, datedAnswer({ body: "changed" }), minute("after")])
+    origin.script(AT, [first, datedAnswer({ body: "changed" }), freshAnswer("after")])
     const client = (await proxy.connect()).send({ target: AT })
     await origin.received(AT)
     await proxy.send({ method: "PUT", target: AT })
@@ -231,7 +233,9 @@ describe("an unsafe request while the origin answers a GET", () => {
   test("keeps the response of the GET from the store and from later requests", async () => {
     await withCache(async (stage) => {
       const isReady = gate()
-      expect(await during(afterGate(isReady, minute("before")), isReady.open, stage)).toBe("before")
+      expect(await during(afterGate(isReady, freshAnswer("before")), isReady.open, stage)).toBe(
+        "before",
+      )
       expect(summaryOf(await stage.proxy.get(AT))).toBe("200 after (hit; ttl=60)")
     })
   })
@@ -253,7 +257,7 @@ describe("an unsafe request while the origin answers a GET", () => {
     await withCache(async ({ proxy, origin, module }) => {
       const isReady = gate()
       const old = answerWithControl("max-age=60, stale-while-revalidate=60", { body: "old" })
-      origin.script(AT, [old, afterGate(isReady, minute("before")), datedAnswer()])
+      origin.script(AT, [old, afterGate(isReady, freshAnswer("before")), datedAnswer()])
       await proxy.get(AT)
       setClock(60)
       expect(cacheStatusOf(await proxy.get(AT))).toBe("hit; ttl=0; detail=stale")
@@ -262,7 +266,7 @@ describe("an unsafe request while the origin answers a GET", () => {
       const put = outcomesOf(module, "put")
       isReady.open()
       expect(await put).toEqual(["fenced purged"])
-      origin.script(AT, minute("after"))
+      origin.script(AT, freshAnswer("after"))
       expect([(await proxy.get(AT)).text, requestCount(origin)]).toEqual(["after", 4])
     })
   })

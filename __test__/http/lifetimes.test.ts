@@ -8,7 +8,7 @@ afterEach(() => jest.useRealTimers())
 
 type Fields = NonNullable<AnswerParts["fields"]>
 
-const MOST = 2_147_483_647
+const MAX_SECONDS = 2_147_483_647
 const DAY = 86_400
 
 /**
@@ -88,7 +88,11 @@ describe("of Cache-Control", () => {
     ["a string that never ends hides nothing", 'x="max-age=60, no-store', 0],
     ["a name is known as a whole", "x-no-store, no-storex, max-age=60", 60],
     ["a value may begin with zeros", "max-age=0060", 60],
-    ["a lifetime beyond the largest number is the largest", "max-age=99999999999999999999", MOST],
+    [
+      "a lifetime beyond the largest number is the largest",
+      "max-age=99999999999999999999",
+      MAX_SECONDS,
+    ],
     ["a negative value is none", "max-age=-60", 0],
     ["a fraction is no value", "max-age=60.5", 0],
     ["a word is no value", "max-age=minute", 0],
@@ -185,7 +189,7 @@ describe("where nothing is said, the lifetime is guessed from the last modificat
 })
 
 describe("the Age of the received response", () => {
-  const minute = (fields: Fields): Fields => ({ "Cache-Control": "max-age=60", ...fields })
+  const oneMinute = (fields: Fields): Fields => ({ "Cache-Control": "max-age=60", ...fields })
 
   test.each<[string, Fields, number]>([
     ["is its Age", { Age: "20" }, 20],
@@ -200,7 +204,7 @@ describe("the Age of the received response", () => {
     ["is nothing where the Age is a fraction", { Age: "1.5" }, 0],
   ])("%s", async (_name, fields, age) => {
     await withCache(async ({ proxy, origin }) => {
-      origin.script(AT, datedAnswer({ fields: minute(fields) }))
+      origin.script(AT, datedAnswer({ fields: oneMinute(fields) }))
       await proxy.get(AT)
       setClock(2)
       const response = await proxy.get(AT)
@@ -210,20 +214,20 @@ describe("the Age of the received response", () => {
       ])
     })
     setClock(0)
-    await expectServed(60 - age, minute(fields))
+    await expectServed(60 - age, oneMinute(fields))
   })
 
   test.each<[string, Fields]>([
     ["its Age is the lifetime", { Age: "60" }],
     ["its Age is beyond the largest number", { Age: "99999999999" }],
     ["its Date is too long ago", { Date: httpDate(-60) }],
-  ])("leaves no freshness lifetime if %s", (_name, fields) => expectServed(0, minute(fields)))
+  ])("leaves no freshness lifetime if %s", (_name, fields) => expectServed(0, oneMinute(fields)))
 
   test("includes the time that the origin takes", async () => {
     await withCache(async ({ proxy, origin }) => {
       origin.script(AT, ({ write }) => {
         setClock(8)
-        return write(answer({ fields: minute({ Age: "3", Date: httpDate(8) }) }))
+        return write(answer({ fields: oneMinute({ Age: "3", Date: httpDate(8) }) }))
       })
       expect(cacheStatusOf(await proxy.get(AT))).toBe(
         "fwd=uri-miss; fwd-status=200; stored; ttl=49",
@@ -235,7 +239,7 @@ describe("the Age of the received response", () => {
 
   test("is passed on with the response as it came, and replaced from then on", async () => {
     await withCache(async ({ proxy, origin }) => {
-      origin.script(AT, datedAnswer({ fields: minute({ Age: "20" }) }))
+      origin.script(AT, datedAnswer({ fields: oneMinute({ Age: "20" }) }))
       expect((await proxy.get(AT)).all("age")).toEqual(["20"])
       expect((await proxy.get(AT)).all("age")).toEqual(["20"])
       setClock(1)

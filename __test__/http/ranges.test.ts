@@ -18,7 +18,7 @@ afterEach(() => jest.useRealTimers())
 
 const BODY = "0123456789"
 /** Stored for a minute, and 5 s old when it is requested. */
-function stored(fields: AnswerParts["fields"], parts: AnswerParts = {}): Answer {
+function storedAnswer(fields: AnswerParts["fields"], parts: AnswerParts = {}): Answer {
   return answerWithControl("max-age=60", { body: BODY, ...parts, fields })
 }
 
@@ -37,8 +37,8 @@ describe.each(INTERFACES)("a range of a stored response, requested %s,", (_, way
     ["bytes=-99", BODY, "0-9"],
     ["Bytes=2-4", "234", "2-4"],
   ])("of %s gets a 206 with %s", (range, text, place) =>
-    way({ fields: { ETag: '"v1"', "Content-Type": "text/plain" } }, 5, async (ask, cache) => {
-      const seen = await ask({ Range: range })
+    way({ fields: { ETag: '"v1"', "Content-Type": "text/plain" } }, 5, async (sendGet, cache) => {
+      const seen = await sendGet({ Range: range })
       expect([seen.status, seen.reason, seen.text]).toEqual([206, "Partial Content", text])
       expect(seen.fields).toEqual({
         age: "5",
@@ -54,8 +54,8 @@ describe.each(INTERFACES)("a range of a stored response, requested %s,", (_, way
   )
 
   test.each(["bytes=10-", "bytes=99-100", "bytes=-0"])("of %s gets a 416", (range) =>
-    way({ fields: { ETag: '"v1"', "Content-Type": "text/plain" } }, 5, async (ask, cache) => {
-      const seen = await ask({ Range: range })
+    way({ fields: { ETag: '"v1"', "Content-Type": "text/plain" } }, 5, async (sendGet, cache) => {
+      const seen = await sendGet({ Range: range })
       expect([seen.status, seen.reason, seen.text]).toEqual([416, "Range Not Satisfiable", ""])
       expect(seen.fields).toEqual({
         age: "5",
@@ -78,8 +78,8 @@ describe.each(INTERFACES)("a range of a stored response, requested %s,", (_, way
     "0-1",
     "",
   ])("of %p is ignored, because it is invalid or has several parts", (range) =>
-    way({}, 5, async (ask) => {
-      const { status, text, fields } = await ask({ Range: range })
+    way({}, 5, async (sendGet) => {
+      const { status, text, fields } = await sendGet({ Range: range })
       expect([status, text, fields["content-range"]]).toEqual([200, BODY, undefined])
     }),
   )
@@ -103,25 +103,25 @@ describe.each(INTERFACES)("a range of a stored response, requested %s,", (_, way
     ],
     ["its Date", {}, httpDate(0), 200],
   ])("under If-Range with %s gets the status of the comparison", (_name, fields, value, status) =>
-    way({ fields }, 5, async (ask) => {
-      const seen = await ask({ Range: "bytes=2-4", "If-Range": value })
+    way({ fields }, 5, async (sendGet) => {
+      const seen = await sendGet({ Range: "bytes=2-4", "If-Range": value })
       expect([seen.status, seen.text]).toEqual([status, status === 206 ? "234" : BODY])
       // Nor is a range refused if the validator differs.
-      const beyond = await ask({ Range: "bytes=99-", "If-Range": value })
+      const beyond = await sendGet({ Range: "bytes=99-", "If-Range": value })
       expect(beyond.status).toBe(status === 206 ? 416 : 200)
     }),
   )
 
   test("gives way to If-None-Match", () =>
-    way({ fields: { ETag: '"v1"' } }, 5, async (ask) => {
+    way({ fields: { ETag: '"v1"' } }, 5, async (sendGet) => {
       const range = { Range: "bytes=2-4" }
-      expect((await ask({ ...range, "If-None-Match": '"v1"' })).status).toBe(304)
-      expect((await ask({ ...range, "If-None-Match": '"v2"' })).status).toBe(206)
+      expect((await sendGet({ ...range, "If-None-Match": '"v1"' })).status).toBe(304)
+      expect((await sendGet({ ...range, "If-None-Match": '"v2"' })).status).toBe(206)
     }))
 
   test("of an empty body gets a 416", () =>
-    way({ body: "" }, 5, async (ask) => {
-      const seen = await ask({ Range: "bytes=0-" })
+    way({ body: "" }, 5, async (sendGet) => {
+      const seen = await sendGet({ Range: "bytes=0-" })
       expect([seen.status, seen.fields["content-range"]]).toEqual([416, "bytes */0"])
     }))
 })
@@ -163,7 +163,7 @@ describe("match() with a range", () => {
 describe("a range over HTTP", () => {
   test("of a chunked and coded response has the fields of the whole", async () => {
     const fields = { ETag: '"v1"', "Content-Encoding": "gzip", "Transfer-Encoding": "chunked" }
-    const chunked = stored(fields, { body: `a\r\n${BODY}\r\n0\r\n\r\n` })
+    const chunked = storedAnswer(fields, { body: `a\r\n${BODY}\r\n0\r\n\r\n` })
     await withStored(chunked, 5, [], async ({ proxy, module }) => {
       const response = await proxy.get(AT, { Range: "bytes=2-4" })
       expect([response.text, headerLines(response)]).toEqual([
@@ -184,7 +184,7 @@ describe("a range over HTTP", () => {
   })
 
   test("is ignored for HEAD", async () => {
-    await withStored(stored({ ETag: '"v1"' }), 5, [], async ({ proxy }) => {
+    await withStored(storedAnswer({ ETag: '"v1"' }), 5, [], async ({ proxy }) => {
       const head = await proxy.send({ method: "HEAD", target: AT, fields: { Range: "bytes=2-4" } })
       expect([head.status, head.get("content-length")]).toEqual([200, "10"])
     })
@@ -222,7 +222,10 @@ describe("a range over HTTP", () => {
   test("that the origin does not have is forwarded, and its 416 is not stored", async () => {
     await withCache(async ({ proxy, origin }) => {
       const fields = { "Content-Range": "bytes */10" }
-      origin.script(AT, [answerWithControl("max-age=60", { status: 416, fields }), stored({})])
+      origin.script(AT, [
+        answerWithControl("max-age=60", { status: 416, fields }),
+        storedAnswer({}),
+      ])
       const first = await proxy.get(AT, { Range: "bytes=99-" })
       expect([first.status, first.get("content-range")]).toEqual([416, "bytes */10"])
       const second = await proxy.get(AT)

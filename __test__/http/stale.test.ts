@@ -77,8 +77,8 @@ describe("within its stale window a response", () => {
       [afterGate(isReady, renewed)],
       async ({ proxy, origin, module }) => {
         const refreshed = outcomesOf(module, "refresh")
-        const got = await responses(await concurrently(proxy, 100))
-        expect(countEach(got.map(summaryOf))).toEqual({
+        const received = await responses(await concurrently(proxy, 100))
+        expect(countEach(received.map(summaryOf))).toEqual({
           "200 old (hit; ttl=-1; detail=stale)": 100,
         })
         isReady.open()

@@ -20,12 +20,12 @@ import { type Answer, type AnswerParts, gate } from "../helpers/scripted-origin"
 beforeEach(stopDate)
 afterEach(() => jest.useRealTimers())
 
-const given = (fields: AnswerParts["fields"]) =>
+const freshAnswer = (fields: AnswerParts["fields"]) =>
   answerWithControl("max-age=60", { fields: { ETag: '"v1"', ...fields }, body: "text" })
-const minute = given({})
+const oneMinute = freshAnswer({})
 const GET: TimedRequest = {}
 const down = datedAnswer({ status: 503 })
-const asking = (fields: Record<string, string>, at = 0): TimedRequest => ({ fields, at })
+const requestWith = (fields: Record<string, string>, at = 0): TimedRequest => ({ fields, at })
 
 describe("an answer says how it came about:", () => {
   test.each<[string, Answer[], TimedRequest[], number, string]>([
@@ -36,53 +36,71 @@ describe("an answer says how it came about:", () => {
       200,
       "fwd=uri-miss; fwd-status=200; stored; ttl=0",
     ],
-    ["a hit", [minute], [GET, { at: 8 }], 200, "hit; ttl=52"],
-    ["a hit for HEAD", [minute], [GET, { at: 8, method: "HEAD" }], 200, "hit; ttl=52"],
+    ["a hit", [oneMinute], [GET, { at: 8 }], 200, "hit; ttl=52"],
+    ["a hit for HEAD", [oneMinute], [GET, { at: 8, method: "HEAD" }], 200, "hit; ttl=52"],
     [
       "a hit for a condition",
-      [minute],
-      [GET, asking({ "If-None-Match": "*" }, 8)],
+      [oneMinute],
+      [GET, requestWith({ "If-None-Match": "*" }, 8)],
       304,
       "hit; ttl=52",
     ],
-    ["a hit for a range", [minute], [GET, asking({ Range: "bytes=0-1" }, 8)], 206, "hit; ttl=52"],
-    ["a hit for no range", [minute], [GET, asking({ Range: "bytes=9-" }, 8)], 416, "hit; ttl=52"],
+    [
+      "a hit for a range",
+      [oneMinute],
+      [GET, requestWith({ Range: "bytes=0-1" }, 8)],
+      206,
+      "hit; ttl=52",
+    ],
+    [
+      "a hit for no range",
+      [oneMinute],
+      [GET, requestWith({ Range: "bytes=9-" }, 8)],
+      416,
+      "hit; ttl=52",
+    ],
     [
       "a stale hit",
-      [minute],
-      [GET, asking({ "Cache-Control": "max-stale" }, 70)],
+      [oneMinute],
+      [GET, requestWith({ "Cache-Control": "max-stale" }, 70)],
       200,
       "hit; ttl=-10; detail=stale",
     ],
     [
       "validated",
-      [minute, notModified()],
+      [oneMinute, notModified()],
       [GET, { at: 70 }],
       200,
       "fwd=stale; fwd-status=304; ttl=60",
     ],
     [
       "validated for a condition",
-      [minute, notModified()],
-      [GET, asking({ "If-None-Match": "*" }, 70)],
+      [oneMinute, notModified()],
+      [GET, requestWith({ "If-None-Match": "*" }, 70)],
       304,
       "fwd=stale; fwd-status=304; ttl=60",
     ],
     [
       "validated on request",
-      [minute, notModified()],
-      [GET, asking({ Pragma: "no-cache" }, 8)],
+      [oneMinute, notModified()],
+      [GET, requestWith({ Pragma: "no-cache" }, 8)],
       200,
       "fwd=request; fwd-status=304; ttl=60",
     ],
     [
       "replaced by what is not stored",
-      [minute, answerWithControl("private")],
+      [oneMinute, answerWithControl("private")],
       [GET, { at: 70 }],
       200,
       "fwd=stale; fwd-status=200; detail=private",
     ],
-    ["an error in its place", [minute, down], [GET, { at: 70 }], 503, "fwd=stale; fwd-status=503"],
+    [
+      "an error in its place",
+      [oneMinute, down],
+      [GET, { at: 70 }],
+      503,
+      "fwd=stale; fwd-status=503",
+    ],
     [
       "a status beyond",
       [answerWithControl("max-age=60", { status: 999 })],
@@ -100,7 +118,7 @@ describe("an answer says how it came about:", () => {
 
   test("stale while it is refreshed", async () => {
     await withCache(async ({ proxy, origin, module }) => {
-      origin.script(AT, [answerWithControl("max-age=60, stale-while-revalidate=30"), minute])
+      origin.script(AT, [answerWithControl("max-age=60, stale-while-revalidate=30"), oneMinute])
       await proxy.get(AT)
       setClock(70)
       const refreshed = outcomesOf(module, "refresh")
@@ -113,13 +131,13 @@ describe("an answer says how it came about:", () => {
   test("collapsed", async () => {
     await withCache(async (stage) => {
       const isReady = gate()
-      stage.origin.script(AT, afterGate(isReady, minute))
+      stage.origin.script(AT, afterGate(isReady, oneMinute))
       const clients = await collapsedClients(stage, 2)
       isReady.open()
-      const got = (await responses(clients)).map((response) => response.get("cache-status"))
+      const received = (await responses(clients)).map((response) => response.get("cache-status"))
       const described = (how: string) =>
         `${stage.module.identity}; fwd=uri-miss; fwd-status=200; stored${how}; ttl=60`
-      expect(got.sort()).toEqual([described("; collapsed"), described("")].sort())
+      expect(received.sort()).toEqual([described("; collapsed"), described("")].sort())
     })
   })
 
@@ -138,7 +156,7 @@ describe("an answer says how it came about:", () => {
     const name = randomUUID()
     await withCache(
       async ({ proxy, origin }) => {
-        origin.script(AT, minute)
+        origin.script(AT, oneMinute)
         const expected = `"9/${name}"; fwd=uri-miss; fwd-status=200; stored; ttl=60`
         expect((await proxy.get(AT)).get("cache-status")).toBe(expected)
       },

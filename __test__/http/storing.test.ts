@@ -240,8 +240,8 @@ test("Cache-Tag stays between the origin and the cache, where a purge goes by it
       answerWithControl("max-age=60", { fields: { "Cache-Tag": "t, u" } }),
       answerWithControl("max-age=60"),
     ])
-    const got = [await proxy.get(AT), await proxy.get(AT)]
-    expect(got.map((response) => response.get("cache-tag"))).toEqual([undefined, undefined])
+    const received = [await proxy.get(AT), await proxy.get(AT)]
+    expect(received.map((response) => response.get("cache-tag"))).toEqual([undefined, undefined])
     expect(await module.purge({ tags: ["u"] })).toEqual({ purged: 1 })
     expect([cacheStatusOf(await proxy.get(AT)), requestCount(origin)]).toEqual([
       "fwd=uri-miss; fwd-status=200; stored; ttl=60",

@@ -24,11 +24,11 @@ afterEach(() => jest.useRealTimers())
 type Fields = NonNullable<AnswerParts["fields"]>
 
 const MINUTE = { "Cache-Control": "max-age=60" }
-const COLLAPSED = "fwd=uri-miss; fwd-status=200; stored; collapsed; ttl=60"
-const mine = (client: number) => ({ target: AT, fields: { "X-Client": `${client}` } })
+const WAITER_STATUS = "fwd=uri-miss; fwd-status=200; stored; collapsed; ttl=60"
+const requestOfClient = (client: number) => ({ target: AT, fields: { "X-Client": `${client}` } })
 
 /** The name of the client that asks, with these fields. */
-function personal(fields: Fields): ScriptedAnswer {
+function personalAnswer(fields: Fields): ScriptedAnswer {
   return (turn) => datedAnswer({ fields, body: turn.request.get("x-client") ?? "" })(turn)
 }
 
@@ -43,8 +43,11 @@ describe("a response that turns out to be uncacheable", () => {
     await withCache(async (stage) => {
       const isReady = gate()
       const { origin } = stage
-      origin.script(AT, [afterGate(isReady, personal(fields)), ...Array(9).fill(personal(fields))])
-      const clients = await collapsedClients(stage, 10, mine)
+      origin.script(AT, [
+        afterGate(isReady, personalAnswer(fields)),
+        ...Array(9).fill(personalAnswer(fields)),
+      ])
+      const clients = await collapsedClients(stage, 10, requestOfClient)
       isReady.open()
       const names = clients.map((_, client) => `${client}`)
       expect((await responses(clients)).map(({ text }) => text)).toEqual(names)
@@ -68,13 +71,15 @@ describe("a response that turns out to be uncacheable", () => {
       stage.origin.script(AT, afterGate(isReady, datedAnswer({ fields, body: "text" })))
       const clients = await collapsedClients(stage, 10)
       isReady.open()
-      const got = await responses(clients)
-      expect(countEach(got.map((response) => response.get("x-user")))).toEqual({
+      const received = await responses(clients)
+      expect(countEach(received.map((response) => response.get("x-user")))).toEqual({
         7: 1,
         undefined: 9,
       })
-      expect(countEach(got.map((response) => response.get("cache-tag")))).toEqual({ undefined: 10 })
-      expect(countEach(got.map(({ text }) => text))).toEqual({ text: 10 })
+      expect(countEach(received.map((response) => response.get("cache-tag")))).toEqual({
+        undefined: 10,
+      })
+      expect(countEach(received.map(({ text }) => text))).toEqual({ text: 10 })
     })
   })
 
@@ -82,11 +87,14 @@ describe("a response that turns out to be uncacheable", () => {
     await withCache(async (stage) => {
       const { proxy, origin, module } = stage
       const isReady = gate()
-      origin.script(AT, [personal({}), ...Array(10).fill(afterGate(isReady, personal({})))])
+      origin.script(AT, [
+        personalAnswer({}),
+        ...Array(10).fill(afterGate(isReady, personalAnswer({}))),
+      ])
       await proxy.get(AT)
       setClock(59.999)
       const seen = outcomesOf(module, "match", 10)
-      const clients = await concurrently(proxy, 10, mine)
+      const clients = await concurrently(proxy, 10, requestOfClient)
       await origin.received(AT, 11)
       expect(countEach(await seen)).toEqual({ "miss uri-miss": 10 })
       isReady.open()
@@ -109,7 +117,7 @@ describe("a response that turns out to be uncacheable", () => {
       const { proxy, origin } = stage
       const short = answerWithControl("max-age=5", { body: "for all" })
       const isReady = gate()
-      origin.script(AT, [personal({}), short, afterGate(isReady, short)])
+      origin.script(AT, [personalAnswer({}), short, afterGate(isReady, short)])
       for (let n = 0; n < 3; n++) await proxy.get(AT)
       expect(requestCount(origin)).toBe(2)
       setClock(5)
@@ -123,9 +131,9 @@ describe("a response that turns out to be uncacheable", () => {
 
 describe("while the origin answers one client", () => {
   test.each<[string, Fields, string]>([
-    ["with credentials", { Authorization: "Basic dTpw" }, `200 text (${COLLAPSED})`],
-    ["with its entity tag", { "If-None-Match": '"v1"' }, `304  (${COLLAPSED})`],
-    ["that wants it validated", { "Cache-Control": "no-cache" }, `200 text (${COLLAPSED})`],
+    ["with credentials", { Authorization: "Basic dTpw" }, `200 text (${WAITER_STATUS})`],
+    ["with its entity tag", { "If-None-Match": '"v1"' }, `304  (${WAITER_STATUS})`],
+    ["that wants it validated", { "Cache-Control": "no-cache" }, `200 text (${WAITER_STATUS})`],
   ])("another %s waits for that", async (_name, fields, expected) => {
     await withCache(async (stage) => {
       const isReady = gate()
@@ -170,7 +178,7 @@ describe("while the origin answers one client", () => {
   test("another with credentials is forwarded by itself", async () => {
     await withCache(async ({ proxy, origin }) => {
       const isReady = gate()
-      origin.script(AT, Array(5).fill(afterGate(isReady, personal(MINUTE))))
+      origin.script(AT, Array(5).fill(afterGate(isReady, personalAnswer(MINUTE))))
       const clients = await concurrently(proxy, 5, (n) => ({
         target: AT,
         fields: { "X-Client": `${n}`, Authorization: `${n}` },

@@ -14,11 +14,11 @@ import type { Answer, AnswerParts } from "../helpers/scripted-origin"
 beforeEach(stopDate)
 afterEach(() => jest.useRealTimers())
 
-const given = (fields: AnswerParts["fields"]) =>
+const freshAnswer = (fields: AnswerParts["fields"]) =>
   answerWithControl("max-age=60", { fields: { ETag: '"v1"', ...fields }, body: "text" })
-const minute = given({})
+const oneMinute = freshAnswer({})
 const GET: TimedRequest = {}
-const asking = (fields: Record<string, string>, at = 0): TimedRequest => ({ fields, at })
+const requestWith = (fields: Record<string, string>, at = 0): TimedRequest => ({ fields, at })
 
 describe("what caches before have said", () => {
   const before = {
@@ -29,38 +29,38 @@ describe("what caches before have said", () => {
   test.each<[string, Answer[], TimedRequest[], string]>([
     [
       "a response that is stored",
-      [given(before)],
+      [freshAnswer(before)],
       [GET],
       "fwd=uri-miss; fwd-status=200; stored; ttl=60",
     ],
-    ["a hit", [given(before)], [GET, { at: 8 }], "hit; ttl=52"],
+    ["a hit", [freshAnswer(before)], [GET, { at: 8 }], "hit; ttl=52"],
     [
       "a 304 by what is stored",
-      [given(before)],
-      [GET, asking({ "If-None-Match": "*" })],
+      [freshAnswer(before)],
+      [GET, requestWith({ "If-None-Match": "*" })],
       "hit; ttl=60",
     ],
     [
       "a part of what is stored",
-      [given(before)],
-      [GET, asking({ Range: "bytes=0-1" })],
+      [freshAnswer(before)],
+      [GET, requestWith({ Range: "bytes=0-1" })],
       "hit; ttl=60",
     ],
     [
       "a stale hit",
-      [given(before)],
-      [GET, asking({ "Cache-Control": "max-stale" }, 70)],
+      [freshAnswer(before)],
+      [GET, requestWith({ "Cache-Control": "max-stale" }, 70)],
       "hit; ttl=-10; detail=stale",
     ],
     [
       "what is validated",
-      [given(before), notModified()],
+      [freshAnswer(before), notModified()],
       [GET, { at: 70 }],
       "fwd=stale; fwd-status=304; ttl=60",
     ],
     [
       "what is validated with a word of theirs",
-      [given({ "Cache-Status": "Old; hit" }), notModified(before)],
+      [freshAnswer({ "Cache-Status": "Old; hit" }), notModified(before)],
       [GET, { at: 70 }],
       "fwd=stale; fwd-status=304; ttl=60",
     ],
@@ -95,7 +95,7 @@ describe("what caches before have said", () => {
 
   test("is said by the one proxy of two that is nearer to the origin, and ages add up", async () => {
     await withCache(async (inner) => {
-      inner.origin.script(AT, minute)
+      inner.origin.script(AT, oneMinute)
       await inner.proxy.get(AT)
       setClock(20)
       const upstream = `http://127.0.0.1:${inner.proxy.port}`

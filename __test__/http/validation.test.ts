@@ -29,7 +29,7 @@ const REPLACED = "fwd=stale; fwd-status=200; stored; ttl=60"
  * The stage once a response has been stored and is stale since a second, with the origin's next
  * answers scripted.
  */
-function stale(
+function withStale(
   fields: Fields,
   next: readonly Answer[],
   use: (stage: CacheStage) => Promise<void>,
@@ -60,7 +60,7 @@ describe("a stale response is validated with the origin", () => {
   ])(
     "%s, and the confirmed response is served and fresh again",
     async (_name, fields, expected) => {
-      await stale(fields, [notModified()], async ({ proxy, origin }) => {
+      await withStale(fields, [notModified()], async ({ proxy, origin }) => {
         const response = await proxy.get(AT)
         expect([summaryOf(response), response.get("age")]).toEqual([
           `200 stored (${CONFIRMED})`,
@@ -74,7 +74,7 @@ describe("a stale response is validated with the origin", () => {
   )
 
   test("without a condition where it has no validator", async () => {
-    await stale({}, [another()], async ({ proxy, origin }) => {
+    await withStale({}, [another()], async ({ proxy, origin }) => {
       expect((await proxy.get(AT)).text).toBe("new")
       expect(receivedConditions(origin)).toEqual([{}, {}])
     })
@@ -82,7 +82,7 @@ describe("a stale response is validated with the origin", () => {
 
   test.each([200, 404, 410])("and another response, a %d, takes its place", async (status) => {
     const next = answerWithControl("max-age=60", { status, fields: { ETag: '"v2"' }, body: "new" })
-    await stale(TAG, [next, notModified()], async ({ proxy, origin }) => {
+    await withStale(TAG, [next, notModified()], async ({ proxy, origin }) => {
       const expected = `${status} new (fwd=stale; fwd-status=${status}; stored; ttl=60)`
       expect(summaryOf(await proxy.get(AT))).toBe(expected)
       expect(summaryOf(await proxy.get(AT))).toBe(`${status} new (hit; ttl=60)`)
@@ -93,7 +93,7 @@ describe("a stale response is validated with the origin", () => {
   })
 
   test("and one that may not be stored takes it away", async () => {
-    await stale(
+    await withStale(
       TAG,
       [answerWithControl("private", { body: "mine" }), another()],
       async ({ proxy, origin }) => {
@@ -107,7 +107,7 @@ describe("a stale response is validated with the origin", () => {
   })
 
   test("and an error of the moment leaves it for the next", async () => {
-    await stale(
+    await withStale(
       TAG,
       [datedAnswer({ status: 503, body: "down" }), notModified()],
       async ({ proxy, origin }) => {
@@ -120,7 +120,7 @@ describe("a stale response is validated with the origin", () => {
 
   test("each time where the response says no-cache", async () => {
     const times = [notModified(), notModified(), notModified()]
-    await stale(
+    await withStale(
       TAG,
       times,
       async ({ proxy, origin }) => {
@@ -136,7 +136,7 @@ describe("a stale response is validated with the origin", () => {
   })
 
   test("for an hour after its lifetime, after which it is removed", async () => {
-    await stale(
+    await withStale(
       TAG,
       [notModified({ "Cache-Control": "max-age=0" }), another()],
       async ({ proxy, origin }) => {
@@ -178,7 +178,7 @@ describe("a 304 that confirms the stored response", () => {
       "X-Changed": "new",
       "X-Added": "1",
     }
-    await stale(fields, [notModified(update)], async ({ proxy, origin, module }) => {
+    await withStale(fields, [notModified(update)], async ({ proxy, origin, module }) => {
       const common = [
         "cache-control: max-age=90",
         "content-encoding: gzip",
@@ -215,7 +215,7 @@ describe("a 304 that confirms the stored response", () => {
     ["its CDN-Cache-Control", { "CDN-Cache-Control": "max-age=20" }, 20],
     ["the max-age of what is stored, from its own Date on", { Date: httpDate(51) }, 50],
   ])("gives it the lifetime of %s", async (_name, update, seconds) => {
-    await stale(TAG, [notModified(update), another()], async ({ proxy, origin }) => {
+    await withStale(TAG, [notModified(update), another()], async ({ proxy, origin }) => {
       expect(cacheStatusOf(await proxy.get(AT))).toBe(`fwd=stale; fwd-status=304; ttl=${seconds}`)
       setClock(61 + seconds - 0.001)
       expect(cacheStatusOf(await proxy.get(AT))).toBe("hit; ttl=0")
@@ -229,7 +229,7 @@ describe("a 304 that confirms the stored response", () => {
     "and says %s serves it once more and takes it away",
     async (directive) => {
       const next = [notModified({ "Cache-Control": directive }), another()]
-      await stale(TAG, next, async ({ proxy, origin }) => {
+      await withStale(TAG, next, async ({ proxy, origin }) => {
         const first = await proxy.get(AT)
         expect([first.status, first.text]).toEqual([200, "stored"])
         expect((await proxy.get(AT)).text).toBe("new")
@@ -240,7 +240,7 @@ describe("a 304 that confirms the stored response", () => {
 
   test("drops the fields that its private names", async () => {
     const update = { "Cache-Control": 'max-age=60, private="X-User"', "X-User": "7" }
-    await stale(TAG, [notModified(update)], async ({ proxy }) => {
+    await withStale(TAG, [notModified(update)], async ({ proxy }) => {
       await proxy.get(AT)
       expect((await proxy.get(AT)).get("x-user")).toBeUndefined()
     })
@@ -259,7 +259,7 @@ describe("a 304 with other validators than the stored response", () => {
   ])(
     "by %s has the origin asked again, without conditions",
     async (_name, fields, update, condition) => {
-      await stale(fields, [notModified(update), another()], async ({ proxy, origin }) => {
+      await withStale(fields, [notModified(update), another()], async ({ proxy, origin }) => {
         const client = { "If-None-Match": '"mine"', "If-Modified-Since": httpDate(-5_000) }
         expect(summaryOf(await proxy.get(AT, client))).toBe(`200 new (${REPLACED})`)
         expect(summaryOf(await proxy.get(AT))).toBe("200 new (hit; ttl=60)")

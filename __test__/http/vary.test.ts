@@ -15,12 +15,12 @@ import type { Answer, AnswerParts } from "../helpers/scripted-origin"
 beforeEach(stopDate)
 afterEach(() => jest.useRealTimers())
 
-type Given = Record<string, string | string[]>
+type HeaderFields = Record<string, string | string[]>
 
 const HIT = "hit; ttl=60"
-const UNKNOWN = "fwd=vary-miss; fwd-status=200; stored; ttl=60"
+const MISS = "fwd=vary-miss; fwd-status=200; stored; ttl=60"
 
-function varying(
+function varyingAnswer(
   vary: string | string[],
   body: string,
   fields: AnswerParts["fields"] = {},
@@ -32,14 +32,14 @@ function varying(
 async function expectOne(
   isOne: boolean,
   vary: string | string[],
-  first: Given,
-  second: Given,
+  first: HeaderFields,
+  second: HeaderFields,
 ): Promise<void> {
   await withCache(async ({ proxy, origin }) => {
-    origin.script(AT, [varying(vary, "one"), varying(vary, "two")])
+    origin.script(AT, [varyingAnswer(vary, "one"), varyingAnswer(vary, "two")])
     await proxy.get(AT, first)
     expect(summaryOf(await proxy.get(AT, second))).toBe(
-      isOne ? `200 one (${HIT})` : `200 two (${UNKNOWN})`,
+      isOne ? `200 one (${HIT})` : `200 two (${MISS})`,
     )
     expect(summaryOf(await proxy.get(AT, first))).toBe(`200 one (${HIT})`)
     expect(requestCount(origin)).toBe(isOne ? 1 : 2)
@@ -51,9 +51,9 @@ test("variants stand side by side, each with its own body, age and validator", a
     const languages = ["de", "en", "fr"]
     for (const [n, language] of languages.entries()) {
       setClock(n)
-      origin.script(AT, varying("Accept-Language", language, { ETag: `"${language}"` }))
+      origin.script(AT, varyingAnswer("Accept-Language", language, { ETag: `"${language}"` }))
       const first = await proxy.get(AT, { "Accept-Language": language })
-      expect(cacheStatusOf(first)).toBe(n === 0 ? UNKNOWN.replace("vary", "uri") : UNKNOWN)
+      expect(cacheStatusOf(first)).toBe(n === 0 ? MISS.replace("vary", "uri") : MISS)
     }
     setClock(10)
     for (const [n, language] of languages.entries()) {
@@ -76,7 +76,7 @@ test("variants stand side by side, each with its own body, age and validator", a
 test("a stale variant is validated by its own entity tag, and the others stay as they are", async () => {
   await withCache(async ({ proxy, origin }) => {
     for (const name of ["1", "2"]) {
-      origin.script(AT, varying("X-A", name, { ETag: `"${name}"` }))
+      origin.script(AT, varyingAnswer("X-A", name, { ETag: `"${name}"` }))
       await proxy.get(AT, { "X-A": name })
       setClock(30)
     }
@@ -91,7 +91,7 @@ test("a stale variant is validated by its own entity tag, and the others stay as
 })
 
 describe("two requests are for one variant", () => {
-  test.each<[string, string | string[], Given, Given]>([
+  test.each<[string, string | string[], HeaderFields, HeaderFields]>([
     ["whatever else differs", "X-A", { "X-A": "1", "X-B": "1" }, { "X-A": "1", "X-B": "2" }],
     ["whatever the case of the field's name", "x-a", { "X-A": "1" }, { "x-A": "1" }],
     ["whatever the white space around the value", "X-A", { "X-A": "1" }, { "X-A": " \t1  " }],
@@ -131,7 +131,7 @@ describe("two requests are for one variant", () => {
 })
 
 describe("two requests are for a variant each", () => {
-  test.each<[string, string | string[], Given, Given]>([
+  test.each<[string, string | string[], HeaderFields, HeaderFields]>([
     ["where the field differs", "X-A", { "X-A": "1" }, { "X-A": "2" }],
     ["where its case does", "X-A", { "X-A": "a" }, { "X-A": "A" }],
     ["where one lacks the field", "X-A", { "X-A": "1" }, {}],
@@ -195,7 +195,10 @@ describe("two requests are for a variant each", () => {
 
   test("where one has credentials, which alone keep the response from being stored", async () => {
     await withCache(async ({ proxy, origin }) => {
-      origin.script(AT, [varying("Authorization", "one"), varying("Authorization", "two")])
+      origin.script(AT, [
+        varyingAnswer("Authorization", "one"),
+        varyingAnswer("Authorization", "two"),
+      ])
       await proxy.get(AT)
       const expected = "200 two (fwd=vary-miss; fwd-status=200; detail=authorization)"
       expect(summaryOf(await proxy.get(AT, { Authorization: "Basic dTpw" }))).toBe(expected)
@@ -207,7 +210,7 @@ describe("two requests are for a variant each", () => {
 describe("responses that vary by different fields", () => {
   test("stand side by side, and the one received last answers a request that both are for", async () => {
     await withCache(async ({ proxy, origin }) => {
-      origin.script(AT, [varying("X-A", "by a"), varying("X-B", "by b")])
+      origin.script(AT, [varyingAnswer("X-A", "by a"), varyingAnswer("X-B", "by b")])
       const seen: string[] = []
       for (const fields of [
         { "X-A": "1" },
@@ -225,7 +228,7 @@ describe("responses that vary by different fields", () => {
   test("are replaced by a later response without Vary", async () => {
     await withCache(async ({ proxy, origin }) => {
       origin.script(AT, [
-        varying("X-A", "by a"),
+        varyingAnswer("X-A", "by a"),
         answerWithControl("max-age=60", { body: "for all" }),
       ])
       await proxy.get(AT, { "X-A": "1" })
@@ -241,7 +244,7 @@ describe("responses that vary by different fields", () => {
     await withCache(async ({ proxy, origin }) => {
       origin.script(AT, [
         answerWithControl("max-age=60", { body: "for all" }),
-        varying("X-A", "by a"),
+        varyingAnswer("X-A", "by a"),
       ])
       await proxy.get(AT, { "X-A": "1" })
       setClock(1)
@@ -256,7 +259,7 @@ describe("responses that vary by different fields", () => {
 
 test("a HEAD and a range are answered from the variant that they select", async () => {
   await withCache(async ({ proxy, origin }) => {
-    origin.script(AT, [varying("X-A", "first"), varying("X-A", "the second")])
+    origin.script(AT, [varyingAnswer("X-A", "first"), varyingAnswer("X-A", "the second")])
     for (const name of ["1", "2"]) await proxy.get(AT, { "X-A": name })
     const fields = { "X-A": "2" }
     const head = await proxy.send({ method: "HEAD", target: AT, fields })
@@ -274,7 +277,7 @@ test("100 variants stand side by side", async () => {
     const names = Array.from({ length: 100 }, (_, n) => String(n))
     origin.script(
       AT,
-      names.map((name) => varying("X-A", name)),
+      names.map((name) => varyingAnswer("X-A", name)),
     )
     for (const name of names) await proxy.get(AT, { "X-A": name })
     const texts: string[] = []

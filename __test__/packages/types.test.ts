@@ -79,7 +79,7 @@ export default backend({ gateway: { cache: true } }).use(cache({ name: "shop" })
 `
 
 /** Errors and events, with the exhaustiveness that a compiler checks. */
-const TELLS_APART = `
+const EXHAUSTIVE = `
 import { CacheError, CacheTypeError } from "@layeron/modules"
 import type { CacheChannel, CacheErrorCode, CacheEvent, CacheInspection, CacheRefusal } from "@layeron/modules"
 
@@ -170,7 +170,7 @@ export function refused({ refusedWrites, disk }: CacheInspection): number {
 `
 
 /** What a project can write whose \`lib\` knows disposal. */
-const DISPOSES = `
+const DISPOSAL = `
 import { cache, type CacheModule } from "@layeron/modules"
 
 export async function use(): Promise<void> {
@@ -190,7 +190,7 @@ const STRICT = { strict: true, exactOptionalPropertyTypes: true, noUncheckedInde
 type Settings = Readonly<Record<string, unknown>>
 
 /** What the compiler says of a project with these files; nothing where it takes them. */
-async function complaints(
+async function diagnosticsOf(
   files: Readonly<Record<string, string>>,
   settings: Settings,
 ): Promise<string> {
@@ -241,9 +241,9 @@ const ROWS = LIBS.flatMap(([lib, ofLib]) =>
 test.each(ROWS)(
   "with %s, resolving as %s, all uses compile and all mistakes do not",
   async (_, __, settings) => {
-    const files = { "uses.mts": USES, "errors-events.mts": TELLS_APART, "core.mts": CORE }
+    const files = { "uses.mts": USES, "errors-events.mts": EXHAUSTIVE, "core.mts": CORE }
     const both = settings.moduleResolution === "bundler" ? files : { ...files, "uses.cts": USES }
-    expect(await complaints(both, settings)).toBe("")
+    expect(await diagnosticsOf(both, settings)).toBe("")
   },
 )
 
@@ -251,7 +251,7 @@ test.each(RESOLUTIONS)(
   "with esnext.disposable, resolving as %s, a cache can be awaited with using",
   async (_, settings) => {
     const lib = ["es2023", "esnext.disposable", "dom"]
-    expect(await complaints({ "disposes.mts": DISPOSES }, { ...settings, lib })).toBe("")
+    expect(await diagnosticsOf({ "disposes.mts": DISPOSAL }, { ...settings, lib })).toBe("")
   },
 )
 
@@ -259,6 +259,6 @@ test("a mistake without a mark is reported, so that the marks mean something", a
   const settings = { module: "nodenext", moduleResolution: "nodenext", lib: ["es2022", "dom"] }
   const source =
     'import { cache } from "@layeron/modules"\ncache({ name: "a", storage: "fil:x" })\n'
-  const described = await complaints({ "mistake.mts": source }, settings)
+  const described = await diagnosticsOf({ "mistake.mts": source }, settings)
   expect(described).toMatch(/^mistake\.mts\(2,20\): error TS2322/)
 })

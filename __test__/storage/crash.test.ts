@@ -6,7 +6,7 @@ import { ExpectedEntries, type Line } from "../helpers/expected-entries"
 import { Random, seeds } from "../helpers/random"
 import { declare, diskOf, fileIn, MIB, newPath } from "../helpers/storage"
 
-const LANES = 4
+const STORES = 4
 const ROUNDS = 55
 const KEYS = Array.from({ length: 40 }, (_, n) => `/${"abc"[n % 3]}/${n}`)
 
@@ -35,10 +35,10 @@ interface Task {
 /** Puts, purges and deletes at random until somebody kills it, and reports what it does. */
 async function work({ cache, require }: ChildContext, task: Task): Promise<void> {
   const { writeSync } = require("node:fs") as typeof import("node:fs")
-  const made = (source: string) => new Function(`return ${source}`)()
-  const bodyOf = made(task.sources.bodyOf) as (key: string, version: number) => string
-  const tagOf = made(task.sources.tagOf) as (key: string) => string
-  const random = new (made(task.sources.Random))(task.seed) as { below(most: number): number }
+  const evaluate = (source: string) => new Function(`return ${source}`)()
+  const bodyOf = evaluate(task.sources.bodyOf) as (key: string, version: number) => string
+  const tagOf = evaluate(task.sources.tagOf) as (key: string) => string
+  const random = new (evaluate(task.sources.Random))(task.seed) as { below(most: number): number }
 
   const { name, path, maxDiskBytes, keys, origin } = task
   const storage = { path, maxDiskBytes, memory: { maxBytes: 200_000, maxEntryBytes: 200_000 } }
@@ -55,26 +55,26 @@ async function work({ cache, require }: ChildContext, task: Task): Promise<void>
     })
     report(["put", own])
   }
-  const remove = async (gone: string[], call: () => Promise<unknown>) => {
+  const remove = async (removed: string[], call: () => Promise<unknown>) => {
     const own = version++
-    report(["removing", own, gone])
+    report(["removing", own, removed])
     await call()
     report(["removed", own])
   }
-  const purge = (gone: (key: string) => boolean, selector: CachePurgeSelector) =>
-    remove(keys.filter(gone), () => shop.purge(selector))
+  const purge = (removed: (key: string) => boolean, selector: CachePurgeSelector) =>
+    remove(keys.filter(removed), () => shop.purge(selector))
   const aKey = () => keys[random.below(keys.length)]!
 
   /** Something that removes something. */
   const removal = () => {
     const key = aKey()
-    const dice = random.below(100)
-    if (dice < 40) return remove([key], () => shop.delete(origin + key))
-    if (dice < 60) return purge((each) => each === key, { request: origin + key })
-    if (dice < 85) return purge((each) => tagOf(each) === tagOf(key), { tags: [tagOf(key)] })
+    const roll = random.below(100)
+    if (roll < 40) return remove([key], () => shop.delete(origin + key))
+    if (roll < 60) return purge((each) => each === key, { request: origin + key })
+    if (roll < 85) return purge((each) => tagOf(each) === tagOf(key), { tags: [tagOf(key)] })
     const prefix = key.slice(0, 3)
-    const isPath = dice < 90
-    if (dice < 97)
+    const isPath = roll < 90
+    if (roll < 97)
       return purge((each) => each.startsWith(prefix), { prefix: isPath ? prefix : origin + prefix })
     return purge(() => true, { everything: true })
   }
@@ -88,12 +88,12 @@ async function work({ cache, require }: ChildContext, task: Task): Promise<void>
   }
 
   for (;;) {
-    const dice = random.below(100)
-    if (dice < 50) await Promise.all(puts())
+    const roll = random.below(100)
+    if (roll < 50) await Promise.all(puts())
     // By a `Request`: a string would be a miss that each later put of its key goes back to.
-    else if (dice < 70) await shop.match(new Request(origin + aKey()))
-    else if (dice < 90) await removal()
-    else if (dice < 96) await Promise.all([...puts(), removal()])
+    else if (roll < 70) await shop.match(new Request(origin + aKey()))
+    else if (roll < 90) await removal()
+    else if (roll < 96) await Promise.all([...puts(), removal()])
     else {
       const stats = await shop.stats()
       await shop.close()
@@ -104,7 +104,7 @@ async function work({ cache, require }: ChildContext, task: Task): Promise<void>
 }
 
 /** One file that is used until the process is killed, again and again. */
-class Lane {
+class KilledStore {
   readonly #name: string
   readonly #path = newPath()
   readonly #maxDiskBytes: number
@@ -209,19 +209,19 @@ class Lane {
 }
 
 test.each(seeds(1))(
-  `a process killed at any moment, ${LANES * ROUNDS} times, leaves whole entries, and nothing that it had removed (seed %i)`,
+  `a process killed at any moment, ${STORES * ROUNDS} times, leaves whole entries, and nothing that it had removed (seed %i)`,
   async (seed) => {
-    const lanes = Array.from(
-      { length: LANES },
-      (_, n) => new Lane(`lane-${n}`, n % 2 === 0 ? 64 * MIB : MIB, seed + n),
+    const stores = Array.from(
+      { length: STORES },
+      (_, n) => new KilledStore(`lane-${n}`, n % 2 === 0 ? 64 * MIB : MIB, seed + n),
     )
     await Promise.all(
-      lanes.map(async (lane) => {
-        for (let round = 0; round < ROUNDS; round++) await lane.round()
-        await lane.end()
+      stores.map(async (store) => {
+        for (let round = 0; round < ROUNDS; round++) await store.round()
+        await store.end()
       }),
     )
-    for (const { found } of lanes) expect(found).toBeGreaterThan(ROUNDS)
+    for (const { found } of stores) expect(found).toBeGreaterThan(ROUNDS)
   },
   120_000,
 )

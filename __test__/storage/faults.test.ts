@@ -68,7 +68,7 @@ afterEach(() => warn.mockRestore())
 const warnings = () => warn.mock.calls.map(([message, options]) => [options?.code, String(message)])
 
 /** A folder with the entries of {@link BODIES} in it, whose file `change` has changed before. */
-function changed(change: (file: string) => void): string {
+function folderWithChange(change: (file: string) => void): string {
   const folder = newFolder()
   const file = join(folder, basename(fileIn(prepared)))
   copyFileSync(fileIn(prepared), file)
@@ -154,7 +154,7 @@ const damagedIn = (folder: string) =>
   readdirSync(folder).filter((name) => name.includes(".db.damaged-"))
 
 test("an entry is found before the disk fails", async () => {
-  const module = openIn(changed(() => {}))
+  const module = openIn(folderWithChange(() => {}))
   expect(await countWhole(module)).toBe(BODIES.size)
   await expectWorks(module)
   expect(warnings()).toEqual([])
@@ -167,17 +167,17 @@ test("a file of another cache than its name says is quarantined, and a new one c
   copyFileSync(fileIn(prepared), fileIn(folder))
   const module = declare({ name: "other", storage: { path: folder } })
   await expectWorks(module)
-  const [aside] = damagedIn(folder)
-  expect((await diskOf(module)).setAside).toBe(join(folder, aside as string))
+  const [quarantined] = damagedIn(folder)
+  expect((await diskOf(module)).setAside).toBe(join(folder, quarantined as string))
   expect(warnings()).toEqual([
-    [FAILED, expect.stringContaining(`set aside as ${join(folder, aside as string)}`)],
+    [FAILED, expect.stringContaining(`set aside as ${join(folder, quarantined as string)}`)],
   ])
 })
 
 describe("a file that was truncated", () => {
   // One byte is what a file has in some file systems that has none.
   test.each([0, 1])("to %i bytes is created again", async (length) => {
-    const folder = changed((file) => truncateSync(file, length))
+    const folder = folderWithChange((file) => truncateSync(file, length))
     const module = openIn(folder)
     expect(await countWhole(module)).toBe(0)
     await expectWorks(module)
@@ -196,37 +196,37 @@ describe("a file that was truncated", () => {
         ...Array.from({ length: 40 }, () => 2 + random.below(size - 2)),
       ])
       for (const length of lengths) {
-        const folder = changed((file) => truncateSync(file, length))
+        const folder = folderWithChange((file) => truncateSync(file, length))
         const module = openIn(folder)
         expect([length, await countWhole(module)]).toEqual([length, 0])
         await expectWorks(module)
         await module.put(url("/0"), new Response("new"))
         await module.close()
-        const aside = damagedIn(folder)
-        expect([length, aside.length]).toEqual([length, 1])
-        const kept = readFileSync(join(folder, aside[0]!))
+        const quarantined = damagedIn(folder)
+        expect([length, quarantined.length]).toEqual([length, 1])
+        const kept = readFileSync(join(folder, quarantined[0]!))
         expect(kept.equals(readFileSync(fileIn(prepared)).subarray(0, length))).toBe(true)
         const again = openIn(folder)
         expect(await bodyOf(again, url("/0"))).toBe("new")
         await again.close()
-        expect(damagedIn(folder)).toEqual(aside)
+        expect(damagedIn(folder)).toEqual(quarantined)
       }
-      const anew = [
+      const reopened = [
         FAILED,
         expect.stringMatching(/ begins anew on disk: .*, and set aside as .*\.db\.damaged-/),
       ]
-      expect(warnings()).toEqual([...lengths].map(() => anew))
+      expect(warnings()).toEqual([...lengths].map(() => reopened))
     },
   )
 })
 
 describe("a file of which a byte was changed", () => {
   /** Changes a byte, and tells what has come of it. */
-  async function withFlip(
+  async function withFlippedByte(
     at: number,
     mask: number,
   ): Promise<{ whole: number; fault: string | null }> {
-    const folder = changed((file) => {
+    const folder = folderWithChange((file) => {
       const content = readFileSync(file)
       content[at]! ^= mask
       writeFileSync(file, content)
@@ -259,7 +259,7 @@ describe("a file of which a byte was changed", () => {
       let whole = 0
       for (let n = 0; n < 900; n++) {
         const [at, mask] = [random.below(size), 1 << random.below(8)]
-        const outcome = await withFlip(at, mask).catch((cause) => {
+        const outcome = await withFlippedByte(at, mask).catch((cause) => {
           throw new Error(`byte ${at} changed by ${mask}`, { cause })
         })
         whole += outcome.whole
@@ -271,14 +271,14 @@ describe("a file of which a byte was changed", () => {
 
   test("has nothing wrong in any answer where it is in the file's head", async () => {
     for (let at = 0; at < 110; at++) {
-      await withFlip(at, 1 << (at % 8)).catch((cause) => {
+      await withFlippedByte(at, 1 << (at % 8)).catch((cause) => {
         throw new Error(`byte ${at} changed`, { cause })
       })
     }
   }, 60_000)
 
   test("and damaged where a lookup reads has no entries from then on, warns once, and is quarantined when it is opened next", async () => {
-    const folder = changed(() => {})
+    const folder = folderWithChange(() => {})
     const module = openIn(folder)
     const file = fileIn(folder)
     const { size } = statSync(file)
@@ -310,10 +310,10 @@ describe("a file of which a byte was changed", () => {
 })
 
 /** An integer of the file's head, of four bytes. */
-function patched(at: number, value: number): string {
+function fileWithPatchedHead(at: number, value: number): string {
   const bytes = new Uint8Array(4)
   new DataView(bytes.buffer).setUint32(0, value)
-  return changed((file) => overwrite(file, at, bytes))
+  return folderWithChange((file) => overwrite(file, at, bytes))
 }
 
 const USER_VERSION = 60
@@ -323,19 +323,19 @@ const APPLICATION_ID = 68
 const UNUSABLE: [string, () => string, RegExp, FaultCode][] = [
   [
     "of a later format",
-    () => patched(USER_VERSION, 2),
+    () => fileWithPatchedHead(USER_VERSION, 2),
     /\.db: is of an unknown format, and is left alone/,
     "incompatible",
   ],
   [
     "of no format",
-    () => patched(USER_VERSION, 0),
+    () => fileWithPatchedHead(USER_VERSION, 0),
     /\.db: is of an unknown format, and is left alone/,
     "incompatible",
   ],
   [
     "of something else",
-    () => patched(APPLICATION_ID, 7),
+    () => fileWithPatchedHead(APPLICATION_ID, 7),
     /\.db: is of an unknown format, and is left alone/,
     "incompatible",
   ],
@@ -375,14 +375,14 @@ const UNUSABLE: [string, () => string, RegExp, FaultCode][] = [
 const OF_ANOTHER_USER: typeof UNUSABLE = [
   [
     "of another user",
-    () => changed((file) => chownSync(file, 12_345, 12_345)),
+    () => folderWithChange((file) => chownSync(file, 12_345, 12_345)),
     /\.db: belongs to user 12345, not to 0/,
     "incompatible",
   ],
   [
     "in a folder of another user",
     () => {
-      const folder = changed(() => {})
+      const folder = folderWithChange(() => {})
       chownSync(folder, 12_345, 12_345)
       return folder
     },
@@ -476,18 +476,18 @@ describe("a process that opens a file with another bound than a process that has
     for (let n = 0; n < 60; n++) await module.put(url(`/${n}`), new Response("b".repeat(50_000)))
     await module.close()
     expect(statSync(fileIn(path)).size).toBeGreaterThan(2 * MIB)
-    const narrow = openIn("", { storage: { path, maxDiskBytes: MIB } })
+    const smallStore = openIn("", { storage: { path, maxDiskBytes: MIB } })
     for (let n = 100; n < 110; n++) {
-      await narrow.put(url(`/${n}`), new Response("n".repeat(1_000)))
+      await smallStore.put(url(`/${n}`), new Response("n".repeat(1_000)))
       // Has it written, and goes on.
       await openIn("", { storage: { path, maxDiskBytes: MIB } }).close()
     }
-    const { entries, bytes } = await diskOf(narrow)
+    const { entries, bytes } = await diskOf(smallStore)
     expect(bytes).toBeLessThanOrEqual(MIB)
     expect(entries).toBeGreaterThan(20)
-    expect(await narrow.match(url("/0"))).toBeUndefined()
-    expect(await bodyOf(narrow, url("/59"))).toBe("b".repeat(50_000))
-    await narrow.close()
+    expect(await smallStore.match(url("/0"))).toBeUndefined()
+    expect(await bodyOf(smallStore, url("/59"))).toBe("b".repeat(50_000))
+    await smallStore.close()
     expect(statSync(fileIn(path)).size).toBeLessThanOrEqual(MIB)
   })
 })
@@ -595,7 +595,7 @@ describe("a disk that is full", () => {
   test("from the beginning leaves the cache in memory alone", async () => {
     const path = newPath()
     const child = new Child({ shellCommand: "ulimit -f 16" })
-    const tried = await child.run(async ({ cache, warnings }, path) => {
+    const results = await child.run(async ({ cache, warnings }, path) => {
       const shop = cache({ name: "shop", storage: { path } })
       await shop.put("https://api.example.com/", new Response("in memory"))
       const found = await (await shop.match("https://api.example.com/"))?.text()
@@ -609,7 +609,7 @@ describe("a disk that is full", () => {
         codes: warnings.map(({ code }) => code),
       }
     }, path)
-    expect(tried).toEqual({ found: "in memory", code: FAILED, hasFault: true, codes: [FAILED] })
+    expect(results).toEqual({ found: "in memory", code: FAILED, hasFault: true, codes: [FAILED] })
   })
 })
 
@@ -654,7 +654,7 @@ describe("files on disk are readable by their owner only", () => {
   })
 
   test("also if it is quarantined", async () => {
-    const folder = changed((file) => {
+    const folder = folderWithChange((file) => {
       truncateSync(file, 10_000)
       chmodSync(file, 0o600)
     })

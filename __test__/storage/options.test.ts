@@ -14,18 +14,18 @@ const CODE = "LAYERON_INVALID_OPTION"
 const DEFAULT_BYTES = 128 * MIB
 const DEFAULT_DISK_BYTES = 1024 * MIB
 
-type Said = CacheModuleOptions["storage"]
+type StorageOption = CacheModuleOptions["storage"]
 
 afterEach(() => {
   configure({})
   delete process.env[VARIABLE]
 })
 
-const someName = () => `test-${randomUUID()}`
+const uniqueName = () => `test-${randomUUID()}`
 
 /** What an instance has that is declared with this. */
-async function resolved(storage?: Said) {
-  const module = declare({ name: someName(), storage })
+async function resolvedStorage(storage?: StorageOption) {
+  const module = declare({ name: uniqueName(), storage })
   const { maxBytes, disk } = await module.inspect()
   return { maxBytes, path: disk?.path, maxDiskBytes: disk?.maxBytes }
 }
@@ -38,19 +38,19 @@ const inFolder = (path: string) => ({
 })
 
 /** Each place where a storage can be told in words. */
-const PLACES: readonly (readonly [place: string, say: (said: string) => Said])[] = [
-  ["the options", (said) => forbidden(said)],
+const PLACES: readonly (readonly [place: string, say: (text: string) => StorageOption])[] = [
+  ["the options", (text) => forbidden(text)],
   [
     "configure()",
-    (said) => {
-      configure({ storage: forbidden(said) })
+    (text) => {
+      configure({ storage: forbidden(text) })
       return undefined
     },
   ],
   [
     "the environment",
-    (said) => {
-      process.env[VARIABLE] = said
+    (text) => {
+      process.env[VARIABLE] = text
       return undefined
     },
   ],
@@ -58,19 +58,19 @@ const PLACES: readonly (readonly [place: string, say: (said: string) => Said])[]
 
 describe("a storage", () => {
   test("is memory only by default", async () => {
-    expect(await resolved()).toEqual(IN_MEMORY)
-    expect(await resolved({})).toEqual(IN_MEMORY)
-    expect(await resolved({ memory: {} })).toEqual(IN_MEMORY)
+    expect(await resolvedStorage()).toEqual(IN_MEMORY)
+    expect(await resolvedStorage({})).toEqual(IN_MEMORY)
+    expect(await resolvedStorage({ memory: {} })).toEqual(IN_MEMORY)
     configure({})
-    expect(await resolved()).toEqual(IN_MEMORY)
+    expect(await resolvedStorage()).toEqual(IN_MEMORY)
     configure({ storage: undefined })
     process.env[VARIABLE] = ""
-    expect(await resolved()).toEqual(IN_MEMORY)
+    expect(await resolvedStorage()).toEqual(IN_MEMORY)
   })
 
   test("that is new on disk has nothing in it and nothing wrong with it", async () => {
     const path = newPath()
-    const module = declare({ name: someName(), storage: { path } })
+    const module = declare({ name: uniqueName(), storage: { path } })
     const { bytes, ...disk } = await diskOf(module)
     expect(disk).toEqual({
       path,
@@ -88,56 +88,62 @@ describe("a storage", () => {
   })
 
   test("in memory has no disk to inspect", async () => {
-    expect((await declare({ name: someName() }).inspect()).disk).toBeNull()
+    expect((await declare({ name: uniqueName() }).inspect()).disk).toBeNull()
   })
 
   test("is as the options declare it", async () => {
     const path = newPath()
-    expect(await resolved({ path, maxDiskBytes: MIB, memory: { maxBytes: 5_000 } })).toEqual({
-      maxBytes: 5_000,
-      path,
-      maxDiskBytes: MIB,
-    })
+    expect(await resolvedStorage({ path, maxDiskBytes: MIB, memory: { maxBytes: 5_000 } })).toEqual(
+      {
+        maxBytes: 5_000,
+        path,
+        maxDiskBytes: MIB,
+      },
+    )
   })
 
   test("has what configure() says", async () => {
     const path = newPath()
     configure({ storage: { path, maxDiskBytes: 2 * MIB, memory: { maxBytes: 6_000 } } })
-    expect(await resolved()).toEqual({ maxBytes: 6_000, path, maxDiskBytes: 2 * MIB })
+    expect(await resolvedStorage()).toEqual({ maxBytes: 6_000, path, maxDiskBytes: 2 * MIB })
   })
 
   test("may be as wide as integers go", async () => {
     const most = Number.MAX_SAFE_INTEGER
     const path = newPath()
     const storage = { path, maxDiskBytes: most, memory: { maxBytes: most } }
-    expect(await resolved(storage)).toEqual({ maxBytes: most, path, maxDiskBytes: most })
+    expect(await resolvedStorage(storage)).toEqual({ maxBytes: most, path, maxDiskBytes: most })
   })
 
   test.each(PLACES)("is a folder by a word of %s", async (_, say) => {
     const path = newPath()
-    expect(await resolved(say(`file:${path}`))).toEqual(inFolder(path))
+    expect(await resolvedStorage(say(`file:${path}`))).toEqual(inFolder(path))
   })
 
   test.each(PLACES)("is memory by a word of %s", async (_, say) => {
-    expect(await resolved(say("memory"))).toEqual(IN_MEMORY)
+    expect(await resolvedStorage(say("memory"))).toEqual(IN_MEMORY)
   })
 
   test.each(PLACES)(
     "is a folder relative to the working directory by a word of %s",
     async (_, say) => {
       const path = newPath()
-      expect(await resolved(say(`file:${relative(process.cwd(), path)}`))).toEqual(inFolder(path))
+      expect(await resolvedStorage(say(`file:${relative(process.cwd(), path)}`))).toEqual(
+        inFolder(path),
+      )
     },
   )
 
   test("is a folder relative to the working directory by its path", async () => {
     const path = newPath()
-    expect(await resolved({ path: `${relative(process.cwd(), path)}/./` })).toEqual(inFolder(path))
+    expect(await resolvedStorage({ path: `${relative(process.cwd(), path)}/./` })).toEqual(
+      inFolder(path),
+    )
   })
 
   test("is in a folder whose parents are made with it", async () => {
     const path = join(newPath(), "a", "b")
-    await resolved({ path })
+    await resolvedStorage({ path })
     expect(existsSync(path)).toBe(true)
   })
 
@@ -149,7 +155,7 @@ describe("a storage", () => {
       "'; DROP TABLE entries; --",
     ]) {
       const path = join(newFolder(), name)
-      const module = declare({ name: someName(), storage: { path } })
+      const module = declare({ name: uniqueName(), storage: { path } })
       await module.put(url("/"), new Response(name))
       await module.close()
       const again = declare({ name: module.name, storage: { path } })
@@ -162,30 +168,30 @@ describe("an option that is set in two places has the value of the more specific
   test("the options before configure()", async () => {
     const [near, far] = [newPath(), newPath()]
     configure({ storage: `file:${far}` })
-    expect(await resolved(`file:${near}`)).toEqual(inFolder(near))
-    expect(await resolved("memory")).toEqual(IN_MEMORY)
+    expect(await resolvedStorage(`file:${near}`)).toEqual(inFolder(near))
+    expect(await resolvedStorage("memory")).toEqual(IN_MEMORY)
     configure({ storage: "memory" })
-    expect(await resolved(`file:${near}`)).toEqual(inFolder(near))
+    expect(await resolvedStorage(`file:${near}`)).toEqual(inFolder(near))
   })
 
   test("configure() before the environment", async () => {
     const [near, far] = [newPath(), newPath()]
     process.env[VARIABLE] = `file:${far}`
     configure({ storage: `file:${near}` })
-    expect(await resolved()).toEqual(inFolder(near))
+    expect(await resolvedStorage()).toEqual(inFolder(near))
     configure({ storage: "memory" })
-    expect(await resolved()).toEqual(IN_MEMORY)
+    expect(await resolvedStorage()).toEqual(IN_MEMORY)
     configure({})
-    expect(await resolved()).toEqual(inFolder(far))
+    expect(await resolvedStorage()).toEqual(inFolder(far))
   })
 
   test("the options before the environment", async () => {
     const near = newPath()
     process.env[VARIABLE] = `file:${newPath()}`
-    expect(await resolved({ path: near })).toEqual(inFolder(near))
-    expect(await resolved("memory")).toEqual(IN_MEMORY)
+    expect(await resolvedStorage({ path: near })).toEqual(inFolder(near))
+    expect(await resolvedStorage("memory")).toEqual(IN_MEMORY)
     process.env[VARIABLE] = "memory"
-    expect(await resolved({ path: near })).toEqual(inFolder(near))
+    expect(await resolvedStorage({ path: near })).toEqual(inFolder(near))
   })
 })
 
@@ -195,18 +201,18 @@ describe("an option that is not set has the value of the next place:", () => {
     process.env[VARIABLE] = `file:${inEnvironment}`
     const storage = { maxDiskBytes: 3 * MIB, memory: { maxBytes: 7_000 } }
     const expected = { maxBytes: 7_000, maxDiskBytes: 3 * MIB }
-    expect(await resolved(storage)).toEqual({ ...expected, path: inEnvironment })
+    expect(await resolvedStorage(storage)).toEqual({ ...expected, path: inEnvironment })
     configure({ storage: { path: configured } })
-    expect(await resolved(storage)).toEqual({ ...expected, path: configured })
+    expect(await resolvedStorage(storage)).toEqual({ ...expected, path: configured })
   })
 
   test("the folder in the options, the bounds from configure()", async () => {
     const path = newPath()
     configure({ storage: { maxDiskBytes: 4 * MIB, memory: { maxBytes: 8_000 } } })
     const expected = { maxBytes: 8_000, path, maxDiskBytes: 4 * MIB }
-    expect(await resolved({ path })).toEqual(expected)
-    expect(await resolved(`file:${path}`)).toEqual(expected)
-    expect(await resolved({ path, maxDiskBytes: 5 * MIB })).toEqual({
+    expect(await resolvedStorage({ path })).toEqual(expected)
+    expect(await resolvedStorage(`file:${path}`)).toEqual(expected)
+    expect(await resolvedStorage({ path, maxDiskBytes: 5 * MIB })).toEqual({
       ...expected,
       maxDiskBytes: 5 * MIB,
     })
@@ -216,17 +222,21 @@ describe("an option that is not set has the value of the next place:", () => {
     const path = newPath()
     process.env[VARIABLE] = `file:${path}`
     configure({ storage: { maxDiskBytes: 4 * MIB } })
-    expect(await resolved()).toEqual({ maxBytes: DEFAULT_BYTES, path, maxDiskBytes: 4 * MIB })
+    expect(await resolvedStorage()).toEqual({
+      maxBytes: DEFAULT_BYTES,
+      path,
+      maxDiskBytes: 4 * MIB,
+    })
   })
 
   test("memory alone in the options, its bound from configure()", async () => {
     configure({ storage: { path: newPath(), memory: { maxBytes: 9_000 } } })
-    expect(await resolved("memory")).toEqual({ ...IN_MEMORY, maxBytes: 9_000 })
+    expect(await resolvedStorage("memory")).toEqual({ ...IN_MEMORY, maxBytes: 9_000 })
   })
 
   test("a smaller memory in the options limits entries to its size, whatever is configured", async () => {
     configure({ storage: { memory: { maxBytes: 50_000, maxEntryBytes: 40_000 } } })
-    const module = declare({ name: someName(), storage: { memory: { maxBytes: 10_000 } } })
+    const module = declare({ name: uniqueName(), storage: { memory: { maxBytes: 10_000 } } })
     await module.put(url("/"), new Response("b".repeat(20_000)))
     expect((await module.inspect()).refusedWrites["too-large"]).toBe(1)
   })
@@ -234,31 +244,35 @@ describe("an option that is not set has the value of the next place:", () => {
   test("a larger memory in configure() takes entries as large as the options say", async () => {
     configure({ storage: { memory: { maxBytes: 512 * MIB } } })
     const storage = { memory: { maxEntryBytes: 256 * MIB } }
-    expect(await resolved(storage)).toEqual({ ...IN_MEMORY, maxBytes: 512 * MIB })
+    expect(await resolvedStorage(storage)).toEqual({ ...IN_MEMORY, maxBytes: 512 * MIB })
   })
 
   test("entries in the options may not be larger than the memory in configure()", async () => {
     configure({ storage: { memory: { maxBytes: 1_000 } } })
     const storage = { memory: { maxEntryBytes: 1_001 } }
-    await expectRefused(() => resolved(storage), "cache().storage.memory.maxEntryBytes", CODE)
+    await expectRefused(
+      () => resolvedStorage(storage),
+      "cache().storage.memory.maxEntryBytes",
+      CODE,
+    )
   })
 })
 
 describe("configure()", () => {
   test("applies to later declarations", async () => {
-    const before = declare({ name: someName() })
+    const before = declare({ name: uniqueName() })
     configure({ storage: `file:${newPath()}` })
     expect((await before.inspect()).disk).toBeNull()
-    expect((await resolved()).path).toBeDefined()
+    expect((await resolvedStorage()).path).toBeDefined()
   })
 
   test("replaces the earlier configuration as a whole", async () => {
     configure({ storage: { path: newPath(), maxDiskBytes: 2 * MIB } })
     const path = newPath()
     configure({ storage: { path } })
-    expect(await resolved()).toEqual(inFolder(path))
+    expect(await resolvedStorage()).toEqual(inFolder(path))
     configure({})
-    expect(await resolved()).toEqual(IN_MEMORY)
+    expect(await resolvedStorage()).toEqual(IN_MEMORY)
   })
 
   test("warns of a name that it does not know, once", () => {
@@ -272,7 +286,7 @@ describe("configure()", () => {
   })
 })
 
-const WORDS: bad.InvalidValues = [
+const STORAGE_VALUES: bad.InvalidValues = [
   ["the word disk", "disk"],
   ["Memory", "Memory"],
   ["memory with a space", "memory "],
@@ -294,7 +308,7 @@ const STORAGE: Readonly<Record<string, bad.InvalidValues>> = {
   storage: [
     ...bad.OBJECT.filter(([shown]) => shown !== "a string"),
     ["an empty string", ""],
-    ...WORDS,
+    ...STORAGE_VALUES,
   ],
   "storage.path": [
     ...bad.TEXT,
@@ -308,7 +322,7 @@ const STORAGE: Readonly<Record<string, bad.InvalidValues>> = {
 }
 
 /** What stands beside a bad value, and would be seen if it counted. */
-function besideIt(path: string, value: unknown, folder: string): Record<string, unknown> {
+function withValidSibling(path: string, value: unknown, folder: string): Record<string, unknown> {
   const given = nested(path, value) as { storage: unknown }
   const isPart = path !== "storage" && path !== "storage.path"
   return isPart ? { storage: { path: folder, ...(given.storage as object) } } : given
@@ -316,8 +330,11 @@ function besideIt(path: string, value: unknown, folder: string): Record<string, 
 
 describe("an invalid storage is refused, and changes nothing:", () => {
   test.each<Row>(rows(STORAGE))("in a declaration, a %s of %s", async (path, _, value) => {
-    const [name, folder] = [someName(), newPath()]
-    const options = forbidden<CacheModuleOptions>({ name, ...besideIt(path, value, folder) })
+    const [name, folder] = [uniqueName(), newPath()]
+    const options = forbidden<CacheModuleOptions>({
+      name,
+      ...withValidSibling(path, value, folder),
+    })
     await expectRefused(() => declare(options), `cache().${path}`, CODE)
     expect(existsSync(folder)).toBe(false)
     expect((await declare({ name }).inspect()).disk).toBeNull()
@@ -326,9 +343,9 @@ describe("an invalid storage is refused, and changes nothing:", () => {
   test.each<Row>(rows(STORAGE))("in configure(), a %s of %s", async (path, _, value) => {
     const [before, folder] = [newPath(), newPath()]
     configure({ storage: { path: before } })
-    const options = forbidden<object>(besideIt(path, value, folder))
+    const options = forbidden<object>(withValidSibling(path, value, folder))
     await expectRefused(() => configure(options), `configure().${path}`, CODE)
-    expect(await resolved()).toEqual(inFolder(before))
+    expect(await resolvedStorage()).toEqual(inFolder(before))
   })
 
   test.each<bad.InvalidValues[number]>([...bad.OBJECT, ["undefined", undefined]])(
@@ -337,15 +354,15 @@ describe("an invalid storage is refused, and changes nothing:", () => {
       const before = newPath()
       configure({ storage: { path: before } })
       await expectRefused(() => configure(forbidden(value)), "configure()", CODE)
-      expect(await resolved()).toEqual(inFolder(before))
+      expect(await resolvedStorage()).toEqual(inFolder(before))
     },
   )
 
   test.each<bad.InvalidValues[number]>([
-    ...WORDS.filter(([shown]) => shown !== "file: and a null character"),
+    ...STORAGE_VALUES.filter(([shown]) => shown !== "file: and a null character"),
     ["an object", '{"path":"/tmp/a"}'],
   ])("in the environment, %s", async (_, value) => {
-    const name = someName()
+    const name = uniqueName()
     process.env[VARIABLE] = String(value)
     await expectRefused(() => declare({ name }), VARIABLE, CODE)
     delete process.env[VARIABLE]
@@ -354,7 +371,7 @@ describe("an invalid storage is refused, and changes nothing:", () => {
 
   test("in a declaration beside a storage that is allowed, which leaves no folder behind", async () => {
     const path = newPath()
-    const options = { name: someName(), storage: { path }, ttlSeconds: -1 }
+    const options = { name: uniqueName(), storage: { path }, ttlSeconds: -1 }
     await expectRefused(() => declare(options), "cache().ttlSeconds", CODE)
     expect(existsSync(path)).toBe(false)
   })
@@ -363,14 +380,14 @@ describe("an invalid storage is refused, and changes nothing:", () => {
 describe("one identity has one storage:", () => {
   const refusal = "LAYERON_STORAGE_CONFLICT"
 
-  test.each<[string, (path: string) => Said]>([
+  test.each<[string, (path: string) => StorageOption]>([
     ["in another folder", () => ({ path: newPath() })],
     ["with another bound of the disk", (path) => ({ path, maxDiskBytes: MIB })],
     ["with another bound of the memory", (path) => ({ path, memory: { maxBytes: MIB } })],
     ["in memory alone", () => "memory"],
     ["by nothing said", () => undefined],
   ])("a second declaration %s throws, and the first goes on", async (_, storageOf) => {
-    const [name, path] = [someName(), newPath()]
+    const [name, path] = [uniqueName(), newPath()]
     const first = declare({ name, storage: { path } })
     await first.put(url("/"), new Response("kept"))
     const storage = storageOf(path)
@@ -386,12 +403,12 @@ describe("one identity has one storage:", () => {
   })
 
   test("a second declaration that comes to the same, however it is said, is the same instance", async () => {
-    const [name, path] = [someName(), newPath()]
+    const [name, path] = [uniqueName(), newPath()]
     const first = declare({ name, storage: { path } })
     await first.put(url("/"), new Response("kept"))
     configure({ storage: `file:${path}` })
     process.env[VARIABLE] = "memory"
-    const same: Said[] = [
+    const same: StorageOption[] = [
       undefined,
       {},
       `file:${path}`,
@@ -405,7 +422,7 @@ describe("one identity has one storage:", () => {
   })
 
   test("a declaration in a folder throws where there is one in memory", async () => {
-    const [name, path] = [someName(), newPath()]
+    const [name, path] = [uniqueName(), newPath()]
     declare({ name })
     configure({ storage: { path } })
     expect((await errorOf(() => declare({ name }))).code).toBe(refusal)
@@ -467,17 +484,17 @@ describe("a thread", () => {
     const path = newPath()
     configure({ storage: { path, maxDiskBytes: 2 * MIB, memory: { maxBytes: 30_000 } } })
     const expected = { maxBytes: 30_000, path, maxDiskBytes: 2 * MIB }
-    expect(await inThreads(someName())).toEqual([expected, expected])
+    expect(await inThreads(uniqueName())).toEqual([expected, expected])
   })
 
   test("started after memory was configured has no disk, even if the environment sets one", async () => {
     process.env[VARIABLE] = `file:${newPath()}`
     configure({ storage: "memory" })
-    expect(await inThreads(someName())).toEqual([IN_MEMORY, IN_MEMORY])
+    expect(await inThreads(uniqueName())).toEqual([IN_MEMORY, IN_MEMORY])
   })
 
   test("shares the disk of the process", async () => {
-    const [name, path] = [someName(), newPath()]
+    const [name, path] = [uniqueName(), newPath()]
     configure({ storage: { path } })
     const module = declare({ name })
     await inThreads(name)

@@ -65,18 +65,18 @@ function groupsOf(owner: number): Group[] {
 
 const GROUPS = Array.from({ length: PROCESSES }, (_, owner) => groupsOf(owner)).flat()
 
-interface Part {
-  readonly me: number
+interface WorkerTask {
+  readonly self: number
   readonly groups: Group[]
   readonly origin: string
   /** Two numbers of each group: the last version that is gone, and the one that is to be served. */
-  readonly board: string
+  readonly versionsFile: string
   readonly milliseconds: number
   readonly random: string
   readonly seed: number
 }
 
-interface Played {
+interface WorkerReport {
   readonly faults: string[]
   readonly counted: CacheStats
   readonly evictions: number
@@ -87,19 +87,20 @@ interface Played {
  * reads what the others have, fills in what is missing, and looks whether anything is served that
  * was gone before.
  */
-async function play({ shop, require }: ChildContext, part: Part): Promise<Played> {
+async function runWorker({ shop, require }: ChildContext, task: WorkerTask): Promise<WorkerReport> {
   const { openSync, readSync, writeSync } = require("node:fs") as typeof import("node:fs")
   const { setImmediate } = require("node:timers/promises") as typeof import("node:timers/promises")
-  const random = new (new Function(`return ${part.random}`)())(part.seed) as {
+  const random = new (new Function(`return ${task.random}`)())(task.seed) as {
     below(most: number): number
   }
-  const board = openSync(part.board, "r+")
-  const cell = new Int32Array(1)
+  const versionsFile = openSync(task.versionsFile, "r+")
+  const buffer = new Int32Array(1)
   const read = (at: number) => {
-    readSync(board, cell, 0, 4, at * 4)
-    return cell[0]!
+    readSync(versionsFile, buffer, 0, 4, at * 4)
+    return buffer[0]!
   }
-  const write = (at: number, value: number) => writeSync(board, Int32Array.of(value), 0, 4, at * 4)
+  const write = (at: number, value: number) =>
+    writeSync(versionsFile, Int32Array.of(value), 0, 4, at * 4)
 
   const faults: string[] = []
   const counted = { hits: 0, misses: 0, puts: 0, deletes: 0, purges: 0 }
@@ -115,9 +116,9 @@ async function play({ shop, require }: ChildContext, part: Part): Promise<Played
     counted[found === undefined ? "misses" : "hits"] += 1
     return found
   }
-  const own = [...part.groups.keys()].filter((at) => part.groups[at]!.owner === part.me)
-  const turnOver = async (at: number) => {
-    const { selector, keys } = part.groups[at]!
+  const own = [...task.groups.keys()].filter((at) => task.groups[at]!.owner === task.self)
+  const replaceGroup = async (at: number) => {
+    const { selector, keys } = task.groups[at]!
     const version = read(2 * at + 1)
     // As data changes before what was made of it is purged.
     write(2 * at + 1, version + 1)
@@ -128,10 +129,10 @@ async function play({ shop, require }: ChildContext, part: Part): Promise<Played
     write(2 * at, version)
     await Promise.all(keys.map((key) => put(new Request(key), key, version + 1)))
   }
-  const look = async (at: number) => {
-    const { keys } = part.groups[at]!
+  const checkGroup = async (at: number) => {
+    const { keys } = task.groups[at]!
     const key = keys[random.below(keys.length)]!
-    const gone = read(2 * at)
+    const removedVersion = read(2 * at)
     const request = new Request(key)
     const found = await match(request)
     const version = found === undefined ? read(2 * at + 1) : Number(found.split(" ")[1])
@@ -140,10 +141,11 @@ async function play({ shop, require }: ChildContext, part: Part): Promise<Played
       return put(request, key, version)
     }
     if (found !== text(key, version)) faults.push(`${key} is torn`)
-    if (version <= gone) faults.push(`${key} is served of version ${version}, and ${gone} was gone`)
+    if (version <= removedVersion)
+      faults.push(`${key} is served of version ${version}, and ${removedVersion} was gone`)
   }
   const fill = async () => {
-    const key = `${part.origin}/filler/${part.me}/${random.below(60)}`
+    const key = `${task.origin}/filler/${task.self}/${random.below(60)}`
     const body = key.repeat(500)
     const found = await match(new Request(key))
     if (found === undefined) return put(new Request(key), key, 0)
@@ -152,13 +154,13 @@ async function play({ shop, require }: ChildContext, part: Part): Promise<Played
     await shop.put(new Request(key), new Response(body))
   }
 
-  for (const at of own) await turnOver(at)
-  const waitUntil = performance.now() + part.milliseconds
+  for (const at of own) await replaceGroup(at)
+  const waitUntil = performance.now() + task.milliseconds
   while (performance.now() < waitUntil) {
-    const dice = random.below(20)
-    if (dice === 0) await turnOver(own[random.below(own.length)]!)
-    else if (dice === 1) await fill()
-    else await look(random.below(part.groups.length))
+    const roll = random.below(20)
+    if (roll === 0) await replaceGroup(own[random.below(own.length)]!)
+    else if (roll === 1) await fill()
+    else await checkGroup(random.below(task.groups.length))
     await setImmediate()
   }
   const { disk } = await shop.inspect()
@@ -167,7 +169,7 @@ async function play({ shop, require }: ChildContext, part: Part): Promise<Played
 }
 
 /** Puts and purges what is its own until it is killed. */
-async function disturb({ shop }: ChildContext, origin: string): Promise<void> {
+async function putAndPurge({ shop }: ChildContext, origin: string): Promise<void> {
   for (let n = 0; ; n++) {
     await shop.put(new Request(`${origin}/disturbing/${n % 50}`), new Response("b".repeat(2_000)))
     if (n % 10 === 0) await shop.purge({ request: `${origin}/disturbing/${n % 50}` })
@@ -178,35 +180,36 @@ test.each(seeds(1))(
   "four processes never serve what one of them has purged, count together, and keep the bound of the file (seed %i)",
   async (seed) => {
     const path = newPath()
-    const board = join(newFolder(), "board")
+    const versionsFile = join(newFolder(), "board")
     writeFileSync(
-      board,
+      versionsFile,
       Int32Array.from({ length: 2 * GROUPS.length }, (_, at) => at % 2),
     )
     const bounds = { maxDiskBytes: 2 * MIB, maxBytes: 300_000 }
-    const players = await children(PROCESSES, path, bounds)
+    const workers = await children(PROCESSES, path, bounds)
     const file = fileIn(path)
     let largest = 0
-    const watch = setInterval(() => {
+    const timer = setInterval(() => {
       largest = Math.max(largest, statSync(file).size)
     }, 10)
-    const played = await Promise.all(
-      players.map((player, me) =>
-        player.run(play, {
-          me,
+    const reports = await Promise.all(
+      workers.map((worker, self) =>
+        worker.run(runWorker, {
+          self,
           groups: GROUPS,
           origin: ORIGIN,
-          board,
+          versionsFile,
           milliseconds: 4_000,
           random: Random.toString(),
-          seed: seed + me,
+          seed: seed + self,
         }),
       ),
     )
-    clearInterval(watch)
-    await Promise.all(players.map((player) => player.run(close)))
-    expect(played.flatMap(({ faults }) => faults)).toEqual([])
-    const sum = (of: (each: Played) => number) => played.reduce((sum, each) => sum + of(each), 0)
+    clearInterval(timer)
+    await Promise.all(workers.map((worker) => worker.run(close)))
+    expect(reports.flatMap(({ faults }) => faults)).toEqual([])
+    const sum = (of: (each: WorkerReport) => number) =>
+      reports.reduce((sum, each) => sum + of(each), 0)
     const module = openIn("", { storage: { path, maxDiskBytes: bounds.maxDiskBytes } })
     const { fencedWrites } = await module.inspect()
     const expected = {
@@ -233,7 +236,7 @@ describe("a process that is killed in the middle of its writes", () => {
     for (let round = 0; round < 10; round++) {
       const victim = new Child()
       await victim.run(declare, path)
-      victim.run(disturb, ORIGIN).catch(() => {})
+      victim.run(putAndPurge, ORIGIN).catch(() => {})
       await survivor.run(putText, A, `${round}`)
       await new Promise((resolve) => setTimeout(resolve, 7 * round))
       await victim.killed()
@@ -249,7 +252,7 @@ describe("a process that is stopped in the middle of its writes", () => {
     const path = newPath()
     const [other, victim] = await children(2, path, { maxBytes: 100_000 })
     for (let n = 0; n < 50; n++) await other.run(putText, url(`/${n}`), "b".repeat(5_000))
-    victim.run(disturb, ORIGIN).catch(() => {})
+    victim.run(putAndPurge, ORIGIN).catch(() => {})
     for (let round = 0; round < 10; round++) {
       await new Promise((resolve) => setTimeout(resolve, 7 * round))
       victim.kill("SIGSTOP")
@@ -300,8 +303,9 @@ describe("two processes", () => {
       () => two.run(matchText, A),
       (text) => text === "b",
     )
-    const gone = typeof removal === "string" ? two.run(remove, removal) : two.run(purge, removal)
-    expect(await gone).toEqual(typeof removal === "string" ? true : { purged: 1 })
+    const removedVersion =
+      typeof removal === "string" ? two.run(remove, removal) : two.run(purge, removal)
+    expect(await removedVersion).toEqual(typeof removal === "string" ? true : { purged: 1 })
     expect(await one.run(matchText, A)).toBeUndefined()
     expect(await two.run(matchText, A)).toBeUndefined()
   })
@@ -433,7 +437,7 @@ describe("two processes", () => {
   test("have room for their entries however often these are put again", async () => {
     const path = newPath()
     const [one] = await children(1, path, { maxDiskBytes: MIB })
-    const rewrite = async ({ cache, shop }: ChildContext, path: string) => {
+    const replaceAll = async ({ cache, shop }: ChildContext, path: string) => {
       for (let round = 0; round < 200; round++) {
         const at = (n: number) => new Request(`https://api.example.com/a/path/of/some/length/${n}`)
         for (let n = 0; n < 200; n++) await shop.put(at(n), new Response("b"))
@@ -443,7 +447,7 @@ describe("two processes", () => {
       const { entries, evictions, bytes } = (await shop.inspect()).disk!
       return { entries, evictions, bytes }
     }
-    const { bytes, ...rest } = await one.run(rewrite, path)
+    const { bytes, ...rest } = await one.run(replaceAll, path)
     expect(rest).toEqual({ entries: 200, evictions: 0 })
     expect(bytes).toBeLessThanOrEqual(MIB)
     await one.run(close)
@@ -453,7 +457,7 @@ describe("two processes", () => {
   test("keep the bound of the file however much they purge", async () => {
     const path = newPath()
     const [one, two] = await children(2, path, { maxDiskBytes: MIB })
-    const purgeALot = async ({ shop }: ChildContext, first: number) => {
+    const purgeRepeatedly = async ({ shop }: ChildContext, first: number) => {
       for (let n = first; n < first + 30; n++) {
         await shop.put(
           new Request(`https://api.example.com/${n}`),
@@ -463,7 +467,7 @@ describe("two processes", () => {
         await shop.purge({ tags })
       }
     }
-    await Promise.all([one.run(purgeALot, 0), two.run(purgeALot, 100)])
+    await Promise.all([one.run(purgeRepeatedly, 0), two.run(purgeRepeatedly, 100)])
     for (const child of [one, two]) await child.run(close)
     expect(statSync(fileIn(path)).size).toBeLessThanOrEqual(MIB)
     expect((await openIn("", { storage: { path, maxDiskBytes: MIB } }).stats()).puts).toBe(60)

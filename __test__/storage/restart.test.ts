@@ -9,7 +9,7 @@ beforeEach(stopDate)
 afterEach(() => jest.useRealTimers())
 
 /** A response, told in what can be sent to a process. */
-interface Told {
+interface ResponseParts {
   readonly status: number
   readonly headers: [string, string][]
   readonly body: Uint8Array | null
@@ -18,7 +18,7 @@ interface Told {
 /** An entry that is put in another process. */
 interface Put {
   readonly path: string
-  readonly told?: Told
+  readonly told?: ResponseParts
   readonly body?: string
   readonly tags?: string[]
   /** Header fields of the request. */
@@ -67,7 +67,7 @@ async function described(response: Response | undefined) {
 const bytes = (text: string) => new TextEncoder().encode(text)
 const everyByte = Uint8Array.from({ length: 256 }, (_, at) => at)
 
-const RESPONSES: [string, Told][] = [
+const RESPONSES: [string, ResponseParts][] = [
   ["text", { status: 200, headers: [["content-type", "text/plain"]], body: bytes("a text") }],
   ["text beyond ASCII", { status: 200, headers: [], body: bytes("ünïcode 👍 \u0000 end") }],
   [
@@ -273,8 +273,8 @@ describe("after a restart", () => {
       await shop.purge({ tags: ["t"] })
       return shop.stats()
     }
-    const once = { hits: 3, misses: 5, puts: 4, deletes: 2, purges: 3 }
-    expect(await runInProcess(some, path)).toEqual(once)
+    const expectedStats = { hits: 3, misses: 5, puts: 4, deletes: 2, purges: 3 }
+    expect(await runInProcess(some, path)).toEqual(expectedStats)
     const twice = { hits: 6, misses: 10, puts: 8, deletes: 4, purges: 6 }
     expect(await runInProcess(some, path)).toEqual(twice)
     const module = openIn(path)
@@ -286,7 +286,7 @@ describe("after a restart", () => {
 
   test("a wrapped handler is answered from the store, and does not run", async () => {
     const path = newPath()
-    const once = async ({ cache }: ChildContext, path: string) => {
+    const expectedStats = async ({ cache }: ChildContext, path: string) => {
       let runs = 0
       const shop = cache({ name: "shop", storage: { path }, ttlSeconds: 600 })
       const handler = shop.wrap(async () => {
@@ -296,8 +296,8 @@ describe("after a restart", () => {
       const response = await handler(new Request("https://api.example.com/wrapped"))
       return { runs, text: await response.text(), x: response.headers.get("x-a") }
     }
-    expect(await runInProcess(once, path)).toEqual({ runs: 1, text: "run 1", x: "1" })
-    expect(await runInProcess(once, path)).toEqual({ runs: 0, text: "run 1", x: "1" })
+    expect(await runInProcess(expectedStats, path)).toEqual({ runs: 1, text: "run 1", x: "1" })
+    expect(await runInProcess(expectedStats, path)).toEqual({ runs: 0, text: "run 1", x: "1" })
   })
 
   test("a wrapped handler serves a stale response and refreshes it once", async () => {
@@ -659,9 +659,9 @@ describe("requests that wait for the disk together each get their own response",
 
   test("by a wrapped handler, and those without an entry get a run of their own", async () => {
     const module = await storedOnDisk()
-    const ran: string[] = []
+    const runs: string[] = []
     const handler = module.wrap(async ({ url }) => {
-      ran.push(new URL(url).pathname)
+      runs.push(new URL(url).pathname)
       return new Response(`built ${new URL(url).pathname}`)
     })
     const asked = PATHS.flatMap((page) => [page, `/absent${page}`])
@@ -672,7 +672,7 @@ describe("requests that wait for the disk together each get their own response",
         absent.includes(page) ? `built ${page}` : page.repeat(Number(page.slice(1)) + 1),
       ),
     )
-    expect(ran.sort()).toEqual(absent.sort())
+    expect(runs.sort()).toEqual(absent.sort())
   })
 })
 

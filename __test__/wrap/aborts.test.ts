@@ -25,14 +25,14 @@ afterEach(endTest)
 const CALLERS = 50
 
 /** Callers that can abort their requests. */
-function abortable(count: number, ask: (request: Request) => Promise<Response>) {
+function abortableCalls(count: number, send: (request: Request) => Promise<Response>) {
   const clients = Array.from({ length: count }, () => new AbortController())
-  const calls = clients.map(({ signal }) => errorOf(() => ask(new Request(AT, { signal }))))
+  const calls = clients.map(({ signal }) => errorOf(() => send(new Request(AT, { signal }))))
   return { clients, calls }
 }
 
 /** A handler that never answers. */
-function hanging(options = {}) {
+function hangingWrapper(options = {}) {
   return wrapped(
     async () => {
       await endOfTest()
@@ -44,8 +44,8 @@ function hanging(options = {}) {
 
 describe("when all clients of a hanging handler abort", () => {
   test("each call rejects with the reason of its signal", async () => {
-    const { send } = hanging()
-    const { clients, calls } = abortable(CALLERS, send)
+    const { send } = hangingWrapper()
+    const { clients, calls } = abortableCalls(CALLERS, send)
     await waitUntilIdle()
     for (const [number, client] of clients.entries()) client.abort(new Error(`client ${number}`))
     const messages = (await Promise.all(calls)).map(({ message }) => message)
@@ -53,8 +53,8 @@ describe("when all clients of a hanging handler abort", () => {
   })
 
   test("the request of the handler is aborted with the last of them, and not before", async () => {
-    const { send, received } = hanging()
-    const { clients, calls } = abortable(CALLERS, send)
+    const { send, received } = hangingWrapper()
+    const { clients, calls } = abortableCalls(CALLERS, send)
     await waitUntilIdle()
     for (const client of clients.slice(1)) client.abort()
     await waitUntilIdle()
@@ -66,8 +66,8 @@ describe("when all clients of a hanging handler abort", () => {
   })
 
   test("the first of them leaves the run to the others", async () => {
-    const { send, received } = hanging()
-    const { clients, calls } = abortable(3, send)
+    const { send, received } = hangingWrapper()
+    const { clients, calls } = abortableCalls(3, send)
     await waitUntilIdle()
     clients[0]?.abort()
     expect((await calls[0])?.name).toBe("AbortError")
@@ -80,8 +80,8 @@ describe("when all clients of a hanging handler abort", () => {
   })
 
   test("the handler is not run again for any of them", async () => {
-    const { send, runs } = hanging({ refreshTimeoutMs: 1_000 })
-    const { clients, calls } = abortable(CALLERS, send)
+    const { send, runs } = hangingWrapper({ refreshTimeoutMs: 1_000 })
+    const { clients, calls } = abortableCalls(CALLERS, send)
     await waitUntilIdle()
     for (const client of clients) client.abort()
     await Promise.all(calls)
@@ -90,8 +90,8 @@ describe("when all clients of a hanging handler abort", () => {
   })
 
   test("the next request runs the handler at once", async () => {
-    const { send, runs } = hanging()
-    const { clients } = abortable(2, send)
+    const { send, runs } = hangingWrapper()
+    const { clients } = abortableCalls(2, send)
     await waitUntilIdle()
     for (const client of clients) client.abort()
     await waitUntilIdle()
@@ -106,7 +106,7 @@ describe("when all clients of a hanging handler abort", () => {
       await gate.promise
       return new Response("late")
     }, POLICY)
-    const { clients, calls } = abortable(1, send)
+    const { clients, calls } = abortableCalls(1, send)
     clients[0]?.abort()
     await Promise.all(calls)
     gate.resolve()
@@ -214,7 +214,7 @@ test("a request that is aborted while it waits leaves the response to the others
     return new Response("x")
   }, POLICY)
   const first = send()
-  const { clients, calls } = abortable(CALLERS, send)
+  const { clients, calls } = abortableCalls(CALLERS, send)
   await waitUntilIdle()
   for (const client of clients) client.abort()
   await Promise.all(calls)
@@ -242,17 +242,17 @@ describe("a body under way", () => {
     const { stream, enqueue, end: close } = controlledStream()
     const { send, module, received } = wrapped(() => new Response(stream), POLICY)
     const client = new AbortController()
-    const led = readerOf(await send(new Request(AT, { signal: client.signal })))
-    const waited = readerOf(await send())
+    const leader = readerOf(await send(new Request(AT, { signal: client.signal })))
+    const waiters = readerOf(await send())
     enqueue("ab")
-    expect([await read(led), await read(waited)]).toEqual(["ab", "ab"])
-    const more = errorOf(() => led.read())
+    expect([await read(leader), await read(waiters)]).toEqual(["ab", "ab"])
+    const more = errorOf(() => leader.read())
     await waitUntilIdle()
     client.abort(new Error("gone"))
     expect((await more).message).toBe("gone")
     enqueue("cd")
     close()
-    expect(await read(waited)).toBe("cd")
+    expect(await read(waiters)).toBe("cd")
     await waitUntilIdle()
     expect(received[0]?.signal.aborted).toBe(false)
     expect(await (await module.match(AT))?.text()).toBe("abcd")
@@ -282,7 +282,7 @@ test.each<[string, ResponseInit]>([
     await gate.promise
     return new Response(body.stream, init)
   }, POLICY)
-  const { clients, calls } = abortable(1, send)
+  const { clients, calls } = abortableCalls(1, send)
   const waiting = send()
   await waitUntilIdle()
   clients[0]?.abort()
@@ -294,7 +294,7 @@ test.each<[string, ResponseInit]>([
 })
 
 test("waiters of requests that cannot be joined are released as well", async () => {
-  const { send, runs } = hanging()
+  const { send, runs } = hangingWrapper()
   const client = new AbortController()
   const alone = send(new Request(AT, { signal: client.signal, headers: { authorization: "a" } }))
   const error = errorOf(() => alone)

@@ -5,21 +5,21 @@ import { advanceSeconds, cacheStatusOf, endTest, type TestHandler, wrapped } fro
 beforeEach(stopTime)
 afterEach(endTest)
 
-const TAKES = 5
+const HANDLER_SECONDS = 5
 
 /** A handler that takes 5 s for each response, and what its callers get. */
-function slow(respond: TestHandler, options?: CacheWrapOptions) {
-  const made = wrapped(async (request, run) => {
-    await new Promise((resolve) => setTimeout(resolve, TAKES * 1000))
+function slowWrapper(respond: TestHandler, options?: CacheWrapOptions) {
+  const wrapper = wrapped(async (request, run) => {
+    await new Promise((resolve) => setTimeout(resolve, HANDLER_SECONDS * 1000))
     return respond(request, run)
   }, options)
-  const ask = async () => {
-    const asked = made.send()
-    await advanceSeconds(TAKES)
-    const response = await asked
+  const send = async () => {
+    const pendingResponse = wrapper.send()
+    await advanceSeconds(HANDLER_SECONDS)
+    const response = await pendingResponse
     return [response.headers.get("age"), cacheStatusOf(response), await response.text()]
   }
-  return { ...made, ask }
+  return { ...wrapper, send }
 }
 
 describe("the time that a handler takes for a response of its own", () => {
@@ -29,10 +29,10 @@ describe("the time that a handler takes for a response of its own", () => {
     ["an Age that is no number", { "cache-control": "max-age=1", age: "x" }, {}],
     ["a Date that is no date", { "cache-control": "max-age=1", date: "now" }, {}],
   ])("does not shorten %s", async (_name, headers, options) => {
-    const { ask, runs } = slow(() => new Response("a", { headers }), options)
-    expect((await ask())[1]).toBe("fwd=uri-miss; fwd-status=200; stored; ttl=1")
-    setClock(TAKES + 0.999)
-    expect(await ask()).toEqual(["0", "hit; ttl=0", "a"])
+    const { send, runs } = slowWrapper(() => new Response("a", { headers }), options)
+    expect((await send())[1]).toBe("fwd=uri-miss; fwd-status=200; stored; ttl=1")
+    setClock(HANDLER_SECONDS + 0.999)
+    expect(await send()).toEqual(["0", "hit; ttl=0", "a"])
     expect(runs()).toBe(1)
   })
 
@@ -43,8 +43,8 @@ describe("the time that a handler takes for a response of its own", () => {
     "is part of the age if the response has its own %s (RFC 9111, section 4.2.3)",
     async (_name, own) => {
       const headers = { "cache-control": "max-age=60", ...own }
-      const { ask } = slow(() => new Response("a", { headers }))
-      expect(await ask()).toEqual([
+      const { send } = slowWrapper(() => new Response("a", { headers }))
+      expect(await send()).toEqual([
         own.age ?? null,
         "fwd=uri-miss; fwd-status=200; stored; ttl=55",
         "a",
@@ -54,16 +54,20 @@ describe("the time that a handler takes for a response of its own", () => {
 
   test.each([
     ["does not shorten the lifetime that a 304 without Date begins", {}, 10],
-    ["shortens the lifetime that a 304 with a Date begins", { date: httpDate(20 + TAKES) }, 5],
+    [
+      "shortens the lifetime that a 304 with a Date begins",
+      { date: httpDate(20 + HANDLER_SECONDS) },
+      5,
+    ],
   ])("%s", async (_name, own, ttl) => {
     const headers = { "cache-control": "max-age=10", etag: '"a"' }
-    const { ask } = slow(({ headers: asked }) => {
-      if (!asked.has("if-none-match")) return new Response("a", { headers })
+    const { send } = slowWrapper(({ headers: pendingResponse }) => {
+      if (!pendingResponse.has("if-none-match")) return new Response("a", { headers })
       return new Response(null, { status: 304, headers: { ...headers, ...own } })
     })
-    await ask()
+    await send()
     setClock(20)
-    const confirmed = await ask()
+    const confirmed = await send()
     expect(confirmed[1]).toBe(`fwd=stale; fwd-status=304; ttl=${ttl}`)
   })
 })

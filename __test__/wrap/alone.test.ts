@@ -22,7 +22,7 @@ afterEach(endTest)
 
 const CALLERS = 100
 /** What is remembered of a response that was for one alone lasts so many seconds. */
-const MARKED = 60
+const HIT_FOR_MISS_SECONDS = 60
 
 const OUTCOMES: [string, Record<string, string>, string | undefined][] = [
   ["private", { "cache-control": "private, max-age=60" }, "private"],
@@ -46,33 +46,33 @@ const OUTCOMES: [string, Record<string, string>, string | undefined][] = [
 ]
 
 /** A wrapped handler whose first run waits for the test, and later ones too while it is held. */
-function gated(headers: Record<string, string>) {
+function gatedWrapper(headers: Record<string, string>) {
   const first = deferred()
-  let held = false
-  const made = wrapped(async (_, run) => {
+  let isHeld = false
+  const wrapper = wrapped(async (_, run) => {
     if (run === 1) await first.promise
-    if (held) await endOfTest()
+    if (isHeld) await endOfTest()
     return new Response(`run ${run}`, { headers })
   })
-  const hold = () => {
-    held = true
+  const holdRuns = () => {
+    isHeld = true
   }
-  return { ...made, release: first.resolve, hold }
+  return { ...wrapper, release: first.resolve, holdRuns }
 }
 
 /** How many runs so many callers lead to before any of them is answered. */
-async function runsOf(made: Wrapped, callers = 3, path = PATH): Promise<number> {
-  const before = made.runs()
-  concurrently(callers, () => made.send(get(path)))
+async function countRuns(wrapper: Wrapped, callers = 3, path = PATH): Promise<number> {
+  const before = wrapper.runs()
+  concurrently(callers, () => wrapper.send(get(path)))
   await waitUntilIdle()
-  return made.runs() - before
+  return wrapper.runs() - before
 }
 
 describe("a response that turns out to be", () => {
   test.each(OUTCOMES)(
     "%s is for one caller: each of 100 has a run of its own",
     async (_, headers, reason) => {
-      const { module, send, runs, release } = gated(headers)
+      const { module, send, runs, release } = gatedWrapper(headers)
       const all = concurrently(CALLERS, () => send())
       await waitUntilIdle()
       expect(runs()).toBe(1)
@@ -90,59 +90,59 @@ describe("a response that turns out to be", () => {
   test.each(OUTCOMES)(
     "%s lets requests within a minute run without waiting",
     async (_, headers) => {
-      const made = gated(headers)
-      made.release()
-      await (await made.send()).text()
-      made.hold()
-      expect(await runsOf(made)).toBe(3)
-      await advanceSeconds(MARKED - 0.001)
-      expect(await runsOf(made)).toBe(3)
+      const wrapper = gatedWrapper(headers)
+      wrapper.release()
+      await (await wrapper.send()).text()
+      wrapper.holdRuns()
+      expect(await countRuns(wrapper)).toBe(3)
+      await advanceSeconds(HIT_FOR_MISS_SECONDS - 0.001)
+      expect(await countRuns(wrapper)).toBe(3)
       await advanceSeconds(0.001)
-      expect(await runsOf(made)).toBe(1)
+      expect(await countRuns(wrapper)).toBe(1)
     },
   )
 })
 
 describe("that requests for a key are not coalesced", () => {
   test("holds for it alone", async () => {
-    const made = gated({ "cache-control": "private" })
-    made.release()
-    await made.send()
-    made.hold()
-    expect(await runsOf(made, 3, `${PATH}?other`)).toBe(1)
-    expect(await runsOf(made)).toBe(3)
+    const wrapper = gatedWrapper({ "cache-control": "private" })
+    wrapper.release()
+    await wrapper.send()
+    wrapper.holdRuns()
+    expect(await countRuns(wrapper, 3, `${PATH}?other`)).toBe(1)
+    expect(await countRuns(wrapper)).toBe(3)
   })
 
   test("ends with the first response that is for all", async () => {
-    const made = wrapped(async (_, run) => {
+    const wrapper = wrapped(async (_, run) => {
       if (run > 2) await endOfTest()
       return new Response("x", {
         headers: { "cache-control": run === 1 ? "private" : "max-age=60" },
       })
     })
-    await made.send()
-    await (await made.send()).text()
-    expect(await bodyOf(made.module, AT)).toBe("x")
-    await made.module.delete(AT)
-    expect(await runsOf(made)).toBe(1)
+    await wrapper.send()
+    await (await wrapper.send()).text()
+    expect(await bodyOf(wrapper.module, AT)).toBe("x")
+    await wrapper.module.delete(AT)
+    expect(await countRuns(wrapper)).toBe(1)
   })
 
   test("does not keep requests from being answered by a stored response", async () => {
-    const made = gated({ "cache-control": "private" })
-    made.release()
-    await made.send()
-    await made.module.put(AT, new Response("public"))
-    expect(await (await made.send()).text()).toBe("public")
-    expect(made.runs()).toBe(1)
+    const wrapper = gatedWrapper({ "cache-control": "private" })
+    wrapper.release()
+    await wrapper.send()
+    await wrapper.module.put(AT, new Response("public"))
+    expect(await (await wrapper.send()).text()).toBe("public")
+    expect(wrapper.runs()).toBe(1)
   })
 
   test("is not a matter of what one client asks for", async () => {
-    const made = gated({ "cache-control": "max-age=60" })
-    made.release()
-    await made.send(get(PATH, { "cache-control": "no-store" }))
-    expect(await refusals(made.module)).toEqual({ "request-no-store": 1 })
-    made.hold()
-    expect(await runsOf(made)).toBe(1)
+    const wrapper = gatedWrapper({ "cache-control": "max-age=60" })
+    wrapper.release()
+    await wrapper.send(get(PATH, { "cache-control": "no-store" }))
+    expect(await refusals(wrapper.module)).toEqual({ "request-no-store": 1 })
+    wrapper.holdRuns()
+    expect(await countRuns(wrapper)).toBe(1)
   })
 })
 
@@ -150,14 +150,14 @@ describe("requests with Authorization", () => {
   const authorized = (token = "a") => get(PATH, { authorization: token })
 
   test("share no run, and do not make their key hit-for-miss", async () => {
-    const made = wrapped(async () => {
+    const wrapper = wrapped(async () => {
       await endOfTest()
       return new Response("x")
     }, POLICY)
-    concurrently(CALLERS, () => made.send(authorized()))
+    concurrently(CALLERS, () => wrapper.send(authorized()))
     await waitUntilIdle()
-    expect(made.runs()).toBe(CALLERS)
-    expect(await runsOf(made)).toBe(1)
+    expect(wrapper.runs()).toBe(CALLERS)
+    expect(await countRuns(wrapper)).toBe(1)
   })
 
   test("are answered each for itself, and nothing is stored", async () => {
@@ -202,10 +202,10 @@ describe("requests with Authorization", () => {
         vary: ["authorization"],
       },
     )
-    const got = await texts(
+    const results = await texts(
       concurrently(CALLERS, (caller) => send(authorized(`token-${caller % 2}`))),
     )
-    expect(countEach(got)).toEqual({ "token-0": CALLERS / 2, "token-1": CALLERS / 2 })
+    expect(countEach(results)).toEqual({ "token-0": CALLERS / 2, "token-1": CALLERS / 2 })
     expect(runs()).toBe(2)
   })
 })

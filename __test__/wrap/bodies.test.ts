@@ -71,7 +71,7 @@ describe("a response without a body", () => {
 })
 
 describe("a body that is not as long as its Content-Length says", () => {
-  const saying = (length: string, chunks: string[], headers = {}) =>
+  const respondingWith = (length: string, chunks: string[], headers = {}) =>
     new Response(streamOf(chunks), { headers: { "content-length": length, ...headers } })
 
   test.each<[string, string, string[]]>([
@@ -81,7 +81,7 @@ describe("a body that is not as long as its Content-Length says", () => {
     ["empty", "1", []],
     ["not to be there", "0", ["a"]],
   ])("but %s is an error for all that read it, and is not stored", async (_, length, chunks) => {
-    const { module, send, runs } = wrapped(async () => saying(length, chunks), POLICY)
+    const { module, send, runs } = wrapped(async () => respondingWith(length, chunks), POLICY)
     for (const answer of concurrently(3, () => send())) {
       await expect((await answer).text()).rejects.toThrow(/Content-Length/)
     }
@@ -91,9 +91,12 @@ describe("a body that is not as long as its Content-Length says", () => {
   })
 
   test.each<[string, () => Response]>([
-    ["is", () => saying("4", ["ab", "cd"])],
-    ["was decoded on its way", () => saying("9", ["ab", "cd"], { "content-encoding": "gzip" })],
-    ["says what cannot be read", () => saying("four", ["ab", "cd"])],
+    ["is", () => respondingWith("4", ["ab", "cd"])],
+    [
+      "was decoded on its way",
+      () => respondingWith("9", ["ab", "cd"], { "content-encoding": "gzip" }),
+    ],
+    ["says what cannot be read", () => respondingWith("four", ["ab", "cd"])],
   ])("is stored where it %s", async (_, respond) => {
     const { module, send } = wrapped(respond, POLICY)
     expect(await (await send()).text()).toBe("abcd")
@@ -185,10 +188,10 @@ describe("a body of more than maxEntryBytes", () => {
   ])("%s takes the stale response away that it was to refresh", async (_, headers) => {
     collectWarnings()
     const next: TestHandler = () => big(headers)
-    const made = await wrappedStale(next, {}, SMALL)
-    expect(await sendAndSettle(made)).toBe("old")
-    expect(await made.module.inspect()).toMatchObject({ entries: 0, failedRefreshes: 0 })
-    expect(await refusals(made.module)).toEqual({ "too-large": 1 })
+    const wrapper = await wrappedStale(next, {}, SMALL)
+    expect(await sendAndSettle(wrapper)).toBe("old")
+    expect(await wrapper.module.inspect()).toMatchObject({ entries: 0, failedRefreshes: 0 })
+    expect(await refusals(wrapper.module)).toEqual({ "too-large": 1 })
   })
 
   test("of exactly as many is stored", async () => {
@@ -236,8 +239,8 @@ describe("a body without an end", () => {
 
 test("a body that its client never reads is stored, and the others read it", async () => {
   const { module, send, runs } = wrapped(async () => new Response(streamOf(["ab", "cd"])), POLICY)
-  const [, waited] = await Promise.all([send(), send()])
-  expect(await waited.text()).toBe("abcd")
+  const [, waiters] = await Promise.all([send(), send()])
+  expect(await waiters.text()).toBe("abcd")
   expect(await bodyOf(module, AT)).toBe("abcd")
   expect([cacheStatusOf(await send()), runs()]).toEqual(["hit; ttl=60", 1])
   expect(await counts(module)).toMatchObject({ puts: 1 })

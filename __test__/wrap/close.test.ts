@@ -28,7 +28,7 @@ afterEach(async () => {
 })
 
 /** A module that another declaration keeps open. */
-function pair(): { module: CacheModule; other: CacheModule } {
+function modulePair(): { module: CacheModule; other: CacheModule } {
   const other = freshCache()
   return { module: sameIdentity(other), other }
 }
@@ -63,7 +63,7 @@ describe("after close()", () => {
   })
 
   test("another declaration of the identity goes on", async () => {
-    const { module, other } = pair()
+    const { module, other } = modulePair()
     const one = wrappedIn(module, () => new Response("one"), POLICY)
     const two = wrappedIn(other, () => new Response("two"), POLICY)
     await (await one.send()).text()
@@ -75,7 +75,7 @@ describe("after close()", () => {
 
 describe("close() while the handler is being run", () => {
   function running() {
-    const { module, other } = pair()
+    const { module, other } = modulePair()
     const gate = deferred()
     const handler = async (_: Request, run: number) => {
       if (run === 1) await gate.promise
@@ -97,38 +97,38 @@ describe("close() while the handler is being run", () => {
 
   test("lets waiters run the handler directly, as soon as the run is over", async () => {
     const { module, send, gate, runs } = running()
-    const [led, ...waited] = concurrently(4, () => send())
+    const [leader, ...waiters] = concurrently(4, () => send())
     await waitUntilIdle()
     await module.close()
     gate.resolve()
-    expect(await (await led)?.text()).toBe("run 1")
-    const fates = await Promise.all(
-      waited.map((answer) => outcomeSoFar(answer, (response) => response.text())),
+    expect(await (await leader)?.text()).toBe("run 1")
+    const outcomes = await Promise.all(
+      waiters.map((answer) => outcomeSoFar(answer, (response) => response.text())),
     )
-    expect(fates.toSorted()).toEqual(["run 2", "run 3", "run 4"])
+    expect(outcomes.toSorted()).toEqual(["run 2", "run 3", "run 4"])
     expect(runs()).toBe(4)
   })
 
   test("lets waiters of another declaration run their own handler, as soon as the run is over", async () => {
     const { module, send, other, gate } = running()
-    const led = send()
-    const here = wrappedIn(other, () => new Response("own"), POLICY)
-    const waited = concurrently(3, () => here.send())
+    const leader = send()
+    const local = wrappedIn(other, () => new Response("own"), POLICY)
+    const waiters = concurrently(3, () => local.send())
     await waitUntilIdle()
     await module.close()
     gate.resolve()
-    await led
-    const fates = await Promise.all(
-      waited.map((answer) => outcomeSoFar(answer, (response) => response.text())),
+    await leader
+    const outcomes = await Promise.all(
+      waiters.map((answer) => outcomeSoFar(answer, (response) => response.text())),
     )
-    expect(countEach(fates)).toEqual({ own: 3 })
-    expect(here.runs()).toBe(1)
+    expect(countEach(outcomes)).toEqual({ own: 3 })
+    expect(local.runs()).toBe(1)
   })
 
   test("does not fail waiters for the run of another declaration, which continues", async () => {
-    const { module, other } = pair()
+    const { module, other } = modulePair()
     const gate = deferred()
-    const led = wrappedIn(
+    const leader = wrappedIn(
       other,
       async () => {
         await gate.promise
@@ -137,17 +137,17 @@ describe("close() while the handler is being run", () => {
       POLICY,
     )
     const { send } = wrappedIn(module, () => new Response("own"), POLICY)
-    const first = led.send()
-    const waited = send()
+    const first = leader.send()
+    const waiters = send()
     await waitUntilIdle()
     await module.close()
     gate.resolve()
     expect(await (await first).text()).toBe("led")
-    expect(await outcomeSoFar(waited, (response) => response.text())).toMatch(/^(led|own)$/)
+    expect(await outcomeSoFar(waiters, (response) => response.text())).toMatch(/^(led|own)$/)
   })
 
   test("leaves its error to its caller", async () => {
-    const { module, other } = pair()
+    const { module, other } = modulePair()
     const gate = deferred()
     const { send } = wrappedIn(
       module,
@@ -169,7 +169,7 @@ describe("close() while the handler is being run", () => {
 
 describe("close() while a body is being written", () => {
   test("leaves all that read it all of it, and stores nothing", async () => {
-    const { module, other } = pair()
+    const { module, other } = modulePair()
     const body = controlledStream()
     const { send, runs } = wrappedIn(module, () => new Response(body.stream), POLICY)
     const responses = await Promise.all(concurrently(3, () => send()))
@@ -186,21 +186,21 @@ describe("close() while a body is being written", () => {
   })
 
   test("is an error for all that read it where it breaks off then", async () => {
-    const { module } = pair()
-    const cut = deferred()
+    const { module } = modulePair()
+    const abortedBody = deferred()
     const stream = new ReadableStream({
-      pull: (feed) => cut.promise.then(() => feed.error(new Error("cut"))),
+      pull: (feed) => abortedBody.promise.then(() => feed.error(new Error("cut"))),
     })
     const { send } = wrappedIn(module, () => new Response(stream), POLICY)
     const response = await send()
     await module.close()
-    cut.resolve()
+    abortedBody.resolve()
     await expect(response.text()).rejects.toThrow("cut")
   })
 })
 
 test("close() while a refresh is under way is no failure, and stores nothing", async () => {
-  const { module, other } = pair()
+  const { module, other } = modulePair()
   const warned = collectWarnings()
   const gate = deferred()
   const work: Promise<unknown>[] = []

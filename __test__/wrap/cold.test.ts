@@ -27,8 +27,8 @@ beforeEach(stopTime)
 afterEach(endTest)
 
 const CALLERS = 100
-const LED = "fwd=uri-miss; fwd-status=200; stored; ttl=60"
-const COLLAPSED = "fwd=uri-miss; fwd-status=200; stored; collapsed; ttl=60"
+const LEADER_STATUS = "fwd=uri-miss; fwd-status=200; stored; ttl=60"
+const WAITER_STATUS = "fwd=uri-miss; fwd-status=200; stored; collapsed; ttl=60"
 
 describe("100 concurrent requests of a cold key", () => {
   test("make one run, and each gets a response of its own with the full body", async () => {
@@ -39,7 +39,10 @@ describe("100 concurrent requests of a cold key", () => {
     expect(runs()).toBe(1)
     resolve(new Response("built", { headers: { "x-kept": "1" } }))
     const responses = await Promise.all(all)
-    expect(countEach(responses.map(cacheStatusOf))).toEqual({ [LED]: 1, [COLLAPSED]: CALLERS - 1 })
+    expect(countEach(responses.map(cacheStatusOf))).toEqual({
+      [LEADER_STATUS]: 1,
+      [WAITER_STATUS]: CALLERS - 1,
+    })
     responses[7]?.headers.set("x-kept", "changed")
     expect(countEach(responses.map(({ headers }) => headers.get("x-kept")))).toEqual({
       1: CALLERS - 1,
@@ -151,18 +154,18 @@ describe("100 concurrent requests of a cold key", () => {
 describe("while the body is being written,", () => {
   function underWay() {
     const body = controlledStream()
-    const made = wrapped(() => new Response(body.stream, { headers: { "x-id": "7" } }), POLICY)
-    return { ...made, body }
+    const wrapper = wrapped(() => new Response(body.stream, { headers: { "x-id": "7" } }), POLICY)
+    return { ...wrapper, body }
   }
 
   test("the leader, waiters and later callers have the head and the first bytes", async () => {
     const { module, send, runs, body } = underWay()
-    const [led, waited] = await Promise.all([send(), send()])
+    const [leader, waiters] = await Promise.all([send(), send()])
     body.enqueue("ab")
-    const first = [readerOf(led), readerOf(waited)]
+    const first = [readerOf(leader), readerOf(waiters)]
     expect(await Promise.all(first.map(read))).toEqual(["ab", "ab"])
     const late = await send()
-    expect([cacheStatusOf(late), late.headers.get("x-id")]).toEqual([COLLAPSED, "7"])
+    expect([cacheStatusOf(late), late.headers.get("x-id")]).toEqual([WAITER_STATUS, "7"])
     const readers = [...first, readerOf(late)]
     expect(await read(readers[2] as (typeof readers)[0])).toBe("ab")
     expect(await module.match(AT)).toBeUndefined()
@@ -179,10 +182,10 @@ describe("while the body is being written,", () => {
 
   test("a client that cancels, leader or waiter, affects neither the entry nor other readers", async () => {
     const { module, send, runs, body } = underWay()
-    const [led, waited, last] = await Promise.all([send(), send(), send()])
+    const [leader, waiters, last] = await Promise.all([send(), send(), send()])
     body.enqueue("ab")
-    await led.body?.cancel()
-    const reader = readerOf(waited)
+    await leader.body?.cancel()
+    const reader = readerOf(waiters)
     await read(reader)
     await reader.cancel()
     body.enqueue("cd")
@@ -224,14 +227,14 @@ describe("while the body is being written,", () => {
         new Response(method === "GET" ? body.stream : null, { headers: { etag: '"v1"' } }),
       POLICY,
     )
-    const led = send()
-    const waited = await send(get(PATH, { "if-none-match": '"v1"' }))
-    expect([waited.status, waited.body, waited.headers.get("etag")]).toEqual([304, null, '"v1"'])
-    expect(cacheStatusOf(waited)).toBe("fwd=uri-miss; fwd-status=200; stored; collapsed; ttl=60")
+    const leader = send()
+    const waiters = await send(get(PATH, { "if-none-match": '"v1"' }))
+    expect([waiters.status, waiters.body, waiters.headers.get("etag")]).toEqual([304, null, '"v1"'])
+    expect(cacheStatusOf(waiters)).toBe("fwd=uri-miss; fwd-status=200; stored; collapsed; ttl=60")
     void send(new Request(AT, { method: "HEAD" }))
     expect(received.map(({ method }) => method)).toEqual(["GET", "HEAD"])
     body.end()
-    expect(await (await led).text()).toBe("")
+    expect(await (await leader).text()).toBe("")
   })
 })
 
@@ -242,7 +245,11 @@ describe("of a cold key,", () => {
       POLICY,
     )
     const response = await send(get(PATH, { "if-none-match": '"v1"' }))
-    expect([response.status, response.body, cacheStatusOf(response)]).toEqual([304, null, LED])
+    expect([response.status, response.body, cacheStatusOf(response)]).toEqual([
+      304,
+      null,
+      LEADER_STATUS,
+    ])
     expect(received[0]?.headers.has("if-none-match")).toBe(false)
     await waitUntilIdle()
     expect(await bodyOf(module, AT)).toBe("whole")

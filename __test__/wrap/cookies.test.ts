@@ -22,27 +22,27 @@ import {
 
 beforeEach(() => {
   stopTime()
-  given = collectWarnings()
+  collectedWarnings = collectWarnings()
 })
 afterEach(async () => {
   await endTest()
   jest.restoreAllMocks()
 })
 
-let given: ReturnType<typeof collectWarnings> = []
+let collectedWarnings: ReturnType<typeof collectWarnings> = []
 
 const CACHED = { ttlSeconds: TTL }
-const LED = "fwd=uri-miss; fwd-status=200; stored; ttl=60"
+const LEADER_STATUS = "fwd=uri-miss; fwd-status=200; stored; ttl=60"
 const REFUSED = "fwd=uri-miss; fwd-status=200; detail=cookie"
 
 /** A request of a client with this session. */
-const of = (session: string, headers: Record<string, string> = {}) =>
+const requestOfSession = (session: string, headers: Record<string, string> = {}) =>
   get(PATH, { cookie: `session=${session}`, ...headers })
 
 /**
  * Answers with the cookie that it gets, after as many turns of the event loop as a handler takes.
  */
-const greet =
+const respondWithCookie =
   (headers: Record<string, string> = {}): TestHandler =>
   async (request) => {
     await waitUntilIdle()
@@ -51,9 +51,9 @@ const greet =
 
 describe("under a configured lifetime, the response to a request with cookies", () => {
   test("is not stored, and is counted and warned of once", async () => {
-    const { module, send } = wrapped(greet(), CACHED)
+    const { module, send } = wrapped(respondWithCookie(), CACHED)
     for (const session of ["1", "2"]) {
-      const response = await send(of(session))
+      const response = await send(requestOfSession(session))
       expect([cacheStatusOf(response), await response.text()]).toEqual([
         REFUSED,
         `session=${session}`,
@@ -61,7 +61,7 @@ describe("under a configured lifetime, the response to a request with cookies", 
     }
     expect(await bodyOf(module, AT)).toBeUndefined()
     expect(await refusals(module)).toEqual({ cookie: 2 })
-    expect(given).toEqual([
+    expect(collectedWarnings).toEqual([
       [expect.stringContaining(`${module.identity} has not stored`), "LAYERON_COOKIE"],
     ])
     for (const remedy of [
@@ -70,7 +70,7 @@ describe("under a configured lifetime, the response to a request with cookies", 
       'cookies: "ignore"',
       "Cache-Control: public",
     ]) {
-      expect(given[0]?.[0]).toContain(remedy)
+      expect(collectedWarnings[0]?.[0]).toContain(remedy)
     }
   })
 
@@ -82,15 +82,15 @@ describe("under a configured lifetime, the response to a request with cookies", 
     ["CDN-Cache-Control", { "cdn-cache-control": "max-age=5" }],
     ["CDN-Cache-Control: public", { "cdn-cache-control": "public" }],
   ])("is stored for everybody where it declares %s", async (_name, headers) => {
-    const { send, runs } = wrapped(greet(headers), CACHED)
-    await (await send(of("1"))).text()
-    const other = await send(of("2"))
+    const { send, runs } = wrapped(respondWithCookie(headers), CACHED)
+    await (await send(requestOfSession("1"))).text()
+    const other = await send(requestOfSession("2"))
     expect([cacheStatusOf(other), await other.text(), runs()]).toEqual([
       "hit; ttl=60",
       "session=1",
       1,
     ])
-    expect(given).toEqual([])
+    expect(collectedWarnings).toEqual([])
   })
 
   test.each<[string, Record<string, string>]>([
@@ -106,15 +106,15 @@ describe("under a configured lifetime, the response to a request with cookies", 
     ["Vary without Cookie", { vary: "accept" }],
     ["a cookie of its own", { "set-cookie": "a=b" }],
   ])("is not stored where it has %s", async (_name, headers) => {
-    const { module, send } = wrapped(greet(headers), CACHED)
-    expect(cacheStatusOf(await send(of("1")))).toBe(REFUSED)
+    const { module, send } = wrapped(respondWithCookie(headers), CACHED)
+    expect(cacheStatusOf(await send(requestOfSession("1")))).toBe(REFUSED)
     expect(await refusals(module)).toEqual({ cookie: 1 })
   })
 
   test("is stored for the clients with the same cookies where it varies by Cookie", async () => {
-    const { send, runs } = wrapped(greet({ vary: "Cookie" }), CACHED)
+    const { send, runs } = wrapped(respondWithCookie({ vary: "Cookie" }), CACHED)
     for (const session of ["1", "2", "1", "2"]) {
-      expect(await (await send(of(session))).text()).toBe(`session=${session}`)
+      expect(await (await send(requestOfSession(session))).text()).toBe(`session=${session}`)
     }
     expect(await (await send()).text()).toBe("nobody")
     expect(runs()).toBe(3)
@@ -126,35 +126,35 @@ describe("under a configured lifetime, the response to a request with cookies", 
   ])(
     "is stored where cookies are in the key, by the vary of %s",
     async (_name, options, declared) => {
-      const { send, runs } = wrapped(greet(), options, declared)
+      const { send, runs } = wrapped(respondWithCookie(), options, declared)
       for (const session of ["1", "2", "1"]) {
-        expect(await (await send(of(session))).text()).toBe(`session=${session}`)
+        expect(await (await send(requestOfSession(session))).text()).toBe(`session=${session}`)
       }
       expect(runs()).toBe(2)
-      expect(given).toEqual([])
+      expect(collectedWarnings).toEqual([])
     },
   )
 
   test("is stored where its cookies are empty", async () => {
-    const { send } = wrapped(greet(), CACHED)
-    expect(cacheStatusOf(await send(get(PATH, { cookie: "" })))).toBe(LED)
+    const { send } = wrapped(respondWithCookie(), CACHED)
+    expect(cacheStatusOf(await send(get(PATH, { cookie: "" })))).toBe(LEADER_STATUS)
   })
 
   test.each<[string, CacheWrapOptions, Partial<CacheModuleOptions>]>([
     ["the rule", {}, { rules: [{ path: PATH, ttlSeconds: TTL }] }],
     ["the instance", {}, CACHED],
   ])("is not stored where the lifetime is that of %s", async (_name, options, declared) => {
-    const { send } = wrapped(greet(), options, declared)
-    expect(cacheStatusOf(await send(of("1")))).toBe(REFUSED)
+    const { send } = wrapped(respondWithCookie(), options, declared)
+    expect(cacheStatusOf(await send(requestOfSession("1")))).toBe(REFUSED)
   })
 
   test("does not replace the stored response, which answers requests with cookies", async () => {
-    const { module, send, runs } = wrapped(greet(), CACHED)
+    const { module, send, runs } = wrapped(respondWithCookie(), CACHED)
     expect(await (await send()).text()).toBe("nobody")
-    const hit = await send(of("1"))
+    const hit = await send(requestOfSession("1"))
     expect([cacheStatusOf(hit), await hit.text()]).toEqual(["hit; ttl=60", "nobody"])
     await advanceSeconds(10)
-    await (await send(of("1", { "cache-control": "no-cache" }))).text()
+    await (await send(requestOfSession("1", { "cache-control": "no-cache" }))).text()
     expect([runs(), cacheStatusOf(await send())]).toEqual([2, "hit; ttl=50"])
     expect(await refusals(module)).toEqual({ cookie: 1 })
   })
@@ -162,14 +162,16 @@ describe("under a configured lifetime, the response to a request with cookies", 
 
 test("without a configured lifetime the response's own fields decide, with any cookies", async () => {
   const modified = new Date(Date.now() - 1_000_000).toUTCString()
-  const { send } = wrapped(greet({ "last-modified": modified }))
-  expect(cacheStatusOf(await send(of("1")))).toBe("fwd=uri-miss; fwd-status=200; stored; ttl=100")
+  const { send } = wrapped(respondWithCookie({ "last-modified": modified }))
+  expect(cacheStatusOf(await send(requestOfSession("1")))).toBe(
+    "fwd=uri-miss; fwd-status=200; stored; ttl=100",
+  )
 })
 
 test("match and put do not look at cookies", async () => {
   const module = freshCache(CACHED)
-  await module.put(of("1"), new Response("put"))
-  expect(await bodyOf(module, of("2"))).toBe("put")
+  await module.put(requestOfSession("1"), new Response("put"))
+  expect(await bodyOf(module, requestOfSession("2"))).toBe("put")
 })
 
 describe("concurrent requests of a cold key", () => {
@@ -179,7 +181,7 @@ describe("concurrent requests of a cold key", () => {
       if (run > 1) await gate.promise
       return new Response(request.headers.get("cookie"))
     }, CACHED)
-    const all = concurrently(100, (caller) => send(of(String(caller))))
+    const all = concurrently(100, (caller) => send(requestOfSession(String(caller))))
     await waitUntilIdle()
     expect(received).toHaveLength(100)
     gate.resolve()
@@ -190,9 +192,9 @@ describe("concurrent requests of a cold key", () => {
   })
 
   test("without cookies make one run among them, which is stored", async () => {
-    const { send, received } = wrapped(greet(), CACHED)
+    const { send, received } = wrapped(respondWithCookie(), CACHED)
     const all = concurrently(100, (caller) =>
-      send(caller % 2 === 0 ? of(String(caller)) : get(PATH)),
+      send(caller % 2 === 0 ? requestOfSession(String(caller)) : get(PATH)),
     )
     const bodies = await texts(all)
     for (const [caller, body] of bodies.entries()) {
@@ -201,12 +203,12 @@ describe("concurrent requests of a cold key", () => {
     }
     const plain = received.filter(({ headers }) => !headers.has("cookie"))
     expect(plain).toHaveLength(1)
-    expect(cacheStatusOf(await send(of("x")))).toBe("hit; ttl=60")
+    expect(cacheStatusOf(await send(requestOfSession("x")))).toBe("hit; ttl=60")
   })
 
   test("without cookies are coalesced in the minute after a refusal", async () => {
-    const { send, runs } = wrapped(greet(), CACHED)
-    await (await send(of("1"))).text()
+    const { send, runs } = wrapped(respondWithCookie(), CACHED)
+    await (await send(requestOfSession("1"))).text()
     const all = concurrently(100, () => send())
     expect(countEach(await texts(all))).toEqual({ nobody: 100 })
     expect(runs()).toBe(2)
@@ -217,9 +219,11 @@ describe("concurrent requests of a cold key", () => {
       (_, run) => new Response("x", run === 1 ? {} : { headers: { vary: "Cookie" } }),
       CACHED,
     )
-    await (await send(of("1"))).text()
+    await (await send(requestOfSession("1"))).text()
     await advanceSeconds(60)
-    expect(countEach(await texts(concurrently(9, () => send(of("1")))))).toEqual({ x: 9 })
+    expect(countEach(await texts(concurrently(9, () => send(requestOfSession("1")))))).toEqual({
+      x: 9,
+    })
     expect(runs()).toBe(2)
   })
 })
@@ -228,17 +232,17 @@ describe("a stale response", () => {
   const STALE = { ttlSeconds: TTL, staleWhileRevalidateSeconds: WINDOW }
 
   test("is refreshed in the background without the cookies of the client that it is served to", async () => {
-    const { module, send, received } = wrapped(greet(), STALE)
+    const { module, send, received } = wrapped(respondWithCookie(), STALE)
     await (await send()).text()
     setClock(TTL)
-    const stale = await send(of("1", { "x-a": "1" }))
+    const stale = await send(requestOfSession("1", { "x-a": "1" }))
     expect([cacheStatusOf(stale), await stale.text()]).toEqual([
       "hit; ttl=0; detail=stale",
       "nobody",
     ])
     await waitUntilIdle()
     expect([...(received[1] as Request).headers]).toEqual([["x-a", "1"]])
-    expect(cacheStatusOf(await send(of("2")))).toBe("hit; ttl=60")
+    expect(cacheStatusOf(await send(requestOfSession("2")))).toBe("hit; ttl=60")
     expect(await counts(module)).toMatchObject({ puts: 2, elections: 1 })
     expect(await refusals(module)).toEqual({})
   })
@@ -252,25 +256,28 @@ describe("a stale response", () => {
       {},
     ],
   ])("is refreshed with the client's cookies where %s", async (_name, headers, options) => {
-    const { send, received } = wrapped(greet(headers), options)
-    await (await send(of("1"))).text()
+    const { send, received } = wrapped(respondWithCookie(headers), options)
+    await (await send(requestOfSession("1"))).text()
     setClock(TTL)
-    expect(await (await send(of("1"))).text()).toBe("session=1")
+    expect(await (await send(requestOfSession("1"))).text()).toBe("session=1")
     await waitUntilIdle()
     expect(received[1]?.headers.get("cookie")).toBe("session=1")
-    expect(cacheStatusOf(await send(of("1")))).toBe("hit; ttl=60")
+    expect(cacheStatusOf(await send(requestOfSession("1")))).toBe("hit; ttl=60")
   })
 
   test("becomes the variant of no cookies where the refresh without them turns out to vary by them", async () => {
     const { send } = wrapped(
-      async (request, run) => greet(run === 1 ? {} : { vary: "Cookie" })(request, run),
+      async (request, run) => respondWithCookie(run === 1 ? {} : { vary: "Cookie" })(request, run),
       STALE,
     )
     await (await send()).text()
     setClock(TTL)
-    await (await send(of("1"))).text()
+    await (await send(requestOfSession("1"))).text()
     await waitUntilIdle()
-    const [plain, own] = [await send(), await send(of("1", { "cache-control": "no-cache" }))]
+    const [plain, own] = [
+      await send(),
+      await send(requestOfSession("1", { "cache-control": "no-cache" })),
+    ]
     expect([cacheStatusOf(plain), await plain.text(), await own.text()]).toEqual([
       "hit; ttl=60",
       "nobody",
@@ -279,10 +286,10 @@ describe("a stale response", () => {
   })
 
   test("stays where the handler answers a client with cookies, past the window", async () => {
-    const { module, send } = wrapped(greet({ etag: '"a"' }), CACHED)
+    const { module, send } = wrapped(respondWithCookie({ etag: '"a"' }), CACHED)
     await (await send()).text()
     await advanceSeconds(TTL)
-    const own = await send(of("1"))
+    const own = await send(requestOfSession("1"))
     expect([cacheStatusOf(own), await own.text()]).toEqual([
       "fwd=stale; fwd-status=200; detail=cookie",
       "session=1",
@@ -298,7 +305,9 @@ describe("a stale response", () => {
     const { module, send } = wrapped(own, { ...CACHED, staleIfErrorSeconds: 9 })
     await (await send()).text()
     await advanceSeconds(TTL)
-    expect(cacheStatusOf(await send(of("1")))).toBe("fwd=stale; fwd-status=200; detail=private")
+    expect(cacheStatusOf(await send(requestOfSession("1")))).toBe(
+      "fwd=stale; fwd-status=200; detail=private",
+    )
     expect(await module.inspect()).toMatchObject({ entries: 1 })
   })
 
@@ -313,15 +322,15 @@ describe("a stale response", () => {
     const { module, send, runs } = wrapped(validating, CACHED)
     await (await send()).text()
     await advanceSeconds(TTL)
-    const own = await send(of("1"))
+    const own = await send(requestOfSession("1"))
     expect([cacheStatusOf(own), await own.text(), own.headers.get("x-for")]).toEqual([
       "fwd=stale; fwd-status=304; ttl=0; detail=stale",
       "x",
       null,
     ])
-    await (await send(of("2"))).text()
+    await (await send(requestOfSession("2"))).text()
     expect([cacheStatusOf(await send()), runs()]).toEqual(["fwd=stale; fwd-status=304; ttl=60", 4])
-    expect((await send(of("3"))).headers.get("x-for")).toBe("")
+    expect((await send(requestOfSession("3"))).headers.get("x-for")).toBe("")
     expect(await counts(module)).toMatchObject({ revalidations: 3, puts: 1 })
   })
 })
@@ -343,13 +352,15 @@ describe('cookies: "ignore"', () => {
   ])(
     "of %s removes the cookies before the handler runs, and coalesces and stores",
     async (_name, options, declared) => {
-      const { module, send, received } = wrapped(greet(), options, declared)
-      const all = concurrently(100, (caller) => send(of(String(caller), { "x-a": "1" })))
+      const { module, send, received } = wrapped(respondWithCookie(), options, declared)
+      const all = concurrently(100, (caller) =>
+        send(requestOfSession(String(caller), { "x-a": "1" })),
+      )
       expect(countEach(await texts(all))).toEqual({ nobody: 100 })
       expect(received.map(({ headers }) => [...headers])).toEqual([[["x-a", "1"]]])
-      expect(cacheStatusOf(await send(of("x")))).toBe("hit; ttl=60")
+      expect(cacheStatusOf(await send(requestOfSession("x")))).toBe("hit; ttl=60")
       expect(await refusals(module)).toEqual({})
-      expect(given).toEqual([])
+      expect(collectedWarnings).toEqual([])
     },
   )
 
@@ -357,31 +368,29 @@ describe('cookies: "ignore"', () => {
     ["wrap", { ...CACHED, cookies: "pass" }, { cookies: "ignore" }],
     ["the rule", CACHED, { cookies: "ignore", rules: [{ path: PATH, cookies: "pass" }] }],
   ])('is undone by the cookies: "pass" of %s', async (_name, options, declared) => {
-    const { send } = wrapped(greet(), options, declared)
-    expect(await (await send(of("1"))).text()).toBe("session=1")
+    const { send } = wrapped(respondWithCookie(), options, declared)
+    expect(await (await send(requestOfSession("1"))).text()).toBe("session=1")
   })
 
   test("lets requests with and without cookies select the same response, even if it varies by Cookie", async () => {
-    const { send, runs } = wrapped(greet({ vary: "Cookie" }), IGNORED)
-    expect(await texts(concurrently(3, (caller) => send(of(String(caller)))))).toEqual([
-      "nobody",
-      "nobody",
-      "nobody",
-    ])
+    const { send, runs } = wrapped(respondWithCookie({ vary: "Cookie" }), IGNORED)
+    expect(
+      await texts(concurrently(3, (caller) => send(requestOfSession(String(caller))))),
+    ).toEqual(["nobody", "nobody", "nobody"])
     expect([cacheStatusOf(await send()), runs()]).toEqual(["hit; ttl=60", 1])
   })
 
   test("keys requests with cookies as those without", async () => {
-    const { module, send, runs } = wrapped(greet(), { ...IGNORED, vary: ["cookie"] })
-    await texts([send(of("1")), send(of("2"))])
+    const { module, send, runs } = wrapped(respondWithCookie(), { ...IGNORED, vary: ["cookie"] })
+    await texts([send(requestOfSession("1")), send(requestOfSession("2"))])
     expect([cacheStatusOf(await send()), runs()]).toEqual(["hit; ttl=60", 1])
     expect(await module.inspect()).toMatchObject({ entries: 1 })
   })
 
   test("leaves the cookies of requests that are not cached", async () => {
     const rules = [{ path: PATH, ...IGNORED, bypass: { cookies: ["session"] } }]
-    const { send, received } = wrapped(greet(), {}, { rules })
-    await send(of("1"))
+    const { send, received } = wrapped(respondWithCookie(), {}, { rules })
+    await send(requestOfSession("1"))
     await send(new Request(AT, { method: "POST", headers: { cookie: "a=1" } }))
     await send(get("/other", { cookie: "a=1" }))
     await send(get(PATH, { cookie: "a=1" }))
@@ -394,16 +403,16 @@ describe('cookies: "ignore"', () => {
   })
 
   test("takes them from HEAD and from requests with credentials and no-store, too", async () => {
-    const { send, received } = wrapped(greet(), IGNORED)
+    const { send, received } = wrapped(respondWithCookie(), IGNORED)
     await send(new Request(AT, { method: "HEAD", headers: { cookie: "a=1" } }))
-    await send(of("1", { authorization: "Basic x" }))
-    await send(of("1", { "cache-control": "no-store" }))
+    await send(requestOfSession("1", { authorization: "Basic x" }))
+    await send(requestOfSession("1", { "cache-control": "no-store" }))
     expect(received.map(({ headers }) => headers.has("cookie"))).toEqual([false, false, false])
   })
 
   test("does not change the caller's request", async () => {
-    const { send } = wrapped(greet(), IGNORED)
-    const request = of("1")
+    const { send } = wrapped(respondWithCookie(), IGNORED)
+    const request = requestOfSession("1")
     await send(request)
     expect(request.headers.get("cookie")).toBe("session=1")
   })

@@ -23,14 +23,17 @@ afterEach(endTest)
 /**
  * Fresh for a minute, kept for a while after it, and never served stale without being asked for.
  */
-async function stored(age: number, headers: Record<string, string> = {}): Promise<Wrapped> {
-  const made = wrapped((_, run) => new Response(`run ${run}`, { headers }), { ttlSeconds: TTL })
-  await (await made.send()).text()
+async function wrapperWithStored(
+  age: number,
+  headers: Record<string, string> = {},
+): Promise<Wrapped> {
+  const wrapper = wrapped((_, run) => new Response(`run ${run}`, { headers }), { ttlSeconds: TTL })
+  await (await wrapper.send()).text()
   await advanceSeconds(age)
-  return made
+  return wrapper
 }
 
-const asking = (value: string, name = "cache-control") => get(PATH, { [name]: value })
+const requestWith = (value: string, name = "cache-control") => get(PATH, { [name]: value })
 const HIT = "run 1"
 const RUN = "run 2"
 
@@ -45,7 +48,7 @@ test("a request with no-cache has a response with a validator validated, which i
     { ttlSeconds: TTL },
   )
   await (await send()).text()
-  const response = await send(asking("no-cache"))
+  const response = await send(requestWith("no-cache"))
   expect([cacheStatusOf(response), await response.text()]).toEqual([
     "fwd=request; fwd-status=304; ttl=60",
     "x",
@@ -57,7 +60,7 @@ test("a request with no-cache has a response with a validator validated, which i
 describe("a request that says only-if-cached", () => {
   test("is answered with a 504 where nothing is stored, and no handler is run", async () => {
     const { module, send, runs } = wrapped(() => new Response("x"), { ttlSeconds: TTL })
-    const response = await send(asking("only-if-cached"))
+    const response = await send(requestWith("only-if-cached"))
     expect([response.status, response.statusText, response.body]).toEqual([
       504,
       "Gateway Timeout",
@@ -71,8 +74,8 @@ describe("a request that says only-if-cached", () => {
   })
 
   test("gets a 504 if the stored response may not be served, and during the run of another request", async () => {
-    const gone = await stored(TTL)
-    expect((await gone.send(asking("only-if-cached"))).status).toBe(504)
+    const gone = await wrapperWithStored(TTL)
+    expect((await gone.send(requestWith("only-if-cached"))).status).toBe(504)
     expect(gone.runs()).toBe(1)
 
     const gate = deferred()
@@ -83,18 +86,20 @@ describe("a request that says only-if-cached", () => {
       },
       { ttlSeconds: TTL },
     )
-    const led = running.send()
-    expect((await running.send(asking("only-if-cached"))).status).toBe(504)
+    const leader = running.send()
+    expect((await running.send(requestWith("only-if-cached"))).status).toBe(504)
     gate.resolve()
-    await (await led).text()
-    expect((await running.send(asking("only-if-cached"))).status).toBe(200)
+    await (await leader).text()
+    expect((await running.send(requestWith("only-if-cached"))).status).toBe(200)
   })
 
   test("and HEAD is answered without a body as well", async () => {
-    const made = await stored(0)
+    const wrapper = await wrapperWithStored(0)
     const headers = { "cache-control": "only-if-cached" }
-    expect((await made.send(new Request(AT, { method: "HEAD", headers }))).status).toBe(200)
-    expect((await made.send(new Request(`${AT}?2`, { method: "HEAD", headers }))).status).toBe(504)
+    expect((await wrapper.send(new Request(AT, { method: "HEAD", headers }))).status).toBe(200)
+    expect((await wrapper.send(new Request(`${AT}?2`, { method: "HEAD", headers }))).status).toBe(
+      504,
+    )
   })
 })
 
@@ -103,12 +108,12 @@ describe("a request that says no-store", () => {
     const { module, send, runs } = wrapped((_, run) => new Response(`run ${run}`), {
       ttlSeconds: TTL,
     })
-    expect(cacheStatusOf(await send(asking("no-store")))).toBe(
+    expect(cacheStatusOf(await send(requestWith("no-store")))).toBe(
       "fwd=uri-miss; fwd-status=200; detail=request-no-store",
     )
     expect(await module.inspect()).toMatchObject({ entries: 0 })
     await (await send()).text()
-    expect(await (await send(asking("no-store, no-cache"))).text()).toBe("run 3")
+    expect(await (await send(requestWith("no-store, no-cache"))).text()).toBe("run 3")
     expect(await (await send()).text()).toBe(RUN)
     expect(runs()).toBe(3)
     expect(await refusals(module)).toEqual({ "request-no-store": 2 })
@@ -143,7 +148,7 @@ test("requests at the same time that want a response made for them are answered 
     { ttlSeconds: TTL },
   )
   await (await send()).text()
-  const all = concurrently(100, () => send(asking("no-cache")))
+  const all = concurrently(100, () => send(requestWith("no-cache")))
   await waitUntilIdle()
   gate.resolve()
   expect(new Set(await texts(all))).toEqual(new Set([RUN]))
@@ -162,47 +167,47 @@ describe('requestDirectives: "ignore"', () => {
     ["wrap before the rule", ignored, { rules: [{ path: PATH, ...honoured }] }],
     ["the rule before the instance", {}, { ...honoured, rules: [{ path: PATH, ...ignored }] }],
   ])("of %s has no directive of a request run the handler", async (_name, options, declared) => {
-    const made = wrapped(
+    const wrapper = wrapped(
       (_, run) => new Response(`run ${run}`),
       { ttlSeconds: TTL, ...options },
       declared,
     )
-    await (await made.send()).text()
+    await (await wrapper.send()).text()
     await advanceSeconds(10)
     for (const value of ["no-cache", "max-age=0", "max-age=5", "min-fresh=55", "no-store"]) {
-      expect(cacheStatusOf(await made.send(asking(value)))).toBe("hit; ttl=50")
+      expect(cacheStatusOf(await wrapper.send(requestWith(value)))).toBe("hit; ttl=50")
     }
-    expect(cacheStatusOf(await made.send(asking("no-cache", "pragma")))).toBe("hit; ttl=50")
-    expect(made.runs()).toBe(1)
+    expect(cacheStatusOf(await wrapper.send(requestWith("no-cache", "pragma")))).toBe("hit; ttl=50")
+    expect(wrapper.runs()).toBe(1)
   })
 
   test.each<Where>([
     ["wrap", honoured, ignored],
     ["the rule", {}, { ...ignored, rules: [{ path: PATH, ...honoured }] }],
   ])('is undone by the requestDirectives: "honour" of %s', async (_name, options, declared) => {
-    const made = wrapped(
+    const wrapper = wrapped(
       (_, run) => new Response(`run ${run}`),
       { ttlSeconds: TTL, ...options },
       declared,
     )
-    await (await made.send()).text()
-    expect(await (await made.send(asking("no-cache"))).text()).toBe(RUN)
+    await (await wrapper.send()).text()
+    expect(await (await wrapper.send(requestWith("no-cache"))).text()).toBe(RUN)
   })
 
   test("ignores max-stale, and stores the response to a request with no-store", async () => {
-    const made = wrapped((_, run) => new Response(`run ${run}`), { ttlSeconds: TTL, ...ignored })
-    expect(cacheStatusOf(await made.send(asking("no-store")))).toBe(
+    const wrapper = wrapped((_, run) => new Response(`run ${run}`), { ttlSeconds: TTL, ...ignored })
+    expect(cacheStatusOf(await wrapper.send(requestWith("no-store")))).toBe(
       "fwd=uri-miss; fwd-status=200; stored; ttl=60",
     )
     await advanceSeconds(TTL)
-    expect(cacheStatusOf(await made.send(asking("max-stale")))).toBe(
+    expect(cacheStatusOf(await wrapper.send(requestWith("max-stale")))).toBe(
       "fwd=stale; fwd-status=200; stored; ttl=60",
     )
   })
 
   test("lets requests with no-store wait for another run, and freshen the response that a 304 confirms", async () => {
     const headers = { etag: '"a"' }
-    const made = wrapped(
+    const wrapper = wrapped(
       async ({ headers: asked }) => {
         await waitUntilIdle()
         return asked.has("if-none-match")
@@ -211,22 +216,24 @@ describe('requestDirectives: "ignore"', () => {
       },
       { ttlSeconds: TTL, ...ignored },
     )
-    await texts(concurrently(9, () => made.send(asking("no-store"))))
-    expect(made.runs()).toBe(1)
+    await texts(concurrently(9, () => wrapper.send(requestWith("no-store"))))
+    expect(wrapper.runs()).toBe(1)
     await advanceSeconds(TTL)
-    expect(cacheStatusOf(await made.send(asking("no-store")))).toBe(
+    expect(cacheStatusOf(await wrapper.send(requestWith("no-store")))).toBe(
       "fwd=stale; fwd-status=304; ttl=60",
     )
-    expect(cacheStatusOf(await made.send())).toBe("hit; ttl=60")
+    expect(cacheStatusOf(await wrapper.send())).toBe("hit; ttl=60")
   })
 
   test("leaves only-if-cached as it is", async () => {
-    const made = wrapped(() => new Response("a"), { ttlSeconds: TTL, ...ignored })
-    expect((await made.send(asking("only-if-cached, no-cache"))).status).toBe(504)
-    await (await made.send()).text()
-    expect(cacheStatusOf(await made.send(asking("only-if-cached, no-cache")))).toBe("hit; ttl=60")
+    const wrapper = wrapped(() => new Response("a"), { ttlSeconds: TTL, ...ignored })
+    expect((await wrapper.send(requestWith("only-if-cached, no-cache"))).status).toBe(504)
+    await (await wrapper.send()).text()
+    expect(cacheStatusOf(await wrapper.send(requestWith("only-if-cached, no-cache")))).toBe(
+      "hit; ttl=60",
+    )
     await advanceSeconds(TTL)
-    expect((await made.send(asking("only-if-cached, max-stale"))).status).toBe(504)
+    expect((await wrapper.send(requestWith("only-if-cached, max-stale"))).status).toBe(504)
   })
 
   test("is refused in other words, by its path", async () => {

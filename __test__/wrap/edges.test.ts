@@ -38,7 +38,7 @@ test("a 304 for a response put without a Date is answered with the freshened res
 describe("a clock that is set back by an hour", () => {
   test("does not have a key fail for an hour", async () => {
     let fails = true
-    const made = wrapped(
+    const wrapper = wrapped(
       () => {
         if (fails) throw new Error("down")
         return new Response("up")
@@ -46,15 +46,15 @@ describe("a clock that is set back by an hour", () => {
       { ttlSeconds: TTL },
     )
     setClock(3_600)
-    await expect(made.send()).rejects.toThrow("down")
+    await expect(wrapper.send()).rejects.toThrow("down")
     fails = false
     setClock(0)
-    expect(await (await made.send()).text()).toBe("up")
+    expect(await (await wrapper.send()).text()).toBe("up")
   })
 
   test("does not have everyone run the handler for an hour", async () => {
     let isPrivate = true
-    const made = wrapped(
+    const wrapper = wrapped(
       async () => {
         await Promise.resolve()
         return new Response("x", isPrivate ? { headers: { "cache-control": "private" } } : {})
@@ -62,10 +62,10 @@ describe("a clock that is set back by an hour", () => {
       { ttlSeconds: TTL },
     )
     setClock(3_600)
-    await text(await made.send())
+    await text(await wrapper.send())
     isPrivate = false
     setClock(0)
-    await Promise.all([made.send(), made.send(), made.send()])
-    expect(made.runs()).toBe(2)
+    await Promise.all([wrapper.send(), wrapper.send(), wrapper.send()])
+    expect(wrapper.runs()).toBe(2)
   })
 })

@@ -34,24 +34,24 @@ afterEach(async () => {
 })
 
 const ALL: Operation[] = ["match", "put", "refresh", "delete", "purge"]
-const x: TestHandler = () => new Response("x")
-const saying =
+const respondWithX: TestHandler = () => new Response("x")
+const respondingWith =
   (control: string): TestHandler =>
   () =>
     new Response("x", { headers: { "cache-control": control } })
 
 /** The events of one request in short form, once all work has ended. */
-async function described(made: Wrapped, request = new Request(AT)): Promise<string[]> {
+async function shortEventsOf(wrapper: Wrapped, request = new Request(AT)): Promise<string[]> {
   const { events, stop } = collectEvents(ALL)
-  await made
+  await wrapper
     .send(request)
     .then((response) => response.text())
     .catch(() => {})
   await waitUntilIdle()
   stop()
-  const { identity, namespace, name } = made.module
+  const { identity, namespace, name } = wrapper.module
   return (events as CacheEvent[]).map(({ operation, outcome, reason, ...where }) => {
-    expect(where).toEqual({ identity, namespace, name, key: made.module.key(request) })
+    expect(where).toEqual({ identity, namespace, name, key: wrapper.module.key(request) })
     return [operation, outcome, ...(reason === undefined ? [] : [reason])].join(" ")
   })
 }
@@ -64,13 +64,13 @@ describe("events of a request report", () => {
   test.each<[string, TestHandler, Request, string[]]>([
     [
       "why the handler was run, and that its response is stored",
-      x,
+      respondWithX,
       get(PATH),
       ["match miss uri-miss", "put stored"],
     ],
     [
       "why its response is not",
-      saying("private"),
+      respondingWith("private"),
       get(PATH),
       ["match miss uri-miss", "put refused private"],
     ],
@@ -92,64 +92,69 @@ describe("events of a request report", () => {
     ["that it failed", throwingHandler, get(PATH), ["match miss uri-miss"]],
     [
       "the method that is not stored",
-      x,
+      respondWithX,
       new Request(AT, { method: "POST" }),
       ["match bypass method"],
     ],
     [
       "the header that makes it skip the cache",
-      x,
+      respondWithX,
       get(PATH, { "x-preview": "1" }),
       ["match bypass header x-preview"],
     ],
     [
       "the cookie that makes it skip the cache",
-      x,
+      respondWithX,
       get(PATH, { cookie: "session=1" }),
       ["match bypass cookie session"],
     ],
     [
       "the query that makes it skip the cache",
-      x,
+      respondWithX,
       get(`${PATH}?draft=1`),
       ["match bypass query draft"],
     ],
     [
       "that only what is stored would do",
-      x,
+      respondWithX,
       get(PATH, { "cache-control": "only-if-cached" }),
       ["match miss only-if-cached"],
     ],
-    ["that it was of HEAD", x, new Request(AT, { method: "HEAD" }), ["match miss uri-miss"]],
+    [
+      "that it was of HEAD",
+      respondWithX,
+      new Request(AT, { method: "HEAD" }),
+      ["match miss uri-miss"],
+    ],
   ])("%s", async (_, run, request, expected) => {
-    expect(await described(wrapped(run, POLICY, { rules }), request)).toEqual(expected)
+    expect(await shortEventsOf(wrapped(run, POLICY, { rules }), request)).toEqual(expected)
   })
 
   test("a body that is longer than its Content-Length", async () => {
     const long: TestHandler = () =>
       new Response(streamOf(["x", "yz"]), { headers: { "content-length": "2" } })
-    const [match, put, ...others] = await described(wrapped(long, POLICY))
+    const [match, put, ...others] = await shortEventsOf(wrapped(long, POLICY))
     expect([match, others]).toEqual(["match miss uri-miss", []])
     expect(put).toMatch(/^put error TypeError: .*Content-Length/)
   })
 
   test("a hit, a stale hit with the outcome of its refresh, and a miss", async () => {
-    const made = wrapped(
+    const wrapper = wrapped(
       (_, run) =>
         run === 3 ? throwingHandler(_, run) : new Response("x", { headers: { vary: "x-a" } }),
       POLICY,
     )
-    await described(made)
-    expect(await described(made)).toEqual(["match hit"])
-    expect(await described(made, get(PATH, { "x-a": "1" }))).toEqual([
+    await shortEventsOf(wrapper)
+    expect(await shortEventsOf(wrapper)).toEqual(["match hit"])
+    expect(await shortEventsOf(wrapper, get(PATH, { "x-a": "1" }))).toEqual([
       "match miss vary-miss",
       "put stored",
     ])
     await advanceSeconds(TTL)
-    expect(await described(made)).toEqual(["match stale", "refresh failed Error: down"])
+    expect(await shortEventsOf(wrapper)).toEqual(["match stale", "refresh failed Error: down"])
     await advanceSeconds(1)
-    expect(await described(made)).toEqual(["match stale", "put stored", "refresh refreshed"])
-    expect(await described(made, get(PATH, { "cache-control": "no-cache" }))).toEqual([
+    expect(await shortEventsOf(wrapper)).toEqual(["match stale", "put stored", "refresh refreshed"])
+    expect(await shortEventsOf(wrapper, get(PATH, { "cache-control": "no-cache" }))).toEqual([
       "match miss request",
       "put stored",
     ])
@@ -157,26 +162,26 @@ describe("events of a request report", () => {
 
   test("a pause after a failure, and the stale response that is served for it", async () => {
     const failing = wrapped(throwingHandler, POLICY)
-    await described(failing)
-    expect(await described(failing)).toEqual(["match miss failed"])
-    const made = await wrappedStale(throwingHandler, {
+    await shortEventsOf(failing)
+    expect(await shortEventsOf(failing)).toEqual(["match miss failed"])
+    const wrapper = await wrappedStale(throwingHandler, {
       staleWhileRevalidateSeconds: 0,
       staleIfErrorSeconds: 60,
     })
-    expect(await described(made)).toEqual(["match miss stale"])
-    expect(await described(made)).toEqual([expect.stringMatching(/^match /)])
+    expect(await shortEventsOf(wrapper)).toEqual(["match miss stale"])
+    expect(await shortEventsOf(wrapper)).toEqual([expect.stringMatching(/^match /)])
   })
 
   test("a response that was dropped because of a purge", async () => {
     const gate = deferred()
-    const made = wrapped(async () => {
+    const wrapper = wrapped(async () => {
       await gate.promise
       return new Response("x")
     }, POLICY)
     const { events, stop } = collectEvents(["put"])
-    const answer = made.send()
-    await waitUntil(() => made.runs() === 1)
-    await made.module.purge({ request: AT })
+    const answer = wrapper.send()
+    await waitUntil(() => wrapper.runs() === 1)
+    await wrapper.module.purge({ request: AT })
     gate.resolve()
     await (await answer).text()
     await waitUntilIdle()
@@ -191,12 +196,12 @@ describe("of 100 callers at once", () => {
     operations: Operation[] = ["match"],
   ): Promise<Record<string, number>> {
     const gate = deferred()
-    const made = wrapped(async (request, run) => {
+    const wrapper = wrapped(async (request, run) => {
       await gate.promise
       return handler(request, run)
     }, POLICY)
     const { events, stop } = collectEvents(operations)
-    const all = concurrently(100, () => made.send())
+    const all = concurrently(100, () => wrapper.send())
     await waitUntilIdle()
     gate.resolve()
     await Promise.allSettled(all)
@@ -206,7 +211,7 @@ describe("of 100 callers at once", () => {
   }
 
   test("one runs the handler according to its event, and 99 are collapsed", async () => {
-    expect(await outcomes(x, ["match", "put"])).toEqual({
+    expect(await outcomes(respondWithX, ["match", "put"])).toEqual({
       "miss uri-miss": 1,
       "miss collapsed": 99,
       "stored undefined": 1,
@@ -214,7 +219,7 @@ describe("of 100 callers at once", () => {
   })
 
   test("each has one event, even if it waits repeatedly", async () => {
-    const all = await outcomes(saying("private"))
+    const all = await outcomes(respondingWith("private"))
     expect(Object.values(all).reduce((sum, count) => sum + count)).toBe(100)
   })
 })
@@ -227,17 +232,17 @@ describe("metrics", () => {
   const metrics = () => countEach(lines.splice(0).map((line) => JSON.parse(line).metric))
 
   test("are as many as stats() and inspect() say", async () => {
-    const made = wrapped(
+    const wrapper = wrapped(
       (_, run) => (run > 1 ? throwingHandler(_, run) : new Response("x")),
       POLICY,
       observed,
     )
-    await sendAndSettle(made)
-    await sendAndSettle(made)
+    await sendAndSettle(wrapper)
+    await sendAndSettle(wrapper)
     await advanceSeconds(TTL)
-    await sendAndSettle(made)
-    const { hits, misses, puts } = await made.module.stats()
-    const { failedRefreshes } = await made.module.inspect()
+    await sendAndSettle(wrapper)
+    const { hits, misses, puts } = await wrapper.module.stats()
+    const { failedRefreshes } = await wrapper.module.inspect()
     expect(metrics()).toEqual({
       "cache.hits": hits,
       "cache.misses": misses,
@@ -248,9 +253,9 @@ describe("metrics", () => {
 
   test("count responses served stale on an error as stats() does", async () => {
     const windows = { staleWhileRevalidateSeconds: 0, staleIfErrorSeconds: 60 }
-    const made = await wrappedStale(throwingHandler, windows, observed)
-    for (let call = 0; call < 3; call++) expect(await sendAndSettle(made)).toBe("old")
-    const { hits, misses } = await made.module.stats()
+    const wrapper = await wrappedStale(throwingHandler, windows, observed)
+    for (let call = 0; call < 3; call++) expect(await sendAndSettle(wrapper)).toBe("old")
+    const { hits, misses } = await wrapper.module.stats()
     expect({ "cache.hits": 0, ...metrics() }).toEqual({
       "cache.hits": hits,
       "cache.misses": misses,
@@ -259,9 +264,9 @@ describe("metrics", () => {
   })
 
   test("count each request as one miss, however often it has waited", async () => {
-    const made = wrapped(async () => saying("private")(get(PATH), 1), POLICY, observed)
-    await Promise.all(concurrently(10, () => made.send()))
-    expect((await made.module.stats()).misses).toBe(10)
+    const wrapper = wrapped(async () => respondingWith("private")(get(PATH), 1), POLICY, observed)
+    await Promise.all(concurrently(10, () => wrapper.send()))
+    expect((await wrapper.module.stats()).misses).toBe(10)
     expect(metrics()).toEqual({ "cache.misses": 10 })
   })
 })

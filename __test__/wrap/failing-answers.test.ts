@@ -32,11 +32,11 @@ describe("an error without a declared lifetime", () => {
     body: string | Uint8Array<ArrayBuffer> = "down",
   ) => {
     const gate = deferred()
-    const made = wrapped(async () => {
+    const wrapper = wrapped(async () => {
       await gate.promise
       return new Response(body, { status, headers })
     }, POLICY)
-    return { ...made, gate }
+    return { ...wrapper, gate }
   }
 
   test.each([500, 502, 503, 504])(
@@ -79,14 +79,14 @@ describe("an error without a declared lifetime", () => {
 
   test("with a header and a body for one client reaches no other client", async () => {
     const { promise, resolve } = deferred()
-    const made = wrapped(async (request) => {
+    const wrapper = wrapped(async (request) => {
       await promise
       const user = request.headers.get("authorization") ?? "nobody"
       return new Response(`account of ${user}`, { status: 500, headers: { "x-user": user } })
     }, POLICY)
     const users = ["nobody", "alice", "bob"]
     const all = users.map((user) =>
-      made.send(get(PATH, user === "nobody" ? {} : { authorization: user })),
+      wrapper.send(get(PATH, user === "nobody" ? {} : { authorization: user })),
     )
     await waitUntilIdle()
     resolve()
@@ -130,44 +130,44 @@ describe("an error without a declared lifetime", () => {
 describe("a run that takes longer than refreshTimeoutMs", () => {
   test("is no longer waited for: its waiters share a new run, and the leader gets its own response", async () => {
     const gate = deferred()
-    const made = wrapped(
+    const wrapper = wrapped(
       async (_, run) => {
         if (run === 1) await gate.promise
         return new Response(`run ${run}`)
       },
       { ...POLICY, refreshTimeoutMs: 500 },
     )
-    const all = concurrently(CALLERS, () => made.send())
+    const all = concurrently(CALLERS, () => wrapper.send())
     await advanceSeconds(0.499)
-    expect(made.runs()).toBe(1)
+    expect(wrapper.runs()).toBe(1)
     expect(await outcomeSoFar(Promise.race(all))).toBe("pending")
     await advanceSeconds(0.001)
-    const [led, ...waited] = all
-    expect(countEach(await texts(waited))).toEqual({ "run 2": CALLERS - 1 })
-    expect(made.runs()).toBe(2)
+    const [leader, ...waiters] = all
+    expect(countEach(await texts(waiters))).toEqual({ "run 2": CALLERS - 1 })
+    expect(wrapper.runs()).toBe(2)
     gate.resolve()
-    expect(await (await led)?.text()).toBe("run 1")
-    expect(await counts(made.module)).toMatchObject({ misses: CALLERS, puts: 2 })
-    expect(made.received[0]?.signal.aborted).toBe(false)
+    expect(await (await leader)?.text()).toBe("run 1")
+    expect(await counts(wrapper.module)).toMatchObject({ misses: CALLERS, puts: 2 })
+    expect(wrapper.received[0]?.signal.aborted).toBe(false)
   })
 
   test("is not joined by later requests", async () => {
-    const made = wrapped(
+    const wrapper = wrapped(
       async () => {
         await endOfTest()
         return new Response("x")
       },
       { ...POLICY, refreshTimeoutMs: 500 },
     )
-    void made.send()
+    void wrapper.send()
     await advanceSeconds(0.499)
-    void made.send()
+    void wrapper.send()
     await waitUntilIdle()
-    expect(made.runs()).toBe(1)
+    expect(wrapper.runs()).toBe(1)
     await advanceSeconds(0.001)
-    void made.send()
+    void wrapper.send()
     await waitUntilIdle()
-    expect(made.runs()).toBe(2)
+    expect(wrapper.runs()).toBe(2)
   })
 })
 

@@ -47,9 +47,9 @@ const THROWS: [string, TestHandler, unknown][] = [
 ]
 
 /** What so many callers at once fail with. */
-async function failures(made: Wrapped, callers = CALLERS): Promise<unknown[]> {
+async function failuresOf(wrapper: Wrapped, callers = CALLERS): Promise<unknown[]> {
   return Promise.all(
-    concurrently(callers, () => made.send()).map((answer) => errorOf(() => answer)),
+    concurrently(callers, () => wrapper.send()).map((answer) => errorOf(() => answer)),
   )
 }
 
@@ -58,44 +58,44 @@ describe("a handler that", () => {
     "%s runs once more for the 99 waiters, and all fail with the same value",
     async (_, run, thrown) => {
       const gate = deferred()
-      const made = wrapped(async (request, number) => {
+      const wrapper = wrapped(async (request, number) => {
         await gate.promise
         return run(request, number)
       }, POLICY)
-      const failed = failures(made)
+      const failed = failuresOf(wrapper)
       await waitUntilIdle()
       gate.resolve()
       const all = await failed
       expect(all).toHaveLength(CALLERS)
       expect(all.every((one) => one === thrown)).toBe(true)
-      expect(made.runs()).toBe(2)
-      expect(await made.module.stats()).toEqual({ ...NO_STATS, misses: CALLERS })
-      expect(await made.module.inspect()).toMatchObject({ entries: 0, collapsed: 0 })
+      expect(wrapper.runs()).toBe(2)
+      expect(await wrapper.module.stats()).toEqual({ ...NO_STATS, misses: CALLERS })
+      expect(await wrapper.module.inspect()).toMatchObject({ entries: 0, collapsed: 0 })
     },
   )
 
   test.each(THROWS)(
     "%s is not run again for 200 ms, in which callers fail with the very same",
     async (_, run, thrown) => {
-      const made = wrapped(run, POLICY)
-      await failures(made, 1)
+      const wrapper = wrapped(run, POLICY)
+      await failuresOf(wrapper, 1)
       await advanceSeconds(0.199)
-      const all = await failures(made)
+      const all = await failuresOf(wrapper)
       expect(all.every((one) => one === thrown)).toBe(true)
-      expect(made.runs()).toBe(1)
+      expect(wrapper.runs()).toBe(1)
       await advanceSeconds(0.001)
-      await failures(made)
-      expect(made.runs()).toBe(3)
+      await failuresOf(wrapper)
+      expect(wrapper.runs()).toBe(3)
     },
   )
 })
 
 test("a thrown value that cannot be converted to a string fails all waiters with that value", async () => {
   const thrown = Object.create(null)
-  const made = wrapped(() => Promise.reject(thrown), POLICY)
-  const fates = concurrently(3, () => made.send()).map((answer) => outcomeSoFar(answer))
-  for (const one of await Promise.all(fates)) expect(Object.is(one, thrown)).toBe(true)
-  expect(made.runs()).toBe(2)
+  const wrapper = wrapped(() => Promise.reject(thrown), POLICY)
+  const outcomes = concurrently(3, () => wrapper.send()).map((answer) => outcomeSoFar(answer))
+  for (const one of await Promise.all(outcomes)) expect(Object.is(one, thrown)).toBe(true)
+  expect(wrapper.runs()).toBe(2)
 })
 
 describe("after failures in a row", () => {
@@ -104,63 +104,63 @@ describe("after failures in a row", () => {
   }
 
   test("the handler is left alone for 200 ms, 400 ms, 800 ms, 1.6 s, 2 s, 2 s", async () => {
-    const made = wrapped(failing, POLICY)
-    await failures(made)
+    const wrapper = wrapped(failing, POLICY)
+    await failuresOf(wrapper)
     for (const [row, seconds] of [0.2, 0.4, 0.8, 1.6, 2, 2].entries()) {
       await advanceSeconds(seconds - 0.001)
-      await failures(made)
-      expect(made.runs()).toBe(2 * (row + 1))
+      await failuresOf(wrapper)
+      expect(wrapper.runs()).toBe(2 * (row + 1))
       await advanceSeconds(0.001)
-      await failures(made)
-      expect(made.runs()).toBe(2 * (row + 2))
+      await failuresOf(wrapper)
+      expect(wrapper.runs()).toBe(2 * (row + 2))
     }
   })
 
   test("one that comes 10 s after the last is the first of a row", async () => {
-    const made = wrapped(failing, POLICY)
-    await failures(made, 1)
+    const wrapper = wrapped(failing, POLICY)
+    await failuresOf(wrapper, 1)
     await advanceSeconds(0.2)
-    await failures(made, 1)
+    await failuresOf(wrapper, 1)
     await advanceSeconds(10)
-    await failures(made, 1)
-    expect(made.runs()).toBe(3)
+    await failuresOf(wrapper, 1)
+    expect(wrapper.runs()).toBe(3)
     await advanceSeconds(0.199)
-    await failures(made, 1)
-    expect(made.runs()).toBe(3)
+    await failuresOf(wrapper, 1)
+    expect(wrapper.runs()).toBe(3)
     await advanceSeconds(0.001)
-    await failures(made, 1)
-    expect(made.runs()).toBe(4)
+    await failuresOf(wrapper, 1)
+    expect(wrapper.runs()).toBe(4)
   })
 
   test("a success ends the row", async () => {
-    const made = wrapped(
+    const wrapper = wrapped(
       (request, run) => (run === 3 ? new Response("up") : failing(request, run)),
       POLICY,
     )
-    await failures(made, 1)
+    await failuresOf(wrapper, 1)
     await advanceSeconds(0.2)
-    await failures(made, 1)
+    await failuresOf(wrapper, 1)
     await advanceSeconds(0.4)
-    expect(await texts(concurrently(3, () => made.send()))).toEqual(["up", "up", "up"])
-    expect(made.runs()).toBe(3)
-    await made.module.delete(AT)
-    await failures(made, 1)
+    expect(await texts(concurrently(3, () => wrapper.send()))).toEqual(["up", "up", "up"])
+    expect(wrapper.runs()).toBe(3)
+    await wrapper.module.delete(AT)
+    await failuresOf(wrapper, 1)
     await advanceSeconds(0.2)
-    await failures(made, 1)
-    expect(made.runs()).toBe(5)
+    await failuresOf(wrapper, 1)
+    expect(wrapper.runs()).toBe(5)
   })
 
   test("other keys are not left alone", async () => {
-    const made = wrapped(failing, POLICY)
-    await failures(made, 1)
-    await expect(made.send(get(`${PATH}?other`))).rejects.toBe(error)
-    expect(made.runs()).toBe(2)
+    const wrapper = wrapped(failing, POLICY)
+    await failuresOf(wrapper, 1)
+    await expect(wrapper.send(get(`${PATH}?other`))).rejects.toBe(error)
+    expect(wrapper.runs()).toBe(2)
   })
 
   test("a response put meanwhile is served", async () => {
-    const made = wrapped(failing, POLICY)
-    await failures(made)
-    await made.module.put(AT, new Response("warm"))
-    expect(await (await made.send()).text()).toBe("warm")
+    const wrapper = wrapped(failing, POLICY)
+    await failuresOf(wrapper)
+    await wrapper.module.put(AT, new Response("warm"))
+    expect(await (await wrapper.send()).text()).toBe("warm")
   })
 })

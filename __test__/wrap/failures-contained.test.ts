@@ -27,7 +27,7 @@ const failsForBad: TestHandler = ({ headers }) => {
   if (headers.has("x-bad")) throw new Error("bad request header")
   return new Response("fine")
 }
-const bad = (value = "1") => get(PATH, { "x-bad": value })
+const badRequest = (value = "1") => get(PATH, { "x-bad": value })
 
 describe("a failure for one request", () => {
   test.each<[string, Record<string, string>]>([
@@ -39,7 +39,7 @@ describe("a failure for one request", () => {
     ["Pragma: no-cache", { pragma: "no-cache" }],
   ])("does not answer a request with %s", async (_, headers) => {
     const { send } = wrapped(failsForBad, POLICY)
-    await errorOf(() => send(bad()))
+    await errorOf(() => send(badRequest()))
     expect(await (await send(get(PATH, headers))).text()).toBe("fine")
   })
 
@@ -58,23 +58,23 @@ describe("a failure for one request", () => {
 
   test("answers the same request for 200 ms", async () => {
     const { send, runs } = wrapped(failsForBad, POLICY)
-    await errorOf(() => send(bad()))
+    await errorOf(() => send(badRequest()))
     await advanceSeconds(0.199)
-    expect((await errorOf(() => send(bad()))).message).toBe("bad request header")
+    expect((await errorOf(() => send(badRequest()))).message).toBe("bad request header")
     expect(runs()).toBe(1)
     await advanceSeconds(0.001)
-    await errorOf(() => send(bad()))
+    await errorOf(() => send(badRequest()))
     expect(runs()).toBe(2)
   })
 
   test("every 10 ms does not fail other requests for a cold URL", async () => {
     const { send, module } = wrapped(failsForBad, POLICY)
     for (let round = 0; round < 100; round++) {
-      await errorOf(() => send(bad(String(round))))
+      await errorOf(() => send(badRequest(String(round))))
       await advanceSeconds(0.01)
     }
     expect(await (await send()).text()).toBe("fine")
-    expect(await (await send(bad())).text()).toBe("fine")
+    expect(await (await send(badRequest())).text()).toBe("fine")
     expect(await counts(module)).toMatchObject({ hits: 1 })
   })
 
@@ -82,7 +82,7 @@ describe("a failure for one request", () => {
     const { send } = wrapped(failsForBad, { ttlSeconds: TTL, staleIfErrorSeconds: 600 })
     await (await send()).text()
     await advanceSeconds(TTL)
-    expect(cacheStatusOf(await send(bad()))).toBe("fwd=stale; ttl=0; detail=stale-if-error")
+    expect(cacheStatusOf(await send(badRequest()))).toBe("fwd=stale; ttl=0; detail=stale-if-error")
     expect(cacheStatusOf(await send())).toBe("fwd=stale; fwd-status=200; stored; ttl=60")
   })
 })
@@ -90,28 +90,28 @@ describe("a failure for one request", () => {
 describe("where the leader fails,", () => {
   test("one waiter leads once more, and all others are answered by it", async () => {
     const gate = deferred()
-    const made = wrapped(async (request, run) => {
+    const wrapper = wrapped(async (request, run) => {
       await gate.promise
       if (run === 1) throw new Error("first")
       return failsForBad(request, run)
     }, POLICY)
-    const led = errorOf(() => made.send())
-    const waited = concurrently(99, () => made.send())
+    const leader = errorOf(() => wrapper.send())
+    const waiters = concurrently(99, () => wrapper.send())
     await waitUntilIdle()
     gate.resolve()
-    expect((await led).message).toBe("first")
-    expect(countEach(await texts(waited))).toEqual({ fine: 99 })
-    expect(made.runs()).toBe(2)
-    expect(await counts(made.module)).toEqual({ misses: 100, puts: 1 })
+    expect((await leader).message).toBe("first")
+    expect(countEach(await texts(waiters))).toEqual({ fine: 99 })
+    expect(wrapper.runs()).toBe(2)
+    expect(await counts(wrapper.module)).toEqual({ misses: 100, puts: 1 })
   })
 
   test("and then the second as well, the waiters fail with the second", async () => {
     const gates = [deferred(), deferred()]
-    const made = wrapped(async (_, run) => {
+    const wrapper = wrapped(async (_, run) => {
       await gates[run - 1]?.promise
       throw new Error(`failure ${run}`)
     }, POLICY)
-    const all = concurrently(10, () => made.send()).map((call) => errorOf(() => call))
+    const all = concurrently(10, () => wrapper.send()).map((call) => errorOf(() => call))
     await waitUntilIdle()
     gates[0]?.resolve()
     await waitUntilIdle()
@@ -120,40 +120,40 @@ describe("where the leader fails,", () => {
       "failure 1": 1,
       "failure 2": 9,
     })
-    expect(made.runs()).toBe(2)
+    expect(wrapper.runs()).toBe(2)
   })
 
   test("waiters like the request that failed do not fail the others", async () => {
     const gates = [deferred(), deferred(), deferred()]
-    const made = wrapped(async ({ headers }, run) => {
+    const wrapper = wrapped(async ({ headers }, run) => {
       await gates[run - 1]?.promise
       if (headers.has("x-bad")) throw new Error(`failure ${run}`)
       return new Response(`run ${run}`)
     }, POLICY)
-    const bad = () =>
-      errorOf(() => made.send(get(PATH, { "x-bad": "1" }))).then(({ message }) => message)
-    const led = bad()
-    const [like, others] = [[bad(), bad()], concurrently(3, () => made.send())]
+    const badRequest = () =>
+      errorOf(() => wrapper.send(get(PATH, { "x-bad": "1" }))).then(({ message }) => message)
+    const leader = badRequest()
+    const [similar, others] = [[badRequest(), badRequest()], concurrently(3, () => wrapper.send())]
     await waitUntilIdle()
     gates[0]?.resolve()
-    expect(await led).toBe("failure 1")
+    expect(await leader).toBe("failure 1")
     await waitUntilIdle()
-    expect(made.runs()).toBe(3)
+    expect(wrapper.runs()).toBe(3)
     gates[1]?.resolve()
     gates[2]?.resolve()
     expect(countEach(await texts(others))).toEqual({ "run 3": 3 })
-    expect(await Promise.all(like)).toEqual(["failure 2", "failure 2"])
-    expect(made.runs()).toBe(3)
+    expect(await Promise.all(similar)).toEqual(["failure 2", "failure 2"])
+    expect(wrapper.runs()).toBe(3)
   })
 
   test("a waiter gets neither the error nor its message where the request that failed had a cookie", async () => {
     const gate = deferred()
-    const made = wrapped(async ({ headers }) => {
+    const wrapper = wrapped(async ({ headers }) => {
       await gate.promise
       throw new Error(`no ${headers.get("cookie")}`)
     }, POLICY)
     const failed = ["u=1", "u=2", "u=3", "u=4"].map((cookie) =>
-      errorOf(() => made.send(get(PATH, { cookie }))),
+      errorOf(() => wrapper.send(get(PATH, { cookie }))),
     )
     await waitUntilIdle()
     gate.resolve()
@@ -163,30 +163,30 @@ describe("where the leader fails,", () => {
       "no u=2": 1,
       [hidden]: 2,
     })
-    expect(made.runs()).toBe(2)
+    expect(wrapper.runs()).toBe(2)
   })
 
   test("a waiter that may not lead runs the handler on its own", async () => {
     const gate = deferred()
-    const made = wrapped(async ({ headers }, run) => {
+    const wrapper = wrapped(async ({ headers }, run) => {
       await gate.promise
       if (run === 1) throw new Error("first")
       return new Response(headers.get("authorization"))
     }, POLICY)
-    const led = errorOf(() => made.send())
-    const waited = concurrently(3, (caller) =>
-      made.send(get(PATH, { authorization: `user ${caller}` })),
+    const leader = errorOf(() => wrapper.send())
+    const waiters = concurrently(3, (caller) =>
+      wrapper.send(get(PATH, { authorization: `user ${caller}` })),
     )
     await waitUntilIdle()
     gate.resolve()
-    expect((await led).message).toBe("first")
-    expect(await texts(waited)).toEqual(["user 0", "user 1", "user 2"])
-    expect(made.runs()).toBe(4)
+    expect((await leader).message).toBe("first")
+    expect(await texts(waiters)).toEqual(["user 0", "user 1", "user 2"])
+    expect(wrapper.runs()).toBe(4)
   })
 
   test("waiters get the stale response where stale-if-error allows, and no handler is run", async () => {
     const gate = deferred()
-    const made = wrapped(
+    const wrapper = wrapped(
       async (_, run) => {
         if (run === 1) return new Response("old")
         await gate.promise
@@ -194,13 +194,13 @@ describe("where the leader fails,", () => {
       },
       { ttlSeconds: TTL, staleIfErrorSeconds: 60 },
     )
-    await (await made.send()).text()
+    await (await wrapper.send()).text()
     await advanceSeconds(TTL)
-    const all = concurrently(5, () => made.send())
+    const all = concurrently(5, () => wrapper.send())
     await waitUntilIdle()
     gate.resolve()
     expect(countEach(await texts(all))).toEqual({ old: 5 })
-    expect(made.runs()).toBe(2)
+    expect(wrapper.runs()).toBe(2)
   })
 })
 
@@ -209,11 +209,11 @@ const forbidden = () => {
 }
 
 describe("a thrown answer", () => {
-  const gone = () => new Response("gone", { status: 404 })
+  const notFound = () => new Response("gone", { status: 404 })
   const ANSWERS: [string, unknown][] = [
-    ["a Response", gone()],
+    ["a Response", notFound()],
     ["a Response of status 500", new Response("down", { status: 500 })],
-    ["an error with getResponse()", Object.assign(new Error("gone"), { getResponse: gone })],
+    ["an error with getResponse()", Object.assign(new Error("gone"), { getResponse: notFound })],
     ["an error with a status of 404", Object.assign(new Error("gone"), { status: 404 })],
     ["an error with a statusCode of 499", Object.assign(new Error("gone"), { statusCode: 499 })],
     ["an object with a status of 400", { status: 400 }],
@@ -268,58 +268,62 @@ describe("a thrown answer", () => {
 
   test("goes to its own client, and each waiter runs the handler on its own", async () => {
     const gate = deferred()
-    const made = wrapped(async (_, run) => {
+    const wrapper = wrapped(async (_, run) => {
       await gate.promise
       throw new Response(`for caller ${run}`, { status: 403 })
     }, POLICY)
-    const calls = concurrently(10, () => made.send()).map((call) => errorOf(() => call))
+    const calls = concurrently(10, () => wrapper.send()).map((call) => errorOf(() => call))
     await waitUntilIdle()
     gate.resolve()
     const bodies = (await Promise.all(calls)).map((thrown) =>
       (thrown as unknown as Response).text(),
     )
     expect(new Set(await Promise.all(bodies)).size).toBe(10)
-    expect(made.runs()).toBe(10)
+    expect(wrapper.runs()).toBe(10)
   })
 
   test("of 404 or 410 removes the stale response, in the background as well", async () => {
     for (const status of [404, 410]) {
-      const made = throwing(new Response("gone", { status }), { staleWhileRevalidateSeconds: 60 })
-      await (await made.send()).text()
+      const wrapper = throwing(new Response("gone", { status }), {
+        staleWhileRevalidateSeconds: 60,
+      })
+      await (await wrapper.send()).text()
       await advanceSeconds(TTL)
-      expect(await (await made.send()).text()).toBe("old")
+      expect(await (await wrapper.send()).text()).toBe("old")
       await waitUntilIdle()
-      expect(await made.module.match(AT)).toBeUndefined()
+      expect(await wrapper.module.match(AT)).toBeUndefined()
     }
   })
 
   test("of 403 in the background is a refresh that has failed, and is paused like one", async () => {
-    const made = throwing(new Response("no", { status: 403 }), { staleWhileRevalidateSeconds: 60 })
-    await (await made.send()).text()
+    const wrapper = throwing(new Response("no", { status: 403 }), {
+      staleWhileRevalidateSeconds: 60,
+    })
+    await (await wrapper.send()).text()
     await advanceSeconds(TTL)
     for (let n = 0; n < 3; n++) {
-      expect(await (await made.send()).text()).toBe("old")
+      expect(await (await wrapper.send()).text()).toBe("old")
       await waitUntilIdle()
     }
-    expect(made.runs()).toBe(2)
-    expect(await counts(made.module)).toMatchObject({ failedRefreshes: 1 })
+    expect(wrapper.runs()).toBe(2)
+    expect(await counts(wrapper.module)).toMatchObject({ failedRefreshes: 1 })
   })
 })
 
 test("a leader that fails while a waiter has aborted leaves that waiter rejected with its reason", async () => {
   const gate = deferred()
-  const made = wrapped(async () => {
+  const wrapper = wrapped(async () => {
     await gate.promise
     throw new Error("down")
   }, POLICY)
-  const led = errorOf(() => made.send())
+  const leader = errorOf(() => wrapper.send())
   const client = new AbortController()
-  const waited = errorOf(() => made.send(new Request(AT, { signal: client.signal })))
+  const waiters = errorOf(() => wrapper.send(new Request(AT, { signal: client.signal })))
   await waitUntilIdle()
   client.abort(new Error("gone"))
   gate.resolve()
-  expect([(await led).message, (await waited).message]).toEqual(["down", "gone"])
-  expect(made.runs()).toBe(1)
+  expect([(await leader).message, (await waiters).message]).toEqual(["down", "gone"])
+  expect(wrapper.runs()).toBe(1)
   expect(await outcomeSoFar(Promise.resolve(1))).toBe(1)
 })
 

@@ -23,25 +23,25 @@ afterEach(endTest)
 const TAGGED: CacheWrapOptions = { ...POLICY, tags: ["t"] }
 
 /** A wrapped handler whose runs wait for the test, each for its own gate. */
-function gated(options = TAGGED, headers: Record<string, string> = {}) {
+function gatedWrapper(options = TAGGED, headers: Record<string, string> = {}) {
   const gates = Array.from({ length: 4 }, () => deferred())
-  const made = wrapped(async (_, run) => {
+  const wrapper = wrapped(async (_, run) => {
     await gates[run - 1]?.promise
     return new Response(`run ${run}`, { headers })
   }, options)
-  const ask = () => made.send(new Request(AT))
-  return { ...made, ask, release: (run: number) => gates[run - 1]?.resolve() }
+  const send = () => wrapper.send(new Request(AT))
+  return { ...wrapper, send, release: (run: number) => gates[run - 1]?.resolve() }
 }
 
 /** Waits until so many callers have been found to miss, and have a run or wait for one. */
-function asked(module: CacheModule, callers: number): Promise<void> {
+function waitForMisses(module: CacheModule, callers: number): Promise<void> {
   return waitUntil(async () => (await module.stats()).misses === callers)
 }
 
 describe("the response of a run is not stored if, after the run began, there was", () => {
   test.each(REMOVALS)("%s before it answered", async (_, removal) => {
-    const { module, ask, release, runs } = gated()
-    const answer = ask()
+    const { module, send, release, runs } = gatedWrapper()
+    const answer = send()
     await waitUntil(() => runs() === 1)
     await remove(module, removal)
     release(1)
@@ -67,17 +67,17 @@ describe("the response of a run is not stored if, after the run began, there was
   })
 
   test.each(REMOVALS)("%s, and it was one in the background", async (_, removal) => {
-    const { module, ask, release, runs } = gated()
+    const { module, send, release, runs } = gatedWrapper()
     await module.put(AT, new Response("old"), { ...POLICY, tags: ["t"] })
     await advanceSeconds(TTL)
-    expect(await (await ask()).text()).toBe("old")
+    expect(await (await send()).text()).toBe("old")
     await remove(module, removal)
     release(1)
     await waitUntilIdle()
     expect(await bodyOf(module, AT)).toBeUndefined()
     expect(await counts(module)).toMatchObject({ puts: 1, fencedWrites: 1 })
     release(2)
-    expect(await (await ask()).text()).toBe("run 2")
+    expect(await (await send()).text()).toBe("run 2")
     expect(runs()).toBe(2)
   })
 
@@ -103,8 +103,8 @@ describe("the response of a run is not stored if, after the run began, there was
   test.each(REMOVALS.filter(([, removal]) => "purge" in removal))(
     "%s that was soft",
     async (_, removal) => {
-      const { module, ask, release, runs } = gated()
-      const answer = ask()
+      const { module, send, release, runs } = gatedWrapper()
+      const answer = send()
       await waitUntil(() => runs() === 1)
       await module.purge({ ...("purge" in removal && removal.purge), soft: true })
       release(1)
@@ -117,8 +117,8 @@ describe("the response of a run is not stored if, after the run began, there was
   test("a purge of a tag that only the response has", async () => {
     for (const tags of [() => ["late"], undefined]) {
       const headers: Record<string, string> = tags === undefined ? { "cache-tag": "late" } : {}
-      const { module, ask, release, runs } = gated({ ...POLICY, tags }, headers)
-      const answer = ask()
+      const { module, send, release, runs } = gatedWrapper({ ...POLICY, tags }, headers)
+      const answer = send()
       await waitUntil(() => runs() === 1)
       await module.purge({ tags: ["late"] })
       release(1)
@@ -136,8 +136,8 @@ describe("the response of a run is stored after", () => {
     ["a purge of another request", { purge: { request: url("/p/2") } }],
     ["a delete of another key", { delete: url("/p/1?q") }],
   ])("%s during it", async (_, removal) => {
-    const { module, ask, release } = gated()
-    const answer = ask()
+    const { module, send, release } = gatedWrapper()
+    const answer = send()
     await remove(module, removal)
     release(1)
     await (await answer).text()
@@ -145,10 +145,10 @@ describe("the response of a run is stored after", () => {
   })
 
   test.each(REMOVALS)("%s before it", async (_, removal) => {
-    const { module, ask, release } = gated()
+    const { module, send, release } = gatedWrapper()
     await remove(module, removal)
     release(1)
-    await (await ask()).text()
+    await (await send()).text()
     expect(await bodyOf(module, AT)).toBe("run 1")
   })
 })
@@ -157,12 +157,12 @@ describe("a request after", () => {
   test.each(REMOVALS)(
     "%s does not get the response of a run that began before, and an earlier request does",
     async (_, removal) => {
-      const { module, ask, release, runs } = gated()
-      const early = concurrently(3, ask)
-      await asked(module, 3)
+      const { module, send, release, runs } = gatedWrapper()
+      const early = concurrently(3, send)
+      await waitForMisses(module, 3)
       await remove(module, removal)
-      const late = concurrently(3, ask)
-      await asked(module, 6)
+      const late = concurrently(3, send)
+      await waitForMisses(module, 6)
       release(1)
       await waitUntil(() => runs() === 2)
       release(2)
@@ -200,12 +200,12 @@ describe("a request after", () => {
   })
 
   test("a purge of another tag joins the run", async () => {
-    const { module, ask, release, runs } = gated()
-    const early = ask()
-    await asked(module, 1)
+    const { module, send, release, runs } = gatedWrapper()
+    const early = send()
+    await waitForMisses(module, 1)
     await module.purge({ tags: ["other"] })
-    const late = ask()
-    await asked(module, 2)
+    const late = send()
+    await waitForMisses(module, 2)
     release(1)
     expect(await texts([early, late])).toEqual(["run 1", "run 1"])
     expect(runs()).toBe(1)
@@ -221,10 +221,10 @@ describe("a request after", () => {
         throw new Error("down")
       }, TAGGED)
       const early = send(new Request(AT))
-      await asked(module, 1)
+      await waitForMisses(module, 1)
       await remove(module, removal)
       const late = send(new Request(AT))
-      await asked(module, 2)
+      await waitForMisses(module, 2)
       gate.resolve()
       await expect(early).rejects.toThrow("down")
       expect(await (await late).text()).toBe("up")

@@ -28,19 +28,19 @@ const HEADERS = {
 }
 
 /** A wrapped handler whose response is stored since 10 seconds. */
-async function stored(headers: Record<string, string> = HEADERS): Promise<Wrapped> {
-  const made = wrapped(
+async function wrapperWithStored(headers: Record<string, string> = HEADERS): Promise<Wrapped> {
+  const wrapper = wrapped(
     (_, run) => new Response(run === 1 ? BODY : `run ${run}`, { headers }),
     POLICY,
   )
-  expect(await (await made.send()).text()).toBe(BODY)
+  expect(await (await wrapper.send()).text()).toBe(BODY)
   await advanceSeconds(10)
-  return made
+  return wrapper
 }
 
 describe("a fresh response", () => {
   test("is served without running the handler, with its age and where it comes from", async () => {
-    const { module, send, runs } = await stored()
+    const { module, send, runs } = await wrapperWithStored()
     const response = await send()
     expect(response.status).toBe(200)
     expect(Object.fromEntries(response.headers)).toEqual({
@@ -56,7 +56,7 @@ describe("a fresh response", () => {
   })
 
   test("is each caller's own", async () => {
-    const { send } = await stored()
+    const { send } = await wrapperWithStored()
     const [one, other] = await Promise.all([send(), send()])
     one.headers.set("x-kept", "changed")
     new Uint8Array(await one.arrayBuffer()).fill(0)
@@ -102,7 +102,7 @@ describe("of a fresh response,", () => {
     ["If-None-Match with an asterisk", { "if-none-match": "*" }],
     ["If-Modified-Since with its date", { "if-modified-since": MODIFIED }],
   ])("%s gets a 304 with the fields of a 304 only", async (_, headers) => {
-    const { module, send, runs } = await stored()
+    const { module, send, runs } = await wrapperWithStored()
     const response = await send(get(PATH, headers))
     expect([response.status, response.body, runs()]).toEqual([304, null, 1])
     expect(Object.fromEntries(response.headers)).toEqual({
@@ -130,7 +130,7 @@ describe("of a fresh response,", () => {
     ["a range if it were another", { range: "bytes=0-0", "if-range": '"v0"' }, 200, null, BODY],
     ["two ranges", { range: "bytes=0-0,2-2" }, 200, null, BODY],
   ])("%s is answered from the store", async (_, headers, status, range, body) => {
-    const { module, send, runs } = await stored()
+    const { module, send, runs } = await wrapperWithStored()
     const response = await send(get(PATH, headers))
     expect([response.status, response.headers.get("content-range")]).toEqual([status, range])
     expect(cacheStatusOf(response)).toBe("hit; ttl=50")
@@ -140,7 +140,7 @@ describe("of a fresh response,", () => {
   })
 
   test("HEAD gets the head that GET gets, with the length of the body it does not have", async () => {
-    const { send, runs } = await stored()
+    const { send, runs } = await wrapperWithStored()
     const ofGet = Object.fromEntries((await send()).headers)
     const response = await send(new Request(AT, { method: "HEAD" }))
     expect([response.status, response.body, runs()]).toEqual([200, null, 1])
@@ -148,7 +148,7 @@ describe("of a fresh response,", () => {
   })
 
   test("HEAD with its entity tag gets a 304, and a range does not count", async () => {
-    const { send } = await stored()
+    const { send } = await wrapperWithStored()
     const head = (headers: Record<string, string>) =>
       send(new Request(AT, { method: "HEAD", headers }))
     expect((await head({ "if-none-match": '"v1"' })).status).toBe(304)
@@ -159,7 +159,7 @@ describe("of a fresh response,", () => {
 
 describe("an entry that a wrapped handler has stored", () => {
   test("is the one that key() names and match() finds", async () => {
-    const { module, send } = await stored()
+    const { module, send } = await wrapperWithStored()
     expect((await module.explain(AT)).entry).toMatchObject({ ageSeconds: 10, lifetimeSeconds: 60 })
     expect(await (await mustMatch(module, AT)).text()).toBe(BODY)
     expect(module.key(AT)).toBe(`${AT}#default;GET`)
@@ -168,7 +168,7 @@ describe("an entry that a wrapped handler has stored", () => {
   })
 
   test("is removed by delete()", async () => {
-    const { module, send, runs } = await stored()
+    const { module, send, runs } = await wrapperWithStored()
     expect(await module.delete(AT)).toBe(true)
     expect(await (await send()).text()).toBe("run 2")
     expect(runs()).toBe(2)
@@ -181,10 +181,10 @@ describe("an entry that a wrapped handler has stored", () => {
     ["path", { prefix: "/w" }],
     ["nothing in particular", { everything: true }],
   ])("is purged by %s", async (_, selector) => {
-    const made = wrapped((_, run) => new Response(`run ${run}`), { ...POLICY, tags: ["t"] })
-    await (await made.send()).text()
-    expect(await made.module.purge(selector)).toEqual({ purged: 1 })
-    expect(await (await made.send()).text()).toBe("run 2")
+    const wrapper = wrapped((_, run) => new Response(`run ${run}`), { ...POLICY, tags: ["t"] })
+    await (await wrapper.send()).text()
+    expect(await wrapper.module.purge(selector)).toEqual({ purged: 1 })
+    expect(await (await wrapper.send()).text()).toBe("run 2")
   })
 
   test("may have been put by anyone", async () => {

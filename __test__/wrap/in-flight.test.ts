@@ -11,22 +11,22 @@ afterEach(endTest)
 const KIB = 1024
 const PIECE = 64 * KIB
 
-function bounded(
+function boundedModule(
   maxInFlightBytes: number | undefined,
   maxBytes = 8 * KIB * KIB,
 ): CacheModuleOptions {
   return { name: "unused", storage: { memory: { maxBytes, maxInFlightBytes } } }
 }
 
-function instance(...args: Parameters<typeof bounded>) {
-  const { storage } = bounded(...args)
+function instance(...args: Parameters<typeof boundedModule>) {
+  const { storage } = boundedModule(...args)
   return freshCache({ storage })
 }
 
 /** A wrapped handler whose bodies the test feeds by hand, one for each path. */
-function fed(module = instance(4 * PIECE)) {
+function controlledWrapper(module = instance(4 * PIECE)) {
   const bodies = new Map<string, ReturnType<typeof controlledStream>>()
-  const made = wrappedIn(
+  const wrapper = wrappedIn(
     module,
     ({ url: at }) => {
       const body = controlledStream()
@@ -36,14 +36,14 @@ function fed(module = instance(4 * PIECE)) {
     POLICY,
   )
   const feed = (path: string) => bodies.get(url(path)) as ReturnType<typeof controlledStream>
-  return { ...made, feed, inFlight: async () => (await module.inspect()).inFlightBytes }
+  return { ...wrapper, feed, inFlight: async () => (await module.inspect()).inFlightBytes }
 }
 
 const CHUNK = "c".repeat(PIECE)
 
 describe("bodies in flight", () => {
   test("never take more than maxInFlightBytes and one piece each, and all of them arrive", async () => {
-    const { send, feed, inFlight, module } = fed()
+    const { send, feed, inFlight, module } = controlledWrapper()
     const paths = Array.from({ length: 30 }, (_, n) => `/body/${n}`)
     const readers = await Promise.all(paths.map(async (path) => readerOf(await send(get(path)))))
     for (let chunk = 0; chunk < 8; chunk++) {
@@ -60,7 +60,7 @@ describe("bodies in flight", () => {
   })
 
   test("that find no room give way, so that some of those that grow together are stored", async () => {
-    const { send, feed, module } = fed(instance(16 * PIECE))
+    const { send, feed, module } = controlledWrapper(instance(16 * PIECE))
     const paths = Array.from({ length: 8 }, (_, n) => `/body/${n}`)
     const readers = await Promise.all(paths.map(async (path) => readerOf(await send(get(path)))))
     for (let chunk = 0; chunk < 8; chunk++) {
@@ -93,7 +93,7 @@ describe("bodies in flight", () => {
   })
 
   test("of clients that do not read are held no further than by one piece each", async () => {
-    const { send, feed, inFlight } = fed()
+    const { send, feed, inFlight } = controlledWrapper()
     const paths = ["/a", "/b", "/c"]
     for (const path of paths) await send(get(path))
     for (let chunk = 0; chunk < 20; chunk++) {
@@ -104,7 +104,7 @@ describe("bodies in flight", () => {
   })
 
   test("leave room again once they are stored, whether or not their clients have read them", async () => {
-    const { send, feed, inFlight, module } = fed()
+    const { send, feed, inFlight, module } = controlledWrapper()
     for (let n = 0; n < 10; n++) {
       const response = await send(get(`/body/${n}`))
       for (let chunk = 0; chunk < 3; chunk++) feed(`/body/${n}`).enqueue(CHUNK)
@@ -117,7 +117,7 @@ describe("bodies in flight", () => {
   })
 
   test("leave room again once they break off or their clients have gone", async () => {
-    const { send, feed, inFlight } = fed()
+    const { send, feed, inFlight } = controlledWrapper()
     const broken = await send(get("/broken"))
     feed("/broken").enqueue(CHUNK)
     await waitUntilIdle()

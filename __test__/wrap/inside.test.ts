@@ -25,13 +25,13 @@ afterEach(endTest)
 /**
  * A handler as in the guide, which looks up its response and puts it, and the events of its puts.
  */
-function guided(
+function wrappedByGuide(
   module: CacheModule,
   build: (run: number) => Response | Promise<Response>,
   options = POLICY,
 ) {
   const found: unknown[] = []
-  const made = wrappedIn(
+  const wrapper = wrappedIn(
     module,
     async (request, run) => {
       const cached = await module.match(request)
@@ -42,12 +42,15 @@ function guided(
     },
     { ttlSeconds: 5, tags: ["by-wrap"] },
   )
-  return { ...made, found }
+  return { ...wrapper, found }
 }
 
 describe("inside of a run", () => {
   test("match() of the handler's request finds nothing and counts nothing, and its put() is the one that counts", async () => {
-    const { module, send, runs, found } = guided(freshCache(), (run) => new Response(`run ${run}`))
+    const { module, send, runs, found } = wrappedByGuide(
+      freshCache(),
+      (run) => new Response(`run ${run}`),
+    )
     const response = await send()
     expect(cacheStatusOf(response)).toBe("fwd=uri-miss; fwd-status=200; stored")
     expect(await response.text()).toBe("run 1")
@@ -62,7 +65,7 @@ describe("inside of a run", () => {
 
   test("the handler run for 100 callers puts, and all get the stored response", async () => {
     const gate = deferred()
-    const { module, send, runs } = guided(freshCache(), async (run) => {
+    const { module, send, runs } = wrappedByGuide(freshCache(), async (run) => {
       await gate.promise
       return new Response(`run ${run}`)
     })
@@ -75,7 +78,10 @@ describe("inside of a run", () => {
   })
 
   test("in the background match() finds nothing although others are served the stale response", async () => {
-    const { module, send, found } = guided(freshCache(), (run) => new Response(`run ${run}`))
+    const { module, send, found } = wrappedByGuide(
+      freshCache(),
+      (run) => new Response(`run ${run}`),
+    )
     await (await send()).text()
     await advanceSeconds(TTL)
     expect(await texts([send(), send()])).toEqual(["run 1", "run 1"])
@@ -128,7 +134,7 @@ describe("inside of a run", () => {
 
   test("a purge after the run began holds the handler's put back, and what wrap would store too", async () => {
     const gate = deferred()
-    const { module, send, runs } = guided(freshCache(), async (run) => {
+    const { module, send, runs } = wrappedByGuide(freshCache(), async (run) => {
       await gate.promise
       return new Response(`run ${run}`)
     })
@@ -146,7 +152,7 @@ describe("inside of a run", () => {
 describe("a put() of the handler that stores nothing", () => {
   test("because the response is private leaves wrap nothing to store either", async () => {
     const build = () => new Response("x", { headers: { "cache-control": "private" } })
-    const { module, send } = guided(freshCache(), build)
+    const { module, send } = wrappedByGuide(freshCache(), build)
     expect(cacheStatusOf(await send())).toBe("fwd=uri-miss; fwd-status=200; detail=private")
     expect(await refusals(module)).toEqual({ private: 2 })
   })
@@ -207,14 +213,14 @@ test("a response out of the cache is one that a handler may give", async () => {
 
 test("a handler that asks itself for another URL is answered", async () => {
   const module = freshCache()
-  const made = wrappedIn(
+  const wrapper = wrappedIn(
     module,
     async ({ url }) => {
       if (url.endsWith("/inner")) return new Response("inner")
-      return new Response(`outer of ${await (await made.send(get("/inner"))).text()}`)
+      return new Response(`outer of ${await (await wrapper.send(get("/inner"))).text()}`)
     },
     POLICY,
   )
-  expect(await (await made.send()).text()).toBe("outer of inner")
+  expect(await (await wrapper.send()).text()).toBe("outer of inner")
   expect(await module.stats()).toEqual({ ...NO_STATS, misses: 2, puts: 2 })
 })

@@ -20,20 +20,20 @@ beforeEach(stopTime)
 afterEach(endTest)
 
 /** A handler whose bodies the test feeds by hand, one for each run. */
-function fed(options: object, init: ResponseInit = {}) {
+function controlledWrapper(options: object, init: ResponseInit = {}) {
   const bodies: ReturnType<typeof controlledStream>[] = []
-  const made = wrapped(() => {
+  const wrapper = wrapped(() => {
     const body = controlledStream()
     bodies.push(body)
     return new Response(body.stream, init)
   }, options)
   const feed = (run: number) => bodies[run - 1] as ReturnType<typeof controlledStream>
-  return { ...made, feed }
+  return { ...wrapper, feed }
 }
 
 describe("a response whose body is under way is joined", () => {
   test("as long as it is fresh, and not any longer", async () => {
-    const { send, runs, feed } = fed({ ttlSeconds: 1 })
+    const { send, runs, feed } = controlledWrapper({ ttlSeconds: 1 })
     const first = readerOf(await send())
     await advanceSeconds(0.999)
     const joined = await send()
@@ -57,7 +57,7 @@ describe("a response whose body is under way is joined", () => {
   })
 
   test("not within its stale window either", async () => {
-    const { send, runs } = fed({ ttlSeconds: 1, staleWhileRevalidateSeconds: 60 })
+    const { send, runs } = controlledWrapper({ ttlSeconds: 1, staleWhileRevalidateSeconds: 60 })
     await send()
     await advanceSeconds(1)
     await send()
@@ -65,7 +65,7 @@ describe("a response whose body is under way is joined", () => {
   })
 
   test("as long as it makes progress, and not any longer", async () => {
-    const { send, runs, feed } = fed({ ttlSeconds: 86_400, refreshTimeoutMs: 5_000 })
+    const { send, runs, feed } = controlledWrapper({ ttlSeconds: 86_400, refreshTimeoutMs: 5_000 })
     const first = readerOf(await send())
     for (let n = 0; n < 3; n++) {
       await advanceSeconds(4.9)
@@ -82,7 +82,10 @@ describe("a response whose body is under way is joined", () => {
 
 describe("a body that makes no progress for refreshTimeoutMs", () => {
   test("is not stored, and reaches its clients once it goes on", async () => {
-    const { send, feed, module } = fed({ ttlSeconds: 86_400, refreshTimeoutMs: 5_000 })
+    const { send, feed, module } = controlledWrapper({
+      ttlSeconds: 86_400,
+      refreshTimeoutMs: 5_000,
+    })
     const first = readerOf(await send())
     await advanceSeconds(5)
     feed(1).enqueue("late")
@@ -94,7 +97,7 @@ describe("a body that makes no progress for refreshTimeoutMs", () => {
   })
 
   test("is aborted if no client reads it", async () => {
-    const { send, received } = fed({ ttlSeconds: 86_400, refreshTimeoutMs: 5_000 })
+    const { send, received } = controlledWrapper({ ttlSeconds: 86_400, refreshTimeoutMs: 5_000 })
     await (await send()).body?.cancel()
     await advanceSeconds(4.9)
     expect(received[0]?.signal.aborted).toBe(false)
@@ -105,7 +108,7 @@ describe("a body that makes no progress for refreshTimeoutMs", () => {
 
 describe("a body that takes longer than its response is fresh", () => {
   test("is not stored where nothing could be served of it", async () => {
-    const { send, feed, module } = fed({ ttlSeconds: 1 })
+    const { send, feed, module } = controlledWrapper({ ttlSeconds: 1 })
     const response = await send()
     for (let n = 0; n < 4; n++) {
       await advanceSeconds(25)
@@ -120,7 +123,10 @@ describe("a body that takes longer than its response is fresh", () => {
 })
 
 test("an older run that ends later does not replace the response of a newer run", async () => {
-  const { send, feed, module } = fed({ ttlSeconds: 10, staleWhileRevalidateSeconds: 600 })
+  const { send, feed, module } = controlledWrapper({
+    ttlSeconds: 10,
+    staleWhileRevalidateSeconds: 600,
+  })
   const older = await send()
   await advanceSeconds(10)
   const newer = await send()
@@ -142,14 +148,14 @@ describe("one response object that a handler gives to two requests", () => {
   test("fails the second, and no request for its key waits for a body that never comes", async () => {
     const one = NONE()
     const gate = deferred()
-    const made = wrapped(
+    const wrapper = wrapped(
       async () => {
         await gate.promise
         return one
       },
       { ttlSeconds: 60 },
     )
-    const calls = [made.send(get("/x")), made.send(get("/y"))]
+    const calls = [wrapper.send(get("/x")), wrapper.send(get("/y"))]
     const outcomes = Promise.allSettled(calls)
     await waitUntilIdle()
     gate.resolve()
@@ -157,8 +163,10 @@ describe("one response object that a handler gives to two requests", () => {
     expect(x?.status).toBe("fulfilled")
     expect(y).toMatchObject({ status: "rejected", reason: { code: "LAYERON_INVALID_RESPONSE" } })
     await advanceSeconds(0.2)
-    await expect(made.send(get("/y"))).rejects.toMatchObject({ code: "LAYERON_INVALID_RESPONSE" })
-    expect(await bodyOf(made.module, url("/x"))).toBe("nope")
+    await expect(wrapper.send(get("/y"))).rejects.toMatchObject({
+      code: "LAYERON_INVALID_RESPONSE",
+    })
+    expect(await bodyOf(wrapper.module, url("/x"))).toBe("nope")
   })
 
   test.each<[string, (response: Response) => unknown]>([
@@ -173,29 +181,29 @@ describe("one response object that a handler gives to two requests", () => {
     const options = how.startsWith("tags")
       ? { tags: take as never }
       : { shouldStore: take as never }
-    const made = wrapped(() => Response.json({ tags: [] }), { ttlSeconds: 60, ...options })
+    const wrapper = wrapped(() => Response.json({ tags: [] }), { ttlSeconds: 60, ...options })
     for (let attempt = 0; attempt < 2; attempt++) {
-      await expect(made.send()).rejects.toMatchObject({ code: "LAYERON_INVALID_RESPONSE" })
+      await expect(wrapper.send()).rejects.toMatchObject({ code: "LAYERON_INVALID_RESPONSE" })
       await advanceSeconds(3)
     }
-    expect(made.runs()).toBe(2)
+    expect(wrapper.runs()).toBe(2)
   })
 
   test("may be read by tags() from a clone", async () => {
-    const made = wrapped(() => Response.json({ tags: ["a", "b"] }), {
+    const wrapper = wrapped(() => Response.json({ tags: ["a", "b"] }), {
       ttlSeconds: 60,
       tags: async (_, response) => ((await response.clone().json()) as { tags: string[] }).tags,
     })
-    expect(await texts([made.send(), made.send()])).toEqual([
+    expect(await texts([wrapper.send(), wrapper.send()])).toEqual([
       '{"tags":["a","b"]}',
       '{"tags":["a","b"]}',
     ])
-    expect((await made.module.explain(AT)).entry?.tags).toEqual(["a", "b"])
+    expect((await wrapper.module.explain(AT)).entry?.tags).toEqual(["a", "b"])
   })
 })
 
 test("a body of chunks that are no bytes errors for all, and the key is free again", async () => {
-  const made = wrapped(
+  const wrapper = wrapped(
     (_, run) => {
       if (run > 1) return new Response("fine")
       const stream = new ReadableStream({
@@ -208,9 +216,9 @@ test("a body of chunks that are no bytes errors for all, and the key is free aga
     },
     { ttlSeconds: 60 },
   )
-  const first = await made.send(get(PATH))
+  const first = await wrapper.send(get(PATH))
   await expect(first.text()).rejects.toThrow("must have a body of bytes")
   await waitUntilIdle()
-  expect(await (await made.send(get(PATH))).text()).toBe("fine")
-  expect(await counts(made.module)).toMatchObject({ puts: 1 })
+  expect(await (await wrapper.send(get(PATH))).text()).toBe("fine")
+  expect(await counts(wrapper.module)).toMatchObject({ puts: 1 })
 })

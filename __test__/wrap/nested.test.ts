@@ -18,7 +18,7 @@ beforeEach(stopTime)
 afterEach(endTest)
 
 /** A backend whose gateway and whose route go through the same instance. */
-function gatewayOver(module: CacheModule, options = {}) {
+function gatewayAround(module: CacheModule, options = {}) {
   const inner = wrappedIn(module, (_, run) => new Response(`run ${run}`), options)
   const app = backend({ gateway: { cache: true } })
   app.use(module).get(PATH, (request) => inner.send(request))
@@ -29,14 +29,14 @@ const COVERED = { rules: [{ path: "/*" }], ...POLICY }
 
 describe("a route under the gateway whose handler is wrapped by the same instance", () => {
   test("answers a cold request with one run", async () => {
-    const { send, runs } = gatewayOver(freshCache(COVERED))
+    const { send, runs } = gatewayAround(freshCache(COVERED))
     expect(await (await send()).text()).toBe("run 1")
     expect(await (await send()).text()).toBe("run 1")
     expect(runs()).toBe(1)
   })
 
   test("refreshes a stale entry from its handler and not from the entry", async () => {
-    const { send, runs } = gatewayOver(freshCache(COVERED))
+    const { send, runs } = gatewayAround(freshCache(COVERED))
     await (await send()).text()
     await advanceSeconds(TTL)
     expect(await (await send()).text()).toBe("run 1")
@@ -48,7 +48,7 @@ describe("a route under the gateway whose handler is wrapped by the same instanc
   test("stores the tags of both, and the lifetime of the inner one if the outer one has none", async () => {
     const module = freshCache({ rules: [{ path: "/*", tags: ["outer"] }] })
     const options = { ttlSeconds: 7, staleWhileRevalidateSeconds: 8, tags: () => ["inner"] }
-    const { send } = gatewayOver(module, options)
+    const { send } = gatewayAround(module, options)
     expect((await send()).headers.get("cache-status")).toContain("stored; ttl=7")
     const { entry } = await module.explain(AT)
     expect(entry).toMatchObject({ lifetimeSeconds: 7, staleWindowLeftSeconds: 8 })
@@ -58,7 +58,7 @@ describe("a route under the gateway whose handler is wrapped by the same instanc
 
   test("stores nothing where the inner one refuses to", async () => {
     const module = freshCache(COVERED)
-    const { send } = gatewayOver(module, { shouldStore: () => false })
+    const { send } = gatewayAround(module, { shouldStore: () => false })
     await (await send()).text()
     expect(await bodyOf(module, AT)).toBeUndefined()
     expect(await refusals(module)).toEqual({ "should-store": 1 })

@@ -19,7 +19,7 @@ afterEach(endTest)
 const PLAIN = { "cache-control": "max-age=7, stale-while-revalidate=8" }
 
 /** Times and tags of the entry that an answer with these headers leaves. */
-async function entry(
+async function storedEntry(
   options: CacheWrapOptions,
   declared: Partial<CacheModuleOptions>,
   headers: Record<string, string>,
@@ -57,25 +57,29 @@ describe("the lifetime and the stale window", () => {
     ["wrap says of one and the rule of the other", { ttlSeconds: 40 }, { rules: [rule] }, 40, 31],
     ["wrap says, be it nothing", { staleWhileRevalidateSeconds: 0 }, instance, 20, 0],
   ])("are what %s", async (_, options, declared, ttl, window) => {
-    const { entry: found } = await entry(options, declared, PLAIN)
+    const { entry: found } = await storedEntry(options, declared, PLAIN)
     expect(found).toMatchObject({ lifetimeSeconds: ttl, staleWindowLeftSeconds: window })
   })
 
   test("are in the Cache-Control of the response for the first client, if configured", async () => {
-    const { response } = await entry({ ttlSeconds: 40, staleWhileRevalidateSeconds: 5 }, {}, PLAIN)
+    const { response } = await storedEntry(
+      { ttlSeconds: 40, staleWhileRevalidateSeconds: 5 },
+      {},
+      PLAIN,
+    )
     expect(response.headers.get("cache-control")).toBe(
       "public, max-age=40, stale-while-revalidate=5",
     )
   })
 
   test("that the response says leave its Cache-Control as it came", async () => {
-    const { response, module } = await entry({}, {}, PLAIN)
+    const { response, module } = await storedEntry({}, {}, PLAIN)
     expect(response.headers.get("cache-control")).toBe(PLAIN["cache-control"])
     expect((await module.match(AT))?.headers.get("cache-control")).toBe(PLAIN["cache-control"])
   })
 
   test("have no default: a response without a declared or configured lifetime is not stored", async () => {
-    const { module, response } = await entry({}, {}, {})
+    const { module, response } = await storedEntry({}, {}, {})
     expect(cacheStatusOf(response)).toBe("fwd=uri-miss; fwd-status=200; detail=no-freshness")
     expect(await refusals(module)).toEqual({ "no-freshness": 1 })
     expect(await bodyOf(module, AT)).toBeUndefined()
@@ -123,7 +127,9 @@ describe("tags", () => {
 
   test("are those of wrap, rule, instance and Cache-Tag together, and the client does not see them", async () => {
     const options = { ttlSeconds: 60, tags: ["wrap", "rule"] }
-    const { entry: found, response } = await entry(options, declared, { "cache-tag": "own, wrap" })
+    const { entry: found, response } = await storedEntry(options, declared, {
+      "cache-tag": "own, wrap",
+    })
     expect(found?.tags.toSorted()).toEqual(["instance", "own", "rule", "wrap"])
     expect(response.headers.has("cache-tag")).toBe(false)
   })

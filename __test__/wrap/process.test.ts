@@ -27,7 +27,7 @@ async function run(
   return stdout + stderr
 }
 
-const OPEN = `() => new Response(new ReadableStream({ start: (feed) => feed.enqueue(new Uint8Array([97])) }))`
+const OPEN_BODY = `() => new Response(new ReadableStream({ start: (feed) => feed.enqueue(new Uint8Array([97])) }))`
 
 describe("a process ends by itself", () => {
   test("when its callers have been answered", async () => {
@@ -63,7 +63,7 @@ describe("a process ends by itself", () => {
   test("although two readers wait for more of a body that never ends", async () => {
     expect(
       await run(
-        OPEN,
+        OPEN_BODY,
         `for (const response of await Promise.all([fetch(new Request(at)), fetch(new Request(at))])) {
            const reader = response.body.getReader()
            console.log((await reader.read()).value.length)
@@ -76,7 +76,7 @@ describe("a process ends by itself", () => {
   test("although a body never ends that its client has read a part of and cancelled", async () => {
     expect(
       await run(
-        OPEN,
+        OPEN_BODY,
         `const reader = (await fetch(new Request(at))).body.getReader()
          console.log((await reader.read()).value.length)
          await reader.cancel()`,
@@ -87,7 +87,7 @@ describe("a process ends by itself", () => {
   test("although a body never ends that its client has waited for more of and cancelled", async () => {
     expect(
       await run(
-        OPEN,
+        OPEN_BODY,
         `const reader = (await fetch(new Request(at))).body.getReader()
          await reader.read()
          const more = reader.read()

@@ -28,9 +28,9 @@ afterEach(async () => {
 })
 
 const TIMEOUT = { refreshTimeoutMs: 500 }
-const never = () => new Promise<never>(() => {})
-const late = "Error: it took longer than 500 ms"
-const saying = (length: string, chunks: string[]) => () =>
+const neverResponds = () => new Promise<never>(() => {})
+const TIMEOUT_MESSAGE = "Error: it took longer than 500 ms"
+const respondingWith = (length: string, chunks: string[]) => () =>
   new Response(streamOf(chunks), { headers: { "content-length": length } })
 
 const FAILURES: [string, TestHandler, CacheWrapOptions, string][] = [
@@ -44,21 +44,21 @@ const FAILURES: [string, TestHandler, CacheWrapOptions, string][] = [
   ["answers 503", () => new Response("", { status: 503 }), {}, "Error: the handler answered 503"],
   ["answers 504", () => new Response("", { status: 504 }), {}, "Error: the handler answered 504"],
   ["breaks in its body", () => new Response(streamOf(["ne"], new Error("cut"))), {}, "Error: cut"],
-  ["has a body shorter than it says", saying("3", ["ne"]), {}, "Content-Length"],
-  ["has a body longer than it says", saying("3", ["ne", "ww"]), {}, "Content-Length"],
+  ["has a body shorter than it says", respondingWith("3", ["ne"]), {}, "Content-Length"],
+  ["has a body longer than it says", respondingWith("3", ["ne", "ww"]), {}, "Content-Length"],
   [
     "gives no response",
     () => undefined as unknown as Response,
     {},
     "TypeError: the response of a wrapped handler must be",
   ],
-  ["never answers", never, TIMEOUT, late],
-  ["never ends its body", () => new Response(controlledStream().stream), TIMEOUT, late],
+  ["never answers", neverResponds, TIMEOUT, TIMEOUT_MESSAGE],
+  ["never ends its body", () => new Response(controlledStream().stream), TIMEOUT, TIMEOUT_MESSAGE],
   [
     "never comes to its tags",
     () => new Response("new", { headers: { "x-new": "1" } }),
     TIMEOUT,
-    late,
+    TIMEOUT_MESSAGE,
   ],
 ]
 
@@ -66,24 +66,25 @@ describe("a refresh that", () => {
   test.each(FAILURES)(
     "%s leaves the stale response, and is counted, published and warned about",
     async (shown, refresh, options, reason) => {
-      const tags = (_: Request, { headers }: Response) => (headers.has("x-new") ? never() : [])
-      const made = await wrappedStale(refresh, { ...options, tags })
+      const tags = (_: Request, { headers }: Response) =>
+        headers.has("x-new") ? neverResponds() : []
+      const wrapper = await wrappedStale(refresh, { ...options, tags })
       const warned = collectWarnings()
       const { events } = collectEvents(["refresh"])
-      expect(await sendAndSettle(made)).toBe("old")
+      expect(await sendAndSettle(wrapper)).toBe("old")
       if (shown.startsWith("never")) {
         await advanceSeconds(0.499)
         expect(events).toEqual([])
         await advanceSeconds(0.001)
       }
-      const { identity, namespace, name } = made.module
+      const { identity, namespace, name } = wrapper.module
       expect(events).toEqual([
         {
           operation: "refresh",
           identity,
           namespace,
           name,
-          key: made.module.key(AT),
+          key: wrapper.module.key(AT),
           outcome: "failed",
           reason: expect.stringContaining(reason),
         },
@@ -95,9 +96,9 @@ describe("a refresh that", () => {
           "LAYERON_REFRESH_FAILED",
         ],
       ])
-      expect(await counts(made.module)).toMatchObject({ failedRefreshes: 1, puts: 1 })
-      expect(await sendAndSettle(made)).toBe("old")
-      expect(made.runs()).toBe(2)
+      expect(await counts(wrapper.module)).toMatchObject({ failedRefreshes: 1, puts: 1 })
+      expect(await sendAndSettle(wrapper)).toBe("old")
+      expect(wrapper.runs()).toBe(2)
     },
   )
 
@@ -105,9 +106,9 @@ describe("a refresh that", () => {
     const { promise, resolve } = deferred<Response>()
     const body = controlledStream()
     collectWarnings()
-    const made = await wrappedStale(() => promise, TIMEOUT)
-    expect(await sendAndSettle(made)).toBe("old")
-    const signal = made.received[1]?.signal
+    const wrapper = await wrappedStale(() => promise, TIMEOUT)
+    expect(await sendAndSettle(wrapper)).toBe("old")
+    const signal = wrapper.received[1]?.signal
     await advanceSeconds(0.499)
     expect(signal?.aborted).toBe(false)
     await advanceSeconds(0.001)
@@ -116,19 +117,19 @@ describe("a refresh that", () => {
     resolve(new Response(body.stream))
     await waitUntilIdle()
     expect(() => body.enqueue("late")).toThrow()
-    expect(await bodyOf(made.module, AT)).toBe("old")
-    expect(await counts(made.module)).toMatchObject({ failedRefreshes: 1, puts: 1 })
+    expect(await bodyOf(wrapper.module, AT)).toBe("old")
+    expect(await counts(wrapper.module)).toMatchObject({ failedRefreshes: 1, puts: 1 })
   })
 
   test("hangs in its body has that cancelled", async () => {
     const body = controlledStream()
     collectWarnings()
-    const made = await wrappedStale(() => new Response(body.stream), TIMEOUT)
-    await sendAndSettle(made)
+    const wrapper = await wrappedStale(() => new Response(body.stream), TIMEOUT)
+    await sendAndSettle(wrapper)
     body.enqueue("ne")
     await advanceSeconds(0.5)
     expect(() => body.enqueue("w")).toThrow()
-    expect(made.received[1]?.signal.aborted).toBe(true)
+    expect(wrapper.received[1]?.signal.aborted).toBe(true)
   })
 
   test("hangs and rejects later is counted once", async () => {
@@ -137,20 +138,20 @@ describe("a refresh that", () => {
     const hung = new Promise<never>((_, reject) => {
       fail = reject
     })
-    const made = await wrappedStale(() => hung, TIMEOUT)
-    await sendAndSettle(made)
+    const wrapper = await wrappedStale(() => hung, TIMEOUT)
+    await sendAndSettle(wrapper)
     await advanceSeconds(0.5)
     fail(new Error("late"))
     await waitUntilIdle()
-    expect(await counts(made.module)).toMatchObject({ failedRefreshes: 1 })
+    expect(await counts(wrapper.module)).toMatchObject({ failedRefreshes: 1 })
   })
 
   test("is in time has its signal left alone", async () => {
-    const made = await wrappedStale(() => new Response("new"), TIMEOUT)
-    await sendAndSettle(made)
+    const wrapper = await wrappedStale(() => new Response("new"), TIMEOUT)
+    await sendAndSettle(wrapper)
     await advanceSeconds(1)
-    expect(made.received[1]?.signal.aborted).toBe(false)
-    expect(await sendAndSettle(made)).toBe("new")
+    expect(wrapper.received[1]?.signal.aborted).toBe(false)
+    expect(await sendAndSettle(wrapper)).toBe("new")
   })
 
   test.each([
@@ -163,22 +164,22 @@ describe("a refresh that", () => {
     async (status, body) => {
       const warned = collectWarnings()
       const { events } = collectEvents(["refresh"])
-      const made = await wrappedStale(() => new Response("new", { status }))
-      await sendAndSettle(made)
-      expect(await sendAndSettle(made)).toBe(body)
+      const wrapper = await wrappedStale(() => new Response("new", { status }))
+      await sendAndSettle(wrapper)
+      expect(await sendAndSettle(wrapper)).toBe(body)
       expect(warned).toEqual([])
       expect(events).toEqual([expect.objectContaining({ outcome: "refreshed" })])
-      expect(await counts(made.module)).not.toHaveProperty("failedRefreshes")
+      expect(await counts(wrapper.module)).not.toHaveProperty("failedRefreshes")
     },
   )
 
   test("fails is passed to waitUntil as a promise that is fulfilled", async () => {
     const work: Promise<unknown>[] = []
     collectWarnings()
-    const made = await wrappedStale(throwingHandler, {
+    const wrapper = await wrappedStale(throwingHandler, {
       waitUntil: (promise) => void work.push(promise),
     })
-    await sendAndSettle(made)
+    await sendAndSettle(wrapper)
     expect(work).toHaveLength(2)
     expect(await outcomeSoFar(Promise.all(work), () => "fulfilled")).toBe("fulfilled")
   })
@@ -186,15 +187,15 @@ describe("a refresh that", () => {
 
 test("a refresh that fails is warned of once a minute", async () => {
   const warned = collectWarnings()
-  const made = await wrappedStale(throwingHandler)
-  await sendAndSettle(made)
+  const wrapper = await wrappedStale(throwingHandler)
+  await sendAndSettle(wrapper)
   await advanceSeconds(59.999)
-  await sendAndSettle(made)
-  expect(made.runs()).toBe(3)
+  await sendAndSettle(wrapper)
+  expect(wrapper.runs()).toBe(3)
   expect(warned).toHaveLength(1)
   await advanceSeconds(2)
-  await sendAndSettle(made)
-  expect(made.runs()).toBe(4)
+  await sendAndSettle(wrapper)
+  expect(wrapper.runs()).toBe(4)
   expect(warned).toHaveLength(2)
 })
 

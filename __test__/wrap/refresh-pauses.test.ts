@@ -29,23 +29,23 @@ describe("after a refresh that has failed the next is made", () => {
   const PAUSES = [1, 2, 4, 8, 16, 32, 60, 60, 60]
 
   test("after pauses of 1 s, 2 s, 4 s … 60 s, and everyone is served the stale response meanwhile", async () => {
-    const made = await wrappedStale(throwingHandler, { staleWhileRevalidateSeconds: 600 })
-    expect(await sendAndSettle(made)).toBe("old")
+    const wrapper = await wrappedStale(throwingHandler, { staleWhileRevalidateSeconds: 600 })
+    expect(await sendAndSettle(wrapper)).toBe("old")
     for (const [failures, seconds] of PAUSES.entries()) {
       for (const [step, runs] of [
         [seconds - 0.001, 2 + failures],
         [0.001, 3 + failures],
       ] as const) {
         await advanceSeconds(step)
-        expect(countEach(await texts(concurrently(CALLERS, () => made.send())))).toEqual({
+        expect(countEach(await texts(concurrently(CALLERS, () => wrapper.send())))).toEqual({
           old: CALLERS,
         })
         await waitUntilIdle()
-        expect(made.runs()).toBe(runs)
+        expect(wrapper.runs()).toBe(runs)
       }
     }
     const failed = PAUSES.length + 1
-    expect(await counts(made.module)).toMatchObject({
+    expect(await counts(wrapper.module)).toMatchObject({
       failedRefreshes: failed,
       elections: failed,
       puts: 1,
@@ -53,77 +53,77 @@ describe("after a refresh that has failed the next is made", () => {
   })
 
   test("after a pause of 1 s again, once one has succeeded in between", async () => {
-    const made = await wrappedStale((request, run) =>
+    const wrapper = await wrappedStale((request, run) =>
       run === 4 ? new Response("new") : throwingHandler(request, run),
     )
-    await sendAndSettle(made)
+    await sendAndSettle(wrapper)
     await advanceSeconds(1)
-    await sendAndSettle(made)
+    await sendAndSettle(wrapper)
     await advanceSeconds(2)
-    await sendAndSettle(made)
-    expect(await sendAndSettle(made)).toBe("new")
-    expect(made.runs()).toBe(4)
+    await sendAndSettle(wrapper)
+    expect(await sendAndSettle(wrapper)).toBe("new")
+    expect(wrapper.runs()).toBe(4)
     await advanceSeconds(TTL)
-    await sendAndSettle(made)
+    await sendAndSettle(wrapper)
     await advanceSeconds(0.999)
-    await sendAndSettle(made)
-    expect(made.runs()).toBe(5)
+    await sendAndSettle(wrapper)
+    expect(wrapper.runs()).toBe(5)
     await advanceSeconds(0.001)
-    await sendAndSettle(made)
-    expect(made.runs()).toBe(6)
+    await sendAndSettle(wrapper)
+    expect(wrapper.runs()).toBe(6)
   })
 
   test("without a pause where something else was stored meanwhile", async () => {
-    const made = await wrappedStale(throwingHandler)
-    await sendAndSettle(made)
-    await made.module.put(AT, new Response("warm"), { ...POLICY, ttlSeconds: 0 })
-    expect(await sendAndSettle(made)).toBe("warm")
-    expect(made.runs()).toBe(3)
+    const wrapper = await wrappedStale(throwingHandler)
+    await sendAndSettle(wrapper)
+    await wrapper.module.put(AT, new Response("warm"), { ...POLICY, ttlSeconds: 0 })
+    expect(await sendAndSettle(wrapper)).toBe("warm")
+    expect(wrapper.runs()).toBe(3)
   })
 
   test("for its own key alone: others are not put off", async () => {
-    const made = await wrappedStale(throwingHandler)
+    const wrapper = await wrappedStale(throwingHandler)
     const other = new Request(`${AT}?other`)
-    await made.module.put(other, new Response("old"), { ...POLICY, ttlSeconds: 0 })
-    await sendAndSettle(made)
-    expect(made.runs()).toBe(2)
-    expect(await (await made.send(other)).text()).toBe("old")
+    await wrapper.module.put(other, new Response("old"), { ...POLICY, ttlSeconds: 0 })
+    await sendAndSettle(wrapper)
+    expect(wrapper.runs()).toBe(2)
+    expect(await (await wrapper.send(other)).text()).toBe("old")
     await waitUntilIdle()
-    expect(made.runs()).toBe(3)
+    expect(wrapper.runs()).toBe(3)
   })
 
   test("for any request after the window, which fails with it", async () => {
-    const made = await wrappedStale(throwingHandler, { staleWhileRevalidateSeconds: 2 })
-    await sendAndSettle(made)
+    const wrapper = await wrappedStale(throwingHandler, { staleWhileRevalidateSeconds: 2 })
+    await sendAndSettle(wrapper)
     await advanceSeconds(2)
-    await expect(made.send()).rejects.toThrow("down")
-    expect(made.runs()).toBe(3)
+    await expect(wrapper.send()).rejects.toThrow("down")
+    expect(wrapper.runs()).toBe(3)
   })
 
   test("when it has hung, 1 s after that was found out and not after it began", async () => {
-    const made = await wrappedStale(() => new Promise(() => {}), { refreshTimeoutMs: 5_000 })
-    await sendAndSettle(made)
+    const wrapper = await wrappedStale(() => new Promise(() => {}), { refreshTimeoutMs: 5_000 })
+    await sendAndSettle(wrapper)
     await advanceSeconds(4.999)
-    await sendAndSettle(made)
+    await sendAndSettle(wrapper)
     await advanceSeconds(0.001)
-    await sendAndSettle(made)
+    await sendAndSettle(wrapper)
     await advanceSeconds(0.999)
-    await sendAndSettle(made)
-    expect(made.runs()).toBe(2)
+    await sendAndSettle(wrapper)
+    expect(wrapper.runs()).toBe(2)
     await advanceSeconds(0.001)
-    await sendAndSettle(made)
-    expect(made.runs()).toBe(3)
-    expect(await counts(made.module)).toMatchObject({ failedRefreshes: 1, elections: 2 })
+    await sendAndSettle(wrapper)
+    expect(wrapper.runs()).toBe(3)
+    expect(await counts(wrapper.module)).toMatchObject({ failedRefreshes: 1, elections: 2 })
   })
 })
 
 test("a caller of match() that was elected and does not put is replaced after 30 s by a refresh", async () => {
-  const made = await wrappedStale(() => new Promise(() => {}), { refreshTimeoutMs: 5_000 })
-  expect(await made.module.match(AT)).toBeUndefined()
+  const wrapper = await wrappedStale(() => new Promise(() => {}), { refreshTimeoutMs: 5_000 })
+  expect(await wrapper.module.match(AT)).toBeUndefined()
   await advanceSeconds(29.999)
-  await sendAndSettle(made)
-  expect(made.runs()).toBe(1)
+  await sendAndSettle(wrapper)
+  expect(wrapper.runs()).toBe(1)
   await advanceSeconds(0.001)
-  await sendAndSettle(made)
-  expect(made.runs()).toBe(2)
+  await sendAndSettle(wrapper)
+  expect(wrapper.runs()).toBe(2)
 })

@@ -160,34 +160,34 @@ describe("a handler that gives", () => {
   ]
 
   async function expectFailures(
-    made: Wrapped,
+    wrapper: Wrapped,
     request: () => Request,
     runs: number,
   ): Promise<void> {
-    for (const answer of concurrently(3, () => made.send(request()))) {
+    for (const answer of concurrently(3, () => wrapper.send(request()))) {
       const error = await errorOf(() => answer)
       expect([error instanceof TypeError, error.code]).toEqual([true, "LAYERON_INVALID_RESPONSE"])
       expect(error.message).toContain("the response of a wrapped handler must ")
     }
-    expect(made.runs()).toBe(runs)
-    expect(await made.module.inspect()).toMatchObject({ entries: 0 })
+    expect(wrapper.runs()).toBe(runs)
+    expect(await wrapper.module.inspect()).toMatchObject({ entries: 0 })
   }
 
   test.each(BAD)("%s has failed, for all waiters", async (_, give) => {
     const gate = deferred()
-    const made = wrapped(async () => {
+    const wrapper = wrapped(async () => {
       await gate.promise
       return forbidden<Response>(await give())
     }, POLICY)
-    const failed = expectFailures(made, () => new Request(AT), 2)
+    const failed = expectFailures(wrapper, () => new Request(AT), 2)
     await waitUntilIdle()
     gate.resolve()
     await failed
   })
 
   test.each(BAD)("%s to a request that is not cached has failed, each time", async (_, give) => {
-    const made = wrapped(async () => forbidden<Response>(await give()), POLICY)
-    await expectFailures(made, () => new Request(AT, { method: "POST" }), 3)
+    const wrapper = wrapped(async () => forbidden<Response>(await give()), POLICY)
+    await expectFailures(wrapper, () => new Request(AT, { method: "POST" }), 3)
   })
 
   test("the same response again has failed the second time, because its body is used", async () => {

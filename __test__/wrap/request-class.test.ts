@@ -106,9 +106,9 @@ describe("a handler is given a request of the class that it was called with,", (
   test("even where the class answers from private fields, which no copy can have", async () => {
     const { send, received } = wrapped(() => new Response("x"), POLICY)
     await (await send(new PickyRequest("s", AT))).text()
-    const [made] = received
-    expect(made).toBeInstanceOf(PickyRequest)
-    expect([made?.url, made?.method, [...(made?.headers ?? [])]]).toEqual([
+    const [wrapper] = received
+    expect(wrapper).toBeInstanceOf(PickyRequest)
+    expect([wrapper?.url, wrapper?.method, [...(wrapper?.headers ?? [])]]).toEqual([
       AT,
       "GET",
       [["x-secret", "s"]],
@@ -166,7 +166,7 @@ describe("tags, shouldStore and waitUntil", () => {
 
   test("shouldStore keeps a response from the store and from every other client", async () => {
     const gates: (() => void)[] = []
-    const made = wrapped(
+    const wrapper = wrapped(
       async (_, run) => {
         if (run === 1) await new Promise<void>((resolve) => void gates.push(resolve))
         return new Response(`run ${run}`)
@@ -176,7 +176,7 @@ describe("tags, shouldStore and waitUntil", () => {
         shouldStore: async (_, response) => (await response.clone().text()) !== "run 1",
       },
     )
-    const calls = [made.send(), made.send()]
+    const calls = [wrapper.send(), wrapper.send()]
     await waitUntilIdle()
     gates[0]?.()
     expect(await Promise.all((await Promise.all(calls)).map((one) => one.text()))).toEqual([
@@ -184,8 +184,8 @@ describe("tags, shouldStore and waitUntil", () => {
       "run 2",
     ])
     await waitUntilIdle()
-    expect(await bodyOf(made.module, AT)).toBe("run 2")
-    expect((await made.module.inspect()).refusedWrites["should-store"]).toBe(1)
+    expect(await bodyOf(wrapper.module, AT)).toBe("run 2")
+    expect((await wrapper.module.inspect()).refusedWrites["should-store"]).toBe(1)
     await endTest()
   })
 })

@@ -26,15 +26,15 @@ const CONDITIONS = {
   "if-range": '"mine"',
 }
 
-function only(made: Wrapped, run = 1): Request {
-  expect(made.received).toHaveLength(run)
-  return made.received[run - 1] as Request
+function receivedRequest(wrapper: Wrapped, run = 1): Request {
+  expect(wrapper.received).toHaveLength(run)
+  return wrapper.received[run - 1] as Request
 }
 
 test("further arguments reach the handler, in the background too", async () => {
-  const given: unknown[][] = []
+  const calls: unknown[][] = []
   const handler: CacheHandler<[string, { readonly id: number }]> = (_, ...rest) => {
-    given.push(rest)
+    calls.push(rest)
     return new Response("x")
   }
   const options = { ttlSeconds: TTL, staleWhileRevalidateSeconds: 60 }
@@ -44,19 +44,19 @@ test("further arguments reach the handler, in the background too", async () => {
   await advanceSeconds(TTL)
   await fetch(get(PATH), "b", context)
   await waitUntilIdle()
-  expect(given).toEqual([
+  expect(calls).toEqual([
     ["a", context],
     ["b", context],
   ])
-  expect(given[1]?.[1]).toBe(context)
+  expect(calls[1]?.[1]).toBe(context)
 })
 
 describe("the handler of a shared run gets a request", () => {
   test("of its own, with the URL, the method and the headers of the first caller's", async () => {
-    const made = wrapped(() => new Response("x"), OPTIONS)
+    const wrapper = wrapped(() => new Response("x"), OPTIONS)
     const request = get(`${PATH}?b=2&a=1`, { accept: "text/html", "x-a": "1", cookie: "a=b" })
-    await made.send(request)
-    const asked = only(made)
+    await wrapper.send(request)
+    const asked = receivedRequest(wrapper)
     expect(asked).not.toBe(request)
     expect(asked).toBeInstanceOf(Request)
     expect([asked.method, asked.url, asked.redirect]).toEqual([
@@ -68,33 +68,33 @@ describe("the handler of a shared run gets a request", () => {
   })
 
   test("without the conditions of the leader, which gets the complete response", async () => {
-    const made = wrapped(() => new Response("x", { headers: { etag: '"v1"' } }), OPTIONS)
-    const response = await made.send(get(PATH, { ...CONDITIONS, accept: "*/*" }))
-    expect([...only(made).headers]).toEqual([["accept", "*/*"]])
+    const wrapper = wrapped(() => new Response("x", { headers: { etag: '"v1"' } }), OPTIONS)
+    const response = await wrapper.send(get(PATH, { ...CONDITIONS, accept: "*/*" }))
+    expect([...receivedRequest(wrapper).headers]).toEqual([["accept", "*/*"]])
     expect([response.status, await response.text()]).toEqual([200, "x"])
   })
 
   test("which is not aborted with the client's while another request waits for the response", async () => {
     const client = new AbortController()
     const gate = deferred()
-    const made = wrapped(async () => {
+    const wrapper = wrapped(async () => {
       await gate.promise
       return new Response("x")
     }, OPTIONS)
-    const gone = errorOf(() => made.send(new Request(AT, { signal: client.signal })))
-    const waits = made.send()
+    const abortedCall = errorOf(() => wrapper.send(new Request(AT, { signal: client.signal })))
+    const waits = wrapper.send()
     client.abort()
-    expect((await gone).name).toBe("AbortError")
-    expect(only(made).signal.aborted).toBe(false)
+    expect((await abortedCall).name).toBe("AbortError")
+    expect(receivedRequest(wrapper).signal.aborted).toBe(false)
     gate.resolve()
     expect(await (await waits).text()).toBe("x")
-    expect((await made.module.match(AT))?.status).toBe(200)
+    expect((await wrapper.module.match(AT))?.status).toBe(200)
   })
 
   test("with the redirect mode of the client's", async () => {
-    const made = wrapped(() => new Response("x"), OPTIONS)
-    await made.send(new Request(AT, { redirect: "manual" }))
-    expect(only(made).redirect).toBe("manual")
+    const wrapper = wrapped(() => new Response("x"), OPTIONS)
+    await wrapper.send(new Request(AT, { redirect: "manual" }))
+    expect(receivedRequest(wrapper).redirect).toBe("manual")
   })
 
   test.each<[string, Record<string, string>, Record<string, string>]>([
@@ -108,28 +108,33 @@ describe("the handler of a shared run gets a request", () => {
   ])(
     "with the %s of the stored response, instead of the client's",
     async (_, validators, added) => {
-      const made = wrapped(() => new Response("x", { headers: validators }), OPTIONS)
-      await (await made.send()).text()
+      const wrapper = wrapped(() => new Response("x", { headers: validators }), OPTIONS)
+      await (await wrapper.send()).text()
       await advanceSeconds(TTL)
-      await made.send(get(PATH, { ...CONDITIONS, range: "bytes=0-0", "x-a": "1" }))
-      expect(Object.fromEntries(only(made, 2).headers)).toEqual({ ...added, "x-a": "1" })
+      await wrapper.send(get(PATH, { ...CONDITIONS, range: "bytes=0-0", "x-a": "1" }))
+      expect(Object.fromEntries(receivedRequest(wrapper, 2).headers)).toEqual({
+        ...added,
+        "x-a": "1",
+      })
     },
   )
 
   test("without conditions if the stored response has no validator", async () => {
-    const made = wrapped(() => new Response("x"), OPTIONS)
-    await (await made.send()).text()
+    const wrapper = wrapped(() => new Response("x"), OPTIONS)
+    await (await wrapper.send()).text()
     await advanceSeconds(TTL)
-    await made.send(get(PATH, CONDITIONS))
-    expect([...only(made, 2).headers]).toEqual([])
+    await wrapper.send(get(PATH, CONDITIONS))
+    expect([...receivedRequest(wrapper, 2).headers]).toEqual([])
   })
 
   test("with the body of the client's, where a rule has responses to its method stored", async () => {
     const rules = [{ methods: ["GET", "POST"] }]
-    const made = wrapped(async (request) => new Response(await request.text()), OPTIONS, { rules })
+    const wrapper = wrapped(async (request) => new Response(await request.text()), OPTIONS, {
+      rules,
+    })
     const request = new Request(AT, { method: "POST", body: "question" })
-    expect(await (await made.send(request)).text()).toBe("question")
-    expect(only(made).method).toBe("POST")
+    expect(await (await wrapper.send(request)).text()).toBe("question")
+    expect(receivedRequest(wrapper).method).toBe("POST")
   })
 })
 
@@ -138,15 +143,17 @@ describe("if a rule lets responses to a method with a body be stored,", () => {
   const post = (body = "question") => new Request(AT, { method: "POST", body })
 
   test("a request whose body has been read fails alone, and blocks no other request", async () => {
-    const made = wrapped(async (request) => new Response(await request.text()), OPTIONS, { rules })
+    const wrapper = wrapped(async (request) => new Response(await request.text()), OPTIONS, {
+      rules,
+    })
     const used = post()
     await used.text()
-    expect((await errorOf(() => made.send(used))).name).toBe("TypeError")
-    expect(await outcomeSoFar(made.send(post()), (response) => response.text())).toBe("question")
+    expect((await errorOf(() => wrapper.send(used))).name).toBe("TypeError")
+    expect(await outcomeSoFar(wrapper.send(post()), (response) => response.text())).toBe("question")
   })
 
   test("a run is without conditions, which a method with a body has no use for", async () => {
-    const made = wrapped(
+    const wrapper = wrapped(
       async (request, run) => {
         const condition = request.headers.get("if-none-match")
         return new Response(`${await request.text()} ${run} ${condition}`, {
@@ -156,9 +163,9 @@ describe("if a rule lets responses to a method with a body be stored,", () => {
       OPTIONS,
       { rules },
     )
-    expect(await (await made.send(post("first"))).text()).toBe("first 1 null")
+    expect(await (await wrapper.send(post("first"))).text()).toBe("first 1 null")
     await advanceSeconds(TTL)
-    expect(await outcomeSoFar(made.send(post("second")), (response) => response.text())).toBe(
+    expect(await outcomeSoFar(wrapper.send(post("second")), (response) => response.text())).toBe(
       "second 2 null",
     )
   })
@@ -175,42 +182,42 @@ describe("the handler gets the caller's own request object", () => {
     ["GET of a range of what is not stored", { headers: { range: "bytes=0-0", ...CONDITIONS } }],
   ])("%s", async (_, init) => {
     const rules = [{ bypass: { headers: ["x-preview"] } }]
-    const made = wrapped(() => new Response("x"), OPTIONS, { rules })
+    const wrapper = wrapped(() => new Response("x"), OPTIONS, { rules })
     const request = new Request(AT, init)
     const headers = [...request.headers]
-    await made.send(request)
-    expect(only(made)).toBe(request)
+    await wrapper.send(request)
+    expect(receivedRequest(wrapper)).toBe(request)
     expect([...request.headers]).toEqual(headers)
     expect(request.bodyUsed).toBe(false)
   })
 
   test("once a response has turned out to be uncacheable", async () => {
-    const made = wrapped(
+    const wrapper = wrapped(
       () => new Response("x", { headers: { "cache-control": "private" } }),
       OPTIONS,
     )
-    await made.send()
+    await wrapper.send()
     const request = get(PATH, CONDITIONS)
-    await made.send(request)
-    expect(only(made, 2)).toBe(request)
+    await wrapper.send(request)
+    expect(receivedRequest(wrapper, 2)).toBe(request)
   })
 })
 
 test("a request of another realm is accepted", async () => {
-  const made = wrapped(() => new Response("x"), OPTIONS)
+  const wrapper = wrapped(() => new Response("x"), OPTIONS)
   const headers = new Headers({ accept: "text/html" })
   const request = { method: "GET", url: url(PATH), headers } as unknown as Request
-  expect(await (await made.send(request)).text()).toBe("x")
-  expect(only(made).headers.get("accept")).toBe("text/html")
-  expect(await (await made.send(request)).text()).toBe("x")
-  expect(made.runs()).toBe(1)
+  expect(await (await wrapper.send(request)).text()).toBe("x")
+  expect(receivedRequest(wrapper).headers.get("accept")).toBe("text/html")
+  expect(await (await wrapper.send(request)).text()).toBe("x")
+  expect(wrapper.runs()).toBe(1)
 })
 
 test("neither a fragment nor the order of the query makes another entry", async () => {
-  const made = wrapped(() => new Response("x"), OPTIONS)
-  await (await made.send(get(`${PATH}?b=2&a=1#top`))).text()
-  await (await made.send(get(`${PATH}?a=1&b=2`))).text()
-  expect(made.runs()).toBe(1)
+  const wrapper = wrapped(() => new Response("x"), OPTIONS)
+  await (await wrapper.send(get(`${PATH}?b=2&a=1#top`))).text()
+  await (await wrapper.send(get(`${PATH}?a=1&b=2`))).text()
+  expect(wrapper.runs()).toBe(1)
 })
 
 describe("covers()", () => {

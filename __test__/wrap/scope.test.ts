@@ -14,13 +14,13 @@ afterEach(async () => {
 const API: Partial<CacheModuleOptions> = { ttlSeconds: TTL, rules: [{ path: "/api/*" }] }
 const BYPASSED = "fwd=bypass; fwd-status=200; detail=no-rule"
 
-const counting = (_: Request, run: number) => new Response(`run ${run}`)
-const lasting = (_: Request, run: number) =>
+const countedRun = (_: Request, run: number) => new Response(`run ${run}`)
+const cacheableRun = (_: Request, run: number) =>
   new Response(`run ${run}`, { headers: { "cache-control": "public, max-age=60" } })
 
 describe("a wrapped handler of an instance with rules", () => {
   test("caches requests that a rule covers, and runs for each of the others", async () => {
-    const { module, send } = wrapped(counting, {}, API)
+    const { module, send } = wrapped(countedRun, {}, API)
     const seen: unknown[] = []
     for (const path of ["/api/a", "/other", "/api/a", "/other"]) {
       const response = await send(get(path))
@@ -37,7 +37,7 @@ describe("a wrapped handler of an instance with rules", () => {
   })
 
   test("does not cache a request that no rule covers even if the response declares its lifetime", async () => {
-    const { module, send, runs } = wrapped(lasting, {}, API)
+    const { module, send, runs } = wrapped(cacheableRun, {}, API)
     for (let call = 0; call < 2; call++) await (await send(get("/other"))).text()
     expect([runs(), (await module.inspect()).entries]).toEqual([2, 0])
   })
@@ -50,7 +50,7 @@ describe("a wrapped handler of an instance with rules", () => {
       "hit; ttl=0; detail=stale",
     ],
   ])("caches every request where wrap has %s of its own", async (_name, options, expected) => {
-    const { send } = wrapped(counting, options, API)
+    const { send } = wrapped(countedRun, options, API)
     await (await send(get("/other"))).text()
     const second = await send(get("/other"))
     expect([cacheStatusOf(second), await second.text()]).toEqual([expected, "run 1"])
@@ -61,7 +61,7 @@ describe("a wrapped handler of an instance with rules", () => {
     ["a stale window", { staleWhileRevalidateSeconds: 30 }],
     ["a vary", { vary: ["accept"] }],
   ])("is not widened by %s of wrap", async (_name, options) => {
-    const { send } = wrapped(lasting, options, API)
+    const { send } = wrapped(cacheableRun, options, API)
     expect(cacheStatusOf(await send(get("/other")))).toBe(BYPASSED)
   })
 
@@ -70,7 +70,7 @@ describe("a wrapped handler of an instance with rules", () => {
     const { send, runs } = wrapped(
       async (request, run) => {
         await gate.promise
-        return counting(request, run)
+        return countedRun(request, run)
       },
       {},
       API,
@@ -83,21 +83,21 @@ describe("a wrapped handler of an instance with rules", () => {
   })
 
   test("does not answer a request that no rule covers from what put has stored for it", async () => {
-    const { module, send } = wrapped(counting, {}, API)
+    const { module, send } = wrapped(countedRun, {}, API)
     await module.put(url("/other"), new Response("put"))
     expect(await (await send(get("/other"))).text()).toBe("run 1")
     expect(await bodyOf(module, url("/other"))).toBe("put")
   })
 
   test("hands the caller's own request to the handler where no rule covers it", async () => {
-    const { send, received } = wrapped(counting, {}, API)
+    const { send, received } = wrapped(countedRun, {}, API)
     const request = get("/other", { "if-none-match": '"a"', cookie: "a=1" })
     await send(request)
     expect(received[0]).toBe(request)
   })
 
   test("removes the stored responses for the URL of a POST that no rule covers", async () => {
-    const { module, send } = wrapped(counting, {}, API)
+    const { module, send } = wrapped(countedRun, {}, API)
     await module.put(url("/other"), new Response("put"))
     const response = await send(new Request(url("/other"), { method: "POST" }))
     expect(cacheStatusOf(response)).toBe("fwd=method; fwd-status=200")
@@ -107,7 +107,7 @@ describe("a wrapped handler of an instance with rules", () => {
 
   test("covers by the methods of a rule, too, and HEAD as GET", async () => {
     const declared = { ttlSeconds: TTL, rules: [{ path: "/api/*", methods: ["GET"] }] }
-    const { send, runs } = wrapped(counting, {}, declared)
+    const { send, runs } = wrapped(countedRun, {}, declared)
     await (await send(get("/api/a"))).text()
     expect(cacheStatusOf(await send(new Request(url("/api/a"), { method: "HEAD" })))).toBe(
       "hit; ttl=60",
@@ -118,7 +118,7 @@ describe("a wrapped handler of an instance with rules", () => {
 
   test("sets detail=no-rule for a bypass", async () => {
     const { events } = collectEvents(["match", "put"])
-    const { module, send } = wrapped(counting, {}, API)
+    const { module, send } = wrapped(countedRun, {}, API)
     await send(get("/other"))
     expect(events).toEqual([
       expect.objectContaining({
@@ -132,7 +132,7 @@ describe("a wrapped handler of an instance with rules", () => {
 })
 
 test("match and put of an instance with rules go on where no rule covers", async () => {
-  const { module } = wrapped(counting, {}, API)
+  const { module } = wrapped(countedRun, {}, API)
   await module.put(url("/other"), new Response("put"))
   expect(await bodyOf(module, url("/other"))).toBe("put")
 })

@@ -36,7 +36,7 @@ const BY_RESPONSE: CacheWrapOptions = {
   staleWhileRevalidateSeconds: undefined,
 }
 
-const answering =
+const respondingWith =
   (status: number): TestHandler =>
   () =>
     new Response("new", { status })
@@ -47,7 +47,7 @@ const FAILURES: [string, TestHandler, string][] = [
   ["throws", throwingHandler, ""],
   ...[500, 502, 503, 504].map((status): [string, TestHandler, string] => [
     `answers ${status}`,
-    answering(status),
+    respondingWith(status),
     ` fwd-status=${status};`,
   ]),
 ]
@@ -89,16 +89,16 @@ describe("a stale response is served where the handler", () => {
         get(PATH, { range: "bytes=9-" }),
         new Request(AT, { method: "HEAD" }),
       ]
-      const got: unknown[] = []
+      const results: unknown[] = []
       for (const [index, request] of requests.entries()) {
         await advanceSeconds(2)
         const response = await send(request)
         expect(cacheStatusOf(response)).toBe(
           `fwd=stale;${expected} ttl=-${2 * index + 2}; detail=stale-if-error`,
         )
-        got.push([response.status, await response.text()])
+        results.push([response.status, await response.text()])
       }
-      expect(got).toEqual([
+      expect(results).toEqual([
         [304, ""],
         [206, "ol"],
         [416, ""],
@@ -147,7 +147,7 @@ describe("the caller gets the failure", () => {
   })
 
   test.each([400, 403, 404, 410, 429, 501, 505, 599])("when that is a %d", async (status) => {
-    await expectFailure(answering(status), BY_OPTION)
+    await expectFailure(respondingWith(status), BY_OPTION)
   })
 
   test.each(["must-revalidate", "proxy-revalidate", "no-cache"])(
@@ -161,7 +161,7 @@ describe("the caller gets the failure", () => {
         gone,
       )
       await expectFailure(
-        answering(503),
+        respondingWith(503),
         { ...BY_RESPONSE, staleIfErrorSeconds: ERROR_WINDOW },
         gone,
       )
@@ -179,7 +179,7 @@ describe("the caller gets the failure", () => {
     const forced = () => get(PATH, { "cache-control": "no-cache" })
     const thrown = await wrappedStale(throwingHandler, NO_REFRESH, { past: -30 })
     await expect(thrown.send(forced())).rejects.toThrow("down")
-    const answered = await wrappedStale(answering(503), NO_REFRESH, { past: -30 })
+    const answered = await wrappedStale(respondingWith(503), NO_REFRESH, { past: -30 })
     expect((await answered.send(forced())).status).toBe(503)
   })
 })

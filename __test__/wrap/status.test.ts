@@ -19,13 +19,13 @@ import { throwingHandler, wrappedStale } from "../helpers/wrap-stale"
 beforeEach(stopTime)
 afterEach(endTest)
 
-const with_ =
+const respondingWith =
   (headers: Record<string, string>, status = 200): TestHandler =>
   () =>
     new Response(status === 304 ? null : "x", { status, headers })
 
 /** What a wrapped handler tells who asks first. */
-async function first(
+async function firstStatus(
   run: TestHandler,
   request: Request,
   options: CacheWrapOptions = POLICY,
@@ -35,117 +35,122 @@ async function first(
   return cacheStatusOf(await wrapped(run, options, { rules, ...declared }).send(request))
 }
 
-const LED = "fwd=uri-miss; fwd-status=200; stored; ttl=60"
+const LEADER_STATUS = "fwd=uri-miss; fwd-status=200; stored; ttl=60"
 
 describe("Cache-Status of a handler's response says", () => {
   test.each<[string, TestHandler, Request, string]>([
-    ["that it is stored", with_({}), get(PATH), LED],
+    ["that it is stored", respondingWith({}), get(PATH), LEADER_STATUS],
     [
       "which status it has",
-      with_({}, 404),
+      respondingWith({}, 404),
       get(PATH),
       "fwd=uri-miss; fwd-status=404; stored; ttl=60",
     ],
     [
       "the method that is not stored",
-      with_({}, 201),
+      respondingWith({}, 201),
       new Request(AT, { method: "POST" }),
       "fwd=method; fwd-status=201",
     ],
     [
       "that a rule makes it skip the cache",
-      with_({}),
+      respondingWith({}),
       get(PATH, { "x-preview": "1" }),
       "fwd=bypass; fwd-status=200",
     ],
     [
       "nothing of HEAD",
-      with_({}),
+      respondingWith({}),
       new Request(AT, { method: "HEAD" }),
       "fwd=uri-miss; fwd-status=200",
     ],
     [
       "no-store",
-      with_({ "cache-control": "no-store" }),
+      respondingWith({ "cache-control": "no-store" }),
       get(PATH),
       "fwd=uri-miss; fwd-status=200; detail=no-store",
     ],
     [
       "no-cache",
-      with_({ "cache-control": "no-cache" }),
+      respondingWith({ "cache-control": "no-cache" }),
       get(PATH),
       "fwd=uri-miss; fwd-status=200; detail=no-cache",
     ],
     [
       "private",
-      with_({ "cache-control": "private" }),
+      respondingWith({ "cache-control": "private" }),
       get(PATH),
       "fwd=uri-miss; fwd-status=200; detail=private",
     ],
     [
       "Set-Cookie",
-      with_({ "set-cookie": "a=b" }),
+      respondingWith({ "set-cookie": "a=b" }),
       get(PATH),
       "fwd=uri-miss; fwd-status=200; detail=set-cookie",
     ],
     [
       "a status that is not stored",
-      with_({}, 304),
+      respondingWith({}, 304),
       get(PATH),
       "fwd=uri-miss; fwd-status=304; detail=status",
     ],
     [
       "an event stream",
-      with_({ "content-type": "text/event-stream" }),
+      respondingWith({ "content-type": "text/event-stream" }),
       get(PATH),
       "fwd=uri-miss; fwd-status=200; detail=event-stream",
     ],
     [
       "tags that are none",
-      with_({ "cache-tag": `${"a".repeat(1025)}` }),
+      respondingWith({ "cache-tag": `${"a".repeat(1025)}` }),
       get(PATH),
       "fwd=uri-miss; fwd-status=200; detail=cache-tag",
     ],
-    ["Vary: *", with_({ vary: "*" }), get(PATH), "fwd=uri-miss; fwd-status=200; detail=vary"],
-    ["no freshness", with_({}, 500), get(PATH), "fwd=uri-miss; fwd-status=500"],
+    [
+      "Vary: *",
+      respondingWith({ vary: "*" }),
+      get(PATH),
+      "fwd=uri-miss; fwd-status=200; detail=vary",
+    ],
+    ["no freshness", respondingWith({}, 500), get(PATH), "fwd=uri-miss; fwd-status=500"],
     [
       "no freshness of what is no failure",
-      with_({}, 400),
+      respondingWith({}, 400),
       get(PATH),
       "fwd=uri-miss; fwd-status=400; detail=no-freshness",
     ],
     [
       "Authorization",
-      with_({}),
+      respondingWith({}),
       get(PATH, { authorization: "a" }),
       "fwd=uri-miss; fwd-status=200; detail=authorization",
     ],
     [
       "no-store of the request",
-      with_({}),
+      respondingWith({}),
       get(PATH, { "cache-control": "no-store" }),
       "fwd=uri-miss; fwd-status=200; detail=request-no-store",
     ],
     [
       "partial content",
-      with_({}, 206),
+      respondingWith({}, 206),
       get(PATH, { range: "bytes=0-0" }),
       "fwd=uri-miss; fwd-status=206; detail=partial-content",
     ],
   ])("%s", async (_, run, request, expected) => {
-    expect(await first(run, request)).toBe(expected)
+    expect(await firstStatus(run, request)).toBe(expected)
   })
 
   test("that it is too large", async () => {
     const declared = { storage: { memory: { maxEntryBytes: 1_000 } } }
-    expect(await first(with_({ "content-length": "1001" }), get(PATH), POLICY, declared)).toBe(
-      "fwd=uri-miss; fwd-status=200; detail=too-large",
-    )
+    expect(
+      await firstStatus(respondingWith({ "content-length": "1001" }), get(PATH), POLICY, declared),
+    ).toBe("fwd=uri-miss; fwd-status=200; detail=too-large")
   })
 
   test("how long it is fresh, less its age", async () => {
     const headers = { "cache-control": "max-age=60", age: "20" }
-    expect(await first(with_(headers), get(PATH), {})).toBe(
+    expect(await firstStatus(respondingWith(headers), get(PATH), {})).toBe(
       "fwd=uri-miss; fwd-status=200; stored; ttl=40",
     )
   })
@@ -154,7 +159,7 @@ describe("Cache-Status of a handler's response says", () => {
     const { send } = wrapped(async () => new Response("x", { headers: { vary: "x-a" } }), POLICY)
     const answers = await Promise.all(concurrently(2, () => send(get(PATH, { "x-a": "1" }))))
     expect(answers.map(cacheStatusOf)).toEqual([
-      LED,
+      LEADER_STATUS,
       "fwd=uri-miss; fwd-status=200; stored; collapsed; ttl=60",
     ])
     await Promise.all(answers.map((answer) => answer.text()))
@@ -199,7 +204,7 @@ describe("Cache-Status of a response from the store says", () => {
       "fwd=stale; ttl=0; detail=stale-if-error",
       "hit; ttl=0; detail=stale-if-error",
     ])
-    const answered = await wrappedStale(with_({}, 502), options)
+    const answered = await wrappedStale(respondingWith({}, 502), options)
     expect(cacheStatusOf(await answered.send())).toBe(
       "fwd=stale; fwd-status=502; ttl=0; detail=stale-if-error",
     )
@@ -213,18 +218,18 @@ test("Cache-Status of an answer that is from neither says why there is no other"
 })
 
 test("Cache-Status follows that of other caches, in stored responses too", async () => {
-  const { module, send } = wrapped(with_({ "cache-status": "far; hit; ttl=5" }), POLICY)
+  const { module, send } = wrapped(respondingWith({ "cache-status": "far; hit; ttl=5" }), POLICY)
   const status = async () => {
     const response = await send()
     await response.text()
     return response.headers.get("cache-status")
   }
-  expect(await status()).toBe(`far; hit; ttl=5, ${module.identity}; ${LED}`)
+  expect(await status()).toBe(`far; hit; ttl=5, ${module.identity}; ${LEADER_STATUS}`)
   expect(await status()).toBe(`far; hit; ttl=5, ${module.identity}; hit; ttl=60`)
 })
 
 test("Cache-Status names a cache whose name begins with no letter as a string", async () => {
   const module = freshCache({ namespace: "9" })
   const { send } = wrappedIn(module, () => new Response("x"), POLICY)
-  expect((await send()).headers.get("cache-status")).toBe(`"${module.identity}"; ${LED}`)
+  expect((await send()).headers.get("cache-status")).toBe(`"${module.identity}"; ${LEADER_STATUS}`)
 })

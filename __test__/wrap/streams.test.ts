@@ -29,13 +29,13 @@ const SMALL: Partial<CacheModuleOptions> = { storage: { memory: { maxEntryBytes:
  * What may be ahead of the slowest reader, in chunks: 64 KB that might have been stored, 256 KB,
  * and what streams take on their own.
  */
-const AHEAD = (64 + 256) / 16 + 4
+const MAX_CHUNKS_AHEAD = (64 + 256) / 16 + 4
 
 /**
  * A body without end that begins at some time, and tells how often it was asked for more, and
  * whether nobody wants it.
  */
-function endless(headers: Record<string, string> = {}, begins = Promise.resolve()) {
+function endlessWrapper(headers: Record<string, string> = {}, begins = Promise.resolve()) {
   let pulls = 0
   let cancelled = false
   const respond = () => {
@@ -57,15 +57,15 @@ function endless(headers: Record<string, string> = {}, begins = Promise.resolve(
 /** Two readers of one such body. */
 async function twoReaders() {
   const begins = deferred()
-  const made = endless({}, begins.promise)
-  const [one, other] = await Promise.all([made.send(), made.send()])
-  expect(made.runs()).toBe(1)
+  const wrapper = endlessWrapper({}, begins.promise)
+  const [one, other] = await Promise.all([wrapper.send(), wrapper.send()])
+  expect(wrapper.runs()).toBe(1)
   begins.resolve()
-  return { ...made, one: readerOf(one), other: readerOf(other) }
+  return { ...wrapper, one: readerOf(one), other: readerOf(other) }
 }
 
 /** Reads so many chunks. */
-async function take(
+async function readChunks(
   reader: ReadableStreamDefaultReader<Uint8Array>,
   chunks: number,
 ): Promise<void> {
@@ -80,14 +80,14 @@ describe("a body without end is read no further than a window ahead", () => {
     ["that is not stored", { "cache-control": "no-store" }],
     ["that is text/event-stream", { "content-type": "text/event-stream" }],
   ])("of a reader, %s", async (_, headers) => {
-    const { send, pulls } = endless(headers)
+    const { send, pulls } = endlessWrapper(headers)
     const reader = readerOf(await send())
     await waitUntilIdle()
-    expect(pulls()).toBeLessThanOrEqual(AHEAD)
+    expect(pulls()).toBeLessThanOrEqual(MAX_CHUNKS_AHEAD)
     for (let taken = 10; taken <= 200; taken += 10) {
-      await take(reader, 10)
+      await readChunks(reader, 10)
       await waitUntilIdle()
-      expect(pulls()).toBeLessThanOrEqual(taken + AHEAD)
+      expect(pulls()).toBeLessThanOrEqual(taken + MAX_CHUNKS_AHEAD)
     }
     expect(pulls()).toBeGreaterThanOrEqual(200)
     await reader.cancel()
@@ -95,39 +95,39 @@ describe("a body without end is read no further than a window ahead", () => {
 
   test("before the slowest of several readers, until one has waited for 30 s", async () => {
     const { pulls, one: fast, other: slow } = await twoReaders()
-    await take(slow, 2)
-    await take(fast, 10)
-    const blocked = (async () => take(fast, 100))()
+    await readChunks(slow, 2)
+    await readChunks(fast, 10)
+    const blocked = (async () => readChunks(fast, 100))()
     await waitUntilIdle()
     const before = pulls()
-    expect(before).toBeLessThanOrEqual(2 + AHEAD)
+    expect(before).toBeLessThanOrEqual(2 + MAX_CHUNKS_AHEAD)
     await advanceSeconds(29.999)
     expect([pulls(), await outcomeSoFar(blocked)]).toEqual([before, "pending"])
     await advanceSeconds(0.001)
     await blocked
-    await expect((async () => take(slow, 100))()).rejects.toThrow(
+    await expect((async () => readChunks(slow, 100))()).rejects.toThrow(
       "the response was read too slowly",
     )
-    await take(fast, 10)
+    await readChunks(fast, 10)
     await fast.cancel()
   })
 
   test("of the only reader, however long that takes", async () => {
-    const { send, pulls } = endless()
+    const { send, pulls } = endlessWrapper()
     const reader = readerOf(await send())
-    await take(reader, 1)
+    await readChunks(reader, 1)
     for (let minute = 0; minute < 10; minute++) await advanceSeconds(60)
-    expect(pulls()).toBeLessThanOrEqual(1 + AHEAD)
-    await take(reader, 100)
+    expect(pulls()).toBeLessThanOrEqual(1 + MAX_CHUNKS_AHEAD)
+    await readChunks(reader, 100)
     await reader.cancel()
   })
 })
 
 describe("the handler's body is cancelled, and its request aborted,", () => {
   test("when the only reader of a body that is too large cancels", async () => {
-    const { send, received, cancelled, module } = endless()
+    const { send, received, cancelled, module } = endlessWrapper()
     const reader = readerOf(await send())
-    await take(reader, 30)
+    await readChunks(reader, 30)
     expect([cancelled(), received[0]?.signal.aborted]).toEqual([false, false])
     await reader.cancel()
     await waitUntilIdle()
@@ -139,7 +139,7 @@ describe("the handler's body is cancelled, and its request aborted,", () => {
     const { cancelled, one, other } = await twoReaders()
     for (const reader of [one, other]) {
       expect(cancelled()).toBe(false)
-      await take(reader, 10)
+      await readChunks(reader, 10)
       await reader.cancel()
       await waitUntilIdle()
     }
@@ -161,7 +161,7 @@ describe("the handler's body is cancelled, and its request aborted,", () => {
   })
 
   test("when the response of a body that is too large is garbage-collected", async () => {
-    const { send, cancelled } = endless()
+    const { send, cancelled } = endlessWrapper()
     await (async () => void (await send()))()
     await collectGarbage(cancelled)
     expect(cancelled()).toBe(true)
@@ -171,9 +171,9 @@ describe("the handler's body is cancelled, and its request aborted,", () => {
     ["is not stored", { "cache-control": "no-store" }],
     ["is text/event-stream", { "content-type": "text/event-stream" }],
   ])("as far as the body goes, when the client cancels one that %s", async (_, headers) => {
-    const { send, cancelled } = endless(headers)
+    const { send, cancelled } = endlessWrapper(headers)
     const reader = readerOf(await send())
-    await take(reader, 3)
+    await readChunks(reader, 3)
     await reader.cancel()
     expect(cancelled()).toBe(true)
   })
@@ -221,26 +221,26 @@ describe("a body is what its handler gave", () => {
   })
 
   test("for each of several concurrent readers, in chunks of any size", async () => {
-    const made = Array.from({ length: 20 }, (_, index) => `${index % 10}`.repeat(1 + index * 37))
-    const bodies = made.map(controlledStream)
+    const wrapper = Array.from({ length: 20 }, (_, index) => `${index % 10}`.repeat(1 + index * 37))
+    const bodies = wrapper.map(controlledStream)
     const { send } = wrapped(
       ({ url }) => new Response(bodies[Number(new URL(url).search.slice(1))]?.stream),
       POLICY,
     )
-    const all = made.flatMap((_, index) => [
+    const all = wrapper.flatMap((_, index) => [
       send(get(`${PATH}?${index}`)),
       send(get(`${PATH}?${index}`)),
     ])
-    const got = texts(all)
+    const results = texts(all)
     for (let at = 0; at < 800; at += 100) {
       for (const [index, body] of bodies.entries()) {
-        const part = made[index]?.slice(at, at + 100)
+        const part = wrapper[index]?.slice(at, at + 100)
         if (part) body.enqueue(part)
       }
       await waitUntilIdle()
     }
     for (const body of bodies) body.end()
-    expect(await got).toEqual(made.flatMap((text) => [text, text]))
+    expect(await results).toEqual(wrapper.flatMap((text) => [text, text]))
   })
 })
 

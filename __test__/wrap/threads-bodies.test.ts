@@ -28,44 +28,44 @@ afterEach(async () => {
 })
 
 const started: Threads[] = []
-const COLLAPSED = "fwd=uri-miss; fwd-status=200; stored; collapsed; ttl=60"
+const WAITER_STATUS = "fwd=uri-miss; fwd-status=200; stored; collapsed; ttl=60"
 const TAGGED = { ...POLICY, tags: ["t"] }
 
-interface Both {
+interface WithThread {
   readonly module: CacheModule
   readonly thread: Thread
   readonly threads: Threads
   /** On this thread. */
-  readonly here: Wrapped
+  readonly local: Wrapped
 }
 
-async function besides(mode: Mode, module: CacheModule = freshCache()): Promise<Both> {
+async function withThread(mode: Mode, module: CacheModule = freshCache()): Promise<WithThread> {
   const threads = new Threads(module)
   started.push(threads)
   const thread = await threads.start(mode, TAGGED)
-  return { module, thread, threads, here: wrappedIn(module, () => new Response("here"), POLICY) }
+  return { module, thread, threads, local: wrappedIn(module, () => new Response("here"), POLICY) }
 }
 
 describe("a body that a worker thread's handler is still writing", () => {
   async function underWay() {
-    const both = await besides("stream")
-    const { thread, here } = both
-    const led = thread.open("led")
+    const both = await withThread("stream")
+    const { thread, local } = both
+    const leader = thread.open("led")
     await thread.running()
-    const response = await here.send()
-    return { ...both, led, response, reader: readerOf(response) }
+    const response = await local.send()
+    return { ...both, leader, response, reader: readerOf(response) }
   }
 
   test("is read along by this one, head and first bytes before the rest", async () => {
-    const { module, thread, here, led, response, reader } = await underWay()
-    expect([await led, cacheStatusOf(response)]).toEqual([
+    const { module, thread, local, leader, response, reader } = await underWay()
+    expect([await leader, cacheStatusOf(response)]).toEqual([
       { status: 200, cacheStatus: "fwd=uri-miss; fwd-status=200; stored; ttl=60" },
-      COLLAPSED,
+      WAITER_STATUS,
     ])
     await thread.writeBody("ab")
     expect([await read(reader), await thread.read("led")]).toEqual(["ab", "ab"])
-    const late = await here.send()
-    expect(cacheStatusOf(late)).toBe(COLLAPSED)
+    const late = await local.send()
+    expect(cacheStatusOf(late)).toBe(WAITER_STATUS)
     expect(await bodyOf(module, AT)).toBeUndefined()
     await thread.writeBody("cd")
     expect([await read(reader), await thread.read("led")]).toEqual(["cd", "cd"])
@@ -73,13 +73,13 @@ describe("a body that a worker thread's handler is still writing", () => {
     expect([await read(reader), await thread.read("led")]).toEqual([undefined, undefined])
     expect(await late.text()).toBe("abcd")
     expect(await bodyOf(module, AT)).toBe("abcd")
-    expect(here.runs()).toBe(0)
+    expect(local.runs()).toBe(0)
     expect(await counts(module)).toMatchObject({ puts: 1, collapsed: 2 })
   })
 
   test("is complete here and is stored, whatever the leader's client does", async () => {
-    const { module, thread, here, led, reader } = await underWay()
-    await led
+    const { module, thread, local, leader, reader } = await underWay()
+    await leader
     await thread.cancel("led")
     for (const text of ["ab", "cd"]) {
       await thread.writeBody(text)
@@ -87,15 +87,15 @@ describe("a body that a worker thread's handler is still writing", () => {
     }
     await thread.endBody()
     expect(await read(reader)).toBeUndefined()
-    expect(await (await here.send()).text()).toBe("abcd")
-    expect(here.runs()).toBe(0)
+    expect(await (await local.send()).text()).toBe("abcd")
+    expect(local.runs()).toBe(0)
     await waitUntil(async () => (await module.stats()).puts === 1)
     expect(await bodyOf(module, AT)).toBe("abcd")
   })
 
   test("is complete there and is stored when a waiter here cancels", async () => {
-    const { module, thread, led, reader } = await underWay()
-    await led
+    const { module, thread, leader, reader } = await underWay()
+    await leader
     await thread.writeBody("ab")
     expect(await read(reader)).toBe("ab")
     await reader.cancel()
@@ -107,8 +107,8 @@ describe("a body that a worker thread's handler is still writing", () => {
   })
 
   test("is an error here when the thread ends, nothing is stored, and the next caller runs the handler", async () => {
-    const { module, thread, here, led, reader } = await underWay()
-    await led
+    const { module, thread, local, leader, reader } = await underWay()
+    await leader
     await thread.writeBody("ab")
     expect(await read(reader)).toBe("ab")
     const rest = reader.read().then(
@@ -116,13 +116,13 @@ describe("a body that a worker thread's handler is still writing", () => {
       (error: Error) => error.name,
     )
     await thread.end()
-    const given = Promise.race([
+    const writeResult = Promise.race([
       rest,
-      new Promise((resolve) => void setImmediate(() => waited(resolve))),
+      new Promise((resolve) => void setImmediate(() => nothingSeen(resolve))),
     ])
-    expect(await given).toBe("TypeError")
+    expect(await writeResult).toBe("TypeError")
     expect(await bodyOf(module, AT)).toBeUndefined()
-    expect(await (await here.send()).text()).toBe("here")
+    expect(await (await local.send()).text()).toBe("here")
   })
 
   test.each<[string, CachePurgeSelector]>([
@@ -133,12 +133,12 @@ describe("a body that a worker thread's handler is still writing", () => {
   ])(
     "is not stored if it is purged here by %s, and a later request has a run of its own",
     async (_, selector) => {
-      const { module, thread, here, led, reader } = await underWay()
-      await led
+      const { module, thread, local, leader, reader } = await underWay()
+      await leader
       await module.purge(selector)
       await thread.writeBody("old")
-      expect(await (await here.send()).text()).toBe("here")
-      expect(here.runs()).toBe(1)
+      expect(await (await local.send()).text()).toBe("here")
+      expect(local.runs()).toBe(1)
       await thread.endBody()
       expect(await read(reader)).toBe("old")
       expect([await thread.read("led"), await thread.read("led")]).toEqual(["old", undefined])
@@ -149,77 +149,77 @@ describe("a body that a worker thread's handler is still writing", () => {
 })
 
 /** Rounds enough for news of another thread, and then gives up. */
-async function waited(resolve: (what: string) => void): Promise<void> {
+async function nothingSeen(resolve: (what: string) => void): Promise<void> {
   for (let round = 0; round < 200; round++) await new Promise((next) => setImmediate(next))
   resolve("nothing")
 }
 
 test("a body that is being written here is read along by a worker thread", async () => {
   const body = controlledStream()
-  const { module, thread, threads } = await besides("there")
-  const here = wrappedIn(module, () => new Response(body.stream), POLICY)
-  const led = await here.send()
-  expect(await thread.open("waited")).toEqual({ status: 200, cacheStatus: COLLAPSED })
+  const { module, thread, threads } = await withThread("there")
+  const local = wrappedIn(module, () => new Response(body.stream), POLICY)
+  const leader = await local.send()
+  expect(await thread.open("waited")).toEqual({ status: 200, cacheStatus: WAITER_STATUS })
   body.enqueue("ab")
   expect(await thread.read("waited")).toBe("ab")
   body.enqueue("cd")
   expect(await thread.read("waited")).toBe("cd")
   body.end()
   expect(await thread.read("waited")).toBeUndefined()
-  expect(await led.text()).toBe("abcd")
-  expect([here.runs(), threads.runs()]).toEqual([1, 0])
+  expect(await leader.text()).toBe("abcd")
+  expect([local.runs(), threads.runs()]).toEqual([1, 0])
 })
 
 describe("a worker thread that ends while its handler is being run", () => {
   test("lets its waiters here share one run of their own handler", async () => {
-    const { thread, here } = await besides("hangs")
+    const { thread, local } = await withThread("hangs")
     void thread.request().catch(() => {})
     await thread.running()
-    const all = concurrently(100, () => here.send())
+    const all = concurrently(100, () => local.send())
     await thread.end()
     expect(countEach(await texts(all))).toEqual({ here: 100 })
-    expect(here.runs()).toBe(1)
+    expect(local.runs()).toBe(1)
   })
 
   test("in the background leaves the stale response, and the next refresh is made after refreshTimeoutMs", async () => {
-    const { module, thread, here } = await besides("hangs")
+    const { module, thread, local } = await withThread("hangs")
     await module.put(AT, new Response("old"), POLICY)
     await advanceSeconds(TTL)
     expect(await thread.request()).toMatchObject({ text: "old" })
     await thread.running()
     await thread.end()
     await advanceSeconds(29.999)
-    expect(await (await here.send()).text()).toBe("old")
-    expect(here.runs()).toBe(0)
+    expect(await (await local.send()).text()).toBe("old")
+    expect(local.runs()).toBe(0)
     await advanceSeconds(0.001)
-    expect(await (await here.send()).text()).toBe("old")
-    expect(here.runs()).toBe(1)
+    expect(await (await local.send()).text()).toBe("old")
+    expect(local.runs()).toBe(1)
     await waitUntil(async () => (await bodyOf(module, AT)) === "here")
   })
 
   test("as one that waits does not matter to the run here", async () => {
     const body = controlledStream()
-    const { module, thread } = await besides("there")
-    const here = wrappedIn(module, () => new Response(body.stream), POLICY)
-    const led = await here.send()
+    const { module, thread } = await withThread("there")
+    const local = wrappedIn(module, () => new Response(body.stream), POLICY)
+    const leader = await local.send()
     await thread.open("waited")
     await thread.end()
     body.enqueue("ab")
     body.end()
-    expect(await led.text()).toBe("ab")
+    expect(await leader.text()).toBe("ab")
     expect(await bodyOf(module, AT)).toBe("ab")
   })
 })
 
 test("a handler that hangs on a worker thread is waited for here for refreshTimeoutMs", async () => {
-  const { module, thread } = await besides("hangs")
-  const here = wrappedIn(module, () => new Response("here"), { ...POLICY, refreshTimeoutMs: 500 })
+  const { module, thread } = await withThread("hangs")
+  const local = wrappedIn(module, () => new Response("here"), { ...POLICY, refreshTimeoutMs: 500 })
   void thread.request().catch(() => {})
   await thread.running()
-  const all = concurrently(100, () => here.send())
+  const all = concurrently(100, () => local.send())
   await advanceSeconds(0.499)
-  expect(here.runs()).toBe(0)
+  expect(local.runs()).toBe(0)
   await advanceSeconds(0.001)
   expect(countEach(await texts(all))).toEqual({ here: 100 })
-  expect(here.runs()).toBe(1)
+  expect(local.runs()).toBe(1)
 })

@@ -36,11 +36,11 @@ async function twoThreads(mode: Mode, module: CacheModule = freshCache()) {
 describe("100 concurrent requests over two worker threads", () => {
   test("of a cold key make one run, and each gets the full body", async () => {
     const { module, threads } = await twoThreads("built")
-    const got = (await threads.callConcurrently(EACH)).flat()
-    expect(countEach(got.map(({ text }) => text))).toEqual({ built: ALL })
+    const results = (await threads.callConcurrently(EACH)).flat()
+    expect(countEach(results.map(({ text }) => text))).toEqual({ built: ALL })
     expect(threads.runs()).toBe(1)
     const described = "fwd=uri-miss; fwd-status=200; stored"
-    expect(countEach(got.map((one) => one.cacheStatus))).toEqual({
+    expect(countEach(results.map((one) => one.cacheStatus))).toEqual({
       [`${described}; ttl=60`]: 1,
       [`${described}; collapsed; ttl=60`]: ALL - 1,
     })
@@ -52,9 +52,9 @@ describe("100 concurrent requests over two worker threads", () => {
     const { module, threads } = await twoThreads("new")
     await module.put(AT, new Response("old"), POLICY)
     await advanceSeconds(TTL + 1)
-    const got = (await threads.callConcurrently(EACH)).flat()
-    expect(countEach(got.map(({ text }) => text))).toEqual({ old: ALL })
-    expect(countEach(got.map((one) => one.cacheStatus))).toEqual({
+    const results = (await threads.callConcurrently(EACH)).flat()
+    expect(countEach(results.map(({ text }) => text))).toEqual({ old: ALL })
+    expect(countEach(results.map((one) => one.cacheStatus))).toEqual({
       "hit; ttl=-1; detail=stale": ALL,
     })
     expect(threads.runs()).toBe(1)
@@ -67,11 +67,11 @@ describe("100 concurrent requests over two worker threads", () => {
 
   test("of a failing handler make two runs, whose errors are the other thread's by their message", async () => {
     const { module, threads } = await twoThreads("throws")
-    const got = await threads.callConcurrently(EACH)
+    const results = await threads.callConcurrently(EACH)
     expect(threads.runs()).toBe(2)
     const OWN = "undefined: down"
     const OTHER = "LAYERON_HANDLER_FAILED: the handler has failed for another caller: Error: down"
-    const kinds = new Set(got.flat().map(({ error, code }) => `${code}: ${error}`))
+    const kinds = new Set(results.flat().map(({ error, code }) => `${code}: ${error}`))
     expect(kinds).toEqual(new Set([OWN, OTHER]))
     expect(await module.stats()).toMatchObject({ misses: ALL, puts: 0 })
     expect(
@@ -82,8 +82,8 @@ describe("100 concurrent requests over two worker threads", () => {
 
   test("of a handler that answers 503 make 100 runs, each for its own caller", async () => {
     const { threads } = await twoThreads("fails")
-    const got = (await threads.callConcurrently(EACH)).flat()
-    expect(countEach(got.map(({ status, text }) => `${status} ${text}`))).toEqual({
+    const results = (await threads.callConcurrently(EACH)).flat()
+    expect(countEach(results.map(({ status, text }) => `${status} ${text}`))).toEqual({
       "503 down": ALL,
     })
     expect(threads.runs()).toBe(ALL)
@@ -91,16 +91,16 @@ describe("100 concurrent requests over two worker threads", () => {
 
   test("whose response is private make 100 runs, each for its own caller", async () => {
     const { threads } = await twoThreads("private")
-    const got = (await threads.callConcurrently(EACH)).flat()
-    expect(new Set(got.map(({ text }) => text)).size).toBe(ALL)
+    const results = (await threads.callConcurrently(EACH)).flat()
+    expect(new Set(results.map(({ text }) => text)).size).toBe(ALL)
     expect(threads.runs()).toBe(ALL)
   })
 
   test("in two languages make two runs, and each gets its own", async () => {
     const { threads } = await twoThreads("language")
     const headers = [{ "accept-language": "de" }, { "accept-language": "en" }]
-    for (const got of await threads.callConcurrently(EACH, headers)) {
-      expect(got.map(({ text }) => text)).toEqual(
+    for (const results of await threads.callConcurrently(EACH, headers)) {
+      expect(results.map(({ text }) => text)).toEqual(
         Array.from({ length: EACH }, (_, caller) => (caller % 2 === 0 ? "de" : "en")),
       )
     }
@@ -112,27 +112,27 @@ describe("what one thread's handler has failed with", () => {
   test("fails another's callers for 200 ms with an Error of its own, and no handler is run", async () => {
     const { module, threads } = await twoThreads("throws")
     await threads.callConcurrently(1)
-    const here = wrappedIn(module, () => new Response("here"), POLICY)
-    const error = await errorOf(() => here.send())
+    const local = wrappedIn(module, () => new Response("here"), POLICY)
+    const error = await errorOf(() => local.send())
     expect(error).toBeInstanceOf(Error)
     expect([error.code, error.message]).toEqual([
       "LAYERON_HANDLER_FAILED",
       "the handler has failed for another caller: Error: down",
     ])
     await advanceSeconds(0.199)
-    await errorOf(() => here.send())
-    expect(here.runs()).toBe(0)
+    await errorOf(() => local.send())
+    expect(local.runs()).toBe(0)
     await advanceSeconds(0.001)
-    expect(await (await here.send()).text()).toBe("here")
+    expect(await (await local.send()).text()).toBe("here")
   })
 
   test("is a stale response for another's callers, where stale-if-error allows it", async () => {
     const { module, threads } = await twoThreads("throws")
-    const here = wrappedIn(module, () => new Response("old"), {
+    const local = wrappedIn(module, () => new Response("old"), {
       ttlSeconds: TTL,
       staleIfErrorSeconds: 60,
     })
-    await (await here.send()).text()
+    await (await local.send()).text()
     await advanceSeconds(TTL)
     expect(
       countEach((await threads.callConcurrently(EACH)).flat().map(({ text }) => text)),
@@ -140,7 +140,7 @@ describe("what one thread's handler has failed with", () => {
       old: ALL,
     })
     expect(threads.runs()).toBe(1)
-    expect(cacheStatusOf(await here.send())).toBe("hit; ttl=0; detail=stale-if-error")
+    expect(cacheStatusOf(await local.send())).toBe("hit; ttl=0; detail=stale-if-error")
     expect(await counts(module)).toMatchObject({ staleIfErrorHits: ALL + 1 })
   })
 })

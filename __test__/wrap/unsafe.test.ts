@@ -23,28 +23,28 @@ afterEach(endTest)
 const PATHS = [PATH, `${PATH}?q=1`, `${PATH}0`, "/w", "/other"]
 
 /** A wrapped handler with an entry at each path, and what it answers to other methods than GET. */
-async function filled(answer: TestHandler, paths: readonly string[] = PATHS) {
-  const made = wrapped(
+async function wrappedWithEntries(answer: TestHandler, paths: readonly string[] = PATHS) {
+  const wrapper = wrapped(
     (request, run) =>
       request.method === "GET" ? new Response(`run ${run}`) : answer(request, run),
     POLICY,
   )
-  await texts(paths.map((path) => made.send(get(path))))
-  const left = async () => {
+  await texts(paths.map((path) => wrapper.send(get(path))))
+  const remaining = async () => {
     const present = await Promise.all(
-      paths.map(async (path) => (await bodyOf(made.module, url(path))) !== undefined),
+      paths.map(async (path) => (await bodyOf(wrapper.module, url(path))) !== undefined),
     )
     return paths.filter((_, index) => present[index])
   }
-  return { ...made, left }
+  return { ...wrapper, remaining }
 }
 
 function unsafeRequest(method = "POST", at = AT): Request {
   return new Request(at, { method })
 }
 
-const without = (...gone: string[]) => PATHS.filter((path) => !gone.includes(path))
-const answering =
+const pathsWithout = (...gone: string[]) => PATHS.filter((path) => !gone.includes(path))
+const respondingWith =
   (status: number, headers: Record<string, string> = {}): TestHandler =>
   () =>
     new Response(null, { status, headers })
@@ -53,13 +53,13 @@ describe("an unsafe request", () => {
   test.each(["POST", "PUT", "PATCH", "DELETE", "LINK"])(
     "with the method %s that succeeds removes the stored responses for its URL, and no others",
     async (method) => {
-      const { module, send, left } = await filled(answering(204))
+      const { module, send, remaining } = await wrappedWithEntries(respondingWith(204))
       const response = await send(unsafeRequest(method))
       expect([response.status, cacheStatusOf(response)]).toEqual([
         204,
         "fwd=method; fwd-status=204",
       ])
-      expect(await left()).toEqual(without(PATH))
+      expect(await remaining()).toEqual(pathsWithout(PATH))
       expect(await counts(module)).toMatchObject({ invalidations: 1, misses: PATHS.length + 1 })
     },
   )
@@ -67,26 +67,30 @@ describe("an unsafe request", () => {
   test.each([200, 201, 204, 302, 303, 399])(
     "and is answered with %d has succeeded",
     async (status) => {
-      const { send, left } = await filled(answering(status))
+      const { send, remaining } = await wrappedWithEntries(respondingWith(status))
       await send(unsafeRequest())
-      expect(await left()).toEqual(without(PATH))
+      expect(await remaining()).toEqual(pathsWithout(PATH))
     },
   )
 
   test.each([400, 404, 409, 500, 503])(
     "and is answered with %d has not: all is left",
     async (status) => {
-      const { module, send, left } = await filled(answering(status, { location: "/other" }))
+      const { module, send, remaining } = await wrappedWithEntries(
+        respondingWith(status, { location: "/other" }),
+      )
       await send(unsafeRequest())
-      expect(await left()).toEqual(PATHS)
+      expect(await remaining()).toEqual(PATHS)
       expect(await counts(module)).not.toHaveProperty("invalidations")
     },
   )
 
   test("and fails has not: all is left, and neither is its caller's error anyone else's", async () => {
-    const { send, left, runs } = await filled(() => Promise.reject(new Error("down")))
+    const { send, remaining, runs } = await wrappedWithEntries(() =>
+      Promise.reject(new Error("down")),
+    )
     await expect(send(unsafeRequest())).rejects.toThrow("down")
-    expect(await left()).toEqual(PATHS)
+    expect(await remaining()).toEqual(PATHS)
     await expect(send(unsafeRequest())).rejects.toThrow("down")
     expect(runs()).toBe(PATHS.length + 2)
   })
@@ -110,18 +114,20 @@ describe("an unsafe request", () => {
   })
 
   test("is known by its URL however that is spelled", async () => {
-    const { send, left } = await filled(answering(200), [`${PATH}?a=1&b=2`])
+    const { send, remaining } = await wrappedWithEntries(respondingWith(200), [`${PATH}?a=1&b=2`])
     await send(unsafeRequest("PUT", `${AT}?b=2&a=1#part`))
-    expect(await left()).toEqual([])
+    expect(await remaining()).toEqual([])
   })
 })
 
 test.each(["OPTIONS", "PROPFIND", "SEARCH", "QUERY"])(
   "a request by %s changes nothing",
   async (method) => {
-    const { send, left } = await filled(answering(200, { "content-location": "/other" }))
+    const { send, remaining } = await wrappedWithEntries(
+      respondingWith(200, { "content-location": "/other" }),
+    )
     expect(cacheStatusOf(await send(unsafeRequest(method)))).toBe("fwd=method; fwd-status=200")
-    expect(await left()).toEqual(PATHS)
+    expect(await remaining()).toEqual(PATHS)
   },
 )
 
@@ -132,18 +138,20 @@ describe("a URL that the response to an unsafe request names", () => {
     ["Location relative to the request", "location", "../../other#part"],
     ["Content-Location", "content-location", "/other"],
   ])("in %s is removed too", async (_, name, value) => {
-    const { module, send, left } = await filled(answering(201, { [name]: value }))
+    const { module, send, remaining } = await wrappedWithEntries(
+      respondingWith(201, { [name]: value }),
+    )
     expect((await send(unsafeRequest())).headers.get(name)).toBe(value)
-    expect(await left()).toEqual(without(PATH, "/other"))
+    expect(await remaining()).toEqual(pathsWithout(PATH, "/other"))
     expect(await counts(module)).toMatchObject({ invalidations: 2 })
   })
 
   test("in both is removed both times", async () => {
-    const { send, left } = await filled(
-      answering(201, { location: "/other", "content-location": "/w" }),
+    const { send, remaining } = await wrappedWithEntries(
+      respondingWith(201, { location: "/other", "content-location": "/w" }),
     )
     await send(unsafeRequest())
-    expect(await left()).toEqual(without(PATH, "/other", "/w"))
+    expect(await remaining()).toEqual(pathsWithout(PATH, "/other", "/w"))
   })
 
   test.each([
@@ -153,22 +161,22 @@ describe("a URL that the response to an unsafe request names", () => {
     "http://[",
     "mailto:a@b.example",
   ])("is left where it is of another origin, or nothing: %s", async (value) => {
-    const made = await filled(answering(201, { location: value }))
-    await made.module.put("https://other.example/other", new Response("kept"), POLICY)
-    await made.send(unsafeRequest())
-    expect(await made.left()).toEqual(without(PATH))
-    expect(await bodyOf(made.module, "https://other.example/other")).toBe("kept")
+    const wrapper = await wrappedWithEntries(respondingWith(201, { location: value }))
+    await wrapper.module.put("https://other.example/other", new Response("kept"), POLICY)
+    await wrapper.send(unsafeRequest())
+    expect(await wrapper.remaining()).toEqual(pathsWithout(PATH))
+    expect(await bodyOf(wrapper.module, "https://other.example/other")).toBe("kept")
   })
 })
 
 describe("during an unsafe request, a GET", () => {
   function race() {
     const gates = { GET: deferred(), POST: deferred() }
-    const made = wrapped(async ({ method }, run) => {
+    const wrapper = wrapped(async ({ method }, run) => {
       await gates[method as "GET" | "POST"].promise
       return new Response(`run ${run}`)
     }, POLICY)
-    return { ...made, gates }
+    return { ...wrapper, gates }
   }
 
   test("that began before its end is not stored, and a later GET has a run of its own", async () => {

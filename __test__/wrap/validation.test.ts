@@ -23,7 +23,7 @@ const MODIFIED = httpDate(-3600)
 const OPTIONS = { ttlSeconds: TTL }
 
 /** Answers with a validator, and to that with a 304 of `headers`. */
-function validating(
+function validatingHandler(
   validator: Record<string, string>,
   headers: Record<string, string> = {},
 ): TestHandler {
@@ -45,7 +45,7 @@ describe("a stale response that the handler confirms by a 304", () => {
     ["weak entity tag", { etag: 'W/"v1"' }],
     ["modification date", { "last-modified": MODIFIED }],
   ])("by its %s is served with the fields of the 304 and fresh again", async (_, validator) => {
-    const { module, send, runs } = wrapped(validating(validator), OPTIONS)
+    const { module, send, runs } = wrapped(validatingHandler(validator), OPTIONS)
     await (await send()).text()
     await advanceSeconds(TTL + 5)
     const validated = await send()
@@ -77,7 +77,10 @@ describe("a stale response that the handler confirms by a 304", () => {
       "set-cookie": "a=b",
       etag: '"v1"',
     }
-    const { module, send } = wrapped(validating({ etag: '"v1"', "cache-tag": "a" }, later), OPTIONS)
+    const { module, send } = wrapped(
+      validatingHandler({ etag: '"v1"', "cache-tag": "a" }, later),
+      OPTIONS,
+    )
     await (await send()).text()
     await advanceSeconds(TTL)
     await (await send()).text()
@@ -91,7 +94,7 @@ describe("a stale response that the handler confirms by a 304", () => {
 
   test("has the lifetime that the 304 says, where the response decides", async () => {
     const first = { etag: '"v1"', "cache-control": "max-age=60" }
-    const { send, runs } = wrapped(validating(first, { "cache-control": "max-age=7" }))
+    const { send, runs } = wrapped(validatingHandler(first, { "cache-control": "max-age=7" }))
     await (await send()).text()
     await advanceSeconds(60)
     expect(cacheStatusOf(await send())).toBe("fwd=stale; fwd-status=304; ttl=7")
@@ -102,7 +105,7 @@ describe("a stale response that the handler confirms by a 304", () => {
 
   test("is no longer stored where the 304 says private, and is the caller's nevertheless", async () => {
     const { module, send } = wrapped(
-      validating({ etag: '"v1"' }, { "cache-control": "private" }),
+      validatingHandler({ etag: '"v1"' }, { "cache-control": "private" }),
       OPTIONS,
     )
     await (await send()).text()
@@ -113,7 +116,7 @@ describe("a stale response that the handler confirms by a 304", () => {
 
   test("is what 100 callers get for one run", async () => {
     const { module, send, runs } = wrapped(
-      async (request, run) => validating({ etag: '"v1"' })(request, run),
+      async (request, run) => validatingHandler({ etag: '"v1"' })(request, run),
       OPTIONS,
     )
     await (await send()).text()
@@ -125,7 +128,7 @@ describe("a stale response that the handler confirms by a 304", () => {
 
   test("has the stale window refreshed by a 304 in the background", async () => {
     const options = { ...OPTIONS, staleWhileRevalidateSeconds: 60 }
-    const { module, send } = wrapped(validating({ etag: '"v1"' }), options)
+    const { module, send } = wrapped(validatingHandler({ etag: '"v1"' }), options)
     await (await send()).text()
     await advanceSeconds(TTL)
     expect(cacheStatusOf(await send())).toBe("hit; ttl=0; detail=stale")
@@ -139,7 +142,7 @@ describe("a stale response that the handler confirms by a 304", () => {
     ["another entity tag", { "if-none-match": '"mine"' }, 200],
     ["a range", { range: "bytes=1-2" }, 206],
   ])("is what the caller's own condition is compared with, for %s", async (_, headers, status) => {
-    const { send, received } = wrapped(validating({ etag: '"v1"' }), OPTIONS)
+    const { send, received } = wrapped(validatingHandler({ etag: '"v1"' }), OPTIONS)
     await (await send()).text()
     await advanceSeconds(TTL)
     const response = await send(get(PATH, headers))
@@ -226,7 +229,7 @@ describe("a stale response that the handler replaces", () => {
 
 test("what may never be served without being validated is validated for each request", async () => {
   const always = { etag: '"v1"', "cache-control": "no-cache" }
-  const { module, send, runs } = wrapped(validating(always, { "cache-control": "no-cache" }))
+  const { module, send, runs } = wrapped(validatingHandler(always, { "cache-control": "no-cache" }))
   const first = await send()
   expect([cacheStatusOf(first), await first.text()]).toEqual([
     "fwd=uri-miss; fwd-status=200; stored; ttl=0",
