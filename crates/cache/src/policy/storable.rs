@@ -13,16 +13,33 @@ pub struct Storable {
     pub tags: Vec<String>,
     /// Its directives.
     pub directives: Directives,
-    /// Fields that are not stored: hop-by-hop, named by a directive, or consumed by this cache.
+    /// Fields that are not stored because a directive or `Connection` names them.
     dropped: Names,
 }
 
 impl Storable {
     /// Whether the field `name` is stored.
     pub fn keeps(&self, name: &str) -> bool {
-        !self.dropped.contains(name)
+        !NEVER_STORED.contains(&name) && !self.dropped.contains(name)
     }
 }
+
+/// Fields that are in no stored response: hop-by-hop fields (RFC 9111, section 3.1), and those that
+/// this cache consumes, tags and the age. Add a field here to keep it out of stored responses.
+const NEVER_STORED: [&str; 12] = [
+    "age",
+    "cache-tag",
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authentication-info",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
 
 /// Bytes of a `Vary`: its names are asked for at once, in a buffer of limited size.
 const MAX_VARY_BYTES: usize = 4096;
@@ -115,23 +132,8 @@ fn is_event_stream(fields: Fields<'_>) -> bool {
     })
 }
 
-/// Hop-by-hop fields (RFC 9111, section 3.1), fields named by `private` and `no-cache`, and fields
-/// consumed here: tags and the age. Add a field here to keep it out of stored responses.
+/// Fields named by `private`, `no-cache` and `Connection`.
 fn dropped_fields(fields: Fields<'_>, directives: &Directives) -> Names {
-    const ALWAYS: [&str; 12] = [
-        "age",
-        "cache-tag",
-        "connection",
-        "keep-alive",
-        "proxy-authenticate",
-        "proxy-authentication-info",
-        "proxy-authorization",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    ];
     let scopes =
         directives.all().flat_map(|directives| [&directives.private, &directives.no_cache]);
     let named = scopes.flat_map(|scope| match scope {
@@ -139,7 +141,7 @@ fn dropped_fields(fields: Fields<'_>, directives: &Directives) -> Names {
         Scope::Nothing | Scope::Whole => Vec::new(),
     });
     let by_connection = members(fields.value("connection").unwrap_or_default());
-    Names::new(ALWAYS.into_iter().chain(named).chain(by_connection))
+    Names::new(named.chain(by_connection))
 }
 
 /// Tags in `Cache-Tag`. A tag that cannot be stored refuses the whole response: without it, a purge
