@@ -140,7 +140,7 @@ describe("a body that", () => {
     )
     await nextTurn()
     expect(body.cancelled()).toBe(true)
-    // One chunk is what a stream has ready before anyone reads.
+    // A stream pulls one chunk before the first read.
     expect(body.pulls()).toBeLessThanOrEqual(1)
     expect(await refusals(module)).toEqual({ "event-stream": 1 })
   })
@@ -196,7 +196,7 @@ describe("a body over maxEntryBytes", () => {
     await nextTurn()
     expect(body.cancelled()).toBe(true)
     expect(body.pulls()).toBeGreaterThan(5)
-    // Ten chunks go over it, and one is what a stream has ready.
+    // Ten chunks exceed the limit, and the stream pulls one ahead.
     expect(body.pulls()).toBeLessThanOrEqual(11)
     expect(await refusals(module)).toEqual({ "too-large": 1 })
     expect(await module.stats()).toEqual(NO_STATS)

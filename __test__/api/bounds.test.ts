@@ -1,12 +1,12 @@
 import { bodyOf, freshCache, get, url } from "../helpers/cache"
 import { setClock, stopClock } from "../helpers/clock"
 
-/** The same numbers in every run. */
-function randomNumbers(seed: number): (most: number) => number {
+/** Creates a pseudo-random generator; the same seed gives the same numbers. */
+function randomNumbers(seed: number): (max: number) => number {
   let state = seed
-  return (most) => {
+  return (max) => {
     state = (state * 48_271) % 0x7fffffff
-    return state % most
+    return state % max
   }
 }
 

@@ -24,7 +24,10 @@ const OPTIONS: Partial<CacheModuleOptions> = {
   ],
 }
 
-/** A module with the entry at {@link AT}, tagged `t`, and one without window at `/other`. */
+/**
+ * Creates a module with the entry {@link AT}, tagged `t`, and the entry `/other` without a stale
+ * window.
+ */
 async function moduleWithEntries(): Promise<CacheModule> {
   const module = freshCache(OPTIONS)
   await module.put(AT, new Response("old"), { tags: ["t"] })
@@ -43,7 +46,7 @@ type Case = [
   detail: (module: CacheModule) => object,
 ]
 
-/** Publishes what `act` does on the channel of `operation`, and on no other. */
+/** Tests that `act` publishes its events on the channel of `operation` only. */
 function expectEvents(operation: Operation, cases: Case[]): void {
   test.each(cases)("%s", async (_, act, detail) => {
     const module = await moduleWithEntries()
@@ -278,15 +281,15 @@ describe("events", () => {
 
   test("are not built without a subscriber to their channel", async () => {
     const module = await moduleWithEntries()
-    /** How often a match asks for the URL of its request. */
+    /** Counts how often a match reads the URL of its request. */
     async function reads(): Promise<number> {
       let count = 0
       const request = get("/p/1")
-      const asked = () => {
+      const readUrl = () => {
         count++
         return AT
       }
-      Object.defineProperty(request, "url", { get: asked })
+      Object.defineProperty(request, "url", { get: readUrl })
       await module.match(request)
       return count
     }

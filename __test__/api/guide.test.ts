@@ -4,8 +4,8 @@ import { type Layer, startLayerDev, temporaryProject } from "../helpers/layer-de
 const STOREFRONT = join(__dirname, "../../examples/storefront/app.ts")
 
 /**
- * The storefront, with the one call of the guide that it has no route for: another declaration of
- * the same instance deletes the entry of a request.
+ * Source of the storefront with an added route for the guide's `delete` call, which uses another
+ * declaration of the same instance.
  */
 const ENTRY = `
 import { cache } from "@layeron/modules"
@@ -50,7 +50,7 @@ const post = (body: string) => ({
   body,
 })
 
-/** Whether the answer came from the cache, by its own account. */
+/** Whether the `Cache-Status` of an answer says that it is a hit. */
 const isHit = ({ headers }: Answer) =>
   headers.get("cache-status")?.startsWith("storefront/public-api; hit") ?? false
 
@@ -80,7 +80,7 @@ test("the guide's application answers and counts every call as the guide says", 
 
   const written = await call("/api/products/7", post('{"price":1234.5}'))
   expect(written.body).toEqual({ ok: true })
-  // The list, product 7 in two languages and product 8: all of them have the tag "products".
+  // Purges the list, product 7 in two languages and product 8, which all have the tag "products".
   expect(await stats()).toEqual({ hits: 3, misses: 4, puts: 4, deletes: 0, purges: 4 })
   const changed = await call("/api/products/7", inLanguage("de"))
   expect([isHit(changed), price(changed)]).toEqual([false, 1234.5])

@@ -1,6 +1,6 @@
 /**
- * What a hit may cost, in calls into the addon and in bytes of JavaScript's heap: counted, never
- * timed.
+ * Upper bounds for the cost of a hit: calls into the addon and bytes of JavaScript heap. The tests
+ * count and do not measure time.
  */
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -14,7 +14,7 @@ interface Cost {
 
 const BODY_BYTES = 2_000
 
-/** Counts the calls of 2,000 hits by each way, and the bytes that they leave to the collector. */
+/** Source that counts the calls into the addon and the heap bytes of 2,000 hits by each way. */
 const SCRIPT = `
 const addon = require("../../native.js")
 const calls = {}
@@ -64,8 +64,7 @@ describe.each<[string, (folder: string) => string]>([
   let costs: Record<string, Cost>
 
   beforeAll(async () => {
-    // Room for all that is allocated, so that what a round leaves is there to be counted at its
-    // end.
+    // The young generation is large enough for one round, so that no collection falls into it.
     const flags = ["--expose-gc", "--min-semi-space-size=256", "--max-semi-space-size=256"]
     const env = { ...process.env, LAYERON_CACHE_STORAGE: storage(folder) }
     costs = JSON.parse((await runNode([...flags, "-e", SCRIPT], { cwd: __dirname, env })).stdout)

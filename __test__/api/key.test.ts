@@ -5,8 +5,8 @@ import { bodyOf, freshCache, get, url } from "../helpers/cache"
 import { Random } from "../helpers/random"
 
 /**
- * The URL part of a key, as the platform writes it, but for query parameters that are no UTF-8,
- * which keep their text.
+ * Returns the URL part of a key: the platform's form, except that query parameters that are not
+ * UTF-8 keep their text.
  */
 function canonical(text: string): string {
   const parsed = new URL(text)
@@ -32,7 +32,7 @@ function isUtf8(pair: string): boolean {
   return isUtf8Bytes(bytes)
 }
 
-/** Name and text of a parameter in a key. */
+/** Returns the name and text of a query parameter in a key. */
 function parameter(pair: string): [name: string, text: string] {
   if (!isUtf8(pair)) return [pair.split("=", 1)[0] ?? "", pair]
   const parsed = new URLSearchParams(pair)
@@ -252,16 +252,16 @@ describe("header fields in the key", () => {
     "show a value of %s by its SHA-256 alone, in keys, explanations and events",
     async (name) => {
       const secret = `secret-${name}=\u00e9`
-      // The value as the addon sees it is that of the Headers, one character for each byte.
+      // The addon receives the value of `Headers`, which has one character per byte.
       const hash = `~${createHash("sha256").update(secret).digest("base64url")}`
       const module = freshCache({ vary: [name, "x-a"] })
       const request = get("/", { [name]: secret, "x-a": hash })
       const key = `${url("/")}#default;GET;${[`${name}=${hash}`, `x-a=${hash}`].sort().join(";")}`
       const described: unknown[] = []
-      const hear = (message: unknown) => described.push(message)
-      subscribe("layeron:cache:put", hear)
+      const record = (message: unknown) => described.push(message)
+      subscribe("layeron:cache:put", record)
       await module.put(request, new Response("a", { headers: { vary: name } }))
-      unsubscribe("layeron:cache:put", hear)
+      unsubscribe("layeron:cache:put", record)
       expect(module.key(request)).toBe(key)
       expect(described).toMatchObject([{ key }])
       expect((await module.explain(request)).vary).toEqual({ [name]: hash, "x-a": hash })

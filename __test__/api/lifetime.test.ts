@@ -6,7 +6,7 @@ import { runNode } from "../helpers/run-node"
 const ROOT = join(__dirname, "../..")
 const AT = "https://a.example/"
 
-/** Runs a script that can collect garbage, and resolves to what it wrote. */
+/** Runs a script with access to the garbage collector; resolves to its output. */
 async function run(script: string, env: NodeJS.ProcessEnv = {}): Promise<string> {
   const source = `
     const { readdirSync } = require("node:fs")
@@ -52,7 +52,7 @@ describe("an instance ends", () => {
       }
       await declare()
       await collect(async () => {
-        // Holds the instance for a moment, so that the next look needs another collection.
+        // This declaration holds the instance, so the next check needs another collection.
         seen = await read(cache({ name: "shop", ttlSeconds: 600 }))
         return seen === "nothing"
       })

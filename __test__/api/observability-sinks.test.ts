@@ -1,12 +1,12 @@
 /**
- * What fails in a sink stays there: run in processes of their own, because what escapes would end
- * one.
+ * Errors of a sink must not escape. The tests run in child processes, because an escaped error
+ * would end the process.
  */
 import { runNode } from "../helpers/run-node"
 
 /**
- * Counts with a sink that fails, and writes what came of a hit, a put whose body fails, and a miss;
- * then which warnings there were. An unhandled rejection or exception ends the process with another
+ * Source that uses a failing sink and writes the results of a hit, of a put whose body fails and of
+ * a miss, and then the warnings. An unhandled rejection or exception ends the process with another
  * code than 0.
  */
 const script = (sink: string) => `
@@ -62,7 +62,7 @@ const WAYS: readonly (readonly [string, (thrown: string) => string])[] = [
   ],
 ]
 
-/** Every way with two values, and the first way with all of them. */
+/** Rows: the first way of failing with all values, the other ways with two values. */
 const ROWS = WAYS.flatMap(([way, sink], at) => {
   const thrown =
     at === 0 ? THROWN : THROWN.filter(([name]) => /^an Error$|without prototype/.test(name))

@@ -11,7 +11,7 @@ afterEach(() => {
   jest.restoreAllMocks()
 })
 
-/** A module with the entry at {@link AT}, tagged `t`, that writes to `lines` from now on. */
+/** Creates a module with the entry {@link AT}, tagged `t`, whose sink writes to `lines`. */
 async function moduleWithSink(
   config: ObservabilityConfig = {},
 ): Promise<{ module: CacheModule; lines: string[] }> {

@@ -1,6 +1,6 @@
 /**
- * Options are what an object itself has: nothing that `Object.prototype` is given changes what a
- * call does.
+ * Only own properties of an options object count: properties of `Object.prototype` must not change
+ * a call.
  */
 import { backend } from "@layeron/core"
 import { type CacheModule, cache, configure } from "@layeron/modules"
@@ -11,8 +11,7 @@ beforeEach(stopDate)
 afterEach(() => jest.useRealTimers())
 
 /**
- * What `call` comes to while every object inherits `name`. What it returns is waited for
- * afterwards.
+ * Runs `call` while every object inherits `name`. The caller awaits a returned promise after that.
  */
 function withInherited<T>(name: string, value: unknown, call: () => T): T {
   Object.defineProperty(Object.prototype, name, { value, configurable: true, writable: true })
@@ -23,7 +22,7 @@ function withInherited<T>(name: string, value: unknown, call: () => T): T {
   }
 }
 
-/** Each option of a declaration, at any depth, with a value that would be seen. */
+/** Each option of a declaration, at any depth, with a value whose effect is visible. */
 const DECLARED: readonly (readonly [string, unknown])[] = [
   ["namespace", "other"],
   ["ttlSeconds", 5],
@@ -55,7 +54,7 @@ const DECLARED: readonly (readonly [string, unknown])[] = [
   ["purged", 9],
 ]
 
-/** What can be seen of how a module was declared. */
+/** Returns the visible effects of a module's options. */
 async function fingerprint(
   declare: (sink: (line: string) => void) => CacheModule,
 ): Promise<unknown> {

@@ -4,7 +4,9 @@ import { setClock, stopClock } from "../helpers/clock"
 
 const PATHS = ["/api/products", "/api/products/1", "/api/products/2", "/api/posts/1"]
 
-/** One entry a path, tagged with its path and with its last segment but one. */
+/**
+ * Creates a module with one entry per path, tagged with its path and its second-to-last segment.
+ */
 async function moduleWithEntries(): Promise<CacheModule> {
   const module = freshCache({ tags: ["all"] })
   for (const path of PATHS) {

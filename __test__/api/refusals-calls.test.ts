@@ -23,8 +23,8 @@ describe.each(Object.entries(CALLS))("%s() is refused", (name, call) => {
 
   test.each(rows(options))("for a %s of %s", async (path, _, value) => {
     const { module, expectUnchanged } = await moduleWithEntry()
-    const given = forbidden<never>(nested(path, value))
-    const refused = () => call(module, forbidden<never>(url("/kept")), given)
+    const options = forbidden<never>(nested(path, value))
+    const refused = () => call(module, forbidden<never>(url("/kept")), options)
     await expectRefused(refused, `${name}() options.${path}`, "LAYERON_INVALID_OPTION")
     await expectUnchanged()
   })
@@ -122,7 +122,7 @@ describe("put() is refused", () => {
   }
 
   test.each<readonly [string, () => unknown]>([
-    ...bad.RESPONSE.map(([shown, value]) => [shown, () => value] as const),
+    ...bad.RESPONSE.map(([label, value]) => [label, () => value] as const),
     ["a 206", () => new Response("new", { status: 206 })],
     ["Vary: *", () => new Response("new", { headers: { vary: "*" } })],
     ["Vary: * among names", () => new Response("new", { headers: { vary: "accept, *" } })],

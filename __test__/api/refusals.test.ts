@@ -42,9 +42,9 @@ const OF_A_DECLARATION = {
 
 describe("a declaration is refused", () => {
   test.each(rows(OF_A_DECLARATION))("for a %s of %s", async (path, _, value) => {
-    const given = { name: "refused", ...nested(path, value) }
+    const options = { name: "refused", ...nested(path, value) }
     await expectRefused(
-      () => freshCache(forbidden(given)),
+      () => freshCache(forbidden(options)),
       `cache().${path}`,
       "LAYERON_INVALID_OPTION",
     )

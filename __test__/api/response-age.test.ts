@@ -5,7 +5,7 @@ import { setClock, staleMatch, stopClock } from "../helpers/clock"
 beforeEach(stopClock)
 afterEach(() => jest.useRealTimers())
 
-/** `Age` and the `ttl` of `Cache-Status`. */
+/** Returns `Age` and the `ttl` of `Cache-Status`. */
 function times(response: Response | undefined): unknown {
   const ttl = response?.headers
     .get("cache-status")

@@ -189,7 +189,7 @@ describe("bytes handed out belong to the caller:", () => {
       const { module, stored } = await responsePair(bytes(length))
       const waiting = await secondStored(module)
       const taken = await take(stored)
-      // A stream gives a large body in pieces.
+      // A stream yields a large body in pieces.
       expect(taken.byteLength).toBe(name === "a stream" ? Math.min(length, 65_536) : length)
       taken.fill(0)
       expect(Buffer.from(await waiting.arrayBuffer()).equals(bytes(length))).toBe(true)

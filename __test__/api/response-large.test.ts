@@ -1,5 +1,6 @@
 /**
- * Large stored responses: what is copied of them, when, and that it is right however it is read.
+ * Large stored responses: which bytes are copied and when, and that every way to read them is
+ * right.
  */
 import type { CacheModule } from "@layeron/modules"
 import { BindingAnswer } from "../../native.js"
@@ -14,8 +15,7 @@ const MIB = 2 ** 20
 const AT = url("/large")
 
 /**
- * Bytes copied of large answers from here on: of bodies as bytes, one number a copy, and how often
- * as a text.
+ * Counts copies of large bodies from now on: the sizes of copies as bytes, and the number of texts.
  */
 function countCopies(): { sizes(): number[]; texts(): number } {
   const copy = jest.spyOn(BindingAnswer.prototype, "copy")
@@ -142,7 +142,7 @@ describe("the stream of a large body", () => {
     ["bytes=70000-270000", 70_000, 270_001],
   ])("of a range %s gives just that", async (range, start, end) => {
     const { module } = await responsePair(bytes(300_000))
-    const hit = await mustMatch(module, get("/twin", { range }))
+    const hit = await mustMatch(module, get("/pair", { range }))
     expect(hit.status).toBe(206)
     expect(Buffer.concat(await chunksOf(hit)).equals(bytes(300_000).subarray(start, end))).toBe(
       true,
@@ -207,14 +207,14 @@ test("a large blob has the type and the bytes that the platform's has", async ()
 describe("a large response is whole although", () => {
   test.each<[string, (module: CacheModule) => Promise<unknown>]>([
     ["it was purged", (module) => module.purge({ everything: true })],
-    ["it was replaced", (module) => module.put(url("/twin"), new Response("other"))],
+    ["it was replaced", (module) => module.put(url("/pair"), new Response("other"))],
     ["it was evicted", (module) => module.put(url("/other"), new Response(bytes(250_000)))],
     ["its cache was closed", (module) => module.close()],
   ])("%s after it was found", async (_, change) => {
     const module = freshCache({
       storage: { memory: { maxBytes: 300_000, maxEntryBytes: 300_000 } },
     })
-    await module.put(url("/twin"), new Response(bytes(200_000)))
+    await module.put(url("/pair"), new Response(bytes(200_000)))
     const [whole, streamed] = [await secondStored(module), await secondStored(module)]
     const reader = streamed.body!.getReader()
     const first = await reader.read()
@@ -249,8 +249,8 @@ describe("a clone of a large response", () => {
 })
 
 /**
- * An entry of 100 MiB, which the allocator takes from the system and gives back at once. What is
- * held is told by the size of the process.
+ * Source with an entry of 100 MiB. The allocator returns memory of that size to the system at once,
+ * so the process's size shows what is held.
  */
 const HELD = `
 const { cache } = require("../..")
@@ -284,8 +284,7 @@ describe("a stored response of 100 MiB that is no longer in the store is held by
     ["until their streams are cancelled", "for (const hit of hits) await hit.body.cancel()"],
     [
       "until their streams are read",
-      // The pieces are collected as they are read: what the process keeps of them for later is not
-      // what is held.
+      // Collects garbage during the read, so that freed pieces do not count as held.
       `for (const hit of hits) {
         let pieces = 0
         for await (const { length } of hit.body) {
@@ -297,7 +296,7 @@ describe("a stored response of 100 MiB that is no longer in the store is held by
   ])("%s", async (_, free) => {
     const flags = ["--expose-gc", "-e", HELD.replace("FREE", free)]
     const { stdout } = await runNode(flags, { cwd: __dirname })
-    // In tens of mebibytes, and beside what the process takes for other things by then.
+    // In units of 10 MiB, rounded, which leaves a margin for the process's other memory.
     const { unread, purgedAndHeld, freed } = JSON.parse(stdout)
     expect([unread, purgedAndHeld]).toEqual([0, 0])
     expect(freed).toBeLessThanOrEqual(-6)

@@ -1,6 +1,6 @@
 /**
- * Requests and responses that are not the platform's: taken where they are as good, refused with a
- * code where not, never half.
+ * Requests and responses of other libraries: the cache accepts equivalent ones and refuses others
+ * with a code, but never stores a part.
  */
 import { createServer, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
@@ -16,13 +16,15 @@ afterEach(() => jest.restoreAllMocks())
 
 const A = url("/a")
 
-/** A response of another library, with these members in the place of its own. */
+/** Creates a response of another library, with these members replaced. */
 function responseLike(members: object = {}): Response {
   const own = { status: 200, statusText: "", bodyUsed: false, headers: new Headers(), body: null }
   return forbidden<Response>({ ...own, ...members })
 }
 
-/** Drafts that the addon has made, and those of them that were stored, refused or abandoned. */
+/**
+ * Counts the drafts that the addon has created, and those that were stored, refused or abandoned.
+ */
 function countDrafts(): { created(): number; ended(): number } {
   const [draft, append, put, abandon] = (["draft", "append", "put", "abandon"] as const).map(
     (name) => jest.spyOn(BindingCache.prototype, name as "put"),
@@ -34,7 +36,7 @@ function countDrafts(): { created(): number; ended(): number } {
   }
 }
 
-/** Header fields of another library. */
+/** Creates the `Headers` of another library. */
 function headersLike(...pairs: readonly unknown[]): Headers {
   const get = (wanted: string) =>
     (pairs as string[][]).find(([name]) => name === wanted)?.[1] ?? null

@@ -1,4 +1,4 @@
-/** What the platform's own functions see of a stored response, and what is shown of it. */
+/** Stored responses in functions of the platform, and their inspected form. */
 import { formatWithOptions, inspect } from "node:util"
 import { freshCache, mustMatch, url } from "../helpers/cache"
 import { responsePair, secondStored } from "../helpers/response-pair"
@@ -36,7 +36,7 @@ describe("headers of a stored response", () => {
     "are read by %s of Headers.prototype as the platform's are",
     async (name) => {
       const { stored, platform } = await responsePair("body", INIT)
-      // What the cache writes, the platform's twin is given.
+      // Copies the header fields that the cache writes to the platform's response.
       for (const written of ["age", "cache-status", "cache-control"]) {
         platform.headers.set(written, stored.headers.get(written)!)
       }
@@ -106,7 +106,7 @@ describe("a clone of a response with status 799", () => {
 })
 
 describe("a stored response that is shown", () => {
-  /** Hands a response over as a whole, unless its stream was made or its body used. */
+  /** Takes the whole body, unless the response's stream was created or its body used. */
   const takeWhole = Symbol.for("@layeron/modules.takeWhole")
   const whole = (response: Response) =>
     (response as unknown as Record<symbol, () => unknown>)[takeWhole]!()
@@ -116,11 +116,11 @@ describe("a stored response that is shown", () => {
     ["200 KB", 200_000],
   ])("of %s is inspected as the platform's is, without creating a stream", async (_, length) => {
     const { stored, platform } = await responsePair("b".repeat(length), INIT)
-    const shown = inspect(stored)
-    const lines = shown.split("\n").map((line) => line.trim())
+    const inspected = inspect(stored)
+    const lines = inspected.split("\n").map((line) => line.trim())
     expect(lines[0]).toBe("Response {")
     const names = inspect(platform).match(/^ {2}\w+(?=:)/gm)
-    expect(shown.match(/^ {2}\w+(?=:)/gm)).toEqual(names)
+    expect(inspected.match(/^ {2}\w+(?=:)/gm)).toEqual(names)
     expect(lines).toEqual(
       expect.arrayContaining([
         "status: 203,",
@@ -129,8 +129,8 @@ describe("a stored response that is shown", () => {
         "ok: true,",
       ]),
     )
-    expect(shown).toContain(`body: [${length} bytes],`)
-    expect(shown).toContain("'content-type': 'text/plain'")
+    expect(inspected).toContain(`body: [${length} bytes],`)
+    expect(inspected).toContain("'content-type': 'text/plain'")
     expect(whole(stored)).toBeDefined()
   })
 

@@ -230,7 +230,7 @@ test("two matches at once give two responses that can both be read", async () =>
 
 test("a response keeps its parts while others are matched, put and purged", async () => {
   const { module, stored } = await responsePair("first", { headers: { "x-a": "first" } })
-  await module.put(get("/twin"), new Response("second", { headers: { "x-a": "second" } }))
+  await module.put(get("/pair"), new Response("second", { headers: { "x-a": "second" } }))
   await secondStored(module)
   await module.purge({ everything: true })
   expect(stored.headers.get("x-a")).toBe("first")

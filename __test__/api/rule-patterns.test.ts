@@ -279,7 +279,7 @@ const MATERIAL = [
   "%3F",
 ]
 
-/** What expressions are made of. */
+/** Pieces of random regular expressions. */
 const EXPRESSION = [
   ..."ab10/.-+*?^|()[]$@",
   "[ab]",
@@ -313,12 +313,12 @@ const EXPRESSION = [
   "👍",
 ]
 
-/** What patterns are made of where nobody cares whether they make sense. */
+/** Pieces of random patterns, valid or not. */
 const ARBITRARY = [..."//ab:*?{}@1.+|\\", "/:x", "/:y{", "[0-9]", "/*", "é", "#", "{2}"]
 
 function randomPattern(random: Random): string {
-  const some = (pieces: readonly string[], most: number) =>
-    Array.from({ length: random.below(most) + 1 }, () => pieces[random.below(pieces.length)])
+  const some = (pieces: readonly string[], max: number) =>
+    Array.from({ length: random.below(max) + 1 }, () => pieces[random.below(pieces.length)])
   const kind = random.below(4)
   if (kind === 0) return `/${some(ARBITRARY, 6).join("")}`
   const segments = some(SEGMENTS, 3)
@@ -326,7 +326,7 @@ function randomPattern(random: Random): string {
   return `/${segments.join("/")}`
 }
 
-/** A path that may well match `pattern`: each of its segments is there, or something arbitrary. */
+/** Returns a random path that is likely to match `pattern`. */
 function pathFor(pattern: string, random: Random): string {
   const some = () =>
     Array.from({ length: random.below(3) + 1 }, () => MATERIAL[random.below(MATERIAL.length)])
@@ -345,8 +345,8 @@ function pathFor(pattern: string, random: Random): string {
 }
 
 /**
- * Whether a router with the pattern alone routes the path; `undefined` if it does not support the
- * pattern.
+ * Returns whether a router with only this pattern routes a path, or `undefined` if it does not
+ * support the pattern.
  */
 function routes(router: RegExpRouter<string> | TrieRouter<string>, pattern: string) {
   try {

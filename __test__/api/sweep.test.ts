@@ -18,10 +18,7 @@ async function moduleWithEntries(ttlSeconds: number): Promise<CacheModule> {
   return module
 }
 
-/**
- * How many entries are held, seen by a clock by which none has expired: neither `match` nor
- * anything else that a caller may ask removes entries then.
- */
+/** Counts held entries with the clock set back, so that no call removes an expired entry. */
 async function countHeld(module: CacheModule): Promise<number> {
   const clock = now
   now = NOW

@@ -1,11 +1,12 @@
 /**
- * Tests of applications replace timers. That neither stops the sweeper for good nor ends a process.
+ * Applications' tests replace timers. That must neither stop the sweeper for good nor keep a
+ * process from exiting.
  */
 import { setTimeout as pause } from "node:timers/promises"
 import { freshCache, get } from "../helpers/cache"
 import { runNode } from "../helpers/run-node"
 
-/** How libraries replace timers, and put them back. */
+/** Source that replaces timers and restores them, by library. */
 const REPLACED: Readonly<Record<string, readonly [replace: string, restore: string]>> = {
   "@sinonjs/fake-timers, which Vitest and Sinon use": [
     `const clock = require("@sinonjs/fake-timers").install({ now: 0, toNotFake: ["Date", "nextTick", "queueMicrotask"] })`,
@@ -29,10 +30,7 @@ const DECLARE = `
 const shop = cache({ name: "shop", ttlSeconds: 1 })
 const AT = (n) => "https://api.example.com/" + n`
 
-/**
- * When the package is loaded and an instance declared, in regard to the time at which timers are
- * replaced.
- */
+/** Orders of loading the package, declaring an instance, replacing timers and restoring them. */
 const ORDERS: Readonly<Record<string, (replace: string, restore: string) => string>> = {
   "loaded and declared while they are replaced, and used when they are restored": (
     replace,
@@ -44,7 +42,10 @@ const ORDERS: Readonly<Record<string, (replace: string, restore: string) => stri
   "declared before they are replaced, and used then": (replace) => `${LOAD};${DECLARE};${replace}`,
 }
 
-/** More entries than are swept at a time. They are seen by a clock by which none has expired. */
+/**
+ * Source that expects the sweeper to remove more entries than it sweeps at a time. It counts them
+ * with the clock set back, so that `match` does not remove expired ones.
+ */
 const script = (begin: string) => `
 const { setTimeout: realTimeout } = globalThis
 const wait = () => new Promise((resolve) => realTimeout(resolve, 20))

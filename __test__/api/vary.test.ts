@@ -264,7 +264,7 @@ describe("a Vary of odd names", () => {
     expect(await bodyFor(module, { "x-83": "1" })).toBeUndefined()
   })
 
-  // In a process of its own, for where it fails it may not return.
+  // Runs in a child process, because a failing implementation may not return.
   test.each([
     ["a capital letter outside ASCII", "\\u00c0"],
     ["32 KB of names", `" + Array.from({ length: 6000 }, (_, n) => "x-name-" + n).join() + "`],

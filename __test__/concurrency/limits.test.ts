@@ -4,9 +4,9 @@ import { setClock, stopDate } from "../helpers/clock"
 import { AT, deferred, expectFenced, REQUEST_FORMS, refreshCounts } from "../helpers/stale-module"
 
 const TAGGED = { tags: ["t"] }
-/** More than the record of purges keeps. */
+/** More purges than the invalidation log retains. */
 const MANY = 20_000
-/** More than the builds by string that note is kept of. */
+/** More builds by string than the build tracker retains. */
 const MANY_BUILDS = 100_000
 
 type RemoveFunction = (module: CacheModule, n: number) => Promise<unknown>

@@ -4,7 +4,7 @@ import { runNode } from "../helpers/run-node"
 
 const ROOT = join(__dirname, "../..")
 
-/** Runs code in a process of its own, with `cache` in its scope, and resolves to what it wrote. */
+/** Runs code in a new process, with `cache` in scope, and resolves to its output. */
 async function runByImport(code: string): Promise<string> {
   const entryPoint = JSON.stringify(pathToFileURL(join(ROOT, "index.mjs")))
   return (
@@ -18,13 +18,13 @@ async function runByRequire(code: string): Promise<string> {
   return (await runNode(["--input-type=commonjs", "-e", script])).stdout
 }
 
-/** Runs code in the main thread of a process that leaves loading the package to its workers. */
+/** Runs code in the main thread of a process in which only workers load the package. */
 async function runWithWorkers(code: string): Promise<string> {
   const script = `${WORKERS}\nasync function main() {\n${code}\n}\nmain()`
   return (await runNode(["--input-type=commonjs", "-e", script])).stdout
 }
 
-/** `start()` a worker that runs the code sent to it and answers with what the code returns. */
+/** Source of the class `Thread`: a worker that runs code and replies with its result. */
 const WORKERS = `
 const { Worker } = require("node:worker_threads")
 const { once } = require("node:events")

@@ -278,7 +278,7 @@ describe("a soft purge during a build", () => {
   })
 })
 
-/** Another build of the same key, from its miss to its put. */
+/** Runs another build of the same key, from its miss to its put. */
 async function built(module: CacheModule, body: string): Promise<void> {
   const request = get("/p/1")
   await module.match(request)

@@ -8,7 +8,7 @@ afterEach(() => jest.useRealTimers())
 
 const PATHS = ["/p/1", "/p/2", "/q"]
 
-/** An entry a path; those of two are tagged `t`. */
+/** Creates a module with one entry per path, two of them tagged `t`. */
 async function moduleWithEntries(paths: readonly string[] = PATHS): Promise<CacheModule> {
   const module = freshCache(POLICY)
   for (const path of paths)
@@ -68,10 +68,7 @@ async function softPurge(module: CacheModule): Promise<number> {
   return (await module.purge({ request: AT, soft: true })).purged
 }
 
-/**
- * Whether a caller who is not elected is served the entry that is stale until `seconds`, to the
- * millisecond.
- */
+/** Expects callers without the refresh lease to get the stale entry until exactly `seconds`. */
 async function expectStaleUntil(module: CacheModule, seconds: number): Promise<void> {
   setClock(seconds - 0.001)
   await module.match(AT)

@@ -8,7 +8,7 @@ afterEach(() => jest.useRealTimers())
 
 const CALLERS = 64
 
-/** So many handlers at once, over a build that ends when the test says so. */
+/** Runs concurrent handlers that share a build, which the test ends. */
 function concurrently(module: CacheModule) {
   const build = deferred<string>()
   let builds = 0

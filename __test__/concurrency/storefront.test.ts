@@ -6,10 +6,7 @@ const RUN_MS = 4_000
 const LANGUAGES = ["de", "en"]
 const PRODUCTS = [1, 2, 3]
 const READERS = 6
-/**
- * Reads that a writer makes of its product between two writes, so that there is something to be
- * served from the cache.
- */
+/** Number of reads by a writer between two writes, so that some reads are served from the cache. */
 const READS_PER_WRITE = 6
 
 interface Product {
@@ -24,7 +21,7 @@ beforeAll(async () => {
 })
 afterAll(() => layer?.stop())
 
-/** The products that a request answers with. */
+/** Requests a path and returns the products of the response. */
 async function read(path: string, language: string): Promise<Product[]> {
   const response = await fetch(new URL(path, layer.url), {
     headers: { "accept-language": language },
@@ -44,7 +41,7 @@ async function write({ id, price }: Product): Promise<void> {
 
 test("no response under load is older than the last write that had returned before its request", async () => {
   const end = Date.now() + RUN_MS
-  /** The price that a write which has returned gave each product. */
+  /** The price of each product after the last write that has returned. */
   const least = new Map(PRODUCTS.map((id) => [id, 0]))
   const tooOld: (Product & { least: number })[] = []
   let reads = 0
@@ -59,7 +56,7 @@ test("no response under load is older than the last write that had returned befo
     reads++
   }
 
-  // One writer a product: of two, the one that writes last need not be the one that returns last.
+  // Each product has one writer: of two writers, the last to write need not be the last to return.
   async function writer(id: number): Promise<void> {
     for (let price = 1_000; Date.now() < end; price++) {
       await write({ id, price })

@@ -23,8 +23,8 @@ afterEach(async () => {
 
 const threads: Thread[] = []
 
-async function start(...given: Parameters<typeof Thread.start>): Promise<Thread> {
-  const thread = await Thread.start(...given)
+async function start(...args: Parameters<typeof Thread.start>): Promise<Thread> {
+  const thread = await Thread.start(...args)
   threads.push(thread)
   return thread
 }

@@ -170,7 +170,7 @@ describe("undeclared paths and methods", () => {
   test.each(["PURGE", "constructor", "__proto__", "ALL"])(
     "the method %s is a 405",
     async (method) => {
-      // Patterns that overlap in this way are matched by another of Hono's routers.
+      // Hono uses another router for patterns that overlap in this way.
       const overlapping = backend()
         .get("/a/:id", () => 1)
         .get("/:x?", () => 2)

@@ -18,7 +18,7 @@ afterEach(() => {
   jest.useRealTimers()
 })
 
-/** A handler that answers how often it has run. */
+/** Creates a handler that responds with the number of its run. */
 function countingHandler(): () => Response {
   let runs = 0
   return () => new Response(`run ${++runs}`)

@@ -22,7 +22,7 @@ afterEach(() => {
 
 const CORS = { origins: [A, B] }
 
-/** Everything that a response says to one client, and one field that it says to all. */
+/** Header fields of a handler: those for one client, and one for all clients. */
 const PERSONAL = {
   "access-control-allow-origin": A,
   "access-control-allow-credentials": "true",
@@ -36,7 +36,7 @@ const PERSONAL = {
   "x-own": "1",
 }
 
-/** The fields of a response that are the handler's. */
+/** Returns the header fields of a response that the handler has set. */
 function handlerFields(response: Response): Record<string, string> {
   const names = Object.keys(PERSONAL)
   return Object.fromEntries([...response.headers].filter(([name]) => names.includes(name)))
@@ -190,7 +190,7 @@ describe("a request for credentials", () => {
 })
 
 describe("CORS fields of a handler, where there is no gateway.cors", () => {
-  /** Answers the request's origin with its own name, as handlers do. */
+  /** Responds to the request's `Origin` as handlers with their own CORS code do. */
   const answerOrigin = ({ headers }: Request) =>
     new Response(headers.get("origin"), {
       headers: {

@@ -4,7 +4,7 @@ import { startLayerDev, temporaryProject } from "../helpers/layer-dev"
 
 const README = readFileSync(join(__dirname, "../../packages/core/README.md"), "utf8")
 
-/** What is to be pasted into a file. */
+/** Returns the README's example for `gateway`. */
 function example(): string {
   const blocks = [...README.matchAll(/```js\n(.*?)```/gs)].map(([, code]) => code as string)
   return blocks.find((code) => code.includes("gateway:")) ?? ""

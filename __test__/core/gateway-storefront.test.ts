@@ -5,8 +5,8 @@ import { type Layer, startLayerDev, temporaryProject } from "../helpers/layer-de
 const STOREFRONT = join(__dirname, "../../examples/storefront/app.ts")
 
 /**
- * The storefront, with another declaration of its cache that shows what it has come to, and with
- * that of the guide which deletes an entry.
+ * Source of the storefront with added routes that show the cache's statistics and delete an entry,
+ * by another declaration of its cache.
  */
 const ENTRY = `
 import { cache } from "@layeron/modules"
@@ -57,16 +57,16 @@ describe.each(MODES)("the storefront $name", ({ gateway, miss }) => {
     headers: { "content-type": "application/json" },
     body,
   })
-  const cameBy = ({ headers }: Answer) =>
+  const cacheStatusOf = ({ headers }: Answer) =>
     headers.get("cache-status")?.replace("storefront/public-api; ", "") ?? null
   const price = ({ body }: Answer) => (body as { product: { price: number } }).product.price
 
   function expectHit(answer: Answer): void {
-    expect(cameBy(answer)).toMatch(/^hit; ttl=\d+$/)
+    expect(cacheStatusOf(answer)).toMatch(/^hit; ttl=\d+$/)
   }
 
   function expectMiss(answer: Answer): void {
-    expect([answer.status, cameBy(answer)]).toEqual([200, miss])
+    expect([answer.status, cacheStatusOf(answer)]).toEqual([200, miss])
   }
 
   test("answers and counts every call as the guide says", async () => {
@@ -94,7 +94,7 @@ describe.each(MODES)("the storefront $name", ({ gateway, miss }) => {
     expectMiss(await call("/api/products/8", inLanguage("en")))
     expect(await stats()).toEqual({ hits: 3, misses: 4, puts: 4, deletes: 0, purges: 0 })
 
-    // The list, product 7 in two languages and product 8: all of them have the tag "products".
+    // Purges the list, product 7 in two languages and product 8, which all have the tag "products".
     expect((await call("/api/products/7", post('{"price":1234.5}'))).body).toEqual({ ok: true })
     expect(await stats()).toEqual({ hits: 3, misses: 4, puts: 4, deletes: 0, purges: 4 })
     const changed = await call("/api/products/7", inLanguage("de"))
@@ -151,7 +151,7 @@ describe.each(MODES)("the storefront $name", ({ gateway, miss }) => {
       headers.get("content-type"),
       "",
     ])
-    // By themselves, HEAD and GET are entries of their own.
+    // Without the gateway, HEAD and GET have separate entries.
     const { hits, misses, puts } = before
     const counted = gateway === "1" ? { hits: hits + 1 } : { misses: misses + 1, puts: puts + 1 }
     expect(await stats()).toEqual({ ...before, ...counted })

@@ -40,7 +40,7 @@ app.get("/held", () => {
   return process.memoryUsage().arrayBuffers
 })
 
-/** What a handler does to the cached response before it returns it. */
+/** Handlers that use the cached response before they return it. */
 const HANDLED = {
   changed: (cached) => {
     cached.headers.set("x-a", "2")
@@ -80,7 +80,7 @@ function get(path: string, init?: RequestInit): Promise<Response> {
   return fetch(layer.url + path, init)
 }
 
-/** The second answer, which comes from the store, and the first. */
+/** Sends two requests; returns the second response, a hit, and the first. */
 async function hitOf(path: string): Promise<{ hit: Response; first: Response }> {
   const first = await get(path)
   const hit = await get(path)
@@ -206,8 +206,8 @@ describe("a large stored response", () => {
     for (let at = 0; at < 30; at++) clients.push(await RawClient.connect(port()))
     for (const client of clients) expect((await client.send(request()).head()).status).toBe(200)
     for (const client of clients) client.socket.pause()
-    // Each client holds one piece in its socket and one behind that, and buffers that are read are
-    // garbage for a while. A process that held whole responses would have 240 MiB.
+    // Per client the process holds one piece in the socket and one queued, plus uncollected
+    // buffers. If it held whole responses, that would be 240 MiB.
     expect((await countHeld()) - before).toBeLessThan((30 * WHOLE.length) / 4)
     for (const client of clients) client.close()
     expect(await (await get("/plain")).text()).toBe("plain")

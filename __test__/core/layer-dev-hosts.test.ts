@@ -3,7 +3,7 @@ import { Layer, startLayerDev, temporaryProject } from "../helpers/layer-dev"
 import { RawClient, type RawResponse } from "../helpers/raw-client"
 import type { Bytes } from "../helpers/wire"
 
-/** Says what URL, key and Host a handler sees, and serves one page from the store. */
+/** Source of an app that returns the URL, key and Host of a request, and serves one cached page. */
 const APP = `
 import { backend } from "@layeron/core"
 import { cache } from "@layeron/modules"
@@ -52,7 +52,7 @@ async function send(layer: Layer, bytes: Bytes): Promise<RawResponse> {
 
 const json = (response: RawResponse) => JSON.parse(response.text)
 
-/** The answer to a GET of `/seen` for this Host. */
+/** Sends a GET of `/seen` with this Host. */
 const seenBy = (layer: Layer, host: string) =>
   send(layer, `GET /seen HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
 

@@ -26,7 +26,7 @@ async function start(
   return { layer, path }
 }
 
-/** Runs a command that is expected to end by itself. */
+/** Runs a command that must exit by itself. */
 async function run(args: string[], cwd: string, env: NodeJS.ProcessEnv = {}) {
   const layer = new Layer(args, cwd, env)
   cleanUps.push(() => layer.stop())
@@ -192,7 +192,7 @@ describe("the end", () => {
 
   test("a killed command takes its server with it", async () => {
     const { layer } = await start({ "app.js": JS_APP })
-    // Ends only when the output closes, which the last process that could write to it does.
+    // Resolves when the output closes, that is, when the last process with the pipe has ended.
     await layer.stop("SIGKILL")
     await expect(fetch(layer.url)).rejects.toThrow("fetch failed")
   })

@@ -177,11 +177,11 @@ export async function collapsedClients(
   { proxy, module }: CacheStage,
   count: number,
   request?: (client: number) => RawRequest,
-  why = "uri-miss",
+  fwdReason = "uri-miss",
 ): Promise<RawClient[]> {
   const seen = outcomesOf(module, "match", count)
   const clients = await concurrently(proxy, count, request)
-  expect(countEach(await seen)).toEqual({ [`miss ${why}`]: 1, "miss collapsed": count - 1 })
+  expect(countEach(await seen)).toEqual({ [`miss ${fwdReason}`]: 1, "miss collapsed": count - 1 })
   return clients
 }
 

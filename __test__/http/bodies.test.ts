@@ -22,10 +22,10 @@ const small = {
   cacheOptions: { storage: { memory: { maxBytes: 1_000_000, maxEntryBytes: MAX_ENTRY_BYTES } } },
 }
 
-/** Text in chunks of at most so many bytes, and the end. */
-function inChunks(body: string, most: number): string {
+/** Encodes text in chunks of at most `most` bytes, with the last chunk. */
+function inChunks(body: string, max: number): string {
   const chunks: string[] = []
-  for (let at = 0; at < body.length; at += most) chunks.push(chunk(body.slice(at, at + most)))
+  for (let at = 0; at < body.length; at += max) chunks.push(chunk(body.slice(at, at + max)))
   return `${chunks.join("")}0\r\n\r\n`
 }
 
@@ -153,10 +153,10 @@ describe("a body that breaks off", () => {
   ])("%s breaks its client off, is not stored, and the next is", async (_name, text, ending) => {
     await withCache(async ({ proxy, origin, module }) => {
       const isRead = gate()
-      const broken: Answer = async (turn) => {
-        await turn.write(text)
+      const broken: Answer = async (exchange) => {
+        await exchange.write(text)
         await isRead.opened
-        turn[ending]()
+        exchange[ending]()
       }
       origin.script(AT, [broken, answerWithControl("max-age=60", { body: "whole" })])
       const client = await proxy.connect()

@@ -64,13 +64,13 @@ describe("100 concurrent requests for responses that are not stored,", () => {
   test("in two languages make two requests, where it turns out to vary by them", async () => {
     await withCache(async (stage) => {
       const gates = [gate(), gate()]
-      const answer: Answer = (turn) => {
-        const language = turn.request.get("accept-language") as string
+      const answer: Answer = (exchange) => {
+        const language = exchange.request.get("accept-language") as string
         const fields = { Vary: "Accept-Language" }
         return afterGate(
           gates[requestCount(stage.origin) - 1]!,
           answerWithControl("max-age=60", { fields, body: language }),
-        )(turn)
+        )(exchange)
       }
       stage.origin.script(AT, [answer, answer])
       const language = (n: number) => (n % 2 === 0 ? "de" : "en")
@@ -119,17 +119,17 @@ describe("100 concurrent requests for a stale response,", () => {
 describe("while the origin holds the rest of a body,", () => {
   const HEAD = "HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 6\r\n\r\n"
 
-  /** An origin that sends the head and half of the body, and what else once the gate is open. */
+  /** Returns an answer that sends the head and half of the body, and `rest` after `open`. */
   function answerInHalves(rest: Answer): { answer: Answer; open: () => void } {
     const isHeld = gate()
-    const answer: Answer = async (turn) => {
-      await turn.write(`${HEAD}one`)
-      await afterGate(isHeld, rest)(turn)
+    const answer: Answer = async (exchange) => {
+      await exchange.write(`${HEAD}one`)
+      await afterGate(isHeld, rest)(exchange)
     }
     return { answer, open: isHeld.open }
   }
 
-  /** Who has asked at the same time, or after them, with the head and the first bytes in hand. */
+  /** Starts concurrent clients and a late one, and reads the head and first bytes of each. */
   async function begun(stage: CacheStage, answer: Answer) {
     stage.origin.script(AT, answer)
     const clients = await concurrently(stage.proxy, 5)

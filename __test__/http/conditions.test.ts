@@ -7,7 +7,7 @@ beforeEach(stopDate)
 afterEach(() => jest.useRealTimers())
 
 const BODY = "0123456789"
-/** Long before the date of the response, and so a strong validator. */
+/** Long before the response's `Date`, so `Last-Modified` is a strong validator. */
 const MODIFIED = httpDate(-1_000)
 const TAGGED = { ETag: '"v1"', "Last-Modified": MODIFIED }
 const DATED = { "Last-Modified": MODIFIED }
@@ -56,7 +56,7 @@ describe.each(INTERFACES)("a conditional request %s", (_, way) => {
       const seen = await sendGet(condition)
       expect([seen.status, seen.text]).toEqual([status, status === 200 ? BODY : ""])
       expect(seen.fields["cache-status"]).toBe(`${cache}; hit; ttl=55`)
-      // The stored response is as it was.
+      // The stored response has not changed.
       expect((await sendGet({ "If-None-Match": '"else"' })).text).toBe(BODY)
     }),
   )

@@ -103,12 +103,12 @@ describe("100 clients at a time of an origin that fails", () => {
   test("for each of them in another way make a request each", async () => {
     await withCache(async (stage) => {
       const isReady = gate()
-      const varying = (turn: Parameters<ScriptedAnswer>[0]) =>
+      const varying = (exchange: Parameters<ScriptedAnswer>[0]) =>
         datedAnswer({
           status: 503,
           fields: { Vary: "X-Client" },
-          body: turn.request.get("x-client") ?? "",
-        })(turn)
+          body: exchange.request.get("x-client") ?? "",
+        })(exchange)
       stage.origin.script(AT, [afterGate(isReady, varying), ...Array(4).fill(varying)])
       const clients = await collapsedClients(stage, 5, requestOfClient)
       isReady.open()

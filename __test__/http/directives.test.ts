@@ -22,7 +22,7 @@ type Fields = Record<string, string | string[]>
 
 const VALIDATION = { "if-none-match": '"v1"' }
 
-/** The stage so many seconds after a response with an entity tag. */
+/** Runs `use` `seconds` after the cache has stored a response with an entity tag. */
 function withStoredAge(
   seconds: number,
   control: string,
@@ -36,7 +36,7 @@ function withStoredAge(
   )
 }
 
-/** Expects a request to be answered from the store alone. */
+/** Expects the cache to answer a request without a request to the origin. */
 async function expectHit(
   { proxy, origin }: CacheStage,
   fields: Fields,
@@ -46,17 +46,15 @@ async function expectHit(
   expect(receivedConditions(origin)).toEqual([{}])
 }
 
-/**
- * Expects a request to be answered after the origin has been asked whether what is stored is right.
- */
+/** Expects the cache to validate its stored response before it answers a request. */
 async function expectValidated(
   { proxy, origin }: CacheStage,
   fields: Fields,
-  why: string,
+  fwdReason: string,
 ): Promise<void> {
   origin.script(AT, notModified())
   expect(summaryOf(await proxy.get(AT, fields))).toBe(
-    `200 stored (fwd=${why}; fwd-status=304; ttl=60)`,
+    `200 stored (fwd=${fwdReason}; fwd-status=304; ttl=60)`,
   )
   expect(receivedConditions(origin)).toEqual([{}, VALIDATION])
 }
@@ -130,8 +128,8 @@ describe("a response that has been stale for 10 s", () => {
     ["max-stale=10, max-age=70", "max-age=60"],
     ['max-stale="99"', "max-age=60"],
     ["only-if-cached, max-stale", "max-age=60"],
-  ])("answers a request with %s", async (asked, response) => {
-    await withStoredAge(70, response, (stage) => expectHit(stage, control(asked), OVER))
+  ])("answers a request with %s", async (requestControl, response) => {
+    await withStoredAge(70, response, (stage) => expectHit(stage, control(requestControl), OVER))
   })
 
   test.each<[string, string]>([
@@ -143,9 +141,14 @@ describe("a response that has been stale for 10 s", () => {
     ["max-stale, max-age=30", "max-age=60"],
     ["max-stale", "max-age=60, must-revalidate"],
     ["max-stale", "max-age=60, proxy-revalidate"],
-  ])("is validated for a request with %s of a response with %s", async (asked, response) => {
-    await withStoredAge(70, response, (stage) => expectValidated(stage, control(asked), "stale"))
-  })
+  ])(
+    "is validated for a request with %s of a response with %s",
+    async (requestControl, response) => {
+      await withStoredAge(70, response, (stage) =>
+        expectValidated(stage, control(requestControl), "stale"),
+      )
+    },
+  )
 
   test("is validated for a request with max-stale where the response has s-maxage, or no-cache", async () => {
     await withStoredAge(70, "s-maxage=60", (stage) =>
@@ -173,10 +176,10 @@ describe("a response that has been stale for 10 s", () => {
   })
 
   test("is not served within its stale window to a request with max-age below its age, or no-cache", async () => {
-    for (const asked of ["max-age=69", "no-cache", "min-fresh=1"]) {
+    for (const requestControl of ["max-age=69", "no-cache", "min-fresh=1"]) {
       setClock(0)
       await withStoredAge(70, "max-age=60, stale-while-revalidate=60", (stage) =>
-        expectValidated(stage, control(asked), "stale"),
+        expectValidated(stage, control(requestControl), "stale"),
       )
     }
   })
@@ -208,9 +211,9 @@ describe("only-if-cached", () => {
     ],
     ["what is stored is too old", 10, "max-age=60", "only-if-cached, max-age=9"],
     ["what is stored is to be validated each time", 0, "no-cache", "only-if-cached"],
-  ])("gets a 504 if %s", async (_name, seconds, response, asked) => {
+  ])("gets a 504 if %s", async (_name, seconds, response, requestControl) => {
     await withStoredAge(seconds, response, async ({ proxy, origin }) => {
-      const received = await proxy.get(AT, control(asked))
+      const received = await proxy.get(AT, control(requestControl))
       expect([received.status, cacheStatusOf(received), receivedConditions(origin)]).toEqual([
         504,
         "detail=only-if-cached",

@@ -64,7 +64,7 @@ describe("within its stale-if-error window a stale response is served instead", 
     await withStored(
       old(WINDOW),
       61,
-      [(turn) => turn.closedByPeer()],
+      [(exchange) => exchange.closedByPeer()],
       async ({ proxy, origin }) => {
         expect(summaryOf(await proxy.get(AT))).toBe(
           "200 old (fwd=stale; ttl=-1; detail=stale-if-error)",

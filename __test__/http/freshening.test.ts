@@ -146,10 +146,10 @@ describe("a client's conditions, with nothing stored,", () => {
 
 describe("a 304 for one of two stale responses that its request selects", () => {
   /**
-   * Expects what the 304 for the second, with this tag, says of the first. Each varies by a field
-   * of its own.
+   * Expects a 304 for the second of two stale responses to freshen the first one too, or not
+   * (`isFresh`). Each response varies by its own field.
    */
-  async function expectSecond(
+  async function expectFreshened(
     tags: [string, string],
     confirmed: Fields,
     isFresh: boolean,
@@ -171,17 +171,17 @@ describe("a 304 for one of two stale responses that its request selects", () => 
       const first = await proxy.get(AT, { "X-A": "1", "X-B": "0" })
       expect(summaryOf(first)).toBe(`200 of 0 (${isFresh ? "hit; ttl=60" : CONFIRMED})`)
       expect(first.get("x-new")).toBe(isFresh ? "1" : undefined)
-      const asked = tags.toReversed().slice(0, isFresh ? 1 : 2)
+      const validated = tags.toReversed().slice(0, isFresh ? 1 : 2)
       expect(receivedConditions(origin)).toEqual([
         {},
         {},
-        ...asked.map((tag) => ({ "if-none-match": tag })),
+        ...validated.map((tag) => ({ "if-none-match": tag })),
       ])
     })
   }
 
   test("freshens both where its tag is a strong one of both", () =>
-    expectSecond(['"v"', '"v"'], { ETag: '"v"' }, true))
+    expectFreshened(['"v"', '"v"'], { ETag: '"v"' }, true))
 
   test.each<[string, [string, string], Fields]>([
     ["the tag is weak", ['W/"v"', 'W/"v"'], { ETag: 'W/"v"' }],
@@ -189,7 +189,7 @@ describe("a 304 for one of two stale responses that its request selects", () => 
     ["it has no tag", ['"v"', '"v"'], {}],
     ["the other has another tag", ['"w"', '"v"'], { ETag: '"v"' }],
   ])("freshens the one alone where %s", (_name, tags, confirmed) =>
-    expectSecond(tags, confirmed, false),
+    expectFreshened(tags, confirmed, false),
   )
 })
 

@@ -23,7 +23,7 @@ afterEach(() => jest.useRealTimers())
 const EVERY_BYTE = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte)).toString("latin1")
 const CLIENTS = 100
 
-/** A body in one chunk, with a trailer. */
+/** Encodes a body in one chunk, with a trailer. */
 function chunked(body: string): string {
   const chunk = body === "" ? "" : `${body.length.toString(16)}\r\n${body}\r\n`
   return `${chunk}0\r\nX-Trailer: 1\r\n\r\n`

@@ -21,12 +21,12 @@ afterEach(() => jest.useRealTimers())
 const freshAnswer = (body: string, fields: AnswerParts["fields"] = {}) =>
   answerWithControl("max-age=60", { fields, body })
 
-/** Has responses stored for each of the targets, and sees whether they still are after `change`. */
-async function expectStoredAfter(
+/** Stores a response for each target, runs `change`, and returns the targets still stored. */
+async function targetsStoredAfter(
   targets: readonly string[],
   change: (stage: CacheStage) => Promise<void>,
 ): Promise<string[]> {
-  const left: string[] = []
+  const stillStored: string[] = []
   await withCache(async (stage) => {
     const { proxy, origin } = stage
     for (const target of targets) {
@@ -36,13 +36,16 @@ async function expectStoredAfter(
     await change(stage)
     for (const target of targets) {
       origin.script(target, freshAnswer("after"))
-      if ((await proxy.get(target)).text === "before") left.push(target)
+      if ((await proxy.get(target)).text === "before") stillStored.push(target)
     }
   })
-  return left
+  return stillStored
 }
 
-/** A change of {@link AT} that the origin answers with this. */
+/**
+ * Returns a step that sends an unsafe request for {@link AT}, which the origin answers with
+ * `parts`.
+ */
 function change(
   parts: AnswerParts,
   method = "POST",
@@ -59,14 +62,14 @@ describe("the stored responses for a URL are invalidated", () => {
   test.each(["POST", "PUT", "DELETE", "PATCH", "PURGE", "MKCOL", "LOCK", "MOVE", "M-SEARCH"])(
     "by a successful %s",
     async (method) => {
-      expect(await expectStoredAfter([AT, "/b"], change({}, method))).toEqual(["/b"])
+      expect(await targetsStoredAfter([AT, "/b"], change({}, method))).toEqual(["/b"])
     },
   )
 
   test.each([200, 201, 202, 204, 205, 226, 299, 301, 302, 303, 307, 308])(
     "by a POST answered with a %d",
     async (status) => {
-      expect(await expectStoredAfter([AT], change({ status }))).toEqual([])
+      expect(await targetsStoredAfter([AT], change({ status }))).toEqual([])
     },
   )
 
@@ -74,7 +77,7 @@ describe("the stored responses for a URL are invalidated", () => {
     "but not by a POST answered with a %d",
     async (status) => {
       const fields = { Location: "/b", "Content-Location": "/b" }
-      expect(await expectStoredAfter([AT, "/b"], change({ status, fields }))).toEqual([AT, "/b"])
+      expect(await targetsStoredAfter([AT, "/b"], change({ status, fields }))).toEqual([AT, "/b"])
     },
   )
 
@@ -90,14 +93,14 @@ describe("the stored responses for a URL are invalidated", () => {
         )
         expect((await proxy.send({ method, target: AT })).status).toBe(200)
       }
-      expect(await expectStoredAfter([AT, "/b"], safe)).toEqual([AT, "/b"])
+      expect(await targetsStoredAfter([AT, "/b"], safe)).toEqual([AT, "/b"])
     },
   )
 
   test("be the answer private, without a lifetime or not to be stored", async () => {
     for (const control of ["private", "no-store", "max-age=60"]) {
       expect(
-        await expectStoredAfter([AT], change({ fields: { "Cache-Control": control } })),
+        await targetsStoredAfter([AT], change({ fields: { "Cache-Control": control } })),
       ).toEqual([])
     }
   })
@@ -129,8 +132,8 @@ describe("the stored responses for a URL are invalidated", () => {
     ["spelled with dots, as what stands without them", "/b/../a", ["/a"]],
   ])("%s", async (_name, target, gone) => {
     const all = ["/a", "/a?x=1", "/a?x=1&y=2", "/a/b"]
-    const left = all.filter((one) => !gone.includes(one))
-    expect(await expectStoredAfter(all, change({}, "PUT", target))).toEqual(left)
+    const stillStored = all.filter((one) => !gone.includes(one))
+    expect(await targetsStoredAfter(all, change({}, "PUT", target))).toEqual(stillStored)
   })
 
   test("for the host of the request alone", async () => {
@@ -138,7 +141,7 @@ describe("the stored responses for a URL are invalidated", () => {
       origin.script(AT, datedAnswer())
       await proxy.send({ method: "POST", target: AT, fields: { Host: "other.example" } })
     }
-    expect(await expectStoredAfter([AT], elsewhere)).toEqual([AT])
+    expect(await targetsStoredAfter([AT], elsewhere)).toEqual([AT])
   })
 
   test("not where the origin breaks off before it answers", async () => {
@@ -146,7 +149,7 @@ describe("the stored responses for a URL are invalidated", () => {
       origin.script(AT, ({ reset }) => reset())
       expect((await proxy.send({ method: "POST", target: AT })).status).toBe(502)
     }
-    expect(await expectStoredAfter([AT], broken)).toEqual([AT])
+    expect(await targetsStoredAfter([AT], broken)).toEqual([AT])
   })
 })
 
@@ -165,7 +168,7 @@ describe("a URL that the response to a successful unsafe request names in", () =
 
   test.each(rows)("%s as %s is invalidated too", async (name, _form, value) => {
     const written = change({ status: 201, fields: { [name]: value } }, "POST", "/dir/a")
-    expect(await expectStoredAfter(["/dir/a", "/dir/b", "/dir/c"], written)).toEqual(["/dir/c"])
+    expect(await targetsStoredAfter(["/dir/a", "/dir/b", "/dir/c"], written)).toEqual(["/dir/c"])
   })
 
   test.each(
@@ -180,7 +183,7 @@ describe("a URL that the response to a successful unsafe request names in", () =
     ),
   )("%s as %p, which is of another origin, is not invalidated", async (name, value) => {
     const written = change({ fields: { [name]: value } }, "POST", "/dir/a")
-    expect(await expectStoredAfter(["/dir/a", "/dir/b"], written)).toEqual(["/dir/b"])
+    expect(await targetsStoredAfter(["/dir/a", "/dir/b"], written)).toEqual(["/dir/b"])
   })
 
   test.each(
@@ -205,15 +208,15 @@ describe("a URL that the response to a successful unsafe request names in", () =
     const fields = { Location: "?x=1", "Content-Location": "/dir/b" }
     const written = change({ status: 201, fields }, "POST", "/dir/a")
     expect(
-      await expectStoredAfter(["/dir/a", "/dir/a?x=1", "/dir/a?x=2", "/dir/b"], written),
+      await targetsStoredAfter(["/dir/a", "/dir/a?x=1", "/dir/a?x=2", "/dir/b"], written),
     ).toEqual(["/dir/a?x=2"])
   })
 })
 
 describe("an unsafe request while the origin answers a GET", () => {
   /**
-   * The answer in two halves, with the change at the point between head and body, or before the
-   * head.
+   * Sends an unsafe request while the origin answers a GET with `first`; returns the body of the
+   * GET.
    */
   async function during(first: Answer, isReady: () => void, stage: CacheStage): Promise<string> {
     const { proxy, origin, module } = stage

@@ -11,10 +11,7 @@ type Fields = NonNullable<AnswerParts["fields"]>
 const MAX_SECONDS = 2_147_483_647
 const DAY = 86_400
 
-/**
- * Expects the response, given at the start, to be served from the store for so many seconds, and
- * not a millisecond longer.
- */
+/** Expects the cache to serve a response from the store for exactly `seconds` after its arrival. */
 async function expectServed(seconds: number, fields: Fields, status = 200): Promise<void> {
   await withCache(async ({ proxy, origin }) => {
     const body = status === 204 ? "" : "text"

@@ -17,12 +17,12 @@ beforeEach(stopDate)
 afterEach(() => jest.useRealTimers())
 
 const BODY = "0123456789"
-/** Stored for a minute, and 5 s old when it is requested. */
+/** Returns the answer that the tests store for a minute. It is 5 s old when a test requests it. */
 function storedAnswer(fields: AnswerParts["fields"], parts: AnswerParts = {}): Answer {
   return answerWithControl("max-age=60", { body: BODY, ...parts, fields })
 }
 
-/** Long before the date of the response, and so a strong validator. */
+/** Long before the response's `Date`, so `Last-Modified` is a strong validator. */
 const MODIFIED = httpDate(-1_000)
 
 describe.each(INTERFACES)("a range of a stored response, requested %s,", (_, way) => {
@@ -106,7 +106,7 @@ describe.each(INTERFACES)("a range of a stored response, requested %s,", (_, way
     way({ fields }, 5, async (sendGet) => {
       const seen = await sendGet({ Range: "bytes=2-4", "If-Range": value })
       expect([seen.status, seen.text]).toEqual([status, status === 206 ? "234" : BODY])
-      // Nor is a range refused if the validator differs.
+      // If the validator differs, the cache ignores an unsatisfiable range too.
       const beyond = await sendGet({ Range: "bytes=99-", "If-Range": value })
       expect(beyond.status).toBe(status === 206 ? 416 : 200)
     }),
@@ -204,7 +204,7 @@ describe("a range over HTTP", () => {
         "234",
         "fwd=uri-miss; fwd-status=206; detail=partial-content",
       ])
-      // The origin may send the whole, which is stored.
+      // The origin may respond with the whole representation, which the cache stores.
       const second = await proxy.get(AT, range)
       expect([second.status, second.text, cacheStatusOf(second)]).toEqual([
         200,

@@ -95,7 +95,7 @@ describe("a refresh that fails", () => {
   })
 
   test("is aborted after the timeout, and tried again", async () => {
-    const never: Answer = (turn) => turn.closedByPeer()
+    const never: Answer = (exchange) => exchange.closedByPeer()
     await withStored(
       OLD,
       61,

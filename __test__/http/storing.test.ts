@@ -19,8 +19,8 @@ type Fields = NonNullable<AnswerParts["fields"]>
 const MINUTE = { "Cache-Control": "max-age=60" }
 
 /**
- * Expects a response to be stored, or not for a reason, by what its two clients are told, the
- * second of which wants it too.
+ * Expects a response to be stored, or refused for `reason`, by the `Cache-Status` of two requests
+ * for it.
  */
 async function expectStored(
   reason: string | undefined,

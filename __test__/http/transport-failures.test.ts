@@ -3,7 +3,7 @@ import { HOST, type RawResponse, requestBytes } from "../helpers/raw-client"
 import { type Answer, answer, type Exchange, gate } from "../helpers/scripted-origin"
 
 const BARE = { cache: uncached }
-/** Timers of undici go by the second, so this is as short as any. */
+/** undici's timers have a resolution of one second, so a shorter timeout has no effect. */
 const SHORT_MS = 1
 
 function expectRefusal(response: RawResponse, start: string, text: string): void {
@@ -61,7 +61,7 @@ describe("an upstream that does not answer", () => {
   test("times out with a 504, and its request is aborted", async () => {
     await withProxy(
       async ({ proxy, origin }) => {
-        origin.script("/a", (turn) => turn.closedByPeer())
+        origin.script("/a", (exchange) => exchange.closedByPeer())
         const response = await proxy.get("/a")
         expectRefusal(response, "HTTP/1.1 504 Gateway Timeout", "504 Gateway Timeout\n")
         expect(proxy.reports).toEqual(["GET /a: Headers Timeout Error"])
@@ -111,11 +111,11 @@ describe("an upstream that breaks off within the body", () => {
     await withProxy(async ({ proxy, origin }) => {
       const isRead = gate()
       const first = text.slice(0, text.indexOf("one") + 3)
-      origin.script("/a", async (turn) => {
-        await turn.write(first)
+      origin.script("/a", async (exchange) => {
+        await exchange.write(first)
         await isRead.opened
-        await turn.write(text.slice(first.length))
-        turn[ending]()
+        await exchange.write(text.slice(first.length))
+        exchange[ending]()
       })
       const client = await proxy.connect()
       const head = await client.send(`GET /a HTTP/${version}\r\nHost: ${HOST}\r\n\r\n`).head()
@@ -158,16 +158,16 @@ describe("an upstream that breaks off within the body", () => {
 describe("a client that goes away", () => {
   test.each(["POST", "PURGE"])("before the answer to a %s ends the work for it", async (method) => {
     await withProxy(async ({ proxy, origin }) => {
-      let abandoned: Promise<void> | undefined
-      origin.script("/a", (turn) => {
-        abandoned = turn.closedByPeer()
-        return abandoned
+      let closed: Promise<void> | undefined
+      origin.script("/a", (exchange) => {
+        closed = exchange.closedByPeer()
+        return closed
       })
       const client = await proxy.connect()
       client.send({ method, target: "/a" })
       await origin.received("/a")
       client.close()
-      await abandoned
+      await closed
       expect(proxy.reports).toEqual([])
     })
   })
@@ -196,19 +196,19 @@ describe("a client that goes away", () => {
     "within the body of %s, idle as it may be, ends the work for it",
     async (_name, method, options) => {
       await withProxy(async ({ proxy, origin }) => {
-        let abandoned: Promise<void> | undefined
-        origin.script("/a", async (turn) => {
-          abandoned = turn.closedByPeer()
-          await turn.write(
+        let closed: Promise<void> | undefined
+        origin.script("/a", async (exchange) => {
+          closed = exchange.closedByPeer()
+          await exchange.write(
             "HTTP/1.1 200 OK\r\nCache-Control: no-store\r\nContent-Length: 9\r\n\r\none",
           )
-          await abandoned
+          await closed
         })
         const client = await proxy.connect()
         await client.send({ method, target: "/a" }).head()
         expect(await client.bytes(3)).toBe("one")
         client.close()
-        await abandoned
+        await closed
         expect(proxy.reports).toEqual([])
       }, options)
     },
@@ -216,12 +216,12 @@ describe("a client that goes away", () => {
 
   test("before it was the turn of an answer ends the work for it", async () => {
     await withProxy(async ({ proxy, origin }) => {
-      const abandoned: Promise<void>[] = []
-      const step = async (turn: Exchange) => {
-        await turn.write("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\none")
-        const over = turn.closedByPeer()
-        abandoned.push(over)
-        await over
+      const closed: Promise<void>[] = []
+      const step = async (exchange: Exchange) => {
+        await exchange.write("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\none")
+        const isClosed = exchange.closedByPeer()
+        closed.push(isClosed)
+        await isClosed
       }
       const client = await proxy.connect()
       const targets = Array.from({ length: 12 }, (_, n) => `/${n}`)
@@ -230,8 +230,8 @@ describe("a client that goes away", () => {
       for (const target of targets) await origin.received(target)
       await client.head()
       client.close()
-      await Promise.all(abandoned)
-      expect([abandoned.length, proxy.reports]).toEqual([12, []])
+      await Promise.all(closed)
+      expect([closed.length, proxy.reports]).toEqual([12, []])
     }, BARE)
   })
 })

@@ -26,7 +26,7 @@ function run(env: NodeJS.ProcessEnv): Layer {
   return command
 }
 
-/** Waits until nobody listens on the port. */
+/** Waits until the port refuses connections. */
 async function refused(port: number): Promise<void> {
   for (;;) {
     try {
@@ -82,7 +82,7 @@ test("a failure of the origin is logged in one line", async () => {
 
 test("UPSTREAM_TIMEOUT_MS bounds the wait for the head", async () => {
   const { port } = await serve({ UPSTREAM_TIMEOUT_MS: "1" })
-  origin.script("/a", (turn) => turn.closedByPeer())
+  origin.script("/a", (exchange) => exchange.closedByPeer())
   expect((await fetch(`http://127.0.0.1:${port}/a`)).status).toBe(504)
 })
 

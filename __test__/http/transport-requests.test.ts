@@ -6,7 +6,7 @@ import { answer, gate } from "../helpers/scripted-origin"
 
 const FRESH = { "Cache-Control": "max-age=60" }
 
-/** The fields of the only request that the origin got, in lower case and order of names. */
+/** Returns the header lines of a request, names in lower case, sorted. */
 function fieldsOf(
   request: { fields: readonly (readonly [string, string])[] } | undefined,
 ): string[] {
@@ -318,7 +318,7 @@ describe("request content", () => {
       const client = await proxy.connect()
       const fields = { "Transfer-Encoding": "chunked" }
       client.send(requestBytes({ method: "PUT", target: "/a", fields, body: "3\r\none\r\n" }))
-      // The next portion is only sent when the origin has the one before.
+      // The client sends the next chunk after the origin has received the previous one.
       expect((await client.head()).status).toBe(102)
       client.send("3\r\ntwo\r\n")
       expect((await client.head()).status).toBe(102)
@@ -394,7 +394,7 @@ describe("request content", () => {
       client.send(requestBytes({ method: "POST", target: "/a", fields, body: "begin" }))
       expect((await client.response()).head.start).toBe("HTTP/1.1 413 Too Much")
       client.send("ning")
-      // Long enough for what was sent to be taken, or not to be.
+      // This request gives the proxy time to read the bytes sent so far.
       await proxy.get("/c")
       client.send("s").send({ target: "/b" })
       expect((await client.response()).text).toBe("next")

@@ -7,7 +7,7 @@ import { HOST } from "../helpers/raw-client"
 import { answer, gate } from "../helpers/scripted-origin"
 
 const BARE = { cache: uncached }
-/** On the full second, as all dates in fields are. */
+/** Dates in header fields have no milliseconds. */
 const DATE = "Mon, 01 Jan 2024 00:00:00 GMT"
 
 afterEach(() => jest.useRealTimers())
@@ -210,7 +210,7 @@ describe("response bodies", () => {
         undefined,
       ])
       expect(await client.bytes(8)).toBe("3\r\none\r\n")
-      // The rest is only sent when the client has what came before.
+      // The origin sends the rest after the client has received the first chunk.
       isRead.open()
       expect(await client.readToEnd()).toBe("3\r\ntwo\r\n0\r\n\r\n")
     })
@@ -316,8 +316,8 @@ describe("informational responses", () => {
   })
 
   test("they do not get into an answer that has begun", async () => {
-    // Runs the handler while it answers with something else, as a cache does that refreshes what it
-    // serves.
+    // Runs the handler after it has returned another response, like a cache in a background
+    // refresh.
     const refreshing: Pick<CacheModule, "wrap"> = {
       wrap:
         (handler) =>
@@ -379,7 +379,7 @@ describe("informational responses", () => {
   })
 })
 
-/** undici reads reason phrases as UTF-8, where bytes that are none become U+FFFD. */
+/** Decodes a reason phrase as undici does: as UTF-8, with U+FFFD for invalid bytes. */
 function asUtf8(reason: string): string {
   return Buffer.from(Buffer.from(reason, "latin1").toString()).toString("latin1")
 }

@@ -27,9 +27,10 @@ const MINUTE = { "Cache-Control": "max-age=60" }
 const WAITER_STATUS = "fwd=uri-miss; fwd-status=200; stored; collapsed; ttl=60"
 const requestOfClient = (client: number) => ({ target: AT, fields: { "X-Client": `${client}` } })
 
-/** The name of the client that asks, with these fields. */
+/** Returns an answer with these header fields whose body is the client's `X-Client`. */
 function personalAnswer(fields: Fields): ScriptedAnswer {
-  return (turn) => datedAnswer({ fields, body: turn.request.get("x-client") ?? "" })(turn)
+  return (exchange) =>
+    datedAnswer({ fields, body: exchange.request.get("x-client") ?? "" })(exchange)
 }
 
 describe("a response that turns out to be uncacheable", () => {

@@ -26,8 +26,8 @@ const CONFIRMED = "fwd=stale; fwd-status=304; ttl=60"
 const REPLACED = "fwd=stale; fwd-status=200; stored; ttl=60"
 
 /**
- * The stage once a response has been stored and is stale since a second, with the origin's next
- * answers scripted.
+ * Runs `use` one second after a stored response became stale. `next` are the origin's further
+ * answers.
  */
 function withStale(
   fields: Fields,

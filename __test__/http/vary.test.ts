@@ -28,7 +28,7 @@ function varyingAnswer(
   return answerWithControl("max-age=60", { fields: { Vary: vary, ...fields }, body })
 }
 
-/** Expects two requests to be for one variant of a response, or for one each. */
+/** Expects two requests to select the same variant, or different ones. */
 async function expectOne(
   isOne: boolean,
   vary: string | string[],

@@ -23,7 +23,7 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(out, { recursive: true, force: true }))
 
-/** The guide's calls, each with what comes of it on a line of its own. */
+/** Source with the guide's calls; it writes a line per result. */
 const GUIDE = `
 async function main(cache) {
   const apiCache = cache({
@@ -235,7 +235,7 @@ describe("a project that installed the tarball of @layeron/core", () => {
     project.write("app.mjs", SMALL_BACKEND)
     const layer = start("app.mjs")
     await layer.waitFor("Listening on ")
-    // Ends only when the output closes, which the last process that could write to it does.
+    // Resolves when the output closes, that is, when the last process with the pipe has ended.
     await layer.stop("SIGKILL")
     await expect(fetch(layer.url)).rejects.toThrow("fetch failed")
   })

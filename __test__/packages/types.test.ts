@@ -1,6 +1,6 @@
 /**
- * The declarations as a compiler sees them in projects of different settings. Lines that must not
- * compile are marked as such.
+ * Compiles uses of the declarations in projects with different settings. `@ts-expect-error` marks
+ * lines that must not compile.
  */
 import { execFile } from "node:child_process"
 import { join } from "node:path"
@@ -8,7 +8,7 @@ import { temporaryProject } from "../helpers/layer-dev"
 
 const TSC = join(__dirname, "../../node_modules/typescript/bin/tsc")
 
-/** What every project can write. */
+/** Source that must compile in every project. */
 const USES = `
 import { cache, configure, type CacheHandler, type CacheModule, type CacheModuleOptions, type CacheStorageName } from "@layeron/modules"
 
@@ -78,7 +78,7 @@ import { cache } from "@layeron/modules"
 export default backend({ gateway: { cache: true } }).use(cache({ name: "shop" })).get("/", () => ({ a: 1 }))
 `
 
-/** Errors and events, with the exhaustiveness that a compiler checks. */
+/** Source with exhaustive checks of errors and events. */
 const EXHAUSTIVE = `
 import { CacheError, CacheTypeError } from "@layeron/modules"
 import type { CacheChannel, CacheErrorCode, CacheEvent, CacheInspection, CacheRefusal } from "@layeron/modules"
@@ -169,7 +169,7 @@ export function refused({ refusedWrites, disk }: CacheInspection): number {
 }
 `
 
-/** What a project can write whose \`lib\` knows disposal. */
+/** Source for projects whose \`lib\` includes disposal. */
 const DISPOSAL = `
 import { cache, type CacheModule } from "@layeron/modules"
 
@@ -189,7 +189,7 @@ const STRICT = { strict: true, exactOptionalPropertyTypes: true, noUncheckedInde
 
 type Settings = Readonly<Record<string, unknown>>
 
-/** What the compiler says of a project with these files; nothing where it takes them. */
+/** Compiles a project with these files and returns the diagnostics, empty if there are none. */
 async function diagnosticsOf(
   files: Readonly<Record<string, string>>,
   settings: Settings,

@@ -10,7 +10,7 @@ const STORES = 4
 const ROUNDS = 55
 const KEYS = Array.from({ length: 40 }, (_, n) => `/${"abc"[n % 3]}/${n}`)
 
-/** By which it can be told whether a body is whole. */
+/** Returns the body of a version, by which a test detects an incomplete one. */
 function bodyOf(key: string, version: number): string {
   return `${key} ${version} `.repeat(1 + (version % 13) ** 3)
 }
@@ -25,14 +25,14 @@ interface Task {
   readonly maxDiskBytes: number
   readonly keys: string[]
   readonly origin: string
-  /** The first version that it puts. */
+  /** The first version to put. */
   readonly version: number
   readonly seed: number
-  /** Sources of what is also here. */
+  /** Sources of functions of this file. */
   readonly sources: Record<"bodyOf" | "tagOf" | "Random", string>
 }
 
-/** Puts, purges and deletes at random until somebody kills it, and reports what it does. */
+/** Puts, purges and deletes at random, and reports each step, until the process is killed. */
 async function work({ cache, require }: ChildContext, task: Task): Promise<void> {
   const { writeSync } = require("node:fs") as typeof import("node:fs")
   const evaluate = (source: string) => new Function(`return ${source}`)()
@@ -65,7 +65,7 @@ async function work({ cache, require }: ChildContext, task: Task): Promise<void>
     remove(keys.filter(removed), () => shop.purge(selector))
   const aKey = () => keys[random.below(keys.length)]!
 
-  /** Something that removes something. */
+  /** Runs a random purge or delete. */
   const removal = () => {
     const key = aKey()
     const roll = random.below(100)
@@ -90,7 +90,7 @@ async function work({ cache, require }: ChildContext, task: Task): Promise<void>
   for (;;) {
     const roll = random.below(100)
     if (roll < 50) await Promise.all(puts())
-    // By a `Request`: a string would be a miss that each later put of its key goes back to.
+    // A string would count as the miss of each later put of its key; a new `Request` does not.
     else if (roll < 70) await shop.match(new Request(origin + aKey()))
     else if (roll < 90) await removal()
     else if (roll < 96) await Promise.all([...puts(), removal()])
@@ -103,7 +103,7 @@ async function work({ cache, require }: ChildContext, task: Task): Promise<void>
   }
 }
 
-/** One file that is used until the process is killed, again and again. */
+/** A store on disk that a series of killed processes uses. */
 class KilledStore {
   readonly #name: string
   readonly #path = newPath()
@@ -111,7 +111,7 @@ class KilledStore {
   readonly #random: Random
   readonly #ledger = new ExpectedEntries(NO_STATS)
   #version = 1
-  /** What was found, in all. */
+  /** Number of entries found in all rounds. */
   found = 0
 
   constructor(name: string, maxDiskBytes: number, seed: number) {
@@ -127,7 +127,7 @@ class KilledStore {
     await this.#examine()
   }
 
-  /** What a process reports until it is killed. */
+  /** Runs a process and returns its reports until it is killed. */
   async #lines(): Promise<Line[]> {
     let text = ""
     let left = this.#random.below(8) === 0 ? 0 : 1 + this.#random.below(250)
@@ -140,7 +140,7 @@ class KilledStore {
       if (left <= 0) kill()
     }
     const child = new Child({ onOutput })
-    // What comes before the first line may be cut short as well.
+    // The process may also be killed before its first line.
     if (left === 0) kill()
     const failed = child.run(work, {
       name: this.#name,
@@ -154,7 +154,7 @@ class KilledStore {
     })
     await expect(failed).rejects.toThrow("the process has ended")
     await child.ended()
-    // The last line may be half of one.
+    // The last line may be incomplete.
     return text
       .split("\n")
       .slice(0, -1)
@@ -193,7 +193,7 @@ class KilledStore {
     expect(faults.filter((fault) => fault !== undefined)).toEqual([])
   }
 
-  /** Indexes tell of just the entries that are there. */
+  /** Expects the indexes to contain exactly the existing entries. */
   async end(): Promise<void> {
     const module = this.#open()
     const keys = new Set<string>()

@@ -64,10 +64,10 @@ beforeEach(() => {
 
 afterEach(() => warn.mockRestore())
 
-/** What has been warned of since the test began: each time what it was about. */
+/** Returns the code and text of each warning since the test began. */
 const warnings = () => warn.mock.calls.map(([message, options]) => [options?.code, String(message)])
 
-/** A folder with the entries of {@link BODIES} in it, whose file `change` has changed before. */
+/** Creates a folder with the entries {@link BODIES} and applies `change` to its file. */
 function folderWithChange(change: (file: string) => void): string {
   const folder = newFolder()
   const file = join(folder, basename(fileIn(prepared)))
@@ -82,7 +82,7 @@ function overwrite(file: string, at: number, bytes: Uint8Array): void {
   writeFileSync(file, content)
 }
 
-/** How many of the entries are found; none may be another than was put. */
+/** Counts the entries that are found, and expects each to have the body that was put. */
 async function countWhole(module: CacheModule): Promise<number> {
   let whole = 0
   for (const [at, body] of BODIES) {
@@ -94,7 +94,7 @@ async function countWhole(module: CacheModule): Promise<number> {
   return whole
 }
 
-/** What an instance does whose disk is as it should be. */
+/** Expects an instance whose disk works to put, match and purge. */
 async function expectWorks(module: CacheModule): Promise<void> {
   const at = url("/works")
   await module.put(at, new Response("works"), { tags: ["works"] })
@@ -104,7 +104,7 @@ async function expectWorks(module: CacheModule): Promise<void> {
   expect(await diskOf(module)).toMatchObject({ fault: null, droppedWrites: 0 })
 }
 
-/** What is asked of a disk that cannot do it. */
+/** Expects a call to fail because of a disk fault. */
 async function expectFailed(
   call: () => Promise<unknown>,
   cause: RegExp,
@@ -116,17 +116,14 @@ async function expectFailed(
   expect(error.message).toMatch(cause)
 }
 
-/**
- * What an instance does whose disk cannot be used: all that memory can, and it tells the cause
- * once.
- */
+/** Expects an instance with an unusable disk to work in memory and to warn of the cause once. */
 async function expectMemoryAlone(
   module: CacheModule,
   path: string,
   cause: RegExp,
   code: FaultCode,
 ): Promise<void> {
-  // Each time anew: a string would be a miss that each later put of its key goes back to.
+  // A new `Request` each time: a string would count as the miss of each later put of its key.
   const at = () => get("/in-memory")
   expect(await module.match(at())).toBeUndefined()
   await module.put(at(), new Response("in memory"), { tags: ["t"] })
@@ -175,7 +172,7 @@ test("a file of another cache than its name says is quarantined, and a new one c
 })
 
 describe("a file that was truncated", () => {
-  // One byte is what a file has in some file systems that has none.
+  // On some file systems an empty database file has one byte.
   test.each([0, 1])("to %i bytes is created again", async (length) => {
     const folder = folderWithChange((file) => truncateSync(file, length))
     const module = openIn(folder)
@@ -221,7 +218,7 @@ describe("a file that was truncated", () => {
 })
 
 describe("a file of which a byte was changed", () => {
-  /** Changes a byte, and tells what has come of it. */
+  /** Flips bits of a byte of the file and returns what an instance makes of it. */
   async function withFlippedByte(
     at: number,
     mask: number,
@@ -235,7 +232,7 @@ describe("a file of which a byte was changed", () => {
     const whole = await countWhole(module)
     await module.put(url("/new"), new Response("new"))
     expect(await bodyOf(module, url("/new"))).toBe("new")
-    // Either is right, but nothing that was put may come back.
+    // The purge may succeed or fail, but the entry must not be served again.
     const purged = await module.purge({ request: url("/new") }).catch(({ code }) => code)
     expect(await module.match(url("/new"))).toBeUndefined()
     const { fault, faultCode } = await diskOf(module)
@@ -309,7 +306,7 @@ describe("a file of which a byte was changed", () => {
   })
 })
 
-/** An integer of the file's head, of four bytes. */
+/** Creates a file with a changed four-byte integer in its header. */
 function fileWithPatchedHead(at: number, value: number): string {
   const bytes = new Uint8Array(4)
   new DataView(bytes.buffer).setUint32(0, value)
@@ -319,7 +316,7 @@ function fileWithPatchedHead(at: number, value: number): string {
 const USER_VERSION = 60
 const APPLICATION_ID = 68
 
-/** What cannot be used: where it is and what is said of it. */
+/** Unusable files: description, path, message and fault code. */
 const UNUSABLE: [string, () => string, RegExp, FaultCode][] = [
   [
     "of a later format",
@@ -371,7 +368,7 @@ const UNUSABLE: [string, () => string, RegExp, FaultCode][] = [
   ],
 ]
 
-/** What only root can bring about. */
+/** Unusable files that only root can create. */
 const OF_ANOTHER_USER: typeof UNUSABLE = [
   [
     "of another user",
@@ -408,7 +405,7 @@ describe("a file that cannot be used leaves the cache in memory alone, and says 
     expect(contents(path)).toEqual(before)
   })
 
-  /** What a folder has in databases, to the byte. */
+  /** Returns the names and bytes of a folder's database files. */
   function contents(path: string): [string, string][] {
     try {
       const names = readdirSync(path).filter(
@@ -435,8 +432,8 @@ describe("a file that cannot be used leaves the cache in memory alone, and says 
 })
 
 describe("a process that opens a file with another bound than a process that has it open", () => {
-  const declare = (given: ChildContext, path: string, maxDiskBytes: number) => {
-    given.shop = given.cache({ name: "shop", ttlSeconds: 600, storage: { path, maxDiskBytes } })
+  const declare = (context: ChildContext, path: string, maxDiskBytes: number) => {
+    context.shop = context.cache({ name: "shop", ttlSeconds: 600, storage: { path, maxDiskBytes } })
   }
   const A = url("/a")
 
@@ -479,7 +476,7 @@ describe("a process that opens a file with another bound than a process that has
     const smallStore = openIn("", { storage: { path, maxDiskBytes: MIB } })
     for (let n = 100; n < 110; n++) {
       await smallStore.put(url(`/${n}`), new Response("n".repeat(1_000)))
-      // Has it written, and goes on.
+      // Closing another declaration writes the queue to disk.
       await openIn("", { storage: { path, maxDiskBytes: MIB } }).close()
     }
     const { entries, bytes } = await diskOf(smallStore)
@@ -493,11 +490,11 @@ describe("a process that opens a file with another bound than a process that has
 })
 
 describe("a disk that is full", () => {
-  /** Puts more than a file may take, and then tries everything. */
-  const fill = async (given: ChildContext, path: string) => {
-    const { cache, warnings } = given
+  /** Puts more than the file size limit allows, and then calls every operation. */
+  const fill = async (context: ChildContext, path: string) => {
+    const { cache, warnings } = context
     const shop = cache({ name: "shop", ttlSeconds: 600, storage: { path } })
-    given.shop = shop
+    context.shop = shop
     const at = (n: number) => `https://api.example.com/${n}`
     const text = (n: number) => `${n} `.repeat(20_000)
     await shop.put(at(-1), new Response("purged"))

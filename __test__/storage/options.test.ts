@@ -23,7 +23,7 @@ afterEach(() => {
 
 const uniqueName = () => `test-${randomUUID()}`
 
-/** What an instance has that is declared with this. */
+/** Declares an instance with this storage and returns its resolved settings. */
 async function resolvedStorage(storage?: StorageOption) {
   const module = declare({ name: uniqueName(), storage })
   const { maxBytes, disk } = await module.inspect()
@@ -37,7 +37,7 @@ const inFolder = (path: string) => ({
   maxDiskBytes: DEFAULT_DISK_BYTES,
 })
 
-/** Each place where a storage can be told in words. */
+/** Places that accept a storage as text. */
 const PLACES: readonly (readonly [place: string, say: (text: string) => StorageOption])[] = [
   ["the options", (text) => forbidden(text)],
   [
@@ -306,7 +306,7 @@ const DISK_BYTES: bad.InvalidValues = [
 
 const STORAGE: Readonly<Record<string, bad.InvalidValues>> = {
   storage: [
-    ...bad.OBJECT.filter(([shown]) => shown !== "a string"),
+    ...bad.OBJECT.filter(([label]) => label !== "a string"),
     ["an empty string", ""],
     ...STORAGE_VALUES,
   ],
@@ -321,11 +321,11 @@ const STORAGE: Readonly<Record<string, bad.InvalidValues>> = {
   "storage.memory.maxEntryBytes": bad.MAX_ENTRY_BYTES,
 }
 
-/** What stands beside a bad value, and would be seen if it counted. */
+/** Builds storage options with an invalid value and a valid sibling, which must have no effect. */
 function withValidSibling(path: string, value: unknown, folder: string): Record<string, unknown> {
-  const given = nested(path, value) as { storage: unknown }
+  const options = nested(path, value) as { storage: unknown }
   const isPart = path !== "storage" && path !== "storage.path"
-  return isPart ? { storage: { path: folder, ...(given.storage as object) } } : given
+  return isPart ? { storage: { path: folder, ...(options.storage as object) } } : options
 }
 
 describe("an invalid storage is refused, and changes nothing:", () => {
@@ -359,7 +359,7 @@ describe("an invalid storage is refused, and changes nothing:", () => {
   )
 
   test.each<bad.InvalidValues[number]>([
-    ...STORAGE_VALUES.filter(([shown]) => shown !== "file: and a null character"),
+    ...STORAGE_VALUES.filter(([label]) => label !== "file: and a null character"),
     ["an object", '{"path":"/tmp/a"}'],
   ])("in the environment, %s", async (_, value) => {
     const name = uniqueName()
@@ -447,7 +447,9 @@ describe("one identity has one storage:", () => {
 })
 
 describe("a thread", () => {
-  /** What an instance has that is declared in a new thread, and in one that this one starts. */
+  /**
+   * Returns the storage of an instance in a new thread, and in a thread that this thread starts.
+   */
   async function inThreads(name: string): Promise<unknown[]> {
     const code = `
       const { parentPort, Worker, workerData } = require("node:worker_threads")

@@ -7,16 +7,16 @@ import { START } from "../helpers/clock"
 import { Random, seeds } from "../helpers/random"
 import { diskOf, fileIn, MIB, newFolder, newPath, openIn, pollUntil } from "../helpers/storage"
 
-/** Declares the cache of a folder in a child. */
+/** Declares the cache of a folder in a child process. */
 function declare(
-  given: ChildContext,
+  context: ChildContext,
   path: string,
   { now, ...options }: { now?: number; maxDiskBytes?: number; maxBytes?: number } = {},
 ): void {
   if (now !== undefined) Date.now = () => now
   const { maxDiskBytes, maxBytes } = options
   const storage = { path, maxDiskBytes, memory: { maxBytes, maxEntryBytes: maxBytes } }
-  given.shop = given.cache({
+  context.shop = context.cache({
     name: "shop",
     ttlSeconds: 60,
     staleWhileRevalidateSeconds: 300,
@@ -43,7 +43,7 @@ async function children(count: number, path: string, options: Parameters<typeof 
 
 const A = url("/a")
 
-/** Some keys that are always removed together, and put anew in another version. */
+/** Keys that are always removed together and put again with another version. */
 interface Group {
   readonly owner: number
   readonly selector: CachePurgeSelector | string
@@ -69,7 +69,7 @@ interface WorkerTask {
   readonly self: number
   readonly groups: Group[]
   readonly origin: string
-  /** Two numbers of each group: the last version that is gone, and the one that is to be served. */
+  /** File with two numbers per group: the last removed version, and the version to serve. */
   readonly versionsFile: string
   readonly milliseconds: number
   readonly random: string
@@ -83,9 +83,9 @@ interface WorkerReport {
 }
 
 /**
- * Removes the versions of its own groups, tells on the board that they are gone, and puts the next;
- * reads what the others have, fills in what is missing, and looks whether anything is served that
- * was gone before.
+ * Removes the versions of its own groups, records that in the file of versions, and puts the next
+ * ones. Matches keys of other groups, puts missing ones, and reports a fault for each match of a
+ * version that was removed before.
  */
 async function runWorker({ shop, require }: ChildContext, task: WorkerTask): Promise<WorkerReport> {
   const { openSync, readSync, writeSync } = require("node:fs") as typeof import("node:fs")
@@ -120,7 +120,7 @@ async function runWorker({ shop, require }: ChildContext, task: WorkerTask): Pro
   const replaceGroup = async (at: number) => {
     const { selector, keys } = task.groups[at]!
     const version = read(2 * at + 1)
-    // As data changes before what was made of it is purged.
+    // Like an application, which changes its data before it purges the responses.
     write(2 * at + 1, version + 1)
     if (typeof selector === "string") {
       await shop.delete(selector)
@@ -168,7 +168,7 @@ async function runWorker({ shop, require }: ChildContext, task: WorkerTask): Pro
   return { faults, counted, evictions: disk?.evictions ?? 0 }
 }
 
-/** Puts and purges what is its own until it is killed. */
+/** Puts and purges entries of its own until the process is killed. */
 async function putAndPurge({ shop }: ChildContext, origin: string): Promise<void> {
   for (let n = 0; ; n++) {
     await shop.put(new Request(`${origin}/disturbing/${n % 50}`), new Response("b".repeat(2_000)))
@@ -256,7 +256,7 @@ describe("a process that is stopped in the middle of its writes", () => {
     for (let round = 0; round < 10; round++) {
       await new Promise((resolve) => setTimeout(resolve, 7 * round))
       victim.kill("SIGSTOP")
-      // Some of these are in memory, most are not.
+      // Some of these entries are in memory, most are only on disk.
       for (const n of [0, 1, 25, 48, 49])
         expect(await other.run(matchText, url(`/${n}`))).toBe("b".repeat(5_000))
       expect(await other.run(matchText, url("/none"))).toBeUndefined()
@@ -441,7 +441,7 @@ describe("two processes", () => {
       for (let round = 0; round < 200; round++) {
         const at = (n: number) => new Request(`https://api.example.com/a/path/of/some/length/${n}`)
         for (let n = 0; n < 200; n++) await shop.put(at(n), new Response("b"))
-        // Has it written, and goes on.
+        // Closing another declaration writes the queue to disk.
         await cache({ name: "shop", storage: { path, maxDiskBytes: 1024 * 1024 } }).close()
       }
       const { entries, evictions, bytes } = (await shop.inspect()).disk!

@@ -8,17 +8,17 @@ import { diskOf, newPath, openIn, pollUntil } from "../helpers/storage"
 beforeEach(stopDate)
 afterEach(() => jest.useRealTimers())
 
-/** A response, told in what can be sent to a process. */
+/** A response as plain data that can be sent to a process. */
 interface ResponseParts {
   readonly status: number
   readonly headers: [string, string][]
   readonly body: Uint8Array | null
 }
 
-/** An entry that is put in another process. */
+/** An entry that another process puts. */
 interface Put {
   readonly path: string
-  readonly told?: ResponseParts
+  readonly parts?: ResponseParts
   readonly body?: string
   readonly tags?: string[]
   /** Header fields of the request. */
@@ -27,7 +27,7 @@ interface Put {
   readonly staleWhileRevalidateSeconds?: number
 }
 
-/** Puts in a process whose clock stands at {@link START}, as by {@link openIn}. */
+/** Puts entries in a child process at {@link START}, with options as in {@link openIn}. */
 async function putAll(
   { cache }: ChildContext,
   options: CacheModuleOptions,
@@ -37,13 +37,13 @@ async function putAll(
 ): Promise<void> {
   Date.now = () => now
   const shop = cache(options)
-  for (const { path, told, body, request, ...terms } of puts) {
-    const response = told === undefined ? new Response(body) : new Response(told.body, told)
-    await shop.put(new Request(origin + path, { headers: request ?? {} }), response, terms)
+  for (const { path, parts, body, request, ...putOptions } of puts) {
+    const response = parts === undefined ? new Response(body) : new Response(parts.body, parts)
+    await shop.put(new Request(origin + path, { headers: request ?? {} }), response, putOptions)
   }
 }
 
-/** Has a process of its own put these at {@link START}, which then ends by itself. */
+/** Runs a child process that puts these entries at {@link START} and exits. */
 async function putBefore(
   path: string,
   puts: Put[],
@@ -52,7 +52,7 @@ async function putBefore(
   await runInProcess(putAll, { name: "shop", storage: { path }, ...options }, ORIGIN, START, puts)
 }
 
-/** A character for each byte, which is compared sooner than bytes are. */
+/** Returns one character per byte, because Jest compares strings faster than bytes. */
 function characters(body: Uint8Array | null): string | null {
   return body === null ? null : Buffer.from(body).toString("latin1")
 }
@@ -106,7 +106,7 @@ describe("after a restart", () => {
     await before.put(url("/"), new Response(response.body, response))
     const expected = await described(await before.match(url("/")))
     await before.close()
-    await putBefore(path, [{ path: "/", told: response }], { ttlSeconds: 60 })
+    await putBefore(path, [{ path: "/", parts: response }], { ttlSeconds: 60 })
     const after = await described(await openIn(path).match(url("/")))
     expect(after).toEqual(expected)
     expect(after?.body).toBe(characters(response.body))
@@ -134,7 +134,7 @@ describe("after a restart", () => {
       headers: [["etag", '"v"']] as [string, string][],
       body: bytes("0123456789"),
     }
-    await putBefore(path, [{ path: "/", told: entry }])
+    await putBefore(path, [{ path: "/", parts: entry }])
     const module = openIn(path)
     expect((await module.match(get("/", { "if-none-match": '"v"' })))?.status).toBe(304)
     const part = await module.match(get("/", { range: "bytes=2-4" }))
@@ -146,7 +146,7 @@ describe("after a restart", () => {
     const variant = (language: string): Put => ({
       path: "/",
       request: { "accept-language": language },
-      told: { status: 200, headers: [["vary", "accept-language"]], body: bytes(language) },
+      parts: { status: 200, headers: [["vary", "accept-language"]], body: bytes(language) },
     })
     await putBefore(path, ["de", "en", "fr"].map(variant))
     const module = openIn(path)
@@ -448,8 +448,8 @@ describe("purged after a restart, of seven entries that only the disk has,", () 
 })
 
 describe("entries are on the disk", () => {
-  /** How a process ends that has put something. */
-  const ENDS: [string, (given: ChildContext) => unknown][] = [
+  /** Ways in which a process ends after a put. */
+  const ENDS: [string, (context: ChildContext) => unknown][] = [
     ["of its own accord", () => process.disconnect()],
     ["by process.exit()", () => process.exit()],
     ["by process.exit(1)", () => process.exit(1)],
@@ -463,7 +463,7 @@ describe("entries are on the disk", () => {
       for (let n = 0; n < 500; n++)
         await shop.put(`https://api.example.com/${n}`, new Response(`${n}`))
     }, path)
-    // Its answer does not come.
+    // The process ends before it replies.
     void child.run(end).catch(() => {})
     await child.ended()
     jest.useRealTimers()
@@ -575,24 +575,24 @@ test("more that is on disk is asked for at a time than memory has room for, and 
 describe("of variants of which memory has lost some", () => {
   const variant = (name: string, value: string) =>
     new Response(`${name} ${value}`.padEnd(4_000), { headers: { vary: name } })
-  const asked = () => get("/v", { "x-a": "1", "x-b": "1" })
+  const requestForBoth = () => get("/v", { "x-a": "1", "x-b": "1" })
 
-  /** The first of two that both answer is on disk alone. */
+  /** Stores two variants that both match a request; the first is only on disk. */
   async function twoVariants() {
     const path = newPath()
     const module = openIn(path, {
       storage: { path, memory: { maxBytes: 12_000, maxEntryBytes: 12_000 } },
     })
-    await module.put(asked(), variant("x-a", "1"))
+    await module.put(requestForBoth(), variant("x-a", "1"))
     setClock(1)
-    await module.put(asked(), variant("x-b", "1"))
+    await module.put(requestForBoth(), variant("x-b", "1"))
     return module
   }
 
   test("the one put last is found, whichever was brought back last", async () => {
     const module = await twoVariants()
     for (let n = 0; n < 4; n++) {
-      expect((await bodyOf(module, asked()))?.trim()).toBe("x-b 1")
+      expect((await bodyOf(module, requestForBoth()))?.trim()).toBe("x-b 1")
       await module.match(get("/v", { "x-a": "1", "x-b": `other ${n}` }))
     }
   })
@@ -601,11 +601,11 @@ describe("of variants of which memory has lost some", () => {
     const module = await twoVariants()
     for (let n = 0; n < 4; n++)
       await module.put(url(`/filler/${n}`), new Response("f".repeat(4_000)))
-    expect(await module.delete(asked())).toBe(true)
-    expect((await bodyOf(module, asked()))?.trim()).toBe("x-a 1")
-    expect(await module.delete(asked())).toBe(true)
-    expect(await module.match(asked())).toBeUndefined()
-    expect(await module.delete(asked())).toBe(false)
+    expect(await module.delete(requestForBoth())).toBe(true)
+    expect((await bodyOf(module, requestForBoth()))?.trim()).toBe("x-a 1")
+    expect(await module.delete(requestForBoth())).toBe(true)
+    expect(await module.match(requestForBoth())).toBeUndefined()
+    expect(await module.delete(requestForBoth())).toBe(false)
   })
 })
 
@@ -664,11 +664,11 @@ describe("requests that wait for the disk together each get their own response",
       runs.push(new URL(url).pathname)
       return new Response(`built ${new URL(url).pathname}`)
     })
-    const asked = PATHS.flatMap((page) => [page, `/absent${page}`])
-    const bodies = asked.map(async (page) => (await handler(get(page))).text())
-    const absent = asked.filter((page) => page.startsWith("/absent"))
+    const paths = PATHS.flatMap((page) => [page, `/absent${page}`])
+    const bodies = paths.map(async (page) => (await handler(get(page))).text())
+    const absent = paths.filter((page) => page.startsWith("/absent"))
     expect(await Promise.all(bodies)).toEqual(
-      asked.map((page) =>
+      paths.map((page) =>
         absent.includes(page) ? `built ${page}` : page.repeat(Number(page.slice(1)) + 1),
       ),
     )
@@ -678,9 +678,9 @@ describe("requests that wait for the disk together each get their own response",
 
 test("a match that waits for the disk when the cache is closed is a miss", async () => {
   const module = openIn(newPath())
-  const asked = module.match(url("/a"))
+  const pendingMatch = module.match(url("/a"))
   const closed = module.close()
-  expect(await asked).toBeUndefined()
+  expect(await pendingMatch).toBeUndefined()
   await closed
 })
 

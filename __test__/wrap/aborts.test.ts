@@ -24,14 +24,14 @@ afterEach(endTest)
 
 const CALLERS = 50
 
-/** Callers that can abort their requests. */
+/** Starts `count` calls whose requests the test can abort. */
 function abortableCalls(count: number, send: (request: Request) => Promise<Response>) {
   const clients = Array.from({ length: count }, () => new AbortController())
   const calls = clients.map(({ signal }) => errorOf(() => send(new Request(AT, { signal }))))
   return { clients, calls }
 }
 
-/** A handler that never answers. */
+/** Wraps a handler that never responds. */
 function hangingWrapper(options = {}) {
   return wrapped(
     async () => {
@@ -181,8 +181,8 @@ describe("a call that bypasses the cache", () => {
   test("inside of another one rejects when a signal of its own aborts", async () => {
     const own = new AbortController()
     const inner = wrapped(() => new Promise<Response>(() => {}), POLICY)
-    const asked = () => inner.send(new Request(AT, { method: "POST", signal: own.signal }))
-    const outer = wrapped(asked, POLICY)
+    const sendPost = () => inner.send(new Request(AT, { method: "POST", signal: own.signal }))
+    const outer = wrapped(sendPost, POLICY)
     const call = errorOf(() => outer.send(new Request(AT, { method: "POST" })))
     await waitUntilIdle()
     own.abort(new Error("too long"))

@@ -7,7 +7,7 @@ afterEach(endTest)
 
 const HANDLER_SECONDS = 5
 
-/** A handler that takes 5 s for each response, and what its callers get. */
+/** Wraps a handler that takes 5 s per response; `send` resolves to what the caller receives. */
 function slowWrapper(respond: TestHandler, options?: CacheWrapOptions) {
   const wrapper = wrapped(async (request, run) => {
     await new Promise((resolve) => setTimeout(resolve, HANDLER_SECONDS * 1000))
@@ -61,8 +61,8 @@ describe("the time that a handler takes for a response of its own", () => {
     ],
   ])("%s", async (_name, own, ttl) => {
     const headers = { "cache-control": "max-age=10", etag: '"a"' }
-    const { send } = slowWrapper(({ headers: pendingResponse }) => {
-      if (!pendingResponse.has("if-none-match")) return new Response("a", { headers })
+    const { send } = slowWrapper(({ headers: requestHeaders }) => {
+      if (!requestHeaders.has("if-none-match")) return new Response("a", { headers })
       return new Response(null, { status: 304, headers: { ...headers, ...own } })
     })
     await send()

@@ -21,7 +21,7 @@ beforeEach(stopTime)
 afterEach(endTest)
 
 const CALLERS = 100
-/** What is remembered of a response that was for one alone lasts so many seconds. */
+/** Seconds for which an uncacheable response disables coalescing of its key (hit-for-miss). */
 const HIT_FOR_MISS_SECONDS = 60
 
 const OUTCOMES: [string, Record<string, string>, string | undefined][] = [
@@ -45,7 +45,7 @@ const OUTCOMES: [string, Record<string, string>, string | undefined][] = [
   ],
 ]
 
-/** A wrapped handler whose first run waits for the test, and later ones too while it is held. */
+/** Wraps a handler whose first run waits for `release`, as do later runs after `holdRuns`. */
 function gatedWrapper(headers: Record<string, string>) {
   const first = deferred()
   let isHeld = false
@@ -60,7 +60,7 @@ function gatedWrapper(headers: Record<string, string>) {
   return { ...wrapper, release: first.resolve, holdRuns }
 }
 
-/** How many runs so many callers lead to before any of them is answered. */
+/** Returns the number of runs that `callers` concurrent callers start before any response. */
 async function countRuns(wrapper: Wrapped, callers = 3, path = PATH): Promise<number> {
   const before = wrapper.runs()
   concurrently(callers, () => wrapper.send(get(path)))

@@ -27,7 +27,7 @@ afterEach(async () => {
   jest.restoreAllMocks()
 })
 
-/** A module that another declaration keeps open. */
+/** Creates a module and another declaration of its identity, which keeps the instance open. */
 function modulePair(): { module: CacheModule; other: CacheModule } {
   const other = freshCache()
   return { module: sameIdentity(other), other }

@@ -35,13 +35,11 @@ const CACHED = { ttlSeconds: TTL }
 const LEADER_STATUS = "fwd=uri-miss; fwd-status=200; stored; ttl=60"
 const REFUSED = "fwd=uri-miss; fwd-status=200; detail=cookie"
 
-/** A request of a client with this session. */
+/** Creates the request of a client with this session cookie. */
 const requestOfSession = (session: string, headers: Record<string, string> = {}) =>
   get(PATH, { cookie: `session=${session}`, ...headers })
 
-/**
- * Answers with the cookie that it gets, after as many turns of the event loop as a handler takes.
- */
+/** Creates a handler that waits a few turns of the event loop and responds with its cookie. */
 const respondWithCookie =
   (headers: Record<string, string> = {}): TestHandler =>
   async (request) => {
@@ -198,7 +196,8 @@ describe("concurrent requests of a cold key", () => {
     )
     const bodies = await texts(all)
     for (const [caller, body] of bodies.entries()) {
-      // One with cookies that comes after the run without them gets what that has stored.
+      // A request with cookies that comes after the run without cookies gets the stored response of
+      // that run.
       expect([caller % 2 === 0 ? `session=${caller}` : "nobody", "nobody"]).toContain(body)
     }
     const plain = received.filter(({ headers }) => !headers.has("cookie"))

@@ -21,7 +21,8 @@ beforeEach(stopTime)
 afterEach(endTest)
 
 /**
- * Fresh for a minute, kept for a while after it, and never served stale without being asked for.
+ * Wraps a handler whose stored response is `age` seconds old, with a lifetime of one minute. It may
+ * be served stale only if the request allows it.
  */
 async function wrapperWithStored(
   age: number,
@@ -37,7 +38,7 @@ const requestWith = (value: string, name = "cache-control") => get(PATH, { [name
 const HIT = "run 1"
 const RUN = "run 2"
 
-// The directives themselves are in http/directives.
+// The effect of each directive is tested in http/directives.
 
 test("a request with no-cache has a response with a validator validated, which is counted", async () => {
   const { module, send, received } = wrapped(
@@ -208,9 +209,9 @@ describe('requestDirectives: "ignore"', () => {
   test("lets requests with no-store wait for another run, and freshen the response that a 304 confirms", async () => {
     const headers = { etag: '"a"' }
     const wrapper = wrapped(
-      async ({ headers: asked }) => {
+      async ({ headers: requestHeaders }) => {
         await waitUntilIdle()
-        return asked.has("if-none-match")
+        return requestHeaders.has("if-none-match")
           ? new Response(null, { status: 304, headers })
           : new Response("a", { headers })
       },

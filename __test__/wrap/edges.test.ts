@@ -1,4 +1,4 @@
-/** Where what `wrap` keeps meets the calls beside it, and a clock that does not go on as it did. */
+/** Edge cases of `wrap`: entries shared with direct calls, and clocks that jump. */
 import { freshCache, url } from "../helpers/cache"
 import { setClock, stopTime } from "../helpers/clock"
 import { endTest, TTL, wrapped } from "../helpers/wrap"

@@ -40,7 +40,7 @@ const respondingWith =
   () =>
     new Response("x", { headers: { "cache-control": control } })
 
-/** The events of one request in short form, once all work has ended. */
+/** Sends a request, waits until idle, and returns the events in short form. */
 async function shortEventsOf(wrapper: Wrapped, request = new Request(AT)): Promise<string[]> {
   const { events, stop } = collectEvents(ALL)
   await wrapper
@@ -252,8 +252,8 @@ describe("metrics", () => {
   })
 
   test("count responses served stale on an error as stats() does", async () => {
-    const windows = { staleWhileRevalidateSeconds: 0, staleIfErrorSeconds: 60 }
-    const wrapper = await wrappedStale(throwingHandler, windows, observed)
+    const staleOptions = { staleWhileRevalidateSeconds: 0, staleIfErrorSeconds: 60 }
+    const wrapper = await wrappedStale(throwingHandler, staleOptions, observed)
     for (let call = 0; call < 3; call++) expect(await sendAndSettle(wrapper)).toBe("old")
     const { hits, misses } = await wrapper.module.stats()
     expect({ "cache.hits": 0, ...metrics() }).toEqual({

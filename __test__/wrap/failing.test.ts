@@ -46,7 +46,7 @@ const THROWS: [string, TestHandler, unknown][] = [
   ],
 ]
 
-/** What so many callers at once fail with. */
+/** Returns the errors of `callers` concurrent calls. */
 async function failuresOf(wrapper: Wrapped, callers = CALLERS): Promise<unknown[]> {
   return Promise.all(
     concurrently(callers, () => wrapper.send()).map((answer) => errorOf(() => answer)),

@@ -22,7 +22,7 @@ import {
 beforeEach(stopTime)
 afterEach(endTest)
 
-/** Fails for a request with this header, and for no other. */
+/** A handler that throws if the request has the header `X-Bad`. */
 const failsForBad: TestHandler = ({ headers }) => {
   if (headers.has("x-bad")) throw new Error("bad request header")
   return new Response("fine")
@@ -229,7 +229,7 @@ describe("a thrown answer", () => {
     ["null", null],
   ]
 
-  /** A handler that answers `old` and then throws. */
+  /** Wraps a handler that responds with `old` on its first run and throws on later ones. */
   function throwing(thrown: unknown, options = {}) {
     return wrapped(
       (_, run) => {

@@ -22,7 +22,7 @@ afterEach(endTest)
 
 const TAGGED: CacheWrapOptions = { ...POLICY, tags: ["t"] }
 
-/** A wrapped handler whose runs wait for the test, each for its own gate. */
+/** Wraps a handler whose runs each wait until the test releases them. */
 function gatedWrapper(options = TAGGED, headers: Record<string, string> = {}) {
   const gates = Array.from({ length: 4 }, () => deferred())
   const wrapper = wrapped(async (_, run) => {
@@ -33,7 +33,7 @@ function gatedWrapper(options = TAGGED, headers: Record<string, string> = {}) {
   return { ...wrapper, send, release: (run: number) => gates[run - 1]?.resolve() }
 }
 
-/** Waits until so many callers have been found to miss, and have a run or wait for one. */
+/** Waits until `callers` callers have missed, so that each leads a run or waits for one. */
 function waitForMisses(module: CacheModule, callers: number): Promise<void> {
   return waitUntil(async () => (await module.stats()).misses === callers)
 }
@@ -172,8 +172,7 @@ describe("a request after", () => {
       expect(await bodyOf(module, AT)).toBe("run 2")
       const { collapsed, ...counted } = await counts(module)
       expect(counted).toMatchObject({ puts: 1, fencedWrites: 1 })
-      // Those of the early ones who wait; of the late ones those who do not come when the second
-      // run is over.
+      // The early waiters, and those late callers that came before the second run ended.
       expect(collapsed).toBeGreaterThanOrEqual(2)
     },
   )

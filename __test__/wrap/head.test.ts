@@ -18,10 +18,10 @@ afterEach(endTest)
 const STORED = { etag: '"v1"', "content-length": "4", "x-run": "1" }
 
 /**
- * A wrapped handler with a response to GET in the store, at the end of its lifetime, and what it
- * answers to HEAD.
+ * Wraps a handler whose stored response to GET has just become stale; it answers HEAD with
+ * `answer`.
  */
-async function staleHead(
+async function wrappedWithStaleGet(
   answer: ResponseInit | ((request: Request) => ResponseInit),
   stored: Record<string, string> = STORED,
 ): Promise<Wrapped> {
@@ -46,7 +46,7 @@ const SAME = { headers: { ...STORED, "x-run": "head" } }
 
 describe("a HEAD of a stale response", () => {
   test("goes to the handler as it is, and its answer to the caller", async () => {
-    const { module, send, received } = await staleHead(SAME)
+    const { module, send, received } = await wrappedWithStaleGet(SAME)
     const request = head({ "x-a": "1" })
     const response = await send(request)
     expect(received[1]).toBe(request)
@@ -62,7 +62,7 @@ describe("a HEAD of a stale response", () => {
   })
 
   test("is not answered with a 304 that the caller has no condition for", async () => {
-    const { send } = await staleHead(({ headers }) =>
+    const { send } = await wrappedWithStaleGet(({ headers }) =>
       headers.has("if-none-match") ? { status: 304 } : SAME,
     )
     expect((await send(head())).status).toBe(200)
@@ -75,7 +75,7 @@ describe("a HEAD of a stale response", () => {
     ["modification date", { "last-modified": new Date(0).toUTCString() }],
   ])("freshens it where the answer has its %s", async (_, validator) => {
     const answer = { headers: { ...validator, "x-run": "head" } }
-    const { send, runs } = await staleHead(answer, validator)
+    const { send, runs } = await wrappedWithStaleGet(answer, validator)
     await send(head())
     await advanceSeconds(TTL - 0.001)
     const hit = await send()
@@ -91,7 +91,7 @@ describe("a HEAD of a stale response", () => {
     ["another entity tag", { ...STORED, etag: '"v2"' }],
     ["another length", { ...STORED, "content-length": "5" }],
   ])("invalidates it where the answer has %s", async (_, headers) => {
-    const { module, send, runs } = await staleHead({ headers })
+    const { module, send, runs } = await wrappedWithStaleGet({ headers })
     await send(head())
     expect(await module.inspect()).toMatchObject({ entries: 0 })
     const next = await send()
@@ -107,7 +107,7 @@ describe("a HEAD of a stale response", () => {
     ["a 404", { status: 404, headers: STORED }],
     ["no validator", { headers: { "x-run": "head" } }],
   ])("leaves it as it is where the answer is %s", async (_, answer) => {
-    const { module, send, received } = await staleHead(answer)
+    const { module, send, received } = await wrappedWithStaleGet(answer)
     await send(head())
     expect(await module.inspect()).toMatchObject({ entries: 1 })
     const next = await send()
@@ -117,7 +117,7 @@ describe("a HEAD of a stale response", () => {
 })
 
 test("a HEAD that wants a fresh response validated has the answer invalidate it as well", async () => {
-  const { module, send } = await staleHead({ headers: { etag: '"v2"' } })
+  const { module, send } = await wrappedWithStaleGet({ headers: { etag: '"v2"' } })
   await (await send()).text()
   expect(cacheStatusOf(await send(head({ "cache-control": "no-cache" })))).toBe(
     "fwd=request; fwd-status=200",

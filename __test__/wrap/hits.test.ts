@@ -27,7 +27,7 @@ const HEADERS = {
   "x-kept": "1",
 }
 
-/** A wrapped handler whose response is stored since 10 seconds. */
+/** Wraps a handler whose response was stored 10 seconds ago. */
 async function wrapperWithStored(headers: Record<string, string> = HEADERS): Promise<Wrapped> {
   const wrapper = wrapped(
     (_, run) => new Response(run === 1 ? BODY : `run ${run}`, { headers }),

@@ -23,7 +23,7 @@ function instance(...args: Parameters<typeof boundedModule>) {
   return freshCache({ storage })
 }
 
-/** A wrapped handler whose bodies the test feeds by hand, one for each path. */
+/** Wraps a handler whose bodies the test writes, one per path. */
 function controlledWrapper(module = instance(4 * PIECE)) {
   const bodies = new Map<string, ReturnType<typeof controlledStream>>()
   const wrapper = wrappedIn(

@@ -23,7 +23,8 @@ beforeEach(stopTime)
 afterEach(endTest)
 
 /**
- * A handler as in the guide, which looks up its response and puts it, and the events of its puts.
+ * Wraps a handler that itself matches and puts its response, as in the guide, and collects the
+ * events of its puts.
  */
 function wrappedByGuide(
   module: CacheModule,

@@ -19,7 +19,7 @@ import {
 beforeEach(stopTime)
 afterEach(endTest)
 
-/** A handler whose bodies the test feeds by hand, one for each run. */
+/** Wraps a handler whose bodies the test writes, one per run. */
 function controlledWrapper(options: object, init: ResponseInit = {}) {
   const bodies: ReturnType<typeof controlledStream>[] = []
   const wrapper = wrapped(() => {

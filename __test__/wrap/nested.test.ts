@@ -17,7 +17,7 @@ import {
 beforeEach(stopTime)
 afterEach(endTest)
 
-/** A backend whose gateway and whose route go through the same instance. */
+/** Creates a backend whose gateway and route use the same instance. */
 function gatewayAround(module: CacheModule, options = {}) {
   const inner = wrappedIn(module, (_, run) => new Response(`run ${run}`), options)
   const app = backend({ gateway: { cache: true } })

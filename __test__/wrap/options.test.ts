@@ -18,7 +18,7 @@ afterEach(endTest)
 
 const PLAIN = { "cache-control": "max-age=7, stale-while-revalidate=8" }
 
-/** Times and tags of the entry that an answer with these headers leaves. */
+/** Stores a response with these header fields; returns the times and tags of its entry. */
 async function storedEntry(
   options: CacheWrapOptions,
   declared: Partial<CacheModuleOptions>,

@@ -4,8 +4,8 @@ import { runNode } from "../helpers/run-node"
 const ROOT = join(__dirname, "../..")
 
 /**
- * Runs a script, which has to end by itself, with a wrapped handler that does what `handler` is.
- * What it wrote.
+ * Runs a script with the wrapped handler `handler` in a process that must exit by itself; returns
+ * its output.
  */
 async function run(
   handler: string,
@@ -99,7 +99,9 @@ describe("a process ends by itself", () => {
   })
 })
 
-/** A body that is not stored: a byte at once and, after `more`, forty pieces. */
+/**
+ * Source of a handler whose body is not stored: one byte at once, and forty pieces after `more`.
+ */
 const PASSING = `() => {
   let pieces = 0
   return new Response(new ReadableStream({
@@ -116,7 +118,8 @@ const UNUSED = `() => new Response("unused")`
 const SMALL = `storage: { memory: { maxBytes: 1048576, maxEntryBytes: 1000 } }`
 
 /**
- * Reads until the writer waits for another reader, does something about that, and reads the rest.
+ * Source that reads until the writer waits for another reader, runs the given code, and reads the
+ * rest.
  */
 const READ = `
   const reader = first.body.getReader()
@@ -221,10 +224,10 @@ test("an object that a handler creates and retains retains neither requests nor 
         await (await handle(request)).text()
       }
       ;(async () => {
-        // Asynchronous context is only followed while something runs.
+        // Node tracks asynchronous context only while a run is in progress.
         shop.wrap(() => new Promise(() => {}))(new Request("https://a.example/hung"))
         for (let number = 0; number < 4; number++) {
-          // Each begins in what the one before has left.
+          // Each request starts in the context that the previous one has left.
           const next = () => send(number % 2 === 0 ? "GET" : "POST", number)
           await (kept === undefined ? next() : kept.runInAsyncScope(next))
         }

@@ -157,7 +157,7 @@ describe("a refresh that", () => {
   test.each([
     [200, "new"],
     [404, "new"],
-    // No configured lifetime applies to it, so what is stored stays.
+    // A configured lifetime does not apply to a 501, so it does not replace the stored response.
     [501, "old"],
   ])(
     "is answered with %d has not failed, and the next caller gets the %s response",

@@ -30,7 +30,7 @@ const NOT_A_FUNCTION: bad.InvalidValues = [
   ["a response", new Response("fine")],
   ["a promise", Promise.resolve(fine)],
 ]
-const NOT_TAGS: bad.InvalidValues = bad.LIST.filter(([shown]) => shown !== "a function")
+const NOT_TAGS: bad.InvalidValues = bad.LIST.filter(([label]) => label !== "a function")
 const MILLISECONDS: bad.InvalidValues = [...bad.SECONDS, ["0", 0]]
 
 const OPTIONS = {
@@ -151,8 +151,8 @@ describe("a handler that gives", () => {
     return response
   }
   const BAD: [string, () => unknown][] = [
-    ...bad.RESPONSE.filter(([shown]) => shown !== "a promise").map(
-      ([shown, value]): [string, () => unknown] => [shown, () => value],
+    ...bad.RESPONSE.filter(([label]) => label !== "a promise").map(
+      ([label, value]): [string, () => unknown] => [label, () => value],
     ),
     ["a promise of no response", () => Promise.resolve("fine")],
     ["a response whose body is used", used],

@@ -19,7 +19,7 @@ afterEach(() => jest.useRealTimers())
 
 const STATE = Symbol("state")
 
-/** As a framework extends the platform's class: state under a symbol, behind getters. */
+/** Extends `Request` as frameworks do: state under a symbol, behind getters. */
 class AppRequest extends Request {
   readonly [STATE]: { nextUrl: URL }
   readonly params = { id: "7" }
@@ -38,7 +38,7 @@ class AppRequest extends Request {
   }
 }
 
-/** One that has to be made in its own way, and that shows a secret among its headers. */
+/** A subclass with its own constructor, whose headers include a secret. */
 class PickyRequest extends Request {
   readonly #secret: string
 
@@ -63,8 +63,13 @@ describe("a handler is given a request of the class that it was called with,", (
   test("with its prototype, getters, methods and own properties", async () => {
     const seen: unknown[] = []
     const { send } = wrapped((request) => {
-      const asked = request as AppRequest
-      seen.push(asked instanceof AppRequest, asked.nextUrl.href, asked.params, asked.greet())
+      const appRequest = request as AppRequest
+      seen.push(
+        appRequest instanceof AppRequest,
+        appRequest.nextUrl.href,
+        appRequest.params,
+        appRequest.greet(),
+      )
       return new Response("x")
     }, POLICY)
     const request = new AppRequest(AT, { headers: { "x-a": "1" } })
@@ -106,9 +111,9 @@ describe("a handler is given a request of the class that it was called with,", (
   test("even where the class answers from private fields, which no copy can have", async () => {
     const { send, received } = wrapped(() => new Response("x"), POLICY)
     await (await send(new PickyRequest("s", AT))).text()
-    const [wrapper] = received
-    expect(wrapper).toBeInstanceOf(PickyRequest)
-    expect([wrapper?.url, wrapper?.method, [...(wrapper?.headers ?? [])]]).toEqual([
+    const [copy] = received
+    expect(copy).toBeInstanceOf(PickyRequest)
+    expect([copy?.url, copy?.method, [...(copy?.headers ?? [])]]).toEqual([
       AT,
       "GET",
       [["x-secret", "s"]],
@@ -136,16 +141,16 @@ describe("tags, shouldStore and waitUntil", () => {
     const context = { params: { id: 7 } }
     const fetch = module.wrap((_: Request, __: typeof context, n: number) => new Response(`${n}`), {
       ...POLICY,
-      tags: (request, response, given, n) => {
-        calls.tags = [request, response instanceof Response, given, n]
+      tags: (request, response, user, n) => {
+        calls.tags = [request, response instanceof Response, user, n]
         return [`n-${n}`]
       },
-      shouldStore: (request, response, given, n) => {
-        calls.shouldStore = [request, response instanceof Response, given, n]
+      shouldStore: (request, response, user, n) => {
+        calls.shouldStore = [request, response instanceof Response, user, n]
         return true
       },
-      waitUntil: (work, request, given, n) => {
-        calls.waitUntil = [work instanceof Promise, request, given, n]
+      waitUntil: (work, request, user, n) => {
+        calls.waitUntil = [work instanceof Promise, request, user, n]
       },
     })
     const request = get(PATH)
@@ -191,7 +196,7 @@ describe("tags, shouldStore and waitUntil", () => {
 })
 
 describe("a response that fetch has decoded", () => {
-  /** An origin that sends the body in this coding. */
+  /** Runs `use` with an origin that sends the body in this content coding. */
   async function withOrigin(
     coding: string,
     use: (at: string) => Promise<void>,

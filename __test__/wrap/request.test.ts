@@ -19,7 +19,7 @@ afterEach(endTest)
 
 const OPTIONS = { ttlSeconds: TTL }
 const MODIFIED = httpDate(-3600)
-/** What a request asks of one representation. */
+/** Header fields of a request that refer to one representation. */
 const CONDITIONS = {
   "if-none-match": '"mine"',
   "if-modified-since": httpDate(-60),
@@ -56,15 +56,15 @@ describe("the handler of a shared run gets a request", () => {
     const wrapper = wrapped(() => new Response("x"), OPTIONS)
     const request = get(`${PATH}?b=2&a=1`, { accept: "text/html", "x-a": "1", cookie: "a=b" })
     await wrapper.send(request)
-    const asked = receivedRequest(wrapper)
-    expect(asked).not.toBe(request)
-    expect(asked).toBeInstanceOf(Request)
-    expect([asked.method, asked.url, asked.redirect]).toEqual([
+    const received = receivedRequest(wrapper)
+    expect(received).not.toBe(request)
+    expect(received).toBeInstanceOf(Request)
+    expect([received.method, received.url, received.redirect]).toEqual([
       "GET",
       request.url,
       request.redirect,
     ])
-    expect([...asked.headers]).toEqual([...request.headers])
+    expect([...received.headers]).toEqual([...request.headers])
   })
 
   test("without the conditions of the leader, which gets the complete response", async () => {

@@ -24,7 +24,7 @@ const respondingWith =
   () =>
     new Response(status === 304 ? null : "x", { status, headers })
 
-/** What a wrapped handler tells who asks first. */
+/** Returns the `Cache-Status` of a wrapped handler's first response. */
 async function firstStatus(
   run: TestHandler,
   request: Request,

@@ -26,14 +26,14 @@ const KB = 1024
 const CHUNK = 16 * KB
 const SMALL: Partial<CacheModuleOptions> = { storage: { memory: { maxEntryBytes: 64 * KB } } }
 /**
- * What may be ahead of the slowest reader, in chunks: 64 KB that might have been stored, 256 KB,
- * and what streams take on their own.
+ * Maximum number of chunks ahead of the slowest reader: 64 KB of a body that may be stored, a
+ * window of 256 KB, and the queues of the streams themselves.
  */
 const MAX_CHUNKS_AHEAD = (64 + 256) / 16 + 4
 
 /**
- * A body without end that begins at some time, and tells how often it was asked for more, and
- * whether nobody wants it.
+ * Wraps a handler with an endless body that begins when `begins` resolves, and observes its pulls
+ * and its cancellation.
  */
 function endlessWrapper(headers: Record<string, string> = {}, begins = Promise.resolve()) {
   let pulls = 0
@@ -54,7 +54,7 @@ function endlessWrapper(headers: Record<string, string> = {}, begins = Promise.r
   return { ...wrapped(respond, POLICY, SMALL), pulls: () => pulls, cancelled: () => cancelled }
 }
 
-/** Two readers of one such body. */
+/** Creates two readers of one endless body. */
 async function twoReaders() {
   const begins = deferred()
   const wrapper = endlessWrapper({}, begins.promise)
@@ -64,7 +64,7 @@ async function twoReaders() {
   return { ...wrapper, one: readerOf(one), other: readerOf(other) }
 }
 
-/** Reads so many chunks. */
+/** Reads `chunks` chunks. */
 async function readChunks(
   reader: ReadableStreamDefaultReader<Uint8Array>,
   chunks: number,
@@ -221,26 +221,28 @@ describe("a body is what its handler gave", () => {
   })
 
   test("for each of several concurrent readers, in chunks of any size", async () => {
-    const wrapper = Array.from({ length: 20 }, (_, index) => `${index % 10}`.repeat(1 + index * 37))
-    const bodies = wrapper.map(controlledStream)
+    const contents = Array.from({ length: 20 }, (_, index) =>
+      `${index % 10}`.repeat(1 + index * 37),
+    )
+    const bodies = contents.map(controlledStream)
     const { send } = wrapped(
       ({ url }) => new Response(bodies[Number(new URL(url).search.slice(1))]?.stream),
       POLICY,
     )
-    const all = wrapper.flatMap((_, index) => [
+    const all = contents.flatMap((_, index) => [
       send(get(`${PATH}?${index}`)),
       send(get(`${PATH}?${index}`)),
     ])
     const results = texts(all)
     for (let at = 0; at < 800; at += 100) {
       for (const [index, body] of bodies.entries()) {
-        const part = wrapper[index]?.slice(at, at + 100)
+        const part = contents[index]?.slice(at, at + 100)
         if (part) body.enqueue(part)
       }
       await waitUntilIdle()
     }
     for (const body of bodies) body.end()
-    expect(await results).toEqual(wrapper.flatMap((text) => [text, text]))
+    expect(await results).toEqual(contents.flatMap((text) => [text, text]))
   })
 })
 

@@ -35,7 +35,7 @@ interface WithThread {
   readonly module: CacheModule
   readonly thread: Thread
   readonly threads: Threads
-  /** On this thread. */
+  /** The handler of the test's thread. */
   readonly local: Wrapped
 }
 
@@ -148,7 +148,9 @@ describe("a body that a worker thread's handler is still writing", () => {
   )
 })
 
-/** Rounds enough for news of another thread, and then gives up. */
+/**
+ * Resolves to `nothing` after 200 turns of the event loop, enough for a message of another thread.
+ */
 async function nothingSeen(resolve: (what: string) => void): Promise<void> {
   for (let round = 0; round < 200; round++) await new Promise((next) => setImmediate(next))
   resolve("nothing")

@@ -21,7 +21,7 @@ afterEach(async () => {
 })
 
 const started: Threads[] = []
-/** On each of two threads. */
+/** Callers on each of two threads. */
 const EACH = 50
 const ALL = 2 * EACH
 

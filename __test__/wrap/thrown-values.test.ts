@@ -1,6 +1,6 @@
 /**
- * Values that applications throw and that cannot be shown end no process: run in processes of their
- * own, which have to end with 0.
+ * Thrown values that cannot be converted to text must not end the process. The tests run them in
+ * child processes, which must exit with 0.
  */
 import { runNode } from "../helpers/run-node"
 

@@ -22,7 +22,7 @@ afterEach(endTest)
 
 const PATHS = [PATH, `${PATH}?q=1`, `${PATH}0`, "/w", "/other"]
 
-/** A wrapped handler with an entry at each path, and what it answers to other methods than GET. */
+/** Wraps a handler with an entry at each path; `answer` handles methods other than GET. */
 async function wrappedWithEntries(answer: TestHandler, paths: readonly string[] = PATHS) {
   const wrapper = wrapped(
     (request, run) =>

@@ -22,7 +22,10 @@ const CALLERS = 100
 const MODIFIED = httpDate(-3600)
 const OPTIONS = { ttlSeconds: TTL }
 
-/** Answers with a validator, and to that with a 304 of `headers`. */
+/**
+ * Creates a handler that responds with a validator, and to a request with it by a 304 with
+ * `headers`.
+ */
 function validatingHandler(
   validator: Record<string, string>,
   headers: Record<string, string> = {},
