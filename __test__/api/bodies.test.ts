@@ -14,7 +14,7 @@ import { controlledStream, endlessStream, nextTurn, streamOf } from "../helpers/
 
 const A = url("/a")
 
-describe("put takes the response:", () => {
+describe("put takes ownership of the response:", () => {
   const streamed = () => new Response(streamOf(["a", "b"]))
 
   test.each<[string, () => Response]>([
@@ -112,7 +112,7 @@ describe("a body that", () => {
     expect((await mustMatch(module, head)).headers.get("content-length")).toBe("5")
   })
 
-  test("goes on behind its Content-Length is read no further", async () => {
+  test("that continues beyond its Content-Length is not read further", async () => {
     const body = endlessStream(10)
     const response = new Response(body.stream, { headers: { "content-length": "25" } })
     await expect(freshCache().put(A, response)).rejects.toThrow(TypeError)
@@ -121,7 +121,7 @@ describe("a body that", () => {
     expect(body.pulls()).toBeLessThanOrEqual(4)
   })
 
-  test("is no sequence of bytes rejects the put with a TypeError and stores nothing", async () => {
+  test("does not consist of bytes rejects the put with a TypeError and stores nothing", async () => {
     const stream = new ReadableStream({ start: (controller) => controller.enqueue("text") })
     const module = freshCache()
     expect(await errorOf(() => module.put(A, new Response(stream)))).toMatchObject({
@@ -145,7 +145,7 @@ describe("a body that", () => {
     expect(await refusals(module)).toEqual({ "event-stream": 1 })
   })
 
-  test("fails while it is cancelled does no harm", async () => {
+  test("fails while it is cancelled does not affect the cache", async () => {
     const stream = new ReadableStream({
       cancel: () => {
         throw new Error("cannot be cancelled")
@@ -157,7 +157,7 @@ describe("a body that", () => {
     expect(await refusals(module)).toEqual({ "no-store": 1 })
   })
 
-  test("comes from bytes that the caller changes afterwards stays as it was put", async () => {
+  test("comes from bytes that the caller changes later is stored as it was put", async () => {
     const module = freshCache()
     const whole = bytes(1000)
     const chunk = bytes(1000)
@@ -179,7 +179,7 @@ describe("a body that", () => {
   })
 })
 
-test("a body that the platform has decoded is not measured by the length it had before", async () => {
+test("the length of a body that the platform has decoded is not compared with its Content-Length", async () => {
   const module = freshCache()
   const headers = { "content-encoding": "gzip", "content-length": "30" }
   await module.put(url("/a"), new Response("decoded", { headers }))
@@ -189,7 +189,7 @@ test("a body that the platform has decoded is not measured by the length it had 
 describe("a body over maxEntryBytes", () => {
   const storage = { memory: { maxBytes: 1_000_000, maxEntryBytes: 10_000 } }
 
-  test("is read no further than there, and cancelled", async () => {
+  test("is read up to the limit and cancelled", async () => {
     const module = freshCache({ storage })
     const body = endlessStream(1000)
     expect(await module.put(A, new Response(body.stream))).toBeUndefined()
@@ -245,7 +245,7 @@ describe("a body over maxEntryBytes", () => {
     expect(await module.inspect()).toMatchObject({ entries, bytes, evictions })
   })
 
-  test("is so by exactly one byte", async () => {
+  test("is refused even if it exceeds the limit by one byte", async () => {
     const module = freshCache({ storage })
     const fits = async (length: number) => {
       await module.put(A, new Response("b".repeat(length)), { ttlSeconds: 60 })
@@ -311,7 +311,7 @@ describe("several puts of one key at a time", () => {
     expect((await module.stats()).puts).toBe(50)
   })
 
-  test("of which one fails leave the other", async () => {
+  test("of which one fails store the other", async () => {
     const module = freshCache()
     const failing = module
       .put(get("/a"), new Response(streamOf(["x"], new Error("failed"))))
@@ -321,7 +321,7 @@ describe("several puts of one key at a time", () => {
     expect(await bodyOf(module, A)).toBe("whole")
   })
 
-  test("of different keys do not take each other's parts", async () => {
+  test("of different keys do not mix their bodies", async () => {
     const module = freshCache()
     const feeds = Array.from({ length: 20 }, () => controlledStream())
     const puts = feeds.map((feed, n) =>

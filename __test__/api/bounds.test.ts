@@ -43,7 +43,7 @@ describe("bytes never exceed maxBytes, and what fits is readable right after its
   })
 })
 
-test("a put that fits is readable in a store whose entries are all read all the time", async () => {
+test("a put that fits is readable even if all other entries are read continuously", async () => {
   const module = freshCache({ storage: { memory: { maxBytes: 50_000, maxEntryBytes: 50_000 } } })
   for (let n = 0; n < 500; n++) {
     for (let recent = Math.max(0, n - 20); recent < n; recent++)
@@ -53,7 +53,7 @@ test("a put that fits is readable in a store whose entries are all read all the 
   }
 })
 
-test("an entry of nearly all the room takes the place of all others", async () => {
+test("an entry of nearly maxBytes evicts all others", async () => {
   const module = freshCache({ storage: { memory: { maxBytes: 50_000, maxEntryBytes: 50_000 } } })
   for (let n = 0; n < 20; n++) await module.put(url(`/${n}`), new Response("o".repeat(1_000)))
   await module.put(url("/big"), new Response("b".repeat(48_500)))
@@ -81,15 +81,15 @@ test("bytes count the body, the headers, the key and the tags", async () => {
   expect((await grown("/", "", {}, ["t".repeat(1_000)])) - least).toBeGreaterThanOrEqual(1_000)
 })
 
-test("without storage options the bound is 128 MiB", async () => {
+test("without storage options maxBytes is 128 MiB", async () => {
   expect((await freshCache().inspect()).maxBytes).toBe(134_217_728)
 })
 
-describe("room is made", () => {
+describe("space is freed", () => {
   beforeEach(stopClock)
   afterEach(() => jest.useRealTimers())
 
-  test("of what has expired before of what has not", async () => {
+  test("by removing expired entries before evicting fresh ones", async () => {
     const module = freshCache({ storage: { memory: { maxBytes: 30_000, maxEntryBytes: 30_000 } } })
     await module.put(url("/lasting"), new Response("l".repeat(9_000)), { ttlSeconds: 600 })
     await module.put(url("/brief"), new Response("b".repeat(9_000)), { ttlSeconds: 10 })
@@ -99,7 +99,7 @@ describe("room is made", () => {
     expect(await module.inspect()).toMatchObject({ entries: 2, evictions: 0, expirations: 1 })
   })
 
-  test("for the new version of an entry by the old one", async () => {
+  test("for the new version of an entry by removing the old one", async () => {
     const module = freshCache({ storage: { memory: { maxBytes: 30_000, maxEntryBytes: 30_000 } } })
     await module.put(url("/other"), new Response("o".repeat(9_000)))
     for (const letter of "abc") {

@@ -129,7 +129,7 @@ describe("the explanation of a request that would be", () => {
     ["a Request", get("/other")],
     ["a URL", new URL(url("/other#top"))],
     ["a string", "HTTPS://API.example.com:443/x/../other"],
-  ])("under no rule says so, for %s", async (_, request) => {
+  ])("without a rule says so, for %s", async (_, request) => {
     const module = shop()
     expect(await module.explain(request)).toEqual({
       outcome: "miss",
@@ -175,7 +175,7 @@ describe("the rule", () => {
     })
   })
 
-  test("is the declaration's own, over the entries of all", async () => {
+  test("is the declaration's own, even for entries that another declaration put", async () => {
     const module = freshCache({ ttlSeconds: 60 })
     await module.put(url("/a"), new Response("a"))
     expect(
@@ -195,7 +195,7 @@ describe("the headers in the key", () => {
     expect(vary).toEqual({ accept: "text/html", "x-empty": "", "x-tenant": null })
   })
 
-  test("are those of the call where it names some", async () => {
+  test("are those of the call if it names some", async () => {
     const module = freshCache({ vary: ["accept"] })
     const request = get("/a", { accept: "text/html", "x-a": "1" })
     await module.put(request, new Response("a"), { vary: ["x-a"] })
@@ -212,7 +212,7 @@ describe("the headers in the key", () => {
     expect((await module.explain(request, { vary: [] })).vary).toEqual({})
   })
 
-  test("need not be all that selects: another variant by the response's Vary is a miss", async () => {
+  test("do not include the response's own Vary: a request for another variant is a miss", async () => {
     const module = freshCache()
     await module.put(get("/a", { "x-a": "1" }), new Response("a", { headers: { vary: "x-a" } }))
     expect((await module.explain(get("/a", { "x-a": "1" }))).outcome).toBe("hit")
@@ -221,7 +221,7 @@ describe("the headers in the key", () => {
 })
 
 describe("the times", () => {
-  test("count from the age that the response came with", async () => {
+  test("count from the age with which the response arrived", async () => {
     const module = freshCache()
     const headers = { age: "5", "cache-control": "max-age=30, stale-while-revalidate=10" }
     await module.put(url("/a"), new Response("a", { headers }))
@@ -233,7 +233,7 @@ describe("the times", () => {
     })
   })
 
-  test("of a softly purged entry are stale at once, with the whole window left", async () => {
+  test("of a softly purged entry are stale at once, with the whole stale window left", async () => {
     const module = freshCache(POLICY)
     await module.put(url("/a"), new Response("a"))
     setClock(10)

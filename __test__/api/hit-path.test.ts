@@ -72,7 +72,7 @@ describe.each<[string, (folder: string) => string]>([
 
   afterAll(() => rmSync(folder, { recursive: true }))
 
-  describe("a hit crosses into the addon once", () => {
+  describe("a hit calls into the addon once", () => {
     test.each([
       ["match", "lookUp"],
       ["header", "lookUp"],
@@ -83,7 +83,7 @@ describe.each<[string, (folder: string) => string]>([
     })
   })
 
-  describe("a hit leaves no more to collect than its answer and one to three kilobytes", () => {
+  describe("a hit allocates no more garbage than its response and one to three kilobytes", () => {
     test.each([
       ["match", 1_700],
       ["header", 3_300],

@@ -16,7 +16,7 @@ describe("a declaration", () => {
     expect(freshCache().namespace).toBe("default")
   })
 
-  test("carries its rules with all that they inherit, in order", () => {
+  test("lists its rules in order, with all options that they inherit", () => {
     const module = freshCache({
       ttlSeconds: 60,
       staleWhileRevalidateSeconds: 30,
@@ -64,7 +64,7 @@ describe("a declaration", () => {
     ])
   })
 
-  test("is not changed by changing the options it was made of", async () => {
+  test("does not change when the caller changes the options object later", async () => {
     const options = {
       vary: ["x-a"],
       tags: ["t"],
@@ -87,7 +87,7 @@ describe("a declaration", () => {
   })
 })
 
-test("each call counts in just its own counter", async () => {
+test("each call increments only its own counter", async () => {
   const module = freshCache()
   await module.match(A)
   await module.put(A, new Response("a"))
@@ -115,7 +115,7 @@ describe("two declarations of one identity", () => {
     expect(await one.match(A)).toBeUndefined()
   })
 
-  test("keep each its own policy over the same entries", async () => {
+  test("each apply their own policy to the same entries", async () => {
     const one = freshCache({ ttlSeconds: 1, tags: ["one"], vary: ["x-a"] })
     const two = sameIdentity(one, {
       ttlSeconds: 2,
@@ -136,7 +136,7 @@ describe("two declarations of one identity", () => {
     expect(await one.purge({ tags: ["two"] })).toEqual({ purged: 2 })
   })
 
-  test("see a store of the same bounds, however they are written", async () => {
+  test("share a store if their bounds are equal, however they are written", async () => {
     const one = freshCache()
     const same = sameIdentity(one, {
       storage: { memory: { maxBytes: 134_217_728, maxEntryBytes: 16_777_216 } },
@@ -149,17 +149,20 @@ describe("two declarations of one identity", () => {
     ["maxBytes", { memory: { maxBytes: 9_000 } }],
     ["maxEntryBytes", { memory: { maxEntryBytes: 9_000 } }],
     ["maxInFlightBytes", { memory: { maxInFlightBytes: 9_000 } }],
-  ])("cannot have another %s: the second throws, and the first goes on", async (_, storage) => {
-    const one = freshCache()
-    await one.put(A, new Response("a"))
-    const error = await errorOf(() => sameIdentity(one, { storage }))
-    expect(error).toBeInstanceOf(Error)
-    expect(error.code).toBe("LAYERON_STORAGE_CONFLICT")
-    expect(error.message).toContain(one.identity)
-    expect(await bodyOf(one, A)).toBe("a")
-    await one.close()
-    expect((await sameIdentity(one, { storage }).inspect()).entries).toBe(0)
-  })
+  ])(
+    "cannot differ in %s: the second throws, and the first continues to work",
+    async (_, storage) => {
+      const one = freshCache()
+      await one.put(A, new Response("a"))
+      const error = await errorOf(() => sameIdentity(one, { storage }))
+      expect(error).toBeInstanceOf(Error)
+      expect(error.code).toBe("LAYERON_STORAGE_CONFLICT")
+      expect(error.message).toContain(one.identity)
+      expect(await bodyOf(one, A)).toBe("a")
+      await one.close()
+      expect((await sameIdentity(one, { storage }).inspect()).entries).toBe(0)
+    },
+  )
 })
 
 describe("instances of one name in two namespaces share nothing:", () => {
@@ -196,7 +199,7 @@ describe("instances of one name in two namespaces share nothing:", () => {
     expect((await small.inspect()).maxBytes).toBe(9_000)
   })
 
-  test("nor can a name and a namespace be cut elsewhere", async () => {
+  test("nor do identities whose name and namespace joined are the same text", async () => {
     const one = freshCache({ namespace: "a.b" })
     await one.put(A, new Response("a"))
     expect(await cache({ name: `b.${one.name}`, namespace: "a" }).match(A)).toBeUndefined()
@@ -239,7 +242,7 @@ describe("close", () => {
     await three.close()
   })
 
-  test("of the only declaration in memory leaves a new one empty, with a storage of its choice", async () => {
+  test("of the only declaration in memory lets a new one start empty, with another storage", async () => {
     const one = freshCache({ storage: "memory" })
     await one.put(A, new Response("a"))
     await one.close()
@@ -259,7 +262,7 @@ describe("close", () => {
     expect(await bodyOf(sameIdentity(one), A)).toBe("a")
   })
 
-  test("is what Symbol.asyncDispose does", async () => {
+  test("is called by Symbol.asyncDispose", async () => {
     const module = freshCache()
     await module[Symbol.asyncDispose]()
     expect((await errorOf(() => module.match(A))).code).toBe("LAYERON_CLOSED")
@@ -273,7 +276,7 @@ describe("close", () => {
     expect((await response?.text())?.length).toBe(100_000)
   })
 
-  test("makes a put that still reads its body fail with that code, and store nothing", async () => {
+  test("fails a put that still reads its body with that code, and stores nothing", async () => {
     const one = freshCache()
     const two = sameIdentity(one)
     const body = controlledStream()
@@ -286,7 +289,7 @@ describe("close", () => {
     expect((await two.stats()).puts).toBe(0)
   })
 
-  test("keeps the module's own facts", async () => {
+  test("leaves the module's properties readable", async () => {
     const module = freshCache({ rules: [{}] })
     await module.close()
     expect([module.kind, module.namespace, module.rules.length]).toEqual(["cache", "default", 1])

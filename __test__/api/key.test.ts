@@ -161,7 +161,7 @@ test("the URL in the key of ten thousand arbitrary queries is the platform's whe
   expect(valid).toBeGreaterThan(2_000)
 })
 
-describe("queries that are no UTF-8", () => {
+describe("queries that are not UTF-8", () => {
   const QUERIES = [
     "q=%E9",
     "q=%E8",
@@ -173,7 +173,7 @@ describe("queries that are no UTF-8", () => {
     "q=a%FEb&p=1",
   ]
 
-  test("have an entry each, which is purged, deleted and explained alone", async () => {
+  test("each have an entry, which is purged, deleted and explained separately", async () => {
     const module = freshCache()
     const urls = QUERIES.map((query) => url(`/?${query}`))
     for (const at of urls) await module.put(at, new Response(at))
@@ -190,13 +190,13 @@ describe("queries that are no UTF-8", () => {
     expect(left).toEqual(urls.filter((_, n) => ![0, 1, 4].includes(n)))
   })
 
-  test("sort among the others by their escapes", () => {
+  test("are sorted among the others by their escapes", () => {
     expect(shop.key(url("/?z=%C3%A9&a=%e9&%61=1&%E9&b=~"))).toBe(
       `${url("/?%E9&a=%e9&a=1&b=%7E&z=%C3%A9")}#shop;GET`,
     )
   })
 
-  test("are bypassed by the name that a handler reads", async () => {
+  test("are bypassed by the parameter name that a handler reads", async () => {
     const module = freshCache({ rules: [{ bypass: { query: ["draft", "caf\u00e9"] } }] })
     const outcomes = []
     for (const query of ["draft=%FF", "dr%61ft=%E9", "caf%C3%A9=%FF", "draft%FF=1", "caf%E9=1"])
@@ -234,7 +234,7 @@ describe("header fields in the key", () => {
     expect(shop.key(url("/"), { vary })).toBe(`${url("/")}#shop;GET`)
   })
 
-  test("are percent-encoded, so that no value imitates a separator", () => {
+  test("are percent-encoded, so that no value can contain a separator", () => {
     const value = 'a;x-b=2,#&%;"\u00e9'
     const key = shop.key(get("/", { "x-a": value }), { vary })
     expect(key).toBe(`${url("/")}#shop;GET;x-a=${encodeURIComponent(value)}`)
@@ -249,7 +249,7 @@ describe("header fields in the key", () => {
   })
 
   test.each(["authorization", "proxy-authorization", "cookie"])(
-    "show a value of %s by its SHA-256 alone, in keys, explanations and events",
+    "show a value of %s only as its SHA-256, in keys, explanations and events",
     async (name) => {
       const secret = `secret-${name}=\u00e9`
       // The addon receives the value of `Headers`, which has one character per byte.
@@ -282,7 +282,7 @@ describe("header fields in the key", () => {
   })
 })
 
-test("no request can have another's key", async () => {
+test("different requests have different keys", async () => {
   const victim = freshCache({ vary: ["x-a"] })
   await victim.put(get("/a", { "x-a": "1" }), new Response("victim"))
   const key = victim.key(get("/a", { "x-a": "1" }))

@@ -68,7 +68,7 @@ describe("an instance ends", () => {
     expect(output).toBe("nothing\n")
   })
 
-  test("and gives its threads and files back, on disk as well", async () => {
+  test("and releases its threads and files, with a disk too", async () => {
     const folder = mkdtempSync(join(tmpdir(), "layeron-"))
     const output = await run(
       `
@@ -86,8 +86,8 @@ describe("an instance ends", () => {
   })
 })
 
-describe("an instance goes on", () => {
-  test("while a wrapped handler of it is held", async () => {
+describe("an instance continues", () => {
+  test("while its wrapped handler is referenced", async () => {
     const output = await run(`
       const wrap = () => cache({ name: "shop" }).wrap(async () => new Response("x"), { ttlSeconds: 600 })
       const handler = wrap()
@@ -99,7 +99,7 @@ describe("an instance goes on", () => {
     expect(output).toBe(" hit\n")
   })
 
-  test("while another thread holds a declaration of it", async () => {
+  test("while another thread references a declaration of it", async () => {
     const output = await run(`
       const own = cache({ name: "shop", ttlSeconds: 600 })
       const other = await worker()

@@ -112,7 +112,7 @@ describe("a sink that is a stream of Node", () => {
     })
   })
 
-  test("keeps the application's listeners for its errors", async () => {
+  test("leaves the application's error listeners in place", async () => {
     const sink = `new Writable({ write: (_, __, done) => done(new Error("full")) })
       .on("error", (error) => process.emitWarning(error.message, { code: "HEARD" }))`
     const { warnings } = await outcomeOf(sink)
@@ -120,7 +120,7 @@ describe("a sink that is a stream of Node", () => {
   })
 })
 
-test("a reader that closes the pipe of stdout ends no process whose sink that is", async () => {
+test("a closed pipe of stdout does not end a process whose sink is stdout", async () => {
   const code = `
     process.stdout.destroy()
     ${script('"stdout"').replace("process.stdout.write(", "process.stderr.write(")}`

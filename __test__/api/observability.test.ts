@@ -166,7 +166,7 @@ describe("a sink that is", () => {
     ])
   })
 
-  test("not given gets no lines, and nothing is written to the standard streams", async () => {
+  test("not set gets no lines, and nothing is written to the standard streams", async () => {
     const writes = [process.stdout, process.stderr].map((stream) =>
       jest.spyOn(stream, "write").mockReturnValue(true),
     )
@@ -177,7 +177,7 @@ describe("a sink that is", () => {
     expect(written).toEqual([])
   })
 
-  test("of another declaration gets no lines of this one", async () => {
+  test("of another declaration gets no lines of this declaration", async () => {
     const { module, lines } = await moduleWithSink()
     await sameIdentity(module, POLICY).match(AT)
     expect(lines).toEqual([])
@@ -185,7 +185,7 @@ describe("a sink that is", () => {
 })
 
 describe("redaction", () => {
-  test("replaces the values of the fields named and of no others", async () => {
+  test("replaces the values of the named fields and of no others", async () => {
     const { module, lines } = await moduleWithSink({
       redaction: { fields: ["key", "namespace", "reason", "unknown"] },
     })
@@ -276,7 +276,7 @@ describe("in a project with OpenTelemetry's API", () => {
   const metered = async (observability: object) =>
     linesOf((await runMetered({ observability, telemetry: true })).stdout)
 
-  test("each metric is counted through a counter of its own, with its attributes", async () => {
+  test("each metric has its own counter and attributes", async () => {
     const seen = new Set<string>()
     const expected = EXPECTED_METRICS.flatMap(([counter, value]) => {
       const added = {
@@ -320,7 +320,7 @@ describe("in a project without OpenTelemetry", () => {
   test.each([
     ["stdout", "stderr"],
     ["stderr", "stdout"],
-  ] as const)("lines go to %s where that is the sink, and nothing to %s", async (sink, other) => {
+  ] as const)("lines go to %s if that is the sink, and nothing to %s", async (sink, other) => {
     const finished = await runMetered({ observability: { sink } })
     expect(linesOf(finished[sink]).map(({ metric, value }) => [metric, value])).toEqual(
       EXPECTED_METRICS,

@@ -127,13 +127,13 @@ describe("calls", () => {
     ["tags", ["t"], (module) => module.purge({ prefix: url("/b") })],
     ["prefix", url("/"), (module) => module.purge({ tags: [] })],
     ["request", url("/a"), (module) => module.purge({ tags: [] })],
-  ])("an inherited %s is no selector of a purge", async (name, value, purge) => {
+  ])("a purge ignores an inherited %s", async (name, value, purge) => {
     expect(await withInherited(name, value, () => purge(module))).toEqual({ purged: 0 })
     expect(await bodyOf(module, get("/a"))).toBe("a")
   })
 
   test.each(["everything", "tags", "prefix", "request"])(
-    "a purge without selectors is refused although %s is inherited",
+    "a purge without own selectors is refused even if %s is inherited",
     async (name) => {
       const purge = withInherited(name, true, () => module.purge({}))
       await expect(purge).rejects.toMatchObject({ code: "LAYERON_INVALID_OPTION" })
@@ -184,7 +184,7 @@ describe("calls", () => {
     expect(await wrapped((call) => withInherited(name, value, call))).toEqual(expected)
   })
 
-  test("an inherited headers leaves a URL the key that it is noted by", async () => {
+  test("an inherited headers does not change the key by which the build tracker finds a URL", async () => {
     const request = new URL(url("/u"))
     await withInherited("headers", { get: () => null }, () => module.match(request))
     await module.purge({ prefix: url("/u") })
@@ -228,7 +228,7 @@ describe("the backend", () => {
     }
   })
 
-  test("refuses settings of CORS whose origins are inherited", () => {
+  test("refuses CORS settings whose origins are inherited", () => {
     const declare = () => backend({ gateway: { cache: true, cors: forbidden({}) } })
     expect(() => withInherited("origins", ["*"], declare)).toThrow(TypeError)
   })

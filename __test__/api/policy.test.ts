@@ -151,7 +151,7 @@ test("every hit in the stale window is counted as a stale one beside the hits", 
   expect((await module.stats()).hits).toBe(hits + 1)
 })
 
-test("a put in the stale window makes the entry fresh again", async () => {
+test("a put in the stale window replaces the entry by a fresh one", async () => {
   const module = await stored({ call: { ttlSeconds: 10, staleWhileRevalidateSeconds: 10 } })
   setClock(15)
   expect(await (await staleMatch(module, get("/a")))?.text()).toBe("a")
@@ -252,7 +252,7 @@ describe("methods", () => {
     expect(await bodyOf(module, search)).toBe("found")
   })
 
-  test("match of a method that was never put is a miss, and delete of it is a delete that found nothing", async () => {
+  test("match of a method that was never put is a miss, and delete counts a delete that found nothing", async () => {
     const module = await stored({})
     const request = new Request(url("/a"), { method: "DELETE" })
     expect(await module.match(request)).toBeUndefined()
@@ -261,7 +261,7 @@ describe("methods", () => {
   })
 })
 
-test("the time is that of the call, not of the body's end", async () => {
+test("an entry's lifetime starts at the call of put, not at the end of the body", async () => {
   const module = freshCache({ ttlSeconds: 10 })
   let end = () => {}
   const stream = new ReadableStream<Uint8Array>({

@@ -83,7 +83,7 @@ describe("under any configuration, put resolves without storing and counts only 
     expect(await module.match(A)).toBeUndefined()
   })
 
-  test("and the entry that was there is still served", async () => {
+  test("and the existing entry is still served", async () => {
     const module = freshCache()
     await module.put(A, new Response("public matter"))
     const oneOfEach = new Map(REFUSED.map(([reason, , make]) => [reason, make] as const).reverse())
@@ -92,7 +92,7 @@ describe("under any configuration, put resolves without storing and counts only 
     expect((await module.stats()).puts).toBe(1)
   })
 
-  test("every reason is in inspect() before it has been given", async () => {
+  test("inspect() lists every reason, even with a count of 0", async () => {
     const ofWrappedHandlers = [
       "authorization",
       "cookie",
@@ -114,7 +114,7 @@ describe("under any configuration, put resolves without storing and counts only 
     expect(new Set(Object.values(refusedWrites))).toEqual(new Set([0]))
   })
 
-  test("the body of a response that is not stored is taken and cancelled", async () => {
+  test("the body of a response that is not stored is locked and cancelled", async () => {
     const module = freshCache()
     const response = withHeaders({ "cache-control": "no-store" })
     const put = module.put(A, response)
@@ -124,7 +124,7 @@ describe("under any configuration, put resolves without storing and counts only 
   })
 })
 
-describe("what may be stored although it looks private:", () => {
+describe("responses that look private and may be stored:", () => {
   test.each([
     ["a quoted word", { "cache-control": 'x="no-store, private, no-cache"' }],
     ["a directive that only begins so", { "cache-control": "private-ish, no-stored" }],
@@ -157,7 +157,7 @@ describe("what may be stored although it looks private:", () => {
     expect(await response.text()).toBe("stored")
   })
 
-  test("several Set-Cookie lines are all taken out", async () => {
+  test("all of several Set-Cookie lines are removed", async () => {
     const module = freshCache()
     const headers = new Headers({ "cache-control": "private=set-cookie" })
     headers.append("set-cookie", "a=1")

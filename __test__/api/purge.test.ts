@@ -31,7 +31,7 @@ describe("delete", () => {
     expect(await remaining(module)).toEqual([PATHS[0], PATHS[2], PATHS[3]])
   })
 
-  test("is counted as a delete, also if it found no entry, and never as a purge", async () => {
+  test("is counted as a delete, even if it found no entry, and never as a purge", async () => {
     const module = await moduleWithEntries()
     await module.delete(url("/api/products/1"))
     await module.delete(url("/nothing"))
@@ -59,7 +59,7 @@ describe("delete", () => {
     expect(await module.delete(get("/a", { "x-a": "1" }))).toBe(true)
   })
 
-  test("needs the vary that the call of put had", async () => {
+  test("needs the same vary option as the put", async () => {
     const module = freshCache()
     const request = get("/a", { "x-a": "1" })
     await module.put(request, new Response("a"), { vary: ["x-a"] })
@@ -68,7 +68,7 @@ describe("delete", () => {
   })
 })
 
-describe("purge removes just what its selector says:", () => {
+describe("purge removes exactly the selected entries:", () => {
   const [products, first, second, post] = PATHS as [string, string, string, string]
 
   test.each<[string, CachePurgeSelector, string[]]>([
@@ -138,7 +138,7 @@ describe("a path prefix", () => {
     "http://[::1]",
   ]
 
-  test("means that path on every host, port and scheme, and no longer host or deeper path", async () => {
+  test("selects that path on every host, port and scheme, but not longer hosts or deeper paths", async () => {
     const module = freshCache()
     const inside = HOSTS.flatMap((host) => [`${host}/p`, `${host}/p/1`, `${host}/p?q=/`])
     const outside = HOSTS.flatMap((host) => [`${host}/`, `${host}/q/p`, `${host}/q?u=/p`])
@@ -147,7 +147,7 @@ describe("a path prefix", () => {
     expect(await remaining(module, [...inside, ...outside])).toEqual(outside)
   })
 
-  test("of a single slash is everything", async () => {
+  test("of a single slash selects everything", async () => {
     const module = await moduleWithEntries()
     expect(await module.purge({ prefix: "/" })).toEqual({ purged: 4 })
   })
@@ -214,7 +214,7 @@ describe("a prefix is normalised as keys are", () => {
     expect(await remaining(module, [...purged, ...kept])).toEqual(kept)
   })
 
-  test("and holds back what began before the purge, however it is spelled", async () => {
+  test("and drops puts of builds that began before the purge, however the prefix is spelled", async () => {
     const module = freshCache()
     for (const at of [CAFE, "https://a.example/caf%c3%a9/2"]) {
       expect(await module.match(at)).toBeUndefined()
@@ -278,7 +278,7 @@ describe("variants by the response's own Vary", () => {
     expect(await bodyOf(module, request("2"))).toBe("2")
   })
 
-  test("are purged by the tags of each alone, and by prefix together", async () => {
+  test("are purged separately by their tags, and together by prefix", async () => {
     const module = await twoVariants()
     expect(await module.purge({ tags: ["a1"] })).toEqual({ purged: 1 })
     expect(await bodyOf(module, request("2"))).toBe("2")
@@ -287,7 +287,7 @@ describe("variants by the response's own Vary", () => {
   })
 })
 
-test("values of the configured vary are keys of their own for a purge of a request", async () => {
+test("a purge of a request removes only the entry with its values of the configured vary", async () => {
   const module = freshCache({ vary: ["x-a"] })
   for (const a of ["1", "2"]) await module.put(get("/a", { "x-a": a }), new Response(a))
   expect(await module.purge({ request: url("/a") })).toEqual({ purged: 0 })
@@ -327,7 +327,7 @@ describe("an expired entry", () => {
     expect(await module.purge({ tags: ["t"] })).toEqual({ purged: 2 })
   })
 
-  test("is not there for delete, and expires once in inspect()", async () => {
+  test("is not found by delete, and counts as one expiration in inspect()", async () => {
     const module = await expired()
     setClock(15)
     expect(await module.delete(url("/a"))).toBe(false)
@@ -337,14 +337,14 @@ describe("an expired entry", () => {
   })
 })
 
-test("an entry put after a purge that selects it is there", async () => {
+test("an entry that is put after a purge is found, even if the purge's selector matches it", async () => {
   const module = await moduleWithEntries()
   await module.purge({ tags: ["products"] })
   await module.put(url("/api/products/1"), new Response("anew"), { tags: ["products"] })
   expect(await bodyOf(module, url("/api/products/1"))).toBe("anew")
 })
 
-test("a thousand entries are counted to the last", async () => {
+test("a purge of a thousand entries counts every one", async () => {
   const module = freshCache()
   for (let n = 0; n < 1000; n++)
     await module.put(url(`/${n}`), new Response(null), { tags: [`mod-${n % 3}`] })

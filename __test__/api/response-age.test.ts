@@ -13,7 +13,7 @@ function times(response: Response | undefined): unknown {
   return [response?.headers.get("age"), ttl]
 }
 
-test("Cache-Status names the instance and says how long the entry is still fresh", async () => {
+test("Cache-Status names the instance and the entry's remaining lifetime", async () => {
   const publicApi = cache({ name: "public-api", namespace: "storefront", ttlSeconds: 60 })
   await publicApi.put(get("/a"), new Response("a"))
   setClock(1)
@@ -29,7 +29,7 @@ test("Cache-Status quotes a name that cannot be a token", async () => {
   expect(response.headers.get("cache-status")).toBe(`"${module.identity}"; hit; ttl=60`)
 })
 
-test("Cache-Status comes behind that of the caches before it", async () => {
+test("Cache-Status is appended to the list of upstream caches", async () => {
   const module = freshCache()
   await module.put(
     get("/a"),
@@ -41,7 +41,7 @@ test("Cache-Status comes behind that of the caches before it", async () => {
   )
 })
 
-test("Age counts whole seconds up, and ttl down, from the moment of the put", async () => {
+test("from the put on, Age increases and ttl decreases by whole seconds", async () => {
   const module = freshCache({ ttlSeconds: 60 })
   await module.put(get("/a"), new Response("a"))
   const seen = []
@@ -67,7 +67,7 @@ test("ttl is negative in the stale window", async () => {
   expect(times(await staleMatch(module, get("/a")))).toEqual(["15", "-5"])
 })
 
-test("an Age that came along is added where the response decides, and dropped where it does not", async () => {
+test("a received Age counts if the response's own lifetime applies, and is dropped otherwise", async () => {
   const own = { headers: { "cache-control": "max-age=60", age: "20" } }
   for (const [options, expected] of [
     [{}, ["25", "35"]],
@@ -81,7 +81,7 @@ test("an Age that came along is added where the response decides, and dropped wh
   }
 })
 
-test("each put begins a new age", async () => {
+test("each put resets the age", async () => {
   const module = freshCache({ ttlSeconds: 60 })
   await module.put(get("/a"), new Response("a"))
   setClock(30)
@@ -90,14 +90,14 @@ test("each put begins a new age", async () => {
   expect(times(await module.match(get("/a")))).toEqual(["1", "59"])
 })
 
-test("each call's ttl is that of the entry and not of the declaration", async () => {
+test("ttl is that of the entry, whichever declaration calls match", async () => {
   const module = freshCache({ ttlSeconds: 60 })
   await module.put(get("/a"), new Response("a"), { ttlSeconds: 5 })
   expect(times(await module.match(get("/a")))).toEqual(["0", "5"])
 })
 
 describe("a clock that steps back", () => {
-  test("makes nothing younger than it was when it was put", async () => {
+  test("does not make an entry younger than it was at its put", async () => {
     const module = freshCache({ ttlSeconds: 60 })
     await module.put(get("/a"), new Response("a"))
     setClock(-5)
@@ -119,7 +119,7 @@ describe("a clock that steps back", () => {
     expect(await module.inspect()).toMatchObject({ entries: 1, oldestEntrySeconds: 0 })
   })
 
-  test("makes nothing older that is put after it, nor loses it", async () => {
+  test("neither ages nor loses entries that are put after it", async () => {
     const module = freshCache({ ttlSeconds: 60 })
     await module.put(get("/a"), new Response("before"))
     setClock(-3600)
@@ -132,7 +132,7 @@ describe("a clock that steps back", () => {
     expect(await module.match(get("/a"))).toBeUndefined()
   })
 
-  test("to before 1970 does no harm", async () => {
+  test("to before 1970 does not break the cache", async () => {
     const module = freshCache({ ttlSeconds: 60 })
     jest.setSystemTime(-1_000_000)
     await module.put(get("/a"), new Response("a"))

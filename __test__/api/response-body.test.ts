@@ -123,7 +123,7 @@ describe("a second read", () => {
   })
 
   test.each([10, 100_000])(
-    "of %i bytes finds a body that says so, wherever its bytes have gone",
+    "of %i bytes rejects, even if the caller has transferred the first result",
     async (length) => {
       const { stored } = await responsePair("b".repeat(length))
       const buffer = await stored.arrayBuffer()
@@ -136,7 +136,7 @@ describe("a second read", () => {
 })
 
 describe("the body as a stream", () => {
-  test("is one and the same each time it is asked for", async () => {
+  test("is the same object on each access", async () => {
     const { stored } = await responsePair("body")
     expect(stored.body).toBe(stored.body)
   })
@@ -156,14 +156,14 @@ describe("the body as a stream", () => {
     expect(stored.bodyUsed).toBe(true)
   })
 
-  test("leaves the body unused when it is only looked at, and text still gives it all", async () => {
+  test("leaves the body unused when it is only accessed, and text() still returns all of it", async () => {
     const { stored } = await responsePair("body")
     expect([stored.body?.locked, stored.bodyUsed]).toEqual([false, false])
     expect(await stored.text()).toBe("body")
   })
 })
 
-test("bytes() gives the bytes, once", async () => {
+test("bytes() returns the bytes, once", async () => {
   const { stored } = await responsePair(bytes(300))
   const asBytes = stored as Response & { bytes(): Promise<Uint8Array> }
   const read = await asBytes.bytes()
@@ -172,7 +172,7 @@ test("bytes() gives the bytes, once", async () => {
   await expect(asBytes.bytes()).rejects.toThrow(TypeError)
 })
 
-describe("bytes handed out belong to the caller:", () => {
+describe("returned bytes belong to the caller:", () => {
   const takes: readonly (readonly [string, (response: Response) => Promise<Uint8Array>])[] = [
     ["arrayBuffer", async (response) => new Uint8Array(await response.arrayBuffer())],
     ["bytes", (response) => (response as Response & { bytes(): Promise<Uint8Array> }).bytes()],
@@ -199,13 +199,13 @@ describe("bytes handed out belong to the caller:", () => {
     },
   )
 
-  test("an arrayBuffer has just the body, and nothing around it", async () => {
+  test("an arrayBuffer contains exactly the body", async () => {
     const { stored } = await responsePair("body")
     expect((await stored.arrayBuffer()).byteLength).toBe(4)
   })
 })
 
-describe("a body comes back byte for byte", () => {
+describe("a body is returned byte for byte", () => {
   test.each([0, 1, 2 ** 16, 2 ** 20, 5 * 2 ** 20])("of %i bytes", async (length) => {
     const { stored } = await responsePair(bytes(length))
     expect(Buffer.compare(new Uint8Array(await stored.arrayBuffer()), bytes(length))).toBe(0)

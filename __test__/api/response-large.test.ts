@@ -45,7 +45,7 @@ describe("bytes copied of a body of 1 MiB", () => {
     await module.put(AT, new Response(whole, { headers: { "x-a": "1" } }))
   })
 
-  test("is nothing where the response is not read", async () => {
+  test("are none if the response is not read", async () => {
     const copies = countCopies()
     const hit = await mustMatch(module, AT)
     expect([hit.status, hit.headers.get("x-a"), hit.body?.locked, hit.bodyUsed]).toEqual([
@@ -58,7 +58,7 @@ describe("bytes copied of a body of 1 MiB", () => {
     expect([copies.sizes(), copies.texts()]).toEqual([[], 0])
   })
 
-  test("is nothing where a wrapped handler is answered from the store and its response is not read", async () => {
+  test("are none if a wrapped handler's hit is not read", async () => {
     const handle = module.wrap(() => new Response("not this one"))
     const copies = countCopies()
     expect((await handle(new Request(AT))).status).toBe(200)
@@ -72,21 +72,21 @@ describe("bytes copied of a body of 1 MiB", () => {
     ["arrayBuffer", (response) => response.arrayBuffer()],
     ["bytes", (response) => (response as unknown as { bytes(): Promise<Uint8Array> }).bytes()],
     ["blob", (response) => response.blob()],
-  ])("is all of it, once, by %s", async (_, read) => {
+  ])("are all bytes, once, by %s", async (_, read) => {
     const hit = await mustMatch(module, AT)
     const copies = countCopies()
     await read(hit)
     expect([copies.sizes(), copies.texts()]).toEqual([[MIB], 0])
   })
 
-  test("is a text, and no bytes, by text and by json", async () => {
+  test("are a string, and no bytes, by text and by json", async () => {
     const copies = countCopies()
     await (await mustMatch(module, AT)).text()
     await outcome((response) => response.json(), await mustMatch(module, AT))
     expect([copies.sizes(), copies.texts()]).toEqual([[], 2])
   })
 
-  test("is a piece of 64 KiB for each that a reader of the stream asks for", async () => {
+  test("are one piece of 64 KiB per read of the stream", async () => {
     const reader = (await mustMatch(module, AT)).body!.getReader()
     const copies = countCopies()
     expect(copies.sizes()).toEqual([])
@@ -98,7 +98,7 @@ describe("bytes copied of a body of 1 MiB", () => {
     expect(copies.sizes()).toEqual([CHUNK, CHUNK])
   })
 
-  test("is one piece for each of 30 readers that stop after it", async () => {
+  test("are one piece for each of 30 readers that stop after it", async () => {
     const readers = []
     for (let at = 0; at < 30; at++) readers.push((await mustMatch(module, AT)).body!.getReader())
     const copies = countCopies()
@@ -106,7 +106,7 @@ describe("bytes copied of a body of 1 MiB", () => {
     expect(copies.sizes()).toEqual(Array.from({ length: 30 }, () => CHUNK))
   })
 
-  test("is the range that was asked for", async () => {
+  test("are only the requested range", async () => {
     const copies = countCopies()
     const hit = await mustMatch(module, get("/large", { range: "bytes=100000-299999" }))
     expect([hit.status, hit.headers.get("content-range")]).toEqual([
@@ -121,7 +121,7 @@ describe("bytes copied of a body of 1 MiB", () => {
 
 describe("the stream of a large body", () => {
   test.each([CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 5 * CHUNK + 7])(
-    "of %i bytes gives all of it in pieces of 64 KiB",
+    "of %i bytes yields all of it in pieces of 64 KiB",
     async (length) => {
       const { stored } = await responsePair(bytes(length))
       const chunks = await chunksOf(stored)
@@ -140,7 +140,7 @@ describe("the stream of a large body", () => {
     ["bytes=1-", 1, 300_000],
     ["bytes=-100000", 200_000, 300_000],
     ["bytes=70000-270000", 70_000, 270_001],
-  ])("of a range %s gives just that", async (range, start, end) => {
+  ])("of a range %s yields only the range", async (range, start, end) => {
     const { module } = await responsePair(bytes(300_000))
     const hit = await mustMatch(module, get("/pair", { range }))
     expect(hit.status).toBe(206)
@@ -171,7 +171,7 @@ describe("the stream of a large body", () => {
     ])
   })
 
-  test("ends and leaves the body used where it is cancelled in the middle", async () => {
+  test("ends and leaves the body used if it is cancelled in the middle", async () => {
     const { module, stored } = await responsePair(bytes(300_000))
     const reader = stored.body!.getReader()
     await reader.read()
@@ -196,7 +196,7 @@ test.each([
   expect(await stored.text()).toBe(await platform.text())
 })
 
-test("a large blob has the type and the bytes that the platform's has", async () => {
+test("a large blob has the same type and bytes as the platform's", async () => {
   const headers = { "content-type": "Text/Plain; Charset=UTF-8" }
   const { stored, platform } = await responsePair(bytes(100_000), { headers })
   const [blob, expected] = [await stored.blob(), await platform.blob()]
@@ -204,7 +204,7 @@ test("a large blob has the type and the bytes that the platform's has", async ()
   expect(Buffer.from(await blob.arrayBuffer()).equals(bytes(100_000))).toBe(true)
 })
 
-describe("a large response is whole although", () => {
+describe("a large response is complete even if", () => {
   test.each<[string, (module: CacheModule) => Promise<unknown>]>([
     ["it was purged", (module) => module.purge({ everything: true })],
     ["it was replaced", (module) => module.put(url("/pair"), new Response("other"))],
@@ -232,14 +232,14 @@ describe("a clone of a large response", () => {
     ["was read", (response) => response.text()],
     ["was cancelled", async (response) => response.body?.cancel()],
     ["is only looked at", async (response) => response.body?.locked],
-  ])("is whole where its original %s", async (_, use) => {
+  ])("is complete if its original %s", async (_, use) => {
     const { stored } = await responsePair(bytes(200_000))
     const clone = stored.clone()
     await use(stored)
     expect(Buffer.concat(await chunksOf(clone)).equals(bytes(200_000))).toBe(true)
   })
 
-  test("leaves its original whole where it was read itself, also one made of a stream", async () => {
+  test("leaves its original complete when the clone was read, even if it was created after the stream", async () => {
     const { stored } = await responsePair(bytes(200_000))
     stored.body
     const clone = stored.clone()
@@ -303,7 +303,7 @@ describe("a stored response of 100 MiB that is no longer in the store is held by
   })
 })
 
-test("30 readers that stop after a piece of 8 MiB hold no more than a piece each", async () => {
+test("30 readers of 8 MiB that stop after one piece hold one piece each", async () => {
   const { stdout } = await runNode(
     [
       "--expose-gc",

@@ -43,7 +43,7 @@ function headersLike(...pairs: readonly unknown[]): Headers {
   return forbidden<Headers>({ get, [Symbol.iterator]: () => pairs[Symbol.iterator]() })
 }
 
-describe("a response-like object is refused without a draft where", () => {
+describe("a response-like object is refused before a draft is created if", () => {
   test.each<[string, object]>([
     ["its body is an object", { body: {} }],
     ["its body is a string", { body: "body" }],
@@ -192,7 +192,7 @@ test.each<[string, unknown]>([
     Object.assign(new Error("a"), { message: { toString: () => ({}) } }),
   ],
   ["a function", () => {}],
-])("a body that fails with %s has put reject with just that", async (_, value) => {
+])("a body that fails with %s rejects the put with the same value", async (_, value) => {
   const module = freshCache({ observability: { sink: () => {} } })
   const failing = new ReadableStream({ pull: (controller) => controller.error(value) })
   const outcome = await module.put(A, new Response(failing)).then(
@@ -221,7 +221,7 @@ describe("a response whose body is a stream of Node", () => {
     expect(await bodyOf(module, A)).toBe("ab")
   })
 
-  test("is refused where some of it was read", async () => {
+  test("is refused if a part of it was read", async () => {
     const module = freshCache()
     const body = Readable.from([Buffer.from("a"), Buffer.from("b")])
     for await (const _ of body) break
@@ -249,7 +249,7 @@ describe("a response whose body is a stream of Node", () => {
     expect(large.destroyed).toBe(true)
   })
 
-  test("is destroyed where the response is not stored", async () => {
+  test("is destroyed if the response is not stored", async () => {
     const module = freshCache()
     const body = new Readable({ read: () => {} })
     await module.put(
@@ -290,7 +290,7 @@ describe("a response of node-fetch", () => {
     expect([hit.headers.get("x-a"), await hit.text()]).toEqual(["1, 2", "of node-fetch"])
   })
 
-  test("is refused where it was read", async () => {
+  test("is refused if it was read", async () => {
     const module = freshCache()
     const response = await fetched()
     await response.text()
@@ -408,7 +408,7 @@ test.each([204, 205])(
   },
 )
 
-test.each([204, 205, 304])("a stream that a %d has is not its body", async (status) => {
+test.each([204, 205, 304])("a stream of a %d is not stored as its body", async (status) => {
   const module = freshCache({ ttlSeconds: 60 })
   const wrapped = module.wrap(() => responseLike({ status, body: streamOf(["hi"]) }), {
     ttlSeconds: 60,

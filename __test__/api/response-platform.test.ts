@@ -44,14 +44,14 @@ describe("headers of a stored response", () => {
     },
   )
 
-  test("have no methods beside the platform's, so that a name in any case takes the same way", async () => {
+  test("have the platform's methods only, so that names in any case are handled alike", async () => {
     const { stored } = await responsePair("body", INIT)
     expect(Object.getPrototypeOf(stored.headers)).toBe(prototype)
     expect(Reflect.ownKeys(stored.headers)).toEqual(Reflect.ownKeys(new Headers()))
     expect(stored.headers.get("Content-Type")).toBe("text/plain")
   })
 
-  test("can be copied, spread and made an object of", async () => {
+  test("can be copied, spread and converted to an object", async () => {
     const { stored } = await responsePair("body", INIT)
     const pairs = [...stored.headers]
     expect(pairs).toContainEqual(["x-b", ""])
@@ -105,7 +105,7 @@ describe("a clone of a response with status 799", () => {
   })
 })
 
-describe("a stored response that is shown", () => {
+describe("an inspected stored response", () => {
   /** Takes the whole body, unless the response's stream was created or its body used. */
   const takeWhole = Symbol.for("@layeron/modules.takeWhole")
   const whole = (response: Response) =>
@@ -114,7 +114,7 @@ describe("a stored response that is shown", () => {
   test.each([
     ["2 KB", 2_000],
     ["200 KB", 200_000],
-  ])("of %s is inspected as the platform's is, without creating a stream", async (_, length) => {
+  ])("of %s looks like the platform's, and inspecting it creates no stream", async (_, length) => {
     const { stored, platform } = await responsePair("b".repeat(length), INIT)
     const inspected = inspect(stored)
     const lines = inspected.split("\n").map((line) => line.trim())
@@ -134,7 +134,7 @@ describe("a stored response that is shown", () => {
     expect(whole(stored)).toBeDefined()
   })
 
-  test("by the console, in an object or in a format makes no stream and uses no body", async () => {
+  test("in the console, in an object or in a format creates no stream and uses no body", async () => {
     const { stored } = await responsePair("body", INIT)
     const log = jest
       .spyOn(console, "log")
@@ -151,7 +151,7 @@ describe("a stored response that is shown", () => {
     expect(whole(stored)).toBeDefined()
   })
 
-  test("says that its body is used, and shows a stream once there is one", async () => {
+  test("shows that its body is used, and its stream once it was created", async () => {
     const { module, stored } = await responsePair("body")
     await stored.text()
     expect(inspect(stored)).toContain("bodyUsed: true")
@@ -161,7 +161,7 @@ describe("a stored response that is shown", () => {
     expect(await looked.text()).toBe("body")
   })
 
-  test("without a body is inspected without one", async () => {
+  test("without a body shows none", async () => {
     const { stored } = await responsePair(null, { status: 204 })
     expect(inspect(stored)).toContain("body: null,")
   })

@@ -17,7 +17,7 @@ beforeEach(stopDate)
 afterEach(() => jest.useRealTimers())
 
 describe("inside the stale window", () => {
-  test("the first caller gets a miss and everyone else the stale response, marked and counted so", async () => {
+  test("the first caller gets a miss and all others the stale response, marked and counted as stale", async () => {
     const module = await staleModule()
     expect(await module.match(AT)).toBeUndefined()
     for (const request of [AT, new URL(AT), get("/p/1")]) {
@@ -64,7 +64,7 @@ describe("inside the stale window", () => {
     },
   )
 
-  test("two declarations of one identity hold one election", async () => {
+  test("two declarations of one identity share one refresh lease", async () => {
     const module = await staleModule()
     const other = sameIdentity(module, { ttlSeconds: 1, staleWhileRevalidateSeconds: 1 })
     expect(await other.match(AT)).toBeUndefined()
@@ -72,7 +72,7 @@ describe("inside the stale window", () => {
     expect(await bodyOf(other, AT)).toBe("old")
   })
 
-  test("a request that a rule makes skip the cache is not elected", async () => {
+  test("a request that a rule bypasses gets no refresh lease", async () => {
     const module = await staleModule(AT, {
       rules: [{ path: "/p/:id", bypass: { headers: ["x-preview"] } }],
     })
@@ -83,7 +83,7 @@ describe("inside the stale window", () => {
   })
 })
 
-describe("an election", () => {
+describe("a refresh lease", () => {
   async function elected(): Promise<CacheModule> {
     const module = await staleModule()
     expect(await module.match(AT)).toBeUndefined()
@@ -91,7 +91,7 @@ describe("an election", () => {
     return module
   }
 
-  test("ends with the put: the new response is fresh for everyone", async () => {
+  test("ends with the put: the new response is fresh for all callers", async () => {
     const module = await elected()
     await module.put(AT, new Response("new"))
     for (let caller = 0; caller < 3; caller++) {
@@ -108,13 +108,13 @@ describe("an election", () => {
     })
   })
 
-  test("ends with the put of anyone", async () => {
+  test("ends with any caller's put", async () => {
     const module = await elected()
     await sameIdentity(module).put(new URL(AT), new Response("warm"))
     expect(await bodyOf(module, AT)).toBe("warm")
   })
 
-  test("is held again once the new response has gone stale", async () => {
+  test("is acquired again when the new response becomes stale", async () => {
     const module = await elected()
     await module.put(AT, new Response("new"))
     setClock(TTL + 1 + TTL)
@@ -123,7 +123,7 @@ describe("an election", () => {
     expect(await refreshCounts(module)).toMatchObject({ elections: 2 })
   })
 
-  test("without a put lasts 30 s to the millisecond, then the next caller is elected", async () => {
+  test("without a put lasts exactly 30 s, then the next caller acquires it", async () => {
     const module = await elected()
     setClock(TTL + 1 + 29.999)
     expect(await bodyOf(module, AT)).toBe("old")
@@ -142,7 +142,7 @@ describe("an election", () => {
     })
   })
 
-  test("with a put whose body fails lasts its 30 s", async () => {
+  test("with a put whose body fails lasts 30 s", async () => {
     const module = await elected()
     const failing = new Response(streamOf(["new"], new Error("broken")))
     await expect(module.put(AT, failing)).rejects.toThrow("broken")
@@ -163,7 +163,7 @@ describe("an election", () => {
     },
   )
 
-  test("ends with a soft purge: the next caller is elected", async () => {
+  test("ends with a soft purge: the next caller acquires it", async () => {
     const module = await elected()
     await module.purge({ request: AT, soft: true })
     expect(await module.match(AT)).toBeUndefined()
@@ -171,7 +171,7 @@ describe("an election", () => {
     expect(await refreshCounts(module)).toMatchObject({ misses: 2, staleHits: 2, elections: 2 })
   })
 
-  test("ends with the window, even when 30 s have not passed: everyone gets a miss", async () => {
+  test("ends with the stale window, even before 30 s: every caller gets a miss", async () => {
     const module = await staleModule()
     setClock(TTL + WINDOW - 1)
     expect(await module.match(AT)).toBeUndefined()
@@ -184,7 +184,7 @@ describe("an election", () => {
   })
 })
 
-describe("are elected for separately:", () => {
+describe("have separate refresh leases:", () => {
   async function expectSeparate(module: CacheModule, requests: readonly Request[]): Promise<void> {
     setClock(TTL + 1)
     for (const request of requests) {

@@ -11,7 +11,7 @@ const MANY_BUILDS = 100_000
 
 type RemoveFunction = (module: CacheModule, n: number) => Promise<unknown>
 
-describe("where the record of purges no longer reaches back to the miss", () => {
+describe("if the invalidation log no longer reaches back to the miss", () => {
   test.each(REQUEST_FORMS)(
     "a put with %s is dropped although it was not purged",
     async (_, request) => {
@@ -50,7 +50,7 @@ describe("where the record of purges no longer reaches back to the miss", () => 
       purgeOther,
     ],
     ["prefix in everything", (module) => module.purge({ everything: true }), purgeOther],
-  ])("the purge of a build's %s is not forgotten", async (_, first, other) => {
+  ])("the purge of a build's %s still drops its put", async (_, first, other) => {
     const module = freshCache()
     const request = new Request(LONG)
     await module.match(request)
@@ -59,7 +59,7 @@ describe("where the record of purges no longer reaches back to the miss", () => 
     await expectFenced(module, request, TAGGED)
   })
 
-  test("one tag purged again and again holds back no build without it", async () => {
+  test("repeated purges of one tag do not drop the put of a build without it", async () => {
     const module = freshCache()
     const request = get("/p/1")
     await module.match(request)
@@ -94,7 +94,7 @@ describe("the put of a build by string is dropped after a purge", () => {
   test.each([
     ["at once", 0],
     ["29 s later", 29],
-  ])("beside more builds than are kept note of, when it ends %s", async (_, seconds) => {
+  ])("even if the build tracker overflows, when it ends %s", async (_, seconds) => {
     const module = await begun()
     for (let n = 0; n < MANY_BUILDS; n++) await module.match(url(`/q/${n}`))
     await module.purge(TAGGED)
@@ -102,7 +102,7 @@ describe("the put of a build by string is dropped after a purge", () => {
     await expectNothingStored(module)
   })
 
-  test("if a second build of its key began 29 s after it", async () => {
+  test("even if a second build of its key began 29 s after it", async () => {
     const module = await begun()
     await module.purge(TAGGED)
     setClock(29)

@@ -64,12 +64,12 @@ console.log(await (await shop.match("https://a.example/")).text())
 describe.each([
   ["import", runByImport],
   ["require", runByRequire],
-])("a process that has the package by %s", (_, run) => {
-  test("exits by itself when it does nothing with it", async () => {
+])("a process that loads the package by %s", (_, run) => {
+  test("exits by itself if it does not use it", async () => {
     expect(await run("console.log(typeof cache)")).toBe("function\n")
   })
 
-  test("exits by itself while an entry that it has put is fresh", async () => {
+  test("exits by itself even if an entry that it has put is fresh", async () => {
     expect(await run(PUT_AND_MATCH)).toBe("kept\n")
   })
 })
@@ -94,7 +94,7 @@ nothing nothing
 `)
   })
 
-  test("survive each other: one that is terminated in the middle of puts leaves whole entries and a working cache", async () => {
+  test("are independent: one that is terminated during puts leaves complete entries and a working cache", async () => {
     const output = await runWithWorkers(`
       const { cache } = require(FACE)
       const shop = cache({ name: "shop", ttlSeconds: 600, tags: ["all"] })
@@ -130,7 +130,7 @@ nothing nothing
   })
 })
 
-test("a worker that alone had loaded the package takes its entries with it, and the next one works like the first", async () => {
+test("the entries of the only worker with the package end with it, and the next worker works like the first", async () => {
   const output = await runWithWorkers(`
     const first = new Thread()
     await first.run('await shop.put("https://a.example/", new Response("left behind"))')

@@ -20,7 +20,7 @@ const RACES = REMOVALS.flatMap(([how, removal]) =>
   REQUEST_FORMS.map(([form, request]) => ({ how, removal, form, request })),
 )
 
-describe("a build is not stored where, after the miss that led to it, there was", () => {
+describe("a build is not stored if, after its miss, there was", () => {
   test.each(RACES)("$how, with $form", async ({ removal, request }) => {
     const module = freshCache()
     const asked = request()
@@ -30,30 +30,30 @@ describe("a build is not stored where, after the miss that led to it, there was"
     expect(await module.stats()).toMatchObject({ puts: 1, misses: 2 })
   })
 
+  test.each(RACES)("$how of an entry that was put after the miss of $form", async (race) => {
+    const module = freshCache()
+    const asked = race.request()
+    expect(await module.match(asked)).toBeUndefined()
+    await built(sameIdentity(module), "first")
+    await remove(module, race.removal)
+    await expectFenced(module, asked, TAGGED)
+  })
+
   test.each(RACES)(
-    "$how of a present entry, with $form that got its miss before that was put",
-    async (race) => {
-      const module = freshCache()
-      const asked = race.request()
+    "$how while the refresh lease is held, with $form",
+    async ({ removal, request }) => {
+      stopDate()
+      const module = await staleModule(request())
+      const asked = request()
       expect(await module.match(asked)).toBeUndefined()
-      await built(sameIdentity(module), "first")
-      await remove(module, race.removal)
+      await remove(module, removal)
       await expectFenced(module, asked, TAGGED)
+      expect(await refreshCounts(module)).toMatchObject({ puts: 2, elections: 1 })
+      jest.useRealTimers()
     },
   )
 
-  test.each(RACES)("$how during an election, with $form", async ({ removal, request }) => {
-    stopDate()
-    const module = await staleModule(request())
-    const asked = request()
-    expect(await module.match(asked)).toBeUndefined()
-    await remove(module, removal)
-    await expectFenced(module, asked, TAGGED)
-    expect(await refreshCounts(module)).toMatchObject({ puts: 2, elections: 1 })
-    jest.useRealTimers()
-  })
-
-  test.each(REMOVALS)("%s while the body of its put was still coming", async (_, removal) => {
+  test.each(REMOVALS)("%s while the body of its put was still being read", async (_, removal) => {
     const module = freshCache()
     const request = get("/p/1")
     await module.match(request)
@@ -69,7 +69,7 @@ describe("a build is not stored where, after the miss that led to it, there was"
   })
 
   test.each(REMOVALS)(
-    "%s by another declaration, over a match and a put by two more",
+    "%s by another declaration, with match and put by two more",
     async (_, removal) => {
       const module = freshCache()
       const request = get("/p/1")
@@ -80,7 +80,7 @@ describe("a build is not stored where, after the miss that led to it, there was"
   )
 })
 
-describe("a purge of a tag that the response has only", () => {
+describe("a purge of a tag that only the response has", () => {
   const tags = ["named-late"]
   const rules = [{ path: "/p/:id", tags }]
 
@@ -247,7 +247,7 @@ describe("a soft purge during a build", () => {
   afterEach(() => jest.useRealTimers())
 
   test.each(REMOVALS.filter(([, removal]) => "purge" in removal))(
-    "holds the build back and leaves the entry stale, its next caller elected and stored: %s",
+    "drops the build's put and leaves the entry stale, and the put of the next caller with the lease is stored: %s",
     async (_, removal) => {
       const module = freshCache(POLICY)
       const [early, next] = [get("/p/1"), get("/p/1")]
@@ -265,7 +265,7 @@ describe("a soft purge during a build", () => {
     },
   )
 
-  test("that refreshes the entry holds it back, and the caller elected after the purge is stored", async () => {
+  test("that refreshes the entry drops its put, and the put of the caller that acquires the lease after the purge is stored", async () => {
     const module = await staleModule()
     const [early, next] = [get("/p/1"), get("/p/1")]
     expect(await module.match(early)).toBeUndefined()

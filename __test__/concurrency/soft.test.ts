@@ -82,7 +82,7 @@ async function expectStaleUntil(module: CacheModule, seconds: number): Promise<v
 }
 
 describe("an entry softly purged", () => {
-  test("while fresh says so from the purge on", async () => {
+  test("while fresh is marked stale from the purge on", async () => {
     const module = await moduleWithEntries(["/p/1"])
     setClock(10)
     await softPurge(module)
@@ -110,14 +110,14 @@ describe("an entry softly purged", () => {
     await expectStaleUntil(module, 10.123 + WINDOW)
   })
 
-  test("in the moment of its put is served for the whole stale window from there", async () => {
+  test("at the moment of its put is served for the whole stale window from then on", async () => {
     const module = await moduleWithEntries(["/p/1"])
     expect(await softPurge(module)).toBe(1)
     await expectStaleUntil(module, WINDOW)
   })
 
   test.each([TTL, TTL + 100, TTL + WINDOW - 1])(
-    "while stale, %d s after its put, ends when it would have",
+    "while stale, %d s after its put, ends as without the purge",
     async (at) => {
       const module = await moduleWithEntries(["/p/1"])
       setClock(at)
@@ -126,7 +126,7 @@ describe("an entry softly purged", () => {
     },
   )
 
-  test("twice ends when it would have after the first time, and counts both times", async () => {
+  test("twice ends as after the first purge, and both purges count it", async () => {
     const module = await moduleWithEntries(["/p/1"])
     setClock(10)
     expect(await softPurge(module)).toBe(1)
@@ -136,7 +136,7 @@ describe("an entry softly purged", () => {
     await expectStaleUntil(module, 10 + WINDOW)
   })
 
-  test("after its stale window is not there to be counted", async () => {
+  test("after its stale window is not counted", async () => {
     const module = await moduleWithEntries(["/p/1"])
     setClock(TTL + WINDOW)
     expect(await softPurge(module)).toBe(0)
@@ -166,7 +166,7 @@ describe("an entry softly purged", () => {
     expect(await refreshCounts(module)).toMatchObject({ elections: 1, staleHits: 0 })
   })
 
-  test("and then removed by a hard purge is a miss for everyone", async () => {
+  test("and then removed by a hard purge is a miss for every caller", async () => {
     const module = await moduleWithEntries(["/p/1"])
     await softPurge(module)
     expect(await module.purge({ request: AT })).toEqual({ purged: 1 })
@@ -175,7 +175,7 @@ describe("an entry softly purged", () => {
     expect(await refreshCounts(module)).toMatchObject({ elections: 0 })
   })
 
-  test("has all its variants elected for one by one", async () => {
+  test("has a separate refresh lease for each variant", async () => {
     const module = freshCache(POLICY)
     const requests = ["1", "2"].map((a) => get("/p/1", { "x-a": a }))
     for (const request of requests)

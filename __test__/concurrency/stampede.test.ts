@@ -36,7 +36,7 @@ function concurrently(module: CacheModule) {
   }
 }
 
-test("64 concurrent requests on a key gone stale make one build, and 63 are answered before it ends", async () => {
+test("64 concurrent requests for a stale entry make one build, and 63 get a response before it ends", async () => {
   const module = await staleModule()
   const { answers, builds, answered, finish } = concurrently(module)
 
@@ -58,7 +58,7 @@ test("64 concurrent requests on a key gone stale make one build, and 63 are answ
   expect(await (await module.match(get(PATH)))?.text()).toBe("new")
 })
 
-test("64 concurrent requests for a cold key are 64 misses, and no request waits for another", async () => {
+test("64 concurrent calls of match for a cold key are 64 misses, and none waits for another", async () => {
   const module = freshCache()
   const results = await Promise.all(Array.from({ length: CALLERS }, () => module.match(get(PATH))))
   expect(results).toEqual(Array(CALLERS).fill(undefined))

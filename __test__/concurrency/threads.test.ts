@@ -43,7 +43,7 @@ describe("a put of this thread is dropped after a purge by another thread", () =
     await expectFenced(module, asked, TAGGED)
   })
 
-  test.each(REMOVALS)("%s during an election", async (_, removal) => {
+  test.each(REMOVALS)("%s while the refresh lease is held", async (_, removal) => {
     const module = await staleModule()
     const thread = await start(module)
     const request = get("/p/1")
@@ -54,7 +54,7 @@ describe("a put of this thread is dropped after a purge by another thread", () =
     await expectFenced(module, request, TAGGED)
   })
 
-  test("soft purge, and another thread's caller is elected and stored", async () => {
+  test("soft purge, and the put of another thread's caller with the refresh lease is stored", async () => {
     const module = await staleModule()
     const thread = await start(module)
     const request = get("/p/1")
@@ -115,8 +115,8 @@ describe("of two builders on two threads", () => {
   })
 })
 
-describe("an election", () => {
-  test("is one for all threads, and the put of the elected one ends it for all", async () => {
+describe("a refresh lease", () => {
+  test("is shared by all threads, and the holder's put ends it for all", async () => {
     const module = await staleModule()
     const [one, two] = [await start(module), await start(module)]
     expect(await one.match("one", AT)).toBeUndefined()
@@ -133,7 +133,7 @@ describe("an election", () => {
     })
   })
 
-  test("held by a thread that has ended goes over to the next caller after 30 s", async () => {
+  test("of a thread that has ended goes to the next caller after 30 s", async () => {
     const module = await staleModule()
     const thread = await start(module)
     expect(await thread.match("elected", AT)).toBeUndefined()
@@ -146,7 +146,7 @@ describe("an election", () => {
   })
 })
 
-test("64 concurrent requests over four threads on a key gone stale make one build, and 63 are answered before it ends", async () => {
+test("64 concurrent requests on four threads for a stale entry make one build, and 63 get a response before it ends", async () => {
   const module = await staleModule(AT, POLICY)
   const answers: string[] = []
   let builds = 0

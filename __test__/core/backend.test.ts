@@ -31,7 +31,7 @@ describe("routes", () => {
     },
   )
 
-  test("the handler gets the very request that was sent", async () => {
+  test("the handler gets the same request object that was sent", async () => {
     let seen: Request | undefined
     const spy = backend().post("/:id", (request) => {
       seen = request
@@ -65,7 +65,7 @@ describe("routes", () => {
     expect((await send(encoded, "GET", "/caf%C3%A9")).status).toBe(200)
   })
 
-  test("route options are kept and change nothing in the answer", async () => {
+  test("route options are readable and do not change the response", async () => {
     const options = { cache: "public-api" }
     const configured = backend().get("/a", options, () => "a")
     expect(configured.routes).toEqual([{ method: "GET", path: "/a", options }])
@@ -127,7 +127,7 @@ describe("results", () => {
     ).toBe(response)
   })
 
-  test("a thrown response is the answer, and no error is written", async () => {
+  test("a thrown response is sent, and no error is written", async () => {
     const written = jest.spyOn(console, "error").mockImplementation()
     const thrown = new Response("gone", { status: 410 })
     const app = backend().get("/", () => {
@@ -194,7 +194,7 @@ describe("HEAD and OPTIONS", () => {
     ])
   })
 
-  test("HEAD of a GET route lets go of the body it does not send", async () => {
+  test("HEAD of a GET route cancels the body that it does not send", async () => {
     let cancelled = false
     const body = new ReadableStream({
       cancel: () => {
@@ -222,7 +222,7 @@ describe("HEAD and OPTIONS", () => {
     expect(await (await send(app, "GET", "/a")).text()).toBe("get")
   })
 
-  test("a path with a HEAD route alone does not answer GET", async () => {
+  test("a path with only a HEAD route does not answer GET", async () => {
     const app = backend().head("/a", () => undefined)
     const response = await send(app, "GET", "/a")
     expect([response.status, response.headers.get("allow")]).toEqual([405, "HEAD, OPTIONS"])
@@ -298,7 +298,7 @@ describe("errors of handlers", () => {
     expect(written.mock.calls[0]?.[1]).toBe(error)
   })
 
-  test("a response that went into another call unclosed names clone() as the way out", async () => {
+  test("the error of a response whose body was used suggests clone()", async () => {
     const written = jest.spyOn(console, "error").mockImplementation()
     await send(backend().get("/a", used), "GET", "/a")
     expect(String(written.mock.calls[0]?.[1])).toContain("response.clone()")
@@ -311,7 +311,7 @@ describe("endpoint", () => {
     .get("/health", () => "ok")
   const status = async (url: string) => (await app.fetch(new Request(url))).status
 
-  test("its path is in front of every route", async () => {
+  test("its path prefixes every route", async () => {
     expect(await status("https://api.example.com/v1/health")).toBe(200)
     expect(await status("https://api.example.com/v1")).toBe(200)
     expect(await status("https://api.example.com/health")).toBe(404)
@@ -324,7 +324,7 @@ describe("endpoint", () => {
     expect(await status("http://localhost:8787/v1/health")).toBe(404)
   })
 
-  test("the scheme of the request does not matter, for TLS may end in front of the backend", async () => {
+  test("the scheme of the request does not matter, because TLS may end at a proxy", async () => {
     expect(await status("http://api.example.com/v1/health")).toBe(200)
   })
 
@@ -333,7 +333,7 @@ describe("endpoint", () => {
     expect((await spaced.fetch(new Request("http://localhost/my%20api/a"))).status).toBe(200)
   })
 
-  test("without one, every host is served", async () => {
+  test("without an endpoint, every host is served", async () => {
     const open = backend().get("/a", () => 1)
     expect((await open.fetch(new Request("http://any.example/a"))).status).toBe(200)
   })
@@ -348,12 +348,12 @@ describe("modules", () => {
   })
 
   test("use keeps modules in order, and one object once", () => {
-    const [a, b, twinOfA] = [module("a"), module("b"), module("a")]
-    const app = backend().use(a).use(b).use(a).use(twinOfA)
+    const [a, b, secondA] = [module("a"), module("b"), module("a")]
+    const app = backend().use(a).use(b).use(a).use(secondA)
     expect(app.modules).toHaveLength(3)
     expect(app.modules[0]).toBe(a)
     expect(app.modules[1]).toBe(b)
-    expect(app.modules[2]).toBe(twinOfA)
+    expect(app.modules[2]).toBe(secondA)
   })
 
   test.each([
@@ -416,7 +416,7 @@ describe("options", () => {
     )
   })
 
-  test("options that are no object are refused", () => {
+  test("options that are not an object are refused", () => {
     expect(() => backend("store-api" as never)).toThrow("backend() options must be an object")
   })
 

@@ -116,7 +116,7 @@ describe("covered routes", () => {
     expect((await module.inspect()).collapsed).toBe(2)
   })
 
-  test("a handler that looks up and puts by itself counts once, and its own tags and lifetime hold", async () => {
+  test("a handler that matches and puts itself counts once, and its own tags and lifetime apply", async () => {
     const { app, module } = shop()
     app.get(PATH, async (request) => {
       const cached = await module.match(request)
@@ -138,7 +138,7 @@ describe("covered routes", () => {
 })
 
 describe("the rule's policy", () => {
-  test("its lifetime and stale window hold, and one run in the background refreshes", async () => {
+  test("its lifetime and stale window apply, and one background run refreshes", async () => {
     stopDate()
     const rules = [{ path: PATH, ttlSeconds: 10, staleWhileRevalidateSeconds: 20 }]
     const { app, module } = shop({}, { ttlSeconds: 1000, rules })
@@ -156,7 +156,7 @@ describe("the rule's policy", () => {
     expect((await module.inspect()).elections).toBe(1)
   })
 
-  test("its vary keeps responses apart", async () => {
+  test("its vary separates responses", async () => {
     const { app } = shop({}, { rules: [{ path: PATH, ttlSeconds: 60, vary: ["accept-language"] }] })
     app.get(PATH, ({ headers }) => new Response(headers.get("accept-language")))
     for (const language of ["de", "en", "de"]) {
@@ -174,7 +174,7 @@ describe("the rule's policy", () => {
     expect(await (await send(app)).text()).toBe("run 2")
   })
 
-  test("its bypass runs the handler, neither looked up nor stored", async () => {
+  test("its bypass runs the handler, without match or put", async () => {
     const rules = [{ path: PATH, ttlSeconds: 60, bypass: { query: ["preview"] } }]
     const { app, module } = shop({}, { rules })
     app.get(PATH, countingHandler())
@@ -255,7 +255,7 @@ describe("writes", () => {
     expect(seen).toBe(request)
   })
 
-  test("a write by a route for users, which is not cached itself, removes the shared responses", async () => {
+  test("a write by a route with auth, which is not cached itself, removes the shared responses", async () => {
     const { app } = shop()
     const answered = new Response("done")
     app.get(PATH, countingHandler()).post(PATH, { auth: "user" }, () => answered)
@@ -299,7 +299,7 @@ describe("several caches", () => {
     return { app, first, second, entries }
   }
 
-  test("a read goes through the first that covers it alone", async () => {
+  test("a read goes only through the first cache that covers it", async () => {
     const { app, entries } = two()
     app.get("/a/1", countingHandler()).get("/b/1", countingHandler())
     await (await send(app, "/a/1")).text()
@@ -308,7 +308,7 @@ describe("several caches", () => {
     expect(await entries()).toEqual([1, 1])
   })
 
-  test("a write goes through each that covers it, and all forget", async () => {
+  test("a write goes through each cache that covers it, and all remove the response", async () => {
     const { app, first, second, entries } = two()
     app.post("/a/1", () => "done").delete("/a/1", { auth: "admin" }, () => "done")
     for (const method of ["POST", "DELETE"]) {
@@ -321,7 +321,7 @@ describe("several caches", () => {
 })
 
 describe("failures of handlers", () => {
-  test("a throw is a 500, and is written once for each run of the handler", async () => {
+  test("an error is a 500, and is written once per run of the handler", async () => {
     const written = collectConsoleErrors()
     const { app } = shop()
     const { promise, resolve } = deferred()
@@ -351,7 +351,7 @@ describe("failures of handlers", () => {
   })
 
   test.each(["GET", "POST"])(
-    "a client that leaves its %s is not written as a failure",
+    "a client that aborts its %s is not written as a failure",
     async (method) => {
       const written = collectConsoleErrors()
       const { app } = shop()
@@ -387,7 +387,7 @@ describe("failures of handlers", () => {
     expect(written.map(([what]) => what)).toEqual(["GET /items/1 failed:", "GET /items/2 failed:"])
   })
 
-  test("a stale response is served in place of a throw, which is written all the same", async () => {
+  test("a stale response is served in place of an error, which is still written", async () => {
     stopDate()
     const written = collectConsoleErrors()
     const { app } = shop({}, { rules: [{ path: PATH }] })
@@ -405,7 +405,7 @@ describe("failures of handlers", () => {
   })
 
   test.each(["/other", "/items/mine"])(
-    "a throw of %s, which is not cached, is a 500 and written once",
+    "an error of the route %s, which is not cached, is a 500 and written once",
     async (path) => {
       collectWarnings()
       const written = collectConsoleErrors()
@@ -446,7 +446,7 @@ describe("modules", () => {
     ["another kind", { kind: "queue", wrap: () => fail, covers: () => true }],
     ["no wrap", { kind: "cache", covers: () => true }],
     ["no covers", { kind: "cache", wrap: () => fail }],
-  ])("a module of %s is left alone", async (_name, part) => {
+  ])("a module of %s is not wrapped", async (_name, part) => {
     const app = backend({ gateway: { cache: true } }).use({ ...identity, ...part } as never)
     expect(
       await (
@@ -458,7 +458,7 @@ describe("modules", () => {
     ).toBe("a")
   })
 
-  test("a cache that has been closed is no reason not to answer", async () => {
+  test("with a closed cache the handler still answers", async () => {
     const { app, module } = shop()
     app.get(PATH, countingHandler()).post(PATH, () => "done")
     await (await send(app)).text()
@@ -467,7 +467,7 @@ describe("modules", () => {
     expect(await (await send(app, AT, { method: "POST" })).json()).toBe("done")
   })
 
-  test("a cache used after routes and requests is in front of them from then on", async () => {
+  test("a cache that is used after routes and requests covers later requests", async () => {
     const app = backend({ gateway: { cache: true } }).get(PATH, countingHandler())
     expect(cacheStatusOf(await send(app))).toBeUndefined()
     const module = freshCache({ rules: [{ path: PATH, ttlSeconds: 60 }] })
@@ -476,7 +476,7 @@ describe("modules", () => {
     expect(await bodyOf(module, get(AT))).toBe("run 2")
   })
 
-  test("under an endpoint, rules are meant for the whole path", async () => {
+  test("under an endpoint, rules match the whole path", async () => {
     const module = freshCache({ rules: [{ path: "/v1/items", ttlSeconds: 60 }] })
     const app = backend({ endpoint: "https://api.example.com/v1", gateway: { cache: true } }).use(
       module,

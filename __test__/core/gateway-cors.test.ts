@@ -52,7 +52,7 @@ describe("answers", () => {
     expect(accessHeaders(stored!)).toEqual({})
   })
 
-  test("an entry made for no origin answers pages of one", async () => {
+  test("an entry stored for a request without Origin answers requests with one", async () => {
     const { app } = shop({ cors: CORS })
     app.get(PATH, () => "a")
     await (await send(app)).text()
@@ -111,7 +111,7 @@ describe("answers", () => {
     expect(accessHeaders(await send(app, path, headers))).toEqual(VARY)
   })
 
-  test("a request for another host names the origin as well", async () => {
+  test("the response to a request for another host names the origin as well", async () => {
     const app = backend({ endpoint: "https://other.example", gateway: { cache: true, cors: CORS } })
     const response = await send(app, AT, { origin: A })
     expect([response.status, accessHeaders(response)]).toEqual([404, allowOrigin(A)])
@@ -150,7 +150,7 @@ describe("answers", () => {
     expect((await send(app, "/plain")).headers.get("vary")).toBe(expected)
   })
 
-  test("fields of the gateway replace those of a handler, whose response object is not changed", async () => {
+  test("fields of the gateway replace those of a handler, and the handler's response object is not changed", async () => {
     const { app } = shop({ cors: CORS })
     const shared = new Response(null, {
       status: 204,
@@ -165,7 +165,7 @@ describe("answers", () => {
     })
   })
 
-  test("a cache that is closed during a run leaves a response that can be added to", async () => {
+  test("the gateway adds fields to the response of a run during which the cache was closed", async () => {
     const { app, module } = shop({ cors: CORS })
     const { promise, resolve } = deferred()
     app.get(PATH, async () => {
@@ -180,7 +180,7 @@ describe("answers", () => {
     expect([response.status, accessHeaders(response)]).toEqual([302, allowOrigin(A)])
   })
 
-  test("a response that cannot be changed is answered with the fields", async () => {
+  test("an immutable response is sent with the fields", async () => {
     const { app } = shop({ cors: CORS })
     app.get("/plain", () => Response.redirect("https://api.example.com/", 302))
     const response = await send(app, "/plain", { origin: A })
@@ -199,7 +199,7 @@ describe("preflights", () => {
     .app.get(PATH, () => "get")
     .put(PATH, () => "put")
 
-  test("one whose origin, method and headers are allowed is a 204 that says so, past the cache", async () => {
+  test("one whose origin, method and headers are allowed gets a 204 that allows them, without the cache", async () => {
     const asked = { "access-control-request-headers": "content-type,X-Own" }
     const response = await preflight(app, AT, asked)
     expect([response.status, await response.text()]).toEqual([204, ""])
@@ -211,7 +211,7 @@ describe("preflights", () => {
     })
   })
 
-  test("credentials are allowed where they are configured", async () => {
+  test("credentials are allowed if they are configured", async () => {
     const open = shop({ cors: { ...cors, credentials: true } }).app.get(PATH, () => "get")
     const { headers } = await preflight(open, AT)
     expect(headers.get("access-control-allow-credentials")).toBe("true")
@@ -227,7 +227,7 @@ describe("preflights", () => {
     ],
     ["a header", { "access-control-request-headers": "x-own, x-other" }, "headers"],
   ])(
-    "one with %s that is not allowed is a 403 and says nothing to browsers",
+    "one with %s that is not allowed gets a 403 without CORS fields",
     async (_name, headers, part) => {
       const response = await preflight(app, AT, headers)
       expect([response.status, accessHeaders(response)]).toEqual([403, VARY])
@@ -240,7 +240,7 @@ describe("preflights", () => {
     },
   )
 
-  test("without methods and headers in the options, those are allowed that need no preflight", async () => {
+  test("without methods and headers in the options, only those are allowed that need no preflight", async () => {
     const plain = shop({ cors: CORS }).app.get(PATH, () => "get")
     const response = await preflight(plain, AT, { "access-control-request-method": "POST" })
     expect(Object.fromEntries(response.headers)).toEqual({
@@ -255,7 +255,7 @@ describe("preflights", () => {
     expect([response.status, accessHeaders(response)]).toEqual([404, allowOrigin(A)])
   })
 
-  test("an OPTIONS request that is no preflight reaches its route", async () => {
+  test("an OPTIONS request that is not a preflight reaches its route", async () => {
     const response = await send(app, AT, { method: "OPTIONS", origin: A })
     expect([response.status, response.headers.get("allow")]).toEqual([
       204,
@@ -272,7 +272,7 @@ describe("preflights", () => {
     ])
   })
 
-  test("an OPTIONS route answers them instead, and its own fields stay", async () => {
+  test("an OPTIONS route answers preflights instead, and its own fields stay", async () => {
     const own = { "access-control-allow-origin": C, "access-control-allow-methods": "PUT" }
     const declared = shop({ cors }).app.put(PATH, () => "put")
     declared.routeOptions(PATH, () => new Response("own", { headers: own }))

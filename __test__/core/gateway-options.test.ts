@@ -57,12 +57,12 @@ test.each(refused)("%s is refused by name: %j", (option, options) => {
   expect(() => backend(gateway({ cache: true, ...options }))).toThrow(refusal(option))
 })
 
-test.each(refused)("without cache, %s is not looked at: %j", (_option, options) => {
+test.each(refused)("without cache, %s is not validated: %j", (_option, options) => {
   expect(backend(gateway(options)).gateway).toBe(options)
   expect(() => backend(gateway({ cache: false, ...options }))).not.toThrow()
 })
 
-test("everything that is allowed is taken, and unknown fields are left alone", () => {
+test("all valid options are accepted, and unknown fields are ignored", () => {
   const warned = jest.spyOn(process, "emitWarning").mockImplementation()
   const options = {
     cache: true,

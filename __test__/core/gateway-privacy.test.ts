@@ -104,7 +104,7 @@ describe("a field of a response that is for one client", () => {
     })
   })
 
-  test("includes the request's id under the name that is configured, and no other", async () => {
+  test("includes the request's id under the configured name only", async () => {
     const { app, module } = shop({ responseRequestIdHeader: "X-Trace" })
     app.get(
       PATH,
@@ -124,7 +124,7 @@ describe("a field of a response that is for one client", () => {
   })
 
   test.each(["POST", "PUT"])(
-    "is left to the one client of a %s, which is not stored",
+    "is sent to the client of a %s, which is not stored",
     async (method) => {
       const { app, module } = shop(
         {},
@@ -143,7 +143,7 @@ describe("a field of a response that is for one client", () => {
     },
   )
 
-  test.each(["GET", "POST"])("is left to a %s that no rule covers", async (method) => {
+  test.each(["GET", "POST"])("is sent to a %s that no rule covers", async (method) => {
     const { app } = shop()
     const answered = new Response(null, { headers: PERSONAL })
     app.get("/other", () => answered).post("/other", () => answered)
@@ -182,14 +182,14 @@ describe("a request for credentials", () => {
     expect((await module.inspect()).entries).toBe(0)
   })
 
-  test("one without directives for caches is sent without any", async () => {
+  test("without Cache-Control is sent without it", async () => {
     const { app } = shop()
     app.get(PATH, () => new Response("who?", { status: 401 }))
     expect((await send(app)).headers.has("cache-control")).toBe(false)
   })
 })
 
-describe("CORS fields of a handler, where there is no gateway.cors", () => {
+describe("CORS fields of a handler, without gateway.cors,", () => {
   /** Responds to the request's `Origin` as handlers with their own CORS code do. */
   const answerOrigin = ({ headers }: Request) =>
     new Response(headers.get("origin"), {
@@ -213,7 +213,7 @@ describe("CORS fields of a handler, where there is no gateway.cors", () => {
     expect(await module.stats()).toEqual({ ...NO_STATS, misses: 2 })
   })
 
-  test("reach each of several clients at a time as its own", async () => {
+  test("of concurrent requests reach their own clients", async () => {
     collectWarnings()
     const { app } = shop()
     const { promise, resolve } = deferred()
@@ -231,7 +231,7 @@ describe("CORS fields of a handler, where there is no gateway.cors", () => {
     expect(await Promise.all(responses.map((response) => response.text()))).toEqual([A, B, A])
   })
 
-  test("are warned of once, by the route and the option", async () => {
+  test("are warned of once, with the route and the option", async () => {
     const given = collectWarnings()
     const { app } = shop()
     app.get(PATH, answerOrigin).get("/items/2/plain", answerOrigin)
@@ -241,7 +241,7 @@ describe("CORS fields of a handler, where there is no gateway.cors", () => {
     ])
   })
 
-  test("of a refresh in the background leave the stale response as it is sent", async () => {
+  test("of a background refresh do not change the stale response", async () => {
     collectWarnings()
     stopDate()
     const rules = [{ path: PATH, ttlSeconds: 10, staleWhileRevalidateSeconds: 100 }]
@@ -266,7 +266,7 @@ describe("a request with cookies", () => {
   const greet = ({ headers }: Request) => new Response(headers.get("cookie") ?? "nobody")
   const [one, two] = [{ cookie: "session=1" }, { cookie: "session=2" }]
 
-  test("is answered by the handler each time, and its answer is not stored", async () => {
+  test("is answered by the handler each time, and the response is not stored", async () => {
     const given = collectWarnings()
     const { app, module } = shop()
     app.get(PATH, greet)
@@ -284,21 +284,21 @@ describe("a request with cookies", () => {
     expect([cacheStatusOf(hit), await hit.text()]).toEqual(["hit", "nobody"])
   })
 
-  test("is answered for everybody under a rule that ignores cookies", async () => {
+  test("gets the shared response under a rule that ignores cookies", async () => {
     const { app } = shop({}, { rules: [{ path: PATH, ttlSeconds: 60, cookies: "ignore" }] })
     app.get(PATH, greet)
     expect(await (await send(app, AT, one)).text()).toBe("nobody")
     expect(cacheStatusOf(await send(app, AT, two))).toBe("hit")
   })
 
-  test("has its cookies in a write that such a rule covers", async () => {
+  test("keeps its cookies in a write that such a rule covers", async () => {
     const { app } = shop({}, { rules: [{ path: PATH, ttlSeconds: 60, cookies: "ignore" }] })
     app.get(PATH, greet).put(PATH, greet)
     expect(await (await send(app, AT, { method: "PUT", ...one })).text()).toBe("session=1")
   })
 })
 
-describe("routes that are not for all", () => {
+describe("routes with responses for one user", () => {
   const refused: [string, RouteOptions, string | undefined][] = [
     ["auth of its own", { auth: "user" }, undefined],
     ["auth of an unknown kind", { auth: ["public"] }, undefined],
@@ -308,7 +308,7 @@ describe("routes that are not for all", () => {
   ]
 
   test.each(refused)(
-    "a route with %s is run for each request, past the cache",
+    "a route with %s is run for each request, without the cache",
     async (_name, options, auth) => {
       const given = collectWarnings()
       const { app, module } = shop({ defaultAuth: auth as never })
@@ -335,7 +335,7 @@ describe("routes that are not for all", () => {
     },
   )
 
-  test("HEAD of such a route is not answered from what its handler has stored", async () => {
+  test("HEAD of such a route is not answered from a response that its handler has stored", async () => {
     collectWarnings()
     const { app, module } = shop()
     app.get(PATH, { auth: "user" }, () => new Response("no", { status: 403 }))
@@ -344,7 +344,7 @@ describe("routes that are not for all", () => {
     expect([head.status, head.headers.get("x-secret")]).toEqual([403, null])
   })
 
-  test("nor is the response to a write, even if a rule lists its method", async () => {
+  test("the response to a write is not stored, even if a rule lists its method", async () => {
     const { app, module } = shop({}, { rules: [{ path: PATH, methods: ["POST"], ttlSeconds: 60 }] })
     app.post(PATH, { auth: "user" }, () => new Response("no", { status: 403 }))
     const request = new Request(get(AT), { method: "POST" })
@@ -364,7 +364,7 @@ describe("routes that are not for all", () => {
     expect(given).toEqual([])
   })
 
-  test("no one is warned of a route that no rule covers", async () => {
+  test("a route that no rule covers causes no warning", async () => {
     const given = collectWarnings()
     const { app } = shop()
     app.get("/other", { auth: "user" }, () => "a")
@@ -373,7 +373,7 @@ describe("routes that are not for all", () => {
   })
 })
 
-test("without gateway.cache, a used cache and the other options change no answer", async () => {
+test("without gateway.cache, a used cache and the other options do not change responses", async () => {
   const gateway = { cors: CORS, defaultAuth: "user", responseRequestIdHeader: "x-own" } as const
   const { module } = shop()
   const wrap = jest.spyOn(module, "wrap")

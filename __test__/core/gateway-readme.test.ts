@@ -10,7 +10,7 @@ function example(): string {
   return blocks.find((code) => code.includes("gateway:")) ?? ""
 }
 
-test("the example of the README answers as the README says", async () => {
+test("the README's example responds as the README says", async () => {
   const project = temporaryProject({ "app.ts": example() })
   const layer = await startLayerDev("app.ts", project.path)
   const ask = async (init?: RequestInit) => {

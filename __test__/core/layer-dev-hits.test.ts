@@ -90,7 +90,7 @@ async function hitOf(path: string): Promise<{ hit: Response; first: Response }> 
 
 const BYTES = Uint8Array.from({ length: 256 }, (_, at) => at)
 
-describe("what layer dev writes of a stored response", () => {
+describe("the response that layer dev writes for a hit", () => {
   test.each([
     ["plain", 200, "text/plain", Buffer.from("plain")],
     ["letters", 200, "text/plain; charset=utf-8", Buffer.from("bödy ☃")],
@@ -98,7 +98,7 @@ describe("what layer dev writes of a stored response", () => {
     ["large", 200, "text/plain", Buffer.from("é".repeat(150_000))],
     ["empty", 200, "text/plain", Buffer.from("")],
     ["missing", 404, "application/json", Buffer.from('{"error":"gone"}')],
-  ])("is the whole of %s", async (name, status, type, body) => {
+  ])("is all of %s", async (name, status, type, body) => {
     const { hit } = await hitOf(`/${name}`)
     expect([hit.status, hit.headers.get("content-type")]).toEqual([status, type])
     expect(hit.headers.get("content-length")).toBe(String(body.length))
@@ -121,7 +121,7 @@ describe("what layer dev writes of a stored response", () => {
     expect(await hit.text()).toBe("")
   })
 
-  test("is a 304 or a part where the request asks for it", async () => {
+  test("is a 304 or a part if the request has a condition or a range", async () => {
     await get("/tagged")
     const known = await get("/tagged", { headers: { "if-none-match": '"v1"' } })
     expect([known.status, known.headers.get("etag"), await known.text()]).toEqual([304, '"v1"', ""])
@@ -143,24 +143,24 @@ describe("what layer dev writes of a stored response", () => {
     ])
   })
 
-  test("has the fields as a handler has changed them", async () => {
+  test("has the fields that a handler has changed", async () => {
     await get("/plain")
     const { headers } = await get("/changed")
     expect([headers.get("x-a"), headers.get("vary")]).toEqual(["2", "accept, accept-language"])
   })
 
-  test.each(["cloned", "streamed"])("is whole where a handler has %s it", async (path) => {
+  test.each(["cloned", "streamed"])("is complete if a handler has %s it", async (path) => {
     await get("/plain")
     const response = await get(`/${path}`)
     expect([response.status, await response.text()]).toEqual([200, "plain"])
   })
 
-  test("is an error where a handler has used the body up", async () => {
+  test("is an error if a handler has consumed the body", async () => {
     await get("/plain")
     expect((await get("/used")).status).toBe(500)
   })
 
-  test("leaves the connection for the next request", async () => {
+  test("leaves the connection usable for the next request", async () => {
     for (let request = 0; request < 5; request++)
       expect(await (await get("/plain")).text()).toBe("plain")
   })
@@ -172,7 +172,7 @@ describe("a large stored response", () => {
   const request = (...fields: string[]) =>
     `GET /unsized HTTP/1.1\r\n${["Host: localhost", ...fields].join("\r\n")}\r\n\r\n`
 
-  test("is written whole and with its length, and so is the next on the connection", async () => {
+  test("is written completely and with its length, and so is the next on the connection", async () => {
     await hitOf("/unsized")
     const client = await RawClient.connect(port())
     for (let round = 0; round < 2; round++) {
@@ -187,7 +187,7 @@ describe("a large stored response", () => {
     client.close()
   })
 
-  test("is written as the range that was asked for, and as a head alone", async () => {
+  test("is written as the requested range, and as a head for HEAD", async () => {
     await hitOf("/unsized")
     const client = await RawClient.connect(port())
     const part = await client.send(request("Range: bytes=1000-2000999")).response()

@@ -143,7 +143,7 @@ describe("layer dev without further settings", () => {
     })
   })
 
-  test("refuses an absolute target of an unknown host although Host is known, and the other way round does not", async () => {
+  test("refuses an absolute target with an unknown host even if Host is known, but not the reverse", async () => {
     const unknown = await send(layer, HEAD("http://evil.example/seen", "Host: localhost"))
     expect(unknown.status).toBe(403)
     const known = await send(layer, HEAD("http://localhost/seen", "Host: evil.example"))
@@ -173,7 +173,7 @@ describe("layer dev without further settings", () => {
     "notlocalhost",
     "127.0.0.1.evil.example",
     "xn--bcher-kva.example",
-  ])("refuses the unknown host %s with 403 and says how to allow it", async (host) => {
+  ])("refuses the unknown host %s with 403 and describes how to allow it", async (host) => {
     const response = await seenBy(layer, host)
     const name = host.replace(/:\d+$/, "")
     const message = `layer dev does not answer for the host "${name}". To allow it, start with --allowed-host ${name}, or list it in LAYERON_ALLOWED_HOSTS.`
@@ -235,7 +235,7 @@ describe("layer dev with allowed hosts", () => {
     expect(layer.output).toContain(`layer: ${source} must have host names without a port`)
   })
 
-  test("answers for the name that HOST says to listen on", () => {
+  test("answers for the name in HOST", () => {
     const hosts = readAllowedHosts({ HOST: "Dev-Machine" })
     const names = ["dev-machine", "dev-machine:8787", "a.dev-machine", "other"]
     expect(names.map((name) => hosts.allow(name))).toEqual([true, true, false, false])

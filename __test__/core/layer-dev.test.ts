@@ -152,7 +152,7 @@ describe("changes", () => {
       "must be what backend() returns",
     ],
   ])(
-    "an entry with %s says so, and is served once it is mended",
+    "an entry with %s is reported, and is served when it is repaired",
     async (_name, broken, message) => {
       const path = project({ ...TS_FILES, "app.ts": broken })
       const layer = new Layer(["dev"], path)
@@ -164,7 +164,7 @@ describe("changes", () => {
     },
   )
 
-  test("a throw while loading is shown with its place", async () => {
+  test("an error during loading is shown with its location", async () => {
     const layer = new Layer(["dev"], project({ "app.ts": '\n\nthrow new Error("not today")' }))
     cleanUps.push(() => layer.stop())
     await layer.waitFor("Waiting for a change.")
@@ -172,7 +172,7 @@ describe("changes", () => {
   })
 })
 
-describe("the end", () => {
+describe("the end of layer dev", () => {
   test.each<NodeJS.Signals>(["SIGTERM", "SIGINT"])(
     "%s ends with code 0 and leaves no process",
     async (signal) => {
@@ -205,7 +205,7 @@ describe("commands that cannot start", () => {
     expect([code, output]).toEqual([1, `layer: Entry not found: ${join(path, "missing.ts")}\n`])
   })
 
-  test("no entry at all ends with code 1 and the names that were tried", async () => {
+  test("without an entry it ends with code 1 and the names that were tried", async () => {
     const { code, output } = await run(["dev"], project({}))
     expect(code).toBe(1)
     expect(output).toContain("app.ts, app.js, app.mjs, src/app.ts, src/app.js, index.ts, index.js")

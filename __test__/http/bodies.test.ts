@@ -41,7 +41,7 @@ describe("a body without end", () => {
       "fwd=uri-miss; fwd-status=200; detail=event-stream",
     ],
     ["of anything", "", STORED],
-  ])("%s reaches its client as it comes", async (_name, fields, expected) => {
+  ])("%s reaches its client as it arrives", async (_name, fields, expected) => {
     await withCache(async ({ proxy, origin }) => {
       const [isRead, isOver] = [gate(), gate()]
       origin.script(AT, async ({ write }) => {
@@ -63,7 +63,7 @@ describe("a body without end", () => {
     })
   })
 
-  test("of events is each client's own, and ends at the origin when its client leaves", async () => {
+  test("of events is not shared, and is aborted at the origin when its client leaves", async () => {
     await withCache(async ({ proxy, origin }) => {
       const abandoned: Promise<void>[] = []
       const stream: Answer = async ({ request, write, closedByPeer: over }) => {
@@ -89,7 +89,7 @@ describe("a body without end", () => {
 
 describe("a client that goes away", () => {
   test.each(["with a length", "in chunks"])(
-    "within a body that comes %s does not spoil the entry",
+    "within a body that arrives %s does not affect the entry",
     async (framing) => {
       await withCache(async ({ proxy, origin, module }) => {
         const isGone = gate()
@@ -116,7 +116,7 @@ describe("a client that goes away", () => {
     },
   )
 
-  test("before there is a head does not spoil the entry", async () => {
+  test("before the head has arrived does not affect the entry", async () => {
     await withCache(async ({ proxy, origin, module }) => {
       const isGone = gate()
       origin.script(AT, async ({ write }) => {
@@ -139,7 +139,7 @@ describe("a client that goes away", () => {
   })
 })
 
-describe("a body that breaks off", () => {
+describe("an aborted body", () => {
   test.each<[string, string, "end" | "reset"]>([
     ["short of its length", `${MINUTE}Content-Length: 9\r\n\r\none`, "end"],
     ["by a reset short of its length", `${MINUTE}Content-Length: 9\r\n\r\none`, "reset"],
@@ -150,33 +150,36 @@ describe("a body that breaks off", () => {
       `${MINUTE}Content-Encoding: gzip\r\nContent-Length: 9\r\n\r\none`,
       "end",
     ],
-  ])("%s breaks its client off, is not stored, and the next is", async (_name, text, ending) => {
-    await withCache(async ({ proxy, origin, module }) => {
-      const isRead = gate()
-      const broken: Answer = async (exchange) => {
-        await exchange.write(text)
-        await isRead.opened
-        exchange[ending]()
-      }
-      origin.script(AT, [broken, answerWithControl("max-age=60", { body: "whole" })])
-      const client = await proxy.connect()
-      const head = await client.send({ target: AT }).head()
-      const put = outcomesOf(module, "put")
-      isRead.open()
-      const { status, isComplete } = await client.readBody(head)
-      expect([status, isComplete, (await put)[0]]).toEqual([
-        200,
-        false,
-        expect.stringMatching(/^error /),
-      ])
-      expect(await module.inspect()).toMatchObject({ entries: 0 })
-      expect(summaryOf(await proxy.get(AT))).toBe(`200 whole (${STORED})`)
-      expect(summaryOf(await proxy.get(AT))).toBe("200 whole (hit; ttl=60)")
-      expect(requestCount(origin)).toBe(2)
-    })
-  })
+  ])(
+    "%s aborts the client's response and is not stored, and the next body is",
+    async (_name, text, ending) => {
+      await withCache(async ({ proxy, origin, module }) => {
+        const isRead = gate()
+        const broken: Answer = async (exchange) => {
+          await exchange.write(text)
+          await isRead.opened
+          exchange[ending]()
+        }
+        origin.script(AT, [broken, answerWithControl("max-age=60", { body: "whole" })])
+        const client = await proxy.connect()
+        const head = await client.send({ target: AT }).head()
+        const put = outcomesOf(module, "put")
+        isRead.open()
+        const { status, isComplete } = await client.readBody(head)
+        expect([status, isComplete, (await put)[0]]).toEqual([
+          200,
+          false,
+          expect.stringMatching(/^error /),
+        ])
+        expect(await module.inspect()).toMatchObject({ entries: 0 })
+        expect(summaryOf(await proxy.get(AT))).toBe(`200 whole (${STORED})`)
+        expect(summaryOf(await proxy.get(AT))).toBe("200 whole (hit; ttl=60)")
+        expect(requestCount(origin)).toBe(2)
+      })
+    },
+  )
 
-  test("that ends with its connection is whole", async () => {
+  test("that ends with its connection is complete", async () => {
     await withCache(async ({ proxy, origin, module }) => {
       origin.script(AT, ({ end }) => end(`${MINUTE}\r\nwhole`))
       const put = outcomesOf(module, "put")
@@ -197,7 +200,7 @@ describe("a body over maxEntryBytes", () => {
   test.each([
     ["by its length", `Content-Length: ${body.length}\r\n\r\n${body}`, TOO_LARGE],
     ["without saying so", `Transfer-Encoding: chunked\r\n\r\n${inChunks(body, 7_777)}`, STORED],
-  ])("%s goes past whole and is not stored", async (_name, rest, expected) => {
+  ])("%s is sent completely and is not stored", async (_name, rest, expected) => {
     await withCache(async ({ proxy, origin, module }) => {
       origin.script(AT, [`${MINUTE}${rest}`, `${MINUTE}${rest}`])
       for (let n = 0; n < 2; n++) {
@@ -232,7 +235,7 @@ describe("a body over maxEntryBytes", () => {
   test.each([
     ["by its length", `Content-Length: ${BULK_BYTES}\r\n`],
     ["without saying so", ""],
-  ])("%s is taken from the origin no faster than its client takes it", async (_name, field) => {
+  ])("%s is read from the origin no faster than its client reads it", async (_name, field) => {
     await withCache(async ({ proxy, origin, module }) => {
       let writer: BulkWriter | undefined
       origin.script(AT, async ({ socket, write, end }) => {

@@ -29,7 +29,7 @@ const WAITER_STATUS = "fwd=uri-miss; fwd-status=200; stored; collapsed; ttl=60"
 const reset: Answer = ({ reset }) => reset()
 
 describe("100 concurrent requests for responses that are not stored,", () => {
-  test("make one request to the origin, and each gets the whole", async () => {
+  test("make one request to the origin, and each gets the complete response", async () => {
     await withCache(async (stage) => {
       const isReady = gate()
       stage.origin.script(AT, afterGate(isReady, answerWithControl("max-age=60", { body: "text" })))
@@ -61,7 +61,7 @@ describe("100 concurrent requests for responses that are not stored,", () => {
     })
   })
 
-  test("in two languages make two requests, where it turns out to vary by them", async () => {
+  test("in two languages make two requests, if the response turns out to vary by language", async () => {
     await withCache(async (stage) => {
       const gates = [gate(), gate()]
       const answer: Answer = (exchange) => {
@@ -146,7 +146,7 @@ describe("while the origin holds the rest of a body,", () => {
     return clients
   }
 
-  test("all have its head and the first of it, whether they waited or came later", async () => {
+  test("waiters and later clients all have the head and the first bytes", async () => {
     await withCache(async (stage) => {
       const { answer, open } = answerInHalves("two")
       const clients = await begun(stage, answer)
@@ -157,7 +157,7 @@ describe("while the origin holds the rest of a body,", () => {
     })
   })
 
-  test.each([1, 5, 6])("%d of 6 clients that leave spoil nothing", async (count) => {
+  test.each([1, 5, 6])("%d of 6 clients that leave do not affect the others", async (count) => {
     await withCache(async (stage) => {
       const { answer, open } = answerInHalves("two")
       const clients = await begun(stage, answer)
@@ -174,7 +174,7 @@ describe("while the origin holds the rest of a body,", () => {
     })
   })
 
-  test("and then breaks off, all are broken off, and the next client has the origin asked", async () => {
+  test("which then aborts it, all clients are aborted, and the next request goes to the origin", async () => {
     await withCache(async (stage) => {
       const { answer, open } = answerInHalves(reset)
       const clients = await begun(stage, answer)
@@ -199,7 +199,7 @@ describe("while the origin holds the rest of a body,", () => {
   })
 })
 
-test("of the clients the first and some that wait leave before there is an answer, and the others get it", async () => {
+test("the leader and some waiters leave before the response, and the other waiters get it", async () => {
   await withCache(async (stage) => {
     const isReady = gate()
     stage.origin.script(AT, afterGate(isReady, answerWithControl("max-age=60", { body: "text" })))
@@ -218,7 +218,7 @@ test("of the clients the first and some that wait leave before there is an answe
   })
 })
 
-test("a client that does not read keeps no other from the whole", async () => {
+test("a client that does not read does not keep others from the complete response", async () => {
   await withCache(async (stage) => {
     const isReady = gate()
     const body = "0123456789".repeat(800_000)

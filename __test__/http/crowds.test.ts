@@ -43,7 +43,7 @@ describe("100 clients at a time of an origin that fails", () => {
     })
   })
 
-  test("with a 503 get neither age nor lifetime by it", async () => {
+  test("with a 503 get neither Age nor lifetime", async () => {
     await withCache(async (stage) => {
       const isReady = gate()
       stage.origin.script(AT, [afterGate(isReady, down), ...Array(9).fill(down)])
@@ -57,7 +57,7 @@ describe("100 clients at a time of an origin that fails", () => {
     })
   })
 
-  test("by resets are two requests to the origin, those of the next 200 ms none, and later ones two", async () => {
+  test("by resets make two requests to the origin, those of the next 200 ms none, and later ones two", async () => {
     await withCache(async (stage) => {
       const { proxy, origin } = stage
       const statuses = async (clients: Parameters<typeof responses>[0]) =>
@@ -100,7 +100,7 @@ describe("100 clients at a time of an origin that fails", () => {
     })
   })
 
-  test("for each of them in another way make a request each", async () => {
+  test("with a different failure for each make a request each", async () => {
     await withCache(async (stage) => {
       const isReady = gate()
       const varying = (exchange: Parameters<ScriptedAnswer>[0]) =>
@@ -125,7 +125,7 @@ describe("10 clients at a time of a body over maxEntryBytes", () => {
   const body = "0123456789".repeat(50_000)
   const HEAD = "HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\n"
 
-  test("each get it by a request of their own where it says so", async () => {
+  test("each make their own request if its Content-Length says so", async () => {
     await withCache(async (stage) => {
       const isReady = gate()
       const text = `${HEAD}Content-Length: ${body.length}\r\n\r\n${body}`
@@ -140,7 +140,7 @@ describe("10 clients at a time of a body over maxEntryBytes", () => {
     }, small)
   })
 
-  test("all get it by one request where it does not, and they have begun to read", async () => {
+  test("share one request if it does not, and they have begun to read", async () => {
     await withCache(async (stage) => {
       const [isReady, isRead] = [gate(), gate()]
       const answerInHalves: Answer = async ({ write, end }) => {

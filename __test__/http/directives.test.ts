@@ -150,7 +150,7 @@ describe("a response that has been stale for 10 s", () => {
     },
   )
 
-  test("is validated for a request with max-stale where the response has s-maxage, or no-cache", async () => {
+  test("is validated for a request with max-stale if the response has s-maxage or no-cache", async () => {
     await withStoredAge(70, "s-maxage=60", (stage) =>
       expectValidated(stage, control("max-stale"), "stale"),
     )
@@ -258,7 +258,7 @@ describe("only-if-cached", () => {
     })
   })
 
-  test("keeps no write from the origin", async () => {
+  test("does not keep unsafe requests from the origin", async () => {
     await withCache(async ({ proxy, origin }) => {
       origin.script(AT, answerWithControl("no-store", { body: "written" }))
       const request = { method: "POST", target: AT, fields: control("only-if-cached") }
@@ -267,7 +267,7 @@ describe("only-if-cached", () => {
   })
 })
 
-test("directives of a request reach the origin as they came", async () => {
+test("directives of a request reach the origin unchanged", async () => {
   await withStoredAge(10, "max-age=60", async ({ proxy, origin }) => {
     origin.script(AT, answerWithControl("max-age=60"))
     const fields = { "Cache-Control": ["no-cache", 'x="a, b"'], Pragma: "no-cache" }

@@ -39,7 +39,7 @@ describe("within its stale-if-error window a stale response is served instead", 
     ["that ends at once", ({ end }) => end()],
     ["that ends within the head", ({ end }) => end("HTTP/1.1 200 OK\r\nX-")],
     ["that speaks no HTTP", ({ end }) => end("SSH-2.0-OpenSSH_9.6\r\n")],
-  ])("of an answer %s", async (_name, answer) => {
+  ])("of a response %s", async (_name, answer) => {
     await withStored(old(WINDOW), 61, [answer], async ({ proxy, origin }) => {
       expect(summaryOf(await proxy.get(AT))).toBe(
         "200 old (fwd=stale; ttl=-1; detail=stale-if-error)",
@@ -60,7 +60,7 @@ describe("within its stale-if-error window a stale response is served instead", 
     })
   })
 
-  test("of an answer that does not come in time", async () => {
+  test("of a response that does not arrive in time", async () => {
     await withStored(
       old(WINDOW),
       61,
@@ -123,7 +123,7 @@ describe("the stale-if-error window", () => {
     })
   })
 
-  test("goes on where the stale window ends", async () => {
+  test("continues after the stale window", async () => {
     const control = "max-age=60, stale-while-revalidate=10, stale-if-error=30"
     await withStored(old(control), 70, [down(503), down(503)], async ({ proxy, origin }) => {
       const expected = "200 old (fwd=stale; fwd-status=503; ttl=-10; detail=stale-if-error)"
@@ -134,7 +134,7 @@ describe("the stale-if-error window", () => {
     })
   })
 
-  test("is as long as the CDN-Cache-Control says", async () => {
+  test("has the length that CDN-Cache-Control declares", async () => {
     const fields = { ...TAG, "CDN-Cache-Control": "max-age=60, stale-if-error=5" }
     const first = answerWithControl(WINDOW, { fields, body: "old" })
     await withStored(first, 64.999, [down(503), down(503)], async ({ proxy }) => {
@@ -184,7 +184,7 @@ describe("an origin that has failed", () => {
   test.each<[string, Answer]>([
     ["with a 503", down(503)],
     ["by a reset", reset],
-  ])("%s is left alone for 200 ms, and then for 400", async (_name, failure) => {
+  ])("%s gets no requests for 200 ms, and then for 400", async (_name, failure) => {
     await withStored(
       old(WINDOW),
       61,
@@ -208,14 +208,14 @@ describe("an origin that has failed", () => {
     )
   })
 
-  test("is distinguished from one that the request did not ask for", async () => {
+  test("is distinguished in Cache-Status from one that was not requested", async () => {
     await withStored(old(WINDOW), 61, [down(503)], async ({ proxy }) => {
       await proxy.get(AT)
       expect(summaryOf(await proxy.get(AT))).toBe("200 old (hit; ttl=-1; detail=stale-if-error)")
     })
   })
 
-  test("with nothing in the store fails the clients of the next 200 ms, and is then asked again", async () => {
+  test("with an empty store fails the clients of the next 200 ms, and then gets the next request", async () => {
     await withCache(async ({ proxy, origin }) => {
       origin.script(AT, [reset, reset, answerWithControl("max-age=60", { body: "up" })])
       const seen: [number, number][] = []

@@ -94,7 +94,7 @@ describe("a client's conditions, with nothing stored,", () => {
     ['"v1"', `304  (fwd=uri-miss; fwd-status=200; stored; ttl=60)`],
     ['"v0"', `200 ${BODY} (fwd=uri-miss; fwd-status=200; stored; ttl=60)`],
   ])(
-    "are kept from the origin, whose whole answer is stored, and answered: %s",
+    "are not forwarded, and the origin's complete response is stored and compared with them: %s",
     async (tag, expected) => {
       await withCache(async ({ proxy, origin }) => {
         origin.script(AT, first)
@@ -117,7 +117,7 @@ describe("a client's conditions, with nothing stored,", () => {
     })
   })
 
-  test("pass to the origin with credentials", async () => {
+  test("are forwarded with credentials", async () => {
     await withCache(async ({ proxy, origin }) => {
       origin.script(AT, notModified({ ETag: '"v1"' }))
       const fields = {
@@ -180,7 +180,7 @@ describe("a 304 for one of two stale responses that its request selects", () => 
     })
   }
 
-  test("freshens both where its tag is a strong one of both", () =>
+  test("freshens both if both have its strong tag", () =>
     expectFreshened(['"v"', '"v"'], { ETag: '"v"' }, true))
 
   test.each<[string, [string, string], Fields]>([
@@ -188,13 +188,11 @@ describe("a 304 for one of two stale responses that its request selects", () => 
     ["it confirms a strong tag by a weak one", ['"v"', '"v"'], { ETag: 'W/"v"' }],
     ["it has no tag", ['"v"', '"v"'], {}],
     ["the other has another tag", ['"w"', '"v"'], { ETag: '"v"' }],
-  ])("freshens the one alone where %s", (_name, tags, confirmed) =>
-    expectFreshened(tags, confirmed, false),
-  )
+  ])("freshens only one if %s", (_name, tags, confirmed) => expectFreshened(tags, confirmed, false))
 })
 
-describe("a 304 leaves alone what its request does not select", () => {
-  test("even if another variant has the same strong entity tag: origins keep their own CORS fields", async () => {
+describe("a 304 does not freshen responses that its request does not select", () => {
+  test("even if another variant has the same strong entity tag: each origin keeps its CORS fields", async () => {
     await withCache(async ({ proxy, origin }) => {
       const cors = (name: string) => ({
         ETag: '"v"',
@@ -233,7 +231,7 @@ describe("a Vary in a 304", () => {
     body: "en",
   })
 
-  test("has the response answer requests alone that are as the one that was answered", async () => {
+  test("lets the response answer only requests like the one that caused it", async () => {
     const confirmed = notModified({ ETag: '"v"', Vary: "Accept-Language" })
     await withStored(plain, 60, [confirmed, other], async ({ proxy, module }) => {
       expect(summaryOf(await proxy.get(AT, german))).toBe(`200 de (${CONFIRMED})`)
@@ -265,7 +263,7 @@ describe("a Vary in a 304", () => {
     })
   })
 
-  test("of any field removes the response, which answers this one request", async () => {
+  test("with * removes the response, which answers this one request", async () => {
     const confirmed = notModified({ ETag: '"v"', Vary: "accept, *" })
     await withStored(plain, 60, [confirmed, other], async ({ proxy, module }) => {
       const answered = await proxy.get(AT)
@@ -277,7 +275,7 @@ describe("a Vary in a 304", () => {
     })
   })
 
-  test("that is in the response to a HEAD takes effect as well", async () => {
+  test("in the response to a HEAD takes effect as well", async () => {
     const fields = { ETag: '"v"', Vary: "Accept-Language", "Content-Length": "2" }
     const head = answerWithControl("max-age=60", { fields })
     await withStored(plain, 60, [head, other], async ({ proxy }) => {
@@ -289,7 +287,7 @@ describe("a Vary in a 304", () => {
     })
   })
 
-  test("that is brought by a refresh in the background takes effect as well", async () => {
+  test("from a background refresh takes effect as well", async () => {
     const stale = answerWithControl("max-age=60, stale-while-revalidate=60", {
       fields: { ETag: '"v"' },
       body: "de",
@@ -343,7 +341,7 @@ describe("the response to a request with credentials", () => {
     },
   )
 
-  test("freshens where the 304 says nothing and the stored response has said that it is public", async () => {
+  test("freshens if the 304 has no Cache-Control and the stored response is public", async () => {
     const shared = answerWithControl("public, max-age=60", { fields: STORED, body: BODY })
     await withStored(shared, 60, [notModified({ ETag: '"v1"' })], async ({ proxy }) => {
       await proxy.get(AT, credentials)
@@ -351,7 +349,7 @@ describe("the response to a request with credentials", () => {
     })
   })
 
-  test("does not count as public because a configured lifetime has written so", async () => {
+  test("does not count as public because a configured lifetime made it so", async () => {
     const cacheOptions = { ttlSeconds: 60 }
     const tagged = datedAnswer({ fields: { ETag: '"v1"' }, body: BODY })
     await withStored(
@@ -423,7 +421,7 @@ describe("the response to a HEAD for a stale response", () => {
     ["its entity tag alone", { ETag: '"v1"', "X-New": "1" }],
     ["its entity tag as a weak one", { ...SAME, ETag: 'W/"v1"' }],
     ["its last modification alone", { "Last-Modified": MODIFIED, "X-New": "1" }],
-  ])("freshens it where it has %s", async (_name, fields) => {
+  ])("freshens it if it has %s", async (_name, fields) => {
     await withStored(
       first,
       60,
@@ -448,7 +446,7 @@ describe("the response to a HEAD for a stale response", () => {
     ["another entity tag", { ...SAME, ETag: '"v2"' }],
     ["another length", { ...SAME, "Content-Length": "7" }],
     ["another last modification", { "Last-Modified": httpDate(-9), "Content-Length": "6" }],
-  ])("takes it away where it has %s", async (_name, fields) => {
+  ])("removes it if it has %s", async (_name, fields) => {
     await withStored(
       first,
       60,
@@ -467,7 +465,7 @@ describe("the response to a HEAD for a stale response", () => {
     ["has no validator", { fields: { "Content-Length": "6" } }],
     ["is an error", { status: 500, fields: SAME }],
     ["is a 404", { status: 404, fields: { "Content-Length": "9" } }],
-  ])("leaves it as it is where it %s", async (_name, parts) => {
+  ])("does not change it if it %s", async (_name, parts) => {
     await withStored(first, 60, [datedAnswer(parts), notModified()], async ({ proxy, origin }) => {
       expect((await proxy.send({ method: "HEAD", target: AT })).status).toBe(parts.status ?? 200)
       expect(summaryOf(await proxy.get(AT))).toBe(`200 ${BODY} (${CONFIRMED})`)
@@ -475,7 +473,7 @@ describe("the response to a HEAD for a stale response", () => {
     })
   })
 
-  test("is made by the origin, under the client's own conditions", async () => {
+  test("comes from the origin, with the client's own conditions", async () => {
     await withStored(first, 60, [notModified({ ETag: '"v1"' })], async ({ proxy, origin }) => {
       const fields = { "If-None-Match": '"v1"' }
       const head = await proxy.send({ method: "HEAD", target: AT, fields })

@@ -30,7 +30,7 @@ function chunked(body: string): string {
 }
 
 describe("a fresh response", () => {
-  test("is served with all its fields, its Date and its age, byte for byte, and the origin is not asked", async () => {
+  test("is served with all its fields, Date and Age, byte for byte, without a request to the origin", async () => {
     await withCache(async ({ proxy, origin, module }) => {
       const fields = {
         "Cache-Control": "max-age=60",
@@ -73,7 +73,7 @@ describe("a fresh response", () => {
     [0.999, "0", "hit; ttl=59"],
     [1, "1", "hit; ttl=59"],
     [59.999, "59", "hit; ttl=0"],
-  ])("is at %d s of the age %s", async (seconds, age, expected) => {
+  ])("has at %d s the Age %s", async (seconds, age, expected) => {
     await withCache(async ({ proxy, origin }) => {
       origin.script(AT, answerWithControl("max-age=60"))
       await proxy.get(AT)
@@ -83,7 +83,7 @@ describe("a fresh response", () => {
     })
   })
 
-  test("is served until its lifetime ends, and then the origin is asked", async () => {
+  test("is served until its lifetime ends, and then the request goes to the origin", async () => {
     await withCache(async ({ proxy, origin }) => {
       origin.script(AT, [
         answerWithControl("max-age=60", { body: "one" }),
@@ -98,7 +98,7 @@ describe("a fresh response", () => {
     })
   })
 
-  test("that came without a Date has that of when it came", async () => {
+  test("that arrived without a Date gets the time of its arrival", async () => {
     await withCache(async ({ proxy, origin }) => {
       origin.script(AT, answer({ fields: { "Cache-Control": "max-age=60" } }))
       await proxy.get(AT)
@@ -108,7 +108,7 @@ describe("a fresh response", () => {
     })
   })
 
-  test("grows neither younger nor older by a clock that steps back by 5 s", async () => {
+  test("keeps its age when the clock steps back by 5 s", async () => {
     await withCache(async ({ proxy, origin }) => {
       setClock(100)
       origin.script(AT, answerWithControl("max-age=60", { fields: { Age: "5" } }))
@@ -119,7 +119,7 @@ describe("a fresh response", () => {
     })
   })
 
-  test("is validated after a clock has stepped back by more than 5 s", async () => {
+  test("is validated after the clock stepped back by more than 5 s", async () => {
     await withCache(async ({ proxy, origin }) => {
       setClock(100)
       const first = answerWithControl("max-age=60", { fields: { ETag: '"a"' }, body: "one" })
@@ -137,7 +137,7 @@ describe("a fresh response", () => {
       "in chunks",
       (body: string) => ({ fields: { "Transfer-Encoding": "chunked" }, body: chunked(body) }),
     ],
-  ])("that came %s, empty, small or large, is served byte for byte", async (_how, parts) => {
+  ])("that arrived %s, empty, small or large, is served byte for byte", async (_how, parts) => {
     for (const body of ["", "small", EVERY_BYTE.repeat(8_192)]) {
       await withCache(async ({ proxy, origin }) => {
         origin.script(AT, answerWithControl("max-age=60", parts(body)))
@@ -217,7 +217,7 @@ describe("HEAD", () => {
     ["with a length", { body: "stored" }],
     ["in chunks", { fields: { "Transfer-Encoding": "chunked" }, body: chunked("stored") }],
   ])(
-    "is answered from what came to a GET %s, length included, and has no body",
+    "is answered from a stored GET that arrived %s, with its length and without a body",
     async (_name, parts) => {
       await withCache(async ({ proxy, origin }) => {
         origin.script(AT, answerWithControl("max-age=60", parts))

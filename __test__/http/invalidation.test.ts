@@ -82,7 +82,7 @@ describe("the stored responses for a URL are invalidated", () => {
   )
 
   test.each(["GET", "HEAD", "OPTIONS", "TRACE", "PROPFIND", "REPORT", "SEARCH"])(
-    "nor by a %s",
+    "but not by a %s",
     async (method) => {
       const safe = async ({ proxy, origin }: CacheStage) => {
         origin.script(
@@ -97,7 +97,7 @@ describe("the stored responses for a URL are invalidated", () => {
     },
   )
 
-  test("be the answer private, without a lifetime or not to be stored", async () => {
+  test("even if the answer is private, without a lifetime or uncacheable", async () => {
     for (const control of ["private", "no-store", "max-age=60"]) {
       expect(
         await targetsStoredAfter([AT], change({ fields: { "Cache-Control": control } })),
@@ -105,7 +105,7 @@ describe("the stored responses for a URL are invalidated", () => {
     }
   })
 
-  test("in all its variants, fresh and stale, and nothing else is", async () => {
+  test("in all variants, fresh and stale, and no others are", async () => {
     await withCache(async ({ proxy, origin, module }) => {
       origin.script(
         AT,
@@ -136,7 +136,7 @@ describe("the stored responses for a URL are invalidated", () => {
     expect(await targetsStoredAfter(all, change({}, "PUT", target))).toEqual(stillStored)
   })
 
-  test("for the host of the request alone", async () => {
+  test("for the host of the request only", async () => {
     const elsewhere = async ({ proxy, origin }: CacheStage) => {
       origin.script(AT, datedAnswer())
       await proxy.send({ method: "POST", target: AT, fields: { Host: "other.example" } })
@@ -144,7 +144,7 @@ describe("the stored responses for a URL are invalidated", () => {
     expect(await targetsStoredAfter([AT], elsewhere)).toEqual([AT])
   })
 
-  test("not where the origin breaks off before it answers", async () => {
+  test("but not if the origin aborts before it answers", async () => {
     const broken = async ({ proxy, origin }: CacheStage) => {
       origin.script(AT, ({ reset }) => reset())
       expect((await proxy.send({ method: "POST", target: AT })).status).toBe(502)
@@ -204,7 +204,7 @@ describe("a URL that the response to a successful unsafe request names in", () =
     })
   })
 
-  test("both is invalidated, with the query that it has", async () => {
+  test("both is invalidated, with its query", async () => {
     const fields = { Location: "?x=1", "Content-Location": "/dir/b" }
     const written = change({ status: 201, fields }, "POST", "/dir/a")
     expect(
@@ -233,7 +233,7 @@ describe("an unsafe request while the origin answers a GET", () => {
     return text
   }
 
-  test("keeps the response of the GET from the store and from later requests", async () => {
+  test("drops the response of the GET from the store and from later requests", async () => {
     await withCache(async (stage) => {
       const isReady = gate()
       expect(await during(afterGate(isReady, freshAnswer("before")), isReady.open, stage)).toBe(
@@ -243,7 +243,7 @@ describe("an unsafe request while the origin answers a GET", () => {
     })
   })
 
-  test("keeps it from them although its head has come", async () => {
+  test("drops it even if its head has arrived", async () => {
     await withCache(async (stage) => {
       const { opened, open } = gate()
       const before: Answer = async ({ write }) => {
@@ -256,7 +256,7 @@ describe("an unsafe request while the origin answers a GET", () => {
     })
   })
 
-  test("keeps the response of a background refresh from the store", async () => {
+  test("drops the response of a background refresh", async () => {
     await withCache(async ({ proxy, origin, module }) => {
       const isReady = gate()
       const old = answerWithControl("max-age=60, stale-while-revalidate=60", { body: "old" })

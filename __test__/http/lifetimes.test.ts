@@ -31,7 +31,7 @@ async function expectServed(seconds: number, fields: Fields, status = 200): Prom
   })
 }
 
-describe("the lifetime is said", () => {
+describe("the lifetime is declared", () => {
   test.each<[string, Fields, number]>([
     ["by max-age", { "Cache-Control": "max-age=60" }, 60],
     ["by s-maxage before max-age", { "Cache-Control": "max-age=60, s-maxage=30" }, 30],
@@ -99,7 +99,7 @@ describe("of Cache-Control", () => {
     ["an apostrophe does not quote", "max-age='60'", 0],
   ])("%s", (_name, control, seconds) => expectServed(seconds, { "Cache-Control": control }))
 
-  test("a broken max-age is not made good by Expires", () =>
+  test("an invalid max-age is not replaced by Expires", () =>
     expectServed(0, { "Cache-Control": "max-age=minute", Expires: httpDate(60) }))
 })
 
@@ -145,7 +145,7 @@ describe("CDN-Cache-Control", () => {
     ],
   ])("%s", (_name, fields, seconds) => expectServed(seconds, fields))
 
-  test("reaches the client as it came, with the Cache-Control that it overrules", async () => {
+  test("reaches the client unchanged, with the Cache-Control that it overrides", async () => {
     await withCache(async ({ proxy, origin }) => {
       const fields = { "CDN-Cache-Control": "max-age=30", "Cache-Control": "no-store" }
       origin.script(AT, datedAnswer({ fields }))
@@ -159,7 +159,7 @@ describe("CDN-Cache-Control", () => {
   })
 })
 
-describe("where nothing is said, the lifetime is guessed from the last modification", () => {
+describe("without a declared lifetime, the heuristic lifetime follows from Last-Modified", () => {
   const MODIFIED = { "Last-Modified": httpDate(-1_000) }
 
   test.each([200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501])("for a %d", (status) =>
@@ -181,7 +181,7 @@ describe("where nothing is said, the lifetime is guessed from the last modificat
     ["not where max-age is 0", { ...MODIFIED, "Cache-Control": "max-age=0" }, 0],
   ])("%s", (_name, fields, seconds) => expectServed(seconds, fields))
 
-  test("for other statuses where the response is public", () =>
+  test("for other statuses if the response is public", () =>
     expectServed(100, { ...MODIFIED, "Cache-Control": "public" }, 403))
 })
 
@@ -234,7 +234,7 @@ describe("the Age of the received response", () => {
     })
   })
 
-  test("is passed on with the response as it came, and replaced from then on", async () => {
+  test("is forwarded with the first response, and replaced in hits", async () => {
     await withCache(async ({ proxy, origin }) => {
       origin.script(AT, datedAnswer({ fields: oneMinute({ Age: "20" }) }))
       expect((await proxy.get(AT)).all("age")).toEqual(["20"])

@@ -112,7 +112,7 @@ describe.each(INTERFACES)("a range of a stored response, requested %s,", (_, way
     }),
   )
 
-  test("gives way to If-None-Match", () =>
+  test("is ignored if If-None-Match matches", () =>
     way({ fields: { ETag: '"v1"' } }, 5, async (sendGet) => {
       const range = { Range: "bytes=2-4" }
       expect((await sendGet({ ...range, "If-None-Match": '"v1"' })).status).toBe(304)
@@ -161,7 +161,7 @@ describe("match() with a range", () => {
 })
 
 describe("a range over HTTP", () => {
-  test("of a chunked and coded response has the fields of the whole", async () => {
+  test("of a chunked and coded response has the fields of the complete response", async () => {
     const fields = { ETag: '"v1"', "Content-Encoding": "gzip", "Transfer-Encoding": "chunked" }
     const chunked = storedAnswer(fields, { body: `a\r\n${BODY}\r\n0\r\n\r\n` })
     await withStored(chunked, 5, [], async ({ proxy, module }) => {
@@ -219,7 +219,7 @@ describe("a range over HTTP", () => {
     })
   })
 
-  test("that the origin does not have is forwarded, and its 416 is not stored", async () => {
+  test("that the origin cannot satisfy is forwarded, and its 416 is not stored", async () => {
     await withCache(async ({ proxy, origin }) => {
       const fields = { "Content-Range": "bytes */10" }
       origin.script(AT, [

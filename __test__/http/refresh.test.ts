@@ -41,7 +41,7 @@ describe("a refresh that fails", () => {
   ]
 
   test.each(failures)(
-    "%s leaves the stale response, and is tried again after 1 s and then 2 s",
+    "%s leaves the stale response, and the next refreshes follow after 1 s and then 2 s",
     async (_name, failure) => {
       await withStored(OLD, 61, [failure, failure, renewed], async ({ proxy, origin, module }) => {
         const seen: (string | number)[] = []
@@ -78,7 +78,7 @@ describe("a refresh that fails", () => {
     },
   )
 
-  test("does not lengthen the window", async () => {
+  test("does not extend the stale window", async () => {
     await withStored(
       OLD,
       61,
@@ -94,7 +94,7 @@ describe("a refresh that fails", () => {
     )
   })
 
-  test("is aborted after the timeout, and tried again", async () => {
+  test("is aborted after the timeout, and the next one follows", async () => {
     const never: Answer = (exchange) => exchange.closedByPeer()
     await withStored(
       OLD,
@@ -117,7 +117,7 @@ describe("a refresh that fails", () => {
     )
   })
 
-  test("reaches no client, and is no failure of the proxy", async () => {
+  test("reaches no client, and the proxy does not report it", async () => {
     await withStored(OLD, 61, [reset], async ({ proxy, module }) => {
       const refreshed = outcomesOf(module, "refresh")
       const client = await proxy.connect()

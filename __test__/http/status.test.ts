@@ -27,7 +27,7 @@ const GET: TimedRequest = {}
 const down = datedAnswer({ status: 503 })
 const requestWith = (fields: Record<string, string>, at = 0): TimedRequest => ({ fields, at })
 
-describe("an answer says how it came about:", () => {
+describe("Cache-Status of a response is:", () => {
   test.each<[string, Answer[], TimedRequest[], number, string]>([
     [
       "to be validated each time",
@@ -152,7 +152,7 @@ describe("an answer says how it came about:", () => {
     }, small)
   })
 
-  test("by a name that does not begin with a letter, as a string", async () => {
+  test("with the cache's name as a string if it does not begin with a letter", async () => {
     const name = randomUUID()
     await withCache(
       async ({ proxy, origin }) => {

@@ -41,7 +41,7 @@ async function expectStored(
   })
 }
 
-describe("what its fields keep out of a shared cache is not stored:", () => {
+describe("a response that a shared cache must not store is not stored:", () => {
   test.each<[string, Fields, string]>([
     ["no-store", { "Cache-Control": "max-age=60, no-store" }, "no-store"],
     [
@@ -85,7 +85,7 @@ describe("a status", () => {
   ]
   const beyond = [418, 429, 451, 499, 500, 501, 502, 503, 504, 511, 599, 600, 750, 999]
 
-  test.each([...last, ...beyond])("%d is stored where the response says for how long", (status) =>
+  test.each([...last, ...beyond])("%d is stored if the response declares a lifetime", (status) =>
     expectStored(undefined, { status, fields: MINUTE, body: status === 204 ? "" : "text" }),
   )
 
@@ -133,7 +133,7 @@ describe("fields that private or no-cache names", () => {
     },
   )
 
-  test("by CDN-Cache-Control are dropped as well", async () => {
+  test("in CDN-Cache-Control are dropped as well", async () => {
     await withCache(async ({ proxy, origin }) => {
       const fields = { "CDN-Cache-Control": 'max-age=60, private="x-user"', "X-User": "7" }
       origin.script(AT, datedAnswer({ fields }))
@@ -161,7 +161,7 @@ describe("the answer to a request with Authorization", () => {
     expectStored(reason, { fields: { "Cache-Control": control } }, AUTHORIZED),
   )
 
-  test("that is stored answers every client, and one with credentials gets the response stored without", async () => {
+  test("that is stored answers all clients, and a client with credentials gets the response stored for others", async () => {
     await withCache(async ({ proxy, origin }) => {
       origin.script(AT, answerWithControl("max-age=60", { body: "for all" }))
       await proxy.get(AT)
@@ -172,7 +172,7 @@ describe("the answer to a request with Authorization", () => {
     })
   })
 
-  test("that is not stored leaves the credentials to the origin, each time", async () => {
+  test("that is not stored is forwarded with its credentials each time", async () => {
     await withCache(async ({ proxy, origin }) => {
       origin.script(AT, [
         answerWithControl("max-age=60", { body: "u" }),
@@ -219,7 +219,7 @@ describe("a request", () => {
     },
   )
 
-  test("by GET with content is neither answered from the store nor stored", async () => {
+  test("with GET and content is neither answered from the store nor stored", async () => {
     await withCache(async ({ proxy, origin }) => {
       origin.script(
         AT,
@@ -234,7 +234,7 @@ describe("a request", () => {
   })
 })
 
-test("Cache-Tag stays between the origin and the cache, where a purge goes by it", async () => {
+test("the cache applies Cache-Tag to purges and does not send it to clients", async () => {
   await withCache(async ({ proxy, origin, module }) => {
     origin.script(AT, [
       answerWithControl("max-age=60", { fields: { "Cache-Tag": "t, u" } }),

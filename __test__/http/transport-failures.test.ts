@@ -17,7 +17,7 @@ function expectRefusal(response: RawResponse, start: string, text: string): void
 }
 
 describe("an upstream that does not answer", () => {
-  test("where it cannot be reached the answer is a 502, and the connection goes on", async () => {
+  test("that cannot be reached causes a 502, and the connection stays open", async () => {
     await withProxy(
       async ({ proxy }) => {
         const client = await proxy.connect()
@@ -47,7 +47,7 @@ describe("an upstream that does not answer", () => {
     ],
     ["has a head without end", `HTTP/1.1 200 OK\r\n${"X-A: 1\r\n".repeat(10_000)}`],
     ["ends after an informational response", ({ end }) => end("HTTP/1.1 102 \r\n\r\n")],
-  ])("where it %s the answer is a 502", async (_name, step) => {
+  ])("that %s causes a 502", async (_name, step) => {
     for (const method of ["GET", "POST"]) {
       await withProxy(async ({ proxy, origin }) => {
         origin.script("/a", step)
@@ -58,7 +58,7 @@ describe("an upstream that does not answer", () => {
     }
   })
 
-  test("times out with a 504, and its request is aborted", async () => {
+  test("causes a 504 after the timeout, and its request is aborted", async () => {
     await withProxy(
       async ({ proxy, origin }) => {
         origin.script("/a", (exchange) => exchange.closedByPeer())
@@ -70,7 +70,7 @@ describe("an upstream that does not answer", () => {
     )
   })
 
-  test("a refused HEAD has no body", async () => {
+  test("causes an error without a body for HEAD", async () => {
     await withProxy(async ({ proxy, origin }) => {
       origin.script("/a", ({ end }) => end()).script("/b", answer({ body: "next" }))
       const client = await proxy.connect()
@@ -80,7 +80,7 @@ describe("an upstream that does not answer", () => {
     })
   })
 
-  test("the stored response is served if it may be", async () => {
+  test("lets the cache serve the stored response if it may", async () => {
     await withProxy(async ({ proxy, origin }) => {
       const fields = { "Cache-Control": "max-age=0, stale-if-error=60" }
       origin.script("/a", [answer({ fields, body: "kept" }), ({ reset }) => reset()])
@@ -90,7 +90,7 @@ describe("an upstream that does not answer", () => {
   })
 })
 
-describe("an upstream that breaks off within the body", () => {
+describe("an upstream that aborts within the body", () => {
   const CHUNKED = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
   const breaks: [string, string, "end" | "reset"][] = [
     ["short of its length", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\none", "end"],
@@ -126,19 +126,22 @@ describe("an upstream that breaks off within the body", () => {
     return response
   }
 
-  test.each(breaks)("%s, the client's connection is broken off", async (_name, text, ending) => {
+  test.each(breaks)("%s has the client's connection aborted", async (_name, text, ending) => {
     for (const options of [BARE, {}]) {
       const response = await partial(options, "1.1", text, ending)
       expect([response?.status, response?.isComplete]).toEqual([200, false])
     }
   })
 
-  test.each(breaks)("%s, a client of HTTP/1.0 can tell as well", async (_name, text, ending) => {
-    const response = await partial(BARE, "1.0", text, ending)
-    expect([response?.status, response?.isComplete]).toEqual([200, false])
-  })
+  test.each(breaks)(
+    "%s is visible to a client of HTTP/1.0 as well",
+    async (_name, text, ending) => {
+      const response = await partial(BARE, "1.0", text, ending)
+      expect([response?.status, response?.isComplete]).toEqual([200, false])
+    },
+  )
 
-  test("what came before is passed on", async () => {
+  test("has the bytes before that forwarded", async () => {
     await withProxy(async ({ proxy, origin }) => {
       const isRead = gate()
       origin.script("/a", async ({ write, end }) => {
@@ -156,23 +159,26 @@ describe("an upstream that breaks off within the body", () => {
 })
 
 describe("a client that goes away", () => {
-  test.each(["POST", "PURGE"])("before the answer to a %s ends the work for it", async (method) => {
-    await withProxy(async ({ proxy, origin }) => {
-      let closed: Promise<void> | undefined
-      origin.script("/a", (exchange) => {
-        closed = exchange.closedByPeer()
-        return closed
+  test.each(["POST", "PURGE"])(
+    "before the response to a %s aborts the upstream request",
+    async (method) => {
+      await withProxy(async ({ proxy, origin }) => {
+        let closed: Promise<void> | undefined
+        origin.script("/a", (exchange) => {
+          closed = exchange.closedByPeer()
+          return closed
+        })
+        const client = await proxy.connect()
+        client.send({ method, target: "/a" })
+        await origin.received("/a")
+        client.close()
+        await closed
+        expect(proxy.reports).toEqual([])
       })
-      const client = await proxy.connect()
-      client.send({ method, target: "/a" })
-      await origin.received("/a")
-      client.close()
-      await closed
-      expect(proxy.reports).toEqual([])
-    })
-  })
+    },
+  )
 
-  test("within its content breaks the content off", async () => {
+  test("within its content aborts the content", async () => {
     await withProxy(async ({ proxy, origin }) => {
       let seen: Promise<string> | undefined
       origin.script("/a", ({ request }) => {
@@ -193,7 +199,7 @@ describe("a client that goes away", () => {
     ["a GET through the cache", "GET", {}],
     ["a POST", "POST", {}],
   ])(
-    "within the body of %s, idle as it may be, ends the work for it",
+    "within the body of %s, even an idle one, aborts the upstream request",
     async (_name, method, options) => {
       await withProxy(async ({ proxy, origin }) => {
         let closed: Promise<void> | undefined
@@ -214,7 +220,7 @@ describe("a client that goes away", () => {
     },
   )
 
-  test("before it was the turn of an answer ends the work for it", async () => {
+  test("before its pipelined responses aborts their upstream requests", async () => {
     await withProxy(async ({ proxy, origin }) => {
       const closed: Promise<void>[] = []
       const step = async (exchange: Exchange) => {

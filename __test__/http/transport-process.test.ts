@@ -43,7 +43,7 @@ async function serve(env: NodeJS.ProcessEnv = {}): Promise<{ command: Layer; por
   return { command, port: Number(new URL(command.url).port) }
 }
 
-test("it says where it listens and what for, and caches as the origin says", async () => {
+test("the proxy prints its address and upstream, and caches as the origin declares", async () => {
   origin.script("/a", answer({ fields: { "Cache-Control": "max-age=60" }, body: "kept" }))
   const { command, port } = await serve()
   expect(command.output).toBe(`Listening on http://127.0.0.1:${port} for ${origin.url}\n`)
@@ -80,7 +80,7 @@ test("a failure of the origin is logged in one line", async () => {
   await command.waitFor("GET /a?b: UND_ERR_SOCKET other side closed\n")
 })
 
-test("UPSTREAM_TIMEOUT_MS bounds the wait for the head", async () => {
+test("UPSTREAM_TIMEOUT_MS limits the wait for the head", async () => {
   const { port } = await serve({ UPSTREAM_TIMEOUT_MS: "1" })
   origin.script("/a", (exchange) => exchange.closedByPeer())
   expect((await fetch(`http://127.0.0.1:${port}/a`)).status).toBe(504)
@@ -117,12 +117,12 @@ test.each<[string, NodeJS.ProcessEnv, string]>([
     { UPSTREAM: "http://127.0.0.1:1", UPSTREAM_TIMEOUT_MS: "0" },
     'UPSTREAM_TIMEOUT_MS must be a whole number from 1 to 2147483647, not "0"',
   ],
-])("%s is refused with a sentence and exit code 1", async (_name, env, message) => {
+])("%s is refused with a message and exit code 1", async (_name, env, message) => {
   const command = run(env)
   expect([await command.exited(), command.output]).toEqual([1, `${message}\n`])
 })
 
-test("a port in use is refused with a sentence and exit code 1", async () => {
+test("a port in use is refused with a message and exit code 1", async () => {
   const taken = createServer().listen(0, "127.0.0.1")
   await once(taken, "listening")
   const { port } = taken.address() as { port: number }

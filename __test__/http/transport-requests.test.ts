@@ -14,7 +14,7 @@ function fieldsOf(
 }
 
 describe("methods", () => {
-  test.each(METHODS.filter((method) => method !== "CONNECT"))("%s passes", async (method) => {
+  test.each(METHODS.filter((method) => method !== "CONNECT"))("%s is forwarded", async (method) => {
     await withProxy(async ({ proxy, origin }) => {
       origin.script("/a", answer({ status: 200, reason: "Fine", fields: { "x-a": "1" } }))
       const response = await proxy.send({ method, target: "/a" })
@@ -53,7 +53,7 @@ describe("methods", () => {
     })
   })
 
-  test("OPTIONS without forwards left goes no further", async () => {
+  test("OPTIONS with Max-Forwards: 0 is not forwarded", async () => {
     await withProxy(async ({ proxy, origin }) => {
       const fields = { "Max-Forwards": "0" }
       const response = await proxy.send({ method: "OPTIONS", target: "/a", fields })
@@ -78,7 +78,7 @@ describe("methods", () => {
     })
   })
 
-  test("the forwards of other methods are passed on untouched", async () => {
+  test("Max-Forwards of other methods is forwarded unchanged", async () => {
     await withProxy(async ({ proxy, origin }) => {
       origin.script("/a", answer())
       expect((await proxy.get("/a", { "Max-Forwards": "0" })).status).toBe(200)
@@ -119,7 +119,7 @@ describe("request fields", () => {
     })
   })
 
-  test("fields of the client's connection end at the proxy", async () => {
+  test("hop-by-hop fields of the client are not forwarded", async () => {
     await withProxy(async ({ proxy, origin }) => {
       origin.script("/a", answer())
       await proxy.get("/a", {
@@ -142,7 +142,7 @@ describe("request fields", () => {
     })
   })
 
-  test("the client's address is added behind those it names, and nothing else is believed", async () => {
+  test("the client's address is appended to X-Forwarded-For, and other forwarding fields are replaced", async () => {
     await withProxy(async ({ proxy, origin }) => {
       origin.script("/a", answer())
       await proxy.get("/a", {
@@ -164,7 +164,7 @@ describe("request fields", () => {
     })
   })
 
-  test("Via says with which version a request has come", async () => {
+  test("Via names the HTTP version of the request", async () => {
     await withProxy(async ({ proxy, origin }) => {
       origin.script("/a", answer())
       const client = await proxy.connect()
@@ -186,7 +186,7 @@ describe("targets", () => {
     "/a\\b",
     "/%zz%",
     "/a;b=c,d@e:f",
-  ])("%s reaches the origin to the letter", async (target) => {
+  ])("%s reaches the origin unchanged", async (target) => {
     await withProxy(async ({ proxy, origin }) => {
       origin.script(target, [answer(), answer()])
       expect((await proxy.get(target)).status).toBe(200)
@@ -195,7 +195,7 @@ describe("targets", () => {
     })
   })
 
-  test("the answer to a target is not given to another that URLs spell alike", async () => {
+  test("the response to a target does not answer a different target with the same normalised URL", async () => {
     await withProxy(async ({ proxy, origin }) => {
       const targets = ["/a/../b", "/b", "/a\\c", "/a/c"]
       for (const target of targets)
@@ -206,7 +206,7 @@ describe("targets", () => {
     })
   })
 
-  test("an absolute target says for which host it is", async () => {
+  test("an absolute target determines the host", async () => {
     await withProxy(async ({ proxy, origin }) => {
       origin.script("/a?b", answer()).script("/?c", answer()).script("/", answer())
       const targets = [
@@ -281,7 +281,7 @@ describe("targets", () => {
 })
 
 describe("request content", () => {
-  test("a length that is known is kept", async () => {
+  test("a known length is forwarded", async () => {
     await withProxy(async ({ proxy, origin }) => {
       origin.script("/a", answer())
       await proxy.send({ method: "POST", target: "/a", body: "\x00caf\xe9" })
@@ -294,7 +294,7 @@ describe("request content", () => {
     })
   })
 
-  test("a length of 0 is said where content could be expected", async () => {
+  test("a length of 0 is forwarded if the method may have content", async () => {
     await withProxy(async ({ proxy, origin }) => {
       origin.script("/a", [answer(), answer(), answer()])
       await proxy.send({ method: "POST", target: "/a", body: "" })
@@ -329,20 +329,23 @@ describe("request content", () => {
     })
   })
 
-  test.each(["GET", "HEAD", "DELETE", "OPTIONS"])("content of a %s passes", async (method) => {
-    await withProxy(async ({ proxy, origin }) => {
-      origin.script("/a", [
-        answer({ fields: FRESH, body: "one" }),
-        answer({ fields: FRESH, body: "two" }),
-      ])
-      await proxy.send({ method, target: "/a", body: "first" })
-      await proxy.send({ method, target: "/a", body: "second" })
-      const bodies = await Promise.all(origin.requests().map(({ body }) => body()))
-      expect(bodies.map(String)).toEqual(["first", "second"])
-    })
-  })
+  test.each(["GET", "HEAD", "DELETE", "OPTIONS"])(
+    "content of a %s is forwarded",
+    async (method) => {
+      await withProxy(async ({ proxy, origin }) => {
+        origin.script("/a", [
+          answer({ fields: FRESH, body: "one" }),
+          answer({ fields: FRESH, body: "two" }),
+        ])
+        await proxy.send({ method, target: "/a", body: "first" })
+        await proxy.send({ method, target: "/a", body: "second" })
+        const bodies = await Promise.all(origin.requests().map(({ body }) => body()))
+        expect(bodies.map(String)).toEqual(["first", "second"])
+      })
+    },
+  )
 
-  test("content with a transfer coding that is not undone is refused", async () => {
+  test("content with an unknown transfer coding is refused", async () => {
     await withProxy(async ({ proxy, origin }) => {
       const fields = { "Transfer-Encoding": "gzip, chunked" }
       const response = await proxy.send({ method: "POST", target: "/a", fields, body: "0\r\n\r\n" })
@@ -363,7 +366,7 @@ describe("request content", () => {
     })
   })
 
-  test("content is taken from the client no faster than the origin takes it", async () => {
+  test("content is read from the client no faster than the origin reads it", async () => {
     await withProxy(async ({ proxy, origin }) => {
       const begun = gate()
       let received = 0
@@ -382,7 +385,7 @@ describe("request content", () => {
     })
   })
 
-  test("an answer before the end of the content is passed on, and the connection goes on", async () => {
+  test("a response before the end of the content is forwarded, and the connection stays open", async () => {
     await withProxy(async ({ proxy, origin }) => {
       origin.script("/a", async ({ write, end }) => {
         await write(answer({ status: 413, reason: "Too Much", fields: { Connection: "close" } }))
@@ -417,7 +420,7 @@ describe("expectations", () => {
     })
   })
 
-  test("a client that has sent its content without waiting gets it too", async () => {
+  test("a client that does not wait for 100 Continue gets it too", async () => {
     await withProxy(async ({ proxy, origin }) => {
       origin.script("/a", answer())
       const response = await proxy.send({
@@ -433,7 +436,7 @@ describe("expectations", () => {
     })
   })
 
-  test("where the origin cannot be reached the client is spared, and the connection closed", async () => {
+  test("if the origin cannot be reached the client gets no 100 Continue, and the connection is closed", async () => {
     await withProxy(
       async ({ proxy }) => {
         const client = await proxy.connect()
@@ -459,7 +462,7 @@ describe("expectations", () => {
     })
   })
 
-  test("another expectation is not met", async () => {
+  test("another expectation is refused with a 417", async () => {
     await withProxy(async ({ proxy, origin }) => {
       expect((await proxy.get("/a", { Expect: "miracles" })).status).toBe(417)
       expect(origin.requests()).toEqual([])

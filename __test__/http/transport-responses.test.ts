@@ -32,7 +32,7 @@ describe("statuses", () => {
     "999 Last",
   ]
 
-  test.each(heads)("%s passes with its body, through the cache as well", async (head) => {
+  test.each(heads)("%s is forwarded with its body, through the cache as well", async (head) => {
     const [status, reason] = [head.slice(0, 3), head.slice(4)]
     for (const options of [BARE, {}]) {
       await withProxy(async ({ proxy, origin }) => {
@@ -56,7 +56,7 @@ describe("statuses", () => {
     ["304 with one", "HTTP/1.1 304 Same\r\nContent-Length: 7\r\n\r\n", "7"],
     ["205 with a length of 0", "HTTP/1.1 205 Reset\r\nContent-Length: 0\r\n\r\n", "0"],
     ["205 with content", "HTTP/1.1 205 Reset\r\nContent-Length: 4\r\n\r\ntext", "0"],
-  ])("a %s has no body, and the connection goes on", async (_name, text, length) => {
+  ])("a %s has no body, and the connection stays open", async (_name, text, length) => {
     await withProxy(async ({ proxy, origin }) => {
       origin.script("/a", text).script("/b", answer({ body: "next" }))
       const client = await proxy.connect()
@@ -72,7 +72,7 @@ describe("statuses", () => {
     })
   })
 
-  test("the answer to HEAD says the length of a body it does not have", async () => {
+  test("the response to HEAD has the Content-Length of GET and no body", async () => {
     await withProxy(async ({ proxy, origin }) => {
       const head = "HTTP/1.1 200 OK\r\nContent-Length: 1234\r\nX-A: 1\r\n\r\n"
       origin.script("/a", head).script("/b", answer({ body: "next" }))
@@ -87,7 +87,7 @@ describe("statuses", () => {
     })
   })
 
-  test("a redirect is passed on, not followed", async () => {
+  test("a redirect is forwarded and not followed", async () => {
     await withProxy(async ({ proxy, origin }) => {
       origin.script("/a", answer({ status: 302, fields: { Location: "/b" } }))
       const response = await proxy.get("/a")
@@ -137,7 +137,7 @@ describe("response fields", () => {
     }, BARE)
   })
 
-  test("fields of the origin's connection end at the proxy", async () => {
+  test("hop-by-hop fields of the origin are not forwarded", async () => {
     await withProxy(async ({ proxy, origin }) => {
       origin.script("/a", ({ write, end }) => {
         write(
@@ -163,7 +163,7 @@ describe("response fields", () => {
     })
   })
 
-  test("where the origin has said no Date, the answer says when it was received, also when it is kept", async () => {
+  test("a response without a Date gets the time of its arrival, when stored too", async () => {
     stopDate()
     await withProxy(async ({ proxy, origin }) => {
       origin.script("/a", answer({ fields: { "Cache-Control": "max-age=60" } }))
@@ -182,7 +182,7 @@ describe("response fields", () => {
 })
 
 describe("response bodies", () => {
-  test("content codings are left alone", async () => {
+  test("content codings are not changed", async () => {
     await withProxy(async ({ proxy, origin }) => {
       const zipped = gzipSync("text")
       const fields = { "Content-Encoding": "gzip" }
@@ -231,7 +231,7 @@ describe("response bodies", () => {
     })
   })
 
-  test("to a client of HTTP/1.0 the end of the connection is the end of the body", async () => {
+  test("a body for a client of HTTP/1.0 ends with the connection", async () => {
     await withProxy(async ({ proxy, origin }) => {
       origin.script(
         "/a",
@@ -247,7 +247,7 @@ describe("response bodies", () => {
     })
   })
 
-  test("a body is taken from the origin no faster than the client takes it", async () => {
+  test("a body is read from the origin no faster than the client reads it", async () => {
     await withProxy(async ({ proxy, origin }) => {
       let writer: BulkWriter | undefined
       origin.script("/a", async ({ write, socket }) => {
@@ -265,7 +265,7 @@ describe("response bodies", () => {
 })
 
 describe("informational responses", () => {
-  test("they are passed on as they come", async () => {
+  test("they are forwarded as they arrive", async () => {
     await withProxy(async ({ proxy, origin }) => {
       const isSeen = [gate(), gate(), gate()]
       origin.script("/a", async ({ write }) => {
@@ -303,7 +303,7 @@ describe("informational responses", () => {
     })
   })
 
-  test("they are kept from clients of HTTP/1.0", async () => {
+  test("they are not sent to clients of HTTP/1.0", async () => {
     await withProxy(async ({ proxy, origin }) => {
       origin.script(
         "/a",
@@ -315,7 +315,7 @@ describe("informational responses", () => {
     })
   })
 
-  test("they do not get into an answer that has begun", async () => {
+  test("they are not sent within a response that has begun", async () => {
     // Runs the handler after it has returned another response, like a cache in a background
     // refresh.
     const refreshing: Pick<CacheModule, "wrap"> = {
@@ -351,7 +351,7 @@ describe("informational responses", () => {
     )
   })
 
-  test("those of a background refresh are sent to no client", async () => {
+  test("those of a background refresh are not sent to any client", async () => {
     await withProxy(async ({ proxy, origin }) => {
       const fields = { "Cache-Control": "max-age=0, stale-while-revalidate=60" }
       const hinting = `HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n`

@@ -40,7 +40,7 @@ describe("a response that turns out to be uncacheable", () => {
     ["Set-Cookie", { ...MINUTE, "Set-Cookie": "a=1" }],
     ["Vary: *", { ...MINUTE, Vary: "*" }],
     ["without a lifetime", {}],
-  ])("by %s leaves each of 10 clients to ask for itself", async (_name, fields) => {
+  ])("by %s lets each of 10 clients make its own request", async (_name, fields) => {
     await withCache(async (stage) => {
       const isReady = gate()
       const { origin } = stage
@@ -61,7 +61,7 @@ describe("a response that turns out to be uncacheable", () => {
     })
   })
 
-  test("in some of its fields is sent to waiters without these fields", async () => {
+  test("only in some fields is sent to waiters without these fields", async () => {
     await withCache(async (stage) => {
       const isReady = gate()
       const fields = {
@@ -84,7 +84,7 @@ describe("a response that turns out to be uncacheable", () => {
     })
   })
 
-  test("spares the next clients the wait for a minute, and then they wait again", async () => {
+  test("disables coalescing for a minute (hit-for-miss), and then clients wait again", async () => {
     await withCache(async (stage) => {
       const { proxy, origin, module } = stage
       const isReady = gate()
@@ -113,7 +113,7 @@ describe("a response that turns out to be uncacheable", () => {
     })
   })
 
-  test("is forgotten once there is one for all", async () => {
+  test("enables coalescing again once a cacheable response arrives", async () => {
     await withCache(async (stage) => {
       const { proxy, origin } = stage
       const short = answerWithControl("max-age=5", { body: "for all" })
@@ -130,12 +130,12 @@ describe("a response that turns out to be uncacheable", () => {
   })
 })
 
-describe("while the origin answers one client", () => {
+describe("during an in-flight request", () => {
   test.each<[string, Fields, string]>([
     ["with credentials", { Authorization: "Basic dTpw" }, `200 text (${WAITER_STATUS})`],
     ["with its entity tag", { "If-None-Match": '"v1"' }, `304  (${WAITER_STATUS})`],
     ["that wants it validated", { "Cache-Control": "no-cache" }, `200 text (${WAITER_STATUS})`],
-  ])("another %s waits for that", async (_name, fields, expected) => {
+  ])("another %s waits for its response", async (_name, fields, expected) => {
     await withCache(async (stage) => {
       const isReady = gate()
       stage.origin.script(
@@ -160,7 +160,7 @@ describe("while the origin answers one client", () => {
     ["that wants nothing stored", "GET", { "Cache-Control": "no-store" }],
     ["for the head", "HEAD", {}],
     ["that writes", "POST", {}],
-  ])("another %s does not wait for that", async (_name, method, fields) => {
+  ])("another %s does not wait for its response", async (_name, method, fields) => {
     await withCache(async ({ proxy, origin }) => {
       const isReady = gate()
       origin.script(AT, [
@@ -176,7 +176,7 @@ describe("while the origin answers one client", () => {
     })
   })
 
-  test("another with credentials is forwarded by itself", async () => {
+  test("another with credentials is forwarded separately", async () => {
     await withCache(async ({ proxy, origin }) => {
       const isReady = gate()
       origin.script(AT, Array(5).fill(afterGate(isReady, personalAnswer(MINUTE))))
@@ -190,7 +190,7 @@ describe("while the origin answers one client", () => {
     })
   })
 
-  test("and has hung for half a minute, the next request runs again", async () => {
+  test("that has hung for half a minute, the next request is forwarded", async () => {
     await withCache(async ({ proxy, origin }) => {
       const isReady = gate()
       origin.script(AT, [

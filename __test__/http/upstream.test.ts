@@ -20,7 +20,7 @@ const oneMinute = freshAnswer({})
 const GET: TimedRequest = {}
 const requestWith = (fields: Record<string, string>, at = 0): TimedRequest => ({ fields, at })
 
-describe("what caches before have said", () => {
+describe("Cache-Status and Age of upstream caches", () => {
   const before = {
     "Cache-Status": ["Origin; hit; ttl=5", '"other cache"; fwd=miss; detail="a, b"'],
   }
@@ -88,12 +88,12 @@ describe("what caches before have said", () => {
       [GET],
       "fwd=uri-miss; fwd-status=503",
     ],
-  ])("comes before the Cache-Status of %s", async (_name, answers, requests, expected) => {
+  ])("come before the Cache-Status of %s", async (_name, answers, requests, expected) => {
     const [response, identity] = await lastResponse(answers, requests)
     expect(response.all("cache-status")).toEqual([`${SAID}, ${identity}; ${expected}`])
   })
 
-  test("is said by the one proxy of two that is nearer to the origin, and ages add up", async () => {
+  test("come from the nearer of two proxies, and ages add up", async () => {
     await withCache(async (inner) => {
       inner.origin.script(AT, oneMinute)
       await inner.proxy.get(AT)

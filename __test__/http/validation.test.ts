@@ -58,7 +58,7 @@ describe("a stale response is validated with the origin", () => {
       { ...BY_TAG, "if-modified-since": MODIFIED },
     ],
   ])(
-    "%s, and the confirmed response is served and fresh again",
+    "%s, and the confirmed response is served and becomes fresh",
     async (_name, fields, expected) => {
       await withStale(fields, [notModified()], async ({ proxy, origin }) => {
         const response = await proxy.get(AT)
@@ -73,14 +73,14 @@ describe("a stale response is validated with the origin", () => {
     },
   )
 
-  test("without a condition where it has no validator", async () => {
+  test("without a condition if it has no validator", async () => {
     await withStale({}, [another()], async ({ proxy, origin }) => {
       expect((await proxy.get(AT)).text).toBe("new")
       expect(receivedConditions(origin)).toEqual([{}, {}])
     })
   })
 
-  test.each([200, 404, 410])("and another response, a %d, takes its place", async (status) => {
+  test.each([200, 404, 410])("and another response, a %d, replaces it", async (status) => {
     const next = answerWithControl("max-age=60", { status, fields: { ETag: '"v2"' }, body: "new" })
     await withStale(TAG, [next, notModified()], async ({ proxy, origin }) => {
       const expected = `${status} new (fwd=stale; fwd-status=${status}; stored; ttl=60)`
@@ -92,7 +92,7 @@ describe("a stale response is validated with the origin", () => {
     })
   })
 
-  test("and one that may not be stored takes it away", async () => {
+  test("and an uncacheable response removes it", async () => {
     await withStale(
       TAG,
       [answerWithControl("private", { body: "mine" }), another()],
@@ -106,7 +106,7 @@ describe("a stale response is validated with the origin", () => {
     )
   })
 
-  test("and an error of the moment leaves it for the next", async () => {
+  test("and a temporary error does not remove it", async () => {
     await withStale(
       TAG,
       [datedAnswer({ status: 503, body: "down" }), notModified()],
@@ -118,7 +118,7 @@ describe("a stale response is validated with the origin", () => {
     )
   })
 
-  test("each time where the response says no-cache", async () => {
+  test("each time if the response has no-cache", async () => {
     const times = [notModified(), notModified(), notModified()]
     await withStale(
       TAG,
@@ -153,7 +153,7 @@ describe("a stale response is validated with the origin", () => {
 })
 
 describe("a 304 that confirms the stored response", () => {
-  test("updates its fields but for those that describe the body, its entity tag and its cookies", async () => {
+  test("updates its fields except those of the body, the entity tag and cookies", async () => {
     const fields = {
       "Cache-Control": "max-age=60",
       "Content-Encoding": "gzip",
@@ -226,7 +226,7 @@ describe("a 304 that confirms the stored response", () => {
   })
 
   test.each(["no-store", "private"])(
-    "and says %s serves it once more and takes it away",
+    "and has %s serves it once more and removes it",
     async (directive) => {
       const next = [notModified({ "Cache-Control": directive }), another()]
       await withStale(TAG, next, async ({ proxy, origin }) => {
@@ -238,7 +238,7 @@ describe("a 304 that confirms the stored response", () => {
     },
   )
 
-  test("drops the fields that its private names", async () => {
+  test("drops the fields that its private directive names", async () => {
     const update = { "Cache-Control": 'max-age=60, private="X-User"', "X-User": "7" }
     await withStale(TAG, [notModified(update)], async ({ proxy }) => {
       await proxy.get(AT)
@@ -257,7 +257,7 @@ describe("a 304 with other validators than the stored response", () => {
       { "if-modified-since": MODIFIED },
     ],
   ])(
-    "by %s has the origin asked again, without conditions",
+    "by %s causes a second request to the origin, without conditions",
     async (_name, fields, update, condition) => {
       await withStale(fields, [notModified(update), another()], async ({ proxy, origin }) => {
         const client = { "If-None-Match": '"mine"', "If-Modified-Since": httpDate(-5_000) }

@@ -46,7 +46,7 @@ async function expectOne(
   })
 }
 
-test("variants stand side by side, each with its own body, age and validator", async () => {
+test("variants are stored side by side, each with its own body, age and validator", async () => {
   await withCache(async ({ proxy, origin }) => {
     const languages = ["de", "en", "fr"]
     for (const [n, language] of languages.entries()) {
@@ -73,7 +73,7 @@ test("variants stand side by side, each with its own body, age and validator", a
   })
 })
 
-test("a stale variant is validated by its own entity tag, and the others stay as they are", async () => {
+test("a stale variant is validated by its own entity tag, and the others do not change", async () => {
   await withCache(async ({ proxy, origin }) => {
     for (const name of ["1", "2"]) {
       origin.script(AT, varyingAnswer("X-A", name, { ETag: `"${name}"` }))
@@ -90,7 +90,7 @@ test("a stale variant is validated by its own entity tag, and the others stay as
   })
 })
 
-describe("two requests are for one variant", () => {
+describe("two requests select one variant", () => {
   test.each<[string, string | string[], HeaderFields, HeaderFields]>([
     ["whatever else differs", "X-A", { "X-A": "1", "X-B": "1" }, { "X-A": "1", "X-B": "2" }],
     ["whatever the case of the field's name", "x-a", { "X-A": "1" }, { "x-A": "1" }],
@@ -130,7 +130,7 @@ describe("two requests are for one variant", () => {
   ])("%s", (_name, vary, first, second) => expectOne(true, vary, first, second))
 })
 
-describe("two requests are for a variant each", () => {
+describe("two requests select different variants", () => {
   test.each<[string, string | string[], HeaderFields, HeaderFields]>([
     ["where the field differs", "X-A", { "X-A": "1" }, { "X-A": "2" }],
     ["where its case does", "X-A", { "X-A": "a" }, { "X-A": "A" }],
@@ -193,7 +193,7 @@ describe("two requests are for a variant each", () => {
     ["where a cookie differs", "Cookie", { Cookie: "a=1; b=2" }, { Cookie: "a=1; b=3" }],
   ])("%s", (_name, vary, first, second) => expectOne(false, vary, first, second))
 
-  test("where one has credentials, which alone keep the response from being stored", async () => {
+  test("if one has credentials, which prevent storing", async () => {
     await withCache(async ({ proxy, origin }) => {
       origin.script(AT, [
         varyingAnswer("Authorization", "one"),
@@ -208,7 +208,7 @@ describe("two requests are for a variant each", () => {
 })
 
 describe("responses that vary by different fields", () => {
-  test("stand side by side, and the one received last answers a request that both are for", async () => {
+  test("are stored side by side, and the latest answers a request that both match", async () => {
     await withCache(async ({ proxy, origin }) => {
       origin.script(AT, [varyingAnswer("X-A", "by a"), varyingAnswer("X-B", "by b")])
       const seen: string[] = []
@@ -240,7 +240,7 @@ describe("responses that vary by different fields", () => {
     })
   })
 
-  test("do not replace an earlier response without Vary for other requests than their own", async () => {
+  test("replace an earlier response without Vary only for requests that match them", async () => {
     await withCache(async ({ proxy, origin }) => {
       origin.script(AT, [
         answerWithControl("max-age=60", { body: "for all" }),
@@ -272,7 +272,7 @@ test("a HEAD and a range are answered from the variant that they select", async 
   })
 })
 
-test("100 variants stand side by side", async () => {
+test("100 variants are stored side by side", async () => {
   await withCache(async ({ proxy, origin }) => {
     const names = Array.from({ length: 100 }, (_, n) => String(n))
     origin.script(

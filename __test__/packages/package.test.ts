@@ -81,7 +81,7 @@ describe("a project that installed the tarballs of the package and of this platf
     project.remove()
   })
 
-  test("sees no Rust", () => {
+  test("has no Rust on its PATH", () => {
     for (const command of ["cargo", "rustc"]) {
       expect(() =>
         execFileSync(command, ["--version"], { env: project.env, stdio: "ignore" }),
@@ -89,7 +89,7 @@ describe("a project that installed the tarballs of the package and of this platf
     }
   })
 
-  test("has the package and the addon of its platform, and nothing else", () => {
+  test("contains the package and the addon of its platform, and nothing else", () => {
     const platform = basename(tarballs[1] as string).replace(
       /^layeron-(modules-.*)-\d+\.\d+\.\d+\.tgz$/,
       "$1",
@@ -122,7 +122,7 @@ describe("a project that installed the tarballs of the package and of this platf
     }
   })
 
-  test("has the compiled code, types and documents, and no sources; the package itself has no addon", () => {
+  test("contains compiled code, types and documents, and no sources; the package itself has no addon", () => {
     const { files, optionalDependencies, version } = manifestOf(project, "modules")
     const found = readdirSync(join(project.path, "node_modules/@layeron/modules"))
     const published = files.map((name: string) => name.replace("/", ""))

@@ -239,7 +239,7 @@ const ROWS = LIBS.flatMap(([lib, ofLib]) =>
 )
 
 test.each(ROWS)(
-  "with %s, resolving as %s, all uses compile and all mistakes do not",
+  "with %s, resolving as %s, all uses compile and all marked mistakes do not",
   async (_, __, settings) => {
     const files = { "uses.mts": USES, "errors-events.mts": EXHAUSTIVE, "core.mts": CORE }
     const both = settings.moduleResolution === "bundler" ? files : { ...files, "uses.cts": USES }
@@ -255,7 +255,7 @@ test.each(RESOLUTIONS)(
   },
 )
 
-test("a mistake without a mark is reported, so that the marks mean something", async () => {
+test("an unmarked mistake is reported, so that the marks are effective", async () => {
   const settings = { module: "nodenext", moduleResolution: "nodenext", lib: ["es2022", "dom"] }
   const source =
     'import { cache } from "@layeron/modules"\ncache({ name: "a", storage: "fil:x" })\n'

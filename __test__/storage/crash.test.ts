@@ -227,7 +227,7 @@ test.each(seeds(1))(
 )
 
 test.each(seeds(1))(
-  "a process killed while it opens a file leaves it to another that opens it as well (seed %i)",
+  "a process killed while it opens a file does not block another that opens it (seed %i)",
   async (seed) => {
     const random = new Random(seed)
     const open = async ({ cache }: ChildContext, path: string) => {

@@ -157,7 +157,7 @@ test("an entry is found before the disk fails", async () => {
   expect(warnings()).toEqual([])
 })
 
-test("a file of another cache than its name says is quarantined, and a new one created", async () => {
+test("a file of another cache is quarantined, and a new one is created", async () => {
   const folder = newFolder()
   const other = declare({ name: "other", storage: { path: folder } })
   await other.close()
@@ -182,7 +182,7 @@ describe("a file that was truncated", () => {
   })
 
   test.each(seeds(1))(
-    "at any length is quarantined as it is, and a new one created (seed %i)",
+    "at any length is quarantined unchanged, and a new one is created (seed %i)",
     async (seed) => {
       const random = new Random(seed)
       const { size } = statSync(fileIn(prepared))
@@ -217,7 +217,7 @@ describe("a file that was truncated", () => {
   )
 })
 
-describe("a file of which a byte was changed", () => {
+describe("a file with a changed byte", () => {
   /** Flips bits of a byte of the file and returns what an instance makes of it. */
   async function withFlippedByte(
     at: number,
@@ -249,7 +249,7 @@ describe("a file of which a byte was changed", () => {
   }
 
   test.each(seeds(1))(
-    "has nothing wrong in any answer, wherever it is, and most entries where it was one byte of many (seed %i)",
+    "never causes a wrong response, wherever the byte is, and most entries survive one changed byte (seed %i)",
     async (seed) => {
       const random = new Random(seed)
       const { size } = statSync(fileIn(prepared))
@@ -266,7 +266,7 @@ describe("a file of which a byte was changed", () => {
     120_000,
   )
 
-  test("has nothing wrong in any answer where it is in the file's head", async () => {
+  test("never causes a wrong response if the byte is in the file's header", async () => {
     for (let at = 0; at < 110; at++) {
       await withFlippedByte(at, 1 << (at % 8)).catch((cause) => {
         throw new Error(`byte ${at} changed`, { cause })
@@ -274,7 +274,7 @@ describe("a file of which a byte was changed", () => {
     }
   }, 60_000)
 
-  test("and damaged where a lookup reads has no entries from then on, warns once, and is quarantined when it is opened next", async () => {
+  test("in a page that a lookup reads has no entries from then on, causes one warning, and is quarantined at the next open", async () => {
     const folder = folderWithChange(() => {})
     const module = openIn(folder)
     const file = fileIn(folder)
@@ -388,11 +388,11 @@ const OF_ANOTHER_USER: typeof UNUSABLE = [
   ],
 ]
 
-describe("a file that cannot be used leaves the cache in memory alone, and says why:", () => {
+describe("with a file that cannot be used the cache works in memory only, and reports why:", () => {
   const isRoot = process.getuid?.() === 0
   const unusable = isRoot ? [...UNUSABLE, ...OF_ANOTHER_USER] : UNUSABLE
 
-  test.each(unusable)("one %s", async (_, prepare, cause, code) => {
+  test.each(unusable)("%s", async (_, prepare, cause, code) => {
     const path = prepare()
     const before = contents(path)
     const module = openIn(path)
@@ -420,7 +420,7 @@ describe("a file that cannot be used leaves the cache in memory alone, and says 
     }
   }
 
-  test("and can be used as soon as that has changed", async () => {
+  test("until the cause is removed", async () => {
     const path = newPath()
     writeFileSync(path, "a file")
     const module = openIn(path)
@@ -431,13 +431,13 @@ describe("a file that cannot be used leaves the cache in memory alone, and says 
   })
 })
 
-describe("a process that opens a file with another bound than a process that has it open", () => {
+describe("a process that opens a file with another maxDiskBytes than a process that has it open", () => {
   const declare = (context: ChildContext, path: string, maxDiskBytes: number) => {
     context.shop = context.cache({ name: "shop", ttlSeconds: 600, storage: { path, maxDiskBytes } })
   }
   const A = url("/a")
 
-  test("is left in memory alone, serves nothing that the other purges, and the other goes on", async () => {
+  test("works in memory only and serves nothing that the other purges, and the other continues", async () => {
     const path = newPath()
     const child = new Child()
     await child.run(declare, path, 2 * MIB)
@@ -456,7 +456,7 @@ describe("a process that opens a file with another bound than a process that has
     expect(await child.run(async ({ shop }) => (await shop.inspect()).disk?.fault)).toBeNull()
   })
 
-  test("gets along with it once the other has closed it", async () => {
+  test("can use it when the other has closed it", async () => {
     const path = newPath()
     const child = new Child()
     await child.run(declare, path, 2 * MIB)
@@ -467,7 +467,7 @@ describe("a process that opens a file with another bound than a process that has
     await expectWorks(module)
   })
 
-  test("evicts the oldest entries until the file is within the smaller bound", async () => {
+  test("evicts the oldest entries until the file fits the smaller bound", async () => {
     const path = newPath()
     const module = openIn("", { storage: { path, maxDiskBytes: 4 * MIB } })
     for (let n = 0; n < 60; n++) await module.put(url(`/${n}`), new Response("b".repeat(50_000)))
@@ -558,7 +558,7 @@ describe("a disk that is full", () => {
     await expectWorks(module)
   }, 60_000)
 
-  test("works again once it has space, and makes up for rejected purges", async () => {
+  test("works again when it has space, and repeats rejected purges", async () => {
     const path = newPath()
     const child = new Child({ shellCommand: "ulimit -S -f 4000" })
     const { code, warnings } = await child.run(fill, path)
@@ -589,7 +589,7 @@ describe("a disk that is full", () => {
     await expectWorks(module)
   }, 90_000)
 
-  test("from the beginning leaves the cache in memory alone", async () => {
+  test("from the beginning limits the cache to memory", async () => {
     const path = newPath()
     const child = new Child({ shellCommand: "ulimit -f 16" })
     const results = await child.run(async ({ cache, warnings }, path) => {
@@ -611,7 +611,7 @@ describe("a disk that is full", () => {
 })
 
 describe("an entry larger than the disk", () => {
-  test("is in memory and not written, which is counted, and nothing leaves for it that need not", async () => {
+  test("is kept in memory and not written, which is counted, and evicts nothing unnecessarily", async () => {
     const path = newPath()
     const storage = { path, maxDiskBytes: MIB }
     const module = openIn("", { storage })
@@ -650,7 +650,7 @@ describe("files on disk are readable by their owner only", () => {
     )
   })
 
-  test("also if it is quarantined", async () => {
+  test("even if it is quarantined", async () => {
     const folder = folderWithChange((file) => {
       truncateSync(file, 10_000)
       chmodSync(file, 0o600)

@@ -68,7 +68,7 @@ describe("a storage", () => {
     expect(await resolvedStorage()).toEqual(IN_MEMORY)
   })
 
-  test("that is new on disk has nothing in it and nothing wrong with it", async () => {
+  test("that is new on disk has no entries and no fault", async () => {
     const path = newPath()
     const module = declare({ name: uniqueName(), storage: { path } })
     const { bytes, ...disk } = await diskOf(module)
@@ -91,7 +91,7 @@ describe("a storage", () => {
     expect((await declare({ name: uniqueName() }).inspect()).disk).toBeNull()
   })
 
-  test("is as the options declare it", async () => {
+  test("has the values of the options", async () => {
     const path = newPath()
     expect(await resolvedStorage({ path, maxDiskBytes: MIB, memory: { maxBytes: 5_000 } })).toEqual(
       {
@@ -102,30 +102,30 @@ describe("a storage", () => {
     )
   })
 
-  test("has what configure() says", async () => {
+  test("has the values of configure()", async () => {
     const path = newPath()
     configure({ storage: { path, maxDiskBytes: 2 * MIB, memory: { maxBytes: 6_000 } } })
     expect(await resolvedStorage()).toEqual({ maxBytes: 6_000, path, maxDiskBytes: 2 * MIB })
   })
 
-  test("may be as wide as integers go", async () => {
+  test("may have bounds up to the largest integers", async () => {
     const most = Number.MAX_SAFE_INTEGER
     const path = newPath()
     const storage = { path, maxDiskBytes: most, memory: { maxBytes: most } }
     expect(await resolvedStorage(storage)).toEqual({ maxBytes: most, path, maxDiskBytes: most })
   })
 
-  test.each(PLACES)("is a folder by a word of %s", async (_, say) => {
+  test.each(PLACES)("is the folder that a text in %s names", async (_, say) => {
     const path = newPath()
     expect(await resolvedStorage(say(`file:${path}`))).toEqual(inFolder(path))
   })
 
-  test.each(PLACES)("is memory by a word of %s", async (_, say) => {
+  test.each(PLACES)("is memory if a text in %s says so", async (_, say) => {
     expect(await resolvedStorage(say("memory"))).toEqual(IN_MEMORY)
   })
 
   test.each(PLACES)(
-    "is a folder relative to the working directory by a word of %s",
+    "is relative to the working directory if a text in %s is a relative folder",
     async (_, say) => {
       const path = newPath()
       expect(await resolvedStorage(say(`file:${relative(process.cwd(), path)}`))).toEqual(
@@ -134,20 +134,20 @@ describe("a storage", () => {
     },
   )
 
-  test("is a folder relative to the working directory by its path", async () => {
+  test("is relative to the working directory if its path is relative", async () => {
     const path = newPath()
     expect(await resolvedStorage({ path: `${relative(process.cwd(), path)}/./` })).toEqual(
       inFolder(path),
     )
   })
 
-  test("is in a folder whose parents are made with it", async () => {
+  test("creates its folder and the parents", async () => {
     const path = join(newPath(), "a", "b")
     await resolvedStorage({ path })
     expect(existsSync(path)).toBe(true)
   })
 
-  test("is in a folder of any name", async () => {
+  test("may be in a folder with any name", async () => {
     for (const name of [
       "with spaces",
       "ünïcode",
@@ -196,7 +196,7 @@ describe("an option that is set in two places has the value of the more specific
 })
 
 describe("an option that is not set has the value of the next place:", () => {
-  test("memory and bounds in the options, the folder from configure() or the environment", async () => {
+  test("bounds from the options, the folder from configure() or the environment", async () => {
     const [configured, inEnvironment] = [newPath(), newPath()]
     process.env[VARIABLE] = `file:${inEnvironment}`
     const storage = { maxDiskBytes: 3 * MIB, memory: { maxBytes: 7_000 } }
@@ -234,20 +234,20 @@ describe("an option that is not set has the value of the next place:", () => {
     expect(await resolvedStorage("memory")).toEqual({ ...IN_MEMORY, maxBytes: 9_000 })
   })
 
-  test("a smaller memory in the options limits entries to its size, whatever is configured", async () => {
+  test("a smaller memory in the options limits maxEntryBytes to its size, whatever is configured", async () => {
     configure({ storage: { memory: { maxBytes: 50_000, maxEntryBytes: 40_000 } } })
     const module = declare({ name: uniqueName(), storage: { memory: { maxBytes: 10_000 } } })
     await module.put(url("/"), new Response("b".repeat(20_000)))
     expect((await module.inspect()).refusedWrites["too-large"]).toBe(1)
   })
 
-  test("a larger memory in configure() takes entries as large as the options say", async () => {
+  test("a larger memory in configure() allows the maxEntryBytes of the options", async () => {
     configure({ storage: { memory: { maxBytes: 512 * MIB } } })
     const storage = { memory: { maxEntryBytes: 256 * MIB } }
     expect(await resolvedStorage(storage)).toEqual({ ...IN_MEMORY, maxBytes: 512 * MIB })
   })
 
-  test("entries in the options may not be larger than the memory in configure()", async () => {
+  test("maxEntryBytes in the options may not exceed the memory in configure()", async () => {
     configure({ storage: { memory: { maxBytes: 1_000 } } })
     const storage = { memory: { maxEntryBytes: 1_001 } }
     await expectRefused(
@@ -369,7 +369,7 @@ describe("an invalid storage is refused, and changes nothing:", () => {
     expect((await declare({ name }).inspect()).disk).toBeNull()
   })
 
-  test("in a declaration beside a storage that is allowed, which leaves no folder behind", async () => {
+  test("in a declaration with another invalid option, a valid storage creates no folder", async () => {
     const path = newPath()
     const options = { name: uniqueName(), storage: { path }, ttlSeconds: -1 }
     await expectRefused(() => declare(options), "cache().ttlSeconds", CODE)
@@ -402,7 +402,7 @@ describe("one identity has one storage:", () => {
     expect(await bodyOf(next, url("/"))).toBe(isInSameFolder ? "kept" : undefined)
   })
 
-  test("a second declaration that comes to the same, however it is said, is the same instance", async () => {
+  test("a second declaration with the same resolved storage is the same instance", async () => {
     const [name, path] = [uniqueName(), newPath()]
     const first = declare({ name, storage: { path } })
     await first.put(url("/"), new Response("kept"))
@@ -421,7 +421,7 @@ describe("one identity has one storage:", () => {
       expect(await bodyOf(declare({ name, storage }), url("/"))).toBe("kept")
   })
 
-  test("a declaration in a folder throws where there is one in memory", async () => {
+  test("a declaration in a folder throws if there is one in memory", async () => {
     const [name, path] = [uniqueName(), newPath()]
     declare({ name })
     configure({ storage: { path } })
@@ -429,7 +429,7 @@ describe("one identity has one storage:", () => {
     expect(existsSync(path)).toBe(false)
   })
 
-  test("two identities have each its own file in one folder", async () => {
+  test("two identities each have their own file in one folder", async () => {
     const path = newPath()
     const names = ["a.b", "a-b", "a_b", "a.b-"]
     const modules = names.flatMap((name) => [
@@ -506,7 +506,7 @@ describe("a thread", () => {
   })
 })
 
-test("a process has what its environment says, from the beginning", async () => {
+test("a process uses the storage of its environment from the beginning", async () => {
   const path = newPath()
   const child = new Child({ env: { [VARIABLE]: `file:${path}` } })
   const disk = await child.run(async ({ cache }) => (await cache({ name: "shop" }).inspect()).disk)

@@ -177,7 +177,7 @@ async function putAndPurge({ shop }: ChildContext, origin: string): Promise<void
 }
 
 test.each(seeds(1))(
-  "four processes never serve what one of them has purged, count together, and keep the bound of the file (seed %i)",
+  "four processes never serve what one of them has purged, share counters, and keep the bound of the file (seed %i)",
   async (seed) => {
     const path = newPath()
     const versionsFile = join(newFolder(), "board")
@@ -248,7 +248,7 @@ describe("a process that is killed in the middle of its writes", () => {
 })
 
 describe("a process that is stopped in the middle of its writes", () => {
-  test("holds no lookup up and no put, and purges no longer than it is stopped", async () => {
+  test("delays no lookup and no put of others, and their purges only while it is stopped", async () => {
     const path = newPath()
     const [other, victim] = await children(2, path, { maxBytes: 100_000 })
     for (let n = 0; n < 50; n++) await other.run(putText, url(`/${n}`), "b".repeat(5_000))
@@ -271,7 +271,7 @@ describe("a process that is stopped in the middle of its writes", () => {
 })
 
 describe("two processes", () => {
-  test("have each other's entries, once they are on the disk", async () => {
+  test("find each other's entries when they are on disk", async () => {
     const [one, two] = await children(2, newPath())
     await one.run(putText, A, "from one")
     expect(
@@ -296,7 +296,7 @@ describe("two processes", () => {
     ["a purge of its prefix", { prefix: url("/") }],
     ["a purge of its path's prefix", { prefix: "/a" }],
     ["a purge of everything", { everything: true }],
-  ])("have neither of them an entry after %s by one", async (_, removal) => {
+  ])("both lose an entry after %s by one", async (_, removal) => {
     const [one, two] = await children(2, newPath())
     await one.run(putText, A, "b")
     await pollUntil(
@@ -310,7 +310,7 @@ describe("two processes", () => {
     expect(await two.run(matchText, A)).toBeUndefined()
   })
 
-  test("have neither of them what one has put and the other purged before it was on the disk", async () => {
+  test("both lose what one has put and the other purged before it was on disk", async () => {
     const [one, two] = await children(2, newPath())
     for (let round = 0; round < 20; round++) {
       await one.run(putText, A, `${round}`)
@@ -320,7 +320,7 @@ describe("two processes", () => {
     }
   })
 
-  test("apply each other's purges after one that selected nothing", async () => {
+  test("apply each other's purges even after one that selected nothing", async () => {
     const [one, two] = await children(2, newPath())
     for (let n = 0; n < 20; n++) await one.run(putText, url(`/${n}`), "b")
     expect(await one.run(purge, { tags: [] })).toEqual({ purged: 0 })
@@ -332,7 +332,7 @@ describe("two processes", () => {
     expect(await one.run(matchText, url("/9"))).toBe("b")
   })
 
-  test("serve an entry that one has made stale to all callers but one", async () => {
+  test("serve an entry that one has made stale to all callers except one", async () => {
     const [one, two] = await children(2, newPath())
     await one.run(putText, A, "b")
     await pollUntil(
@@ -348,7 +348,7 @@ describe("two processes", () => {
     expect(texts).toEqual([undefined, "b", "b"])
   })
 
-  test("let one caller refresh a stale entry, and serve the new one after its refresh", async () => {
+  test("let one caller refresh a stale entry, and serve the new one after its put", async () => {
     const [one, two] = await children(2, newPath(), { now: START })
     await one.run(putText, A, "old")
     await pollUntil(
@@ -414,7 +414,7 @@ describe("two processes", () => {
     expect(both[0]!.runs + both[1]!.runs).toBe(1)
   })
 
-  test("count together while both are open", async () => {
+  test("share counters while both are open", async () => {
     const path = newPath()
     const [one, two] = await children(2, path)
     await one.run(putText, A, "b")
@@ -434,7 +434,7 @@ describe("two processes", () => {
     expect(await openIn(path).stats()).toEqual({ ...counted, misses })
   })
 
-  test("have room for their entries however often these are put again", async () => {
+  test("do not run out of space if they put the same entries repeatedly", async () => {
     const path = newPath()
     const [one] = await children(1, path, { maxDiskBytes: MIB })
     const replaceAll = async ({ cache, shop }: ChildContext, path: string) => {
@@ -473,7 +473,7 @@ describe("two processes", () => {
     expect((await openIn("", { storage: { path, maxDiskBytes: MIB } }).stats()).puts).toBe(60)
   })
 
-  test("that have fallen far behind serve nothing that was purged meanwhile", async () => {
+  test("that have fallen far behind do not serve what was purged meanwhile", async () => {
     const [one, two] = await children(2, newPath())
     await one.run(putText, A, "b")
     await pollUntil(

@@ -100,7 +100,7 @@ const RESPONSES: [string, ResponseParts][] = [
 ]
 
 describe("after a restart", () => {
-  test.each(RESPONSES)("a response is as it was before: %s", async (_, response) => {
+  test.each(RESPONSES)("a response is unchanged: %s", async (_, response) => {
     const path = newPath()
     const before = openIn(newPath(), { ttlSeconds: 60 })
     await before.put(url("/"), new Response(response.body, response))
@@ -112,7 +112,7 @@ describe("after a restart", () => {
     expect(after?.body).toBe(characters(response.body))
   })
 
-  test("GET and HEAD of one URL are there, each for itself", async () => {
+  test("GET and HEAD of one URL are found separately", async () => {
     const path = newPath()
     await runInProcess(async ({ cache }, path) => {
       const shop = cache({ name: "shop", storage: { path } })
@@ -127,7 +127,7 @@ describe("after a restart", () => {
     expect(await bodyOf(module, url("/"))).toBe("got")
   })
 
-  test("conditions and ranges are answered from the entry", async () => {
+  test("conditions and ranges are evaluated with the entry", async () => {
     const path = newPath()
     const entry = {
       status: 200,
@@ -141,7 +141,7 @@ describe("after a restart", () => {
     expect([part?.status, await part?.text()]).toEqual([206, "234"])
   })
 
-  test("variants by the response's Vary are there, each for its requests", async () => {
+  test("variants by the response's Vary are found by their requests", async () => {
     const path = newPath()
     const variant = (language: string): Put => ({
       path: "/",
@@ -161,7 +161,7 @@ describe("after a restart", () => {
     expect((await diskOf(module)).entries).toBe(0)
   })
 
-  test("entries by configured vary are there, each for its requests", async () => {
+  test("entries by configured vary are found by their requests", async () => {
     const path = newPath()
     const options = { vary: ["x-a"] }
     const puts = ["1", "2"].map((a): Put => ({ path: "/", request: { "x-a": a }, body: a }))
@@ -182,7 +182,7 @@ describe("after a restart", () => {
     expect(await openIn(path).match(url("/"))).toBeUndefined()
   })
 
-  test("an entry that has expired meanwhile is not there, and leaves the disk without being asked for", async () => {
+  test("an entry that has expired meanwhile is not found, and is removed from disk without a request for it", async () => {
     const path = newPath()
     await putBefore(path, [
       { path: "/brief", body: "b", ttlSeconds: 5, tags: ["all"] },
@@ -201,7 +201,7 @@ describe("after a restart", () => {
     expect(await module.purge({ tags: ["all"] })).toEqual({ purged: 1 })
   })
 
-  test("a stale entry is served to all callers but the one elected to refresh it", async () => {
+  test("a stale entry is served to all callers except the one with the refresh lease", async () => {
     const path = newPath()
     await putBefore(path, [
       { path: "/", body: "old", ttlSeconds: 60, staleWhileRevalidateSeconds: 300 },
@@ -220,7 +220,7 @@ describe("after a restart", () => {
     expect(await bodyOf(openIn(path), url("/"))).toBe("new")
   })
 
-  test("an entry is not there once its stale window is over", async () => {
+  test("an entry is not found after its stale window", async () => {
     const path = newPath()
     await putBefore(path, [
       { path: "/", body: "old", ttlSeconds: 60, staleWhileRevalidateSeconds: 300 },
@@ -234,7 +234,7 @@ describe("after a restart", () => {
     expect(await openIn(path).match(url("/"))).toBeUndefined()
   })
 
-  test("explain() answers as before", async () => {
+  test("explain() returns the same as before", async () => {
     const path = newPath()
     const options = { ttlSeconds: 60, tags: ["a"] }
     const before = openIn(newPath(), options)
@@ -247,7 +247,7 @@ describe("after a restart", () => {
     expect(explained.entry?.tags).toEqual(["a", "b"])
   })
 
-  test("an entry that was put twice is the second one", async () => {
+  test("an entry that was put twice has the second response", async () => {
     const path = newPath()
     await putBefore(path, [
       { path: "/", body: "first", tags: ["first"] },
@@ -259,7 +259,7 @@ describe("after a restart", () => {
     expect((await diskOf(module)).entries).toBe(1)
   })
 
-  test("the counters go on from where they were, over several restarts", async () => {
+  test("the counters continue, over several restarts", async () => {
     const path = newPath()
     const some = async ({ cache }: ChildContext, path: string) => {
       const shop = cache({ name: "shop", storage: { path } })
@@ -329,7 +329,7 @@ describe("after a restart", () => {
   })
 })
 
-describe("what memory has no room for", () => {
+describe("an entry that does not fit into memory", () => {
   const storage = (path: string) => ({ path, memory: { maxBytes: 20_000, maxEntryBytes: 20_000 } })
   const bodyAt = (n: number) => String(n).padEnd(2_000)
 
@@ -368,7 +368,7 @@ describe("what memory has no room for", () => {
   })
 })
 
-describe("purged after a restart, of seven entries that only the disk has,", () => {
+describe("after a restart, of seven entries that are only on disk,", () => {
   const PUTS: Put[] = [
     { path: "/a/1", body: "1", tags: ["odd", "all"] },
     { path: "/a/2", body: "2", tags: ["even", "all"] },
@@ -397,26 +397,29 @@ describe("purged after a restart, of seven entries that only the disk has,", () 
       ["/a/1", "/a/2", "/a/3", "/b/5"],
     ],
     ["everything", { everything: true }, PATHS],
-  ])("are those of %s, and no purged entry comes back", async (_, selector, gone) => {
-    const path = newPath()
-    await putBefore(path, PUTS, { ttlSeconds: 600 })
-    setClock(1)
-    const module = openIn(path)
-    expect(await module.purge(selector)).toEqual({ purged: gone.length })
-    const left = async (module = openIn(path)) => {
-      const found = await Promise.all(
-        PATHS.map(async (path) => ((await module.match(url(path))) ? path : undefined)),
-      )
-      return found.filter((path) => path !== undefined)
-    }
-    const kept = PATHS.filter((path) => !gone.includes(path))
-    expect(await left(module)).toEqual(kept)
-    expect((await module.stats()).purges).toBe(gone.length)
-    await module.close()
-    expect(await left()).toEqual(kept)
-  })
+  ])(
+    "a purge of %s removes the selected ones, and no purged entry comes back",
+    async (_, selector, gone) => {
+      const path = newPath()
+      await putBefore(path, PUTS, { ttlSeconds: 600 })
+      setClock(1)
+      const module = openIn(path)
+      expect(await module.purge(selector)).toEqual({ purged: gone.length })
+      const left = async (module = openIn(path)) => {
+        const found = await Promise.all(
+          PATHS.map(async (path) => ((await module.match(url(path))) ? path : undefined)),
+        )
+        return found.filter((path) => path !== undefined)
+      }
+      const kept = PATHS.filter((path) => !gone.includes(path))
+      expect(await left(module)).toEqual(kept)
+      expect((await module.stats()).purges).toBe(gone.length)
+      await module.close()
+      expect(await left()).toEqual(kept)
+    },
+  )
 
-  test("softly, those with a stale window are stale from then on and the others gone", async () => {
+  test("a soft purge makes those with a stale window stale and removes the others", async () => {
     const path = newPath()
     await putBefore(path, PUTS, { ttlSeconds: 600 })
     setClock(2)
@@ -433,7 +436,7 @@ describe("purged after a restart, of seven entries that only the disk has,", () 
     expect((await diskOf(after)).entries).toBe(2)
   })
 
-  test("is what delete finds", async () => {
+  test("a delete finds and removes one, once", async () => {
     const path = newPath()
     await putBefore(path, PUTS, { ttlSeconds: 600 })
     setClock(1)
@@ -447,7 +450,7 @@ describe("purged after a restart, of seven entries that only the disk has,", () 
   })
 })
 
-describe("entries are on the disk", () => {
+describe("entries are on disk", () => {
   /** Ways in which a process ends after a put. */
   const ENDS: [string, (context: ChildContext) => unknown][] = [
     ["of its own accord", () => process.disconnect()],
@@ -473,7 +476,7 @@ describe("entries are on the disk", () => {
     expect((await module.stats()).puts).toBe(500)
   })
 
-  test("when close() has resolved, even where the process is killed at that moment", async () => {
+  test("when close() has resolved, even if the process is killed at that moment", async () => {
     const path = newPath()
     const child = new Child()
     const closed = await child
@@ -542,7 +545,7 @@ describe("removed entries stay removed, even if the process is killed at that mo
     expect(await bodyOf(module, url("/2"))).toBe(isAll ? undefined : "2")
   })
 
-  test("an entry put just before, which may not have been written yet", async () => {
+  test("an entry that was put just before and may not be written yet", async () => {
     const path = newPath()
     const child = new Child()
     await child
@@ -559,7 +562,7 @@ describe("removed entries stay removed, even if the process is killed at that mo
   })
 })
 
-test("more that is on disk is asked for at a time than memory has room for, and all of it is found", async () => {
+test("concurrent matches find all entries on disk, even if memory is too small for them", async () => {
   const path = newPath()
   const module = openIn(path, {
     storage: { path, memory: { maxBytes: 20_000, maxEntryBytes: 20_000 } },
@@ -572,7 +575,7 @@ test("more that is on disk is asked for at a time than memory has room for, and 
   expect(await module.stats()).toEqual({ ...NO_STATS, hits: paths.length, puts: paths.length })
 })
 
-describe("of variants of which memory has lost some", () => {
+describe("of variants that are only partly in memory,", () => {
   const variant = (name: string, value: string) =>
     new Response(`${name} ${value}`.padEnd(4_000), { headers: { vary: name } })
   const requestForBoth = () => get("/v", { "x-a": "1", "x-b": "1" })
@@ -589,7 +592,7 @@ describe("of variants of which memory has lost some", () => {
     return module
   }
 
-  test("the one put last is found, whichever was brought back last", async () => {
+  test("the one that was put last is found, whichever was loaded last", async () => {
     const module = await twoVariants()
     for (let n = 0; n < 4; n++) {
       expect((await bodyOf(module, requestForBoth()))?.trim()).toBe("x-b 1")
@@ -610,7 +613,7 @@ describe("of variants of which memory has lost some", () => {
 })
 
 test.each<[Record<string, string>]>([[{ "x-a": "1" }], [{}]])(
-  "a delete removes from disk alone what varies by fields that the request %j does not all have",
+  "a delete removes an entry that is only on disk if it varies by fields that the request %j lacks",
   async (headers) => {
     const path = newPath()
     const before = openIn(path)
@@ -623,7 +626,7 @@ test.each<[Record<string, string>]>([[{ "x-a": "1" }], [{}]])(
   },
 )
 
-test("a delete takes effect when it is called: a later put stays", async () => {
+test("a delete applies to the time of its call: a later put is not removed", async () => {
   const module = openIn(newPath())
   await module.put(url("/a"), new Response("old"))
   const deleted = module.delete(url("/a"))
@@ -657,7 +660,7 @@ describe("requests that wait for the disk together each get their own response",
     )
   })
 
-  test("by a wrapped handler, and those without an entry get a run of their own", async () => {
+  test("by a wrapped handler, and those without an entry run the handler", async () => {
     const module = await storedOnDisk()
     const runs: string[] = []
     const handler = module.wrap(async ({ url }) => {
@@ -684,7 +687,7 @@ test("a match that waits for the disk when the cache is closed is a miss", async
   await closed
 })
 
-test("what waits to be written when a process ends is written, although close() was not waited for", async () => {
+test("entries queued for the disk at the end of a process are written, even if close() was not awaited", async () => {
   const path = newPath()
   await runInProcess(
     async ({ cache }, path, origin) => {

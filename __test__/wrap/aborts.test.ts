@@ -42,7 +42,7 @@ function hangingWrapper(options = {}) {
   )
 }
 
-describe("when all clients of a hanging handler abort", () => {
+describe("when all clients of a hanging handler abort,", () => {
   test("each call rejects with the reason of its signal", async () => {
     const { send } = hangingWrapper()
     const { clients, calls } = abortableCalls(CALLERS, send)
@@ -52,7 +52,7 @@ describe("when all clients of a hanging handler abort", () => {
     expect(messages).toEqual(clients.map((_, number) => `client ${number}`))
   })
 
-  test("the request of the handler is aborted with the last of them, and not before", async () => {
+  test("the handler's request is aborted with the last of them, and not before", async () => {
     const { send, received } = hangingWrapper()
     const { clients, calls } = abortableCalls(CALLERS, send)
     await waitUntilIdle()
@@ -65,7 +65,7 @@ describe("when all clients of a hanging handler abort", () => {
     expect(received[0]?.signal.aborted).toBe(true)
   })
 
-  test("the first of them leaves the run to the others", async () => {
+  test("the first abort leaves the run to the other clients", async () => {
     const { send, received } = hangingWrapper()
     const { clients, calls } = abortableCalls(3, send)
     await waitUntilIdle()
@@ -79,7 +79,7 @@ describe("when all clients of a hanging handler abort", () => {
     expect(received[0]?.signal.aborted).toBe(true)
   })
 
-  test("the handler is not run again for any of them", async () => {
+  test("the handler is not run again for the aborted requests", async () => {
     const { send, runs } = hangingWrapper({ refreshTimeoutMs: 1_000 })
     const { clients, calls } = abortableCalls(CALLERS, send)
     await waitUntilIdle()
@@ -116,7 +116,7 @@ describe("when all clients of a hanging handler abort", () => {
   })
 })
 
-test("a request that is aborted before the call runs no handler where nothing is stored", async () => {
+test("a request that is aborted before the call runs no handler if nothing is stored", async () => {
   const { send, runs, module } = wrapped(() => new Response("x"), POLICY)
   const aborted = () => new Request(AT, { signal: AbortSignal.abort(new Error("gone")) })
   expect((await errorOf(() => send(aborted()))).message).toBe("gone")
@@ -154,7 +154,7 @@ describe("a call that bypasses the cache", () => {
     expect(runs()).toBe(1)
   })
 
-  test("inside of another one is brought to its end, so that both invalidate", async () => {
+  test("inside another one runs to its end, so that both invalidate", async () => {
     const gate = deferred()
     const inner = wrapped(async ({ method }) => {
       if (method === "POST") await gate.promise
@@ -178,7 +178,7 @@ describe("a call that bypasses the cache", () => {
     ])
   })
 
-  test("inside of another one rejects when a signal of its own aborts", async () => {
+  test("inside another one rejects when its own signal aborts", async () => {
     const own = new AbortController()
     const inner = wrapped(() => new Promise<Response>(() => {}), POLICY)
     const sendPost = () => inner.send(new Request(AT, { method: "POST", signal: own.signal }))
@@ -189,7 +189,7 @@ describe("a call that bypasses the cache", () => {
     expect((await call).message).toBe("too long")
   })
 
-  test("invalidates the stored responses for its URL after its client has left", async () => {
+  test("invalidates the stored responses for its URL even if its client has left", async () => {
     const gate = deferred()
     const { send, module } = wrapped(async ({ method }) => {
       if (method === "POST") await gate.promise
@@ -207,7 +207,7 @@ describe("a call that bypasses the cache", () => {
   })
 })
 
-test("a request that is aborted while it waits leaves the response to the others", async () => {
+test("a waiter that aborts does not affect the other waiters", async () => {
   const gate = deferred()
   const { send, runs } = wrapped(async () => {
     await gate.promise
@@ -223,7 +223,7 @@ test("a request that is aborted while it waits leaves the response to the others
   expect(runs()).toBe(1)
 })
 
-test("a background refresh is not aborted with the request that led to it", async () => {
+test("a background refresh is not aborted with the request that caused it", async () => {
   const { send, received } = wrapped(async (_, run) => {
     if (run > 1) await endOfTest()
     return new Response(`run ${run}`)
@@ -237,8 +237,8 @@ test("a background refresh is not aborted with the request that led to it", asyn
   expect(received[1]?.signal.aborted).toBe(false)
 })
 
-describe("a body under way", () => {
-  test("errors with the reason for the client that aborts, and goes on for the others and the store", async () => {
+describe("a body in progress", () => {
+  test("errors with the reason for the client that aborts, and continues for the others and the store", async () => {
     const { stream, enqueue, end: close } = controlledStream()
     const { send, module, received } = wrapped(() => new Response(stream), POLICY)
     const client = new AbortController()
@@ -258,7 +258,7 @@ describe("a body under way", () => {
     expect(await (await module.match(AT))?.text()).toBe("abcd")
   })
 
-  test("that is for one client alone is aborted with that client's signal", async () => {
+  test("that is uncacheable is aborted with its client's signal", async () => {
     const { stream } = controlledStream()
     const { send, received } = wrapped(
       () => new Response(stream, { headers: { "content-type": "text/event-stream" } }),
@@ -275,7 +275,7 @@ describe("a body under way", () => {
 test.each<[string, ResponseInit]>([
   ["is private", { headers: { "cache-control": "private" } }],
   ["is an error", { status: 500 }],
-])("a response that %s is aborted where its client has left it to others", async (_, init) => {
+])("a response that %s is aborted if its client has left before", async (_, init) => {
   const [gate, body] = [deferred(), endlessStream(1)]
   const { send, received } = wrapped(async (_, run) => {
     if (run > 1) return new Response("own")

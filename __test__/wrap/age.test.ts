@@ -22,7 +22,7 @@ function slowWrapper(respond: TestHandler, options?: CacheWrapOptions) {
   return { ...wrapper, send }
 }
 
-describe("the time that a handler takes for a response of its own", () => {
+describe("the run time of a handler", () => {
   test.each<[string, Record<string, string>, CacheWrapOptions]>([
     ["a configured lifetime", {}, { ttlSeconds: 1 }],
     ["a lifetime of the response", { "cache-control": "max-age=1" }, {}],

@@ -70,7 +70,7 @@ async function countRuns(wrapper: Wrapped, callers = 3, path = PATH): Promise<nu
 
 describe("a response that turns out to be", () => {
   test.each(OUTCOMES)(
-    "%s is for one caller: each of 100 has a run of its own",
+    "%s goes to one caller only: each of 100 has its own run",
     async (_, headers, reason) => {
       const { module, send, runs, release } = gatedWrapper(headers)
       const all = concurrently(CALLERS, () => send())
@@ -87,24 +87,21 @@ describe("a response that turns out to be", () => {
     },
   )
 
-  test.each(OUTCOMES)(
-    "%s lets requests within a minute run without waiting",
-    async (_, headers) => {
-      const wrapper = gatedWrapper(headers)
-      wrapper.release()
-      await (await wrapper.send()).text()
-      wrapper.holdRuns()
-      expect(await countRuns(wrapper)).toBe(3)
-      await advanceSeconds(HIT_FOR_MISS_SECONDS - 0.001)
-      expect(await countRuns(wrapper)).toBe(3)
-      await advanceSeconds(0.001)
-      expect(await countRuns(wrapper)).toBe(1)
-    },
-  )
+  test.each(OUTCOMES)("%s lets requests run without waiting for a minute", async (_, headers) => {
+    const wrapper = gatedWrapper(headers)
+    wrapper.release()
+    await (await wrapper.send()).text()
+    wrapper.holdRuns()
+    expect(await countRuns(wrapper)).toBe(3)
+    await advanceSeconds(HIT_FOR_MISS_SECONDS - 0.001)
+    expect(await countRuns(wrapper)).toBe(3)
+    await advanceSeconds(0.001)
+    expect(await countRuns(wrapper)).toBe(1)
+  })
 })
 
-describe("that requests for a key are not coalesced", () => {
-  test("holds for it alone", async () => {
+describe("hit-for-miss of a key", () => {
+  test("does not affect other keys", async () => {
     const wrapper = gatedWrapper({ "cache-control": "private" })
     wrapper.release()
     await wrapper.send()
@@ -113,7 +110,7 @@ describe("that requests for a key are not coalesced", () => {
     expect(await countRuns(wrapper)).toBe(3)
   })
 
-  test("ends with the first response that is for all", async () => {
+  test("ends with the first cacheable response", async () => {
     const wrapper = wrapped(async (_, run) => {
       if (run > 2) await endOfTest()
       return new Response("x", {
@@ -127,7 +124,7 @@ describe("that requests for a key are not coalesced", () => {
     expect(await countRuns(wrapper)).toBe(1)
   })
 
-  test("does not keep requests from being answered by a stored response", async () => {
+  test("does not prevent hits", async () => {
     const wrapper = gatedWrapper({ "cache-control": "private" })
     wrapper.release()
     await wrapper.send()
@@ -136,7 +133,7 @@ describe("that requests for a key are not coalesced", () => {
     expect(wrapper.runs()).toBe(1)
   })
 
-  test("is not a matter of what one client asks for", async () => {
+  test("is not caused by a request with no-store", async () => {
     const wrapper = gatedWrapper({ "cache-control": "max-age=60" })
     wrapper.release()
     await wrapper.send(get(PATH, { "cache-control": "no-store" }))
@@ -160,7 +157,7 @@ describe("requests with Authorization", () => {
     expect(await countRuns(wrapper)).toBe(1)
   })
 
-  test("are answered each for itself, and nothing is stored", async () => {
+  test("each run the handler, and nothing is stored", async () => {
     const { module, send, runs } = wrapped(async (_, run) => new Response(`run ${run}`), POLICY)
     expect(new Set(await texts(concurrently(CALLERS, () => send(authorized())))).size).toBe(CALLERS)
     expect(runs()).toBe(CALLERS)
@@ -169,7 +166,7 @@ describe("requests with Authorization", () => {
   })
 
   test.each(["public", "s-maxage=60", "must-revalidate, max-age=60"])(
-    "share a response that declares %s with everyone",
+    "share a response that declares %s with all clients",
     async (control) => {
       const { send, runs } = wrapped(
         () => new Response("x", { headers: { "cache-control": control } }),
@@ -194,7 +191,7 @@ describe("requests with Authorization", () => {
     expect(runs()).toBe(1)
   })
 
-  test("are run once for each token where that is part of the key", async () => {
+  test("run once per token if the token is part of the key", async () => {
     const { send, runs } = wrapped(
       async ({ headers }) => new Response(headers.get("authorization")),
       {

@@ -32,7 +32,7 @@ afterEach(async () => {
 
 describe("a response without a body", () => {
   test.each([204, 304, 200])(
-    "of status %d is the answer for the leader, the waiters and later callers",
+    "of status %d is sent to the leader, the waiters and later callers",
     async (status) => {
       const gate = deferred()
       const { send, runs } = wrapped(async () => {
@@ -80,7 +80,7 @@ describe("a body that is not as long as its Content-Length says", () => {
     ["longer, with more to come", "3", ["abcd", "ef", "gh"]],
     ["empty", "1", []],
     ["not to be there", "0", ["a"]],
-  ])("but %s is an error for all that read it, and is not stored", async (_, length, chunks) => {
+  ])("but %s is an error for all readers, and is not stored", async (_, length, chunks) => {
     const { module, send, runs } = wrapped(async () => respondingWith(length, chunks), POLICY)
     for (const answer of concurrently(3, () => send())) {
       await expect((await answer).text()).rejects.toThrow(/Content-Length/)
@@ -97,14 +97,14 @@ describe("a body that is not as long as its Content-Length says", () => {
       () => respondingWith("9", ["ab", "cd"], { "content-encoding": "gzip" }),
     ],
     ["says what cannot be read", () => respondingWith("four", ["ab", "cd"])],
-  ])("is stored where it %s", async (_, respond) => {
+  ])("is stored if it %s", async (_, respond) => {
     const { module, send } = wrapped(respond, POLICY)
     expect(await (await send()).text()).toBe("abcd")
     expect(await bodyOf(module, AT)).toBe("abcd")
   })
 })
 
-describe("a body that breaks off", () => {
+describe("an aborted body", () => {
   test.each<[string, () => ReadableStream, RegExp]>([
     ["at once", () => streamOf([], new Error("cut")), /cut/],
     ["later", () => streamOf(["ab"], new Error("cut")), /cut/],
@@ -119,7 +119,7 @@ describe("a body that breaks off", () => {
       /./,
     ],
   ])(
-    "%s is an error for its reader, is not stored, and has the handler run for the next",
+    "%s is an error for its reader and is not stored, and the next request runs the handler",
     async (_, make, message) => {
       const { module, send, runs } = wrapped(
         (_request, run) => new Response(run === 1 ? make() : "whole"),
@@ -133,7 +133,7 @@ describe("a body that breaks off", () => {
     },
   )
 
-  test("before anyone has read of it is no unhandled rejection", async () => {
+  test("before the first read causes no unhandled rejection", async () => {
     const { send } = wrapped(() => new Response(streamOf([], new Error("cut"))), POLICY)
     const response = await send()
     await waitUntilIdle()
@@ -152,7 +152,7 @@ describe("a body of more than maxEntryBytes", () => {
   test.each<[string, Record<string, string>]>([
     ["that says so", { "content-length": "1600" }],
     ["that does not say so", {}],
-  ])("%s goes past whole, is not stored, and nothing is evicted for it", async (_, headers) => {
+  ])("%s is sent completely, is not stored, and evicts nothing", async (_, headers) => {
     const { module, send, runs } = wrapped(() => big(headers), POLICY, SMALL)
     await module.put(url("/kept"), new Response("kept"), POLICY)
     for (let call = 1; call <= 2; call++) expect(await (await send()).text()).toBe(PARTS.join(""))
@@ -185,7 +185,7 @@ describe("a body of more than maxEntryBytes", () => {
   test.each<[string, Record<string, string>]>([
     ["that says so", { "content-length": "1600" }],
     ["that does not say so", {}],
-  ])("%s takes the stale response away that it was to refresh", async (_, headers) => {
+  ])("%s removes the stale response that it should refresh", async (_, headers) => {
     collectWarnings()
     const next: TestHandler = () => big(headers)
     const wrapper = await wrappedStale(next, {}, SMALL)
@@ -194,7 +194,7 @@ describe("a body of more than maxEntryBytes", () => {
     expect(await refusals(wrapper.module)).toEqual({ "too-large": 1 })
   })
 
-  test("of exactly as many is stored", async () => {
+  test("of exactly maxEntryBytes is stored", async () => {
     const { module, send } = wrapped(
       ({ url }) => new Response("x".repeat(Number(url.split("?")[1]))),
       POLICY,
@@ -212,7 +212,7 @@ describe("a body of more than maxEntryBytes", () => {
 })
 
 describe("a body without an end", () => {
-  test("that is text/event-stream reaches its client event by event, and no other waits for it", async () => {
+  test("that is text/event-stream reaches its client event by event, and no other request waits for it", async () => {
     const bodies = [controlledStream(), controlledStream()]
     const { module, send, runs } = wrapped(
       (_, run) =>
@@ -237,7 +237,7 @@ describe("a body without an end", () => {
   })
 })
 
-test("a body that its client never reads is stored, and the others read it", async () => {
+test("a body that its client never reads is stored, and other clients can read it", async () => {
   const { module, send, runs } = wrapped(async () => new Response(streamOf(["ab", "cd"])), POLICY)
   const [, waiters] = await Promise.all([send(), send()])
   expect(await waiters.text()).toBe("abcd")

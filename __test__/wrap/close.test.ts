@@ -62,7 +62,7 @@ describe("after close()", () => {
     expect(await send()).toBe("x")
   })
 
-  test("another declaration of the identity goes on", async () => {
+  test("another declaration of the identity continues to work", async () => {
     const { module, other } = modulePair()
     const one = wrappedIn(module, () => new Response("one"), POLICY)
     const two = wrappedIn(other, () => new Response("two"), POLICY)
@@ -84,7 +84,7 @@ describe("close() while the handler is being run", () => {
     return { ...wrappedIn(module, handler, POLICY), other, gate }
   }
 
-  test("leaves its caller the response as it is, and stores nothing", async () => {
+  test("does not change its caller's response, and stores nothing", async () => {
     const { module, send, other, gate } = running()
     const answer = send()
     await waitUntilIdle()
@@ -95,7 +95,7 @@ describe("close() while the handler is being run", () => {
     expect(await bodyOf(other, AT)).toBeUndefined()
   })
 
-  test("lets waiters run the handler directly, as soon as the run is over", async () => {
+  test("lets waiters run the handler directly when the run ends", async () => {
     const { module, send, gate, runs } = running()
     const [leader, ...waiters] = concurrently(4, () => send())
     await waitUntilIdle()
@@ -109,7 +109,7 @@ describe("close() while the handler is being run", () => {
     expect(runs()).toBe(4)
   })
 
-  test("lets waiters of another declaration run their own handler, as soon as the run is over", async () => {
+  test("lets waiters of another declaration run their own handler when the run ends", async () => {
     const { module, send, other, gate } = running()
     const leader = send()
     const local = wrappedIn(other, () => new Response("own"), POLICY)
@@ -146,7 +146,7 @@ describe("close() while the handler is being run", () => {
     expect(await outcomeSoFar(waiters, (response) => response.text())).toMatch(/^(led|own)$/)
   })
 
-  test("leaves its error to its caller", async () => {
+  test("passes its error to its caller", async () => {
     const { module, other } = modulePair()
     const gate = deferred()
     const { send } = wrappedIn(
@@ -168,7 +168,7 @@ describe("close() while the handler is being run", () => {
 })
 
 describe("close() while a body is being written", () => {
-  test("leaves all that read it all of it, and stores nothing", async () => {
+  test("lets all readers read it to its end, and stores nothing", async () => {
     const { module, other } = modulePair()
     const body = controlledStream()
     const { send, runs } = wrappedIn(module, () => new Response(body.stream), POLICY)
@@ -185,21 +185,21 @@ describe("close() while a body is being written", () => {
     expect(await other.stats()).toMatchObject({ puts: 0 })
   })
 
-  test("is an error for all that read it where it breaks off then", async () => {
+  test("followed by an error of the body is an error for all readers", async () => {
     const { module } = modulePair()
-    const abortedBody = deferred()
+    const bodyFailure = deferred()
     const stream = new ReadableStream({
-      pull: (feed) => abortedBody.promise.then(() => feed.error(new Error("cut"))),
+      pull: (feed) => bodyFailure.promise.then(() => feed.error(new Error("cut"))),
     })
     const { send } = wrappedIn(module, () => new Response(stream), POLICY)
     const response = await send()
     await module.close()
-    abortedBody.resolve()
+    bodyFailure.resolve()
     await expect(response.text()).rejects.toThrow("cut")
   })
 })
 
-test("close() while a refresh is under way is no failure, and stores nothing", async () => {
+test("close() during a refresh is not a failure of the refresh, and stores nothing", async () => {
   const { module, other } = modulePair()
   const warned = collectWarnings()
   const gate = deferred()

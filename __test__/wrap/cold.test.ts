@@ -61,7 +61,7 @@ describe("100 concurrent requests of a cold key", () => {
     expect([one.runs(), other.runs()]).toEqual([1, 0])
   })
 
-  test("in two languages make two runs, where the response turns out to vary by them", async () => {
+  test("in two languages make two runs, if the response turns out to vary by language", async () => {
     const gates = [deferred(), deferred()]
     const { module, send, runs } = wrapped(async (request, run) => {
       await gates[run - 1]?.promise
@@ -85,7 +85,7 @@ describe("100 concurrent requests of a cold key", () => {
     expect(await counts(module)).toEqual({ misses: CALLERS, puts: 2, collapsed: CALLERS - 2 })
   })
 
-  test("in 20 languages make all other runs at once when the first response varies by them", async () => {
+  test("in 20 languages make all other runs at once when the first response varies by language", async () => {
     const gates = Array.from({ length: 20 }, () => deferred())
     const { module, send, runs } = wrapped(async (request, run) => {
       await gates[run - 1]?.promise
@@ -107,7 +107,7 @@ describe("100 concurrent requests of a cold key", () => {
     expect(await counts(module)).toEqual({ misses: CALLERS, puts: 20, collapsed: CALLERS - 20 })
   })
 
-  test("in 20 languages make all other runs at once while the first body is under way", async () => {
+  test("in 20 languages make all other runs at once while the first body is in progress", async () => {
     const { stream } = controlledStream()
     const { send, runs } = wrapped((_, run) => {
       const headers = { vary: "accept-language" }
@@ -143,7 +143,7 @@ describe("100 concurrent requests of a cold key", () => {
     expect(runs()).toBe(CALLERS)
   })
 
-  test("are answered with any status that is stored", async () => {
+  test("share a response of any cacheable status", async () => {
     const { send, runs } = wrapped(async () => new Response("none", { status: 404 }), POLICY)
     const responses = await Promise.all(concurrently(CALLERS, () => send()))
     expect(countEach(responses.map(({ status }) => status))).toEqual({ 404: CALLERS })
@@ -195,7 +195,7 @@ describe("while the body is being written,", () => {
     expect(runs()).toBe(1)
   })
 
-  test("all clients may cancel, and it is stored nevertheless", async () => {
+  test("even if all clients cancel, it is stored", async () => {
     const { module, send, body } = underWay()
     const responses = await Promise.all([send(), send()])
     body.enqueue("ab")
@@ -206,7 +206,7 @@ describe("while the body is being written,", () => {
     expect(await bodyOf(module, AT)).toBe("abcd")
   })
 
-  test("its breaking off is an error for all that read it, nothing is stored, and the next caller runs the handler", async () => {
+  test("its error is an error for all readers, nothing is stored, and the next caller runs the handler", async () => {
     const { module, send, runs } = wrapped(
       (_, run) => new Response(run === 1 ? streamOf(["ab"], new Error("cut")) : "whole"),
       POLICY,
@@ -220,7 +220,7 @@ describe("while the body is being written,", () => {
     expect(runs()).toBe(2)
   })
 
-  test("the condition of a waiter is answered with a 304, and HEAD is a run of its own", async () => {
+  test("the condition of a waiter is answered with a 304, and HEAD has its own run", async () => {
     const body = controlledStream()
     const { send, received } = wrapped(
       ({ method }) =>
@@ -238,7 +238,7 @@ describe("while the body is being written,", () => {
   })
 })
 
-describe("of a cold key,", () => {
+describe("with a cold key,", () => {
   test("a client that has the handler's response gets a 304, and the response is stored", async () => {
     const { module, send, received } = wrapped(
       () => new Response("whole", { headers: { etag: '"v1"' } }),
@@ -258,14 +258,14 @@ describe("of a cold key,", () => {
   test.each<[number, string | undefined]>([
     [200, "part"],
     [206, undefined],
-  ])("a range is the handler's to answer: of its %d is stored %p", async (status, stored) => {
+  ])("the handler answers a range, and the stored body of its %d is %p", async (status, stored) => {
     const { module, send } = wrapped(() => new Response("part", { status }), POLICY)
     const response = await send(get(PATH, { range: "bytes=0-3" }))
     expect([response.status, await response.text()]).toEqual([status, "part"])
     expect(await bodyOf(module, AT)).toBe(stored)
   })
 
-  test("waitUntil is given a promise that is fulfilled once the response is stored, or is not", async () => {
+  test("waitUntil gets a promise that is fulfilled when the response is stored or refused", async () => {
     const work: Promise<unknown>[] = []
     const waitUntil = (promise: Promise<unknown>) => void work.push(promise)
     const body = controlledStream()
@@ -285,7 +285,7 @@ describe("of a cold key,", () => {
   })
 })
 
-test("a cookie that the response keeps out of the store goes to the client that the handler was run for alone", async () => {
+test("a Set-Cookie that is not stored goes only to the client for which the handler was run", async () => {
   const headers = { "set-cookie": "a=b", "cache-control": "private=Set-Cookie, max-age=60" }
   const { send, runs } = wrapped(async () => new Response("x", { headers }))
   const responses = await Promise.all(concurrently(3, () => send()))
@@ -299,7 +299,7 @@ test("a cookie that the response keeps out of the store goes to the client that 
   expect(runs()).toBe(1)
 })
 
-test("a body of a megabyte in many parts comes to everyone as it is", async () => {
+test("a body of a megabyte in many parts reaches all clients unchanged", async () => {
   const whole = bytes(1 << 20)
   const { module, send } = wrapped(async () => {
     let at = 0

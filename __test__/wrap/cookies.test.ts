@@ -79,7 +79,7 @@ describe("under a configured lifetime, the response to a request with cookies", 
     ["Expires", { expires: new Date(Date.UTC(2030, 0, 1)).toUTCString() }],
     ["CDN-Cache-Control", { "cdn-cache-control": "max-age=5" }],
     ["CDN-Cache-Control: public", { "cdn-cache-control": "public" }],
-  ])("is stored for everybody where it declares %s", async (_name, headers) => {
+  ])("is stored for all clients if it declares %s", async (_name, headers) => {
     const { send, runs } = wrapped(respondWithCookie(headers), CACHED)
     await (await send(requestOfSession("1"))).text()
     const other = await send(requestOfSession("2"))
@@ -103,13 +103,13 @@ describe("under a configured lifetime, the response to a request with cookies", 
     ["stale-while-revalidate alone", { "cache-control": "stale-while-revalidate=9" }],
     ["Vary without Cookie", { vary: "accept" }],
     ["a cookie of its own", { "set-cookie": "a=b" }],
-  ])("is not stored where it has %s", async (_name, headers) => {
+  ])("is not stored if it has %s", async (_name, headers) => {
     const { module, send } = wrapped(respondWithCookie(headers), CACHED)
     expect(cacheStatusOf(await send(requestOfSession("1")))).toBe(REFUSED)
     expect(await refusals(module)).toEqual({ cookie: 1 })
   })
 
-  test("is stored for the clients with the same cookies where it varies by Cookie", async () => {
+  test("is stored for clients with the same cookies if it varies by Cookie", async () => {
     const { send, runs } = wrapped(respondWithCookie({ vary: "Cookie" }), CACHED)
     for (const session of ["1", "2", "1", "2"]) {
       expect(await (await send(requestOfSession(session))).text()).toBe(`session=${session}`)
@@ -121,19 +121,16 @@ describe("under a configured lifetime, the response to a request with cookies", 
   test.each<[string, CacheWrapOptions, Partial<CacheModuleOptions>]>([
     ["wrap", { ...CACHED, vary: ["cookie"] }, {}],
     ["the instance", {}, { ...CACHED, vary: ["Cookie"] }],
-  ])(
-    "is stored where cookies are in the key, by the vary of %s",
-    async (_name, options, declared) => {
-      const { send, runs } = wrapped(respondWithCookie(), options, declared)
-      for (const session of ["1", "2", "1"]) {
-        expect(await (await send(requestOfSession(session))).text()).toBe(`session=${session}`)
-      }
-      expect(runs()).toBe(2)
-      expect(collectedWarnings).toEqual([])
-    },
-  )
+  ])("is stored if cookies are in the key, by the vary of %s", async (_name, options, declared) => {
+    const { send, runs } = wrapped(respondWithCookie(), options, declared)
+    for (const session of ["1", "2", "1"]) {
+      expect(await (await send(requestOfSession(session))).text()).toBe(`session=${session}`)
+    }
+    expect(runs()).toBe(2)
+    expect(collectedWarnings).toEqual([])
+  })
 
-  test("is stored where its cookies are empty", async () => {
+  test("is stored if its cookies are empty", async () => {
     const { send } = wrapped(respondWithCookie(), CACHED)
     expect(cacheStatusOf(await send(get(PATH, { cookie: "" })))).toBe(LEADER_STATUS)
   })
@@ -141,7 +138,7 @@ describe("under a configured lifetime, the response to a request with cookies", 
   test.each<[string, CacheWrapOptions, Partial<CacheModuleOptions>]>([
     ["the rule", {}, { rules: [{ path: PATH, ttlSeconds: TTL }] }],
     ["the instance", {}, CACHED],
-  ])("is not stored where the lifetime is that of %s", async (_name, options, declared) => {
+  ])("is not stored if the lifetime is that of %s", async (_name, options, declared) => {
     const { send } = wrapped(respondWithCookie(), options, declared)
     expect(cacheStatusOf(await send(requestOfSession("1")))).toBe(REFUSED)
   })
@@ -173,7 +170,7 @@ test("match and put do not look at cookies", async () => {
 })
 
 describe("concurrent requests of a cold key", () => {
-  test("with cookies get responses of their own, and are not made one after the other", async () => {
+  test("with cookies get their own responses, and run concurrently", async () => {
     const gate = deferred()
     const { module, send, received } = wrapped(async (request, run) => {
       if (run > 1) await gate.promise
@@ -189,7 +186,7 @@ describe("concurrent requests of a cold key", () => {
     expect(await refusals(module)).toEqual({ cookie: 100 })
   })
 
-  test("without cookies make one run among them, which is stored", async () => {
+  test("without cookies share one run, which is stored", async () => {
     const { send, received } = wrapped(respondWithCookie(), CACHED)
     const all = concurrently(100, (caller) =>
       send(caller % 2 === 0 ? requestOfSession(String(caller)) : get(PATH)),
@@ -254,7 +251,7 @@ describe("a stale response", () => {
       { "cache-control": `max-age=${TTL}, stale-while-revalidate=${WINDOW}` },
       {},
     ],
-  ])("is refreshed with the client's cookies where %s", async (_name, headers, options) => {
+  ])("is refreshed with the client's cookies if %s", async (_name, headers, options) => {
     const { send, received } = wrapped(respondWithCookie(headers), options)
     await (await send(requestOfSession("1"))).text()
     setClock(TTL)
@@ -264,7 +261,7 @@ describe("a stale response", () => {
     expect(cacheStatusOf(await send(requestOfSession("1")))).toBe("hit; ttl=60")
   })
 
-  test("becomes the variant of no cookies where the refresh without them turns out to vary by them", async () => {
+  test("becomes the variant without cookies if the refresh turns out to vary by them", async () => {
     const { send } = wrapped(
       async (request, run) => respondWithCookie(run === 1 ? {} : { vary: "Cookie" })(request, run),
       STALE,
@@ -284,7 +281,7 @@ describe("a stale response", () => {
     ])
   })
 
-  test("stays where the handler answers a client with cookies, past the window", async () => {
+  test("stays stored if the handler answers a client with cookies, after the window", async () => {
     const { module, send } = wrapped(respondWithCookie({ etag: '"a"' }), CACHED)
     await (await send()).text()
     await advanceSeconds(TTL)
@@ -297,7 +294,7 @@ describe("a stale response", () => {
     expect(cacheStatusOf(await send())).toBe("fwd=stale; fwd-status=200; stored; ttl=60")
   })
 
-  test("stays where the handler answers a client with cookies by a private response", async () => {
+  test("stays stored if the handler answers a client with cookies by a private response", async () => {
     const headers = { "cache-control": "private, max-age=60" }
     const own: TestHandler = (request) =>
       new Response("x", request.headers.has("cookie") ? { headers } : {})
@@ -379,14 +376,14 @@ describe('cookies: "ignore"', () => {
     expect([cacheStatusOf(await send()), runs()]).toEqual(["hit; ttl=60", 1])
   })
 
-  test("keys requests with cookies as those without", async () => {
+  test("gives requests with cookies the same key as those without", async () => {
     const { module, send, runs } = wrapped(respondWithCookie(), { ...IGNORED, vary: ["cookie"] })
     await texts([send(requestOfSession("1")), send(requestOfSession("2"))])
     expect([cacheStatusOf(await send()), runs()]).toEqual(["hit; ttl=60", 1])
     expect(await module.inspect()).toMatchObject({ entries: 1 })
   })
 
-  test("leaves the cookies of requests that are not cached", async () => {
+  test("does not remove the cookies of requests that are not cached", async () => {
     const rules = [{ path: PATH, ...IGNORED, bypass: { cookies: ["session"] } }]
     const { send, received } = wrapped(respondWithCookie(), {}, { rules })
     await send(requestOfSession("1"))
@@ -401,7 +398,7 @@ describe('cookies: "ignore"', () => {
     ])
   })
 
-  test("takes them from HEAD and from requests with credentials and no-store, too", async () => {
+  test("removes them from HEAD and from requests with credentials and no-store, too", async () => {
     const { send, received } = wrapped(respondWithCookie(), IGNORED)
     await send(new Request(AT, { method: "HEAD", headers: { cookie: "a=1" } }))
     await send(requestOfSession("1", { authorization: "Basic x" }))
@@ -416,7 +413,7 @@ describe('cookies: "ignore"', () => {
     expect(request.headers.get("cookie")).toBe("session=1")
   })
 
-  test("is refused in other words, by its path", async () => {
+  test("refuses other values, with the option's path", async () => {
     for (const value of ["Ignore", true, null, ""]) {
       const cookies = forbidden<"ignore">(value)
       const paths: [string, () => unknown][] = [
@@ -435,7 +432,7 @@ describe('cookies: "ignore"', () => {
     }
   })
 
-  test("is seen in the rules of the module", () => {
+  test("is visible in the rules of the module", () => {
     const module = freshCache({ cookies: "ignore", rules: [{}, { cookies: "pass" }] })
     expect(module.rules.map(({ cookies }) => cookies)).toEqual(["ignore", "pass"])
   })

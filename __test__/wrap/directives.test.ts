@@ -40,7 +40,7 @@ const RUN = "run 2"
 
 // The effect of each directive is tested in http/directives.
 
-test("a request with no-cache has a response with a validator validated, which is counted", async () => {
+test("a request with no-cache causes a validation of a response with a validator, which is counted", async () => {
   const { module, send, received } = wrapped(
     ({ headers }) =>
       headers.has("if-none-match")
@@ -59,7 +59,7 @@ test("a request with no-cache has a response with a validator validated, which i
 })
 
 describe("a request that says only-if-cached", () => {
-  test("is answered with a 504 where nothing is stored, and no handler is run", async () => {
+  test("gets a 504 if nothing is stored, and no handler is run", async () => {
     const { module, send, runs } = wrapped(() => new Response("x"), { ttlSeconds: TTL })
     const response = await send(requestWith("only-if-cached"))
     expect([response.status, response.statusText, response.body]).toEqual([
@@ -94,7 +94,7 @@ describe("a request that says only-if-cached", () => {
     expect((await running.send(requestWith("only-if-cached"))).status).toBe(200)
   })
 
-  test("and HEAD is answered without a body as well", async () => {
+  test("with HEAD gets a response without a body", async () => {
     const wrapper = await wrapperWithStored(0)
     const headers = { "cache-control": "only-if-cached" }
     expect((await wrapper.send(new Request(AT, { method: "HEAD", headers }))).status).toBe(200)
@@ -105,7 +105,7 @@ describe("a request that says only-if-cached", () => {
 })
 
 describe("a request that says no-store", () => {
-  test("keeps the handler's response from the store, and leaves the stored one", async () => {
+  test("prevents storing of the handler's response, and does not remove the stored one", async () => {
     const { module, send, runs } = wrapped((_, run) => new Response(`run ${run}`), {
       ttlSeconds: TTL,
     })
@@ -139,7 +139,7 @@ test.each<[string, Record<string, string>]>([
   },
 )
 
-test("requests at the same time that want a response made for them are answered by one run", async () => {
+test("concurrent requests that demand validation share one run", async () => {
   const gate = deferred()
   const { send, runs } = wrapped(
     async (_, run) => {
@@ -167,7 +167,7 @@ describe('requestDirectives: "ignore"', () => {
     ["the instance", {}, ignored],
     ["wrap before the rule", ignored, { rules: [{ path: PATH, ...honoured }] }],
     ["the rule before the instance", {}, { ...honoured, rules: [{ path: PATH, ...ignored }] }],
-  ])("of %s has no directive of a request run the handler", async (_name, options, declared) => {
+  ])("of %s ignores directives of requests", async (_name, options, declared) => {
     const wrapper = wrapped(
       (_, run) => new Response(`run ${run}`),
       { ttlSeconds: TTL, ...options },
@@ -226,7 +226,7 @@ describe('requestDirectives: "ignore"', () => {
     expect(cacheStatusOf(await wrapper.send())).toBe("hit; ttl=60")
   })
 
-  test("leaves only-if-cached as it is", async () => {
+  test("does not ignore only-if-cached", async () => {
     const wrapper = wrapped(() => new Response("a"), { ttlSeconds: TTL, ...ignored })
     expect((await wrapper.send(requestWith("only-if-cached, no-cache"))).status).toBe(504)
     await (await wrapper.send()).text()
@@ -237,7 +237,7 @@ describe('requestDirectives: "ignore"', () => {
     expect((await wrapper.send(requestWith("only-if-cached, max-stale"))).status).toBe(504)
   })
 
-  test("is refused in other words, by its path", async () => {
+  test("refuses other values, with the option's path", async () => {
     const requestDirectives = forbidden<"ignore">("honor")
     const paths: [string, () => unknown][] = [
       ["cache().requestDirectives", () => freshCache({ requestDirectives })],

@@ -9,7 +9,7 @@ afterEach(endTest)
 const AT = url("/edge")
 const text = async (response: Response | undefined) => response?.text()
 
-test("delete removes what match would find although something newer is kept to be validated", async () => {
+test("delete removes the response that match would find, even if a newer one is kept for validation", async () => {
   const module = freshCache()
   const request = () => new Request(AT, { headers: { accept: "a" } })
   await module.put(request(), new Response("put"), { ttlSeconds: TTL })
@@ -36,7 +36,7 @@ test("a 304 for a response put without a Date is answered with the freshened res
 })
 
 describe("a clock that is set back by an hour", () => {
-  test("does not have a key fail for an hour", async () => {
+  test("does not let a key fail for an hour", async () => {
     let fails = true
     const wrapper = wrapped(
       () => {
@@ -52,7 +52,7 @@ describe("a clock that is set back by an hour", () => {
     expect(await (await wrapper.send()).text()).toBe("up")
   })
 
-  test("does not have everyone run the handler for an hour", async () => {
+  test("does not let every request run the handler for an hour", async () => {
     let isPrivate = true
     const wrapper = wrapped(
       async () => {

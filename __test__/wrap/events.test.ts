@@ -160,7 +160,7 @@ describe("events of a request report", () => {
     ])
   })
 
-  test("a pause after a failure, and the stale response that is served for it", async () => {
+  test("a pause after a failure, and the stale response that is served meanwhile", async () => {
     const failing = wrapped(throwingHandler, POLICY)
     await shortEventsOf(failing)
     expect(await shortEventsOf(failing)).toEqual(["match miss failed"])
@@ -271,7 +271,7 @@ describe("metrics", () => {
   })
 })
 
-test("a request whose event fails is answered, and so are those that wait for it", async () => {
+test("a request whose event cannot be created is answered, and so are its waiters", async () => {
   const { events, stop } = collectEvents(["match"])
   const { promise, resolve } = deferred<Response>()
   const { send, runs } = wrapped(() => promise, POLICY)

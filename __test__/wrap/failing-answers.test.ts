@@ -26,7 +26,7 @@ afterEach(endTest)
 const CALLERS = 100
 
 describe("an error without a declared lifetime", () => {
-  const answering = (
+  const wrappedResponding = (
     status: number,
     headers: Record<string, string> = {},
     body: string | Uint8Array<ArrayBuffer> = "down",
@@ -42,7 +42,10 @@ describe("an error without a declared lifetime", () => {
   test.each([500, 502, 503, 504])(
     "of %d answers its own client only, and each waiter runs the handler on its own",
     async (status) => {
-      const { module, send, runs, gate } = answering(status, { "retry-after": "1", "x-kept": "1" })
+      const { module, send, runs, gate } = wrappedResponding(status, {
+        "retry-after": "1",
+        "x-kept": "1",
+      })
       const all = concurrently(CALLERS, () => send())
       await waitUntilIdle()
       gate.resolve()
@@ -60,7 +63,7 @@ describe("an error without a declared lifetime", () => {
     },
   )
 
-  test("lets later requests wait for one another", async () => {
+  test("lets later requests be coalesced", async () => {
     const gates = [deferred(), deferred()]
     const { send, runs } = wrapped(async (_, run) => {
       await gates[run - 1]?.promise
@@ -77,7 +80,7 @@ describe("an error without a declared lifetime", () => {
     expect(runs()).toBe(2)
   })
 
-  test("with a header and a body for one client reaches no other client", async () => {
+  test("with a header and a body for one client reaches only that client", async () => {
     const { promise, resolve } = deferred()
     const wrapper = wrapped(async (request) => {
       await promise
@@ -95,9 +98,9 @@ describe("an error without a declared lifetime", () => {
     expect(await texts(all)).toEqual(users.map((user) => `account of ${user}`))
   })
 
-  test("and has a body of 60 KB reaches everyone whole", async () => {
+  test("and a body of 60 KB reaches all clients completely", async () => {
     const whole = bytes(60_000)
-    const { send, runs, gate } = answering(503, {}, whole)
+    const { send, runs, gate } = wrappedResponding(503, {}, whole)
     const all = concurrently(3, () => send())
     gate.resolve()
     for (const answer of all)
@@ -112,15 +115,15 @@ describe("an error without a declared lifetime", () => {
     ["a 500 that is private", 500, { "cache-control": "private" }],
     ["a 500 that varies", 500, { vary: "cookie" }],
   ])("goes only to its own client if it is %s", async (_, status, headers) => {
-    const { send, runs, gate } = answering(status, headers)
+    const { send, runs, gate } = wrappedResponding(status, headers)
     const all = concurrently(CALLERS, () => send())
     gate.resolve()
     expect(countEach(await texts(all))).toEqual({ down: CALLERS })
     expect(runs()).toBe(CALLERS)
   })
 
-  test("unlike one that has: that is stored", async () => {
-    const { module, send, runs, gate } = answering(503, { "cache-control": "max-age=5" })
+  test("is not stored, unlike an error with one", async () => {
+    const { module, send, runs, gate } = wrappedResponding(503, { "cache-control": "max-age=5" })
     gate.resolve()
     await (await send()).text()
     expect([(await send()).status, await bodyOf(module, AT), runs()]).toEqual([503, "down", 1])
@@ -128,7 +131,7 @@ describe("an error without a declared lifetime", () => {
 })
 
 describe("a run that takes longer than refreshTimeoutMs", () => {
-  test("is no longer waited for: its waiters share a new run, and the leader gets its own response", async () => {
+  test("loses its waiters, which share a new run, and the leader gets its own response", async () => {
     const gate = deferred()
     const wrapper = wrapped(
       async (_, run) => {
@@ -171,7 +174,7 @@ describe("a run that takes longer than refreshTimeoutMs", () => {
   })
 })
 
-test("a waiter for which nothing stale is stored runs on its own when those it waits for are served stale", async () => {
+test("a waiter without a stale response runs on its own when its leader is served a stale one", async () => {
   const gates = [deferred(), deferred()]
   const { send, runs } = wrapped(
     async ({ headers }, run) => {

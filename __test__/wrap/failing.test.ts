@@ -75,7 +75,7 @@ describe("a handler that", () => {
   )
 
   test.each(THROWS)(
-    "%s is not run again for 200 ms, in which callers fail with the very same",
+    "%s is not run again for 200 ms, in which callers fail with the same value",
     async (_, run, thrown) => {
       const wrapper = wrapped(run, POLICY)
       await failuresOf(wrapper, 1)
@@ -98,12 +98,12 @@ test("a thrown value that cannot be converted to a string fails all waiters with
   expect(wrapper.runs()).toBe(2)
 })
 
-describe("after failures in a row", () => {
+describe("after consecutive failures", () => {
   const failing: TestHandler = () => {
     throw error
   }
 
-  test("the handler is left alone for 200 ms, 400 ms, 800 ms, 1.6 s, 2 s, 2 s", async () => {
+  test("the handler is not run for 200 ms, 400 ms, 800 ms, 1.6 s, 2 s, 2 s", async () => {
     const wrapper = wrapped(failing, POLICY)
     await failuresOf(wrapper)
     for (const [row, seconds] of [0.2, 0.4, 0.8, 1.6, 2, 2].entries()) {
@@ -116,7 +116,7 @@ describe("after failures in a row", () => {
     }
   })
 
-  test("one that comes 10 s after the last is the first of a row", async () => {
+  test("a failure 10 s after the last starts the pauses from the beginning", async () => {
     const wrapper = wrapped(failing, POLICY)
     await failuresOf(wrapper, 1)
     await advanceSeconds(0.2)
@@ -132,7 +132,7 @@ describe("after failures in a row", () => {
     expect(wrapper.runs()).toBe(4)
   })
 
-  test("a success ends the row", async () => {
+  test("a success resets the pauses", async () => {
     const wrapper = wrapped(
       (request, run) => (run === 3 ? new Response("up") : failing(request, run)),
       POLICY,
@@ -150,14 +150,14 @@ describe("after failures in a row", () => {
     expect(wrapper.runs()).toBe(5)
   })
 
-  test("other keys are not left alone", async () => {
+  test("requests for other keys run the handler", async () => {
     const wrapper = wrapped(failing, POLICY)
     await failuresOf(wrapper, 1)
     await expect(wrapper.send(get(`${PATH}?other`))).rejects.toBe(error)
     expect(wrapper.runs()).toBe(2)
   })
 
-  test("a response put meanwhile is served", async () => {
+  test("a response that is put meanwhile is served", async () => {
     const wrapper = wrapped(failing, POLICY)
     await failuresOf(wrapper)
     await wrapper.module.put(AT, new Response("warm"))

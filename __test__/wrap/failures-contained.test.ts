@@ -47,7 +47,7 @@ describe("a failure for one request", () => {
     ["Authorization", { authorization: "Bearer a" }],
     ["a cookie", { cookie: "a=b" }],
     ["no-cache", { "cache-control": "no-cache" }],
-  ])("does not answer the same request again where that has %s", async (_, headers) => {
+  ])("does not answer the same request again if it has %s", async (_, headers) => {
     const { send, runs } = wrapped(() => {
       throw new Error("down")
     }, POLICY)
@@ -78,7 +78,7 @@ describe("a failure for one request", () => {
     expect(await counts(module)).toMatchObject({ hits: 1 })
   })
 
-  test("leaves a stale response to be refreshed by the next request", async () => {
+  test("lets the next request refresh a stale response", async () => {
     const { send } = wrapped(failsForBad, { ttlSeconds: TTL, staleIfErrorSeconds: 600 })
     await (await send()).text()
     await advanceSeconds(TTL)
@@ -87,8 +87,8 @@ describe("a failure for one request", () => {
   })
 })
 
-describe("where the leader fails,", () => {
-  test("one waiter leads once more, and all others are answered by it", async () => {
+describe("if the leader fails,", () => {
+  test("one waiter becomes the leader, and all others get its response", async () => {
     const gate = deferred()
     const wrapper = wrapped(async (request, run) => {
       await gate.promise
@@ -105,7 +105,7 @@ describe("where the leader fails,", () => {
     expect(await counts(wrapper.module)).toEqual({ misses: 100, puts: 1 })
   })
 
-  test("and then the second as well, the waiters fail with the second", async () => {
+  test("and then the second one too, the waiters fail with the second error", async () => {
     const gates = [deferred(), deferred()]
     const wrapper = wrapped(async (_, run) => {
       await gates[run - 1]?.promise
@@ -123,7 +123,7 @@ describe("where the leader fails,", () => {
     expect(wrapper.runs()).toBe(2)
   })
 
-  test("waiters like the request that failed do not fail the others", async () => {
+  test("waiters like the failed request do not fail the others", async () => {
     const gates = [deferred(), deferred(), deferred()]
     const wrapper = wrapped(async ({ headers }, run) => {
       await gates[run - 1]?.promise
@@ -146,7 +146,7 @@ describe("where the leader fails,", () => {
     expect(wrapper.runs()).toBe(3)
   })
 
-  test("a waiter gets neither the error nor its message where the request that failed had a cookie", async () => {
+  test("a waiter gets neither the error nor its message if the failed request had a cookie", async () => {
     const gate = deferred()
     const wrapper = wrapped(async ({ headers }) => {
       await gate.promise
@@ -184,7 +184,7 @@ describe("where the leader fails,", () => {
     expect(wrapper.runs()).toBe(4)
   })
 
-  test("waiters get the stale response where stale-if-error allows, and no handler is run", async () => {
+  test("waiters get the stale response if stale-if-error allows it, and no handler is run", async () => {
     const gate = deferred()
     const wrapper = wrapped(
       async (_, run) => {
@@ -208,7 +208,7 @@ const forbidden = () => {
   throw new Error("not to be read")
 }
 
-describe("a thrown answer", () => {
+describe("a thrown response", () => {
   const notFound = () => new Response("gone", { status: 404 })
   const ANSWERS: [string, unknown][] = [
     ["a Response", notFound()],
@@ -241,7 +241,7 @@ describe("a thrown answer", () => {
   }
 
   test.each(ANSWERS)(
-    "that is %s is rethrown, unchanged, in place of a stale response",
+    "that is %s is rethrown unchanged, instead of a stale response",
     async (_, thrown) => {
       const { send } = throwing(thrown)
       await (await send()).text()
@@ -250,7 +250,7 @@ describe("a thrown answer", () => {
     },
   )
 
-  test.each(ANSWERS)("that is %s is no reason to leave the handler alone", async (_, thrown) => {
+  test.each(ANSWERS)("that is %s does not pause the handler", async (_, thrown) => {
     const { send, runs } = wrapped(() => {
       throw thrown
     }, POLICY)
@@ -259,7 +259,7 @@ describe("a thrown answer", () => {
     expect(runs()).toBe(2)
   })
 
-  test.each(FAILURES)("is not %s, in whose place a stale response is served", async (_, thrown) => {
+  test.each(FAILURES)("is not %s, which is replaced by a stale response", async (_, thrown) => {
     const { send } = throwing(thrown)
     await (await send()).text()
     await advanceSeconds(TTL)
@@ -282,7 +282,7 @@ describe("a thrown answer", () => {
     expect(wrapper.runs()).toBe(10)
   })
 
-  test("of 404 or 410 removes the stale response, in the background as well", async () => {
+  test("with 404 or 410 removes the stale response, in the background as well", async () => {
     for (const status of [404, 410]) {
       const wrapper = throwing(new Response("gone", { status }), {
         staleWhileRevalidateSeconds: 60,
@@ -295,7 +295,7 @@ describe("a thrown answer", () => {
     }
   })
 
-  test("of 403 in the background is a refresh that has failed, and is paused like one", async () => {
+  test("with 403 in the background is a failed refresh, and is followed by a pause", async () => {
     const wrapper = throwing(new Response("no", { status: 403 }), {
       staleWhileRevalidateSeconds: 60,
     })
@@ -310,7 +310,7 @@ describe("a thrown answer", () => {
   })
 })
 
-test("a leader that fails while a waiter has aborted leaves that waiter rejected with its reason", async () => {
+test("a failing leader does not change the abort reason of a waiter that has aborted", async () => {
   const gate = deferred()
   const wrapper = wrapped(async () => {
     await gate.promise
@@ -327,7 +327,7 @@ test("a leader that fails while a waiter has aborted leaves that waiter rejected
   expect(await outcomeSoFar(Promise.resolve(1))).toBe(1)
 })
 
-test("a failure for a request whose headers cannot be listed leaves no run that others wait for", async () => {
+test("a failure for a request whose headers cannot be listed does not block the next request", async () => {
   const { send, runs } = wrapped((_, run) => {
     if (run === 1) throw new Error("down")
     return new Response("answered")

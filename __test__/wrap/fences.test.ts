@@ -39,7 +39,7 @@ function waitForMisses(module: CacheModule, callers: number): Promise<void> {
 }
 
 describe("the response of a run is not stored if, after the run began, there was", () => {
-  test.each(REMOVALS)("%s before it answered", async (_, removal) => {
+  test.each(REMOVALS)("%s before it responded", async (_, removal) => {
     const { module, send, release, runs } = gatedWrapper()
     const answer = send()
     await waitUntil(() => runs() === 1)
@@ -52,7 +52,7 @@ describe("the response of a run is not stored if, after the run began, there was
     expect(await counts(module)).not.toHaveProperty("puts")
   })
 
-  test.each(REMOVALS)("%s while its body was still coming", async (_, removal) => {
+  test.each(REMOVALS)("%s while its body was in progress", async (_, removal) => {
     const body = controlledStream()
     const { module, send } = wrapped(() => new Response(body.stream), TAGGED)
     const answer = await send(new Request(AT))
@@ -66,7 +66,7 @@ describe("the response of a run is not stored if, after the run began, there was
     expect(await counts(module)).toMatchObject({ fencedWrites: 1 })
   })
 
-  test.each(REMOVALS)("%s, and it was one in the background", async (_, removal) => {
+  test.each(REMOVALS)("%s during a background run", async (_, removal) => {
     const { module, send, release, runs } = gatedWrapper()
     await module.put(AT, new Response("old"), { ...POLICY, tags: ["t"] })
     await advanceSeconds(TTL)
@@ -101,7 +101,7 @@ describe("the response of a run is not stored if, after the run began, there was
   })
 
   test.each(REMOVALS.filter(([, removal]) => "purge" in removal))(
-    "%s that was soft",
+    "%s (soft)",
     async (_, removal) => {
       const { module, send, release, runs } = gatedWrapper()
       const answer = send()
@@ -155,7 +155,7 @@ describe("the response of a run is stored after", () => {
 
 describe("a request after", () => {
   test.each(REMOVALS)(
-    "%s does not get the response of a run that began before, and an earlier request does",
+    "%s does not get the response of a run that began before, but an earlier request does",
     async (_, removal) => {
       const { module, send, release, runs } = gatedWrapper()
       const early = concurrently(3, send)
@@ -177,7 +177,7 @@ describe("a request after", () => {
     },
   )
 
-  test.each(REMOVALS)("%s does not read along a body that began before", async (_, removal) => {
+  test.each(REMOVALS)("%s does not join a body that began before", async (_, removal) => {
     const body = controlledStream()
     const { module, send, runs } = wrapped(
       (_request, run) => new Response(run === 1 ? body.stream : "late"),

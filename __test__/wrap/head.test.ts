@@ -45,7 +45,7 @@ function head(headers: Record<string, string> = {}): Request {
 const SAME = { headers: { ...STORED, "x-run": "head" } }
 
 describe("a HEAD of a stale response", () => {
-  test("goes to the handler as it is, and its answer to the caller", async () => {
+  test("is passed to the handler unchanged, and the response to the caller", async () => {
     const { module, send, received } = await wrappedWithStaleGet(SAME)
     const request = head({ "x-a": "1" })
     const response = await send(request)
@@ -61,7 +61,7 @@ describe("a HEAD of a stale response", () => {
     expect(await counts(module)).toEqual({ misses: 2, puts: 1 })
   })
 
-  test("is not answered with a 304 that the caller has no condition for", async () => {
+  test("is not answered with a 304 without a condition of the caller", async () => {
     const { send } = await wrappedWithStaleGet(({ headers }) =>
       headers.has("if-none-match") ? { status: 304 } : SAME,
     )
@@ -73,7 +73,7 @@ describe("a HEAD of a stale response", () => {
     ["strong entity tag", { etag: '"v1"' }],
     ["weak entity tag", { etag: 'W/"v1"' }],
     ["modification date", { "last-modified": new Date(0).toUTCString() }],
-  ])("freshens it where the answer has its %s", async (_, validator) => {
+  ])("freshens it if the response has its %s", async (_, validator) => {
     const answer = { headers: { ...validator, "x-run": "head" } }
     const { send, runs } = await wrappedWithStaleGet(answer, validator)
     await send(head())
@@ -90,7 +90,7 @@ describe("a HEAD of a stale response", () => {
   test.each<[string, Record<string, string>]>([
     ["another entity tag", { ...STORED, etag: '"v2"' }],
     ["another length", { ...STORED, "content-length": "5" }],
-  ])("invalidates it where the answer has %s", async (_, headers) => {
+  ])("invalidates it if the response has %s", async (_, headers) => {
     const { module, send, runs } = await wrappedWithStaleGet({ headers })
     await send(head())
     expect(await module.inspect()).toMatchObject({ entries: 0 })
@@ -106,7 +106,7 @@ describe("a HEAD of a stale response", () => {
     ["an error", { status: 503, headers: STORED }],
     ["a 404", { status: 404, headers: STORED }],
     ["no validator", { headers: { "x-run": "head" } }],
-  ])("leaves it as it is where the answer is %s", async (_, answer) => {
+  ])("does not change it if the response is %s", async (_, answer) => {
     const { module, send, received } = await wrappedWithStaleGet(answer)
     await send(head())
     expect(await module.inspect()).toMatchObject({ entries: 1 })
@@ -116,7 +116,7 @@ describe("a HEAD of a stale response", () => {
   })
 })
 
-test("a HEAD that wants a fresh response validated has the answer invalidate it as well", async () => {
+test("the response to a HEAD that demands validation invalidates a fresh response as well", async () => {
   const { module, send } = await wrappedWithStaleGet({ headers: { etag: '"v2"' } })
   await (await send()).text()
   expect(cacheStatusOf(await send(head({ "cache-control": "no-cache" })))).toBe(

@@ -39,7 +39,7 @@ async function wrapperWithStored(headers: Record<string, string> = HEADERS): Pro
 }
 
 describe("a fresh response", () => {
-  test("is served without running the handler, with its age and where it comes from", async () => {
+  test("is served without running the handler, with Age and Cache-Status", async () => {
     const { module, send, runs } = await wrapperWithStored()
     const response = await send()
     expect(response.status).toBe(200)
@@ -55,7 +55,7 @@ describe("a fresh response", () => {
     expect(await counts(module)).toEqual({ hits: 1, misses: 1, puts: 1 })
   })
 
-  test("is each caller's own", async () => {
+  test("is a separate object for each caller", async () => {
     const { send } = await wrapperWithStored()
     const [one, other] = await Promise.all([send(), send()])
     one.headers.set("x-kept", "changed")
@@ -67,7 +67,7 @@ describe("a fresh response", () => {
     expect(await third.text()).toBe(BODY)
   })
 
-  test("is not affected by what a caller does to the response of its run", async () => {
+  test("is not affected by changes of a caller to the response of its run", async () => {
     const { send } = wrapped(() => new Response(BODY, { headers: HEADERS }), POLICY)
     const first = await send()
     first.headers.set("x-kept", "changed")
@@ -77,7 +77,7 @@ describe("a fresh response", () => {
     expect(await second.text()).toBe(BODY)
   })
 
-  test("has the status, the reason phrase and the body of bytes that the handler gave it", async () => {
+  test("has the status, the reason phrase and the bytes of the handler's response", async () => {
     const bytes = new Uint8Array([0xff, 0x00, 0xfe, 0x80])
     const { send, runs } = wrapped(
       () => new Response(bytes, { status: 404, statusText: "Not There" }),
@@ -95,7 +95,7 @@ describe("a fresh response", () => {
   })
 })
 
-describe("of a fresh response,", () => {
+describe("with a fresh response,", () => {
   test.each<[string, Record<string, string>]>([
     ["If-None-Match with its entity tag", { "if-none-match": '"v0", "v1"' }],
     ["If-None-Match with its entity tag made weak", { "if-none-match": 'W/"v1"' }],
@@ -139,7 +139,7 @@ describe("of a fresh response,", () => {
     expect(await counts(module)).toEqual({ hits: 1, misses: 1, puts: 1 })
   })
 
-  test("HEAD gets the head that GET gets, with the length of the body it does not have", async () => {
+  test("HEAD gets the head of GET, with its Content-Length and no body", async () => {
     const { send, runs } = await wrapperWithStored()
     const ofGet = Object.fromEntries((await send()).headers)
     const response = await send(new Request(AT, { method: "HEAD" }))
@@ -147,7 +147,7 @@ describe("of a fresh response,", () => {
     expect(Object.fromEntries(response.headers)).toEqual({ ...ofGet, "content-length": "10" })
   })
 
-  test("HEAD with its entity tag gets a 304, and a range does not count", async () => {
+  test("HEAD with its entity tag gets a 304, and ignores a range", async () => {
     const { send } = await wrapperWithStored()
     const head = (headers: Record<string, string>) =>
       send(new Request(AT, { method: "HEAD", headers }))
@@ -158,7 +158,7 @@ describe("of a fresh response,", () => {
 })
 
 describe("an entry that a wrapped handler has stored", () => {
-  test("is the one that key() names and match() finds", async () => {
+  test("has the key of key() and is found by match()", async () => {
     const { module, send } = await wrapperWithStored()
     expect((await module.explain(AT)).entry).toMatchObject({ ageSeconds: 10, lifetimeSeconds: 60 })
     expect(await (await mustMatch(module, AT)).text()).toBe(BODY)
@@ -187,7 +187,7 @@ describe("an entry that a wrapped handler has stored", () => {
     expect(await (await wrapper.send()).text()).toBe("run 2")
   })
 
-  test("may have been put by anyone", async () => {
+  test("is interchangeable with one that put() has stored", async () => {
     const { module, send, runs } = wrapped(() => new Response("run"), POLICY)
     await module.put(AT, new Response("warm"))
     expect(await (await send()).text()).toBe("warm")
@@ -205,7 +205,7 @@ describe("an entry that a wrapped handler has stored", () => {
   })
 })
 
-test("a response that is not stored reaches its client as the handler gave it, but for Cache-Status", async () => {
+test("a response that is not stored reaches its client unchanged except for Cache-Status", async () => {
   const headers = new Headers({
     "x-a": "1",
     "cache-control": "private",
@@ -233,7 +233,7 @@ test("a response that is not stored reaches its client as the handler gave it, b
   ])
 })
 
-test("a redirection is stored as any other response", async () => {
+test("a redirect is stored like any other response", async () => {
   const { send, runs } = wrapped(() => Response.redirect("https://other.example/", 308), POLICY)
   await send()
   await waitUntilIdle()

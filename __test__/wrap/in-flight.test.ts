@@ -42,7 +42,7 @@ function controlledWrapper(module = instance(4 * PIECE)) {
 const CHUNK = "c".repeat(PIECE)
 
 describe("bodies in flight", () => {
-  test("never take more than maxInFlightBytes and one piece each, and all of them arrive", async () => {
+  test("never take more than maxInFlightBytes and one piece each, and all reach their clients", async () => {
     const { send, feed, inFlight, module } = controlledWrapper()
     const paths = Array.from({ length: 30 }, (_, n) => `/body/${n}`)
     const readers = await Promise.all(paths.map(async (path) => readerOf(await send(get(path)))))
@@ -59,7 +59,7 @@ describe("bodies in flight", () => {
     expect(await refusals(module)).toEqual({ "in-flight": 30 })
   })
 
-  test("that find no room give way, so that some of those that grow together are stored", async () => {
+  test("that exceed the limit are not stored, so that some of those that grow together are", async () => {
     const { send, feed, module } = controlledWrapper(instance(16 * PIECE))
     const paths = Array.from({ length: 8 }, (_, n) => `/body/${n}`)
     const readers = await Promise.all(paths.map(async (path) => readerOf(await send(get(path)))))
@@ -75,7 +75,7 @@ describe("bodies in flight", () => {
     expect(await refusals(module)).toEqual({ "in-flight": 8 - entries })
   })
 
-  test("that are written faster than their clients read wait for them, and some of them are stored", async () => {
+  test("that are written faster than their clients read wait, and some of them are stored", async () => {
     const module = instance(16 * PIECE)
     const whole = bytes(8 * PIECE)
     const { send } = wrappedIn(module, () => new Response(whole), POLICY)
@@ -92,7 +92,7 @@ describe("bodies in flight", () => {
     expect([entries > 0, inFlightBytes]).toEqual([true, 0])
   })
 
-  test("of clients that do not read are held no further than by one piece each", async () => {
+  test("of clients that do not read hold at most one piece each", async () => {
     const { send, feed, inFlight } = controlledWrapper()
     const paths = ["/a", "/b", "/c"]
     for (const path of paths) await send(get(path))
@@ -103,7 +103,7 @@ describe("bodies in flight", () => {
     expect(await inFlight()).toBeLessThanOrEqual(4 * PIECE + paths.length * PIECE)
   })
 
-  test("leave room again once they are stored, whether or not their clients have read them", async () => {
+  test("free their bytes when they are stored, whether or not their clients have read them", async () => {
     const { send, feed, inFlight, module } = controlledWrapper()
     for (let n = 0; n < 10; n++) {
       const response = await send(get(`/body/${n}`))
@@ -116,7 +116,7 @@ describe("bodies in flight", () => {
     expect((await module.inspect()).entries).toBe(10)
   })
 
-  test("leave room again once they break off or their clients have gone", async () => {
+  test("free their bytes when they are aborted or their clients leave", async () => {
     const { send, feed, inFlight } = controlledWrapper()
     const broken = await send(get("/broken"))
     feed("/broken").enqueue(CHUNK)
@@ -128,7 +128,7 @@ describe("bodies in flight", () => {
     expect(await inFlight()).toBe(0)
   })
 
-  test("of one chunk that is larger than a piece come to their clients in pieces", async () => {
+  test("of one chunk that is larger than a piece reach their clients in pieces", async () => {
     const module = instance(64 * KIB * KIB, 64 * KIB * KIB)
     const whole = bytes(5 * PIECE + 1)
     const { send } = wrappedIn(module, () => new Response(whole), POLICY)
@@ -156,7 +156,7 @@ describe("a put", () => {
     for (const path of paths) expect((await bodyOf(module, url(path)))?.length).toBe(PIECE)
   })
 
-  test("of a body in several chunks stores nothing where bodies in flight leave no room", async () => {
+  test("of a body in several chunks stores nothing if bodies in flight have reached the limit", async () => {
     const module = instance(2 * PIECE)
     const slow = controlledStream()
     const waits = module.put(url("/slow"), new Response(slow.stream))
@@ -179,7 +179,7 @@ describe("a put", () => {
     ])
   })
 
-  test("whose body fails leaves its room to others", async () => {
+  test("whose body fails frees its bytes", async () => {
     const module = instance(PIECE)
     const failing = new Response(streamOf([CHUNK.slice(1), "c"], new Error("cut")))
     expect((await errorOf(() => module.put(url("/a"), failing))).message).toBe("cut")
@@ -187,7 +187,7 @@ describe("a put", () => {
   })
 })
 
-test("by default an entry takes up to an eighth, and bodies in flight up to a quarter of maxBytes", async () => {
+test("by default maxEntryBytes is an eighth and maxInFlightBytes a quarter of maxBytes", async () => {
   const module = instance(undefined, 8 * PIECE)
   await module.put(url("/fits"), new Response("f".repeat(PIECE - 300)))
   await module.put(url("/exceeds"), new Response("e".repeat(PIECE)))

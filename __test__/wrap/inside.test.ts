@@ -46,7 +46,7 @@ function wrappedByGuide(
   return { ...wrapper, found }
 }
 
-describe("inside of a run", () => {
+describe("inside a run,", () => {
   test("match() of the handler's request finds nothing and counts nothing, and its put() is the one that counts", async () => {
     const { module, send, runs, found } = wrappedByGuide(
       freshCache(),
@@ -64,7 +64,7 @@ describe("inside of a run", () => {
     expect(await module.stats()).toEqual({ ...NO_STATS, hits: 1, misses: 1, puts: 1 })
   })
 
-  test("the handler run for 100 callers puts, and all get the stored response", async () => {
+  test("put() by the handler of 100 callers stores the response that all get", async () => {
     const gate = deferred()
     const { module, send, runs } = wrappedByGuide(freshCache(), async (run) => {
       await gate.promise
@@ -78,7 +78,7 @@ describe("inside of a run", () => {
     expect(await module.stats()).toEqual({ ...NO_STATS, misses: 100, puts: 1 })
   })
 
-  test("in the background match() finds nothing although others are served the stale response", async () => {
+  test("in the background, match() finds nothing even if others are served the stale response", async () => {
     const { module, send, found } = wrappedByGuide(
       freshCache(),
       (run) => new Response(`run ${run}`),
@@ -125,7 +125,7 @@ describe("inside of a run", () => {
     expect(await module.stats()).toEqual({ ...NO_STATS, misses: 1, puts: 1 })
   })
 
-  test("match() of the request of a run that is over finds and counts", async () => {
+  test("match() of the request of a run that has ended finds and counts", async () => {
     const module = freshCache()
     const { send, received } = wrappedIn(module, () => new Response("x"), POLICY)
     await (await send()).text()
@@ -133,7 +133,7 @@ describe("inside of a run", () => {
     expect(await module.stats()).toEqual({ ...NO_STATS, hits: 1, misses: 1, puts: 1 })
   })
 
-  test("a purge after the run began holds the handler's put back, and what wrap would store too", async () => {
+  test("a purge after the start of the run drops the handler's put, and that of wrap too", async () => {
     const gate = deferred()
     const { module, send, runs } = wrappedByGuide(freshCache(), async (run) => {
       await gate.promise
@@ -151,14 +151,14 @@ describe("inside of a run", () => {
 })
 
 describe("a put() of the handler that stores nothing", () => {
-  test("because the response is private leaves wrap nothing to store either", async () => {
+  test("because the response is private keeps wrap from storing it, too", async () => {
     const build = () => new Response("x", { headers: { "cache-control": "private" } })
     const { module, send } = wrappedByGuide(freshCache(), build)
     expect(cacheStatusOf(await send())).toBe("fwd=uri-miss; fwd-status=200; detail=private")
     expect(await refusals(module)).toEqual({ private: 2 })
   })
 
-  test("because it was for another request leaves wrap to store the response", async () => {
+  test("because it was for another request lets wrap store the response", async () => {
     const module = freshCache()
     const { send } = wrappedIn(
       module,
@@ -175,7 +175,7 @@ describe("a put() of the handler that stores nothing", () => {
     ])
   })
 
-  test("because its body breaks off leaves wrap to store the response", async () => {
+  test("because its body fails lets wrap store the response", async () => {
     const module = freshCache()
     const { send } = wrappedIn(
       module,
@@ -192,7 +192,7 @@ describe("a put() of the handler that stores nothing", () => {
   })
 })
 
-test("a response out of the cache is one that a handler may give", async () => {
+test("a handler may return a response of the cache", async () => {
   const module = freshCache()
   await module.put(get("/source"), new Response("source", { headers: { "x-kept": "1" } }), {
     ttlSeconds: 600,
@@ -212,7 +212,7 @@ test("a response out of the cache is one that a handler may give", async () => {
   expect([hit.headers.get("age"), await hit.text()]).toEqual(["0", "source"])
 })
 
-test("a handler that asks itself for another URL is answered", async () => {
+test("a handler may call itself with another URL", async () => {
   const module = freshCache()
   const wrapper = wrappedIn(
     module,

@@ -31,8 +31,8 @@ function controlledWrapper(options: object, init: ResponseInit = {}) {
   return { ...wrapper, feed }
 }
 
-describe("a response whose body is under way is joined", () => {
-  test("as long as it is fresh, and not any longer", async () => {
+describe("a response whose body is in progress is joined", () => {
+  test("while it is fresh, and no longer", async () => {
     const { send, runs, feed } = controlledWrapper({ ttlSeconds: 1 })
     const first = readerOf(await send())
     await advanceSeconds(0.999)
@@ -64,7 +64,7 @@ describe("a response whose body is under way is joined", () => {
     expect(runs()).toBe(2)
   })
 
-  test("as long as it makes progress, and not any longer", async () => {
+  test("while it makes progress, and no longer", async () => {
     const { send, runs, feed } = controlledWrapper({ ttlSeconds: 86_400, refreshTimeoutMs: 5_000 })
     const first = readerOf(await send())
     for (let n = 0; n < 3; n++) {
@@ -81,7 +81,7 @@ describe("a response whose body is under way is joined", () => {
 })
 
 describe("a body that makes no progress for refreshTimeoutMs", () => {
-  test("is not stored, and reaches its clients once it goes on", async () => {
+  test("is not stored, and reaches its clients when it continues", async () => {
     const { send, feed, module } = controlledWrapper({
       ttlSeconds: 86_400,
       refreshTimeoutMs: 5_000,
@@ -107,7 +107,7 @@ describe("a body that makes no progress for refreshTimeoutMs", () => {
 })
 
 describe("a body that takes longer than its response is fresh", () => {
-  test("is not stored where nothing could be served of it", async () => {
+  test("is not stored if it could not be served", async () => {
     const { send, feed, module } = controlledWrapper({ ttlSeconds: 1 })
     const response = await send()
     for (let n = 0; n < 4; n++) {
@@ -142,10 +142,10 @@ test("an older run that ends later does not replace the response of a newer run"
   expect(await bodyOf(module, AT)).toBe("newer")
 })
 
-describe("one response object that a handler gives to two requests", () => {
+describe("one response object that a handler returns for two requests", () => {
   const NONE = () => new Response("nope", { status: 404 })
 
-  test("fails the second, and no request for its key waits for a body that never comes", async () => {
+  test("fails the second, and no request for its key waits for its body", async () => {
     const one = NONE()
     const gate = deferred()
     const wrapper = wrapped(
@@ -173,7 +173,7 @@ describe("one response object that a handler gives to two requests", () => {
     ["tags() has read", async (response) => response.json()],
     ["shouldStore() has read", async (response) => response.text()],
     ["tags() has locked", (response) => void response.body?.getReader()],
-  ])("is refused where %s its body without a clone", async (how, use) => {
+  ])("is refused if %s its body without a clone", async (how, use) => {
     const take = async (_: Request, response: Response) => {
       await use(response)
       return how.startsWith("tags") ? [] : true
@@ -202,7 +202,7 @@ describe("one response object that a handler gives to two requests", () => {
   })
 })
 
-test("a body of chunks that are no bytes errors for all, and the key is free again", async () => {
+test("a body with chunks that are not bytes is an error for all readers, and the next request runs the handler", async () => {
   const wrapper = wrapped(
     (_, run) => {
       if (run > 1) return new Response("fine")

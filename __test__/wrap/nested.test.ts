@@ -56,7 +56,7 @@ describe("a route under the gateway whose handler is wrapped by the same instanc
     expect(await module.purge({ tags: ["inner"] })).toEqual({ purged: 1 })
   })
 
-  test("stores nothing where the inner one refuses to", async () => {
+  test("stores nothing if the inner one refuses to", async () => {
     const module = freshCache(COVERED)
     const { send } = gatewayAround(module, { shouldStore: () => false })
     await (await send()).text()
@@ -64,7 +64,7 @@ describe("a route under the gateway whose handler is wrapped by the same instanc
     expect(await refusals(module)).toEqual({ "should-store": 1 })
   })
 
-  test("stores the response of a second run although the inner one refuses that of the first", async () => {
+  test("stores the response of a second run even if the inner one refuses that of the first", async () => {
     const module = freshCache({ rules: [{ path: "/*", ttlSeconds: TTL }] })
     const answers = [
       new Response("old", { headers: { etag: '"1"' } }),
@@ -82,7 +82,7 @@ describe("a route under the gateway whose handler is wrapped by the same instanc
   })
 })
 
-describe("a wrapped handler inside of a run", () => {
+describe("a wrapped handler inside a run", () => {
   test("for the same key runs directly, even for a request object of its own", async () => {
     const module = freshCache()
     const inner = wrappedIn(module, () => new Response("inner"), POLICY)
@@ -92,7 +92,7 @@ describe("a wrapped handler inside of a run", () => {
     expect(await counts(module)).toEqual({ misses: 1, puts: 1 })
   })
 
-  test("for the same key runs directly, however deep", async () => {
+  test("for the same key runs directly, at any depth", async () => {
     const module = freshCache()
     const third = wrappedIn(module, () => new Response("third"), POLICY)
     const second = wrappedIn(module, () => third.send(get("/other?2")), POLICY)
@@ -140,7 +140,7 @@ describe("a wrapped handler inside of a run", () => {
     expect(await (await outer.send()).text()).toBe("1")
   })
 
-  test("for another key, and of another instance, is a run like any other", async () => {
+  test("for another key, and of another instance, runs as usual", async () => {
     const module = freshCache()
     const elsewhere = wrappedIn(freshCache(), () => new Response("elsewhere"), POLICY)
     const other = wrappedIn(module, () => new Response("other"), POLICY)
@@ -157,7 +157,7 @@ describe("a wrapped handler inside of a run", () => {
     expect(await counts(elsewhere.module)).toEqual({ misses: 1, puts: 1 })
   })
 
-  test("that is over is a run like any other, in work that the run has left behind", async () => {
+  test("runs as usual in work that continues after the run", async () => {
     const module = freshCache()
     let later: Promise<string> | undefined
     const outer = wrappedIn(
@@ -177,7 +177,7 @@ describe("a wrapped handler inside of a run", () => {
   })
 })
 
-describe("match() inside of a background refresh", () => {
+describe("match() inside a background refresh", () => {
   test.each<[string, () => Request | string | URL]>([
     ["a string", () => AT],
     ["a URL", () => new URL(AT)],

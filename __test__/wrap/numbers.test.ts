@@ -16,7 +16,7 @@ import {
 beforeEach(stopTime)
 afterEach(endTest)
 
-test("a caller that joins a body ends no wait that begins in the same turn", async () => {
+test("a caller that joins a body does not end another wait that begins in the same turn", async () => {
   const [body, gate] = [controlledStream(), deferred()]
   const { send } = wrapped(async ({ url }) => {
     if (url.endsWith("/body")) return new Response(body.stream)
@@ -34,7 +34,7 @@ test("a caller that joins a body ends no wait that begins in the same turn", asy
   expect(await outcomeSoFar(waits, text)).toBe("answered")
 })
 
-test("a client that aborts after its response was collected ends no body of another", async () => {
+test("a client that aborts after its response was garbage-collected does not end another client's body", async () => {
   const bodies = [controlledStream(), controlledStream()]
   let run = 0
   const { send } = wrapped(() => new Response(bodies[run++]?.stream), POLICY)

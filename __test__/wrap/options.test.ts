@@ -72,7 +72,7 @@ describe("the lifetime and the stale window", () => {
     )
   })
 
-  test("that the response says leave its Cache-Control as it came", async () => {
+  test("that the response declares do not change its Cache-Control", async () => {
     const { response, module } = await storedEntry({}, {}, PLAIN)
     expect(response.headers.get("cache-control")).toBe(PLAIN["cache-control"])
     expect((await module.match(AT))?.headers.get("cache-control")).toBe(PLAIN["cache-control"])
@@ -85,7 +85,7 @@ describe("the lifetime and the stale window", () => {
     expect(await bodyOf(module, AT)).toBeUndefined()
   })
 
-  test("that are configured do not make an error last", async () => {
+  test("that are configured do not apply to errors", async () => {
     const { module, send, runs } = wrapped(() => new Response("x", { status: 400 }), {
       ttlSeconds: 60,
     })
@@ -125,7 +125,7 @@ describe("vary", () => {
 describe("tags", () => {
   const declared = { tags: ["instance"], rules: [{ tags: ["rule"] }] }
 
-  test("are those of wrap, rule, instance and Cache-Tag together, and the client does not see them", async () => {
+  test("are the union of wrap, rule, instance and Cache-Tag, and are not sent to the client", async () => {
     const options = { ttlSeconds: 60, tags: ["wrap", "rule"] }
     const { entry: found, response } = await storedEntry(options, declared, {
       "cache-tag": "own, wrap",
@@ -181,7 +181,7 @@ describe("tags", () => {
       },
     ],
   ])(
-    "from a function that fails, which %s, fail the run with its error, and nothing is stored",
+    "from a function that %s fail the run with its error, and nothing is stored",
     async (_, tags) => {
       const { module, send, runs } = wrapped(() => new Response("x"), { ttlSeconds: 60, tags })
       await expect(send()).rejects.toThrow("no tags")
@@ -218,7 +218,7 @@ describe("tags", () => {
     expect(await module.inspect()).toMatchObject({ entries: 0 })
   })
 
-  test("are not asked for where nothing is stored", async () => {
+  test("are not computed for a response that is not stored", async () => {
     let calls = 0
     const tags = () => {
       calls++
@@ -235,7 +235,7 @@ describe("tags", () => {
   })
 })
 
-test("two wrapped handlers of one module have options of their own over the same entries", async () => {
+test("two wrapped handlers of one module have their own options and share entries", async () => {
   const module: CacheModule = freshCache()
   const short = wrappedIn(module, () => new Response("short"), { ttlSeconds: 1 })
   const long = wrappedIn(module, () => new Response("long"), { ttlSeconds: 60 })

@@ -39,7 +39,7 @@ describe("a process ends by itself", () => {
     ).toBe("[ 'x', 'x', 'x' ]\n")
   })
 
-  test("although a refresh hangs in the background", async () => {
+  test("even if a refresh hangs in the background", async () => {
     expect(
       await run(
         `() => new Promise(() => {})`,
@@ -49,7 +49,7 @@ describe("a process ends by itself", () => {
     ).toBe("old\n")
   })
 
-  test("although two callers wait for a handler that never answers", async () => {
+  test("even if two callers wait for a handler that never responds", async () => {
     expect(
       await run(
         `() => new Promise(() => {})`,
@@ -60,7 +60,7 @@ describe("a process ends by itself", () => {
     ).toBe("asked\n")
   })
 
-  test("although two readers wait for more of a body that never ends", async () => {
+  test("even if two readers wait for more of an endless body", async () => {
     expect(
       await run(
         OPEN_BODY,
@@ -73,7 +73,7 @@ describe("a process ends by itself", () => {
     ).toBe("1\n1\n")
   })
 
-  test("although a body never ends that its client has read a part of and cancelled", async () => {
+  test("even if an endless body was read in part and cancelled", async () => {
     expect(
       await run(
         OPEN_BODY,
@@ -84,7 +84,7 @@ describe("a process ends by itself", () => {
     ).toBe("1\n")
   })
 
-  test("although a body never ends that its client has waited for more of and cancelled", async () => {
+  test("even if a client that waited for more of an endless body has cancelled", async () => {
     expect(
       await run(
         OPEN_BODY,
@@ -134,7 +134,7 @@ describe("a process does not end", () => {
   test.each([
     ["cancels", "() => other.body.cancel()"],
     ["reads", "() => other.arrayBuffer()"],
-  ])("while a reader waits for a body that goes on because another one %s", async (_, then) => {
+  ])("while a reader waits for a body that continues because another one %s", async (_, then) => {
     expect(
       await run(
         UNUSED,
@@ -147,7 +147,7 @@ describe("a process does not end", () => {
     ).toBe("2555905\n")
   })
 
-  test("while a reader is slow with the body that a worker thread writes", async () => {
+  test("while a reader slowly reads the body that a worker thread writes", async () => {
     const worker = `
       const { cache } = require(${JSON.stringify(ROOT)})
       const { parentPort } = require("node:worker_threads")
@@ -202,7 +202,7 @@ describe("a process does not end", () => {
   })
 })
 
-test("an object that a handler creates and retains retains neither requests nor earlier runs", async () => {
+test("an object that a handler creates and keeps retains neither requests nor earlier runs", async () => {
   const { stdout } = await runNode(
     [
       "--expose-gc",

@@ -121,7 +121,7 @@ describe("a refresh that", () => {
     expect(await counts(wrapper.module)).toMatchObject({ failedRefreshes: 1, puts: 1 })
   })
 
-  test("hangs in its body has that cancelled", async () => {
+  test("hangs in its body has the body cancelled", async () => {
     const body = controlledStream()
     collectWarnings()
     const wrapper = await wrappedStale(() => new Response(body.stream), TIMEOUT)
@@ -146,7 +146,7 @@ describe("a refresh that", () => {
     expect(await counts(wrapper.module)).toMatchObject({ failedRefreshes: 1 })
   })
 
-  test("is in time has its signal left alone", async () => {
+  test("ends in time does not have its signal aborted", async () => {
     const wrapper = await wrappedStale(() => new Response("new"), TIMEOUT)
     await sendAndSettle(wrapper)
     await advanceSeconds(1)
@@ -159,21 +159,18 @@ describe("a refresh that", () => {
     [404, "new"],
     // A configured lifetime does not apply to a 501, so it does not replace the stored response.
     [501, "old"],
-  ])(
-    "is answered with %d has not failed, and the next caller gets the %s response",
-    async (status, body) => {
-      const warned = collectWarnings()
-      const { events } = collectEvents(["refresh"])
-      const wrapper = await wrappedStale(() => new Response("new", { status }))
-      await sendAndSettle(wrapper)
-      expect(await sendAndSettle(wrapper)).toBe(body)
-      expect(warned).toEqual([])
-      expect(events).toEqual([expect.objectContaining({ outcome: "refreshed" })])
-      expect(await counts(wrapper.module)).not.toHaveProperty("failedRefreshes")
-    },
-  )
+  ])("gets a %d has not failed, and the next caller gets the %s response", async (status, body) => {
+    const warned = collectWarnings()
+    const { events } = collectEvents(["refresh"])
+    const wrapper = await wrappedStale(() => new Response("new", { status }))
+    await sendAndSettle(wrapper)
+    expect(await sendAndSettle(wrapper)).toBe(body)
+    expect(warned).toEqual([])
+    expect(events).toEqual([expect.objectContaining({ outcome: "refreshed" })])
+    expect(await counts(wrapper.module)).not.toHaveProperty("failedRefreshes")
+  })
 
-  test("fails is passed to waitUntil as a promise that is fulfilled", async () => {
+  test("fails passes waitUntil a promise that is fulfilled", async () => {
     const work: Promise<unknown>[] = []
     collectWarnings()
     const wrapper = await wrappedStale(throwingHandler, {
@@ -199,7 +196,7 @@ test("a refresh that fails is warned of once a minute", async () => {
   expect(warned).toHaveLength(2)
 })
 
-test("a refresh that times out has failed, and leaves its body to the clients that read it", async () => {
+test("a refresh that times out has failed, and clients that read its body get it", async () => {
   const body = controlledStream()
   const options = { ...TIMEOUT, ttlSeconds: 1, staleWhileRevalidateSeconds: 1 }
   const { send, received, module } = wrapped(
@@ -227,7 +224,7 @@ test("a refresh that times out has failed, and leaves its body to the clients th
   expect(await bodyOf(module, AT)).toBeUndefined()
 })
 
-test("the body of a refresh that timed out is aborted once no client reads it any longer", async () => {
+test("the body of a refresh that timed out is aborted when no client reads it any longer", async () => {
   const body = controlledStream()
   const options = { ...TIMEOUT, ttlSeconds: 1, staleWhileRevalidateSeconds: 1 }
   const { send, received } = wrapped(

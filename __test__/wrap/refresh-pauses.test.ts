@@ -25,10 +25,10 @@ afterEach(async () => {
 
 const CALLERS = 100
 
-describe("after a refresh that has failed the next is made", () => {
+describe("after a failed refresh the next one is made", () => {
   const PAUSES = [1, 2, 4, 8, 16, 32, 60, 60, 60]
 
-  test("after pauses of 1 s, 2 s, 4 s … 60 s, and everyone is served the stale response meanwhile", async () => {
+  test("after pauses of 1 s, 2 s, 4 s … 60 s, and all callers get the stale response meanwhile", async () => {
     const wrapper = await wrappedStale(throwingHandler, { staleWhileRevalidateSeconds: 600 })
     expect(await sendAndSettle(wrapper)).toBe("old")
     for (const [failures, seconds] of PAUSES.entries()) {
@@ -52,7 +52,7 @@ describe("after a refresh that has failed the next is made", () => {
     })
   })
 
-  test("after a pause of 1 s again, once one has succeeded in between", async () => {
+  test("after a pause of 1 s again if one has succeeded in between", async () => {
     const wrapper = await wrappedStale((request, run) =>
       run === 4 ? new Response("new") : throwingHandler(request, run),
     )
@@ -73,7 +73,7 @@ describe("after a refresh that has failed the next is made", () => {
     expect(wrapper.runs()).toBe(6)
   })
 
-  test("without a pause where something else was stored meanwhile", async () => {
+  test("without a pause if another response was stored meanwhile", async () => {
     const wrapper = await wrappedStale(throwingHandler)
     await sendAndSettle(wrapper)
     await wrapper.module.put(AT, new Response("warm"), { ...POLICY, ttlSeconds: 0 })
@@ -81,7 +81,7 @@ describe("after a refresh that has failed the next is made", () => {
     expect(wrapper.runs()).toBe(3)
   })
 
-  test("for its own key alone: others are not put off", async () => {
+  test("for its own key, without a pause for other keys", async () => {
     const wrapper = await wrappedStale(throwingHandler)
     const other = new Request(`${AT}?other`)
     await wrapper.module.put(other, new Response("old"), { ...POLICY, ttlSeconds: 0 })
@@ -100,7 +100,7 @@ describe("after a refresh that has failed the next is made", () => {
     expect(wrapper.runs()).toBe(3)
   })
 
-  test("when it has hung, 1 s after that was found out and not after it began", async () => {
+  test("1 s after the timeout of one that hangs, and not after its start", async () => {
     const wrapper = await wrappedStale(() => new Promise(() => {}), { refreshTimeoutMs: 5_000 })
     await sendAndSettle(wrapper)
     await advanceSeconds(4.999)
@@ -117,7 +117,7 @@ describe("after a refresh that has failed the next is made", () => {
   })
 })
 
-test("a caller of match() that was elected and does not put is replaced after 30 s by a refresh", async () => {
+test("a caller of match() that holds the refresh lease and does not put is replaced after 30 s by a refresh", async () => {
   const wrapper = await wrappedStale(() => new Promise(() => {}), { refreshTimeoutMs: 5_000 })
   expect(await wrapper.module.match(AT)).toBeUndefined()
   await advanceSeconds(29.999)

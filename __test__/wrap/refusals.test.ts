@@ -139,7 +139,7 @@ describe("a wrapped handler rejects with a TypeError, and runs nothing, for", ()
   )
 })
 
-describe("a handler that gives", () => {
+describe("a handler that returns", () => {
   const used = async () => {
     const response = new Response("used")
     await response.text()

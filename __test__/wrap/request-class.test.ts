@@ -59,7 +59,7 @@ Object.defineProperty(PickyRequest.prototype, "headers", {
   },
 })
 
-describe("a handler is given a request of the class that it was called with,", () => {
+describe("a handler gets a request of the caller's class,", () => {
   test("with its prototype, getters, methods and own properties", async () => {
     const seen: unknown[] = []
     const { send } = wrapped((request) => {
@@ -85,7 +85,7 @@ describe("a handler is given a request of the class that it was called with,", (
     expect(received[0]?.signal).not.toBe(request.signal)
   })
 
-  test("which the platform takes for a request", async () => {
+  test("which the platform accepts as a request", async () => {
     const { send } = wrapped(async (request) => {
       const copy = new Request(request, { headers: { "x-b": "2" } })
       return new Response(`${copy.url} ${copy.headers.get("x-b")} ${request.clone().method}`)
@@ -108,7 +108,7 @@ describe("a handler is given a request of the class that it was called with,", (
     await endTest()
   })
 
-  test("even where the class answers from private fields, which no copy can have", async () => {
+  test("even if the class uses private fields, which a copy cannot have", async () => {
     const { send, received } = wrapped(() => new Response("x"), POLICY)
     await (await send(new PickyRequest("s", AT))).text()
     const [copy] = received
@@ -126,7 +126,7 @@ describe("a handler is given a request of the class that it was called with,", (
     expect((received[0] as Request & { params?: unknown }).params).toEqual({ id: 1 })
   })
 
-  test("and the caller's own object if the run is for no other request", async () => {
+  test("and the caller's own object if the run is not shared", async () => {
     const { send, received } = wrapped(() => new Response("x"), POLICY)
     const request = new AppRequest(AT, { method: "POST" })
     await send(request)
@@ -224,7 +224,7 @@ describe("a response that fetch has decoded", () => {
     headers.get("content-length"),
   ]
 
-  test("loses Content-Encoding and Content-Length on its way to the client and in the store", async () => {
+  test("loses Content-Encoding and Content-Length for the client and in the store", async () => {
     jest.useRealTimers()
     await withOrigin("gzip", async (at) => {
       const { send, module } = wrapped((request) => fetch(at, { signal: request.signal }), POLICY)
@@ -239,7 +239,7 @@ describe("a response that fetch has decoded", () => {
     })
   })
 
-  test("loses them by put and on a request that is not cached as well", async () => {
+  test("loses them by put and for a request that is not cached as well", async () => {
     jest.useRealTimers()
     await withOrigin("x-gzip", async (at) => {
       const module = freshCache()
@@ -250,7 +250,7 @@ describe("a response that fetch has decoded", () => {
     })
   })
 
-  test("keeps them where fetch does not know the coding", async () => {
+  test("keeps them if fetch does not know the coding", async () => {
     jest.useRealTimers()
     const body = Buffer.from("as it is")
     await withOrigin(
@@ -267,7 +267,7 @@ describe("a response that fetch has decoded", () => {
     )
   })
 
-  test("keeps them where the handler has encoded the body itself", async () => {
+  test("keeps them if the handler has encoded the body itself", async () => {
     jest.useRealTimers()
     const body = gzipSync("encoded")
     const { send } = wrapped(

@@ -127,7 +127,7 @@ describe("the handler of a shared run gets a request", () => {
     expect([...receivedRequest(wrapper, 2).headers]).toEqual([])
   })
 
-  test("with the body of the client's, where a rule has responses to its method stored", async () => {
+  test("with the client's body, if a rule lets responses to its method be stored", async () => {
     const rules = [{ methods: ["GET", "POST"] }]
     const wrapper = wrapped(async (request) => new Response(await request.text()), OPTIONS, {
       rules,
@@ -152,7 +152,7 @@ describe("if a rule lets responses to a method with a body be stored,", () => {
     expect(await outcomeSoFar(wrapper.send(post()), (response) => response.text())).toBe("question")
   })
 
-  test("a run is without conditions, which a method with a body has no use for", async () => {
+  test("a run has no conditions, which a method with a body cannot use", async () => {
     const wrapper = wrapped(
       async (request, run) => {
         const condition = request.headers.get("if-none-match")
@@ -191,7 +191,7 @@ describe("the handler gets the caller's own request object", () => {
     expect(request.bodyUsed).toBe(false)
   })
 
-  test("once a response has turned out to be uncacheable", async () => {
+  test("after a response has turned out to be uncacheable", async () => {
     const wrapper = wrapped(
       () => new Response("x", { headers: { "cache-control": "private" } }),
       OPTIONS,
@@ -213,7 +213,7 @@ test("a request of another realm is accepted", async () => {
   expect(wrapper.runs()).toBe(1)
 })
 
-test("neither a fragment nor the order of the query makes another entry", async () => {
+test("neither a fragment nor the order of query parameters changes the entry", async () => {
   const wrapper = wrapped(() => new Response("x"), OPTIONS)
   await (await wrapper.send(get(`${PATH}?b=2&a=1#top`))).text()
   await (await wrapper.send(get(`${PATH}?a=1&b=2`))).text()

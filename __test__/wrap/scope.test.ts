@@ -19,7 +19,7 @@ const cacheableRun = (_: Request, run: number) =>
   new Response(`run ${run}`, { headers: { "cache-control": "public, max-age=60" } })
 
 describe("a wrapped handler of an instance with rules", () => {
-  test("caches requests that a rule covers, and runs for each of the others", async () => {
+  test("caches requests that a rule covers, and runs the handler for each other request", async () => {
     const { module, send } = wrapped(countedRun, {}, API)
     const seen: unknown[] = []
     for (const path of ["/api/a", "/other", "/api/a", "/other"]) {
@@ -49,7 +49,7 @@ describe("a wrapped handler of an instance with rules", () => {
       { ttlSeconds: 0, staleWhileRevalidateSeconds: 30 },
       "hit; ttl=0; detail=stale",
     ],
-  ])("caches every request where wrap has %s of its own", async (_name, options, expected) => {
+  ])("caches every request if wrap has its own %s", async (_name, options, expected) => {
     const { send } = wrapped(countedRun, options, API)
     await (await send(get("/other"))).text()
     const second = await send(get("/other"))
@@ -60,12 +60,12 @@ describe("a wrapped handler of an instance with rules", () => {
     ["tags", { tags: ["a"] }],
     ["a stale window", { staleWhileRevalidateSeconds: 30 }],
     ["a vary", { vary: ["accept"] }],
-  ])("is not widened by %s of wrap", async (_name, options) => {
+  ])("covers no more requests because of %s of wrap", async (_name, options) => {
     const { send } = wrapped(cacheableRun, options, API)
     expect(cacheStatusOf(await send(get("/other")))).toBe(BYPASSED)
   })
 
-  test("has no request wait for another that no rule covers", async () => {
+  test("coalesces no requests that no rule covers", async () => {
     const gate = deferred()
     const { send, runs } = wrapped(
       async (request, run) => {
@@ -82,14 +82,14 @@ describe("a wrapped handler of an instance with rules", () => {
     expect(await texts(all)).toEqual(["run 1", "run 2", "run 3"])
   })
 
-  test("does not answer a request that no rule covers from what put has stored for it", async () => {
+  test("does not answer a request that no rule covers from a response that put has stored for it", async () => {
     const { module, send } = wrapped(countedRun, {}, API)
     await module.put(url("/other"), new Response("put"))
     expect(await (await send(get("/other"))).text()).toBe("run 1")
     expect(await bodyOf(module, url("/other"))).toBe("put")
   })
 
-  test("hands the caller's own request to the handler where no rule covers it", async () => {
+  test("passes the caller's own request to the handler if no rule covers it", async () => {
     const { send, received } = wrapped(countedRun, {}, API)
     const request = get("/other", { "if-none-match": '"a"', cookie: "a=1" })
     await send(request)
@@ -105,7 +105,7 @@ describe("a wrapped handler of an instance with rules", () => {
     expect(await counts(module)).toMatchObject({ invalidations: 1 })
   })
 
-  test("covers by the methods of a rule, too, and HEAD as GET", async () => {
+  test("covers by the methods of a rule, too, and HEAD like GET", async () => {
     const declared = { ttlSeconds: TTL, rules: [{ path: "/api/*", methods: ["GET"] }] }
     const { send, runs } = wrapped(countedRun, {}, declared)
     await (await send(get("/api/a"))).text()
@@ -131,7 +131,7 @@ describe("a wrapped handler of an instance with rules", () => {
   })
 })
 
-test("match and put of an instance with rules go on where no rule covers", async () => {
+test("match and put of an instance with rules work for requests that no rule covers", async () => {
   const { module } = wrapped(countedRun, {}, API)
   await module.put(url("/other"), new Response("put"))
   expect(await bodyOf(module, url("/other"))).toBe("put")

@@ -52,7 +52,7 @@ const FAILURES: [string, TestHandler, string][] = [
   ]),
 ]
 
-describe("a stale response is served where the handler", () => {
+describe("a stale response is served if the handler", () => {
   test.each(FAILURES)("%s, and the option allows it", async (_, next, expected) => {
     const { module, send, runs } = await wrappedStale(next, BY_OPTION, { past: 1 })
     const response = await send()
@@ -142,16 +142,16 @@ describe("the caller gets the failure", () => {
     await expectFailure(next, BY_OPTION, { past: ERROR_WINDOW })
   })
 
-  test.each(FAILURES)("when the handler %s and nothing has been said of it", async (_, next) => {
+  test.each(FAILURES)("if the handler %s and stale-if-error is not set", async (_, next) => {
     await expectFailure(next, NO_REFRESH, { headers: { etag: '"v"' } })
   })
 
-  test.each([400, 403, 404, 410, 429, 501, 505, 599])("when that is a %d", async (status) => {
+  test.each([400, 403, 404, 410, 429, 501, 505, 599])("if it is a %d", async (status) => {
     await expectFailure(respondingWith(status), BY_OPTION)
   })
 
   test.each(["must-revalidate", "proxy-revalidate", "no-cache"])(
-    "when the response has %s, whatever the option and its other directives",
+    "if the response has %s, whatever the option and its other directives",
     async (directive) => {
       const value = `max-age=${TTL}, stale-if-error=${ERROR_WINDOW}, ${directive}`
       const gone = { headers: { ...control(value).headers, etag: '"v"' } }
@@ -169,13 +169,13 @@ describe("the caller gets the failure", () => {
   )
 
   test.each(["must-revalidate", "proxy-revalidate"])(
-    "when the response says %s and its lifetime is configured",
+    "if the response has %s and its lifetime is configured",
     async (directive) => {
       await expectFailure(throwingHandler, BY_OPTION, control(`max-age=1, ${directive}`))
     },
   )
 
-  test("when a request wants a fresh response validated, and nothing has been said of errors", async () => {
+  test("if a request demands validation of a fresh response, and stale-if-error is not set", async () => {
     const forced = () => get(PATH, { "cache-control": "no-cache" })
     const thrown = await wrappedStale(throwingHandler, NO_REFRESH, { past: -30 })
     await expect(thrown.send(forced())).rejects.toThrow("down")
@@ -186,7 +186,7 @@ describe("the caller gets the failure", () => {
 
 describe("100 concurrent callers of a failing handler", () => {
   test.each(FAILURES)(
-    "that %s are one run, and all callers until 200 ms later get the stale response",
+    "that %s make one run, and all callers until 200 ms later get the stale response",
     async (_, next) => {
       const { module, send, runs } = await wrappedStale(next, BY_OPTION)
       const all = concurrently(CALLERS, () => send())
@@ -213,7 +213,7 @@ describe("100 concurrent callers of a failing handler", () => {
     },
   )
 
-  test("are served the new response as soon as there is one", async () => {
+  test("get the new response when there is one", async () => {
     const { send } = await wrappedStale(
       (request, run) => (run === 2 ? throwingHandler(request, run) : new Response("new")),
       BY_OPTION,

@@ -31,7 +31,7 @@ const renewed: TestHandler = () => new Response("new")
 const LATE = { past: 1 }
 
 describe("inside the stale window", () => {
-  test("a caller gets the stale response before the handler has answered, and the next the new one", async () => {
+  test("a caller gets the stale response before the handler responds, and the next caller the new one", async () => {
     const { promise, resolve } = deferred<Response>()
     const { module, send, runs } = await wrappedStale(() => promise, {}, LATE)
     const stale = await send()
@@ -50,7 +50,7 @@ describe("inside the stale window", () => {
     })
   })
 
-  test("100 callers at once and more while it lasts are served by one run in the background", async () => {
+  test("100 concurrent callers and later ones cause one background run", async () => {
     const body = controlledStream()
     const { module, send, runs } = await wrappedStale(() => new Response(body.stream), {}, LATE)
     expect(countEach(await texts(concurrently(CALLERS, () => send())))).toEqual({ old: CALLERS })
@@ -130,7 +130,7 @@ describe("inside the stale window", () => {
     expect(await counts(other.module)).toMatchObject({ elections: 1 })
   })
 
-  test("variants are refreshed each for itself", async () => {
+  test("variants are refreshed separately", async () => {
     const { send, runs } = wrapped(
       (request, run) =>
         new Response(`${request.headers.get("x-a")} ${run}`, { headers: { vary: "x-a" } }),
@@ -187,7 +187,7 @@ describe("a refresh", () => {
     ["Set-Cookie", { "set-cookie": "a=b" }, "set-cookie"],
     ["Vary: *", { vary: "*" }, "vary"],
     ["text/event-stream", { "content-type": "text/event-stream" }, "event-stream"],
-  ])("that turns out to be %s takes the stale response away", async (_, headers, reason) => {
+  ])("that turns out to be %s removes the stale response", async (_, headers, reason) => {
     const { module, send, runs } = await wrappedStale(() => new Response("own", { headers }))
     expect(await (await send()).text()).toBe("old")
     await waitUntilIdle()
@@ -197,7 +197,7 @@ describe("a refresh", () => {
     expect(runs()).toBe(3)
   })
 
-  test("whose waitUntil throws is made all the same, and the caller served", async () => {
+  test("whose waitUntil throws is still made, and the caller is served", async () => {
     let calls = 0
     const { module, send } = await wrappedStale(
       renewed,
@@ -214,7 +214,7 @@ describe("a refresh", () => {
     expect(await bodyOf(module, AT)).toBe("new")
   })
 
-  test("is called off by nothing that the client does", async () => {
+  test("is not cancelled by the client", async () => {
     const client = new AbortController()
     const { promise, resolve } = deferred<Response>()
     const { send, received } = await wrappedStale(() => promise, {}, LATE)

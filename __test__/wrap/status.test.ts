@@ -148,7 +148,7 @@ describe("Cache-Status of a handler's response says", () => {
     ).toBe("fwd=uri-miss; fwd-status=200; detail=too-large")
   })
 
-  test("how long it is fresh, less its age", async () => {
+  test("its lifetime less its age", async () => {
     const headers = { "cache-control": "max-age=60", age: "20" }
     expect(await firstStatus(respondingWith(headers), get(PATH), {})).toBe(
       "fwd=uri-miss; fwd-status=200; stored; ttl=40",
@@ -211,13 +211,13 @@ describe("Cache-Status of a response from the store says", () => {
   })
 })
 
-test("Cache-Status of an answer that is from neither says why there is no other", async () => {
+test("Cache-Status of a 504 by the cache gives the reason", async () => {
   const { module, send } = wrapped(() => new Response("x"), POLICY)
   const response = await send(get(PATH, { "cache-control": "only-if-cached" }))
   expect(response.headers.get("cache-status")).toBe(`${module.identity}; detail=only-if-cached`)
 })
 
-test("Cache-Status follows that of other caches, in stored responses too", async () => {
+test("Cache-Status is appended to that of other caches, in stored responses too", async () => {
   const { module, send } = wrapped(respondingWith({ "cache-status": "far; hit; ttl=5" }), POLICY)
   const status = async () => {
     const response = await send()
@@ -228,7 +228,7 @@ test("Cache-Status follows that of other caches, in stored responses too", async
   expect(await status()).toBe(`far; hit; ttl=5, ${module.identity}; hit; ttl=60`)
 })
 
-test("Cache-Status names a cache whose name begins with no letter as a string", async () => {
+test("Cache-Status has a cache's name as a string if it does not begin with a letter", async () => {
   const module = freshCache({ namespace: "9" })
   const { send } = wrappedIn(module, () => new Response("x"), POLICY)
   expect((await send()).headers.get("cache-status")).toBe(`"${module.identity}"; ${LEADER_STATUS}`)

@@ -73,7 +73,7 @@ async function readChunks(
     expect((await reader.read()).value?.byteLength).toBe(CHUNK)
 }
 
-describe("a body without end is read no further than a window ahead", () => {
+describe("an endless body is read no further than a window ahead", () => {
   test.each<[string, Record<string, string>]>([
     ["that might have been stored", {}],
     ["that says that it is too large", { "content-length": `${1024 * KB * KB}` }],
@@ -146,7 +146,7 @@ describe("the handler's body is cancelled, and its request aborted,", () => {
     expect(cancelled()).toBe(true)
   })
 
-  test("when it has no more to give at the moment, as soon as its only reader cancels", async () => {
+  test("when it has no data at the moment, as soon as its only reader cancels", async () => {
     const body = controlledStream()
     const { send, received } = wrapped(() => new Response(body.stream), POLICY, SMALL)
     const reader = readerOf(await send())
@@ -170,7 +170,7 @@ describe("the handler's body is cancelled, and its request aborted,", () => {
   test.each<[string, Record<string, string>]>([
     ["is not stored", { "cache-control": "no-store" }],
     ["is text/event-stream", { "content-type": "text/event-stream" }],
-  ])("as far as the body goes, when the client cancels one that %s", async (_, headers) => {
+  ])("when the client cancels a body that %s", async (_, headers) => {
     const { send, cancelled } = endlessWrapper(headers)
     const reader = readerOf(await send())
     await readChunks(reader, 3)
@@ -179,8 +179,8 @@ describe("the handler's body is cancelled, and its request aborted,", () => {
   })
 })
 
-describe("a body is what its handler gave", () => {
-  test("where another was read to its end and has been collected since", async () => {
+describe("a body is the one of its handler", () => {
+  test("if another was read to its end and has been garbage-collected", async () => {
     const body = controlledStream()
     const { send } = wrapped(
       ({ url }) => new Response(url.endsWith("b") ? body.stream : "done"),
@@ -195,7 +195,7 @@ describe("a body is what its handler gave", () => {
     expect(await response.text()).toBe("one two")
   })
 
-  test("where the client of another has cancelled while it waited for more", async () => {
+  test("if the client of another has cancelled while it waited for more", async () => {
     const bodies: Record<string, ReturnType<typeof controlledStream>> = {
       "/a": controlledStream(),
       "/b": controlledStream(),

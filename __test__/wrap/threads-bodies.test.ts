@@ -56,7 +56,7 @@ describe("a body that a worker thread's handler is still writing", () => {
     return { ...both, leader, response, reader: readerOf(response) }
   }
 
-  test("is read along by this one, head and first bytes before the rest", async () => {
+  test("is shared with this thread, head and first bytes before the rest", async () => {
     const { module, thread, local, leader, response, reader } = await underWay()
     expect([await leader, cacheStatusOf(response)]).toEqual([
       { status: 200, cacheStatus: "fwd=uri-miss; fwd-status=200; stored; ttl=60" },
@@ -77,7 +77,7 @@ describe("a body that a worker thread's handler is still writing", () => {
     expect(await counts(module)).toMatchObject({ puts: 1, collapsed: 2 })
   })
 
-  test("is complete here and is stored, whatever the leader's client does", async () => {
+  test("is complete here and is stored, even if the leader's client cancels", async () => {
     const { module, thread, local, leader, reader } = await underWay()
     await leader
     await thread.cancel("led")
@@ -156,7 +156,7 @@ async function nothingSeen(resolve: (what: string) => void): Promise<void> {
   resolve("nothing")
 }
 
-test("a body that is being written here is read along by a worker thread", async () => {
+test("a body that is being written here is shared with a worker thread", async () => {
   const body = controlledStream()
   const { module, thread, threads } = await withThread("there")
   const local = wrappedIn(module, () => new Response(body.stream), POLICY)
@@ -199,7 +199,7 @@ describe("a worker thread that ends while its handler is being run", () => {
     await waitUntil(async () => (await bodyOf(module, AT)) === "here")
   })
 
-  test("as one that waits does not matter to the run here", async () => {
+  test("as a waiter does not affect the run here", async () => {
     const body = controlledStream()
     const { module, thread } = await withThread("there")
     const local = wrappedIn(module, () => new Response(body.stream), POLICY)
@@ -213,7 +213,7 @@ describe("a worker thread that ends while its handler is being run", () => {
   })
 })
 
-test("a handler that hangs on a worker thread is waited for here for refreshTimeoutMs", async () => {
+test("a waiter here leaves a handler that hangs on a worker thread after refreshTimeoutMs", async () => {
   const { module, thread } = await withThread("hangs")
   const local = wrappedIn(module, () => new Response("here"), { ...POLICY, refreshTimeoutMs: 500 })
   void thread.request().catch(() => {})

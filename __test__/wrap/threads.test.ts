@@ -48,7 +48,7 @@ describe("100 concurrent requests over two worker threads", () => {
     expect(await bodyOf(module, AT)).toBe("built")
   })
 
-  test("of a key gone stale are served at once, and make one run in the background", async () => {
+  test("for a stale response are served at once, and make one background run", async () => {
     const { module, threads } = await twoThreads("new")
     await module.put(AT, new Response("old"), POLICY)
     await advanceSeconds(TTL + 1)
@@ -65,7 +65,7 @@ describe("100 concurrent requests over two worker threads", () => {
     expect(await counts(module)).toEqual({ hits: 2 * ALL, puts: 2, staleHits: ALL, elections: 1 })
   })
 
-  test("of a failing handler make two runs, whose errors are the other thread's by their message", async () => {
+  test("of a failing handler make two runs, and errors reach the other thread by their message", async () => {
     const { module, threads } = await twoThreads("throws")
     const results = await threads.callConcurrently(EACH)
     expect(threads.runs()).toBe(2)
@@ -108,7 +108,7 @@ describe("100 concurrent requests over two worker threads", () => {
   })
 })
 
-describe("what one thread's handler has failed with", () => {
+describe("a failure of one thread's handler", () => {
   test("fails another's callers for 200 ms with an Error of its own, and no handler is run", async () => {
     const { module, threads } = await twoThreads("throws")
     await threads.callConcurrently(1)
@@ -126,7 +126,7 @@ describe("what one thread's handler has failed with", () => {
     expect(await (await local.send()).text()).toBe("here")
   })
 
-  test("is a stale response for another's callers, where stale-if-error allows it", async () => {
+  test("gives another's callers a stale response, if stale-if-error allows it", async () => {
     const { module, threads } = await twoThreads("throws")
     const local = wrappedIn(module, () => new Response("old"), {
       ttlSeconds: TTL,

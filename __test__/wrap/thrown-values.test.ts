@@ -21,7 +21,7 @@ async function outputOf(script: string): Promise<unknown> {
   return JSON.parse(stdout)
 }
 
-test("a wrapped handler may throw any value, and its caller gets just that", async () => {
+test("a wrapped handler may throw any value, and its caller gets that value", async () => {
   const same = await outputOf(`
     const { cache } = require("../..")
     const shop = cache({ name: "shop", ttlSeconds: 60 })

@@ -74,7 +74,7 @@ describe("an unsafe request", () => {
   )
 
   test.each([400, 404, 409, 500, 503])(
-    "and is answered with %d has not: all is left",
+    "and is answered with %d has not succeeded and removes nothing",
     async (status) => {
       const { module, send, remaining } = await wrappedWithEntries(
         respondingWith(status, { location: "/other" }),
@@ -85,7 +85,7 @@ describe("an unsafe request", () => {
     },
   )
 
-  test("and fails has not: all is left, and neither is its caller's error anyone else's", async () => {
+  test("and fails removes nothing, and only its caller gets the error", async () => {
     const { send, remaining, runs } = await wrappedWithEntries(() =>
       Promise.reject(new Error("down")),
     )
@@ -113,7 +113,7 @@ describe("an unsafe request", () => {
     expect(await module.inspect()).toMatchObject({ entries: 1, invalidations: 4 })
   })
 
-  test("is known by its URL however that is spelled", async () => {
+  test("removes the responses for its URL, however that is spelled", async () => {
     const { send, remaining } = await wrappedWithEntries(respondingWith(200), [`${PATH}?a=1&b=2`])
     await send(unsafeRequest("PUT", `${AT}?b=2&a=1#part`))
     expect(await remaining()).toEqual([])
@@ -121,7 +121,7 @@ describe("an unsafe request", () => {
 })
 
 test.each(["OPTIONS", "PROPFIND", "SEARCH", "QUERY"])(
-  "a request by %s changes nothing",
+  "a request with %s removes nothing",
   async (method) => {
     const { send, remaining } = await wrappedWithEntries(
       respondingWith(200, { "content-location": "/other" }),
@@ -160,7 +160,7 @@ describe("a URL that the response to an unsafe request names", () => {
     "https://api.example.com:8443/other",
     "http://[",
     "mailto:a@b.example",
-  ])("is left where it is of another origin, or nothing: %s", async (value) => {
+  ])("is not removed if it has another origin or is invalid: %s", async (value) => {
     const wrapper = await wrappedWithEntries(respondingWith(201, { location: value }))
     await wrapper.module.put("https://other.example/other", new Response("kept"), POLICY)
     await wrapper.send(unsafeRequest())

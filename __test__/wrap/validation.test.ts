@@ -95,7 +95,7 @@ describe("a stale response that the handler confirms by a 304", () => {
     expect(await module.purge({ tags: ["a"] })).toEqual({ purged: 1 })
   })
 
-  test("has the lifetime that the 304 says, where the response decides", async () => {
+  test("has the lifetime of the 304, if the response's own lifetime applies", async () => {
     const first = { etag: '"v1"', "cache-control": "max-age=60" }
     const { send, runs } = wrapped(validatingHandler(first, { "cache-control": "max-age=7" }))
     await (await send()).text()
@@ -106,7 +106,7 @@ describe("a stale response that the handler confirms by a 304", () => {
     expect(runs()).toBe(3)
   })
 
-  test("is no longer stored where the 304 says private, and is the caller's nevertheless", async () => {
+  test("is no longer stored if the 304 has private, and is still sent to the caller", async () => {
     const { module, send } = wrapped(
       validatingHandler({ etag: '"v1"' }, { "cache-control": "private" }),
       OPTIONS,
@@ -117,7 +117,7 @@ describe("a stale response that the handler confirms by a 304", () => {
     expect(await module.inspect()).toMatchObject({ entries: 0 })
   })
 
-  test("is what 100 callers get for one run", async () => {
+  test("is sent to 100 callers after one run", async () => {
     const { module, send, runs } = wrapped(
       async (request, run) => validatingHandler({ etag: '"v1"' })(request, run),
       OPTIONS,
@@ -144,7 +144,7 @@ describe("a stale response that the handler confirms by a 304", () => {
     ["the entity tag that is stored", { "if-none-match": '"v1"' }, 304],
     ["another entity tag", { "if-none-match": '"mine"' }, 200],
     ["a range", { range: "bytes=1-2" }, 206],
-  ])("is what the caller's own condition is compared with, for %s", async (_, headers, status) => {
+  ])("is compared with the caller's own condition, for %s", async (_, headers, status) => {
     const { send, received } = wrapped(validatingHandler({ etag: '"v1"' }), OPTIONS)
     await (await send()).text()
     await advanceSeconds(TTL)
@@ -178,7 +178,7 @@ describe("a stale response that the handler confirms by a 304", () => {
 })
 
 describe("a stale response that the handler replaces", () => {
-  test("is gone, and the new one is stored", async () => {
+  test("is removed, and the new one is stored", async () => {
     const { module, send } = wrapped(
       (_, run) => new Response(`run ${run}`, { headers: { etag: `"v${run}"` } }),
       OPTIONS,
@@ -194,7 +194,7 @@ describe("a stale response that the handler replaces", () => {
     expect(await (await send()).text()).toBe("run 2")
   })
 
-  test("is gone where the new one is not stored", async () => {
+  test("is removed if the new one is not stored", async () => {
     const { module, send } = wrapped((_, run) => {
       const headers = { etag: '"v"', "cache-control": run === 1 ? "public" : "private" }
       return new Response(`run ${run}`, { headers })
@@ -230,7 +230,7 @@ describe("a stale response that the handler replaces", () => {
   )
 })
 
-test("what may never be served without being validated is validated for each request", async () => {
+test("a response with no-cache is validated for each request", async () => {
   const always = { etag: '"v1"', "cache-control": "no-cache" }
   const { module, send, runs } = wrapped(validatingHandler(always, { "cache-control": "no-cache" }))
   const first = await send()
