@@ -376,17 +376,29 @@ export interface CacheDiskInspection {
    * The path to which this process moved a damaged file when it opened the folder, or `null`.
    */
   setAside: string | null
-  /** The error that has stopped reads and writes, or `null`. Memory still works; purges reject. */
+  /**
+   * The error because of which the disk is neither read nor written at present, or `null`. Memory
+   * still works; purges reject. The cache tries again unless the code is `damaged`, `incompatible`,
+   * `closed` or `panicked`.
+   */
   fault: string | null
   /**
    * The kind of that error, or `null`: `busy` (another process holds a lock), `full` (no space),
-   * `damaged`, `incompatible` (another format, cache, bound or owner), `closed`, or `io`.
+   * `damaged`, `incompatible` (another format, cache, bound or owner, or accessible to others),
+   * `closed`, `panicked` (a fault of this library), or `io`.
    */
   faultCode: CacheStorageFault | null
 }
 
 /** Kinds of errors of a disk. */
-export type CacheStorageFault = "busy" | "full" | "damaged" | "incompatible" | "closed" | "io"
+export type CacheStorageFault =
+  | "busy"
+  | "full"
+  | "damaged"
+  | "incompatible"
+  | "closed"
+  | "panicked"
+  | "io"
 
 /**
  * The codes of a {@link CacheTypeError}: an option, a request or a response is not allowed. The

@@ -196,6 +196,11 @@ impl Common {
         self.error.lock().get_or_insert(error).clone()
     }
 
+    /// Stops the tier for good.
+    pub(super) fn stop(&self, error: TierError) {
+        *self.error.lock() = Some(error);
+    }
+
     /// Records that a write has succeeded: the tier works again.
     pub(super) fn recover(&self) {
         let _in_order = self.order.lock();

@@ -67,13 +67,50 @@ impl Completion {
         completion
     }
 
-    pub(super) fn complete(&self, outcome: Outcome) {
+    fn complete(&self, outcome: Outcome) {
         let waiting = {
             let mut inner = self.0.lock();
             inner.outcome = Some(outcome);
             std::mem::take(&mut inner.waiting)
         };
         waiting.iter().for_each(Notifier::wake);
+    }
+}
+
+/// The side of a completion that completes it. If it is dropped first, because its thread has
+/// panicked, it completes with an outcome of its own: no caller waits for ever.
+#[derive(Debug)]
+pub(super) struct Promise {
+    completion: Completion,
+    if_dropped: Outcome,
+}
+
+impl Promise {
+    /// A promise of an operation that must not be taken for done.
+    pub(super) fn new() -> Self {
+        Self { completion: Completion::default(), if_dropped: Err(TierError::Panicked) }
+    }
+
+    /// A promise of a load, which finds nothing if it is dropped.
+    pub(super) fn of_load() -> Self {
+        Self { completion: Completion::default(), if_dropped: Ok(0) }
+    }
+
+    /// The completion that callers wait for.
+    pub(super) fn completion(&self) -> Completion {
+        self.completion.clone()
+    }
+
+    pub(super) fn complete(self, outcome: Outcome) {
+        self.completion.complete(outcome);
+    }
+}
+
+impl Drop for Promise {
+    fn drop(&mut self) {
+        if !self.completion.is_complete() {
+            self.completion.complete(self.if_dropped.clone());
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use rusqlite::types::FromSql;
 use rusqlite::{Connection, OpenFlags};
 
 use super::error::TierError;
-use super::files::{Files, own, private_file};
+use super::files::{Files, private_file};
 use super::reads;
 
 /// `application_id` of the database: "LYCA".
@@ -72,14 +72,11 @@ pub(super) fn begin(
     let at = |error: TierError| error.at(&files.database);
     let failed = |error: std::io::Error| at(error.into());
     let mut quarantined = is_damaged.then(|| files.quarantined()).transpose().map_err(failed)?;
-    own(
-        &files.database,
-        &private_file(&files.database).and_then(|file| file.metadata()).map_err(failed)?,
-    )?;
+    private_file(&files.database)?;
     let mut outcome = set_up(files, identity, max_bytes).map_err(TierError::from);
     if outcome.as_ref().is_err_and(TierError::is_damage) {
         quarantined = Some(files.quarantined().map_err(failed)?);
-        private_file(&files.database).map_err(failed)?;
+        private_file(&files.database)?;
         outcome = set_up(files, identity, max_bytes).map_err(TierError::from);
     }
     let sequence = outcome.map_err(at)?;
@@ -171,7 +168,9 @@ fn is_known(connection: &Connection) -> rusqlite::Result<bool> {
 }
 
 pub(super) fn connect(path: &Path, usage: Use) -> rusqlite::Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY)?;
     if reads::pages(&connection)?.all == 0 {

@@ -29,6 +29,9 @@ pub enum TierError {
     /// The cache is closed.
     #[error("the cache is closed")]
     Closed,
+    /// A thread of the tier has panicked, which is a fault of this library.
+    #[error("a thread of the disk has panicked")]
+    Panicked,
     /// Another operation on the files failed.
     #[error("{0}")]
     Io(String),
@@ -48,7 +51,7 @@ impl TierError {
             Self::Full(message) => Self::Full(at(message)),
             Self::Damaged(message) => Self::Damaged(at(message)),
             Self::Incompatible(message) => Self::Incompatible(at(message)),
-            Self::Closed => Self::Closed,
+            Self::Closed | Self::Panicked => self,
             Self::Io(message) => Self::Io(at(message)),
         }
     }
@@ -65,7 +68,7 @@ impl TierError {
 
     /// Whether no later attempt of this process can succeed.
     pub(super) fn is_permanent(&self) -> bool {
-        matches!(self, Self::Damaged(_) | Self::Incompatible(_) | Self::Closed)
+        matches!(self, Self::Damaged(_) | Self::Incompatible(_) | Self::Closed | Self::Panicked)
     }
 
     /// Whether the file is damaged.

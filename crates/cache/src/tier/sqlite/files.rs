@@ -5,6 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+#[cfg(unix)]
+use rustix::{fs::OFlags, io::Errno};
+
 use super::error::TierError;
 use crate::key::Digest;
 
@@ -59,28 +62,55 @@ fn with_ending(path: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
-/// Creates the folder for its owner alone, or checks that it belongs to this user.
-pub(super) fn private_folder(folder: &Path) -> Result<(), TierError> {
+/// Creates the folder for its owner alone, or checks that it belongs to this user and that no other
+/// can write to it. Returns its path without symbolic links.
+pub(super) fn private_folder(folder: &Path) -> Result<PathBuf, TierError> {
     let failed = |error: io::Error| TierError::from(error).at(folder);
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(folder).map_err(failed)?;
-    own(folder, &fs::metadata(folder).map_err(failed)?)
+    let folder = resolved(folder).map_err(failed)?;
+    let metadata = fs::metadata(&folder).map_err(failed)?;
+    check_owner(&folder, &metadata)?;
+    check_access(&folder, &metadata)?;
+    Ok(folder)
 }
 
-/// Opens a file to read and write; creates it for its owner alone.
-pub(super) fn private_file(path: &Path) -> io::Result<File> {
+/// Opens a file to read and write; creates it for its owner alone. Follows no symbolic link, by
+/// which another user could have the contents written elsewhere.
+pub(super) fn private_file(path: &Path) -> Result<File, TierError> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    only_owner(&mut options);
+    let file = options.open(path).map_err(|error| not_opened(error).at(path))?;
+    let metadata = file.metadata().map_err(|error| TierError::from(error).at(path))?;
+    check_owner(path, &metadata)?;
+    Ok(file)
 }
 
 #[cfg(unix)]
-pub(super) fn own(path: &Path, metadata: &fs::Metadata) -> Result<(), TierError> {
+fn resolved(folder: &Path) -> io::Result<PathBuf> {
+    folder.canonicalize()
+}
+
+#[cfg(unix)]
+fn only_owner(options: &mut OpenOptions) {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    options.mode(0o600).custom_flags(OFlags::NOFOLLOW.bits() as i32);
+}
+
+#[cfg(unix)]
+fn not_opened(error: io::Error) -> TierError {
+    if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) {
+        return TierError::incompatible("is a symbolic link");
+    }
+    error.into()
+}
+
+#[cfg(unix)]
+fn check_owner(path: &Path, metadata: &fs::Metadata) -> Result<(), TierError> {
     use std::os::unix::fs::MetadataExt as _;
     let (owner, user) = (metadata.uid(), rustix::process::geteuid().as_raw());
     if owner == user {
@@ -91,8 +121,41 @@ pub(super) fn own(path: &Path, metadata: &fs::Metadata) -> Result<(), TierError>
     }
 }
 
+#[cfg(unix)]
+fn check_access(path: &Path, metadata: &fs::Metadata) -> Result<(), TierError> {
+    use std::os::unix::fs::MetadataExt as _;
+    /// Write access of the group and of all others.
+    const OTHERS_WRITE: u32 = 0o022;
+    let mode = metadata.mode() & 0o777;
+    if mode & OTHERS_WRITE == 0 {
+        Ok(())
+    } else {
+        let message = format!("can be written by other users (mode {mode:03o}): chmod go-w");
+        Err(TierError::incompatible(message).at(path))
+    }
+}
+
+/// Windows resolves links when it opens a file; access lists replace owners and modes there.
 #[cfg(not(unix))]
-pub(super) fn own(_: &Path, _: &fs::Metadata) -> Result<(), TierError> {
+fn resolved(folder: &Path) -> io::Result<PathBuf> {
+    Ok(folder.to_owned())
+}
+
+#[cfg(not(unix))]
+fn only_owner(_: &mut OpenOptions) {}
+
+#[cfg(not(unix))]
+fn not_opened(error: io::Error) -> TierError {
+    error.into()
+}
+
+#[cfg(not(unix))]
+fn check_owner(_: &Path, _: &fs::Metadata) -> Result<(), TierError> {
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn check_access(_: &Path, _: &fs::Metadata) -> Result<(), TierError> {
     Ok(())
 }
 
@@ -110,5 +173,47 @@ mod tests {
         });
         assert_eq!(aside.map(|path| fs::read_to_string(path).unwrap()), ["one", "two", "three"]);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 12);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_that_others_can_write_to_is_refused() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::TempDir::new().unwrap();
+        for mode in [0o770, 0o702, 0o722, 0o777] {
+            fs::set_permissions(folder.path(), fs::Permissions::from_mode(mode)).unwrap();
+            let refused = private_folder(folder.path()).unwrap_err();
+            assert_eq!(refused.code(), "incompatible", "{mode:o}");
+            assert!(refused.to_string().contains(&format!("(mode {mode:03o})")), "{refused}");
+        }
+        for mode in [0o700, 0o755, 0o750] {
+            fs::set_permissions(folder.path(), fs::Permissions::from_mode(mode)).unwrap();
+            assert!(private_folder(folder.path()).is_ok(), "{mode:o}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_symbolic_link_in_place_of_a_file_is_refused_and_its_target_untouched() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let (target, link) = (folder.path().join("target"), folder.path().join("link"));
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        for _ in 0..2 {
+            let refused = private_file(&link).unwrap_err();
+            assert_eq!(refused.code(), "incompatible");
+            assert!(refused.to_string().ends_with("link: is a symbolic link"), "{refused}");
+            assert_eq!(fs::read(&target).ok(), None, "it is not created");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_behind_a_symbolic_link_is_used_by_its_own_path() {
+        let parent = tempfile::TempDir::new().unwrap();
+        let parent = parent.path().canonicalize().unwrap();
+        let (folder, link) = (parent.join("folder"), parent.join("link"));
+        fs::create_dir(&folder).unwrap();
+        std::os::unix::fs::symlink(&folder, &link).unwrap();
+        assert_eq!(private_folder(&link).unwrap(), folder);
     }
 }

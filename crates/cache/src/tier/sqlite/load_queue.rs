@@ -1,11 +1,12 @@
 //! Loads that the reader thread has not begun, each key once.
 
 use std::collections::VecDeque;
+use std::mem;
 
 use hashbrown::HashMap;
 use parking_lot::{Condvar, Mutex};
 
-use super::completion::Completion;
+use super::completion::{Completion, Promise};
 use crate::time::UnixMillis;
 
 /// A load of the entries of one key.
@@ -14,7 +15,7 @@ pub(super) struct Load {
     pub(super) key: String,
     /// Entries that have expired by this time are not loaded.
     pub(super) now: UnixMillis,
-    pub(super) completion: Completion,
+    pub(super) promise: Promise,
 }
 
 /// Queue of loads.
@@ -29,7 +30,7 @@ struct Inner {
     /// Loads that had to wait for the writer.
     again: VecDeque<Load>,
     order: VecDeque<String>,
-    waiting: HashMap<String, (UnixMillis, Completion)>,
+    waiting: HashMap<String, (UnixMillis, Promise)>,
     has_ended: bool,
 }
 
@@ -40,12 +41,13 @@ impl Loads {
         if inner.has_ended {
             return Completion::completed(Ok(0));
         }
-        if let Some((_, completion)) = inner.waiting.get(key) {
-            return completion.clone();
+        if let Some((_, promise)) = inner.waiting.get(key) {
+            return promise.completion();
         }
-        let completion = Completion::default();
+        let promise = Promise::of_load();
+        let completion = promise.completion();
         inner.order.push_back(key.to_owned());
-        inner.waiting.insert(key.to_owned(), (now, completion.clone()));
+        inner.waiting.insert(key.to_owned(), (now, promise));
         self.news.notify_one();
         completion
     }
@@ -58,8 +60,8 @@ impl Loads {
                 return Some(load);
             }
             if let Some(key) = inner.order.pop_front() {
-                let (now, completion) = inner.waiting.remove(&key)?;
-                return Some(Load { key, now, completion });
+                let (now, promise) = inner.waiting.remove(&key)?;
+                return Some(Load { key, now, promise });
             }
             if inner.has_ended {
                 return None;
@@ -72,10 +74,23 @@ impl Loads {
     pub(super) fn again(&self, load: Load) {
         let mut inner = self.inner.lock();
         if inner.has_ended {
-            return load.completion.complete(Ok(0));
+            return load.promise.complete(Ok(0));
         }
         inner.again.push_back(load);
         self.news.notify_one();
+    }
+
+    /// Closes the queue after a panic: no thread takes what is queued.
+    pub(super) fn abort(&self) {
+        let mut inner = self.inner.lock();
+        let Inner { again, order, waiting, has_ended } = &mut *inner;
+        *has_ended = true;
+        order.clear();
+        let dropped = (mem::take(again), mem::take(waiting));
+        self.news.notify_all();
+        // Completing calls waiters, which may lock the queue.
+        drop(inner);
+        drop(dropped);
     }
 
     /// Closes the queue. Later loads complete at once, with nothing.

@@ -17,6 +17,7 @@ mod load_queue;
 mod log;
 mod log_cursor;
 mod open;
+mod panic_guard;
 mod reader;
 mod reads;
 mod record;
@@ -36,6 +37,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use rusqlite::Connection;
 
+use completion::Promise;
 pub use completion::{Completion, Outcome};
 pub use error::TierError;
 pub(crate) use record::Record;
@@ -197,8 +199,9 @@ impl SqliteTier {
             let value = self.queue_invalidation(at, None, in_memory)?;
             return Ok((value, Completion::completed(Err(error))));
         }
-        let completion = Completion::default();
-        let value = self.queue_invalidation(at, Some(completion.clone()), in_memory)?;
+        let promise = Promise::new();
+        let completion = promise.completion();
+        let value = self.queue_invalidation(at, Some(promise), in_memory)?;
         Ok((value, completion))
     }
 
@@ -222,7 +225,7 @@ impl SqliteTier {
     fn queue_invalidation<T, E>(
         &self,
         at: UnixMillis,
-        completion: Option<Completion>,
+        promise: Option<Promise>,
         in_memory: impl FnOnce(&Memory) -> Result<(Invalidation, Option<u64>, T), E>,
     ) -> Result<T, E> {
         let Common { order, log, memory, .. } = &*self.common;
@@ -232,7 +235,7 @@ impl SqliteTier {
         let (invalidation, in_memory, value) =
             in_memory(memory).inspect_err(|_| log.lock().end(since))?;
         let since = vec![since];
-        let queued = QueuedInvalidation { invalidation, at, in_memory, since, completion };
+        let queued = QueuedInvalidation { invalidation, at, in_memory, since, promise };
         self.queue.push(Work::Invalidate(queued));
         Ok(value)
     }
@@ -260,9 +263,10 @@ impl SqliteTier {
         self.ask(Work::End)
     }
 
-    fn ask(&self, work: impl FnOnce(Completion) -> Work) -> Completion {
-        let completion = Completion::default();
-        self.queue.push(work(completion.clone()));
+    fn ask(&self, work: impl FnOnce(Promise) -> Work) -> Completion {
+        let promise = Promise::new();
+        let completion = promise.completion();
+        self.queue.push(work(promise));
         completion
     }
 
@@ -298,7 +302,7 @@ impl Drop for SqliteTier {
     fn drop(&mut self) {
         self.loads.end();
         // Ignored if the tier has been closed already.
-        self.queue.push(Work::End(Completion::default()));
+        self.queue.push(Work::End(Promise::new()));
     }
 }
 

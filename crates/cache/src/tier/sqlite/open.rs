@@ -1,9 +1,10 @@
 //! Opens the tier. A process that has the file to itself creates the database or quarantines a
 //! damaged one; then the reader and writer threads start.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 use parking_lot::Mutex;
 use rusqlite::Connection;
@@ -12,6 +13,7 @@ use super::common::Common;
 use super::database::{self, Use};
 use super::files::{self, Files};
 use super::load_queue::Loads;
+use super::panic_guard::PanicGuard;
 use super::reader::Reader;
 use super::retry::Retry;
 use super::shared_memory::Shared;
@@ -38,8 +40,7 @@ pub(super) struct Opening<'a> {
 
 impl<'a> Opening<'a> {
     pub(super) fn begin(options: &SqliteOptions, identity: &'a str) -> Result<Self, TierError> {
-        let files = Files::of(&options.folder, identity);
-        files::private_folder(&options.folder)?;
+        let files = Files::of(&files::private_folder(&options.folder)?, identity);
         let (shared, is_alone) = Shared::open(&files.shared)?;
         Ok(Self {
             identity,
@@ -100,7 +101,13 @@ impl<'a> Opening<'a> {
             queue: Arc::clone(&queue),
             loads: Arc::clone(&loads),
         };
-        let reader = named("reader").spawn(move || reader.run()).map_err(|error| self.at(error))?;
+        let guard = || PanicGuard {
+            common: Arc::clone(&common),
+            queue: Arc::clone(&queue),
+            loads: Arc::clone(&loads),
+        };
+        let reader =
+            spawn("reader", guard(), move || reader.run()).map_err(|error| self.at(error))?;
         let writer = Writer {
             connection,
             common: Arc::clone(&common),
@@ -110,7 +117,7 @@ impl<'a> Opening<'a> {
             witness: Arc::clone(&witness),
             retry: Retry::new(self.retry_after),
         };
-        named("writer").spawn(move || writer.run()).map_err(|error| {
+        spawn("writer", guard(), move || writer.run()).map_err(|error| {
             loads.end();
             self.at(error)
         })?;
@@ -126,6 +133,14 @@ impl<'a> Opening<'a> {
     }
 }
 
-fn named(what: &str) -> thread::Builder {
-    thread::Builder::new().name(format!("layeron-{what}"))
+/// Starts a thread of the tier.
+fn spawn(
+    name: &str,
+    guard: PanicGuard,
+    run: impl FnOnce() + Send + 'static,
+) -> io::Result<JoinHandle<()>> {
+    thread::Builder::new().name(format!("layeron-{name}")).spawn(move || {
+        let _guard = guard;
+        run();
+    })
 }

@@ -25,15 +25,15 @@ impl Reader {
         while let Some(load) = self.loads.next() {
             if self.common.error().is_some() {
                 // A tier that fails has no entries.
-                load.completion.complete(Ok(0));
+                load.promise.complete(Ok(0));
                 continue;
             }
             match self.load(&load.key, load.now) {
-                Ok(Some(restored)) => load.completion.complete(Ok(restored)),
+                Ok(Some(restored)) => load.promise.complete(Ok(restored)),
                 Ok(None) => self.queue.push(Work::Load(load)),
                 Err(error) => {
                     self.common.fail(&error);
-                    load.completion.complete(Ok(0));
+                    load.promise.complete(Ok(0));
                 }
             }
         }

@@ -108,7 +108,7 @@ impl Shared {
     /// process has it open; if so, others wait until [`complete`](Self::complete).
     pub(super) fn open(path: &Path) -> Result<(Self, bool), TierError> {
         let failed = |error: std::io::Error| TierError::from(error).at(path);
-        let file = private_file(path).map_err(failed)?;
+        let file = private_file(path)?;
         for _ in 0..MAX_ATTEMPTS {
             let Some(is_alone) = is_alone(&file).map_err(failed)? else {
                 thread::sleep(PAUSE);

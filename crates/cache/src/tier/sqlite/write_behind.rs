@@ -2,12 +2,13 @@
 
 use std::collections::VecDeque;
 use std::hash::{BuildHasher as _, RandomState};
+use std::mem;
 use std::time::{Duration, Instant};
 
 use hashbrown::HashMap;
 use parking_lot::{Condvar, Mutex};
 
-use super::completion::Completion;
+use super::completion::Promise;
 use super::error::TierError;
 use crate::time::UnixMillis;
 
@@ -42,9 +43,9 @@ pub(super) enum Work {
     /// A load to hand back to the reader once all earlier work is written.
     Load(Load),
     /// Completes once all earlier work is written.
-    Flush(Completion),
+    Flush(Promise),
     /// Closes the queue.
-    End(Completion),
+    End(Promise),
 }
 
 /// An invalidation for the disk and the other processes.
@@ -58,7 +59,7 @@ pub(super) struct QueuedInvalidation {
     /// Fence sequences of the memory store before the invalidations that this one stands for.
     pub(super) since: Vec<u64>,
     /// Done once the invalidation is synced to disk; `None` if no caller waits for it.
-    pub(super) completion: Option<Completion>,
+    pub(super) promise: Option<Promise>,
 }
 
 /// The queue, bounded in bytes. Beyond the bound, the oldest puts are dropped and counted; what
@@ -80,6 +81,8 @@ struct Inner {
     dropped: u64,
     /// Whether the queue is closed.
     has_ended: bool,
+    /// Whether it is closed because a thread has panicked.
+    is_aborted: bool,
     /// Index before which there are no puts.
     first_put: usize,
     /// Whether a `Clear` is queued.
@@ -122,10 +125,10 @@ impl Queue {
         }
     }
 
-    /// Waits for work, and takes a batch: puts, and the work that ends them.
+    /// Waits for work, and takes a batch, which is empty if the queue is aborted.
     pub(super) fn take(&self) -> Vec<Work> {
         let mut inner = self.inner.lock();
-        while inner.work.is_empty() {
+        while inner.work.is_empty() && !inner.is_aborted {
             self.news.wait(&mut inner);
         }
         let until = Instant::now() + BATCH_WAIT;
@@ -143,6 +146,22 @@ impl Queue {
         let until = Instant::now() + pause;
         while !inner.has_ended && !self.news.wait_until(&mut inner, until).timed_out() {}
         inner.take_batch()
+    }
+
+    /// Closes the queue after a panic: no thread takes what is queued.
+    pub(super) fn abort(&self) {
+        let mut inner = self.inner.lock();
+        (inner.has_ended, inner.is_aborted) = (true, true);
+        let dropped = mem::take(&mut inner.work);
+        self.news.notify_all();
+        // Completing calls waiters, which may lock the queue.
+        drop(inner);
+        drop(dropped);
+    }
+
+    /// Whether another thread of the tier has panicked.
+    pub(super) fn is_aborted(&self) -> bool {
+        self.inner.lock().is_aborted
     }
 
     /// Records that a batch has been written, or will not be.
@@ -280,19 +299,19 @@ impl Work {
             at: 0,
             in_memory: None,
             since,
-            completion: None,
+            promise: None,
         })
     }
 
     /// Whether it removes all entries and no caller waits: anything on disk may be outdated.
     fn is_clear(&self) -> bool {
         matches!(self, Self::Invalidate(queued)
-            if queued.completion.is_none() && queued.invalidation.selects_everything())
+            if queued.promise.is_none() && queued.invalidation.selects_everything())
     }
 
     /// Whether it is an invalidation that no caller waits for.
     fn is_unawaited(&self) -> bool {
-        matches!(self, Self::Invalidate(QueuedInvalidation { completion: None, .. }))
+        matches!(self, Self::Invalidate(QueuedInvalidation { promise: None, .. }))
     }
 
     /// Fence sequences of an invalidation.
@@ -306,19 +325,17 @@ impl Work {
     /// Completes work that will not be done.
     fn refuse(self) {
         match self {
-            Self::Invalidate(QueuedInvalidation { completion: Some(completion), .. })
-            | Self::Flush(completion)
-            | Self::End(completion) => {
-                completion.complete(Err(TierError::Closed));
-            }
-            Self::Load(Load { completion, .. }) => completion.complete(Ok(0)),
+            Self::Invalidate(QueuedInvalidation { promise: Some(promise), .. })
+            | Self::Flush(promise)
+            | Self::End(promise) => promise.complete(Err(TierError::Closed)),
+            Self::Load(Load { promise, .. }) => promise.complete(Ok(0)),
             Self::Put(..) | Self::Outdate(_) | Self::Invalidate(_) | Self::Expire(_) => {}
         }
     }
 
     /// Whether a caller waits until it is synced to disk.
     pub(super) fn is_durable(&self) -> bool {
-        matches!(self, Self::Invalidate(QueuedInvalidation { completion: Some(_), invalidation, .. })
+        matches!(self, Self::Invalidate(QueuedInvalidation { promise: Some(_), invalidation, .. })
             if !invalidation.targets.is_empty())
     }
 
@@ -379,7 +396,7 @@ mod tests {
     }
 
     fn all_of(queue: &Queue) -> Vec<Work> {
-        queue.push(Work::Flush(Completion::default()));
+        queue.push(Work::Flush(Promise::new()));
         queue.take()
     }
 
@@ -405,7 +422,7 @@ mod tests {
     #[test]
     fn a_queue_beyond_its_bound_is_replaced_by_one_clear() {
         let queue = Queue::new(1_000);
-        queue.push(Work::Flush(Completion::default()));
+        queue.push(Work::Flush(Promise::new()));
         for key in 0..5 {
             queue.push(put(&key.to_string(), 3_000));
         }
@@ -448,7 +465,7 @@ mod tests {
     #[test]
     fn invalidations_count_against_the_bound_and_become_one_clear_unless_awaited() {
         let queue = Queue::new(2_000);
-        let invalidate = |since, completion| {
+        let invalidate = |since, promise| {
             let invalidation = Invalidation::remove([Target::Url("x".repeat(100))]);
             let since = vec![since];
             Work::Invalidate(QueuedInvalidation {
@@ -456,10 +473,10 @@ mod tests {
                 at: 0,
                 in_memory: None,
                 since,
-                completion,
+                promise,
             })
         };
-        queue.push(invalidate(0, Some(Completion::default())));
+        queue.push(invalidate(0, Some(Promise::new())));
         for since in 1..=6 {
             queue.push(invalidate(since, None));
         }
@@ -471,12 +488,28 @@ mod tests {
     }
 
     #[test]
+    fn work_that_is_queued_when_the_writer_panics_fails() {
+        let queue = Queue::new(10_000);
+        let promises = [(); 2].map(|()| Promise::new());
+        let completions = promises.each_ref().map(Promise::completion);
+        let [flush, end] = promises;
+        queue.push(Work::Flush(flush));
+        queue.push(Work::End(end));
+        queue.abort();
+        for completion in completions {
+            assert!(completion.result().unwrap().is_err());
+        }
+        assert!(queue.inner.lock().has_ended);
+    }
+
+    #[test]
     fn nothing_is_taken_after_the_end() {
         let queue = Queue::new(10_000);
-        queue.push(Work::End(Completion::default()));
-        let late = Completion::default();
-        queue.push(Work::Flush(late.clone()));
-        assert!(late.wait().is_err());
+        queue.push(Work::End(Promise::new()));
+        let late = Promise::new();
+        let completion = late.completion();
+        queue.push(Work::Flush(late));
+        assert!(completion.wait().is_err());
         assert_eq!(described(&queue.take()), ["other"]);
     }
 }

@@ -10,7 +10,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior::Immediate};
 use super::Witness;
 use super::batch::Batch;
 use super::common::Common;
-use super::completion::Outcome;
+use super::completion::{Outcome, Promise};
 use super::database::checkpoint;
 use super::error::TierError;
 use super::load_queue::Loads;
@@ -37,7 +37,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Runs until the queue is closed.
+    /// Runs until the queue is closed, or another thread has panicked.
     pub(super) fn run(mut self) {
         loop {
             let is_retry = self.common.error().is_some_and(|error| !error.is_permanent());
@@ -46,21 +46,20 @@ impl Writer {
             } else {
                 self.queue.take()
             };
+            if self.queue.is_aborted() {
+                return self.end();
+            }
             let outcome = self.attempt(&batch, is_retry);
-            let end = batch.iter().find_map(|work| match work {
-                Work::End(completion) => Some(completion.clone()),
-                _ => None,
-            });
-            match &outcome {
+            let end = match &outcome {
                 Ok(selected) => {
                     self.queue.done(&batch);
-                    self.complete(batch, selected);
+                    self.complete(batch, selected)
                 }
                 Err(error) => self.give_up(batch, error),
-            }
-            if let Some(completion) = end {
+            };
+            if let Some(promise) = end {
                 self.end();
-                return completion.complete(outcome.map(|_| 0));
+                return promise.complete(outcome.map(|_| 0));
             }
         }
     }
@@ -164,9 +163,10 @@ impl Writer {
         Ok(selected)
     }
 
-    /// Completes a batch that has been written.
-    fn complete(&self, batch: Vec<Work>, selected: &[u64]) {
+    /// Completes a batch that has been written. Returns the promise of the end, if it has one.
+    fn complete(&self, batch: Vec<Work>, selected: &[u64]) -> Option<Promise> {
         let mut selected = selected.iter();
+        let mut end = None;
         for work in batch {
             if let Some((_, variant)) = work.entry() {
                 self.common.shared.release(variant);
@@ -177,27 +177,29 @@ impl Writer {
                     self.end_invalidation(queued, Ok(count));
                 }
                 Work::Load(load) => self.loads.again(load),
-                Work::Flush(completion) => completion.complete(Ok(0)),
-                Work::Put(..) | Work::Outdate(_) | Work::Expire(_) | Work::End(_) => {}
+                Work::Flush(promise) => promise.complete(Ok(0)),
+                Work::End(promise) => end = Some(promise),
+                Work::Put(..) | Work::Outdate(_) | Work::Expire(_) => {}
             }
         }
+        end
     }
 
     /// Completes a batch that cannot be written with `error`. Unless the tier has failed for good,
     /// its invalidations are put back, and what its puts replaced is outdated.
-    fn give_up(&self, batch: Vec<Work>, error: &TierError) {
-        let mut unawaited = Vec::new();
+    fn give_up(&self, batch: Vec<Work>, error: &TierError) -> Option<Promise> {
+        let (mut unawaited, mut end) = (Vec::new(), None);
         for work in batch {
             match work {
                 Work::Invalidate(mut queued) => {
-                    if let Some(completion) = queued.completion.take() {
-                        completion.complete(Err(error.clone()));
+                    if let Some(promise) = queued.promise.take() {
+                        promise.complete(Err(error.clone()));
                     }
                     unawaited.push(Work::Invalidate(queued));
                 }
                 Work::Load(load) => self.loads.again(load),
-                Work::Flush(completion) => completion.complete(Err(error.clone())),
-                Work::End(_) => {}
+                Work::Flush(promise) => promise.complete(Err(error.clone())),
+                Work::End(promise) => end = Some(promise),
                 Work::Put(..) | Work::Outdate(_) | Work::Expire(_) => unawaited.push(work),
             }
         }
@@ -209,10 +211,11 @@ impl Writer {
         } else {
             self.common.count_dropped(self.queue.put_back(unawaited));
         }
+        end
     }
 
     fn end_invalidation(&self, queued: QueuedInvalidation, outcome: Outcome) {
-        let QueuedInvalidation { invalidation, since, completion, .. } = queued;
+        let QueuedInvalidation { invalidation, since, promise, .. } = queued;
         if invalidation.effect == Effect::MakeStale {
             // The responses of refreshes in progress will be fenced.
             self.common.shared.release_all_leases();
@@ -220,8 +223,8 @@ impl Writer {
         for since in since {
             self.common.log.lock().end(since);
         }
-        if let Some(completion) = completion {
-            completion.complete(outcome);
+        if let Some(promise) = promise {
+            promise.complete(outcome);
         }
     }
 }
