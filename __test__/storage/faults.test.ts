@@ -38,6 +38,7 @@ const CODES = {
   damaged: DAMAGED,
   incompatible: "LAYERON_STORAGE_INCOMPATIBLE",
   closed: "LAYERON_CLOSED",
+  panicked: "LAYERON_STORAGE_FAILED",
   io: FAILED,
 } as const
 
