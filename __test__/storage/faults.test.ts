@@ -8,6 +8,7 @@ import {
   readFileSync,
   renameSync,
   statSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from "node:fs"
@@ -366,6 +367,26 @@ const UNUSABLE: [string, () => string, RegExp, FaultCode][] = [
     },
     /Not a directory/,
     "io",
+  ],
+  [
+    "in a folder that the group can write to",
+    () => {
+      const folder = folderWithChange(() => {})
+      chmodSync(folder, 0o770)
+      return folder
+    },
+    /can be written by other users \(mode 770\): chmod go-w/,
+    "incompatible",
+  ],
+  [
+    "behind a symbolic link",
+    () => {
+      const folder = newFolder()
+      symlinkSync(fileIn(prepared), join(folder, basename(fileIn(prepared))))
+      return folder
+    },
+    /\.db: is a symbolic link/,
+    "incompatible",
   ],
 ]
 
