@@ -251,19 +251,19 @@ describe("a body over maxEntryBytes", () => {
       await module.put(A, new Response("b".repeat(length)), { ttlSeconds: 60 })
       return ((await bodyOf(module, A)) ?? "").length === length
     }
-    let [most, tooMuch] = [9_000, 10_001]
-    while (tooMuch - most > 1) {
-      const middle = (most + tooMuch) >> 1
-      if (await fits(middle)) most = middle
-      else tooMuch = middle
+    let [fitting, overLimit] = [9_000, 10_001]
+    while (overLimit - fitting > 1) {
+      const middle = (fitting + overLimit) >> 1
+      if (await fits(middle)) fitting = middle
+      else overLimit = middle
     }
-    expect(most).toBeLessThan(10_000)
+    expect(fitting).toBeLessThan(10_000)
     const refused = (await module.inspect()).refusedWrites["too-large"]
-    const streamed = new Response(streamOf(["b".repeat(most - 1), "b"]), {
+    const streamed = new Response(streamOf(["b".repeat(fitting - 1), "b"]), {
       headers: { "content-type": "text/plain;charset=UTF-8" },
     })
     await module.put(A, streamed, { ttlSeconds: 60 })
-    expect((await bodyOf(module, A))?.length).toBe(most)
+    expect((await bodyOf(module, A))?.length).toBe(fitting)
     expect(await refusals(module)).toEqual({ "too-large": refused })
   })
 })
@@ -275,19 +275,20 @@ describe("several puts of one key at a time", () => {
     "that end in the order %j leave the last to resolve, whole",
     async (order) => {
       const module = freshCache()
-      const feeds = bodies.map(() => controlledStream())
+      const streams = bodies.map(() => controlledStream())
       const resolved: number[] = []
-      const puts = feeds.map((feed, n) =>
+      const puts = streams.map((feed, n) =>
         module
           .put(A, new Response(feed.stream, { headers: { "x-of": String(n) } }))
           .then(() => resolved.push(n)),
       )
       for (const third of [0, 1000, 2000]) {
-        for (const [n, feed] of feeds.entries()) feed.enqueue(bodies[n]!.slice(third, third + 1000))
+        for (const [n, feed] of streams.entries())
+          feed.enqueue(bodies[n]!.slice(third, third + 1000))
         await nextTurn()
       }
       for (const n of order) {
-        feeds[n]!.end()
+        streams[n]!.end()
         await puts[n]
         const response = await mustMatch(module, A)
         expect(response.headers.get("x-of")).toBe(String(n))
@@ -323,16 +324,16 @@ describe("several puts of one key at a time", () => {
 
   test("of different keys do not mix their bodies", async () => {
     const module = freshCache()
-    const feeds = Array.from({ length: 20 }, () => controlledStream())
-    const puts = feeds.map((feed, n) =>
+    const streams = Array.from({ length: 20 }, () => controlledStream())
+    const puts = streams.map((feed, n) =>
       module.put(url(`/${n}`), new Response(feed.stream), { tags: [`t${n}`] }),
     )
-    for (const [n, feed] of [...feeds.entries()].reverse()) {
+    for (const [n, feed] of [...streams.entries()].reverse()) {
       feed.enqueue(`body ${n}`)
       feed.end()
     }
     await Promise.all(puts)
-    for (const n of feeds.keys()) expect(await bodyOf(module, url(`/${n}`))).toBe(`body ${n}`)
+    for (const n of streams.keys()) expect(await bodyOf(module, url(`/${n}`))).toBe(`body ${n}`)
     expect(await module.purge({ tags: ["t7"] })).toEqual({ purged: 1 })
     expect(await bodyOf(module, url("/7"))).toBeUndefined()
   })

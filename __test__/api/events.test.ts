@@ -75,7 +75,7 @@ describe("an event of match reports", () => {
       (module) => ({ ...at("/p/1")(module), outcome: "hit" }),
     ],
     [
-      "a miss where nothing is",
+      "a miss if nothing is stored",
       (module) => module.match(url("/p/2?b&a")),
       (module) => ({ ...at("/p/2?a=&b=")(module), outcome: "miss", reason: "absent" }),
     ],

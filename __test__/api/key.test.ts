@@ -283,13 +283,13 @@ describe("header fields in the key", () => {
 })
 
 test("different requests have different keys", async () => {
-  const victim = freshCache({ vary: ["x-a"] })
-  await victim.put(get("/a", { "x-a": "1" }), new Response("victim"))
-  const key = victim.key(get("/a", { "x-a": "1" }))
-  expect(victim.key(key)).not.toBe(key)
-  expect(await victim.match(key)).toBeUndefined()
-  expect(await victim.delete(key)).toBe(false)
-  expect(await victim.purge({ request: key })).toEqual({ purged: 0 })
+  const module = freshCache({ vary: ["x-a"] })
+  await module.put(get("/a", { "x-a": "1" }), new Response("other"))
+  const key = module.key(get("/a", { "x-a": "1" }))
+  expect(module.key(key)).not.toBe(key)
+  expect(await module.match(key)).toBeUndefined()
+  expect(await module.delete(key)).toBe(false)
+  expect(await module.purge({ request: key })).toEqual({ purged: 0 })
 })
 
 test("key counts nothing and stores nothing", async () => {

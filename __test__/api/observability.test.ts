@@ -214,8 +214,8 @@ describe("sampling", () => {
   const mockRandom = (number: number) => jest.spyOn(Math, "random").mockReturnValue(number)
 
   test.each<[string, ObservabilityConfig["sampling"], number, string[]]>([
-    ["of nothing given lets all through", undefined, 0.999_999, ["cache.hits", "cache.errors"]],
-    ["of neither share given lets all through", {}, 0.999_999, ["cache.hits", "cache.errors"]],
+    ["without shares passes all", undefined, 0.999_999, ["cache.hits", "cache.errors"]],
+    ["with neither share passes all", {}, 0.999_999, ["cache.hits", "cache.errors"]],
     [
       "below both shares lets all through",
       { success: 0.5, error: 0.5 },

@@ -64,13 +64,9 @@ describe("the lifetime is that of", () => {
       25,
       { own: { expires: httpDate(5), date: httpDate(-20) } },
     ],
-    ["the default of 60 seconds where nothing is said", 60, {}],
-    ["the default where Cache-Control has no lifetime", 60, { own: { "cache-control": "public" } }],
-    [
-      "s-maxage where it is written in capitals and quoted",
-      9,
-      { own: { "cache-control": 'S-MaxAge="9"' } },
-    ],
+    ["the default of 60 seconds without any declaration", 60, {}],
+    ["the default if Cache-Control has no lifetime", 60, { own: { "cache-control": "public" } }],
+    ["s-maxage, even in capitals and quoted", 9, { own: { "cache-control": 'S-MaxAge="9"' } }],
     ["the first of two max-age", 3, { own: { "cache-control": "max-age=3, max-age=9" } }],
     [
       "max-age less the Age that came along",
@@ -82,8 +78,8 @@ describe("the lifetime is that of", () => {
       7,
       { own: { age: "20" }, options: { ttlSeconds: 7 } },
     ],
-  ])("%s", async (_, ttl, given) => {
-    const module = await stored(given)
+  ])("%s", async (_, ttl, settings) => {
+    const module = await stored(settings)
     await expectLifetime(module, get("/a"), { ttl })
   })
 
@@ -120,16 +116,16 @@ describe("the stale window is that of", () => {
       3,
       { own, options: { staleWhileRevalidateSeconds: 3, rules: [{}] } },
     ],
-    ["the response where nothing is configured", 4, { own }],
+    ["the response if none is configured", 4, { own }],
     ["the call's 0 before a longer one", 0, { own, call: { staleWhileRevalidateSeconds: 0 } }],
-    ["nobody, so none, where nothing is said", 0, { own: { "cache-control": "max-age=10" } }],
+    ["none without any declaration", 0, { own: { "cache-control": "max-age=10" } }],
     [
-      "nobody, so none, where the response must be revalidated",
+      "none if the response has must-revalidate",
       0,
       { own: { "cache-control": `${own["cache-control"]}, must-revalidate` } },
     ],
-  ])("%s", async (_, window, given) => {
-    await expectLifetime(await stored(given), get("/a"), { ttl: 10, window })
+  ])("%s", async (_, window, settings) => {
+    await expectLifetime(await stored(settings), get("/a"), { ttl: 10, window })
   })
 
   test("a lifetime of 0 has its window at once", async () => {
@@ -171,8 +167,8 @@ describe("a lifetime of 0 without a window stores nothing and counts nothing", (
     ["from an Expires that is no date", { own: { expires: "0" } }],
     ["from an Expires in the past", { own: { expires: httpDate(-1) } }],
     ["from an Age that is as high", { own: { "cache-control": "max-age=60", age: "60" } }],
-  ])("%s", async (_, given) => {
-    const module = await stored(given)
+  ])("%s", async (_, settings) => {
+    const module = await stored(settings)
     expect(await refusals(module)).toEqual({ expired: 1 })
     expect(await module.stats()).toEqual(NO_STATS)
     expect(await module.match(get("/a"))).toBeUndefined()
@@ -186,7 +182,7 @@ describe("the Cache-Control of the stored response is", () => {
       "public, max-age=60, stale-while-revalidate=30",
       { options: { ttlSeconds: 60, staleWhileRevalidateSeconds: 30 } },
     ],
-    ["made without a window where there is none", "public, max-age=5", { call: { ttlSeconds: 5 } }],
+    ["without a stale window if there is none", "public, max-age=5", { call: { ttlSeconds: 5 } }],
     [
       "made from the call in place of the response's own",
       "public, max-age=5",
@@ -195,18 +191,18 @@ describe("the Cache-Control of the stored response is", () => {
     ["made from the rule", "public, max-age=6", { options: { rules: RULES } }],
     ["made from the default", "public, max-age=60", {}],
     [
-      "the response's own where that decides",
+      "the response's own if its lifetime applies",
       "Max-Age=9 , X=1",
       { own: { "cache-control": "Max-Age=9 , X=1" } },
     ],
     [
-      "the response's own where CDN-Cache-Control decides",
+      "the response's own if the lifetime of CDN-Cache-Control applies",
       "max-age=2",
       { own: { "cdn-cache-control": "max-age=9", "cache-control": "max-age=2" } },
     ],
-    ["still not there where Expires decides", null, { own: { expires: httpDate(9) } }],
-  ])("%s", async (_, expected, given) => {
-    const response = await mustMatch(await stored(given), get("/a"))
+    ["absent if the lifetime of Expires applies", null, { own: { expires: httpDate(9) } }],
+  ])("%s", async (_, expected, settings) => {
+    const response = await mustMatch(await stored(settings), get("/a"))
     expect(response.headers.get("cache-control")).toBe(expected)
   })
 })

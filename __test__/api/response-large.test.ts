@@ -256,7 +256,7 @@ const HELD = `
 const { cache } = require("../..")
 const MIB = 2 ** 20
 const shop = cache({ name: "shop", ttlSeconds: 600, storage: { memory: { maxBytes: 1024 * MIB, maxEntryBytes: 1024 * MIB } } })
-const grown = (since) => Math.round((process.memoryUsage().rss - since) / MIB / 10)
+const grownBy10MiB = (since) => Math.round((process.memoryUsage().rss - since) / MIB / 10)
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 ;(async () => {
   const AT = "https://api.example.com/large"
@@ -267,12 +267,12 @@ const turn = () => new Promise((resolve) => setImmediate(resolve))
   const figures = {}
   const hits = []
   for (let at = 0; at < 3; at++) hits.push(await shop.match(AT))
-  figures.unread = grown(before)
+  figures.unread = grownBy10MiB(before)
   await shop.purge({ everything: true })
-  figures.purgedAndHeld = grown(before)
+  figures.purgedAndHeld = grownBy10MiB(before)
   FREE
   for (let round = 0; round < 5; round++) { gc(); await turn() }
-  figures.freed = grown(before)
+  figures.freed = grownBy10MiB(before)
   figures.hits = hits.length
   process.stdout.write(JSON.stringify(figures))
 })()

@@ -49,7 +49,7 @@ describe("a response-like object is refused before a draft is created if", () =>
     ["its body is a string", { body: "body" }],
     ["its body is bytes", { body: new Uint8Array(1) }],
     [
-      "its body is a generator, of which nobody can tell whether it was read",
+      "its body is a generator, which does not tell whether it was read",
       { body: (async function* () {})() },
     ],
     ["its body is a function", { body: () => {} }],

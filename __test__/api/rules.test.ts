@@ -63,14 +63,14 @@ describe("the rule that applies", () => {
     expect(await module.delete(get("/ruled", { "x-b": "2" }))).toBe(true)
   })
 
-  test("gives way to the vary of a call", async () => {
+  test("is overridden by the vary of a call", async () => {
     const module = freshCache({ rules: [{ vary: ["x-b"] }] })
     const request = get("/a", { "x-b": "2", "x-c": "3" })
     expect(module.key(request, { vary: ["X-C"] })).toBe(`${url("/a")}#default;GET;x-c=3`)
     expect(module.key(request, { vary: [] })).toBe(`${url("/a")}#default;GET`)
   })
 
-  test("takes the instance's vary away with an empty list, and keeps it without one", () => {
+  test("removes the instance's vary with an empty list, and inherits it without one", () => {
     const module = freshCache({
       vary: ["x-a"],
       rules: [{ path: "/none", vary: [] }, { path: "/same" }],
@@ -94,7 +94,7 @@ describe("tags", () => {
     },
   )
 
-  test("of a rule stay off the entries that it does not cover", async () => {
+  test("of a rule do not apply to entries that it does not cover", async () => {
     const module = freshCache(options)
     await module.put(get("/b"), new Response("b"))
     expect(await module.purge({ tags: ["of-rule"] })).toEqual({ purged: 0 })
@@ -105,14 +105,14 @@ describe("tags", () => {
     ["as UTF-8", Buffer.from("\u00e9").toString("latin1")],
     ["as Latin-1", "\u00e9"],
     ["as UTF-8 beside Latin-1", `${Buffer.from("\u00e9").toString("latin1")}, \u00e8`],
-  ])("decode %s where Cache-Tag has them so", async (_, value) => {
+  ])("decode %s in Cache-Tag", async (_, value) => {
     const module = freshCache()
     await module.put(url("/"), new Response("a", { headers: { "cache-tag": value } }))
     expect((await module.explain(url("/"))).entry?.tags).toContain("\u00e9")
     expect(await module.purge({ tags: ["\u00e9"] })).toEqual({ purged: 1 })
   })
 
-  test("of all Cache-Tag lines apply, and no line is served", async () => {
+  test("of all Cache-Tag lines apply, and Cache-Tag is not served", async () => {
     const module = freshCache()
     const headers = new Headers({ "x-kept": "1" })
     for (const tag of ["a", "b"]) headers.append("cache-tag", tag)
@@ -132,7 +132,7 @@ describe("tags", () => {
     })
   })
 
-  test("are no part of the key", async () => {
+  test("are not part of the key", async () => {
     const module = freshCache()
     await module.put(get("/a"), new Response("1"), { tags: ["x"] })
     await module.put(get("/a"), new Response("2"), { tags: ["y"] })
@@ -189,7 +189,7 @@ describe("a bypass", () => {
     expect((await module.inspect()).bypasses).toBe(0)
   })
 
-  test("of an earlier rule is not asked for by a later one that would apply", async () => {
+  test("of a later rule does not apply to a request that an earlier rule covers", async () => {
     const module = freshCache({
       rules: [{ path: "/a" }, { path: "/*", bypass: { headers: ["x-preview"] } }],
     })
@@ -199,7 +199,7 @@ describe("a bypass", () => {
     expect((await module.inspect()).bypasses).toBe(1)
   })
 
-  test("does not keep a put from being refused as an error", async () => {
+  test("does not prevent the refusal of an invalid put", async () => {
     const module = freshCache({ rules })
     const request = get("/a", { "x-preview": "1" })
     await expect(module.put(request, new Response("a", { status: 206 }))).rejects.toThrow(TypeError)

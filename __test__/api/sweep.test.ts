@@ -28,7 +28,7 @@ async function countHeld(module: CacheModule): Promise<number> {
   return count
 }
 
-test("expired entries leave without being asked for, every one of them within seconds", async () => {
+test("all expired entries are removed within seconds, without a request for them", async () => {
   const module = await moduleWithEntries(1)
   expect(await countHeld(module)).toBe(ENTRIES)
   now = NOW + 1_000

@@ -94,7 +94,7 @@ describe.each([
     jest.restoreAllMocks()
   })
 
-  test("leave an instance that is declared under them swept when they are gone", async () => {
+  test("do not stop the sweeper of an instance that is declared under them after they are restored", async () => {
     jest.useFakeTimers({
       ...options,
       ...("legacyFakeTimers" in options ? {} : { doNotFake: ["Date", "performance"] }),
@@ -165,7 +165,7 @@ test("a process that has declared an instance ends by itself", async () => {
   expect((await runNode(["-e", code], { cwd: __dirname, timeout: 10_000 })).stdout).toBe("stored")
 })
 
-test("a worker that has declared an instance ends by itself, and another thread's instance is swept on", async () => {
+test("a worker that has declared an instance ends by itself, and the sweeper of another thread continues", async () => {
   const code = script(`
     ${LOAD};${DECLARE}
     const { Worker } = require("node:worker_threads")

@@ -21,7 +21,7 @@ describe("the response's own Vary", () => {
     expect(await bodyOf(module, url("/a"))).toBeUndefined()
   })
 
-  test("keeps an entry for requests that lack a configured header from those that are not asked for it", async () => {
+  test("separates values of a header that only another declaration has in its key", async () => {
     const configured = freshCache({ vary: ["accept-language"] })
     await put(configured, "for no language", "Accept-Language")
     const plain = sameIdentity(configured)
@@ -34,10 +34,8 @@ describe("the response's own Vary", () => {
   test.each([
     ["names many fields", 400, 1],
     ["names long fields", 30, 3_000],
-  ])(
-    "comes to an end in put and match where the variants of a key, taken together, it %s",
-    (_, kinds, length) => {
-      const script = `
+  ])("terminates in put and match if, over all variants of a key, it %s", (_, kinds, length) => {
+    const script = `
       const { cache } = require("@layeron/modules")
       const module = cache({ name: "kinds" })
       const name = (n) => "x".repeat(${length}) + n
@@ -51,16 +49,15 @@ describe("the response's own Vary", () => {
         console.log(await (await module.match(last)).text(), none === undefined)
       }
       main()`
-      const { stdout } = spawnSync(process.execPath, ["-e", script], {
-        cwd: join(__dirname, "../.."),
-        encoding: "utf8",
-        timeout: 10_000,
-      })
-      expect(stdout).toBe(`${kinds - 1} true\n`)
-    },
-  )
+    const { stdout } = spawnSync(process.execPath, ["-e", script], {
+      cwd: join(__dirname, "../.."),
+      encoding: "utf8",
+      timeout: 10_000,
+    })
+    expect(stdout).toBe(`${kinds - 1} true\n`)
+  })
 
-  test("lets variants of one key live side by side", async () => {
+  test("stores variants of one key side by side", async () => {
     const module = freshCache()
     const languages = ["de", "en", "fr", "\u00e9"]
     for (const language of languages)
@@ -98,7 +95,7 @@ describe("the response's own Vary", () => {
     expect(await bodyFor(module, { "x-a": "" })).toBe("empty")
   })
 
-  test("of several names needs all of them alike", async () => {
+  test("of several names needs equal values of all of them", async () => {
     const module = freshCache()
     await put(module, "both", " X-B ,, x-a,X-A", { "x-a": "1", "x-b": "2" })
     expect(await bodyFor(module, { "x-a": "1", "x-b": "2" })).toBe("both")
@@ -125,7 +122,7 @@ describe("the response's own Vary", () => {
     expect(await bodyFor(module, { "x-a": "1,2" })).toBeUndefined()
   })
 
-  test("comes beside the configured one", async () => {
+  test("applies in addition to the configured one", async () => {
     const module = freshCache({ vary: ["x-key"] })
     for (const [key, own] of [
       ["1", "1"],
@@ -140,7 +137,7 @@ describe("the response's own Vary", () => {
     expect(await module.purge({ request: get("/a", { "x-key": "1" }) })).toEqual({ purged: 2 })
   })
 
-  test("is honoured where the call takes the configured vary away", async () => {
+  test("is honoured if the call removes the configured vary", async () => {
     const module = freshCache({ vary: ["x-a"] })
     const request = get("/a", { "x-a": "1" })
     await module.put(request, new Response("a", { headers: { vary: "x-a" } }), { vary: [] })
@@ -187,7 +184,7 @@ describe("the response's own Vary", () => {
 })
 
 describe("a declaration that has never seen the Vary", () => {
-  test("matches and deletes right, by each kind of request", async () => {
+  test("matches and deletes correctly, by each kind of request", async () => {
     const module = freshCache()
     await put(module, "1", "x-a", { "x-a": "1" })
     await put(module, "absent", "x-a")
@@ -201,7 +198,7 @@ describe("a declaration that has never seen the Vary", () => {
     expect((await module.stats()).misses).toBe(2)
   })
 
-  test("matches right while it learns more names than it keeps", async () => {
+  test("matches correctly while it learns more names than it retains", async () => {
     const module = freshCache()
     const other = sameIdentity(module)
     for (let n = 0; n < 200; n++) {
@@ -213,7 +210,7 @@ describe("a declaration that has never seen the Vary", () => {
     expect(await bodyOf(other, get("/0", { "x-0": "1" }))).toBe("0")
   })
 
-  test("matches right where one response names more fields than it keeps", async () => {
+  test("matches correctly if one response names more fields than it retains", async () => {
     const module = freshCache()
     const names = Array.from({ length: 100 }, (_, n) => `x-${n}`)
     const headers = Object.fromEntries(names.map((name) => [name, name]))
@@ -268,7 +265,7 @@ describe("a Vary of odd names", () => {
   test.each([
     ["a capital letter outside ASCII", "\\u00c0"],
     ["32 KB of names", `" + Array.from({ length: 6000 }, (_, n) => "x-name-" + n).join() + "`],
-  ])("with %s comes to an end in put and in match", (_, vary) => {
+  ])("with %s terminates in put and match", (_, vary) => {
     const script = `
       const { cache } = require(".")
       const url = ${JSON.stringify(url("/odd"))}

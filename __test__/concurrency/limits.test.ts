@@ -73,7 +73,7 @@ describe("the put of a build by string is dropped after a purge", () => {
   beforeEach(stopDate)
   afterEach(() => jest.useRealTimers())
 
-  async function begun(): Promise<CacheModule> {
+  async function moduleWithBuild(): Promise<CacheModule> {
     const module = freshCache({ ttlSeconds: 600 })
     await module.match(AT)
     return module
@@ -85,7 +85,7 @@ describe("the put of a build by string is dropped after a purge", () => {
   }
 
   test("however long it takes", async () => {
-    const module = await begun()
+    const module = await moduleWithBuild()
     await module.purge(TAGGED)
     setClock(3_600)
     await expectNothingStored(module)
@@ -95,7 +95,7 @@ describe("the put of a build by string is dropped after a purge", () => {
     ["at once", 0],
     ["29 s later", 29],
   ])("even if the build tracker overflows, when it ends %s", async (_, seconds) => {
-    const module = await begun()
+    const module = await moduleWithBuild()
     for (let n = 0; n < MANY_BUILDS; n++) await module.match(url(`/q/${n}`))
     await module.purge(TAGGED)
     setClock(seconds)
@@ -103,7 +103,7 @@ describe("the put of a build by string is dropped after a purge", () => {
   })
 
   test("even if a second build of its key began 29 s after it", async () => {
-    const module = await begun()
+    const module = await moduleWithBuild()
     await module.purge(TAGGED)
     setClock(29)
     await module.match(AT)

@@ -34,7 +34,7 @@ describe("a build is not stored if, after its miss, there was", () => {
     const module = freshCache()
     const asked = race.request()
     expect(await module.match(asked)).toBeUndefined()
-    await built(sameIdentity(module), "first")
+    await buildAndPut(sameIdentity(module), "first")
     await remove(module, race.removal)
     await expectFenced(module, asked, TAGGED)
   })
@@ -105,12 +105,12 @@ describe("a purge of a tag that only the response has", () => {
 describe("of two builders of one key with a purge between their misses,", () => {
   async function builders(form: () => Request | string) {
     const module = freshCache()
-    const [old, young] = [form(), form()]
+    const [old, recent] = [form(), form()]
     await module.match(old)
     await module.purge({ tags: ["t"] })
-    await module.match(young)
+    await module.match(recent)
     const put = (builder: "old" | "young") =>
-      module.put(builder === "old" ? old : young, new Response(builder), TAGGED)
+      module.put(builder === "old" ? old : recent, new Response(builder), TAGGED)
     return { module, put }
   }
 
@@ -252,7 +252,7 @@ describe("a soft purge during a build", () => {
       const module = freshCache(POLICY)
       const [early, next] = [get("/p/1"), get("/p/1")]
       await module.match(early)
-      await built(module, "old")
+      await buildAndPut(module, "old")
       await remove(module, asSoftPurge(removal))
       await module.put(early, new Response("too late"), TAGGED)
 
@@ -279,7 +279,7 @@ describe("a soft purge during a build", () => {
 })
 
 /** Runs another build of the same key, from its miss to its put. */
-async function built(module: CacheModule, body: string): Promise<void> {
+async function buildAndPut(module: CacheModule, body: string): Promise<void> {
   const request = get("/p/1")
   await module.match(request)
   await module.put(request, new Response(body), TAGGED)

@@ -189,8 +189,8 @@ describe("an entry softly purged", () => {
 })
 
 test.each<[string, object]>([
-  ["soft alone", { soft: true }],
-  ["soft: false alone", { soft: false }],
+  ["only soft", { soft: true }],
+  ["only soft: false", { soft: false }],
   ["soft beside everything: false", { soft: true, everything: false }],
   ["a soft that is a string", { soft: "yes", everything: true }],
   ["a soft that is null", { soft: null, everything: true }],

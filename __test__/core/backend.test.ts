@@ -78,11 +78,11 @@ describe("routes", () => {
   })
 
   test("a route declared after the first request is refused and leaves the others alone", async () => {
-    const sealed = backend().get("/a", () => "a")
-    await send(sealed, "GET", "/a")
-    expect(() => sealed.get("/b", () => "b")).toThrow("already built")
-    expect(sealed.routes).toHaveLength(1)
-    expect((await send(sealed, "GET", "/a")).status).toBe(200)
+    const startedApp = backend().get("/a", () => "a")
+    await send(startedApp, "GET", "/a")
+    expect(() => startedApp.get("/b", () => "b")).toThrow("already built")
+    expect(startedApp.routes).toHaveLength(1)
+    expect((await send(startedApp, "GET", "/a")).status).toBe(200)
   })
 })
 

@@ -232,11 +232,11 @@ describe("CORS fields of a handler, without gateway.cors,", () => {
   })
 
   test("are warned of once, with the route and the option", async () => {
-    const given = collectWarnings()
+    const collectedWarnings = collectWarnings()
     const { app } = shop()
     app.get(PATH, answerOrigin).get("/items/2/plain", answerOrigin)
     for (const path of [AT, "/items/2", "/items/2/plain"]) await send(app, path, { origin: A })
-    expect(given).toEqual([
+    expect(collectedWarnings).toEqual([
       "GET /items/:id is not cached, because it sets access-control-* itself; declare who may read it as backend().gateway.cors",
     ])
   })
@@ -267,7 +267,7 @@ describe("a request with cookies", () => {
   const [one, two] = [{ cookie: "session=1" }, { cookie: "session=2" }]
 
   test("is answered by the handler each time, and the response is not stored", async () => {
-    const given = collectWarnings()
+    const collectedWarnings = collectWarnings()
     const { app, module } = shop()
     app.get(PATH, greet)
     for (const cookies of [one, two]) {
@@ -278,7 +278,7 @@ describe("a request with cookies", () => {
       ])
     }
     expect((await module.inspect()).refusedWrites.cookie).toBe(2)
-    expect(given).toHaveLength(1)
+    expect(collectedWarnings).toHaveLength(1)
     await (await send(app)).text()
     const hit = await send(app, AT, one)
     expect([cacheStatusOf(hit), await hit.text()]).toEqual(["hit", "nobody"])
@@ -310,7 +310,7 @@ describe("routes with responses for one user", () => {
   test.each(refused)(
     "a route with %s is run for each request, without the cache",
     async (_name, options, auth) => {
-      const given = collectWarnings()
+      const collectedWarnings = collectWarnings()
       const { app, module } = shop({ defaultAuth: auth as never })
       let runs = 0
       app.get(
@@ -327,7 +327,7 @@ describe("routes with responses for one user", () => {
         expect(await response.text()).toBe(run)
       }
       expect(await module.stats()).toEqual(NO_STATS)
-      expect(given).toEqual([
+      expect(collectedWarnings).toEqual([
         expect.stringMatching(
           /^GET \/items\/:id is not cached, because of its (auth|use), which a stored response would get around$/,
         ),
@@ -356,20 +356,20 @@ describe("routes with responses for one user", () => {
     ["public by its own word", { auth: "public" }, "user"],
     ["without middleware in its list", { use: [] }, "public"],
   ])("a route %s is cached", async (_name, options, auth) => {
-    const given = collectWarnings()
+    const collectedWarnings = collectWarnings()
     const { app } = shop({ defaultAuth: auth as never })
     app.get(PATH, options, () => "a")
     await (await send(app)).text()
     expect(cacheStatusOf(await send(app))).toBe("hit")
-    expect(given).toEqual([])
+    expect(collectedWarnings).toEqual([])
   })
 
   test("a route that no rule covers causes no warning", async () => {
-    const given = collectWarnings()
+    const collectedWarnings = collectWarnings()
     const { app } = shop()
     app.get("/other", { auth: "user" }, () => "a")
     await send(app, "/other")
-    expect(given).toEqual([])
+    expect(collectedWarnings).toEqual([])
   })
 })
 

@@ -227,7 +227,7 @@ describe("layer dev with allowed hosts", () => {
     ["--allowed-host", ["--allowed-host", "http://a.test"], {}],
     ["--allowed-host", ["--allowed-host", "a.test:8787"], {}],
     ["LAYERON_ALLOWED_HOSTS", [], { LAYERON_ALLOWED_HOSTS: "a.test,*" }],
-  ])("does not start where %s has no host name", async (source, args, env) => {
+  ])("does not start if %s has a value that is not a host name", async (source, args, env) => {
     const { path, remove } = temporaryProject({ "app.mjs": APP })
     projects.push(remove)
     const layer = new Layer(["dev", "app.mjs", ...args], path, env)

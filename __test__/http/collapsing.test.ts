@@ -130,7 +130,7 @@ describe("while the origin holds the rest of a body,", () => {
   }
 
   /** Starts concurrent clients and a late one, and reads the head and first bytes of each. */
-  async function begun(stage: CacheStage, answer: Answer) {
+  async function clientsWithHead(stage: CacheStage, answer: Answer) {
     stage.origin.script(AT, answer)
     const clients = await concurrently(stage.proxy, 5)
     const heads = []
@@ -149,7 +149,7 @@ describe("while the origin holds the rest of a body,", () => {
   test("waiters and later clients all have the head and the first bytes", async () => {
     await withCache(async (stage) => {
       const { answer, open } = answerInHalves("two")
-      const clients = await begun(stage, answer)
+      const clients = await clientsWithHead(stage, answer)
       open()
       for (const client of clients) expect(await client.bytes(3)).toBe("two")
       expect(summaryOf(await stage.proxy.get(AT))).toBe("200 onetwo (hit; ttl=60)")
@@ -160,7 +160,7 @@ describe("while the origin holds the rest of a body,", () => {
   test.each([1, 5, 6])("%d of 6 clients that leave do not affect the others", async (count) => {
     await withCache(async (stage) => {
       const { answer, open } = answerInHalves("two")
-      const clients = await begun(stage, answer)
+      const clients = await clientsWithHead(stage, answer)
       const put = outcomesOf(stage.module, "put")
       for (const client of clients.slice(0, count)) {
         client.close()
@@ -177,7 +177,7 @@ describe("while the origin holds the rest of a body,", () => {
   test("which then aborts it, all clients are aborted, and the next request goes to the origin", async () => {
     await withCache(async (stage) => {
       const { answer, open } = answerInHalves(reset)
-      const clients = await begun(stage, answer)
+      const clients = await clientsWithHead(stage, answer)
       open()
       for (const client of clients) expect(await client.readToEnd()).toBe("")
       stage.origin.script(AT, answerWithControl("max-age=60", { body: "whole" }))
@@ -189,7 +189,7 @@ describe("while the origin holds the rest of a body,", () => {
   test("a request with no-cache is forwarded to the origin", async () => {
     await withCache(async (stage) => {
       const { answer, open } = answerInHalves("two")
-      const clients = await begun(stage, answer)
+      const clients = await clientsWithHead(stage, answer)
       stage.origin.script(AT, answerWithControl("no-store", { body: "new" }))
       expect((await stage.proxy.get(AT, { "Cache-Control": "no-cache" })).text).toBe("new")
       open()

@@ -87,7 +87,7 @@ describe("a fresh response, 10 s old and fresh for 50 s more,", () => {
     ["max-age that is no number", control("max-age=soon")],
     ["the first max-age of two below its age", control("max-age=9, max-age=60")],
     ["min-fresh above what is left", control("min-fresh=51")],
-    ["no-cache, be it with max-stale", control("no-cache, max-stale")],
+    ["no-cache, even with max-stale", control("no-cache, max-stale")],
   ])("is validated for a request with %s", async (_name, fields) => {
     await withStoredAge(10, "max-age=60", (stage) => expectValidated(stage, fields, "request"))
   })
@@ -202,9 +202,9 @@ describe("only-if-cached", () => {
   })
 
   test.each<[string, number, string, string]>([
-    ["what is stored is stale", 60, "max-age=60", "only-if-cached"],
+    ["the stored response is stale", 60, "max-age=60", "only-if-cached"],
     [
-      "what is stored is fresh and the request says no-cache",
+      "the stored response is fresh and the request has no-cache",
       10,
       "max-age=60",
       "only-if-cached, no-cache",

@@ -35,7 +35,7 @@ describe("within its stale-if-error window a stale response is served instead", 
   })
 
   test.each<[string, Answer]>([
-    ["that is broken off", reset],
+    ["that is aborted", reset],
     ["that ends at once", ({ end }) => end()],
     ["that ends within the head", ({ end }) => end("HTTP/1.1 200 OK\r\nX-")],
     ["that speaks no HTTP", ({ end }) => end("SSH-2.0-OpenSSH_9.6\r\n")],

@@ -418,9 +418,9 @@ describe("the response to a HEAD for a stale response", () => {
 
   test.each<[string, Fields]>([
     ["its validators and length", SAME],
-    ["its entity tag alone", { ETag: '"v1"', "X-New": "1" }],
+    ["only its entity tag", { ETag: '"v1"', "X-New": "1" }],
     ["its entity tag as a weak one", { ...SAME, ETag: 'W/"v1"' }],
-    ["its last modification alone", { "Last-Modified": MODIFIED, "X-New": "1" }],
+    ["only its Last-Modified", { "Last-Modified": MODIFIED, "X-New": "1" }],
   ])("freshens it if it has %s", async (_name, fields) => {
     await withStored(
       first,

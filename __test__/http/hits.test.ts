@@ -159,8 +159,8 @@ describe("a fresh response", () => {
   test.each([
     ["whatever the order of its query", "/a?b=2&a=1", "/a?a=1&b=2", {}],
     ["whatever the case of its host", "/a", "/a", { Host: HOST.toUpperCase() }],
-    ["with the default port said", "/a", "/a", { Host: `${HOST}:80` }],
-    ["asked for in absolute form", "/a", `http://${HOST}/a`, { Host: "elsewhere.example" }],
+    ["with the explicit default port", "/a", "/a", { Host: `${HOST}:80` }],
+    ["requested in absolute form", "/a", `http://${HOST}/a`, { Host: "elsewhere.example" }],
   ])("is found %s", async (_name, first, second, fields) => {
     await withCache(async ({ proxy, origin }) => {
       origin.script(first, answerWithControl("max-age=60", { body: "one" }))

@@ -35,8 +35,8 @@ describe("the lifetime is declared", () => {
   test.each<[string, Fields, number]>([
     ["by max-age", { "Cache-Control": "max-age=60" }, 60],
     ["by s-maxage before max-age", { "Cache-Control": "max-age=60, s-maxage=30" }, 30],
-    ["by s-maxage, be it longer", { "Cache-Control": "s-maxage=90, max-age=60" }, 90],
-    ["by s-maxage, be it 0", { "Cache-Control": "s-maxage=0, max-age=60" }, 0],
+    ["by s-maxage, even if it is longer", { "Cache-Control": "s-maxage=90, max-age=60" }, 90],
+    ["by s-maxage, even if it is 0", { "Cache-Control": "s-maxage=0, max-age=60" }, 0],
     ["by max-age before Expires", { "Cache-Control": "max-age=60", Expires: httpDate(90) }, 60],
     [
       "by max-age, although Expires is over",
@@ -49,7 +49,7 @@ describe("the lifetime is declared", () => {
       0,
     ],
     [
-      "by max-age, whatever its Pragma says",
+      "by max-age, whatever the value of Pragma",
       { "Cache-Control": "max-age=60", Pragma: "no-cache" },
       60,
     ],
@@ -106,38 +106,38 @@ describe("of Cache-Control", () => {
 describe("CDN-Cache-Control", () => {
   const LONGER = { "Cache-Control": "max-age=60" }
   test.each<[string, Fields, number]>([
-    ["comes before Cache-Control", { ...LONGER, "CDN-Cache-Control": "max-age=30" }, 30],
+    ["overrides Cache-Control", { ...LONGER, "CDN-Cache-Control": "max-age=30" }, 30],
     [
-      "comes before no-store and private",
+      "overrides no-store and private",
       { "Cache-Control": "no-store, private", "CDN-Cache-Control": "max-age=30" },
       30,
     ],
     [
-      "keeps out what Cache-Control would let in",
+      "prevents storing that Cache-Control allows",
       { ...LONGER, "CDN-Cache-Control": "no-store" },
       0,
     ],
-    ["that is private keeps it out", { ...LONGER, "CDN-Cache-Control": "max-age=30, private" }, 0],
-    ["comes before Expires", { Expires: httpDate(60), "CDN-Cache-Control": "max-age=30" }, 30],
+    ["with private prevents storing", { ...LONGER, "CDN-Cache-Control": "max-age=30, private" }, 0],
+    ["overrides Expires", { Expires: httpDate(60), "CDN-Cache-Control": "max-age=30" }, 30],
     [
-      "leaves Expires out, whatever it says",
+      "disables Expires, even without a lifetime",
       { Expires: httpDate(60), "CDN-Cache-Control": "public" },
       0,
     ],
-    ["knows s-maxage before max-age", { "CDN-Cache-Control": "max-age=60, s-maxage=30" }, 30],
+    ["prefers s-maxage to max-age", { "CDN-Cache-Control": "max-age=60, s-maxage=30" }, 30],
     ["may be on several lines", { "CDN-Cache-Control": ["foo", "max-age=30"] }, 30],
     ["may have parameters", { "CDN-Cache-Control": "max-age=30;x=1, foo=(a b)" }, 30],
-    ["counts with the last of equal names", { "CDN-Cache-Control": "max-age=60, max-age=30" }, 30],
-    ["that is broken does not count", { ...LONGER, "CDN-Cache-Control": "max-age=30, &&&" }, 60],
-    ["that ends with a comma is broken", { ...LONGER, "CDN-Cache-Control": "no-store," }, 60],
-    ["in upper case is broken", { ...LONGER, "CDN-Cache-Control": "Max-Age=30" }, 60],
-    ["that is empty does not count", { ...LONGER, "CDN-Cache-Control": "" }, 60],
+    ["uses the last of equal names", { "CDN-Cache-Control": "max-age=60, max-age=30" }, 30],
+    ["that is invalid is ignored", { ...LONGER, "CDN-Cache-Control": "max-age=30, &&&" }, 60],
+    ["that ends with a comma is invalid", { ...LONGER, "CDN-Cache-Control": "no-store," }, 60],
+    ["in upper case is invalid", { ...LONGER, "CDN-Cache-Control": "Max-Age=30" }, 60],
+    ["that is empty is ignored", { ...LONGER, "CDN-Cache-Control": "" }, 60],
     [
-      "with a string for a number says nothing of it",
+      "with a string instead of a number has no lifetime",
       { ...LONGER, "CDN-Cache-Control": 'max-age="30"' },
       0,
     ],
-    ["with a fraction says nothing of it", { ...LONGER, "CDN-Cache-Control": "max-age=30.5" }, 0],
+    ["with a fraction has no lifetime", { ...LONGER, "CDN-Cache-Control": "max-age=30.5" }, 0],
     [
       "that denies no-store does not forbid",
       { ...LONGER, "CDN-Cache-Control": "no-store=?0, max-age=9" },
@@ -175,10 +175,10 @@ describe("without a declared lifetime, the heuristic lifetime follows from Last-
     ["a tenth of the time since then", { "Last-Modified": httpDate(-600) }, 60],
     ["up to a day", { "Last-Modified": httpDate(-100 * DAY) }, DAY],
     ["from the Date on", { Date: httpDate(-10), "Last-Modified": httpDate(-1_010) }, 90],
-    ["not where it lies ahead", { "Last-Modified": httpDate(1_000) }, 0],
-    ["not where it is no date", { "Last-Modified": "yesterday" }, 0],
-    ["not where Expires is no date", { ...MODIFIED, Expires: "soon" }, 0],
-    ["not where max-age is 0", { ...MODIFIED, "Cache-Control": "max-age=0" }, 0],
+    ["not if it is in the future", { "Last-Modified": httpDate(1_000) }, 0],
+    ["not if it is not a date", { "Last-Modified": "yesterday" }, 0],
+    ["not if Expires is not a date", { ...MODIFIED, Expires: "soon" }, 0],
+    ["not if max-age is 0", { ...MODIFIED, "Cache-Control": "max-age=0" }, 0],
   ])("%s", (_name, fields, seconds) => expectServed(seconds, fields))
 
   test("for other statuses if the response is public", () =>
@@ -191,14 +191,14 @@ describe("the Age of the received response", () => {
   test.each<[string, Fields, number]>([
     ["is its Age", { Age: "20" }, 20],
     ["is the time since its Date", { Date: httpDate(-20) }, 20],
-    ["is its Age where that is more", { Age: "30", Date: httpDate(-20) }, 30],
-    ["is the time since its Date where that is more", { Age: "10", Date: httpDate(-20) }, 20],
-    ["is nothing where its Date is ahead", { Date: httpDate(20) }, 0],
-    ["is nothing where its Date is none", { Date: "now" }, 0],
+    ["is its Age if that is greater", { Age: "30", Date: httpDate(-20) }, 30],
+    ["is the time since its Date if that is greater", { Age: "10", Date: httpDate(-20) }, 20],
+    ["is 0 if its Date is in the future", { Date: httpDate(20) }, 0],
+    ["is 0 if its Date is invalid", { Date: "now" }, 0],
     ["is the first Age of several", { Age: ["20", "30"] }, 20],
-    ["is nothing where the Age is no number", { Age: "20s" }, 0],
-    ["is nothing where the Age is negative", { Age: "-20" }, 0],
-    ["is nothing where the Age is a fraction", { Age: "1.5" }, 0],
+    ["is 0 if the Age is not a number", { Age: "20s" }, 0],
+    ["is 0 if the Age is negative", { Age: "-20" }, 0],
+    ["is 0 if the Age is a fraction", { Age: "1.5" }, 0],
   ])("%s", async (_name, fields, age) => {
     await withCache(async ({ proxy, origin }) => {
       origin.script(AT, datedAnswer({ fields: oneMinute(fields) }))

@@ -22,7 +22,7 @@ describe("an upstream that does not answer", () => {
       async ({ proxy }) => {
         const client = await proxy.connect()
         for (const target of ["/a", "/b"]) {
-          client.send({ method: "POST", target, body: "content that nobody takes" })
+          client.send({ method: "POST", target, body: "content that is not read" })
           expectRefusal(await client.response(), "HTTP/1.1 502 Bad Gateway", "502 Bad Gateway\n")
         }
         expect(proxy.reports).toEqual([
@@ -36,13 +36,13 @@ describe("an upstream that does not answer", () => {
 
   test.each<[string, Answer]>([
     ["ends the connection", ({ end }) => end()],
-    ["breaks the connection off", ({ reset }) => reset()],
+    ["resets the connection", ({ reset }) => reset()],
     ["ends within the head", ({ end }) => end("HTTP/1.1 200 OK\r\nX-")],
-    ["speaks no HTTP", ({ end }) => end("SSH-2.0-OpenSSH_9.6\r\n")],
+    ["does not speak HTTP", ({ end }) => end("SSH-2.0-OpenSSH_9.6\r\n")],
     ["switches protocols", "HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n"],
-    ["says two lengths", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"],
+    ["declares two lengths", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"],
     [
-      "codes its body otherwise than asked",
+      "uses a transfer coding that was not requested",
       "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
     ],
     ["has a head without end", `HTTP/1.1 200 OK\r\n${"X-A: 1\r\n".repeat(10_000)}`],
@@ -97,7 +97,7 @@ describe("an upstream that aborts within the body", () => {
     ["by a reset short of its length", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\none", "reset"],
     ["before the last chunk", `${CHUNKED}3\r\none\r\n`, "end"],
     ["by a reset before the last chunk", `${CHUNKED}3\r\none\r\n`, "reset"],
-    ["by a reset where its length is unsaid", "HTTP/1.1 200 OK\r\n\r\none", "reset"],
+    ["by a reset if its length is not declared", "HTTP/1.1 200 OK\r\n\r\none", "reset"],
     ["with a chunk that is none", `${CHUNKED}3\r\none\r\nxyz\r\n`, "end"],
   ]
 

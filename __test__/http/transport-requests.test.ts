@@ -45,8 +45,8 @@ describe("methods", () => {
   test.each(["OPTIONS", "TRACE"])("Max-Forwards of %s is counted down", async (method) => {
     await withProxy(async ({ proxy, origin }) => {
       origin.script("/a", [answer(), answer(), answer()])
-      for (const forwards of ["1", "18446744073709551617", "soon"]) {
-        await proxy.send({ method, target: "/a", fields: { "Max-Forwards": forwards } })
+      for (const maxForwards of ["1", "18446744073709551617", "soon"]) {
+        await proxy.send({ method, target: "/a", fields: { "Max-Forwards": maxForwards } })
       }
       const seen = origin.requests("/a").map((request) => request.get("max-forwards"))
       expect(seen).toEqual(["0", "18446744073709551616", "soon"])
@@ -222,12 +222,12 @@ describe("targets", () => {
 
   test("the origin receives the host of the key", async () => {
     await withProxy(async ({ proxy, origin }) => {
-      const spellings = ["SHOP.example:80", "shop.example:", "127.1:8080", "[::0:1]"]
+      const hostForms = ["SHOP.example:80", "shop.example:", "127.1:8080", "[::0:1]"]
       origin.script(
         "/a",
-        spellings.map(() => answer()),
+        hostForms.map(() => answer()),
       )
-      for (const Host of spellings) expect((await proxy.get("/a", { Host })).status).toBe(200)
+      for (const Host of hostForms) expect((await proxy.get("/a", { Host })).status).toBe(200)
       const hosts = origin.requests().map((request) => request.get("host"))
       expect(hosts).toEqual(["shop.example", "shop.example", "127.0.0.1:8080", "[::1]"])
     })
@@ -368,10 +368,10 @@ describe("request content", () => {
 
   test("content is read from the client no faster than the origin reads it", async () => {
     await withProxy(async ({ proxy, origin }) => {
-      const begun = gate()
+      const isStarted = gate()
       let received = 0
       origin.script("/a", async ({ request, write }) => {
-        await begun.opened
+        await isStarted.opened
         for await (const portion of request.portions()) received += portion.length
         await write(answer({ body: "all of it" }))
       })
@@ -379,7 +379,7 @@ describe("request content", () => {
       const fields = { "Content-Length": String(BULK_BYTES) }
       const writer = new BulkWriter(client.send({ method: "POST", target: "/a", fields }).socket)
       expect(await writer.stalled()).toBeGreaterThan(0)
-      begun.open()
+      isStarted.open()
       expect((await client.response()).text).toBe("all of it")
       expect(received).toBe(BULK_BYTES)
     })

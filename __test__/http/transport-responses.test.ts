@@ -184,11 +184,11 @@ describe("response fields", () => {
 describe("response bodies", () => {
   test("content codings are not changed", async () => {
     await withProxy(async ({ proxy, origin }) => {
-      const zipped = gzipSync("text")
+      const compressed = gzipSync("text")
       const fields = { "Content-Encoding": "gzip" }
-      origin.script("/a", answer({ fields, body: zipped.toString("latin1") }))
+      origin.script("/a", answer({ fields, body: compressed.toString("latin1") }))
       const response = await proxy.get("/a", { "Accept-Encoding": "gzip" })
-      expect([response.get("content-encoding"), response.body]).toEqual(["gzip", zipped])
+      expect([response.get("content-encoding"), response.body]).toEqual(["gzip", compressed])
     })
   })
 
@@ -354,11 +354,11 @@ describe("informational responses", () => {
   test("those of a background refresh are not sent to any client", async () => {
     await withProxy(async ({ proxy, origin }) => {
       const fields = { "Cache-Control": "max-age=0, stale-while-revalidate=60" }
-      const hinting = `HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n`
+      const earlyHints = `HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n`
       origin.script("/a", answer({ fields, body: "old" }))
       origin.script(
         "/a",
-        hinting + answer({ fields: { "Cache-Control": "max-age=60" }, body: "new" }),
+        earlyHints + answer({ fields: { "Cache-Control": "max-age=60" }, body: "new" }),
       )
       origin.script("/b", async ({ write }) => {
         await (await origin.received("/a", 2)).body()

@@ -236,7 +236,7 @@ test.each(seeds(1))(
       const { purged } = await shop.purge({ tags: ["t"] })
       return { purged, fault: (await shop.inspect()).disk?.fault }
     }
-    const fill = async () => {
+    const putMissing = async () => {
       const path = newPath()
       const victims = [new Child(), new Child()]
       const survivor = new Child()
@@ -250,7 +250,7 @@ test.each(seeds(1))(
       await Promise.all(killed)
       await survivor.killed()
     }
-    for (let round = 0; round < 30; round++) await fill()
+    for (let round = 0; round < 30; round++) await putMissing()
   },
   120_000,
 )

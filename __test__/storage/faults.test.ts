@@ -203,8 +203,10 @@ describe("a file that was truncated", () => {
         await module.close()
         const quarantined = damagedIn(folder)
         expect([length, quarantined.length]).toEqual([length, 1])
-        const kept = readFileSync(join(folder, quarantined[0]!))
-        expect(kept.equals(readFileSync(fileIn(prepared)).subarray(0, length))).toBe(true)
+        const quarantinedBytes = readFileSync(join(folder, quarantined[0]!))
+        expect(quarantinedBytes.equals(readFileSync(fileIn(prepared)).subarray(0, length))).toBe(
+          true,
+        )
         const again = openIn(folder)
         expect(await bodyOf(again, url("/0"))).toBe("new")
         await again.close()
@@ -513,7 +515,7 @@ describe("a process that opens a file with another maxDiskBytes than a process t
 
 describe("a disk that is full", () => {
   /** Puts more than the file size limit allows, and then calls every operation. */
-  const fill = async (context: ChildContext, path: string) => {
+  const fillDisk = async (context: ChildContext, path: string) => {
     const { cache, warnings } = context
     const shop = cache({ name: "shop", ttlSeconds: 600, storage: { path } })
     context.shop = shop
@@ -552,7 +554,7 @@ describe("a disk that is full", () => {
   test("serves entries in memory, rejects purges, warns, and keeps the written entries", async () => {
     const path = newPath()
     const child = new Child({ shellCommand: "ulimit -f 4000" })
-    const { fault, warnings, ...rest } = await child.run(fill, path)
+    const { fault, warnings, ...rest } = await child.run(fillDisk, path)
     expect(rest).toEqual({
       before: { purged: 1 },
       isFound: true,
@@ -583,7 +585,7 @@ describe("a disk that is full", () => {
   test("works again when it has space, and repeats rejected purges", async () => {
     const path = newPath()
     const child = new Child({ shellCommand: "ulimit -S -f 4000" })
-    const { code, warnings } = await child.run(fill, path)
+    const { code, warnings } = await child.run(fillDisk, path)
     expect(code).toBe(FAILED)
     expect(warnings[0]?.code).toBe(FAILED)
     const pid = await child.run(() => process.pid)

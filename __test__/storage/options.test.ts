@@ -109,10 +109,14 @@ describe("a storage", () => {
   })
 
   test("may have bounds up to the largest integers", async () => {
-    const most = Number.MAX_SAFE_INTEGER
+    const maxInteger = Number.MAX_SAFE_INTEGER
     const path = newPath()
-    const storage = { path, maxDiskBytes: most, memory: { maxBytes: most } }
-    expect(await resolvedStorage(storage)).toEqual({ maxBytes: most, path, maxDiskBytes: most })
+    const storage = { path, maxDiskBytes: maxInteger, memory: { maxBytes: maxInteger } }
+    expect(await resolvedStorage(storage)).toEqual({
+      maxBytes: maxInteger,
+      path,
+      maxDiskBytes: maxInteger,
+    })
   })
 
   test.each(PLACES)("is the folder that a text in %s names", async (_, say) => {
@@ -166,32 +170,32 @@ describe("a storage", () => {
 
 describe("an option that is set in two places has the value of the more specific place:", () => {
   test("the options before configure()", async () => {
-    const [near, far] = [newPath(), newPath()]
-    configure({ storage: `file:${far}` })
-    expect(await resolvedStorage(`file:${near}`)).toEqual(inFolder(near))
+    const [inOptions, lessSpecific] = [newPath(), newPath()]
+    configure({ storage: `file:${lessSpecific}` })
+    expect(await resolvedStorage(`file:${inOptions}`)).toEqual(inFolder(inOptions))
     expect(await resolvedStorage("memory")).toEqual(IN_MEMORY)
     configure({ storage: "memory" })
-    expect(await resolvedStorage(`file:${near}`)).toEqual(inFolder(near))
+    expect(await resolvedStorage(`file:${inOptions}`)).toEqual(inFolder(inOptions))
   })
 
   test("configure() before the environment", async () => {
-    const [near, far] = [newPath(), newPath()]
-    process.env[VARIABLE] = `file:${far}`
-    configure({ storage: `file:${near}` })
-    expect(await resolvedStorage()).toEqual(inFolder(near))
+    const [inOptions, lessSpecific] = [newPath(), newPath()]
+    process.env[VARIABLE] = `file:${lessSpecific}`
+    configure({ storage: `file:${inOptions}` })
+    expect(await resolvedStorage()).toEqual(inFolder(inOptions))
     configure({ storage: "memory" })
     expect(await resolvedStorage()).toEqual(IN_MEMORY)
     configure({})
-    expect(await resolvedStorage()).toEqual(inFolder(far))
+    expect(await resolvedStorage()).toEqual(inFolder(lessSpecific))
   })
 
   test("the options before the environment", async () => {
-    const near = newPath()
+    const inOptions = newPath()
     process.env[VARIABLE] = `file:${newPath()}`
-    expect(await resolvedStorage({ path: near })).toEqual(inFolder(near))
+    expect(await resolvedStorage({ path: inOptions })).toEqual(inFolder(inOptions))
     expect(await resolvedStorage("memory")).toEqual(IN_MEMORY)
     process.env[VARIABLE] = "memory"
-    expect(await resolvedStorage({ path: near })).toEqual(inFolder(near))
+    expect(await resolvedStorage({ path: inOptions })).toEqual(inFolder(inOptions))
   })
 })
 
@@ -384,8 +388,8 @@ describe("one identity has one storage:", () => {
     ["in another folder", () => ({ path: newPath() })],
     ["with another bound of the disk", (path) => ({ path, maxDiskBytes: MIB })],
     ["with another bound of the memory", (path) => ({ path, memory: { maxBytes: MIB } })],
-    ["in memory alone", () => "memory"],
-    ["by nothing said", () => undefined],
+    ["in memory only", () => "memory"],
+    ["without a storage", () => undefined],
   ])("a second declaration %s throws, and the first goes on", async (_, storageOf) => {
     const [name, path] = [uniqueName(), newPath()]
     const first = declare({ name, storage: { path } })

@@ -144,7 +144,7 @@ async function runWorker({ shop, require }: ChildContext, task: WorkerTask): Pro
     if (version <= removedVersion)
       faults.push(`${key} is served of version ${version}, and ${removedVersion} was gone`)
   }
-  const fill = async () => {
+  const putMissing = async () => {
     const key = `${task.origin}/filler/${task.self}/${random.below(60)}`
     const body = key.repeat(500)
     const found = await match(new Request(key))
@@ -159,7 +159,7 @@ async function runWorker({ shop, require }: ChildContext, task: WorkerTask): Pro
   while (performance.now() < waitUntil) {
     const roll = random.below(20)
     if (roll === 0) await replaceGroup(own[random.below(own.length)]!)
-    else if (roll === 1) await fill()
+    else if (roll === 1) await putMissing()
     else await checkGroup(random.below(task.groups.length))
     await setImmediate()
   }

@@ -399,23 +399,23 @@ describe("after a restart, of seven entries that are only on disk,", () => {
     ["everything", { everything: true }, PATHS],
   ])(
     "a purge of %s removes the selected ones, and no purged entry comes back",
-    async (_, selector, gone) => {
+    async (_, selector, purgedPaths) => {
       const path = newPath()
       await putBefore(path, PUTS, { ttlSeconds: 600 })
       setClock(1)
       const module = openIn(path)
-      expect(await module.purge(selector)).toEqual({ purged: gone.length })
-      const left = async (module = openIn(path)) => {
+      expect(await module.purge(selector)).toEqual({ purged: purgedPaths.length })
+      const remaining = async (module = openIn(path)) => {
         const found = await Promise.all(
           PATHS.map(async (path) => ((await module.match(url(path))) ? path : undefined)),
         )
         return found.filter((path) => path !== undefined)
       }
-      const kept = PATHS.filter((path) => !gone.includes(path))
-      expect(await left(module)).toEqual(kept)
-      expect((await module.stats()).purges).toBe(gone.length)
+      const remainingPaths = PATHS.filter((path) => !purgedPaths.includes(path))
+      expect(await remaining(module)).toEqual(remainingPaths)
+      expect((await module.stats()).purges).toBe(purgedPaths.length)
       await module.close()
-      expect(await left()).toEqual(kept)
+      expect(await remaining()).toEqual(remainingPaths)
     },
   )
 

@@ -138,11 +138,11 @@ describe("a call that bypasses the cache", () => {
 
   test.each(BYPASSED)("%s rejects when its signal aborts", async (_, declared, init) => {
     const seen: AbortSignal[] = []
-    const hung = (request: Request) => {
+    const hangingHandler = (request: Request) => {
       seen.push(request.signal)
       return new Promise<Response>(() => {})
     }
-    const { send, runs } = wrapped(hung, {}, { ttlSeconds: TTL, ...declared })
+    const { send, runs } = wrapped(hangingHandler, {}, { ttlSeconds: TTL, ...declared })
     const client = new AbortController()
     const call = errorOf(() => send(new Request(AT, { ...init, signal: client.signal })))
     await waitUntilIdle()
@@ -309,8 +309,9 @@ test("waiters of requests that cannot be joined are released as well", async () 
 test("a signal without addEventListener is ignored", async () => {
   const { promise, resolve } = deferred<Response>()
   const { send, runs } = wrapped(() => promise, POLICY)
-  const odd = () => Object.defineProperty(new Request(AT), "signal", { value: { aborted: false } })
-  const calls = [send(odd()), send(odd()), send()]
+  const requestWithPlainSignal = () =>
+    Object.defineProperty(new Request(AT), "signal", { value: { aborted: false } })
+  const calls = [send(requestWithPlainSignal()), send(requestWithPlainSignal()), send()]
   await waitUntilIdle()
   resolve(new Response("built"))
   const texts = (await Promise.all(calls)).map((response) => response.text())

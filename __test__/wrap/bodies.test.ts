@@ -70,7 +70,7 @@ describe("a response without a body", () => {
   })
 })
 
-describe("a body that is not as long as its Content-Length says", () => {
+describe("a body with a Content-Length", () => {
   const respondingWith = (length: string, chunks: string[], headers = {}) =>
     new Response(streamOf(chunks), { headers: { "content-length": length, ...headers } })
 
@@ -79,8 +79,8 @@ describe("a body that is not as long as its Content-Length says", () => {
     ["longer", "3", ["ab", "cd"]],
     ["longer, with more to come", "3", ["abcd", "ef", "gh"]],
     ["empty", "1", []],
-    ["not to be there", "0", ["a"]],
-  ])("but %s is an error for all readers, and is not stored", async (_, length, chunks) => {
+    ["not empty for a length of 0", "0", ["a"]],
+  ])("is an error for all readers and is not stored if it is %s", async (_, length, chunks) => {
     const { module, send, runs } = wrapped(async () => respondingWith(length, chunks), POLICY)
     for (const answer of concurrently(3, () => send())) {
       await expect((await answer).text()).rejects.toThrow(/Content-Length/)
@@ -91,12 +91,12 @@ describe("a body that is not as long as its Content-Length says", () => {
   })
 
   test.each<[string, () => Response]>([
-    ["is", () => respondingWith("4", ["ab", "cd"])],
+    ["has that length", () => respondingWith("4", ["ab", "cd"])],
     [
       "was decoded on its way",
       () => respondingWith("9", ["ab", "cd"], { "content-encoding": "gzip" }),
     ],
-    ["says what cannot be read", () => respondingWith("four", ["ab", "cd"])],
+    ["has an invalid Content-Length", () => respondingWith("four", ["ab", "cd"])],
   ])("is stored if it %s", async (_, respond) => {
     const { module, send } = wrapped(respond, POLICY)
     expect(await (await send()).text()).toBe("abcd")
@@ -150,8 +150,8 @@ describe("a body of more than maxEntryBytes", () => {
   const big = (headers: Record<string, string> = {}) => new Response(streamOf(PARTS), { headers })
 
   test.each<[string, Record<string, string>]>([
-    ["that says so", { "content-length": "1600" }],
-    ["that does not say so", {}],
+    ["with a larger Content-Length", { "content-length": "1600" }],
+    ["without a Content-Length", {}],
   ])("%s is sent completely, is not stored, and evicts nothing", async (_, headers) => {
     const { module, send, runs } = wrapped(() => big(headers), POLICY, SMALL)
     await module.put(url("/kept"), new Response("kept"), POLICY)
@@ -183,8 +183,8 @@ describe("a body of more than maxEntryBytes", () => {
   })
 
   test.each<[string, Record<string, string>]>([
-    ["that says so", { "content-length": "1600" }],
-    ["that does not say so", {}],
+    ["with a larger Content-Length", { "content-length": "1600" }],
+    ["without a Content-Length", {}],
   ])("%s removes the stale response that it should refresh", async (_, headers) => {
     collectWarnings()
     const next: TestHandler = () => big(headers)

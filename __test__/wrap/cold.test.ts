@@ -152,14 +152,14 @@ describe("100 concurrent requests of a cold key", () => {
 })
 
 describe("while the body is being written,", () => {
-  function underWay() {
+  function bodyInProgress() {
     const body = controlledStream()
     const wrapper = wrapped(() => new Response(body.stream, { headers: { "x-id": "7" } }), POLICY)
     return { ...wrapper, body }
   }
 
   test("the leader, waiters and later callers have the head and the first bytes", async () => {
-    const { module, send, runs, body } = underWay()
+    const { module, send, runs, body } = bodyInProgress()
     const [leader, waiters] = await Promise.all([send(), send()])
     body.enqueue("ab")
     const first = [readerOf(leader), readerOf(waiters)]
@@ -181,7 +181,7 @@ describe("while the body is being written,", () => {
   })
 
   test("a client that cancels, leader or waiter, affects neither the entry nor other readers", async () => {
-    const { module, send, runs, body } = underWay()
+    const { module, send, runs, body } = bodyInProgress()
     const [leader, waiters, last] = await Promise.all([send(), send(), send()])
     body.enqueue("ab")
     await leader.body?.cancel()
@@ -196,7 +196,7 @@ describe("while the body is being written,", () => {
   })
 
   test("even if all clients cancel, it is stored", async () => {
-    const { module, send, body } = underWay()
+    const { module, send, body } = bodyInProgress()
     const responses = await Promise.all([send(), send()])
     body.enqueue("ab")
     for (const response of responses) await response.body?.cancel()

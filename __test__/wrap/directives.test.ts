@@ -75,9 +75,9 @@ describe("a request that says only-if-cached", () => {
   })
 
   test("gets a 504 if the stored response may not be served, and during the run of another request", async () => {
-    const gone = await wrapperWithStored(TTL)
-    expect((await gone.send(requestWith("only-if-cached"))).status).toBe(504)
-    expect(gone.runs()).toBe(1)
+    const expired = await wrapperWithStored(TTL)
+    expect((await expired.send(requestWith("only-if-cached"))).status).toBe(504)
+    expect(expired.runs()).toBe(1)
 
     const gate = deferred()
     const running = wrapped(

@@ -81,7 +81,7 @@ describe("events of a request report", () => {
       ["match miss uri-miss", "put error Error: cut"],
     ],
     [
-      "that its body is shorter than it says",
+      "that its body is shorter than its Content-Length",
       () => new Response("x", { headers: { "content-length": "2" } }),
       get(PATH),
       [

@@ -191,7 +191,7 @@ test("a waiter without a stale response runs on its own when its leader is serve
   // Requests for other languages share runs as long as the last response varies by another field.
   await (await send(get(PATH, { "accept-language": "fr", accept: "text/html" }))).text()
   await advanceSeconds(TTL)
-  const [first, waits] = [send(language("de")), send(language("en"))]
+  const [first, waiter] = [send(language("de")), send(language("en"))]
   await waitUntilIdle()
   expect(runs()).toBe(3)
   gates[0]?.resolve()
@@ -200,7 +200,7 @@ test("a waiter without a stale response runs on its own when its leader is serve
   await waitUntilIdle()
   gates[1]?.resolve()
   expect(await (await second).text()).toBe("de 1")
-  const own = await waits
+  const own = await waiter
   expect([own.status, await own.text()]).toEqual([503, "en 5"])
   expect([(await send(language("en"))).status, runs()]).toEqual([503, 6])
   expect([await (await send(language("de"))).text(), runs()]).toEqual(["de 1", 6])

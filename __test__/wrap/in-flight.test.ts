@@ -159,7 +159,7 @@ describe("a put", () => {
   test("of a body in several chunks stores nothing if bodies in flight have reached the limit", async () => {
     const module = instance(2 * PIECE)
     const slow = controlledStream()
-    const waits = module.put(url("/slow"), new Response(slow.stream))
+    const pendingPut = module.put(url("/slow"), new Response(slow.stream))
     slow.enqueue(CHUNK)
     slow.enqueue(CHUNK)
     await waitUntilIdle()
@@ -170,7 +170,7 @@ describe("a put", () => {
       { "in-flight": 1 },
     ])
     slow.end()
-    await waits
+    await pendingPut
     expect((await bodyOf(module, url("/slow")))?.length).toBe(2 * PIECE)
     await module.put(url("/other"), new Response(streamOf(["a", "b"])))
     expect([await bodyOf(module, url("/other")), (await module.inspect()).inFlightBytes]).toEqual([

@@ -37,26 +37,26 @@ describe("the lifetime and the stale window", () => {
 
   test.each<[string, CacheWrapOptions, Partial<CacheModuleOptions>, number, number]>([
     [
-      "wrap says",
+      "wrap sets",
       { ttlSeconds: 40, staleWhileRevalidateSeconds: 41 },
       { ...instance, rules: [rule] },
       40,
       41,
     ],
-    ["the rule says", {}, { ...instance, rules: [rule] }, 30, 31],
+    ["the rule sets", {}, { ...instance, rules: [rule] }, 30, 31],
     [
-      "wrap says where no rule covers",
+      "wrap sets if no rule covers the request",
       { ttlSeconds: 40 },
       { ...instance, rules: [{ ...rule, path: "/x" }] },
       40,
       21,
     ],
-    ["the instance says", {}, instance, 20, 21],
-    ["the response says", {}, {}, 7, 8],
-    ["wrap says of one and the response of the other", { ttlSeconds: 40 }, {}, 40, 8],
-    ["wrap says of one and the rule of the other", { ttlSeconds: 40 }, { rules: [rule] }, 40, 31],
-    ["wrap says, be it nothing", { staleWhileRevalidateSeconds: 0 }, instance, 20, 0],
-  ])("are what %s", async (_, options, declared, ttl, window) => {
+    ["the instance sets", {}, instance, 20, 21],
+    ["the response declares", {}, {}, 7, 8],
+    ["wrap sets for one and the response declares for the other", { ttlSeconds: 40 }, {}, 40, 8],
+    ["wrap sets for one and the rule for the other", { ttlSeconds: 40 }, { rules: [rule] }, 40, 31],
+    ["wrap sets, even 0", { staleWhileRevalidateSeconds: 0 }, instance, 20, 0],
+  ])("are those that %s", async (_, options, declared, ttl, window) => {
     const { entry: found } = await storedEntry(options, declared, PLAIN)
     expect(found).toMatchObject({ lifetimeSeconds: ttl, staleWindowLeftSeconds: window })
   })

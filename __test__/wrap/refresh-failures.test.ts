@@ -44,8 +44,13 @@ const FAILURES: [string, TestHandler, CacheWrapOptions, string][] = [
   ["answers 503", () => new Response("", { status: 503 }), {}, "Error: the handler answered 503"],
   ["answers 504", () => new Response("", { status: 504 }), {}, "Error: the handler answered 504"],
   ["breaks in its body", () => new Response(streamOf(["ne"], new Error("cut"))), {}, "Error: cut"],
-  ["has a body shorter than it says", respondingWith("3", ["ne"]), {}, "Content-Length"],
-  ["has a body longer than it says", respondingWith("3", ["ne", "ww"]), {}, "Content-Length"],
+  ["has a body shorter than its Content-Length", respondingWith("3", ["ne"]), {}, "Content-Length"],
+  [
+    "has a body longer than its Content-Length",
+    respondingWith("3", ["ne", "ww"]),
+    {},
+    "Content-Length",
+  ],
   [
     "gives no response",
     () => undefined as unknown as Response,
@@ -135,10 +140,10 @@ describe("a refresh that", () => {
   test("hangs and rejects later is counted once", async () => {
     let fail = (_: Error) => {}
     collectWarnings()
-    const hung = new Promise<never>((_, reject) => {
+    const rejectsLate = new Promise<never>((_, reject) => {
       fail = reject
     })
-    const wrapper = await wrappedStale(() => hung, TIMEOUT)
+    const wrapper = await wrappedStale(() => rejectsLate, TIMEOUT)
     await sendAndSettle(wrapper)
     await advanceSeconds(0.5)
     fail(new Error("late"))

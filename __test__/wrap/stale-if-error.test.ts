@@ -130,9 +130,9 @@ describe("the caller gets the failure", () => {
   async function expectFailure(
     next: TestHandler,
     options: CacheWrapOptions,
-    gone = {},
+    parts = {},
   ): Promise<void> {
-    const { module, send } = await wrappedStale(next, options, gone)
+    const { module, send } = await wrappedStale(next, options, parts)
     if (next === throwingHandler) await expect(send()).rejects.toThrow("down")
     else expect(await (await send()).text()).toBe("new")
     expect(await counts(module)).not.toHaveProperty("staleIfErrorHits")
@@ -154,16 +154,16 @@ describe("the caller gets the failure", () => {
     "if the response has %s, whatever the option and its other directives",
     async (directive) => {
       const value = `max-age=${TTL}, stale-if-error=${ERROR_WINDOW}, ${directive}`
-      const gone = { headers: { ...control(value).headers, etag: '"v"' } }
+      const parts = { headers: { ...control(value).headers, etag: '"v"' } }
       await expectFailure(
         throwingHandler,
         { ...BY_RESPONSE, staleIfErrorSeconds: ERROR_WINDOW },
-        gone,
+        parts,
       )
       await expectFailure(
         respondingWith(503),
         { ...BY_RESPONSE, staleIfErrorSeconds: ERROR_WINDOW },
-        gone,
+        parts,
       )
     },
   )

@@ -47,7 +47,7 @@ async function withThread(mode: Mode, module: CacheModule = freshCache()): Promi
 }
 
 describe("a body that a worker thread's handler is still writing", () => {
-  async function underWay() {
+  async function bodyInProgress() {
     const both = await withThread("stream")
     const { thread, local } = both
     const leader = thread.open("led")
@@ -57,7 +57,7 @@ describe("a body that a worker thread's handler is still writing", () => {
   }
 
   test("is shared with this thread, head and first bytes before the rest", async () => {
-    const { module, thread, local, leader, response, reader } = await underWay()
+    const { module, thread, local, leader, response, reader } = await bodyInProgress()
     expect([await leader, cacheStatusOf(response)]).toEqual([
       { status: 200, cacheStatus: "fwd=uri-miss; fwd-status=200; stored; ttl=60" },
       WAITER_STATUS,
@@ -78,7 +78,7 @@ describe("a body that a worker thread's handler is still writing", () => {
   })
 
   test("is complete here and is stored, even if the leader's client cancels", async () => {
-    const { module, thread, local, leader, reader } = await underWay()
+    const { module, thread, local, leader, reader } = await bodyInProgress()
     await leader
     await thread.cancel("led")
     for (const text of ["ab", "cd"]) {
@@ -94,7 +94,7 @@ describe("a body that a worker thread's handler is still writing", () => {
   })
 
   test("is complete there and is stored when a waiter here cancels", async () => {
-    const { module, thread, leader, reader } = await underWay()
+    const { module, thread, leader, reader } = await bodyInProgress()
     await leader
     await thread.writeBody("ab")
     expect(await read(reader)).toBe("ab")
@@ -107,7 +107,7 @@ describe("a body that a worker thread's handler is still writing", () => {
   })
 
   test("is an error here when the thread ends, nothing is stored, and the next caller runs the handler", async () => {
-    const { module, thread, local, leader, reader } = await underWay()
+    const { module, thread, local, leader, reader } = await bodyInProgress()
     await leader
     await thread.writeBody("ab")
     expect(await read(reader)).toBe("ab")
@@ -133,7 +133,7 @@ describe("a body that a worker thread's handler is still writing", () => {
   ])(
     "is not stored if it is purged here by %s, and a later request has a run of its own",
     async (_, selector) => {
-      const { module, thread, local, leader, reader } = await underWay()
+      const { module, thread, local, leader, reader } = await bodyInProgress()
       await leader
       await module.purge(selector)
       await thread.writeBody("old")

@@ -170,7 +170,7 @@ describe("a URL that the response to an unsafe request names", () => {
 })
 
 describe("during an unsafe request, a GET", () => {
-  function race() {
+  function unsafeDuringGet() {
     const gates = { GET: deferred(), POST: deferred() }
     const wrapper = wrapped(async ({ method }, run) => {
       await gates[method as "GET" | "POST"].promise
@@ -180,22 +180,22 @@ describe("during an unsafe request, a GET", () => {
   }
 
   test("that began before its end is not stored, and a later GET has a run of its own", async () => {
-    const { module, send, gates, runs } = race()
+    const { module, send, gates, runs } = unsafeDuringGet()
     const post = send(unsafeRequest())
-    const early = send()
+    const earlyGet = send()
     await waitUntil(() => runs() === 2)
     gates.POST.resolve()
     await post
-    const late = send()
+    const lateGet = send()
     await waitUntil(() => runs() === 3)
     gates.GET.resolve()
-    expect(await texts([early, late])).toEqual(["run 2", "run 3"])
+    expect(await texts([earlyGet, lateGet])).toEqual(["run 2", "run 3"])
     expect(await bodyOf(module, AT)).toBe("run 3")
     expect(await counts(module)).toMatchObject({ puts: 1, fencedWrites: 1 })
   })
 
   test("that began after it ended is stored", async () => {
-    const { module, send, gates } = race()
+    const { module, send, gates } = unsafeDuringGet()
     gates.POST.resolve()
     await send(unsafeRequest())
     gates.GET.resolve()
@@ -204,7 +204,7 @@ describe("during an unsafe request, a GET", () => {
   })
 
   test("in the background that began before it ended is not stored", async () => {
-    const { module, send, gates, runs } = race()
+    const { module, send, gates, runs } = unsafeDuringGet()
     await module.put(AT, new Response("old"), POLICY)
     await advanceSeconds(TTL)
     expect(await (await send()).text()).toBe("old")

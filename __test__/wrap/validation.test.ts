@@ -231,8 +231,10 @@ describe("a stale response that the handler replaces", () => {
 })
 
 test("a response with no-cache is validated for each request", async () => {
-  const always = { etag: '"v1"', "cache-control": "no-cache" }
-  const { module, send, runs } = wrapped(validatingHandler(always, { "cache-control": "no-cache" }))
+  const headers = { etag: '"v1"', "cache-control": "no-cache" }
+  const { module, send, runs } = wrapped(
+    validatingHandler(headers, { "cache-control": "no-cache" }),
+  )
   const first = await send()
   expect([cacheStatusOf(first), await first.text()]).toEqual([
     "fwd=uri-miss; fwd-status=200; stored; ttl=0",
