@@ -7,7 +7,7 @@ use rusqlite::Transaction;
 use super::common::Common;
 use super::reads::Pages;
 use super::record::Record;
-use super::write_behind::{QueuedInvalidation, Work};
+use super::work::{QueuedInvalidation, Work};
 use super::{apply, log, writes};
 use crate::invalidation::{Invalidation, Target};
 use crate::time::UnixMillis;

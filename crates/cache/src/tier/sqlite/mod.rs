@@ -26,6 +26,7 @@ mod shared_memory;
 mod unavailable;
 #[cfg(all(test, unix, not(loom)))]
 pub(crate) mod vfs;
+mod work;
 mod write_behind;
 mod writer;
 mod writes;
@@ -54,7 +55,8 @@ use crate::time::{Millis, UnixMillis};
 use common::Common;
 use load_queue::Loads;
 use open::Opening;
-use write_behind::{Queue, QueuedInvalidation, Work};
+use work::{QueuedInvalidation, Work};
+use write_behind::Queue;
 
 /// Options of the disk tier.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,7 +7,8 @@ use rusqlite::Connection;
 use super::common::Common;
 use super::load_queue::Loads;
 use super::reads;
-use super::write_behind::{Queue, Work};
+use super::work::Work;
+use super::write_behind::Queue;
 use crate::policy::State;
 use crate::time::UnixMillis;
 
