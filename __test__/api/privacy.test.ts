@@ -12,34 +12,15 @@ function withHeaders(headers: Record<string, string>): Response {
 }
 
 const REFUSED: readonly (readonly [CacheRefusal, string, () => Response])[] = [
-  ...(["no-store", "no-cache", "private"] as const).flatMap((directive) =>
-    [directive, `max-age=60, ${directive.toUpperCase()}`, `${directive},public`].map(
-      (value) => [directive, value, () => withHeaders({ "cache-control": value })] as const,
-    ),
+  ...(["no-store", "no-cache", "private"] as const).map(
+    (directive) =>
+      [directive, directive, () => withHeaders({ "cache-control": directive })] as const,
   ),
-  ["private", 'private=""', () => withHeaders({ "cache-control": 'private=""' })],
-  ["no-cache", 'no-cache=""', () => withHeaders({ "cache-control": 'no-cache=""' })],
-  [
-    "private",
-    'private="x-a", private',
-    () => withHeaders({ "cache-control": 'private="x-a", private' }),
-  ],
-  [
-    "no-store",
-    "CDN-Cache-Control: no-store",
-    () => withHeaders({ "cdn-cache-control": "no-store" }),
-  ],
-  ["private", "CDN-Cache-Control: private", () => withHeaders({ "cdn-cache-control": "private" })],
   ["set-cookie", "Set-Cookie", () => withHeaders({ "set-cookie": "a=b" })],
   [
     "set-cookie",
     "Set-Cookie beside private for another field",
     () => withHeaders({ "set-cookie": "a=b", "cache-control": "private=x-a" }),
-  ],
-  [
-    "set-cookie",
-    "Set-Cookie that only no-cache names",
-    () => withHeaders({ "set-cookie": "a=b", "cache-control": "no-cache=Set-Cookie" }),
   ],
   [
     "no-store",
@@ -50,11 +31,6 @@ const REFUSED: readonly (readonly [CacheRefusal, string, () => Response])[] = [
   ["status", "a 103", () => withStatus(103)],
   ["status", "a network error", () => Response.error()],
   ["event-stream", "text/event-stream", () => withHeaders({ "content-type": "text/event-stream" })],
-  [
-    "event-stream",
-    "text/event-stream with a parameter, in capitals",
-    () => withHeaders({ "content-type": "Text/Event-Stream ; charset=utf-8" }),
-  ],
   ["vary", "a Vary with a space in a name", () => withHeaders({ vary: "accept language" })],
   [
     "vary",
@@ -140,23 +116,6 @@ describe("responses that look private and may be stored:", () => {
     expect(await bodyOf(module, A)).toBe("stored")
   })
 
-  test.each([
-    ["private=Set-Cookie", "set-cookie"],
-    ['Private="SET-COOKIE"', "set-cookie"],
-    ['max-age=9, private="x-user, set-cookie"', "set-cookie"],
-    ['private="x-user"', "x-user"],
-    ['no-cache="x-user"', "x-user"],
-  ])("a response with %s is stored without %s", async (directives, name) => {
-    const module = freshCache()
-    const headers = { "cache-control": directives, [name]: "a=b", "x-kept": "1" }
-    await module.put(A, new Response("stored", { headers }))
-    const response = await mustMatch(module, A)
-    expect(response.headers.has(name)).toBe(false)
-    expect(response.headers.getSetCookie()).toEqual([])
-    expect(response.headers.get("x-kept")).toBe("1")
-    expect(await response.text()).toBe("stored")
-  })
-
   test("all of several Set-Cookie lines are removed", async () => {
     const module = freshCache()
     const headers = new Headers({ "cache-control": "private=set-cookie" })
@@ -164,11 +123,5 @@ describe("responses that look private and may be stored:", () => {
     headers.append("set-cookie", "b=2")
     await module.put(A, new Response("stored", { headers }))
     expect((await mustMatch(module, A)).headers.getSetCookie()).toEqual([])
-  })
-
-  test.each([200, 203, 301, 404, 410, 500, 503])("a %i", async (status) => {
-    const module = freshCache()
-    await module.put(A, new Response("stored", { status }))
-    expect((await mustMatch(module, A)).status).toBe(status)
   })
 })

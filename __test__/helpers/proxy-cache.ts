@@ -81,7 +81,7 @@ export function notModified(fields: AnswerParts["fields"] = {}): ScriptedAnswer 
 }
 
 /** Returns an answer that waits until the gate opens. */
-export function afterGate({ opened }: Gate, answer: Answer): ScriptedAnswer {
+export function afterGate({ opened }: Pick<Gate, "opened">, answer: Answer): ScriptedAnswer {
   return async (exchange) => {
     await opened
     if (typeof answer === "function") await answer(exchange)
@@ -118,14 +118,17 @@ const CONDITIONS = [
   "range",
 ]
 
+/** Returns the conditions and the range among the fields that `get` returns. */
+export function conditionsAmong(
+  get: (name: string) => string | null | undefined,
+): Record<string, string> {
+  const given = CONDITIONS.map((name) => [name, get(name) ?? undefined] as const)
+  return Object.fromEntries(given.filter((pair): pair is [string, string] => pair[1] !== undefined))
+}
+
 /** Returns the conditions and the range of each request that the origin received for a target. */
 export function receivedConditions(origin: ScriptedOrigin, target = AT): Record<string, string>[] {
-  return origin.requests(target).map((request) => {
-    const given = CONDITIONS.map((name) => [name, request.get(name)] as const)
-    return Object.fromEntries(
-      given.filter((pair): pair is [string, string] => pair[1] !== undefined),
-    )
-  })
+  return origin.requests(target).map((request) => conditionsAmong((name) => request.get(name)))
 }
 
 /** Returns the number of requests for a target that the origin received. */
