@@ -324,7 +324,7 @@ const APPLICATION_ID = 68
 const UNUSABLE: [string, () => string, RegExp, FaultCode][] = [
   [
     "of a later format",
-    () => fileWithPatchedHead(USER_VERSION, 2),
+    () => fileWithPatchedHead(USER_VERSION, 3),
     /\.db: is of an unknown format, and is left alone/,
     "incompatible",
   ],

@@ -206,7 +206,8 @@ impl Cache {
         request: Request<'_>,
         now: UnixMillis,
     ) -> Result<(), MissingInput> {
-        let asked = if request.asked { None } else { self.instance.store.load(key, now) };
+        let asked =
+            if request.asked { None } else { self.instance.store.load(key, request.fields, now) };
         asked.map_or(Ok(()), |completion| Err(MissingInput::TierEntry(completion)))
     }
 

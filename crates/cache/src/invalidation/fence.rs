@@ -88,6 +88,12 @@ impl Fence {
         }
     }
 
+    /// [`raise`](Self::raise) for keys.
+    pub(crate) fn raise_keys<'a>(&mut self, keys: impl IntoIterator<Item = &'a str>) {
+        self.sequence = next();
+        keys.into_iter().for_each(|key| self.mark(Mark::Key(key)));
+    }
+
     fn mark(&mut self, mark: Mark<'_>) {
         if let Some((_, evicted)) = self.marks.insert(self.hasher.hash_one(mark), self.sequence) {
             self.floor = self.floor.max(evicted);

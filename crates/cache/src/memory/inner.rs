@@ -7,7 +7,7 @@ use super::entries::{Entries, Entry, Varied};
 use super::eviction::{Eviction, Id, Place, Standing};
 use super::new_entry::NewEntry;
 use super::outcome::EntryRef;
-use super::outcome::{EntryInfo, Found, StoreError};
+use super::outcome::{EntryInfo, Found, Restored, StoreError};
 use super::usage::Usage;
 use crate::coalescing::{EntryLease, REFRESH_LEASE_MS};
 use crate::http::FieldIndex;
@@ -230,8 +230,8 @@ impl Inner {
         })
     }
 
-    /// Inserts an entry loaded from disk, unless its variant is in memory. It stays older than
-    /// variants of the key that were put later.
+    /// Inserts an entry loaded from the tier, unless its variant is in memory. It stays older than
+    /// the entries of the key that were put at the same time or later.
     pub(super) fn restore(
         &mut self,
         entry: NewEntry,
@@ -239,26 +239,35 @@ impl Inner {
         cost: u64,
         since: u64,
         now: UnixMillis,
-    ) -> bool {
+    ) -> Restored {
         let known = self.lookup(entry.name()).filter(|&id| self.state(id, now) != State::Expired);
-        let (key, put_at) = (Key::known(entry.key.clone()), entry.times.stored_at);
-        if known.is_some()
-            || !self.has_room_for_variant(&entry)
-            || self.put(entry, stored, cost, since, now).is_err()
-        {
-            return false;
+        if known.is_some() {
+            return Restored::Present;
         }
+        if !self.has_room_for_variant(&entry) {
+            return Restored::NoRoom;
+        }
+        let (key, put_at) = (Key::known(entry.key.clone()), entry.times.stored_at);
+        if self.put(entry, stored, cost, since, now).is_err() {
+            return Restored::Fenced;
+        }
+        self.order_restored(key.text(), put_at);
+        Restored::Inserted
+    }
+
+    /// Orders the entry that was put last before the entries of its key that were put at `put_at`
+    /// or later.
+    fn order_restored(&mut self, key: &str, put_at: UnixMillis) {
         let restored = self.puts;
         let Self { entries, ordered, .. } = self;
-        let of_key = ordered.of_key(key.text(), entries);
+        let of_key = ordered.of_key(key, entries);
         let is_later =
-            |id: &&Id| entries[**id].times.stored_at > put_at && entries[**id].order != restored;
+            |id: &&Id| entries[**id].times.stored_at >= put_at && entries[**id].order != restored;
         if let Some(first) = of_key.iter().filter(is_later).map(|&id| entries[id].order).min()
             && let Some(&own) = of_key.iter().find(|&&id| entries[id].order == restored)
         {
             entries[own].order = first - 1;
         }
-        true
     }
 
     fn insert(&mut self, entry: NewEntry, stored: Stored, standing: Option<Standing>) {
@@ -378,8 +387,10 @@ impl Inner {
             .eviction
             .evict(&mut self.entries, |entries, id| entries[id].name().hash(&self.hasher));
         if let Some(id) = evicted {
-            self.remove(id);
-            self.usage.evictions += 1;
+            let mut ids = self.older_siblings(id);
+            ids.push(id);
+            self.usage.evictions += ids.len() as u64;
+            self.remove_all(&ids);
         }
         evicted.is_some()
     }

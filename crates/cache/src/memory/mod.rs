@@ -18,6 +18,7 @@ mod new_entry;
 mod outcome;
 mod purge;
 mod selection;
+mod siblings;
 mod store;
 mod tag_list;
 mod usage;
@@ -25,7 +26,7 @@ mod variant_limit;
 
 pub use new_entry::NewEntry;
 pub use outcome::StoreError;
-pub(crate) use outcome::{EntryRef, Found};
+pub(crate) use outcome::{EntryRef, Found, Restored};
 pub(crate) use selection::{Selected, Selection};
 pub use store::Memory;
 pub use usage::{Bounds, Usage};

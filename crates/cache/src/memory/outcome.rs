@@ -30,6 +30,19 @@ pub(crate) enum Found {
     Miss { since: u64 },
 }
 
+/// What became of an entry loaded from the tier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Restored {
+    /// It is in memory now.
+    Inserted,
+    /// Memory had its variant.
+    Present,
+    /// It exceeds a bound, or would evict newer variants of its key.
+    NoRoom,
+    /// It was invalidated since it was read.
+    Fenced,
+}
+
 /// What `explain` reports about an entry.
 #[derive(Clone, Debug)]
 pub(crate) struct EntryInfo {

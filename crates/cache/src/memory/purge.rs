@@ -48,7 +48,7 @@ impl Inner {
         if *effect == Effect::Remove && invalidation.selects_everything() {
             return (self.live(now) as u64, Some(self.clear()));
         }
-        let selected = self.selected(targets);
+        let selected = self.selected(targets, *effect);
         let is_live = |&&id: &&Id| self.state(id, now) != State::Expired;
         let live = selected.iter().filter(is_live).count();
         match effect {
@@ -73,10 +73,15 @@ impl Inner {
 
     /// The entries that the targets select, each once, in the order in which they lie in memory:
     /// entries that were put together lie together.
-    fn selected(&self, targets: &[Target]) -> Vec<Id> {
+    fn selected(&self, targets: &[Target], effect: Effect) -> Vec<Id> {
         let mut selected: Vec<Id> = Vec::new();
         for target in targets {
-            self.select_target(target, &mut selected);
+            match target {
+                Target::Variant(key, variant) if effect == Effect::Outdate => {
+                    selected.extend(self.outdated_by(key, variant));
+                }
+                _ => self.select_target(target, &mut selected),
+            }
         }
         selected.sort_unstable();
         selected.dedup();
@@ -96,7 +101,7 @@ impl Inner {
         }
     }
 
-    fn find_variant(&self, key: &str, variant: &Digest) -> Option<Id> {
+    pub(super) fn find_variant(&self, key: &str, variant: &Digest) -> Option<Id> {
         let is_only = *variant == Digest::of(key);
         self.lookup(if is_only { Name::Key(key) } else { Name::Variant(variant) })
     }

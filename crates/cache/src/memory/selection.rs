@@ -105,11 +105,18 @@ impl Inner {
         self.current(held).map(Entry::variant)
     }
 
-    /// Removes the entry. Returns its variant.
-    pub(super) fn outdate(&mut self, held: &EntryRef) -> Option<Digest> {
-        let variant = self.current(held)?.variant();
-        self.remove(held.id);
-        Some(variant)
+    /// The variant of the entry, and when it was stored.
+    pub(super) fn version(&self, held: &EntryRef) -> Option<(Digest, UnixMillis)> {
+        self.current(held).map(|entry| (entry.variant(), entry.times.stored_at))
+    }
+
+    /// Removes the entry. Returns its variant, and when it was stored.
+    pub(super) fn outdate(&mut self, held: &EntryRef) -> Option<(Digest, UnixMillis)> {
+        let version = self.version(held);
+        if version.is_some() {
+            self.remove(held.id);
+        }
+        version
     }
 
     /// Entries of `key` that a request with `fields` selects, expired ones included, as they would

@@ -3,6 +3,7 @@
 
 use super::outcome::EntryInfo;
 use super::outcome::Found;
+use super::outcome::Restored;
 use super::outcome::StoreError;
 use super::usage::Bounds;
 use super::usage::Usage;
@@ -111,16 +112,17 @@ impl Memory {
         Ok(stored)
     }
 
-    /// Inserts an entry loaded from disk, unless its variant is in memory. Returns whether it did.
+    /// Inserts an entry loaded from the tier, unless its variant is in memory. Entries of one key
+    /// are restored from the latest one on.
     pub(crate) fn restore(
         &self,
         entry: NewEntry,
         stored: Stored,
         since: u64,
         now: UnixMillis,
-    ) -> bool {
+    ) -> Restored {
         let Ok(cost) = self.cost(&entry, stored.body().as_ref().map(slice::from_ref)) else {
-            return false;
+            return Restored::NoRoom;
         };
         self.inner.write().restore(entry, stored, cost, since, now)
     }
@@ -167,8 +169,14 @@ impl Memory {
         self.inner.read().variant(held)
     }
 
-    /// Removes an outdated entry, if it has not been replaced. Returns its variant.
-    pub(crate) fn outdate(&self, held: &EntryRef) -> Option<Digest> {
+    /// The variant of the entry and when it was stored, if it has not been replaced or removed.
+    pub(crate) fn version(&self, held: &EntryRef) -> Option<(Digest, UnixMillis)> {
+        self.inner.read().version(held)
+    }
+
+    /// Removes an outdated entry, if it has not been replaced. Returns its variant, and when it was
+    /// stored.
+    pub(crate) fn outdate(&self, held: &EntryRef) -> Option<(Digest, UnixMillis)> {
         self.inner.write().outdate(held)
     }
 
@@ -233,6 +241,11 @@ impl Memory {
     /// Removes every entry, and drops all older writes.
     pub(crate) fn clear(&self) {
         self.apply(&Invalidation::everything(), i64::MIN);
+    }
+
+    /// Whether there are entries of a key that have selecting fields.
+    pub(crate) fn has_variants(&self, key: &Key) -> bool {
+        self.inner.read().variants.of_key(key).next().is_some()
     }
 
     /// Number of entries, including expired ones.

@@ -26,6 +26,8 @@ impl Inner {
         let surplus =
             self.variants.surplus(entry.digest, &entry.vary).map(|(vary, _)| vary.clone());
         if let Some(vary) = surplus {
+            // Older entries of other sets stay: a handler that names other fields each time must
+            // not evict the sets that are in use.
             let oldest = self.variants_of(entry, |known| *known == vary);
             self.evict_variants(&oldest);
         }

@@ -67,7 +67,7 @@ fn put(process: &Process, path: &str, version: u32, tags: &[&str]) {
 }
 
 fn get(process: &Process, path: &str) -> Option<String> {
-    if let Some(completion) = process.tiers.load(&key(path), NOW) {
+    if let Some(completion) = process.tiers.load(&key(path), Fields::new(""), NOW) {
         completed(&completion).unwrap();
     }
     process.in_memory(path)

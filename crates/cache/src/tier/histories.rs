@@ -249,7 +249,9 @@ impl Driver<'_> {
         let peek = || tiers.get(&key, Fields::new(""), NOW).unwrap();
         let mut found = peek();
         if matches!(found, Found::Miss { .. }) {
-            tiers.load(&key, NOW).and_then(|completion| self.completed(&completion));
+            tiers
+                .load(&key, Fields::new(""), NOW)
+                .and_then(|completion| self.completed(&completion));
             tiers.catch_up();
             found = peek();
         }
@@ -292,7 +294,11 @@ impl Driver<'_> {
         let number = self.rng.u64(0..KEYS);
         let key = key(&path(number));
         let place = self.place.read();
-        place.0.tiers.load(&key, NOW).and_then(|completion| self.completed(&completion));
+        place
+            .0
+            .tiers
+            .load(&key, Fields::new(""), NOW)
+            .and_then(|completion| self.completed(&completion));
         let begin = self.clock.tick();
         let (_, completion) = place.0.tiers.delete(&key, Fields::new(""), NOW).unwrap();
         if self.completed(&completion.unwrap()).is_some() {

@@ -87,9 +87,15 @@ impl Store {
         }
     }
 
-    /// Asks the disk for the entries of a key. `None` without a usable disk.
-    pub(crate) fn load(&self, key: &Key, now: UnixMillis) -> Option<Completion> {
-        self.disk().filter(|disk| disk.error().is_none()).map(|disk| disk.load(key.text(), now))
+    /// Asks the disk for what a request with `fields` selects. `None` without a usable disk.
+    pub(crate) fn load(
+        &self,
+        key: &Key,
+        fields: Fields<'_>,
+        now: UnixMillis,
+    ) -> Option<Completion> {
+        let disk = self.disk().filter(|disk| disk.error().is_none())?;
+        Some(disk.load(key.text(), fields.text(), now))
     }
 
     /// [`Memory::get`], with one refresh lease per entry among all processes.
@@ -184,11 +190,11 @@ impl Store {
         since: u64,
         now: UnixMillis,
     ) -> Result<(), StoreError> {
-        let old = self.disk().and_then(|disk| Some((disk, self.memory.variant(held)?)));
-        let renamed = old.filter(|(_, variant)| *variant != entry.variant);
+        let old = self.disk().and_then(|disk| Some((disk, self.memory.version(held)?)));
+        let renamed = old.filter(|(_, (variant, _))| *variant != entry.variant);
         self.keep(entry, |entry| self.memory.replace(held, entry, since, now))?;
-        if let Some((disk, variant)) = renamed {
-            disk.outdate(held.stored.label().key, || Some(variant));
+        if let Some((disk, old)) = renamed {
+            disk.outdate(held.stored.label().key, || Some(old));
         }
         Ok(())
     }

@@ -41,6 +41,15 @@ impl Variants {
         }
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Number of sets of selecting fields of `key`.
+    pub(crate) fn sets(&self, key: Digest) -> usize {
+        self.0.get(&key).map_or(0, Vec::len)
+    }
+
     /// Number of entries of `key` that have selecting fields.
     pub(crate) fn count(&self, key: Digest) -> usize {
         self.0.get(&key).into_iter().flatten().map(|known| known.entries).sum()

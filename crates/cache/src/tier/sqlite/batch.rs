@@ -5,9 +5,9 @@ use std::mem::take;
 use rusqlite::Transaction;
 
 use super::common::Common;
+use super::edit::Edit;
 use super::reads::Pages;
-use super::record::Record;
-use super::work::{QueuedInvalidation, Work};
+use super::work::{Outdated, QueuedInvalidation, QueuedPut, Work};
 use super::{apply, log, writes};
 use crate::invalidation::{Invalidation, Target};
 use crate::time::UnixMillis;
@@ -17,7 +17,7 @@ const MAX_DUE: u32 = 1_000;
 
 /// The writes of one transaction. Counts take effect when it is committed.
 pub(super) struct Batch<'a, 'c> {
-    transaction: &'a Transaction<'c>,
+    edit: Edit<'a, 'c>,
     common: &'a Common,
     /// Variants of which other processes may have older versions in memory.
     changed: Vec<Target>,
@@ -43,7 +43,7 @@ impl<'a, 'c> Batch<'a, 'c> {
     /// A batch that appends to the invalidation log after sequence `last`.
     pub(super) fn new(transaction: &'a Transaction<'c>, common: &'a Common, last: u64) -> Self {
         Self {
-            transaction,
+            edit: Edit::new(transaction),
             common,
             changed: Vec::new(),
             sequence: last,
@@ -63,30 +63,38 @@ impl<'a, 'c> Batch<'a, 'c> {
             self.changed.push(Target::Variant(key.to_owned(), *variant));
         }
         match work {
-            Work::Put(record, since) if self.common.passes(record, *since) => self.put(record),
-            // The version that the put replaced is outdated; what another process has put since is
-            // not.
-            Work::Put(record, _) => {
-                writes::remove_variant(self.transaction, &record.variant, record.times.stored_at)
-            }
-            Work::Outdate(invalidation) => {
-                apply::apply(self.transaction, invalidation, 0).map(drop)
-            }
+            Work::Put(put) => self.put(put),
+            Work::Outdate(outdated) => self.outdate(outdated).map(drop),
             Work::Invalidate(queued) => self.invalidate(queued),
             Work::Expire(now) => self.expire(*now),
             Work::Load(_) | Work::Flush(_) | Work::End(_) => Ok(()),
         }
     }
 
-    fn put(&mut self, record: &Record) -> rusqlite::Result<()> {
-        writes::remove_variant(self.transaction, &record.variant, i64::MAX)?;
-        let room = writes::make_room(self.transaction, self.common.bound, record, &mut self.pages)?;
+    /// Writes a put, unless another process has put later or invalidated it. The version that it
+    /// replaced is outdated in any case.
+    fn put(&mut self, put: &QueuedPut) -> rusqlite::Result<()> {
+        let QueuedPut { record, seen } = put;
+        let has_later = self.outdate(&put.replaced())?;
+        if has_later || !self.common.passes(record, *seen) {
+            return Ok(());
+        }
+        let room = writes::make_room(&self.edit, self.common.bound, record, &mut self.pages)?;
         self.evicted += room.evicted;
         if room.is_enough {
-            return writes::insert(self.transaction, record);
+            return self.edit.insert(record);
         }
         self.unwritten += 1;
         Ok(())
+    }
+
+    /// Removes an outdated version. Returns whether there is a version that another process has put
+    /// later, which stays.
+    fn outdate(&self, outdated: &Outdated) -> rusqlite::Result<bool> {
+        let Outdated { key, variant, put_at, seen } = outdated;
+        // Within this process the order of the queue decides, whatever the clock says.
+        let is_compared = self.common.is_put_elsewhere(key, seen.puts);
+        self.edit.remove_variant(variant, if is_compared { *put_at } else { UnixMillis::MAX })
     }
 
     fn invalidate(&mut self, queued: &QueuedInvalidation) -> rusqlite::Result<()> {
@@ -96,7 +104,7 @@ impl<'a, 'c> Batch<'a, 'c> {
             self.append(invalidation, *at)?;
             self.is_purge = true;
             // Memory and disk may each have entries that the other lacks.
-            selected = selected.max(apply::apply(self.transaction, invalidation, *at)?);
+            selected = selected.max(apply::apply(&self.edit, invalidation, *at)?);
             self.purged += in_memory.map_or(0, |_| selected);
         }
         self.selected.push(selected);
@@ -105,12 +113,12 @@ impl<'a, 'c> Batch<'a, 'c> {
 
     fn append(&mut self, invalidation: &Invalidation, at: UnixMillis) -> rusqlite::Result<()> {
         let bound = self.common.bound;
-        self.sequence = log::append(self.transaction, invalidation, at, self.sequence, bound)?;
+        self.sequence = log::append(&self.edit, invalidation, at, self.sequence, bound)?;
         Ok(())
     }
 
     fn expire(&mut self, now: UnixMillis) -> rusqlite::Result<()> {
-        if writes::expire(self.transaction, now, MAX_DUE)? == MAX_DUE as usize {
+        if writes::expire(&self.edit, now, MAX_DUE)? == MAX_DUE as usize {
             self.due = Some(now);
         }
         Ok(())
@@ -123,7 +131,8 @@ impl<'a, 'c> Batch<'a, 'c> {
         if !changed.targets.is_empty() {
             self.append(&changed, 0)?;
         }
-        self.evicted += writes::shrink(self.transaction, self.common.bound)?;
+        self.evicted += writes::shrink(&self.edit, self.common.bound)?;
+        self.edit.finish()?;
         Ok((self.sequence, self.is_purge))
     }
 }

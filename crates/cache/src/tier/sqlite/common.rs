@@ -9,6 +9,7 @@ use super::error::TierError;
 use super::log_cursor::InvalidationLog;
 use super::record::Record;
 use super::shared_memory::Shared;
+use super::work::Seen;
 use super::{reads, writes};
 use crate::invalidation::{Effect, Fence, Invalidation};
 use crate::memory::Memory;
@@ -28,9 +29,7 @@ pub(super) struct Common {
     /// Locked before [`log`](Self::log).
     pub(super) order: Mutex<()>,
     pub(super) log: InvalidationLog,
-    /// Invalidations of other processes. Those of this process are in the queue, in order with its
-    /// puts.
-    purged_elsewhere: Mutex<Fence>,
+    elsewhere: Mutex<Elsewhere>,
     /// Counters as they are in the database.
     counted: Mutex<Counted>,
     evicted: AtomicU64,
@@ -41,6 +40,15 @@ pub(super) struct Common {
     error: Mutex<Option<TierError>>,
     /// Whether rows of the log were skipped because they could not be read.
     has_skipped: AtomicBool,
+}
+
+/// What other processes have done. What this process does is in the queue, in order with its puts.
+#[derive(Debug)]
+struct Elsewhere {
+    /// Their invalidations.
+    purged: Fence,
+    /// Their puts.
+    put: Fence,
 }
 
 #[derive(Debug, Default)]
@@ -69,7 +77,7 @@ impl Common {
             bound,
             order: Mutex::default(),
             log: InvalidationLog::new(sequence),
-            purged_elsewhere: Mutex::new(Fence::new()),
+            elsewhere: Mutex::new(Elsewhere { purged: Fence::new(), put: Fence::new() }),
             counted: Mutex::new(Counted { own: Totals::default(), all }),
             evicted: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
@@ -84,26 +92,34 @@ impl Common {
         self.shared.sequence() > self.log.last()
     }
 
-    /// Applies the new rows of the invalidation log to memory.
+    /// Applies the new rows of the invalidation log to memory. Rows are read without a lock.
     pub(super) fn apply_log(&self, connection: &Connection) -> rusqlite::Result<()> {
-        // Memory and queue must fence a put by the same invalidations.
-        let _in_order = self.order.lock();
-        let mut cursor = self.log.lock();
-        let last = reads::sequence(connection)?;
-        if last <= cursor.last() {
+        loop {
+            let from = self.log.last();
+            let last = reads::sequence(connection)?;
+            if last <= from {
+                return Ok(());
+            }
+            let rows = reads::log_after(connection, from)?;
+            // Memory and queue must fence a put by the same invalidations.
+            let _in_order = self.order.lock();
+            let mut cursor = self.log.lock();
+            if cursor.last() != from {
+                // Another thread has applied rows meanwhile.
+                continue;
+            }
+            let Some(rows) = rows else {
+                self.apply_to_memory(&Invalidation::everything(), 0);
+                cursor.advance(last);
+                return Ok(());
+            };
+            for row in rows.iter().filter(|row| !cursor.knew(row.sequence)) {
+                self.apply_to_memory(&row.invalidation, row.at);
+            }
+            // Rows may have been added meanwhile; none is applied twice.
+            cursor.advance(rows.last().map_or(last, |row| row.sequence));
             return Ok(());
         }
-        let Some(rows) = reads::log_after(connection, cursor.last())? else {
-            self.apply_to_memory(&Invalidation::everything(), 0);
-            cursor.advance(last);
-            return Ok(());
-        };
-        for row in rows.iter().filter(|row| !cursor.knew(row.sequence)) {
-            self.apply_to_memory(&row.invalidation, row.at);
-        }
-        // Rows may have been added meanwhile; none is applied twice.
-        cursor.advance(rows.last().map_or(last, |row| row.sequence));
-        Ok(())
     }
 
     /// Catches up if the log cannot be read: clears memory, unless other processes have only put.
@@ -118,24 +134,31 @@ impl Common {
         cursor.advance(last);
     }
 
-    /// Applies an invalidation of another process to memory.
+    /// Applies an invalidation of another process to memory. Puts that read the fences afterwards
+    /// come later.
     fn apply_to_memory(&self, invalidation: &Invalidation, at: UnixMillis) {
         self.memory.apply(invalidation, at);
-        if invalidation.effect != Effect::Outdate {
-            // A put that reads this sequence comes after the invalidation, and was fenced by it.
-            self.purged_elsewhere.lock().raise(&invalidation.targets);
-        }
+        let Elsewhere { purged, put } = &mut *self.elsewhere.lock();
+        let fence = if invalidation.effect == Effect::Outdate { put } else { purged };
+        fence.raise(&invalidation.targets);
     }
 
-    /// Sequence of the fence of other processes.
-    pub(super) fn since(&self) -> u64 {
-        self.purged_elsewhere.lock().sequence()
+    /// How much of what other processes have done is applied.
+    pub(super) fn seen(&self) -> Seen {
+        let elsewhere = self.elsewhere.lock();
+        Seen { purges: elsewhere.purged.sequence(), puts: elsewhere.put.sequence() }
     }
 
-    /// Whether no other process has invalidated an entry since this sequence.
-    pub(super) fn passes(&self, record: &Record, since: u64) -> bool {
+    /// Whether no other process has invalidated an entry since.
+    pub(super) fn passes(&self, record: &Record, since: Seen) -> bool {
         let label = record.stored.label();
-        self.purged_elsewhere.lock().passes(since, label.key, label.tags.split_terminator('\n'))
+        let tags = label.tags.split_terminator('\n');
+        self.elsewhere.lock().purged.passes(since.purges, label.key, tags)
+    }
+
+    /// Whether another process may have put a variant of a key since this sequence of puts.
+    pub(super) fn is_put_elsewhere(&self, key: &str, since: u64) -> bool {
+        !self.elsewhere.lock().put.passes(since, key, [])
     }
 
     /// Adds the counters of this process to the database. The closure that it returns is called

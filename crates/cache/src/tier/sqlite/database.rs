@@ -15,7 +15,7 @@ use super::reads;
 const APPLICATION: i32 = 0x4c59_4341;
 
 /// Version of the format that this code reads and writes.
-const FORMAT: i32 = 1;
+const FORMAT: i32 = 2;
 
 /// Page cache of the writer, in KiB. A transaction that changes more pages writes some of them
 /// twice.
@@ -29,15 +29,17 @@ const SCHEMA: &str = "
     CREATE TABLE entries (
         id INTEGER PRIMARY KEY,
         key TEXT NOT NULL, variant BLOB NOT NULL, vary TEXT NOT NULL, tags TEXT NOT NULL,
-        status INTEGER NOT NULL, head TEXT NOT NULL, body BLOB,
-        stored_at INTEGER NOT NULL, initial_age INTEGER NOT NULL, lifetime INTEGER NOT NULL,
-        stale_window INTEGER NOT NULL, error_window INTEGER NOT NULL, kept INTEGER NOT NULL, strict INTEGER NOT NULL,
-        checksum BLOB NOT NULL,
-        deadline INTEGER NOT NULL
+        status INTEGER NOT NULL, checksum BLOB NOT NULL, head TEXT NOT NULL, body BLOB
     );
     CREATE UNIQUE INDEX entries_by_variant ON entries (variant);
-    CREATE INDEX entries_by_key ON entries (key);
-    CREATE INDEX entries_by_deadline ON entries (deadline);
+    CREATE INDEX entries_by_key ON entries (key, vary);
+    CREATE TABLE times (
+        entry INTEGER PRIMARY KEY,
+        stored_at INTEGER NOT NULL, initial_age INTEGER NOT NULL, lifetime INTEGER NOT NULL,
+        stale_window INTEGER NOT NULL, error_window INTEGER NOT NULL, kept INTEGER NOT NULL, strict INTEGER NOT NULL,
+        deadline INTEGER NOT NULL, checksum INTEGER NOT NULL
+    );
+    CREATE INDEX times_by_deadline ON times (deadline);
     CREATE TABLE tags (tag TEXT NOT NULL, entry INTEGER NOT NULL, PRIMARY KEY (tag, entry)) WITHOUT ROWID;
     CREATE TABLE purges (
         sequence INTEGER PRIMARY KEY AUTOINCREMENT, total INTEGER NOT NULL,
@@ -73,19 +75,26 @@ pub(super) fn begin(
     let failed = |error: std::io::Error| at(error.into());
     let mut quarantined = is_damaged.then(|| files.quarantined()).transpose().map_err(failed)?;
     private_file(&files.database)?;
-    let mut outcome = set_up(files, identity, max_bytes).map_err(TierError::from);
+    let mut outcome = set_up(files, identity, max_bytes);
     if outcome.as_ref().is_err_and(TierError::is_damage) {
         quarantined = Some(files.quarantined().map_err(failed)?);
         private_file(&files.database)?;
-        outcome = set_up(files, identity, max_bytes).map_err(TierError::from);
+        outcome = set_up(files, identity, max_bytes);
     }
     let sequence = outcome.map_err(at)?;
     Ok(Begun { sequence, quarantined })
 }
 
-/// Opens the database, or creates it.
-fn set_up(files: &Files, identity: &str, max_bytes: u64) -> Result<u64, rusqlite::Error> {
+/// Opens the database, or creates it. One of an older format is replaced: a cache can be filled
+/// again.
+fn set_up(files: &Files, identity: &str, max_bytes: u64) -> Result<u64, TierError> {
     let mut connection = connect(&files.database, Use::Write)?;
+    if is_of_older_format(&connection)? {
+        drop(connection);
+        files.remove_database()?;
+        private_file(&files.database)?;
+        connection = connect(&files.database, Use::Write)?;
+    }
     demand_whole(&connection, files)?;
     let is_new: bool =
         connection.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0))?;
@@ -94,13 +103,13 @@ fn set_up(files: &Files, identity: &str, max_bytes: u64) -> Result<u64, rusqlite
         transaction.execute_batch(SCHEMA)?;
         transaction.pragma_update(None, "application_id", APPLICATION)?;
         transaction.pragma_update(None, "user_version", FORMAT)?;
-        let meta = "INSERT INTO meta (name, value) VALUES ('identity', ?1), ('max_bytes', 0)";
+        let meta = "INSERT INTO meta (name, value) VALUES ('identity', ?1), ('max_bytes', 0), ('entries', 0)";
         transaction.execute(meta, [identity])?;
     }
     if is_known(&transaction)? {
         if term::<String>(&transaction, "identity")? != identity {
             // The file name contains the identity, so another program has changed the contents.
-            return Err(damaged("it is of another cache than its name says"));
+            return Err(damaged("it is of another cache than its name says").into());
         }
         transaction
             .execute("UPDATE meta SET value = ?1 WHERE name = 'max_bytes'", [max_bytes as i64])?;
@@ -111,7 +120,7 @@ fn set_up(files: &Files, identity: &str, max_bytes: u64) -> Result<u64, rusqlite
     }
     // Damage of what every process reads first is found while the file can be renamed.
     reads::counters(&connection)?;
-    reads::sequence(&connection)
+    Ok(reads::sequence(&connection)?)
 }
 
 /// Checks that the file has all of its pages: reading beyond the end of a truncated file ends the
@@ -163,8 +172,18 @@ fn term<T: FromSql>(connection: &Connection, name: &str) -> rusqlite::Result<T> 
 }
 
 fn is_known(connection: &Connection) -> rusqlite::Result<bool> {
+    Ok(format_of(connection)? == (APPLICATION, FORMAT))
+}
+
+fn is_of_older_format(connection: &Connection) -> rusqlite::Result<bool> {
+    let (application, format) = format_of(connection)?;
+    Ok(application == APPLICATION && (1..FORMAT).contains(&format))
+}
+
+/// Application and version of the format.
+fn format_of(connection: &Connection) -> rusqlite::Result<(i32, i32)> {
     let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
-    Ok((pragma("application_id")?, pragma("user_version")?) == (APPLICATION, FORMAT))
+    Ok((pragma("application_id")?, pragma("user_version")?))
 }
 
 pub(super) fn connect(path: &Path, usage: Use) -> rusqlite::Result<Connection> {

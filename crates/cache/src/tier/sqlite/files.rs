@@ -40,6 +40,11 @@ impl Files {
         ["", "-journal", "-wal", "-shm"].map(|ending| with_ending(&self.database, ending))
     }
 
+    /// Removes the database. Called by a process that has it to itself.
+    pub(super) fn remove_database(&self) -> io::Result<()> {
+        self.of_database().iter().filter(|path| path.exists()).try_for_each(fs::remove_file)
+    }
+
     /// Renames a damaged database to a new name, and returns that.
     pub(super) fn quarantined(&self) -> io::Result<PathBuf> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());

@@ -10,6 +10,7 @@ mod batch;
 mod common;
 mod completion;
 mod database;
+mod edit;
 mod error;
 mod files;
 mod lease_word;
@@ -19,10 +20,13 @@ mod log_cursor;
 mod open;
 mod panic_guard;
 mod reader;
+mod readers;
 mod reads;
 mod record;
 mod retry;
+mod select;
 mod shared_memory;
+mod times;
 mod unavailable;
 #[cfg(all(test, unix, not(loom)))]
 pub(crate) mod vfs;
@@ -55,7 +59,8 @@ use crate::time::{Millis, UnixMillis};
 use common::Common;
 use load_queue::Loads;
 use open::Opening;
-use work::{QueuedInvalidation, Work};
+use readers::Readers;
+use work::{Outdated, QueuedInvalidation, QueuedPut, Work};
 use write_behind::Queue;
 
 /// Options of the disk tier.
@@ -97,6 +102,7 @@ pub(crate) struct SqliteTier {
     common: Arc<Common>,
     queue: Arc<Queue>,
     loads: Arc<Loads>,
+    readers: Arc<Readers>,
     witness: Arc<Witness>,
     quarantined: Option<String>,
 }
@@ -170,21 +176,23 @@ impl SqliteTier {
     /// Puts an entry into memory by `store`, and queues it.
     pub(crate) fn put<E>(&self, store: impl FnOnce() -> Result<Record, E>) -> Result<Stored, E> {
         let _in_order = self.common.order.lock();
-        let since = self.common.since();
+        let seen = self.common.seen();
         let record = store()?;
         let stored = record.stored.clone();
         if !self.common.has_stopped() {
-            self.queue.push(Work::Put(Box::new(record), since));
+            self.queue.push(Work::Put(Box::new(QueuedPut { record, seen })));
         }
         Ok(stored)
     }
 
-    /// Removes an outdated entry of `key` from memory by `remove`, which returns its variant, and
-    /// queues the same for the disk.
-    pub(crate) fn outdate(&self, key: &str, remove: impl FnOnce() -> Option<Digest>) {
+    /// Removes an outdated entry of `key` from memory by `remove`, which returns its variant and
+    /// when it was put, and queues the same for the disk.
+    pub(crate) fn outdate(&self, key: &str, remove: impl FnOnce() -> Option<(Digest, UnixMillis)>) {
         let _in_order = self.common.order.lock();
-        if let Some(variant) = remove() {
-            self.queue.push(Work::outdate(key, variant));
+        let seen = self.common.seen();
+        if let Some((variant, put_at)) = remove() {
+            let key = key.to_owned();
+            self.queue.push(Work::Outdate(Outdated { key, variant, put_at, seen }));
         }
     }
 
@@ -242,9 +250,14 @@ impl SqliteTier {
         Ok(value)
     }
 
-    /// Loads the entries of a key into memory.
-    pub(crate) fn load(&self, key: &str, now: UnixMillis) -> Completion {
-        self.loads.ask(key, now)
+    /// Loads what a lookup of `key` by a request with `fields` needs into memory.
+    pub(crate) fn load(&self, key: &str, fields: &str, now: UnixMillis) -> Completion {
+        let (completion, needs_reader) = self.loads.ask(key, fields, now);
+        if needs_reader {
+            // Without it, the load waits for another reader.
+            let _ = self.readers.start(None);
+        }
+        completion
     }
 
     /// Queues the removal of expired entries.

@@ -1,10 +1,8 @@
 //! Opens the tier. A process that has the file to itself creates the database or quarantines a
 //! damaged one; then the reader and writer threads start.
 
-use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
 
 use parking_lot::Mutex;
 use rusqlite::Connection;
@@ -13,8 +11,8 @@ use super::common::Common;
 use super::database::{self, Use};
 use super::files::{self, Files};
 use super::load_queue::Loads;
-use super::panic_guard::PanicGuard;
-use super::reader::Reader;
+use super::panic_guard::{PanicGuard, spawn};
+use super::readers::Readers;
 use super::retry::Retry;
 use super::shared_memory::Shared;
 use super::write_behind::Queue;
@@ -95,33 +93,28 @@ impl<'a> Opening<'a> {
     ) -> Result<SqliteTier, TierError> {
         let (queue, loads) = (Arc::new(Queue::new(MAX_WAITING_BYTES)), Arc::<Loads>::default());
         let witness: Arc<Witness> = Arc::new(Mutex::new(Some(self.connect(Use::Read)?)));
-        let reader = Reader {
-            connection: self.connect(Use::Read)?,
+        let guard = PanicGuard {
             common: Arc::clone(&common),
             queue: Arc::clone(&queue),
             loads: Arc::clone(&loads),
         };
-        let guard = || PanicGuard {
-            common: Arc::clone(&common),
-            queue: Arc::clone(&queue),
-            loads: Arc::clone(&loads),
-        };
-        let reader =
-            spawn("reader", guard(), move || reader.run()).map_err(|error| self.at(error))?;
+        let readers = Arc::new(Readers::new(&self.files.database, guard.clone()));
+        loads.add_reader();
+        readers.start(Some(self.connect(Use::Read)?)).map_err(|error| self.at(error))?;
         let writer = Writer {
             connection,
             common: Arc::clone(&common),
             queue: Arc::clone(&queue),
             loads: Arc::clone(&loads),
-            reader,
+            readers: Arc::clone(&readers),
             witness: Arc::clone(&witness),
             retry: Retry::new(self.retry_after),
         };
-        spawn("writer", guard(), move || writer.run()).map_err(|error| {
+        spawn("writer", guard, move || writer.run()).map_err(|error| {
             loads.end();
             self.at(error)
         })?;
-        Ok(SqliteTier { common, queue, loads, witness, quarantined })
+        Ok(SqliteTier { common, queue, loads, readers, witness, quarantined })
     }
 
     fn connect(&self, usage: Use) -> Result<Connection, TierError> {
@@ -131,16 +124,4 @@ impl<'a> Opening<'a> {
     fn at(&self, error: impl Into<TierError>) -> TierError {
         error.into().at(&self.files.database)
     }
-}
-
-/// Starts a thread of the tier.
-fn spawn(
-    name: &str,
-    guard: PanicGuard,
-    run: impl FnOnce() + Send + 'static,
-) -> io::Result<JoinHandle<()>> {
-    thread::Builder::new().name(format!("layeron-{name}")).spawn(move || {
-        let _guard = guard;
-        run();
-    })
 }

@@ -1,7 +1,8 @@
 //! Ends the tier when one of its threads panics, so that no caller waits for a thread that is gone.
 
+use std::io;
 use std::sync::Arc;
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 use super::common::Common;
 use super::error::TierError;
@@ -9,6 +10,7 @@ use super::load_queue::Loads;
 use super::write_behind::Queue;
 
 /// Fails the tier for good if it is dropped by a panic.
+#[derive(Clone, Debug)]
 pub(super) struct PanicGuard {
     pub(super) common: Arc<Common>,
     pub(super) queue: Arc<Queue>,
@@ -23,6 +25,18 @@ impl Drop for PanicGuard {
             self.loads.abort();
         }
     }
+}
+
+/// Starts a thread of the tier.
+pub(super) fn spawn(
+    name: &str,
+    guard: PanicGuard,
+    run: impl FnOnce() + Send + 'static,
+) -> io::Result<JoinHandle<()>> {
+    thread::Builder::new().name(format!("layeron-{name}")).spawn(move || {
+        let _guard = guard;
+        run();
+    })
 }
 
 #[cfg(all(test, not(loom)))]
@@ -55,7 +69,7 @@ mod tests {
         assert!(panicked.join().is_err());
         assert_eq!(tier.error(), Some(TierError::Panicked));
         let purged = tier.invalidate(0, |_| Ok((Invalidation::everything(), Some(0), ())));
-        let outcomes = [purged.unwrap().1, tier.flush(), tier.end(), tier.load("key", 0)];
+        let outcomes = [purged.unwrap().1, tier.flush(), tier.end(), tier.load("key", "", 0)];
         let outcomes = outcomes.map(|completion| completion.wait_for(Duration::from_secs(30)));
         let failed = Some(Err(TierError::Panicked));
         assert_eq!(outcomes, [failed.clone(), failed, Some(Err(TierError::Closed)), Some(Ok(0))]);

@@ -1,26 +1,46 @@
-//! The reader thread: loads entries from disk into memory.
+//! The reader threads: load entries from disk into memory.
 
 use std::sync::Arc;
 
 use rusqlite::Connection;
 
 use super::common::Common;
-use super::load_queue::Loads;
-use super::reads;
+use super::load_queue::{Load, Loads};
+use super::panic_guard::PanicGuard;
+use super::select::{Loaded, Lookup};
 use super::work::Work;
 use super::write_behind::Queue;
+use crate::http::lines::Fields;
+use crate::key::Key;
+use crate::memory::Restored;
 use crate::policy::State;
-use crate::time::UnixMillis;
 
-/// State of the reader thread.
+/// State of a reader thread.
 pub(super) struct Reader {
-    pub(super) connection: Connection,
-    pub(super) common: Arc<Common>,
-    pub(super) queue: Arc<Queue>,
-    pub(super) loads: Arc<Loads>,
+    connection: Connection,
+    common: Arc<Common>,
+    queue: Arc<Queue>,
+    loads: Arc<Loads>,
+}
+
+/// Sequences before a read. A later one means that what was read may be outdated.
+#[derive(Clone, Copy)]
+struct Before {
+    /// Fence sequence for what is restored.
+    fence: u64,
+    /// Sequence of the writes of this process.
+    written: u64,
+    /// Sequence of the puts of other processes.
+    put_elsewhere: u64,
 }
 
 impl Reader {
+    pub(super) fn new(connection: Connection, shared: &PanicGuard) -> Self {
+        let PanicGuard { common, queue, loads } = shared;
+        let (common, queue) = (Arc::clone(common), Arc::clone(queue));
+        Self { connection, common, queue, loads: Arc::clone(loads) }
+    }
+
     /// Runs until the queue is closed.
     pub(super) fn run(self) {
         while let Some(load) = self.loads.next() {
@@ -29,7 +49,7 @@ impl Reader {
                 load.promise.complete(Ok(0));
                 continue;
             }
-            match self.load(&load.key, load.now) {
+            match self.load(&load) {
                 Ok(Some(restored)) => load.promise.complete(Ok(restored)),
                 Ok(None) => self.queue.push(Work::Load(load)),
                 Err(error) => {
@@ -40,36 +60,122 @@ impl Reader {
         }
     }
 
-    /// Loads the entries of a key. `None` if the disk does not have the latest puts of the key yet.
-    fn load(&self, key: &str, now: UnixMillis) -> rusqlite::Result<Option<u64>> {
+    /// Loads what a lookup needs. `None` if the disk does not have the latest puts of the key yet.
+    fn load(&self, load: &Load) -> rusqlite::Result<Option<u64>> {
+        let Load { key, fields, now, .. } = load;
+        let key = Key::known(key.clone());
         loop {
-            if self.queue.is_about(key) {
+            let before = self.state();
+            if self.queue.is_about(key.text()) {
                 return Ok(None);
             }
             self.common.apply_log(&self.connection)?;
-            let (known, since) = self.state();
-            let (found, damaged) = reads::entries_of(&self.connection, key)?;
+            let lookup = Lookup {
+                connection: &self.connection,
+                key: &key,
+                fields: Fields::new(fields),
+                now: *now,
+                is_known: self.common.memory.has_variants(&key),
+            };
+            let loaded = lookup.load()?;
             // No put happens until the entries are in memory.
-            let _in_order = self.common.order.lock();
-            let log = self.common.log.lock();
-            if log.last() != known || self.queue.is_about(key) {
-                // Something was purged or put during the read.
+            let in_order = self.common.order.lock();
+            if self.has_changed(key.text(), before) {
                 continue;
             }
-            self.common.count_damaged(damaged);
-            let memory = &self.common.memory;
-            let live = found.into_iter().filter(|record| record.times.state(now) != State::Expired);
-            let restored = live.map(|record| {
-                let (entry, stored) = record.into_entry();
-                u64::from(memory.restore(entry, stored, since, now))
-            });
-            return Ok(Some(restored.sum()));
+            self.common.count_damaged(loaded.damaged);
+            let (restored, is_fenced) = self.restore(loaded, before, load);
+            drop(in_order);
+            if !is_fenced || self.state().fence == before.fence {
+                return Ok(Some(restored));
+            }
+            // Purged during the read, which the next read shows.
         }
     }
 
-    /// Last applied sequence of the log, and the fence sequence for restored rows.
-    fn state(&self) -> (u64, u64) {
-        let log = self.common.log.lock();
-        (log.last(), log.oldest(self.common.memory.sequence()))
+    /// Restores entries until one finds no place: an older one must not answer instead. Returns how
+    /// many were restored, and whether one was purged during the read.
+    fn restore(&self, loaded: Loaded, before: Before, load: &Load) -> (u64, bool) {
+        let mut restored = 0;
+        let live =
+            loaded.records.into_iter().filter(|one| one.times.state(load.now) != State::Expired);
+        for record in live {
+            let (entry, stored) = record.into_entry();
+            match self.common.memory.restore(entry, stored, before.fence, load.now) {
+                Restored::Inserted => restored += 1,
+                Restored::Present => {}
+                Restored::NoRoom => return (restored, false),
+                Restored::Fenced => return (restored, true),
+            }
+        }
+        (restored, false)
+    }
+
+    fn has_changed(&self, key: &str, before: Before) -> bool {
+        self.queue.has_changed(key, before.written)
+            || self.common.is_put_elsewhere(key, before.put_elsewhere)
+    }
+
+    fn state(&self) -> Before {
+        let fence = {
+            let log = self.common.log.lock();
+            log.oldest(self.common.memory.sequence())
+        };
+        let (written, put_elsewhere) = (self.queue.sequence(), self.common.seen().puts);
+        Before { fence, written, put_elsewhere }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::thread;
+    use std::time::Duration;
+
+    use tempfile::TempDir;
+
+    use super::super::record::Record;
+    use super::super::work::QueuedPut;
+    use super::super::{SqliteOptions, SqliteTier};
+    use super::*;
+    use crate::key::Selecting;
+    use crate::memory::{Bounds, Found, Memory};
+    use crate::policy::Freshness;
+    use crate::response::{Label, Stored};
+
+    const NOW: i64 = 1_800_000_000_000;
+
+    #[test]
+    fn what_was_put_and_evicted_during_a_read_is_read_again() {
+        let folder = TempDir::new().unwrap();
+        let folder = folder.path().to_owned();
+        let options = SqliteOptions { folder, max_bytes: 1 << 30, retry_after: 10 };
+        let memory = Arc::new(Memory::new(Bounds { bytes: 1 << 20, entry_bytes: 1 << 20 }));
+        let tier = SqliteTier::open(&options, "ns/a", Arc::clone(&memory), Arc::default()).unwrap();
+        let key = Key::known("https://a.example/#ns;GET".to_owned());
+        // Puts that memory does not have, as if it had evicted them.
+        let write = |body: &[u8]| {
+            let label = Label { key: key.text(), tags: "" };
+            let record = Record {
+                variant: key.digest(),
+                vary: Selecting::default(),
+                times: Freshness { stored_at: NOW, lifetime: 60_000, ..Freshness::default() },
+                stored: Stored::labelled(label, 200, "OK\n", Some(&[body])),
+            };
+            let seen = tier.common.seen();
+            tier.queue.push(Work::Put(Box::new(QueuedPut { record, seen })));
+            tier.flush().wait().unwrap();
+        };
+        write(b"old");
+        let in_order = tier.common.order.lock();
+        let load = tier.load(key.text(), "", NOW);
+        // Long enough for the reader to wait for the lock; the test is right in either case.
+        thread::sleep(Duration::from_millis(20));
+        write(b"new");
+        drop(in_order);
+        assert_eq!(load.wait(), Ok(1));
+        let Ok(Found::Entry(stored, ..)) = memory.get(&key, Fields::new(""), NOW) else {
+            panic!("it is loaded")
+        };
+        assert_eq!(stored.body(), Some(&b"new"[..]));
     }
 }

@@ -1,28 +1,112 @@
 //! Reads of the database.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::log;
-use super::record::{COLUMNS, Record};
+use super::record::{self, Record};
+use super::times;
 use crate::invalidation::Invalidation;
+use crate::key::Digest;
+use crate::policy::Freshness;
 use crate::time::UnixMillis;
 
-/// Variants of one key that are read, the latest ones first.
-const MAX_VARIANTS: u32 = 256;
+/// Rows that one load reads at most, and sets of selecting fields of one key.
+const MAX_ROWS: usize = 256;
 
-/// Entries of a key in the order in which they were put, and the number of damaged ones.
-pub(super) fn entries_of(
+/// A row of `entries` without its response.
+#[derive(Clone, Debug)]
+pub(super) struct Row {
+    pub(super) id: i64,
+    /// Selecting fields, as they are written.
+    pub(super) vary: String,
+}
+
+/// The sets of selecting fields of a key, as they are written. Costs one step per set.
+pub(super) fn sets_of(connection: &Connection, key: &str) -> rusqlite::Result<Vec<String>> {
+    let first = "SELECT vary FROM entries WHERE key = ?1 ORDER BY vary LIMIT 1";
+    let next = "SELECT vary FROM entries WHERE key = ?1 AND vary > ?2 ORDER BY vary LIMIT 1";
+    let read = |row: &rusqlite::Row<'_>| text(row, 0);
+    let mut sets = Vec::new();
+    let mut set = connection.prepare_cached(first)?.query_row([key], read).optional()?;
+    while let Some(vary) = set.filter(|_| sets.len() < MAX_ROWS) {
+        set = connection.prepare_cached(next)?.query_row([key, &vary], read).optional()?;
+        sets.push(vary);
+    }
+    Ok(sets)
+}
+
+/// The live row of a variant.
+pub(super) fn row_of_variant(
+    connection: &Connection,
+    variant: &Digest,
+    now: UnixMillis,
+) -> rusqlite::Result<Option<Row>> {
+    let select = "SELECT id, vary FROM entries JOIN times ON entry = id WHERE variant = ?1 AND deadline > ?2";
+    let values = params![variant.bytes().as_slice(), now];
+    connection.prepare_cached(select)?.query_row(values, row).optional()
+}
+
+/// The live row of a key and a set of selecting fields that was put last.
+pub(super) fn latest_of_set(
     connection: &Connection,
     key: &str,
-) -> rusqlite::Result<(Vec<Record>, u64)> {
-    let query = format!(
-        "SELECT {COLUMNS} FROM entries WHERE key = ?1 ORDER BY id DESC LIMIT {MAX_VARIANTS}"
-    );
-    let mut statement = connection.prepare_cached(&query)?;
-    let rows = statement.query_map([key], Record::read)?;
-    let found: Vec<Option<Record>> = rows.collect::<rusqlite::Result<_>>()?;
-    let damaged = found.iter().filter(|record| record.is_none()).count();
-    Ok((found.into_iter().rev().flatten().collect(), damaged as u64))
+    vary: &str,
+    now: UnixMillis,
+) -> rusqlite::Result<Option<Row>> {
+    let select = "SELECT id, vary FROM entries JOIN times ON entry = id \
+         WHERE key = ?1 AND vary = ?2 AND deadline > ?3 ORDER BY id DESC LIMIT 1";
+    connection.prepare_cached(select)?.query_row(params![key, vary, now], row).optional()
+}
+
+/// Live rows of a key that were put after `since` and have other selecting fields. `None` if there
+/// are too many to read.
+pub(super) fn later_of_other_sets(
+    connection: &Connection,
+    key: &str,
+    since: &Row,
+    now: UnixMillis,
+) -> rusqlite::Result<Option<Vec<Row>>> {
+    let select = "SELECT id, vary FROM entries JOIN times ON entry = id \
+         WHERE key = ?1 AND vary <> ?2 AND id > ?3 AND deadline > ?4 LIMIT ?5";
+    let values = params![key, since.vary, since.id, now, MAX_ROWS as i64];
+    let mut statement = connection.prepare_cached(select)?;
+    let rows: Vec<Row> = statement.query_map(values, row)?.collect::<rusqlite::Result<_>>()?;
+    Ok((rows.len() < MAX_ROWS).then_some(rows))
+}
+
+fn row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
+    Ok(Row { id: row.get(0)?, vary: text(row, 1)? })
+}
+
+/// The text of a column, which is empty if the column has another type.
+fn text(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<String> {
+    row.get_ref(column).map(|value| value.as_str().unwrap_or_default().to_owned())
+}
+
+/// Reads an entry. `None` if it is missing or does not match its checksums.
+pub(super) fn record(connection: &Connection, id: i64) -> rusqlite::Result<Option<Record>> {
+    connection
+        .prepare_cached(&record::select_record())?
+        .query_row([id], Record::read)
+        .optional()
+        .map(Option::flatten)
+}
+
+/// Variant and times of an entry. `None` if they are missing or do not match their checksum.
+pub(super) fn times_of(
+    connection: &Connection,
+    id: i64,
+) -> rusqlite::Result<Option<(Digest, Freshness)>> {
+    let columns = times::SELECTED;
+    let select =
+        format!("SELECT variant, {columns} FROM entries JOIN times ON entry = id WHERE id = ?1");
+    let read = |row: &rusqlite::Row<'_>| {
+        let variant = row.get_ref(0)?.as_blob().ok().and_then(Digest::from_bytes);
+        let Some(variant) = variant else { return Ok(None) };
+        Ok(times::read(row, 1, &variant)?.map(|times| (variant, times)))
+    };
+    let read = |row: &rusqlite::Row<'_>| record::undamaged(read(row));
+    connection.prepare_cached(&select)?.query_row([id], read).optional().map(Option::flatten)
 }
 
 /// A row of the invalidation log.
@@ -99,8 +183,9 @@ pub(super) fn pages(connection: &Connection) -> rusqlite::Result<Pages> {
     Ok(Pages { size, all, free: pragma("PRAGMA freelist_count")?.min(all) })
 }
 
-/// Number of entries. Scans an index.
+/// Number of entries.
 pub(super) fn entries(connection: &Connection) -> rusqlite::Result<u64> {
-    let count = "SELECT count(*) FROM entries";
-    connection.query_row(count, [], |row| row.get::<_, i64>(0)).map(|entries| entries as u64)
+    let count = "SELECT value FROM meta WHERE name = 'entries'";
+    let entries: i64 = connection.prepare_cached(count)?.query_row([], |row| row.get(0))?;
+    Ok(entries.max(0) as u64)
 }

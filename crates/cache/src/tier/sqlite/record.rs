@@ -1,23 +1,29 @@
-//! Record codec: an entry as a row with a checksum over all columns, so that changed bytes are
-//! never served.
+//! Record codec: an entry as a row of `entries`, and its times as a row of `times`. Each row has a
+//! checksum, so that changed bytes are never served. A soft purge changes the times alone.
 
 use rusqlite::{Row, ToSql};
-use sha2::{Digest as _, Sha256};
+use twox_hash::xxhash3_128::Hasher as Xxh3128;
 
 use super::error::TierError;
+use super::times;
 use crate::http::Names;
 use crate::key::{Digest, Selecting};
 use crate::memory::NewEntry;
 use crate::policy::Freshness;
 use crate::response::Stored;
-use crate::time::UnixMillis;
 
-/// Columns of `entries`, in the order in which [`Record::read`] reads them.
-pub(super) const COLUMNS: &str = "key, variant, vary, tags, status, head, body, stored_at, initial_age, lifetime, \
-     stale_window, error_window, kept, strict, checksum";
+/// Columns of `entries` beside the id, in order. The checksum is before the response, so that a row
+/// can be compared without reading that.
+pub(super) const ENTRY_COLUMNS: &str = "key, variant, vary, tags, status, checksum, head, body";
 
-/// Bytes of a checksum: the start of a SHA-256.
-const CHECKSUM_BYTES: usize = 16;
+/// Selects an entry by its id, with the columns that [`Record::read`] reads.
+pub(super) fn select_record() -> String {
+    format!(
+        "SELECT key, variant, vary, tags, status, entries.checksum, head, body, {} \
+         FROM entries JOIN times ON entry = id WHERE id = ?1",
+        times::SELECTED
+    )
+}
 
 /// An entry with its body, as the disk stores it.
 #[derive(Clone, Debug)]
@@ -50,76 +56,41 @@ impl Record {
         text as u64 * 33 / 32 + REST + pages * page
     }
 
-    pub(super) fn deadline(&self) -> UnixMillis {
-        self.times.deadline()
-    }
-
-    /// Passes the values of [`COLUMNS`] to `write`.
-    pub(super) fn written<T>(&self, write: impl FnOnce(&[&dyn ToSql]) -> T) -> T {
-        let vary = vary_text(&self.vary);
-        let Freshness {
-            stored_at,
-            initial_age,
-            lifetime,
-            stale_window,
-            error_window,
-            kept,
-            strict,
-        } = self.times;
+    /// Passes the values of [`ENTRY_COLUMNS`] to `write`.
+    pub(super) fn entry_values<T>(&self, write: impl FnOnce(&[&dyn ToSql]) -> T) -> T {
         write(&[
             &self.key(),
             &self.variant.bytes().as_slice(),
-            &vary,
+            &vary_text(&self.vary),
             &self.tags(),
             &self.stored.status(),
+            &self.checksum().to_le_bytes().as_slice(),
             &self.stored.head(),
             &self.stored.body(),
-            &stored_at,
-            &initial_age,
-            &lifetime,
-            &stale_window,
-            &error_window,
-            &kept,
-            &strict,
-            &self.checksum().as_slice(),
         ])
     }
 
-    /// Reads [`COLUMNS`]. `None` if they do not match their checksum.
+    /// Reads a row of [`select_record`]. `None` if it does not match its checksums.
     pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Option<Self>> {
-        match Self::read_written(row) {
-            Err(error)
-                if error.sqlite_error_code().is_none() && TierError::from(&error).is_damage() =>
-            {
-                Ok(None)
-            }
-            read => read,
-        }
+        undamaged(Self::read_written(row))
     }
 
     fn read_written(row: &Row<'_>) -> rusqlite::Result<Option<Self>> {
         let text =
             |at: usize| row.get_ref(at).map(|value| value.as_str().unwrap_or_default().to_owned());
-        let (key, vary, tags, head) = (text(0)?, text(2)?, text(3)?, text(5)?);
+        let (key, vary, tags, head) = (text(0)?, text(2)?, text(3)?, text(6)?);
         let Some(variant) = row.get_ref(1)?.as_blob().ok().and_then(Digest::from_bytes) else {
             return Ok(None);
         };
-        let body = row.get_ref(6)?.as_blob_or_null().unwrap_or_default();
+        let body = row.get_ref(7)?.as_blob_or_null().unwrap_or_default();
         let status: u16 = row.get(4)?;
         let label = crate::response::Label { key: &key, tags: &tags };
         let parts = body.as_ref().map(std::slice::from_ref);
         let stored = Stored::labelled(label, status, &head, parts);
-        let times = Freshness {
-            stored_at: row.get(7)?,
-            initial_age: row.get(8)?,
-            lifetime: row.get(9)?,
-            stale_window: row.get(10)?,
-            error_window: row.get(11)?,
-            kept: row.get(12)?,
-            strict: row.get(13)?,
-        };
+        let Some(times) = times::read(row, 8, &variant)? else { return Ok(None) };
         let read = Self { variant, vary: read_vary(&vary), times, stored };
-        let is_whole = row.get_ref(14)?.as_blob().is_ok_and(|known| known == read.checksum());
+        let checksum = read.checksum().to_le_bytes();
+        let is_whole = row.get_ref(5)?.as_blob().is_ok_and(|known| known == checksum.as_slice());
         Ok(is_whole.then_some(read))
     }
 
@@ -139,36 +110,20 @@ impl Record {
         (entry, stored)
     }
 
-    pub(super) fn checksum(&self) -> [u8; CHECKSUM_BYTES] {
-        let mut hash = Sha256::new();
+    /// Checksum of all columns of `entries`.
+    fn checksum(&self) -> u128 {
+        let mut hash = Xxh3128::new();
         let vary = vary_text(&self.vary);
         let body = self.stored.body();
         for part in [self.key(), &vary, self.tags(), self.stored.head()].map(str::as_bytes) {
-            hash.update((part.len() as u64).to_le_bytes());
-            hash.update(part);
+            hash.write(&(part.len() as u64).to_le_bytes());
+            hash.write(part);
         }
-        let Freshness {
-            stored_at,
-            initial_age,
-            lifetime,
-            stale_window,
-            error_window,
-            kept,
-            strict,
-        } = self.times;
-        for number in [stored_at, initial_age, lifetime] {
-            hash.update(number.to_le_bytes());
-        }
-        for number in [stale_window, error_window, kept, strict.into(), self.stored.status().into()]
-        {
-            hash.update(number.to_le_bytes());
-        }
-        hash.update(self.variant.bytes());
-        hash.update([u8::from(body.is_some())]);
-        hash.update(body.unwrap_or_default());
-        let mut checksum = [0; CHECKSUM_BYTES];
-        checksum.copy_from_slice(&hash.finalize()[..CHECKSUM_BYTES]);
-        checksum
+        hash.write(self.variant.bytes());
+        hash.write(&self.stored.status().to_le_bytes());
+        hash.write(&[u8::from(body.is_some())]);
+        hash.write(body.unwrap_or_default());
+        hash.finish_128()
     }
 }
 
@@ -187,5 +142,17 @@ pub(super) fn read_vary(text: &str) -> Selecting {
         Some((how, names)) => {
             Selecting { names: Names::new(names.split(',')), loosely: how == "loose" }
         }
+    }
+}
+
+/// Turns a value of a type that this code never writes into a row that does not match its checksum.
+pub(super) fn undamaged<T>(read: rusqlite::Result<Option<T>>) -> rusqlite::Result<Option<T>> {
+    match read {
+        Err(error)
+            if error.sqlite_error_code().is_none() && TierError::from(&error).is_damage() =>
+        {
+            Ok(None)
+        }
+        read => read,
     }
 }

@@ -4,7 +4,7 @@ use super::completion::Promise;
 use super::error::TierError;
 use super::load_queue::Load;
 use super::record::Record;
-use crate::invalidation::{Effect, Invalidation, Target};
+use crate::invalidation::Invalidation;
 use crate::key::Digest;
 use crate::time::UnixMillis;
 
@@ -14,10 +14,10 @@ const OVERHEAD: usize = 160;
 /// A change to write, or a request to the writer thread.
 #[derive(Debug)]
 pub(super) enum Work {
-    /// A put, and the fence sequence of other processes before it.
-    Put(Box<Record>, u64),
-    /// Removes an outdated variant of a key, or everything if too much may be outdated.
-    Outdate(Invalidation),
+    /// A put.
+    Put(Box<QueuedPut>),
+    /// Removes an outdated version of a variant.
+    Outdate(Outdated),
     /// An invalidation that has taken effect in memory.
     Invalidate(QueuedInvalidation),
     /// Removes the entries that have expired by this time.
@@ -28,6 +28,41 @@ pub(super) enum Work {
     Flush(Promise),
     /// Closes the queue.
     End(Promise),
+}
+
+/// How much of what other processes have done this process has applied, as sequences of fences.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Seen {
+    /// Sequence of their invalidations.
+    pub(super) purges: u64,
+    /// Sequence of their puts.
+    pub(super) puts: u64,
+}
+
+/// A put that has taken effect in memory.
+#[derive(Debug)]
+pub(super) struct QueuedPut {
+    pub(super) record: Record,
+    pub(super) seen: Seen,
+}
+
+/// An outdated version of a variant, for the disk and the other processes.
+#[derive(Debug)]
+pub(super) struct Outdated {
+    pub(super) key: String,
+    pub(super) variant: Digest,
+    /// When it was put, or the put that it replaces: what other processes have put later stays.
+    pub(super) put_at: UnixMillis,
+    pub(super) seen: Seen,
+}
+
+impl QueuedPut {
+    /// The version that a put replaces, if the put itself is not written.
+    pub(super) fn replaced(&self) -> Outdated {
+        let Self { record, seen } = self;
+        let (key, put_at) = (record.key().to_owned(), record.times.stored_at);
+        Outdated { key, variant: record.variant, put_at, seen: *seen }
+    }
 }
 
 /// An invalidation for the disk and the other processes.
@@ -45,11 +80,6 @@ pub(super) struct QueuedInvalidation {
 }
 
 impl Work {
-    /// Removes an outdated variant of a key.
-    pub(super) fn outdate(key: &str, variant: Digest) -> Self {
-        Self::Outdate(Invalidation::outdate([Target::Variant(key.to_owned(), variant)]))
-    }
-
     /// Removes everything, in place of work that included invalidations from these sequences.
     pub(super) fn clear(since: Vec<u64>) -> Self {
         let invalidation = Invalidation::everything();
@@ -105,8 +135,8 @@ impl Work {
 
     pub(super) fn bytes(&self) -> usize {
         match self {
-            Self::Put(record, _) => record.stored.len() + OVERHEAD,
-            Self::Outdate(invalidation) => invalidation.bytes() + OVERHEAD,
+            Self::Put(put) => put.record.stored.len() + OVERHEAD,
+            Self::Outdate(outdated) => outdated.key.len() + OVERHEAD,
             Self::Invalidate(queued) => queued.invalidation.bytes() + OVERHEAD,
             Self::Expire(_) | Self::Load(_) | Self::Flush(_) | Self::End(_) => OVERHEAD,
         }
@@ -115,13 +145,8 @@ impl Work {
     /// The key and the variant, if the work is about one.
     pub(super) fn entry(&self) -> Option<(&str, &Digest)> {
         match self {
-            Self::Put(record, _) => Some((record.key(), &record.variant)),
-            Self::Outdate(Invalidation { targets, effect: Effect::Outdate }) => {
-                match targets.as_slice() {
-                    [Target::Variant(key, variant)] => Some((key, variant)),
-                    _ => None,
-                }
-            }
+            Self::Put(put) => Some((put.record.key(), &put.record.variant)),
+            Self::Outdate(Outdated { key, variant, .. }) => Some((key, variant)),
             _ => None,
         }
     }

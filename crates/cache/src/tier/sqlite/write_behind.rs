@@ -9,6 +9,7 @@ use hashbrown::HashMap;
 use parking_lot::{Condvar, Mutex};
 
 use super::work::Work;
+use crate::invalidation::{Fence, Target};
 
 /// Puts per transaction at most.
 const MAX_TOGETHER: usize = 1_024;
@@ -29,7 +30,7 @@ pub(super) struct Queue {
     hasher: RandomState,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Inner {
     work: VecDeque<Work>,
     bytes: usize,
@@ -46,12 +47,14 @@ struct Inner {
     is_to_clear: bool,
     /// Number of queued or unwritten changes by hash of their key.
     keys: HashMap<u64, u32>,
+    /// Which keys were written, and when.
+    written: Fence,
 }
 
 impl Queue {
     pub(super) fn new(max_bytes: usize) -> Self {
         Self {
-            inner: Mutex::default(),
+            inner: Mutex::new(Inner::new()),
             news: Condvar::new(),
             max_bytes,
             hasher: RandomState::new(),
@@ -124,8 +127,13 @@ impl Queue {
     /// Records that a batch has been written, or will not be.
     pub(super) fn done(&self, work: &[Work]) {
         let mut inner = self.inner.lock();
+        let keys = work.iter().filter_map(|work| Some(work.entry()?.0));
+        inner.written.raise_keys(keys);
         for work in work {
             self.release(&mut inner, work);
+        }
+        if work.iter().any(Work::is_clear) {
+            inner.written.raise(&[Target::Everything]);
         }
         if work.iter().any(Work::is_clear) {
             inner.is_to_clear = inner.work.iter().any(Work::is_clear);
@@ -159,9 +167,9 @@ impl Queue {
         }
         for work in batch.into_iter().rev() {
             let work = match work {
-                Work::Put(record, _) => {
+                Work::Put(put) => {
                     dropped += 1;
-                    Work::outdate(record.key(), record.variant)
+                    Work::Outdate(put.replaced())
                 }
                 Work::Outdate(_) | Work::Invalidate(_) | Work::Expire(_) => work,
                 Work::Load(_) | Work::Flush(_) | Work::End(_) => continue,
@@ -191,6 +199,16 @@ impl Queue {
         inner.is_to_clear || inner.keys.contains_key(&self.hasher.hash_one(key))
     }
 
+    /// Current sequence of writes.
+    pub(super) fn sequence(&self) -> u64 {
+        self.inner.lock().written.sequence()
+    }
+
+    /// Whether a change of a key was written since this sequence of writes, or is still to be.
+    pub(super) fn has_changed(&self, key: &str, since: u64) -> bool {
+        self.is_about(key) || !self.inner.lock().written.passes(since, key, [])
+    }
+
     /// Number of dropped puts.
     pub(super) fn dropped(&self) -> u64 {
         self.inner.lock().dropped
@@ -198,6 +216,21 @@ impl Queue {
 }
 
 impl Inner {
+    fn new() -> Self {
+        Self {
+            work: VecDeque::new(),
+            bytes: 0,
+            urgent: 0,
+            dropped: 0,
+            has_ended: false,
+            is_aborted: false,
+            first_put: 0,
+            is_to_clear: false,
+            keys: HashMap::new(),
+            written: Fence::new(),
+        }
+    }
+
     /// Counts a change of a key that is not written yet.
     fn count_key(&mut self, hasher: &RandomState, work: &Work) {
         if let Some((key, _)) = work.entry() {
@@ -210,8 +243,8 @@ impl Inner {
         let is_put = |work: &Work| matches!(work, Work::Put(..));
         let Some(at) = self.work.iter().skip(self.first_put).position(is_put) else { return false };
         let at = self.first_put + at;
-        if let Some(Work::Put(record, _)) = self.work.get(at) {
-            let outdated = Work::outdate(record.key(), record.variant);
+        if let Some(Work::Put(put)) = self.work.get(at) {
+            let outdated = Work::Outdate(put.replaced());
             self.bytes = self.bytes + outdated.bytes() - self.work[at].bytes();
             self.work[at] = outdated;
         }
@@ -245,26 +278,32 @@ impl Inner {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
-    use crate::invalidation::{Invalidation, Target};
+    use crate::invalidation::Invalidation;
     use crate::key::Digest;
     use crate::key::Selecting;
     use crate::policy::Freshness;
     use crate::response::{Label, Stored};
     use crate::tier::sqlite::completion::Promise;
     use crate::tier::sqlite::record::Record;
-    use crate::tier::sqlite::work::QueuedInvalidation;
+    use crate::tier::sqlite::work::{Outdated, QueuedInvalidation, QueuedPut, Seen};
 
     fn put(key: &str, bytes: usize) -> Work {
         let body = vec![0; bytes];
         let label = Label { key, tags: "" };
         let stored = Stored::labelled(label, 200, "OK\n", Some(&[&body]));
         let (variant, vary, times) = (Digest::of(key), Selecting::default(), Freshness::default());
-        Work::Put(Box::new(Record { variant, vary, times, stored }), 0)
+        let record = Record { variant, vary, times, stored };
+        Work::Put(Box::new(QueuedPut { record, seen: Seen::default() }))
+    }
+
+    fn outdate(key: &str) -> Work {
+        let (variant, seen) = (Digest::of(key), Seen::default());
+        Work::Outdate(Outdated { key: key.to_owned(), variant, put_at: 0, seen })
     }
 
     fn described(work: &[Work]) -> Vec<String> {
         let describe = |work: &Work| match work {
-            Work::Put(record, _) => format!("put {}", record.key()),
+            Work::Put(put) => format!("put {}", put.record.key()),
             Work::Outdate(_) => format!("outdate {}", work.entry().unwrap().0),
             Work::Invalidate(_) if work.is_clear() => "clear".to_owned(),
             Work::Invalidate(_) => "invalidate".to_owned(),
@@ -318,7 +357,7 @@ mod tests {
         let queue = Queue::new(10_000);
         queue.push(put("a", 10));
         let first = all_of(&queue);
-        queue.push(Work::outdate("a", Digest::of("a")));
+        queue.push(outdate("a"));
         queue.done(&first);
         assert!(queue.is_about("a") && !queue.is_about("b"));
         queue.done(&all_of(&queue));
@@ -329,7 +368,7 @@ mod tests {
     fn a_batch_that_is_put_back_comes_before_what_was_queued_later() {
         let queue = Queue::new(10_000);
         queue.push(put("a", 10));
-        queue.push(Work::outdate("b", Digest::of("b")));
+        queue.push(outdate("b"));
         let failed = all_of(&queue);
         queue.push(put("a", 10));
         assert_eq!(queue.put_back(failed), 1, "one put is dropped");

@@ -3,7 +3,6 @@
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior::Immediate};
 
@@ -14,6 +13,7 @@ use super::completion::{Outcome, Promise};
 use super::database::checkpoint;
 use super::error::TierError;
 use super::load_queue::Loads;
+use super::readers::Readers;
 use super::retry::Retry;
 use super::work::{QueuedInvalidation, Work};
 use super::write_behind::Queue;
@@ -31,8 +31,7 @@ pub(super) struct Writer {
     pub(super) common: Arc<Common>,
     pub(super) queue: Arc<Queue>,
     pub(super) loads: Arc<Loads>,
-    /// The reader thread.
-    pub(super) reader: JoinHandle<()>,
+    pub(super) readers: Arc<Readers>,
     pub(super) witness: Arc<Witness>,
     pub(super) retry: Retry,
 }
@@ -68,10 +67,9 @@ impl Writer {
     /// Closes the database. Another process may quarantine it afterwards, so no connection may be
     /// left open.
     fn end(self) {
-        let Self { connection, common, loads, reader, witness, .. } = self;
+        let Self { connection, common, loads, readers, witness, .. } = self;
         loads.end();
-        // A reader that panicked reads no longer.
-        let _ = reader.join();
+        readers.join();
         drop(witness.lock().take());
         // If it fails, the next process that opens the file does it.
         let _ = checkpoint(&connection);

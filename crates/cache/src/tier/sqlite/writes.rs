@@ -1,19 +1,13 @@
-//! Writes of entries and counters. All functions run within a transaction of their caller.
+//! Expiry, eviction and counters. All functions run within a transaction of their caller.
 
-use rusqlite::{OptionalExtension as _, Transaction, params, params_from_iter};
+use rusqlite::{Transaction, params};
 
+use super::edit::Edit;
 use super::log::max_log_bytes;
 use super::reads::{self, Pages};
-use super::record::{COLUMNS, Record};
-use crate::key::Digest;
+use super::record::Record;
 use crate::stats::Totals;
 use crate::time::UnixMillis;
-
-/// The columns that removing a row needs.
-struct Found {
-    id: i64,
-    tags: String,
-}
 
 /// Result of making room.
 pub(super) struct Room {
@@ -21,55 +15,17 @@ pub(super) struct Room {
     pub(super) evicted: u64,
 }
 
-/// Inserts an entry whose variant has no row.
-pub(super) fn insert(transaction: &Transaction<'_>, record: &Record) -> rusqlite::Result<()> {
-    let insert = format!(
-        "INSERT INTO entries ({COLUMNS}, deadline) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)"
-    );
-    record.written(|columns| {
-        let deadline = record.deadline();
-        let values = columns.iter().copied().chain([&deadline as &dyn rusqlite::ToSql]);
-        transaction.prepare_cached(&insert)?.execute(params_from_iter(values))
-    })?;
-    let id = transaction.last_insert_rowid();
-    let mut tag = transaction.prepare_cached("INSERT INTO tags (tag, entry) VALUES (?1, ?2)")?;
-    for name in record.tags().split_terminator('\n') {
-        tag.execute(params![name, id])?;
-    }
-    Ok(())
-}
-
-/// Removes a variant if it was put by `until`.
-pub(super) fn remove_variant(
-    transaction: &Transaction<'_>,
-    variant: &Digest,
-    until: UnixMillis,
-) -> rusqlite::Result<()> {
-    let select = "SELECT id, tags FROM entries WHERE variant = ?1 AND stored_at <= ?2";
-    let values = params![variant.bytes().as_slice(), until];
-    let known = transaction.prepare_cached(select)?.query_row(values, found).optional()?;
-    known.map_or(Ok(()), |known| remove(transaction, &known))
-}
-
 /// Removes at most `most` expired entries. Returns how many.
-pub(super) fn expire(
-    transaction: &Transaction<'_>,
-    now: UnixMillis,
-    most: u32,
-) -> rusqlite::Result<usize> {
-    let select = "SELECT id, tags FROM entries WHERE deadline <= ?1 ORDER BY deadline LIMIT ?2";
-    let due: Vec<Found> = transaction
-        .prepare_cached(select)?
-        .query_map(params![now, most], found)?
-        .collect::<rusqlite::Result<_>>()?;
-    due.iter().try_for_each(|found| remove(transaction, found))?;
-    Ok(due.len())
+pub(super) fn expire(edit: &Edit<'_, '_>, now: UnixMillis, most: u32) -> rusqlite::Result<usize> {
+    let select = "SELECT id, tags FROM times JOIN entries ON id = entry \
+         WHERE deadline <= ?1 ORDER BY deadline LIMIT ?2";
+    edit.remove_selected(select, params![now, most])
 }
 
 /// Evicts the entries that were put first until the database has room for another one within
 /// `bound` bytes. `known` carries the known room from one entry of a transaction to the next.
 pub(super) fn make_room(
-    transaction: &Transaction<'_>,
+    edit: &Edit<'_, '_>,
     bound: u64,
     record: &Record,
     known: &mut Option<Pages>,
@@ -78,7 +34,7 @@ pub(super) fn make_room(
     loop {
         let (pages, is_exact) = match known.take() {
             Some(pages) => (pages, false),
-            None => (reads::pages(transaction)?, true),
+            None => (reads::pages(edit)?, true),
         };
         let needed = record.max_bytes(pages.size).div_ceil(pages.size);
         if needed > max_entry_pages(bound, pages.size) {
@@ -91,7 +47,7 @@ pub(super) fn make_room(
         if !is_exact {
             continue;
         }
-        if !remove_oldest(transaction)? {
+        if !remove_oldest(edit)? {
             return Ok(Room { is_enough: false, evicted });
         }
         evicted += 1;
@@ -106,58 +62,30 @@ fn max_entry_pages(bound: u64, page: u64) -> u64 {
     ((bound - 2 * max_log_bytes(bound)) / page).saturating_sub(EMPTY)
 }
 
-fn remove_oldest(transaction: &Transaction<'_>) -> rusqlite::Result<bool> {
-    let select = "SELECT id, tags FROM entries ORDER BY id LIMIT 1";
-    let oldest = transaction.prepare_cached(select)?.query_row([], found).optional()?;
-    oldest.as_ref().map_or(Ok(()), |oldest| remove(transaction, oldest))?;
-    Ok(oldest.is_some())
+fn remove_oldest(edit: &Edit<'_, '_>) -> rusqlite::Result<bool> {
+    let removed = edit.remove_selected("SELECT id, tags FROM entries ORDER BY id LIMIT 1", [])?;
+    Ok(removed > 0)
 }
 
 /// Shrinks a file that exceeds its bound by some pages. Returns the number of evicted entries.
-pub(super) fn shrink(transaction: &Transaction<'_>, bound: u64) -> rusqlite::Result<u64> {
+pub(super) fn shrink(edit: &Edit<'_, '_>, bound: u64) -> rusqlite::Result<u64> {
     /// Pages, and entries, per transaction.
     const MAX: u64 = 256;
-    let mut pages = reads::pages(transaction)?;
+    let mut pages = reads::pages(edit)?;
     let most = bound / pages.size;
     let beyond = pages.all.saturating_sub(most).min(MAX);
     if beyond == 0 {
         return Ok(0);
     }
     let mut evicted = 0;
-    while evicted < MAX && pages.used() > most && remove_oldest(transaction)? {
+    while evicted < MAX && pages.used() > most && remove_oldest(edit)? {
         evicted += 1;
-        pages = reads::pages(transaction)?;
+        pages = reads::pages(edit)?;
     }
-    let mut vacuum = transaction.prepare(&format!("PRAGMA incremental_vacuum({beyond})"))?;
+    let mut vacuum = edit.prepare(&format!("PRAGMA incremental_vacuum({beyond})"))?;
     let mut steps = vacuum.query([])?;
     while steps.next()?.is_some() {}
     Ok(evicted)
-}
-
-/// Removes an entry, if it exists, and returns its deadline.
-pub(super) fn remove_id(transaction: &Transaction<'_>, id: i64) -> rusqlite::Result<Option<i64>> {
-    let select = "SELECT id, tags, deadline FROM entries WHERE id = ?1";
-    let read = |row: &rusqlite::Row<'_>| Ok((found(row)?, row.get(2)?));
-    let Some((found, deadline)) =
-        transaction.prepare_cached(select)?.query_row([id], read).optional()?
-    else {
-        return Ok(None);
-    };
-    remove(transaction, &found)?;
-    Ok(Some(deadline))
-}
-
-fn remove(transaction: &Transaction<'_>, Found { id, tags }: &Found) -> rusqlite::Result<()> {
-    transaction.prepare_cached("DELETE FROM entries WHERE id = ?1")?.execute([id])?;
-    let mut tag = transaction.prepare_cached("DELETE FROM tags WHERE tag = ?1 AND entry = ?2")?;
-    for name in tags.split_terminator('\n') {
-        tag.execute(params![name, id])?;
-    }
-    Ok(())
-}
-
-fn found(row: &rusqlite::Row<'_>) -> rusqlite::Result<Found> {
-    Ok(Found { id: row.get(0)?, tags: row.get(1)? })
 }
 
 /// Writes a page whose contents stay as they are.

@@ -29,7 +29,7 @@ fn entries_stored_by_a_clock_that_was_ahead_are_stale_when_they_are_restored() {
     first.put("/window", "b", &[], ahead(30));
     first.end();
     let second = Process::open(&folder);
-    let load = |path| second.tiers.load(&key(path), NOW).unwrap().wait();
+    let load = |path| second.tiers.load(&key(path), Fields::new(""), NOW).unwrap().wait();
     assert_eq!((load("/plain"), load("/window")), (Ok(0), Ok(1)));
     assert!(matches!(second.peek("/window"), Found::Refresh { .. }));
     assert_eq!(second.in_memory("/window"), Some("b".into()));
@@ -144,18 +144,91 @@ fn a_format_of_another_version_is_left_alone() {
     let folder = folder();
     Process::open(&folder).end();
     let connection = rusqlite::Connection::open(database_in(&folder)).unwrap();
-    connection.pragma_update(None, "user_version", 2).unwrap();
+    connection.pragma_update(None, "user_version", 3).unwrap();
     drop(connection);
     assert!(Process::open(&folder).fault().is_some_and(|fault| fault.contains("unknown format")));
     assert!(!names_in(&folder).iter().any(|name| name.contains("damaged")));
 }
 
 #[test]
+fn a_database_of_an_older_format_is_replaced_by_an_empty_one() {
+    let folder = folder();
+    let process = Process::open(&folder);
+    process.put("/a", "a", &[], fresh());
+    process.end();
+    let connection = rusqlite::Connection::open(database_in(&folder)).unwrap();
+    connection.execute_batch("DROP TABLE times; PRAGMA user_version = 1").unwrap();
+    drop(connection);
+    let process = Process::open(&folder);
+    assert_eq!((process.fault(), process.get("/a")), (None, None));
+    process.put("/a", "new", &[], fresh());
+    process.end();
+    assert_eq!(Process::open(&folder).get("/a"), Some("new".into()));
+    assert!(!names_in(&folder).iter().any(|name| name.contains("damaged")));
+}
+
+#[test]
+fn the_number_of_entries_is_kept_whatever_adds_or_removes_them() {
+    let folder = folder();
+    let process = Process::with(&folder, 1 << 20);
+    let entries = |expected: u64| {
+        process.flush();
+        let connection = rusqlite::Connection::open(database_in(&folder)).unwrap();
+        let count = "SELECT count(*) FROM entries JOIN times ON entry = id";
+        let counted: u64 =
+            connection.query_row(count, [], |row| row.get::<_, i64>(0)).unwrap() as u64;
+        assert_eq!((process.tiers.disk_usage().unwrap().entries, counted), (expected, expected));
+    };
+    for path in ["/a", "/b", "/c", "/d", "/a"] {
+        process.put(path, path, &["t"], fresh());
+    }
+    process.put("/e", "e", &[], Freshness { lifetime: 1, ..fresh() });
+    entries(5);
+    process.tiers.delete(&key("/b"), Fields::new(""), NOW).unwrap().1.unwrap().wait().unwrap();
+    entries(4);
+    process.tiers.sweep(NOW + 1_000, 100);
+    entries(3);
+    process.purge(&prefixed("https://a.example/c")).unwrap();
+    entries(2);
+    process.purge(&Invalidation::make_stale(tagged("t").targets)).unwrap();
+    entries(0);
+    process.put("/a", "a", &[], fresh());
+    process.purge(&Invalidation::everything()).unwrap();
+    entries(0);
+    for number in 0..200 {
+        process.put(&format!("/{number}"), &"x".repeat(10_000), &[], fresh());
+    }
+    process.flush();
+    entries(200 - process.tiers.disk_usage().unwrap().evictions);
+}
+
+#[test]
+fn a_soft_purge_does_not_write_bodies_again() {
+    let folder = folder();
+    let process = Process::open(&folder);
+    let window = Freshness { stale_window: 60, ..fresh() };
+    for number in 0..20 {
+        process.put(&format!("/{number}"), &"x".repeat(1 << 20), &["t"], window);
+    }
+    process.end();
+    let process = Process::open(&folder);
+    assert_eq!(process.purge(&Invalidation::make_stale(tagged("t").targets)), Ok(20));
+    let mut log = database_in(&folder).into_os_string();
+    log.push("-wal");
+    let written = std::fs::metadata(log).unwrap().len();
+    assert!(written < 1 << 20, "{written} bytes");
+    assert!(process.tiers.load(&key("/7"), Fields::new(""), NOW).unwrap().wait() == Ok(1));
+    assert!(matches!(process.peek("/7"), Found::Refresh { .. }), "it is stale");
+}
+
+#[test]
 fn a_row_with_invalid_values_is_a_miss_and_can_be_replaced() {
     let changes = [
-        ("UPDATE entries SET lifetime = 'x'", None),
+        ("UPDATE times SET lifetime = 'x'", None),
         ("UPDATE entries SET status = 70000", None),
-        ("UPDATE entries SET key = x'00', strict = 2, initial_age = 1.5", None),
+        ("UPDATE times SET strict = 2, initial_age = 1.5", None),
+        ("UPDATE times SET stored_at = stored_at + 1", None),
+        ("UPDATE entries SET key = x'00'", None),
         ("UPDATE entries SET head = x'ff', tags = 1, vary = x'00'", None),
         ("UPDATE counters SET value = 'x'", Some("a")),
         ("UPDATE counters SET value = -1", Some("a")),

@@ -1,6 +1,7 @@
 //! Two processes at one file are two handles here: a lock of a file belongs to the handle.
 
 mod files;
+mod loads;
 mod processes;
 mod purges;
 mod variants;
@@ -72,7 +73,7 @@ impl Process {
 
     /// The body that a lookup in memory finds, after the disk was asked.
     pub(super) fn get(&self, path: &str) -> Option<String> {
-        if let Some(completion) = self.tiers.load(&key(path), NOW) {
+        if let Some(completion) = self.tiers.load(&key(path), Fields::new(""), NOW) {
             completion.wait().unwrap();
         }
         self.in_memory(path)

@@ -36,7 +36,7 @@ fn one_process_refreshes_and_the_other_is_served_stale_until_the_new_entry_is_th
     one.put("/a", "old", &[], stale);
     one.flush();
     let Found::Miss { .. } = other.peek("/a") else { panic!("it is not in memory") };
-    other.tiers.load(&key("/a"), NOW).unwrap().wait().unwrap();
+    other.tiers.load(&key("/a"), Fields::new(""), NOW).unwrap().wait().unwrap();
     let Found::Refresh { held, .. } = one.peek("/a") else { panic!("nobody else refreshes it") };
     assert_eq!(other.in_memory("/a").as_deref(), Some("old"));
     one.tiers.release_lease(&held);
@@ -104,7 +104,12 @@ fn every_ticket_is_settled_whenever_the_process_lets_go() {
                     Durable::Done(_) => None,
                 };
                 let end = (number == 20 && round % 2 == 0).then(|| process.tiers.end()).flatten();
-                [purge, process.tiers.load(&key("/1"), NOW), process.tiers.flush(), end]
+                [
+                    purge,
+                    process.tiers.load(&key("/1"), Fields::new(""), NOW),
+                    process.tiers.flush(),
+                    end,
+                ]
             })
             .flatten()
             .collect();
@@ -174,4 +179,60 @@ fn counters_of_all_processes_are_added_up() {
         ),
         (4, 3)
     );
+}
+
+#[test]
+fn of_puts_in_two_processes_the_later_one_stays_whichever_is_written_first() {
+    let at = |stored_at| Freshness { stored_at, ..fresh() };
+    for is_late in [true, false] {
+        let folder = folder();
+        let (one, other) = (Process::open(&folder), Process::open(&folder));
+        one.put("/a", "earlier", &[], at(NOW - 10));
+        other.put("/a", "later", &[], at(NOW));
+        let (first, second) = if is_late { (&other, &one) } else { (&one, &other) };
+        first.flush();
+        second.flush();
+        let third = Process::open(&folder);
+        for process in [&one, &other, &third] {
+            assert_eq!(process.get("/a").as_deref(), Some("later"), "written last: {is_late}");
+        }
+    }
+}
+
+#[test]
+fn within_one_process_the_last_put_stays_whatever_its_clock_says() {
+    let folder = folder();
+    let process = Process::open(&folder);
+    process.put("/a", "first", &[], fresh());
+    process.flush();
+    process.put("/a", "last", &[], Freshness { stored_at: NOW - 1_000, ..fresh() });
+    process.end();
+    assert_eq!(Process::open(&folder).get("/a").as_deref(), Some("last"));
+}
+
+#[test]
+fn a_version_that_a_clock_put_far_ahead_is_replaced_by_another_process() {
+    let folder = folder();
+    let (one, other) = (Process::open(&folder), Process::open(&folder));
+    let ahead = Freshness { stored_at: NOW + 3_600_000, ..fresh() };
+    other.put("/a", "ahead", &[], ahead);
+    one.put("/a", "now", &[], fresh());
+    other.flush();
+    one.flush();
+    assert_eq!(Process::open(&folder).get("/a").as_deref(), Some("now"));
+}
+
+#[test]
+fn an_outdated_version_is_removed_without_the_one_that_another_process_has_put_since() {
+    let folder = folder();
+    let (one, other) = (Process::open(&folder), Process::open(&folder));
+    let window = Freshness { lifetime: 0, stale_window: 60, stored_at: NOW - 10, ..fresh() };
+    one.put("/a", "old", &[], window);
+    one.flush();
+    let Found::Refresh { held, .. } = one.peek("/a") else { panic!("it is stale") };
+    other.put("/a", "new", &[], fresh());
+    other.flush();
+    one.tiers.outdate(&held);
+    one.flush();
+    assert_eq!(Process::open(&folder).get("/a").as_deref(), Some("new"));
 }

@@ -129,12 +129,12 @@ fn an_entry_that_only_the_disk_has_is_deleted() {
     let disk = Some(options(&folder, ROOMY));
     let bounds = Bounds { entry_bytes: 500, ..BOUNDS };
     let narrow = Store::open(&Storage { disk, ..bounds.into() }, "ns/name", &Arc::default());
-    assert_eq!(narrow.load(&key, NOW).unwrap().wait(), Ok(0));
+    assert_eq!(narrow.load(&key, fields, NOW).unwrap().wait(), Ok(0));
     let (_, completion) = narrow.delete(&key, fields, NOW).unwrap();
     completion.unwrap().wait().unwrap();
     narrow.end().unwrap().wait().unwrap();
     let roomy = Process::open(&folder);
-    roomy.tiers.load(&key, NOW).unwrap().wait().unwrap();
+    roomy.tiers.load(&key, fields, NOW).unwrap().wait().unwrap();
     assert!(matches!(roomy.tiers.get(&key, fields, NOW), Ok(Found::Miss { .. })));
     assert_eq!(
         roomy.tiers.totals().unwrap().get(Counter::Purges),
