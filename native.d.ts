@@ -73,8 +73,8 @@ export declare class BindingCache {
    */
   purge(selector: BindingSelector, now: number): number
   /**
-   * A promise of the number of entries that the last call affects in the tier, if it has not
-   * ended there. It is rejected with the code of a [`TierError`](layeron_cache::TierError) if
+   * A promise of the number of entries that the last call affects, if it has not ended in memory
+   * or in the tier. It is rejected with the code of a [`TierError`](layeron_cache::TierError) if
    * the call fails. `null` if the last call has ended.
    */
   completed(): Promise<number> | null

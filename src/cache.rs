@@ -7,6 +7,7 @@ use layeron_cache::{
     BadPattern, BodyError, Cache, Deletion, Draft, Drafted, Durable, Overrides, PutError,
     PutOptions, Since, StorageConflict,
 };
+use std::cell::OnceCell;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -32,8 +33,8 @@ use crate::text::Text;
 #[napi]
 pub struct BindingCache {
     core: SharedCore,
-    /// `None` for an instance without a tier.
-    promises: Option<Promises>,
+    /// Created with the first promise: a threadsafe function is not free.
+    promises: OnceCell<Promises>,
     drafts: Slab<Box<Draft>>,
 }
 
@@ -41,17 +42,15 @@ pub struct BindingCache {
 impl BindingCache {
     /// Opens an instance. Throws with code `storage-conflict` if it is open with another storage.
     #[napi(constructor)]
-    pub fn new(env: Env, options: BindingOptions, scratch: Uint8Array) -> Result<Self, Thrown> {
+    pub fn new(options: BindingOptions, scratch: Uint8Array) -> Result<Self, Thrown> {
         let storage = options.storage();
-        // A threadsafe function is not free.
-        let promises = storage.disk.as_ref().map(|_| Promises::new(env)).transpose();
-        let promises = promises.map_err(|error| Thrown::new("no-promises", error.to_string()))?;
         let BindingOptions { namespace, name, terms, rules, .. } = options;
         let policy = BindingOptions::policy(terms, rules)
             .map_err(|BadPattern(why)| Thrown::new("bad-pattern", why))?;
         let cache = Cache::open(&namespace, &name, storage, policy).map_err(
             |StorageConflict { open_with }| Thrown::new("storage-conflict", in_words(&open_with)),
         )?;
+        let promises = OnceCell::new();
         Ok(Self { core: Core::shared(cache, scratch), promises, drafts: Slab::new() })
     }
 
@@ -207,14 +206,17 @@ impl BindingCache {
         })
     }
 
-    /// A promise of the number of entries that the last call affects in the tier, if it has not
-    /// ended there. It is rejected with the code of a [`TierError`](layeron_cache::TierError) if
+    /// A promise of the number of entries that the last call affects, if it has not ended in memory
+    /// or in the tier. It is rejected with the code of a [`TierError`](layeron_cache::TierError) if
     /// the call fails. `null` if the last call has ended.
     #[napi(ts_return_type = "Promise<number> | null")]
-    pub fn completed(&self) -> napi::Result<Option<PromiseRaw<'static, f64>>> {
-        let completion = self.core.borrow_mut().completion.take();
-        let promised = self.promises.as_ref().zip(completion);
-        promised.map(|(promises, completion)| promises.result(completion)).transpose()
+    pub fn completed(&self, env: Env) -> napi::Result<Option<PromiseRaw<'static, f64>>> {
+        let Some(completion) = self.core.borrow_mut().completion.take() else { return Ok(None) };
+        if self.promises.get().is_none() {
+            // Set here only, so it is empty.
+            let _ = self.promises.set(Promises::new(env)?);
+        }
+        self.promises.get().map(|promises| promises.result(completion)).transpose()
     }
 
     /// The next warning about the disk, given to the first caller only.

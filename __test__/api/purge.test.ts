@@ -353,3 +353,48 @@ test("a purge of a thousand entries counts every one", async () => {
   })
   expect(await module.inspect()).toMatchObject({ entries: 297 })
 })
+
+describe("a purge of many entries", () => {
+  const COUNT = 5_000
+
+  async function withMany(): Promise<CacheModule> {
+    const module = freshCache({ ttlSeconds: 60, staleWhileRevalidateSeconds: 60 })
+    for (let n = 0; n < COUNT; n++)
+      await module.put(url(`/many/${n}`), new Response(null), { tags: ["many"] })
+    await module.put(url("/other"), new Response("other"))
+    return module
+  }
+
+  test.each<[string, CachePurgeSelector, number]>([
+    ["by tag", { tags: ["many"] }, COUNT],
+    ["by path prefix", { prefix: "/many/" }, COUNT],
+    ["by URL prefix", { prefix: url("/many/") }, COUNT],
+    ["of everything", { everything: true }, COUNT + 1],
+  ])(
+    "%s is in effect when it is called, and resolves with their number",
+    async (_, selector, purged) => {
+      const module = await withMany()
+      const purge = module.purge(selector)
+      for (let n = 0; n < COUNT; n += 7)
+        expect(await module.match(url(`/many/${n}`))).toBeUndefined()
+      const replaced = url(`/many/${COUNT - 1}`)
+      await module.put(replaced, new Response("new"), { tags: ["many"] })
+      expect(await purge).toEqual({ purged })
+      expect(await bodyOf(module, replaced)).toBe("new")
+      expect(await module.inspect()).toMatchObject({ entries: COUNT + 2 - purged })
+      expect((await module.stats()).purges).toBe(purged)
+    },
+  )
+
+  test("makes them stale when it is called, if it is soft", async () => {
+    const module = await withMany()
+    const purge = module.purge({ tags: ["many"], soft: true })
+    for (let n = 0; n < COUNT; n += 7) {
+      expect(await module.match(url(`/many/${n}`))).toBeUndefined()
+      const stale = await module.match(url(`/many/${n}`))
+      expect(stale?.headers.get("cache-status")).toMatch(/; hit; ttl=-?\d; detail=stale$/)
+    }
+    expect(await purge).toEqual({ purged: COUNT })
+    expect(await module.inspect()).toMatchObject({ entries: COUNT + 1 })
+  })
+})

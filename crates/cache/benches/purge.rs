@@ -3,7 +3,7 @@
 mod support;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use layeron_cache::{Durable, Invalidation, Target};
+use layeron_cache::{Cache, Durable, Invalidation, Target};
 use support::{NOW, filled, put};
 
 const REMOVED: u32 = 1_000;
@@ -27,13 +27,21 @@ fn purges(criterion: &mut Criterion) {
                             put(&cache, &format!("{prefix}{number:07}"), BODY, &["purged"]);
                         }
                     },
-                    |()| assert!(matches!(cache.purge(selector, NOW), Durable::Done(purged) if purged == u64::from(REMOVED))),
+                    |()| assert_eq!(purged(&cache, selector), u64::from(REMOVED)),
                     BatchSize::PerIteration,
                 );
             });
         }
     }
     group.finish();
+}
+
+/// Purges, and waits until all is removed.
+fn purged(cache: &Cache, invalidation: &Invalidation) -> u64 {
+    match cache.purge(invalidation, NOW) {
+        Durable::Done(purged) => purged,
+        Durable::Pending(removal) => removal.wait().expect("memory alone does not fail"),
+    }
 }
 
 criterion_group! { name = benches; config = support::criterion(); targets = purges }

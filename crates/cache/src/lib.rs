@@ -96,7 +96,9 @@ pub use policy::{
 };
 pub use response::Answer;
 pub use stats::{Counter, Totals};
-pub use tier::sqlite::{Completion, Outcome, SqliteOptions, SqliteUsage, TierError};
+pub use tier::completion::{Completion, Outcome};
+pub use tier::error::TierError;
+pub use tier::sqlite::{SqliteOptions, SqliteUsage};
 pub use tier::{Durable, Storage};
 pub use time::{Millis, UnixMillis};
 

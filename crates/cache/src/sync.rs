@@ -5,6 +5,15 @@ pub(crate) use parking_lot::{Mutex, RwLock};
 #[cfg(not(loom))]
 pub(crate) use std::sync::atomic::{AtomicI64, Ordering};
 
+/// Releases a lock to a thread that waits for it, if there is one.
+#[cfg(not(loom))]
+pub(crate) fn unlock_fair<T>(guard: parking_lot::RwLockWriteGuard<'_, T>) {
+    parking_lot::RwLockWriteGuard::unlock_fair(guard);
+}
+
+#[cfg(loom)]
+pub(crate) use std::mem::drop as unlock_fair;
+
 #[cfg(loom)]
 pub(crate) use loom::sync::atomic::{AtomicI64, Ordering};
 #[cfg(loom)]

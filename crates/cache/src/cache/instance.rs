@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, LazyLock, Weak};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
@@ -12,7 +11,7 @@ use thiserror::Error;
 use crate::coalescing::{Budget, BuildTracker, InFlightRequests};
 use crate::stats::Counters;
 use crate::sync::Mutex;
-use crate::tier::sqlite::Completion;
+use crate::tier::completion::Completion;
 use crate::tier::{Storage, Store};
 
 /// State that all declarations of one identity share.
@@ -72,10 +71,6 @@ pub(crate) struct InstanceHandle {
     instance: Arc<Instance>,
     is_held: bool,
 }
-
-/// An instance with more entries is freed by a thread of its own, so that no event loop waits for
-/// it.
-const MANY_ENTRIES: u64 = 10_000;
 
 impl InstanceHandle {
     /// Opens a handle on the instance of `identity`, and creates the instance if there is none.
@@ -158,10 +153,6 @@ impl Instance {
 
 impl Drop for Instance {
     fn drop(&mut self) {
-        if self.store.entries() > MANY_ENTRIES {
-            let emptied = self.store.take_entries();
-            // If no thread can be started, the closure and its entries are dropped here.
-            let _ = thread::Builder::new().spawn(move || drop(emptied));
-        }
+        self.store.empty();
     }
 }

@@ -25,7 +25,7 @@ use crate::policy::State;
 use crate::policy::rules::{Applied, Policy};
 use crate::response::Answer;
 use crate::stats::Counter;
-use crate::tier::sqlite::Completion;
+use crate::tier::completion::Completion;
 use crate::tier::{Durable, Storage};
 use crate::time::UnixMillis;
 
@@ -254,14 +254,11 @@ impl Cache {
         Ok(deletion)
     }
 
-    /// Removes the selected entries, or makes them stale. Returns the number of live entries among
-    /// them.
+    /// Removes the selected entries, or makes them stale: from the call on, none of them is served.
+    /// Returns the number of live entries among them once all of them are removed, which takes a
+    /// while if they are many.
     pub fn purge(&self, invalidation: &Invalidation, now: UnixMillis) -> Durable {
-        let purged = self.instance.store.purge(invalidation, now);
-        if let Durable::Done(purged) = purged {
-            self.instance.counters.add(Counter::Purges, purged);
-        }
-        purged
+        self.instance.store.purge(invalidation, now)
     }
 
     pub(crate) fn downgrade(&self) -> Weak<Instance> {

@@ -120,6 +120,11 @@ impl Entries {
         self.starts.remove(&id);
     }
 
+    /// Drops the entry in a slot of a store that is no longer used.
+    pub(super) fn drop_slot(&mut self, id: Id) {
+        self.slab.try_remove(id as usize);
+    }
+
     fn note_starts(&mut self, id: Id) {
         let entry = &self.slab[id as usize];
         if entry.links.len() > FEW_TAGS {

@@ -8,6 +8,7 @@ use super::eviction::{Eviction, Id, Place, Standing};
 use super::new_entry::NewEntry;
 use super::outcome::EntryRef;
 use super::outcome::{EntryInfo, Found, Restored, StoreError};
+use super::pending::Pending;
 use super::usage::Usage;
 use crate::coalescing::{EntryLease, REFRESH_LEASE_MS};
 use crate::http::FieldIndex;
@@ -39,6 +40,10 @@ pub(super) struct Inner {
     pub(super) fence: Fence,
     pub(super) usage: Usage,
     pub(super) clock: Clock,
+    /// Invalidations that have not reached all of their entries, in order.
+    pub(super) pending: Vec<Pending>,
+    /// Number of the last invalidation.
+    pub(super) invalidations: u64,
     puts: u64,
 }
 
@@ -98,6 +103,8 @@ impl Inner {
             fence: Fence::new(),
             usage: Usage::default(),
             clock: Clock::new(),
+            pending: Vec::new(),
+            invalidations: 0,
             puts: 0,
         }
     }
@@ -113,12 +120,14 @@ impl Inner {
             return Ok(Found::Miss { since });
         };
         let slot = &self.entries[id];
-        let state = slot.times.state(now);
+        let times = self.effective_times(id).unwrap_or(slot.times);
+        let state = times.state(now);
         if state == State::Stale && slot.refresh_lease.try_acquire(now, REFRESH_LEASE_MS) {
+            self.note_lease(id);
             return Ok(Found::Refresh { since, held: EntryRef::new(slot.stored.clone(), id) });
         }
         slot.place.touch();
-        Ok(Found::Entry(slot.stored.clone(), slot.times, state))
+        Ok(Found::Entry(slot.stored.clone(), times, state))
     }
 
     pub(super) fn sequence(&self) -> u64 {
@@ -131,8 +140,12 @@ impl Inner {
         fields: Fields<'_>,
         now: UnixMillis,
     ) -> Result<Option<EntryInfo>, MissingFields> {
-        let found = self.find_served(key, fields, now)?.map(|id| &self.entries[id]);
-        Ok(found.map(|slot| EntryInfo { times: slot.times, tags: slot.tags(), bytes: slot.cost() }))
+        let found = self.find_served(key, fields, now)?;
+        Ok(found.map(|id| {
+            let slot = &self.entries[id];
+            let times = self.effective_times(id).unwrap_or(slot.times);
+            EntryInfo { times, tags: slot.tags(), bytes: slot.cost() }
+        }))
     }
 
     /// The entry that answers a request without validation.
@@ -186,8 +199,14 @@ impl Inner {
         name.hash(&self.hasher)
     }
 
+    /// State of an entry. One that an invalidation will remove has expired.
     pub(super) fn state(&self, id: Id, now: UnixMillis) -> State {
-        self.entries[id].times.state(now)
+        self.effective_times(id).map_or(State::Expired, |times| times.state(now))
+    }
+
+    /// Order of the last put.
+    pub(super) fn last_order(&self) -> u64 {
+        self.puts
     }
 
     /// Stores `entry` with the response `stored`, which takes `cost` bytes.
@@ -301,6 +320,8 @@ impl Inner {
 
     /// Replaces the entry of the same variant, which keeps its place in the indexes by key.
     fn renew(&mut self, id: Id, entry: NewEntry, stored: Stored) {
+        self.settle(id, usize::MAX);
+        self.forget_reached(id);
         let Self { entries, variants, tags, deadlines, eviction, usage, .. } = self;
         let standing = entries[id].place.standing();
         eviction.remove(id, entries);
@@ -338,6 +359,10 @@ impl Inner {
     /// Removes entries from one index after the other, which is faster for many than one entry
     /// after the other.
     pub(super) fn remove_all(&mut self, ids: &[Id]) {
+        for &id in ids {
+            self.settle(id, usize::MAX);
+            self.forget_reached(id);
+        }
         let Self {
             entries,
             variants,
@@ -404,6 +429,9 @@ impl Inner {
     pub(super) fn clear(&mut self) -> Self {
         let mut old = std::mem::replace(self, Self::new(self.bound));
         std::mem::swap(&mut self.fence, &mut old.fence);
+        std::mem::swap(&mut self.pending, &mut old.pending);
+        self.end_walks();
+        self.invalidations = old.invalidations;
         self.puts = old.puts;
         self.usage = Usage { entries: 0, bytes: 0, ..old.usage };
         old

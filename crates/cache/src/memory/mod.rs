@@ -16,6 +16,9 @@ mod inner;
 mod interleavings;
 mod new_entry;
 mod outcome;
+mod pending;
+#[cfg(all(test, not(loom)))]
+mod pending_tests;
 mod purge;
 mod selection;
 mod siblings;
@@ -27,6 +30,7 @@ mod variant_limit;
 pub use new_entry::NewEntry;
 pub use outcome::StoreError;
 pub(crate) use outcome::{EntryRef, Found, Restored};
+pub(crate) use purge::{Continuation, Progress};
 pub(crate) use selection::{Selected, Selection};
 pub use store::Memory;
 pub use usage::{Bounds, Usage};

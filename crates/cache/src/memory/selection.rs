@@ -69,11 +69,15 @@ impl Inner {
     ) -> Result<Selected, MissingFields> {
         let entry = &self.entries[id];
         entry.place.touch();
-        let reuse = judge(&entry.times)?;
+        let times = self.effective_times(id).unwrap_or(entry.times);
+        let reuse = judge(&times)?;
         let holds_lease =
             reuse == Reuse::ServeAndRefresh && entry.refresh_lease.try_acquire(now, timeout);
+        if holds_lease {
+            self.note_lease(id);
+        }
         let held = EntryRef { stored: entry.stored.clone(), id };
-        Ok(Selected { held, times: entry.times, reuse, holds_lease })
+        Ok(Selected { held, times, reuse, holds_lease })
     }
 
     fn current(&self, held: &EntryRef) -> Option<&Entry> {

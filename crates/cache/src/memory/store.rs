@@ -9,18 +9,19 @@ use super::usage::Bounds;
 use super::usage::Usage;
 use crate::invalidation::Invalidation;
 use crate::time::{Millis, UnixMillis};
-use std::slice;
+use std::{slice, thread};
 
 use super::inner::Inner;
 use super::new_entry::NewEntry;
 use super::outcome::EntryRef;
+use super::purge::{Applied, Continuation, Progress};
 use super::selection::Selection;
 use crate::http::lines::{Fields, MissingFields};
 use crate::key::{Digest, Key};
 use crate::memory::index::MAX_TAGS;
 use crate::policy::{Freshness, Reuse, Uncacheable};
 use crate::response::{Parts, Stored};
-use crate::sync::RwLock;
+use crate::sync::{RwLock, unlock_fair};
 
 /// The memory store.
 #[derive(Debug)]
@@ -230,12 +231,34 @@ impl Memory {
         self.inner.write().delete(key, fields, now)
     }
 
-    /// Applies an invalidation, fence included. Returns how many live entries it selected.
+    /// Applies an invalidation, fence included, to all entries that it selects. Returns how many of
+    /// them were live. Holds the lock for one slice at a time.
     pub fn apply(&self, invalidation: &Invalidation, now: UnixMillis) -> u64 {
-        let (live, emptied) = self.inner.write().apply(invalidation, now);
-        // Dropped here, without the lock.
-        drop(emptied);
-        live
+        let mut progress = self.begin(invalidation, now);
+        loop {
+            match progress {
+                Progress::Done(live) => return live,
+                Progress::Continues(continuation) => progress = self.resume(continuation),
+            }
+        }
+    }
+
+    /// Applies an invalidation, fence included: from now on, nothing that it selects is found. If it
+    /// selects many entries, most of them are left to be removed.
+    pub(crate) fn begin(&self, invalidation: &Invalidation, now: UnixMillis) -> Progress {
+        let Applied { progress, emptied } = self.inner.write().apply(invalidation, now);
+        discard(emptied);
+        progress
+    }
+
+    /// Removes some more of the entries that an invalidation selects.
+    pub(crate) fn resume(&self, Continuation(number): Continuation) -> Progress {
+        let mut inner = self.inner.write();
+        let Applied { progress, emptied } = inner.step(number);
+        // Otherwise the next slice would come before the lookups that wait.
+        unlock_fair(inner);
+        discard(emptied);
+        progress
     }
 
     /// Removes every entry, and drops all older writes.
@@ -248,14 +271,10 @@ impl Memory {
         self.inner.read().variants.of_key(key).next().is_some()
     }
 
-    /// Number of entries, including expired ones.
-    pub(crate) fn entries(&self) -> u64 {
-        self.inner.read().usage.entries
-    }
-
-    /// Takes all entries out, to be dropped elsewhere.
-    pub(crate) fn take_entries(&self) -> impl Send + use<> {
-        self.inner.write().clear()
+    /// Takes all entries out.
+    pub(crate) fn empty(&self) {
+        let emptied = self.inner.write().clear();
+        discard(Some(emptied));
     }
 
     /// Whether a sweep at `now` finds something.
@@ -279,5 +298,27 @@ impl Memory {
     /// If they disagree.
     pub fn validate(&self) {
         self.inner.read().validate();
+    }
+}
+
+/// Drops the old contents of a store without its lock; many entries on a thread of their own, so
+/// that no event loop waits for it.
+fn discard(emptied: Option<Inner>) {
+    const MANY_ENTRIES: usize = 10_000;
+    if emptied.as_ref().is_some_and(|emptied| emptied.entries.places() > MANY_ENTRIES) {
+        // If no thread can be started, the closure and its entries are dropped here.
+        let _ = thread::Builder::new().spawn(move || emptied.map(Inner::drop_in_slices));
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    impl Memory {
+        /// Number of entries, including expired ones.
+        pub(crate) fn entries(&self) -> u64 {
+            self.inner.read().usage.entries
+        }
     }
 }

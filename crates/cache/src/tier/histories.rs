@@ -15,7 +15,7 @@ use super::{Bounds, Durable, Found, Invalidation, Target};
 use crate::http::lines::Fields;
 use crate::policy::{Freshness, State};
 use crate::stats::Counter;
-use crate::tier::sqlite::Completion;
+use crate::tier::completion::Completion;
 use crate::tier::sqlite::vfs::{Armed, Failure, Operation};
 
 #[path = "../../tests/support/seeds.rs"]

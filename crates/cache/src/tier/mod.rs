@@ -1,9 +1,12 @@
 //! The store of an instance: memory, and below it the disk tier, if one is configured.
 
+pub(crate) mod completion;
+pub(crate) mod error;
 #[cfg(all(test, unix, not(loom)))]
 mod faults;
 #[cfg(all(test, unix, not(loom)))]
 mod histories;
+mod removal;
 pub(crate) mod sqlite;
 #[cfg(all(test, not(loom)))]
 mod tests;
@@ -15,13 +18,13 @@ use crate::coalescing::{ProcessLeases as _, REFRESH_LEASE_MS};
 use crate::http::lines::{Fields, MissingFields};
 use crate::invalidation::{Invalidation, Target};
 use crate::key::Key;
-use crate::memory::{Bounds, EntryRef, Found, Memory, NewEntry, Selection, StoreError};
+use crate::memory::{Bounds, EntryRef, Found, Memory, NewEntry, Progress, Selection, StoreError};
 use crate::policy::{Freshness, Reuse};
 use crate::response::{Parts, Stored};
-use crate::stats::{Counters, Totals};
-use crate::tier::sqlite::{
-    Completion, Record, SqliteOptions, SqliteTier, SqliteUsage, TierError, Unavailable,
-};
+use crate::stats::{Counter, Counters, Totals};
+use crate::tier::completion::Completion;
+use crate::tier::error::TierError;
+use crate::tier::sqlite::{Record, SqliteOptions, SqliteTier, SqliteUsage, Unavailable};
 use crate::time::{Millis, UnixMillis};
 
 /// Result of an operation that must be durable.
@@ -55,6 +58,7 @@ impl From<Bounds> for Storage {
 #[derive(Debug)]
 pub(crate) struct Store {
     memory: Arc<Memory>,
+    counters: Arc<Counters>,
     disk: Option<Result<SqliteTier, Unavailable>>,
 }
 
@@ -71,7 +75,7 @@ impl Store {
             SqliteTier::open(options, identity, Arc::clone(&memory), Arc::clone(counters))
         };
         let disk = disk.as_ref().map(open);
-        Self { memory, disk }
+        Self { memory, counters: Arc::clone(counters), disk }
     }
 
     fn disk(&self) -> Option<&SqliteTier> {
@@ -245,31 +249,50 @@ impl Store {
         }
     }
 
-    /// Applies an invalidation in all processes. Live entries that it removes count as purged.
+    /// Applies an invalidation in all processes: from the call on, nothing that it selects is
+    /// served. Live entries that it removes count as purged.
     pub(crate) fn purge(&self, invalidation: &Invalidation, now: UnixMillis) -> Durable {
-        let purge = |memory: &Memory| {
-            let purged = memory.apply(invalidation, now);
-            Ok((invalidation.clone(), Some(purged), ()))
-        };
+        let in_memory = |memory: &Memory| memory.begin(invalidation, now);
         match &self.disk {
-            None => Durable::Done(self.memory.apply(invalidation, now)),
-            Some(Ok(disk)) => disk
-                .invalidate(now, purge)
-                .map_or(Durable::Done(0), |((), completion)| Durable::Pending(completion)),
+            None => match in_memory(&self.memory) {
+                Progress::Done(live) => {
+                    self.counters.add(Counter::Purges, live);
+                    Durable::Done(live)
+                }
+                progress @ Progress::Continues(_) => {
+                    Durable::Pending(self.complete(progress, Some(Counter::Purges)))
+                }
+            },
+            Some(Ok(disk)) => {
+                let purge = |memory: &Memory| {
+                    let purged = self.complete(in_memory(memory), None);
+                    Ok((invalidation.clone(), Some(purged), ()))
+                };
+                let purged = disk.invalidate(now, purge);
+                purged.map_or(Durable::Done(0), |((), completion)| Durable::Pending(completion))
+            }
             Some(Err(unavailable)) => {
-                self.memory.apply(invalidation, now);
+                self.complete(in_memory(&self.memory), None);
                 Durable::Pending(unavailable.refusal())
             }
         }
     }
 
     /// Applies an invalidation that no caller waits for: on disk and in other processes it takes
-    /// effect with the next write. Returns the number of live entries removed from memory.
-    pub(crate) fn invalidate(&self, invalidation: &Invalidation, now: UnixMillis) -> u64 {
-        let Some(disk) = self.disk() else { return self.memory.apply(invalidation, now) };
-        disk.invalidate_unawaited(now, |memory| {
-            (invalidation.clone(), memory.apply(invalidation, now))
-        })
+    /// effect with the next write. Live entries that it removes from memory count as invalidated.
+    pub(crate) fn invalidate(&self, invalidation: &Invalidation, now: UnixMillis) {
+        let progress = match self.disk() {
+            None => self.memory.begin(invalidation, now),
+            Some(disk) => disk.invalidate_unawaited(now, |memory| {
+                (invalidation.clone(), memory.begin(invalidation, now))
+            }),
+        };
+        self.complete(progress, Some(Counter::Invalidations));
+    }
+
+    fn complete(&self, progress: Progress, counter: Option<Counter>) -> Completion {
+        let counted_by = counter.map(|counter| (Arc::clone(&self.counters), counter));
+        removal::complete(&self.memory, progress, counted_by)
     }
 
     /// Whether a sweep at `now` may find something. Always true with a disk, whose deadlines are

@@ -1,7 +1,6 @@
 //! Handles the response of a wrapped handler: whether it is stored, and which clients receive it
 //! (RFC 9111, section 3).
 
-use crate::cache::instance::Instance;
 use crate::cache::proxy::body::BodyWriter;
 use crate::cache::proxy::cookies::cookieless;
 use crate::cache::proxy::handler_response::HandlerResponse;
@@ -21,7 +20,6 @@ use crate::policy::{
     Forwarded, RequestOptions, RequestPolicy, ResponseHead, Uncacheable, decide, may_update,
 };
 use crate::response::{Answer, CacheStatus, Handling, HeadWriter, head_of};
-use crate::stats::Counter;
 use crate::time::UnixMillis;
 
 impl Cache {
@@ -211,8 +209,7 @@ impl Cache {
     pub fn invalidate(&self, request: Request<'_>, now: UnixMillis) -> Result<(), MissingInput> {
         let url = canonical(request.url, request.serialised)?;
         let invalidation = Invalidation::remove([Target::Url(url.into_owned())]);
-        let Instance { store, counters, .. } = self.instance();
-        counters.add(Counter::Invalidations, store.invalidate(&invalidation, now));
+        self.instance().store.invalidate(&invalidation, now);
         Ok(())
     }
 

@@ -12,7 +12,7 @@ mod tags;
 mod variants;
 
 pub(crate) use deadlines::{Deadlines, Expiring};
-pub(crate) use ordered::{Keyed, Ordered};
+pub(crate) use ordered::{Keyed, Ordered, Walked};
 pub(crate) use table::Table;
-pub(crate) use tags::{Link, MAX_TAGS, Tagged, Tags};
+pub(crate) use tags::{Link, MAX_TAGS, TagWalk, Tagged, Tags};
 pub(crate) use variants::{MAX_SETS, Variants};

@@ -9,6 +9,13 @@ pub(crate) trait Keyed {
     fn key(&self, id: u32) -> &str;
 }
 
+/// The last entry of a walk in order, which may have been removed since.
+#[derive(Debug)]
+pub(crate) struct Walked {
+    pub(crate) key: String,
+    pub(crate) id: u32,
+}
+
 /// The index. A key has an entry for each of its variants.
 #[derive(Debug, Default)]
 pub(crate) struct Ordered(Sorted);
@@ -29,29 +36,59 @@ impl Ordered {
         self.from(key, entries).take_while(|&id| entries.key(id) == key).collect()
     }
 
-    /// Entries whose key begins with `prefix`. A prefix that begins with `/` matches that path on
-    /// every host.
-    pub(crate) fn with_prefix(&self, prefix: &str, entries: &impl Keyed) -> Vec<u32> {
+    /// The next entries after `after` whose key begins with `prefix`, at most `most`, in order. A
+    /// prefix that begins with `/` matches that path on every host. Costs one search per host.
+    pub(crate) fn with_prefix(
+        &self,
+        prefix: &str,
+        after: Option<&Walked>,
+        most: usize,
+        entries: &impl Keyed,
+    ) -> Vec<u32> {
         if !prefix.starts_with('/') {
-            return self.beginning_with(prefix, entries).collect();
+            return self.beginning_with(prefix, after, entries).take(most).collect();
         }
         let mut found = Vec::new();
-        let mut next = self.0.first();
-        while let Some(id) = next {
+        let mut next = match after {
+            None => self.0.first(),
+            Some(_) => self.beginning_with("", after, entries).next(),
+        };
+        while let Some(id) = next.filter(|_| found.len() < most) {
             let origin = origin(entries.key(id));
-            found.extend(self.beginning_with(&format!("{origin}{prefix}"), entries));
+            let prefix = format!("{origin}{prefix}");
+            found.extend(self.beginning_with(&prefix, after, entries).take(most - found.len()));
             // Every key of this origin continues with a slash, and `0` follows the slash.
             next = self.from(&format!("{origin}0"), entries).next();
         }
         found
     }
 
+    /// The next entries after `after` with this key, at most `most`.
+    pub(crate) fn of_key_after(
+        &self,
+        key: &str,
+        after: Option<&Walked>,
+        most: usize,
+        entries: &impl Keyed,
+    ) -> Vec<u32> {
+        let of_key = self.beginning_with(key, after, entries);
+        of_key.take_while(|&id| entries.key(id) == key).take(most).collect()
+    }
+
+    /// Entries after `after` whose key begins with `prefix`.
     fn beginning_with<'a>(
         &'a self,
         prefix: &'a str,
+        after: Option<&'a Walked>,
         entries: &'a impl Keyed,
     ) -> impl Iterator<Item = u32> {
-        self.from(prefix, entries).take_while(move |&id| entries.key(id).starts_with(prefix))
+        let (key, id) = match after {
+            Some(Walked { key, id }) if key.as_str() >= prefix => (key.as_str(), id + 1),
+            _ => (prefix, 0),
+        };
+        self.0
+            .from(move |other| (entries.key(other), other).cmp(&(key, id)))
+            .take_while(move |&id| entries.key(id).starts_with(prefix))
     }
 
     fn from(&self, key: &str, entries: &impl Keyed) -> impl Iterator<Item = u32> {
@@ -85,8 +122,8 @@ mod tests {
     fn a_prefix_finds_the_keys_that_begin_with_it_and_no_others() {
         let keys = ["https://a/x", "https://a/xy", "https://a/y", "https://ab/x"];
         let (index, keys) = (index(&keys), Keys(&keys));
-        assert_eq!(index.with_prefix("https://a/x", &keys), [0, 1]);
-        assert_eq!(index.with_prefix("https://a", &keys), [0, 1, 2, 3]);
+        assert_eq!(index.with_prefix("https://a/x", None, usize::MAX, &keys), [0, 1]);
+        assert_eq!(index.with_prefix("https://a", None, usize::MAX, &keys), [0, 1, 2, 3]);
         assert_eq!(index.of_key("https://a/x", &keys), [0]);
     }
 
@@ -102,9 +139,9 @@ mod tests {
             "https://z/x/p",
         ];
         let (index, keys) = (index(&keys), Keys(&keys));
-        let mut found = index.with_prefix("/p", &keys);
+        let mut found = index.with_prefix("/p", None, usize::MAX, &keys);
         found.sort_unstable();
         assert_eq!(found, [0, 2, 3, 4]);
-        assert_eq!(index.with_prefix("/", &keys).len(), 7);
+        assert_eq!(index.with_prefix("/", None, usize::MAX, &keys).len(), 7);
     }
 }

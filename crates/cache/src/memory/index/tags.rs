@@ -4,6 +4,8 @@
 
 use std::hash::{BuildHasher as _, RandomState};
 
+use slab::Slab;
+
 use super::Table;
 
 /// One tag of one entry: the id of the entry and the position of the tag. Six bytes, because there
@@ -72,7 +74,14 @@ impl Link {
 pub(crate) struct Tags {
     newest: Table<Posting>,
     hasher: RandomState,
+    /// Next postings of walks along lists.
+    walks: Slab<Posting>,
 }
+
+/// A walk along the list of a tag, from the entry that was added last when it began. It passes every
+/// entry once that is in the list from then on until it gets there.
+#[derive(Debug)]
+pub(crate) struct TagWalk(usize);
 
 impl Tags {
     /// Inserts all tags of the entry `id`.
@@ -87,7 +96,7 @@ impl Tags {
             if let Some(older) = older.some() {
                 older.link_mut(entries).newer = new;
             } else {
-                let Self { newest, hasher } = self;
+                let Self { newest, hasher, .. } = self;
                 newest.insert(hash, new, |known| hasher.hash_one(known.name(entries)));
             }
         }
@@ -98,6 +107,11 @@ impl Tags {
         for nth in 0..entries.links(id).len() as u16 {
             let old = Posting::new(id, nth);
             let Link { newer, older } = old.link(entries);
+            for (_, next) in &mut self.walks {
+                if *next == old {
+                    *next = older;
+                }
+            }
             if let Some(older) = older.some() {
                 older.link_mut(entries).newer = newer;
             }
@@ -132,6 +146,28 @@ impl Tags {
             self.newest.find(self.hasher.hash_one(name), |known| known.name(entries) == name);
         std::iter::successors(newest.copied(), |posting| posting.link(entries).older.some())
             .map(Posting::id)
+    }
+
+    /// Begins a walk along the list of the tag `name`, which must be [ended](Self::end_walk).
+    pub(crate) fn walk(&mut self, name: &str, entries: &impl Tagged) -> TagWalk {
+        let hash = self.hasher.hash_one(name);
+        let newest = self.newest.find(hash, |known| known.name(entries) == name);
+        TagWalk(self.walks.insert(newest.copied().unwrap_or(Posting::NONE)))
+    }
+
+    /// The next entries of a walk, at most `most`.
+    pub(crate) fn step(&mut self, walk: &TagWalk, most: usize, entries: &impl Tagged) -> Vec<u32> {
+        let mut ids = Vec::new();
+        let Some(next) = self.walks.get_mut(walk.0) else { return ids };
+        while let Some(posting) = next.some().filter(|_| ids.len() < most) {
+            ids.push(posting.id());
+            *next = posting.link(entries).older;
+        }
+        ids
+    }
+
+    pub(crate) fn end_walk(&mut self, walk: &TagWalk) {
+        self.walks.try_remove(walk.0);
     }
 
     /// Number of tags.

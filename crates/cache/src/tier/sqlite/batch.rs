@@ -99,13 +99,15 @@ impl<'a, 'c> Batch<'a, 'c> {
 
     fn invalidate(&mut self, queued: &QueuedInvalidation) -> rusqlite::Result<()> {
         let QueuedInvalidation { invalidation, at, in_memory, .. } = queued;
-        let mut selected = in_memory.unwrap_or(0);
+        // Memory and disk are purged at the same time; few purges have to wait here.
+        let counted = in_memory.as_ref().map(|in_memory| in_memory.wait().unwrap_or(0));
+        let mut selected = counted.unwrap_or(0);
         if !invalidation.targets.is_empty() {
             self.append(invalidation, *at)?;
             self.is_purge = true;
             // Memory and disk may each have entries that the other lacks.
             selected = selected.max(apply::apply(&self.edit, invalidation, *at)?);
-            self.purged += in_memory.map_or(0, |_| selected);
+            self.purged += counted.map_or(0, |_| selected);
         }
         self.selected.push(selected);
         Ok(())

@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use rusqlite::Connection;
 
-use super::error::TierError;
 use super::log_cursor::InvalidationLog;
 use super::record::Record;
 use super::shared_memory::Shared;
@@ -15,6 +14,8 @@ use crate::invalidation::{Effect, Fence, Invalidation};
 use crate::memory::Memory;
 use crate::stats::{Counters, Totals};
 use crate::sync::Mutex;
+use crate::tier::error::TierError;
+use crate::tier::removal;
 use crate::time::UnixMillis;
 
 /// Shared state of the tier.
@@ -137,7 +138,8 @@ impl Common {
     /// Applies an invalidation of another process to memory. Puts that read the fences afterwards
     /// come later.
     fn apply_to_memory(&self, invalidation: &Invalidation, at: UnixMillis) {
-        self.memory.apply(invalidation, at);
+        let progress = self.memory.begin(invalidation, at);
+        removal::complete(&self.memory, progress, None);
         let Elsewhere { purged, put } = &mut *self.elsewhere.lock();
         let fence = if invalidation.effect == Effect::Outdate { put } else { purged };
         fence.raise(&invalidation.targets);

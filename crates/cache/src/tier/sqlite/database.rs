@@ -7,9 +7,9 @@ use rusqlite::config::DbConfig;
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, OpenFlags};
 
-use super::error::TierError;
 use super::files::{Files, private_file};
 use super::reads;
+use crate::tier::error::TierError;
 
 /// `application_id` of the database: "LYCA".
 const APPLICATION: i32 = 0x4c59_4341;

@@ -8,8 +8,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 #[cfg(unix)]
 use rustix::{fs::OFlags, io::Errno};
 
-use super::error::TierError;
 use crate::key::Digest;
+use crate::tier::error::TierError;
 
 /// Paths of the files of one instance.
 #[derive(Clone, Debug)]

@@ -8,7 +8,6 @@
 mod apply;
 mod batch;
 mod common;
-mod completion;
 mod database;
 mod edit;
 mod error;
@@ -42,9 +41,6 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use rusqlite::Connection;
 
-use completion::Promise;
-pub use completion::{Completion, Outcome};
-pub use error::TierError;
 pub(crate) use record::Record;
 pub(crate) use unavailable::Unavailable;
 
@@ -55,6 +51,8 @@ use crate::key::Digest;
 use crate::memory::Memory;
 use crate::response::Stored;
 use crate::stats::Counters;
+use crate::tier::completion::{Completion, Promise};
+use crate::tier::error::TierError;
 use crate::time::{Millis, UnixMillis};
 use common::Common;
 use load_queue::Loads;
@@ -196,13 +194,14 @@ impl SqliteTier {
         }
     }
 
-    /// Invalidates memory by `in_memory` and queues the same for the disk. `in_memory` returns the
-    /// number of live entries that it removed, if they count as purged. The completion is done once
-    /// no process serves what was invalidated, or ever will.
+    /// Invalidates memory by `in_memory` and queues the same for the disk. `in_memory` returns a
+    /// completion with the number of live entries that it removes, if they count as purged. The
+    /// completion of the result is done once no process serves what was invalidated, or ever will,
+    /// and all of it is removed.
     pub(crate) fn invalidate<T>(
         &self,
         at: UnixMillis,
-        in_memory: impl FnOnce(&Memory) -> Result<(Invalidation, Option<u64>, T), MissingFields>,
+        in_memory: impl FnOnce(&Memory) -> Result<(Invalidation, Option<Completion>, T), MissingFields>,
     ) -> Result<(T, Completion), MissingFields> {
         if let Some(error) = self.common.error() {
             // It is written later, if the tier works again.
@@ -236,7 +235,7 @@ impl SqliteTier {
         &self,
         at: UnixMillis,
         promise: Option<Promise>,
-        in_memory: impl FnOnce(&Memory) -> Result<(Invalidation, Option<u64>, T), E>,
+        in_memory: impl FnOnce(&Memory) -> Result<(Invalidation, Option<Completion>, T), E>,
     ) -> Result<T, E> {
         let Common { order, log, memory, .. } = &*self.common;
         let _in_order = order.lock();

@@ -17,9 +17,10 @@ use super::retry::Retry;
 use super::shared_memory::Shared;
 use super::write_behind::Queue;
 use super::writer::Writer;
-use super::{SqliteOptions, SqliteTier, TierError, Witness};
+use super::{SqliteOptions, SqliteTier, Witness};
 use crate::memory::Memory;
 use crate::stats::Counters;
+use crate::tier::error::TierError;
 use crate::time::Millis;
 
 /// Bound of the write-behind queue in bytes.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use super::common::Common;
-use super::error::TierError;
 use super::load_queue::Loads;
 use super::write_behind::Queue;
+use crate::tier::error::TierError;
 
 /// Fails the tier for good if it is dropped by a panic.
 #[derive(Clone, Debug)]
@@ -68,7 +68,7 @@ mod tests {
         });
         assert!(panicked.join().is_err());
         assert_eq!(tier.error(), Some(TierError::Panicked));
-        let purged = tier.invalidate(0, |_| Ok((Invalidation::everything(), Some(0), ())));
+        let purged = tier.invalidate(0, |_| Ok((Invalidation::everything(), None, ())));
         let outcomes = [purged.unwrap().1, tier.flush(), tier.end(), tier.load("key", "", 0)];
         let outcomes = outcomes.map(|completion| completion.wait_for(Duration::from_secs(30)));
         let failed = Some(Err(TierError::Panicked));

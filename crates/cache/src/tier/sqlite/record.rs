@@ -4,13 +4,13 @@
 use rusqlite::{Row, ToSql};
 use twox_hash::xxhash3_128::Hasher as Xxh3128;
 
-use super::error::TierError;
 use super::times;
 use crate::http::Names;
 use crate::key::{Digest, Selecting};
 use crate::memory::NewEntry;
 use crate::policy::Freshness;
 use crate::response::Stored;
+use crate::tier::error::TierError;
 
 /// Columns of `entries` beside the id, in order. The checksum is before the response, so that a row
 /// can be compared without reading that.

@@ -16,11 +16,11 @@ use std::time::Duration;
 
 use memmap2::MmapRaw;
 
-use super::error::TierError;
 use super::files::private_file;
 use super::lease_word::LeaseWord;
 use crate::coalescing::ProcessLeases;
 use crate::key::Digest;
+use crate::tier::error::TierError;
 use crate::time::{Millis, UnixMillis};
 
 /// Size of the file.

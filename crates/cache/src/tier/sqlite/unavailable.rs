@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use super::SqliteUsage;
 use super::shared_memory::Shared;
-use super::{Completion, SqliteUsage, TierError};
 use crate::memory::Memory;
+use crate::tier::completion::Completion;
+use crate::tier::error::TierError;
 
 /// A disk tier that could not be opened.
 #[derive(Debug)]

@@ -1,11 +1,11 @@
 //! Work of the writer thread.
 
-use super::completion::Promise;
-use super::error::TierError;
 use super::load_queue::Load;
 use super::record::Record;
 use crate::invalidation::Invalidation;
 use crate::key::Digest;
+use crate::tier::completion::{Completion, Promise};
+use crate::tier::error::TierError;
 use crate::time::UnixMillis;
 
 /// Bytes that queued work takes beside its record.
@@ -71,8 +71,8 @@ pub(super) struct QueuedInvalidation {
     pub(super) invalidation: Invalidation,
     /// When it was made.
     pub(super) at: UnixMillis,
-    /// Live entries that it has removed from memory, if they count as purged.
-    pub(super) in_memory: Option<u64>,
+    /// Completes with the live entries that it has removed from memory, if they count as purged.
+    pub(super) in_memory: Option<Completion>,
     /// Fence sequences of the memory store before the invalidations that this one stands for.
     pub(super) since: Vec<u64>,
     /// Done once the invalidation is synced to disk; `None` if no caller waits for it.

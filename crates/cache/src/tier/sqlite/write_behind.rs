@@ -283,7 +283,7 @@ mod tests {
     use crate::key::Selecting;
     use crate::policy::Freshness;
     use crate::response::{Label, Stored};
-    use crate::tier::sqlite::completion::Promise;
+    use crate::tier::completion::Promise;
     use crate::tier::sqlite::record::Record;
     use crate::tier::sqlite::work::{Outdated, QueuedInvalidation, QueuedPut, Seen};
 

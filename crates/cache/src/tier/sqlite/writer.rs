@@ -9,9 +9,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior::Immediate};
 use super::Witness;
 use super::batch::Batch;
 use super::common::Common;
-use super::completion::{Outcome, Promise};
 use super::database::checkpoint;
-use super::error::TierError;
 use super::load_queue::Loads;
 use super::readers::Readers;
 use super::retry::Retry;
@@ -21,6 +19,8 @@ use super::writes;
 use crate::coalescing::ProcessLeases as _;
 use crate::invalidation::Effect;
 use crate::stats::Counter;
+use crate::tier::completion::{Outcome, Promise};
+use crate::tier::error::TierError;
 
 /// Attempts of a transaction that other processes delay.
 const MAX_ATTEMPTS: u32 = 3;

@@ -18,10 +18,9 @@ fn every_target_removes_from_the_disk_what_it_removes_from_memory() {
         (Box::new(purge(everything)), &["/p/1", "/p/2", "/q"]),
         (
             Box::new(|process| {
-                process.tiers.invalidate(
-                    &Invalidation::remove([Target::Url("https://a.example/p/1".to_owned())]),
-                    NOW,
-                )
+                let url = Target::Url("https://a.example/p/1".to_owned());
+                process.tiers.invalidate(&Invalidation::remove([url]), NOW);
+                process.counters.totals().get(Counter::Invalidations)
             }),
             &["/p/1"],
         ),

@@ -80,28 +80,28 @@ impl Completion {
 /// The side of a completion that completes it. If it is dropped first, because its thread has
 /// panicked, it completes with an outcome of its own: no caller waits for ever.
 #[derive(Debug)]
-pub(super) struct Promise {
+pub(crate) struct Promise {
     completion: Completion,
     if_dropped: Outcome,
 }
 
 impl Promise {
     /// A promise of an operation that must not be taken for done.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { completion: Completion::default(), if_dropped: Err(TierError::Panicked) }
     }
 
     /// A promise of a load, which finds nothing if it is dropped.
-    pub(super) fn of_load() -> Self {
+    pub(crate) fn of_load() -> Self {
         Self { completion: Completion::default(), if_dropped: Ok(0) }
     }
 
     /// The completion that callers wait for.
-    pub(super) fn completion(&self) -> Completion {
+    pub(crate) fn completion(&self) -> Completion {
         self.completion.clone()
     }
 
-    pub(super) fn complete(self, outcome: Outcome) {
+    pub(crate) fn complete(self, outcome: Outcome) {
         self.completion.complete(outcome);
     }
 }
