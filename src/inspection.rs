@@ -1,6 +1,6 @@
 //! Counters and sizes as objects.
 
-use layeron_cache::{Counter, Inspection, SqliteUsage, Totals, Warning};
+use layeron_cache::{Counter, Inspection, TierUsage, Totals, Warning};
 use napi_derive::napi;
 
 /// The documented counters.
@@ -106,9 +106,9 @@ impl From<Inspection> for BindingInspection {
     }
 }
 
-impl From<SqliteUsage> for BindingDisk {
+impl From<TierUsage> for BindingDisk {
     fn from(
-        SqliteUsage { entries, bytes, max_bytes, evictions, dropped, damaged, quarantined, error }: SqliteUsage,
+        TierUsage { entries, bytes, max_bytes, evictions, dropped, damaged, quarantined, error }: TierUsage,
     ) -> Self {
         Self {
             entries: number(entries),

@@ -96,9 +96,10 @@ pub use policy::{
 };
 pub use response::Answer;
 pub use stats::{Counter, Totals};
+pub use tier::TierUsage;
+pub use tier::backend::sqlite::SqliteOptions;
 pub use tier::completion::{Completion, Outcome};
 pub use tier::error::TierError;
-pub use tier::sqlite::{SqliteOptions, SqliteUsage};
 pub use tier::{Durable, Storage};
 pub use time::{Millis, UnixMillis};
 

@@ -56,11 +56,6 @@ impl Counters {
         self.counts[counter as usize].fetch_add(number, Relaxed);
     }
 
-    /// Takes back what was added.
-    pub(crate) fn subtract(&self, counter: Counter, number: u64) {
-        self.counts[counter as usize].fetch_sub(number, Relaxed);
-    }
-
     pub(crate) fn count_uncacheable(&self, reason: Uncacheable) {
         self.uncacheable[reason as usize].fetch_add(1, Relaxed);
     }
@@ -90,6 +85,13 @@ impl Totals {
                 totals.0[counter as usize] = number;
             }
         }
+        totals
+    }
+
+    /// `number` in one counter.
+    pub(crate) fn of(counter: Counter, number: u64) -> Self {
+        let mut totals = Self::default();
+        totals.0[counter as usize] = number;
         totals
     }
 

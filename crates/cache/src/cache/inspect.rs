@@ -7,7 +7,7 @@ use crate::cache::instance::Instance;
 use crate::memory::{Bounds, Usage};
 use crate::policy::Uncacheable;
 use crate::stats::Totals;
-use crate::tier::sqlite::SqliteUsage;
+use crate::tier::TierUsage;
 use crate::time::UnixMillis;
 
 /// Snapshot of an instance's counters and sizes.
@@ -16,7 +16,7 @@ pub struct Inspection {
     /// Entries and bytes in memory, evictions and expirations.
     pub usage: Usage,
     /// Size and state of the disk tier, if one is configured.
-    pub disk: Option<SqliteUsage>,
+    pub disk: Option<TierUsage>,
     /// Configured bounds of the memory store.
     pub bounds: Bounds,
     /// Bytes of bodies that are received or streamed to waiters.

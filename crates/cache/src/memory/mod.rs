@@ -17,11 +17,12 @@ mod interleavings;
 mod new_entry;
 mod outcome;
 mod pending;
-#[cfg(all(test, not(loom)))]
-mod pending_tests;
 mod purge;
 mod selection;
 mod siblings;
+mod slices;
+#[cfg(all(test, not(loom)))]
+mod slices_tests;
 mod store;
 mod tag_list;
 mod usage;
@@ -29,7 +30,7 @@ mod variant_limit;
 
 pub use new_entry::NewEntry;
 pub use outcome::StoreError;
-pub(crate) use outcome::{EntryRef, Found, Restored};
+pub(crate) use outcome::{EntryInfo, EntryRef, Found, Restored};
 pub(crate) use purge::{Continuation, Progress};
 pub(crate) use selection::{Selected, Selection};
 pub use store::Memory;

@@ -1,6 +1,6 @@
 //! Entries of one key with different selecting fields. A request may select several of them, and
-//! the latest answers it (RFC 9111, section 4). So an entry leaves the store together with the older
-//! ones that would answer in its place.
+//! the latest answers it (RFC 9111, section 4). So an entry leaves the store together with the
+//! older ones that would answer in its place.
 
 use super::entries::Entry;
 use super::eviction::Id;

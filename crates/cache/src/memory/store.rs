@@ -243,8 +243,8 @@ impl Memory {
         }
     }
 
-    /// Applies an invalidation, fence included: from now on, nothing that it selects is found. If it
-    /// selects many entries, most of them are left to be removed.
+    /// Applies an invalidation, fence included: from now on, nothing that it selects is found. If
+    /// it selects many entries, most of them are left to be removed.
     pub(crate) fn begin(&self, invalidation: &Invalidation, now: UnixMillis) -> Progress {
         let Applied { progress, emptied } = self.inner.write().apply(invalidation, now);
         discard(emptied);

@@ -12,8 +12,8 @@ use super::tests::{NOW, Process, database_in, folder, fresh, key, names_in, pref
 use crate::http::lines::Fields;
 use crate::invalidation::{Invalidation, Target};
 use crate::stats::Counter;
+use crate::tier::backend::sqlite::vfs::{Armed, Failure, Operation};
 use crate::tier::completion::{Completion, Outcome};
-use crate::tier::sqlite::vfs::{Armed, Failure, Operation};
 
 /// No completion takes longer.
 const TIMEOUT: Duration = Duration::from_secs(30);

@@ -10,13 +10,15 @@ use std::time::Duration;
 use parking_lot::RwLock;
 
 use self::seeds::seeds;
+use super::Durable;
 use super::tests::{NOW, Process, ROOMY, entry, folder, fresh, key, names_in, prefixed, tagged};
-use super::{Bounds, Durable, Found, Invalidation, Target};
 use crate::http::lines::Fields;
+use crate::invalidation::{Invalidation, Target};
+use crate::memory::{Bounds, Found};
 use crate::policy::{Freshness, State};
 use crate::stats::Counter;
+use crate::tier::backend::sqlite::vfs::{Armed, Failure, Operation};
 use crate::tier::completion::Completion;
-use crate::tier::sqlite::vfs::{Armed, Failure, Operation};
 
 #[path = "../../tests/support/seeds.rs"]
 mod seeds;

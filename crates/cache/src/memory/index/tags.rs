@@ -78,8 +78,8 @@ pub(crate) struct Tags {
     walks: Slab<Posting>,
 }
 
-/// A walk along the list of a tag, from the entry that was added last when it began. It passes every
-/// entry once that is in the list from then on until it gets there.
+/// A walk along the list of a tag, from the entry that was added last when it began. It passes
+/// every entry once that is in the list from then on until it gets there.
 #[derive(Debug)]
 pub(crate) struct TagWalk(usize);
 

@@ -21,8 +21,8 @@ use crate::memory::{Bounds, Found, NewEntry, StoreError};
 use crate::policy::Freshness;
 use crate::response::Stored;
 use crate::stats::{Counter, Counters};
+use crate::tier::backend::sqlite::SqliteOptions;
 use crate::tier::error::TierError;
-use crate::tier::sqlite::SqliteOptions;
 use crate::time::UnixMillis;
 
 pub(super) const NOW: UnixMillis = 1_800_000_000_000;

@@ -151,9 +151,9 @@ fn a_lookup_loads_the_variant_that_the_request_selects_and_no_other() {
     first.end();
     let process = Process::open(&folder);
     assert_eq!(get_for(&process, "user-agent:7\n").as_deref(), Some("for 7"));
-    assert_eq!(process.tiers.entries(), 1);
+    assert_eq!(process.tiers.memory.entries(), 1);
     assert_eq!(load(&process, "user-agent:none\n"), 0, "it selects none");
-    assert_eq!(process.tiers.entries(), 1);
+    assert_eq!(process.tiers.memory.entries(), 1);
     let unknown = Process::open(&folder);
     assert_eq!(load(&unknown, ""), 1, "by which memory knows the fields to ask for");
     assert!(unknown.tiers.get(&key("/a"), Fields::new(""), NOW).is_err());
@@ -207,7 +207,7 @@ fn memory_does_not_answer_by_an_older_response_after_it_evicted_the_newer_one() 
         process.put(&format!("/{number}"), &"x".repeat(9_000), &[], fresh());
     }
     process.flush();
-    assert!(!process.tiers.has_variants(&key("/a")), "the newer one is evicted");
+    assert!(!process.tiers.memory.has_variants(&key("/a")), "the newer one is evicted");
     assert_eq!(get_for(&process, "x-a:1\n"), Some("n".repeat(9_000)));
     assert_eq!(get_for(&process, "x-a:2\n").as_deref(), Some("old"));
     process.tiers.memory.validate();

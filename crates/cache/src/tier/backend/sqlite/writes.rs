@@ -5,8 +5,8 @@ use rusqlite::{Transaction, params};
 use super::edit::Edit;
 use super::log::max_log_bytes;
 use super::reads::{self, Pages};
-use super::record::Record;
 use crate::stats::Totals;
+use crate::tier::record::Record;
 use crate::time::UnixMillis;
 
 /// Result of making room.

@@ -4,57 +4,41 @@
 use rusqlite::Connection;
 
 use super::reads::{self, Row};
-use super::record::{Record, read_vary};
+use super::row::read_vary;
 use crate::http::FieldIndex;
-use crate::http::lines::Fields;
-use crate::key::Key;
-use crate::time::UnixMillis;
+use crate::tier::backend::{Loaded, Lookup};
 
-/// What a lookup found.
-#[derive(Debug, Default)]
-pub(super) struct Loaded {
-    /// The latest one first.
-    pub(super) records: Vec<Record>,
-    /// Number of entries that did not match their checksums.
-    pub(super) damaged: u64,
+/// Reads what a lookup needs, from one state of the database.
+pub(super) fn load(connection: &Connection, lookup: &Lookup<'_>) -> rusqlite::Result<Loaded> {
+    let snapshot = connection.unchecked_transaction()?;
+    let mut loaded = Loaded::default();
+    for row in (Selection { connection, lookup }).rows()? {
+        let Some(record) = reads::record(connection, row.id)? else {
+            // Older ones must not answer in its place.
+            loaded.damaged += 1;
+            break;
+        };
+        loaded.records.push(record);
+    }
+    snapshot.finish()?;
+    Ok(loaded)
 }
 
 /// A lookup in the database.
-pub(super) struct Lookup<'a> {
-    pub(super) connection: &'a Connection,
-    pub(super) key: &'a Key,
-    /// Header fields of the request, as far as they are known.
-    pub(super) fields: Fields<'a>,
-    pub(super) now: UnixMillis,
-    /// Whether memory has variants of the key.
-    pub(super) is_known: bool,
+struct Selection<'a> {
+    connection: &'a Connection,
+    lookup: &'a Lookup<'a>,
 }
 
-impl Lookup<'_> {
-    /// Reads what the request selects, from one state of the database.
-    pub(super) fn load(&self) -> rusqlite::Result<Loaded> {
-        let snapshot = self.connection.unchecked_transaction()?;
-        let mut loaded = Loaded::default();
-        for row in self.rows()? {
-            let Some(record) = reads::record(self.connection, row.id)? else {
-                // Older ones must not answer in its place.
-                loaded.damaged += 1;
-                break;
-            };
-            loaded.records.push(record);
-        }
-        snapshot.finish()?;
-        Ok(loaded)
-    }
-
+impl Selection<'_> {
     /// The rows to read, the latest one first.
     fn rows(&self) -> rusqlite::Result<Vec<Row>> {
-        let sets = reads::sets_of(self.connection, self.key.text())?;
+        let Self { connection, lookup: Lookup { key, now, .. } } = *self;
+        let sets = reads::sets_of(connection, key.text())?;
         let mut wanted = self.wanted(&sets)?;
         if sets.len() > 1 {
             for row in wanted.clone() {
-                let later =
-                    reads::later_of_other_sets(self.connection, self.key.text(), &row, self.now)?;
+                let later = reads::later_of_other_sets(connection, key.text(), &row, *now)?;
                 let Some(later) = later else { return Ok(Vec::new()) };
                 wanted.extend(later);
             }
@@ -68,8 +52,9 @@ impl Lookup<'_> {
     /// of each set: memory then asks the caller for the fields that are missing. If it selects
     /// none, and memory has no variant of the key, the latest row, by which memory knows the set.
     fn wanted(&self, sets: &[String]) -> rusqlite::Result<Vec<Row>> {
-        let Self { connection, key, now, .. } = *self;
-        let fields = FieldIndex::new(self.fields);
+        let Self { connection, lookup } = *self;
+        let Lookup { key, now, fields, is_known } = *lookup;
+        let fields = FieldIndex::new(fields);
         let mut selected: Option<Row> = None;
         let mut undecided = Vec::new();
         for set in sets {
@@ -81,7 +66,7 @@ impl Lookup<'_> {
             }
         }
         undecided.extend(selected);
-        if undecided.is_empty() && !self.is_known {
+        if undecided.is_empty() && !is_known {
             for set in sets {
                 undecided.extend(reads::latest_of_set(connection, key.text(), set, now)?);
             }

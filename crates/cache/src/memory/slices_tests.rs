@@ -4,8 +4,8 @@ use fastrand::Rng;
 use hashbrown::HashMap;
 
 use super::outcome::Found;
-use super::pending::SLICE;
 use super::purge::{Continuation, Progress};
+use super::slices::SLICE;
 use super::{Bounds, Memory, NewEntry};
 use crate::http::Names;
 use crate::http::lines::Fields;

@@ -4,12 +4,12 @@ use std::mem::take;
 
 use rusqlite::Transaction;
 
-use super::common::Common;
 use super::edit::Edit;
 use super::reads::Pages;
-use super::work::{Outdated, QueuedInvalidation, QueuedPut, Work};
 use super::{apply, log, writes};
 use crate::invalidation::{Invalidation, Target};
+use crate::tier::state::TierState;
+use crate::tier::work::{Outdated, QueuedInvalidation, QueuedPut, Work};
 use crate::time::UnixMillis;
 
 /// Expired entries removed per transaction.
@@ -18,7 +18,8 @@ const MAX_DUE: u32 = 1_000;
 /// The writes of one transaction. Counts take effect when it is committed.
 pub(super) struct Batch<'a, 'c> {
     edit: Edit<'a, 'c>,
-    common: &'a Common,
+    state: &'a TierState,
+    max_bytes: u64,
     /// Variants of which other processes may have older versions in memory.
     changed: Vec<Target>,
     /// Last sequence of the invalidation log.
@@ -41,10 +42,16 @@ pub(super) struct Batch<'a, 'c> {
 
 impl<'a, 'c> Batch<'a, 'c> {
     /// A batch that appends to the invalidation log after sequence `last`.
-    pub(super) fn new(transaction: &'a Transaction<'c>, common: &'a Common, last: u64) -> Self {
+    pub(super) fn new(
+        transaction: &'a Transaction<'c>,
+        state: &'a TierState,
+        max_bytes: u64,
+        last: u64,
+    ) -> Self {
         Self {
             edit: Edit::new(transaction),
-            common,
+            state,
+            max_bytes,
             changed: Vec::new(),
             sequence: last,
             is_purge: false,
@@ -76,10 +83,10 @@ impl<'a, 'c> Batch<'a, 'c> {
     fn put(&mut self, put: &QueuedPut) -> rusqlite::Result<()> {
         let QueuedPut { record, seen } = put;
         let has_later = self.outdate(&put.replaced())?;
-        if has_later || !self.common.passes(record, *seen) {
+        if has_later || !self.state.passes(record, *seen) {
             return Ok(());
         }
-        let room = writes::make_room(&self.edit, self.common.bound, record, &mut self.pages)?;
+        let room = writes::make_room(&self.edit, self.max_bytes, record, &mut self.pages)?;
         self.evicted += room.evicted;
         if room.is_enough {
             return self.edit.insert(record);
@@ -93,7 +100,7 @@ impl<'a, 'c> Batch<'a, 'c> {
     fn outdate(&self, outdated: &Outdated) -> rusqlite::Result<bool> {
         let Outdated { key, variant, put_at, seen } = outdated;
         // Within this process the order of the queue decides, whatever the clock says.
-        let is_compared = self.common.is_put_elsewhere(key, seen.puts);
+        let is_compared = self.state.is_put_elsewhere(key, seen.puts);
         self.edit.remove_variant(variant, if is_compared { *put_at } else { UnixMillis::MAX })
     }
 
@@ -114,7 +121,7 @@ impl<'a, 'c> Batch<'a, 'c> {
     }
 
     fn append(&mut self, invalidation: &Invalidation, at: UnixMillis) -> rusqlite::Result<()> {
-        let bound = self.common.bound;
+        let bound = self.max_bytes;
         self.sequence = log::append(&self.edit, invalidation, at, self.sequence, bound)?;
         Ok(())
     }
@@ -133,7 +140,7 @@ impl<'a, 'c> Batch<'a, 'c> {
         if !changed.targets.is_empty() {
             self.append(&changed, 0)?;
         }
-        self.evicted += writes::shrink(&self.edit, self.common.bound)?;
+        self.evicted += writes::shrink(&self.edit, self.max_bytes)?;
         self.edit.finish()?;
         Ok((self.sequence, self.is_purge))
     }

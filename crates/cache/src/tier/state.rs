@@ -1,37 +1,32 @@
-//! State shared by the threads of the tier and its callers.
+//! State shared by the threads of the tier, its backend and its callers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
-use rusqlite::Connection;
-
-use super::log_cursor::InvalidationLog;
+use super::coordinator::Coordinator;
+use super::error::TierError;
+use super::log_cursor::{InvalidationLog, LogTail};
 use super::record::Record;
-use super::shared_memory::Shared;
+use super::removal;
 use super::work::Seen;
-use super::{reads, writes};
 use crate::invalidation::{Effect, Fence, Invalidation};
 use crate::memory::Memory;
-use crate::stats::{Counters, Totals};
+use crate::stats::{Counter, Counters, Totals};
 use crate::sync::Mutex;
-use crate::tier::error::TierError;
-use crate::tier::removal;
 use crate::time::UnixMillis;
 
 /// Shared state of the tier.
 #[derive(Debug)]
-pub(super) struct Common {
+pub(crate) struct TierState {
     pub(super) memory: Arc<Memory>,
     pub(super) counters: Arc<Counters>,
-    pub(super) shared: Arc<Shared>,
-    /// Bytes that the database may take.
-    pub(super) bound: u64,
+    pub(super) coordinator: Arc<dyn Coordinator>,
     /// Held while memory changes and the change is queued, so that both happen in the same order.
     /// Locked before [`log`](Self::log).
     pub(super) order: Mutex<()>,
     pub(super) log: InvalidationLog,
     elsewhere: Mutex<Elsewhere>,
-    /// Counters as they are in the database.
+    /// Counters as they are in the backend.
     counted: Mutex<Counted>,
     evicted: AtomicU64,
     dropped: AtomicU64,
@@ -54,54 +49,50 @@ struct Elsewhere {
 
 #[derive(Debug, Default)]
 struct Counted {
-    /// Counts of this process that are in the database.
+    /// Counts of this process that are in the backend.
     own: Totals,
-    /// Counts of all processes in the database.
+    /// Counts of all processes in the backend.
     all: Totals,
 }
 
-impl Common {
+impl TierState {
     pub(super) fn new(
         memory: Arc<Memory>,
         counters: Arc<Counters>,
-        shared: Arc<Shared>,
-        bound: u64,
-        connection: &Connection,
-    ) -> rusqlite::Result<Self> {
-        let sequence = reads::sequence(connection)?;
-        shared.announce(sequence, false);
-        let all = Totals::from_names(reads::counters(connection)?);
-        Ok(Self {
+        coordinator: Arc<dyn Coordinator>,
+        sequence: u64,
+        totals: Totals,
+    ) -> Self {
+        Self {
             memory,
             counters,
-            shared,
-            bound,
+            coordinator,
             order: Mutex::default(),
             log: InvalidationLog::new(sequence),
             elsewhere: Mutex::new(Elsewhere { purged: Fence::new(), put: Fence::new() }),
-            counted: Mutex::new(Counted { own: Totals::default(), all }),
+            counted: Mutex::new(Counted { own: Totals::default(), all: totals }),
             evicted: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
             damaged: AtomicU64::new(0),
             error: Mutex::default(),
             has_skipped: AtomicBool::new(false),
-        })
+        }
     }
 
     /// Whether another process has invalidated something that has not been applied to memory.
     pub(super) fn is_behind(&self) -> bool {
-        self.shared.sequence() > self.log.last()
+        self.coordinator.sequence() > self.log.last()
     }
 
-    /// Applies the new rows of the invalidation log to memory. Rows are read without a lock.
-    pub(super) fn apply_log(&self, connection: &Connection) -> rusqlite::Result<()> {
+    /// Applies the new rows of the invalidation log to memory. `read` returns the log after a
+    /// sequence, and is called without a lock.
+    pub(super) fn apply_log<E>(&self, read: impl Fn(u64) -> Result<LogTail, E>) -> Result<(), E> {
         loop {
             let from = self.log.last();
-            let last = reads::sequence(connection)?;
+            let LogTail { last, rows } = read(from)?;
             if last <= from {
                 return Ok(());
             }
-            let rows = reads::log_after(connection, from)?;
             // Memory and queue must fence a put by the same invalidations.
             let _in_order = self.order.lock();
             let mut cursor = self.log.lock();
@@ -109,16 +100,15 @@ impl Common {
                 // Another thread has applied rows meanwhile.
                 continue;
             }
-            let Some(rows) = rows else {
-                self.apply_to_memory(&Invalidation::everything(), 0);
-                cursor.advance(last);
-                return Ok(());
-            };
-            for row in rows.iter().filter(|row| !cursor.knew(row.sequence)) {
-                self.apply_to_memory(&row.invalidation, row.at);
+            match rows {
+                None => self.apply_to_memory(&Invalidation::everything(), 0),
+                Some(rows) => {
+                    for row in rows.iter().filter(|row| !cursor.knew(row.sequence)) {
+                        self.apply_to_memory(&row.invalidation, row.at);
+                    }
+                }
             }
-            // Rows may have been added meanwhile; none is applied twice.
-            cursor.advance(rows.last().map_or(last, |row| row.sequence));
+            cursor.advance(last);
             return Ok(());
         }
     }
@@ -127,8 +117,8 @@ impl Common {
     pub(super) fn apply_without_log(&self) {
         let _in_order = self.order.lock();
         let mut cursor = self.log.lock();
-        let last = self.shared.sequence();
-        if self.shared.purged() > cursor.last() {
+        let last = self.coordinator.sequence();
+        if self.coordinator.purged() > cursor.last() {
             self.apply_to_memory(&Invalidation::everything(), 0);
         }
         self.has_skipped.store(true, Relaxed);
@@ -163,17 +153,18 @@ impl Common {
         !self.elsewhere.lock().put.passes(since, key, [])
     }
 
-    /// Adds the counters of this process to the database. The closure that it returns is called
-    /// after the commit.
-    pub(super) fn count_into(
-        &self,
-        transaction: &rusqlite::Transaction<'_>,
-    ) -> rusqlite::Result<impl FnOnce() + '_> {
-        let own = self.counters.totals();
-        writes::count(transaction, &own.since(&self.counted.lock().own))?;
-        let all = Totals::from_names(reads::counters(transaction)?);
-        // Only the writer thread gets here.
-        Ok(move || *self.counted.lock() = Counted { own, all })
+    /// Counts of this process that are not in the backend yet.
+    pub(super) fn uncounted(&self) -> Totals {
+        self.counters.totals().since(&self.counted.lock().own)
+    }
+
+    /// Records that counts of this process are in the backend now, with `purged` more purges, and
+    /// the counts of all processes. Only the writer thread gets here.
+    pub(super) fn record_counts(&self, counts: &Totals, purged: u64, all: Totals) {
+        let more = Totals::of(Counter::Purges, purged);
+        let mut counted = self.counted.lock();
+        self.counters.add(Counter::Purges, purged);
+        *counted = Counted { own: counted.own.plus(counts).plus(&more), all };
     }
 
     /// Counters of all processes, as far as they are known.
@@ -210,13 +201,12 @@ impl Common {
 
     /// Records an error. Unless it is transient, the tier stops reading and writing until it
     /// [recovers](Self::recover).
-    pub(super) fn fail(&self, error: &rusqlite::Error) -> TierError {
-        let error = TierError::from(error);
+    pub(super) fn fail(&self, error: TierError) -> TierError {
         if error.is_transient() {
             return error;
         }
         if error.is_damage() {
-            self.shared.note_damage();
+            self.coordinator.note_damage();
         }
         self.error.lock().get_or_insert(error).clone()
     }

@@ -3,11 +3,12 @@
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::log;
-use super::record::{self, Record};
+use super::row;
 use super::times;
-use crate::invalidation::Invalidation;
 use crate::key::Digest;
 use crate::policy::Freshness;
+use crate::tier::log_cursor::{LogTail, Logged};
+use crate::tier::record::Record;
 use crate::time::UnixMillis;
 
 /// Rows that one load reads at most, and sets of selecting fields of one key.
@@ -43,7 +44,7 @@ pub(super) fn row_of_variant(
 ) -> rusqlite::Result<Option<Row>> {
     let select = "SELECT id, vary FROM entries JOIN times ON entry = id WHERE variant = ?1 AND deadline > ?2";
     let values = params![variant.bytes().as_slice(), now];
-    connection.prepare_cached(select)?.query_row(values, row).optional()
+    connection.prepare_cached(select)?.query_row(values, read_row).optional()
 }
 
 /// The live row of a key and a set of selecting fields that was put last.
@@ -55,7 +56,7 @@ pub(super) fn latest_of_set(
 ) -> rusqlite::Result<Option<Row>> {
     let select = "SELECT id, vary FROM entries JOIN times ON entry = id \
          WHERE key = ?1 AND vary = ?2 AND deadline > ?3 ORDER BY id DESC LIMIT 1";
-    connection.prepare_cached(select)?.query_row(params![key, vary, now], row).optional()
+    connection.prepare_cached(select)?.query_row(params![key, vary, now], read_row).optional()
 }
 
 /// Live rows of a key that were put after `since` and have other selecting fields. `None` if there
@@ -70,11 +71,11 @@ pub(super) fn later_of_other_sets(
          WHERE key = ?1 AND vary <> ?2 AND id > ?3 AND deadline > ?4 LIMIT ?5";
     let values = params![key, since.vary, since.id, now, MAX_ROWS as i64];
     let mut statement = connection.prepare_cached(select)?;
-    let rows: Vec<Row> = statement.query_map(values, row)?.collect::<rusqlite::Result<_>>()?;
+    let rows: Vec<Row> = statement.query_map(values, read_row)?.collect::<rusqlite::Result<_>>()?;
     Ok((rows.len() < MAX_ROWS).then_some(rows))
 }
 
-fn row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
+fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
     Ok(Row { id: row.get(0)?, vary: text(row, 1)? })
 }
 
@@ -86,7 +87,7 @@ fn text(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<String> {
 /// Reads an entry. `None` if it is missing or does not match its checksums.
 pub(super) fn record(connection: &Connection, id: i64) -> rusqlite::Result<Option<Record>> {
     connection
-        .prepare_cached(&record::select_record())?
+        .prepare_cached(&row::select_record())?
         .query_row([id], Record::read)
         .optional()
         .map(Option::flatten)
@@ -105,23 +106,16 @@ pub(super) fn times_of(
         let Some(variant) = variant else { return Ok(None) };
         Ok(times::read(row, 1, &variant)?.map(|times| (variant, times)))
     };
-    let read = |row: &rusqlite::Row<'_>| record::undamaged(read(row));
+    let read = |row: &rusqlite::Row<'_>| row::undamaged(read(row));
     connection.prepare_cached(&select)?.query_row([id], read).optional().map(Option::flatten)
 }
 
-/// A row of the invalidation log.
-pub(super) struct Logged {
-    pub(super) sequence: u64,
-    pub(super) invalidation: Invalidation,
-    /// When it was made, in milliseconds since 1970.
-    pub(super) at: UnixMillis,
-}
-
-/// Log rows after `sequence`, in order; `None` if some of them have been removed.
-pub(super) fn log_after(
-    connection: &Connection,
-    sequence: u64,
-) -> rusqlite::Result<Option<Vec<Logged>>> {
+/// What the log has after `sequence`.
+pub(super) fn log_after(connection: &Connection, sequence: u64) -> rusqlite::Result<LogTail> {
+    let last = self::sequence(connection)?;
+    if last <= sequence {
+        return Ok(LogTail { last, rows: Some(Vec::new()) });
+    }
     let mut statement = connection.prepare_cached(
         "SELECT sequence, kind, name, digests, soft, at FROM purges WHERE sequence > ?1 ORDER BY sequence",
     )?;
@@ -133,7 +127,9 @@ pub(super) fn log_after(
     })?;
     let rows: Vec<_> = rows.collect::<rusqlite::Result<_>>()?;
     let is_whole = rows.first().is_some_and(|first| first.sequence == sequence + 1);
-    Ok(is_whole.then_some(rows))
+    // Rows may have been added since the last sequence was read.
+    let last = rows.last().map_or(last, |row| row.sequence);
+    Ok(LogTail { last, rows: is_whole.then_some(rows) })
 }
 
 /// Last sequence of the log.

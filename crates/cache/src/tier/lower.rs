@@ -1,135 +1,108 @@
-//! Disk tier: an `SQLite` database that survives the process and that all processes of a machine
-//! may open.
+//! The lower tier: a backend with its threads and queues.
 //!
-//! A writer and a reader thread serve it; callers wait for them through completions. An error of
-//! the disk is never an error of a lookup: a tier that fails has no entries, and `inspect()` says
-//! why.
-
-mod apply;
-mod batch;
-mod common;
-mod database;
-mod edit;
-mod error;
-mod files;
-mod lease_word;
-mod load_queue;
-mod log;
-mod log_cursor;
-mod open;
-mod panic_guard;
-mod reader;
-mod readers;
-mod reads;
-mod record;
-mod retry;
-mod select;
-mod shared_memory;
-mod times;
-mod unavailable;
-#[cfg(all(test, unix, not(loom)))]
-pub(crate) mod vfs;
-mod work;
-mod write_behind;
-mod writer;
-mod writes;
+//! A writer thread and some reader threads serve it; callers wait for them through completions.
 
 use std::convert::Infallible;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use rusqlite::Connection;
 
-pub(crate) use record::Record;
-pub(crate) use unavailable::Unavailable;
-
+use super::backend::Opened;
+use super::backend::sqlite::SqliteOptions;
+use super::completion::{Completion, Promise};
+use super::error::TierError;
+use super::load_queue::Loads;
+use super::panic_guard::{PanicGuard, spawn};
+use super::readers::{Readers, Witness};
+use super::record::Record;
+use super::retry::Retry;
+use super::state::TierState;
+use super::unavailable::Unavailable;
+use super::usage::TierUsage;
+use super::work::{Outdated, QueuedInvalidation, QueuedPut, Work};
+use super::write_behind::Queue;
+use super::writer::Writer;
 use crate::coalescing::ProcessLeases;
 use crate::http::lines::MissingFields;
 use crate::invalidation::Invalidation;
 use crate::key::Digest;
 use crate::memory::Memory;
 use crate::response::Stored;
-use crate::stats::Counters;
-use crate::tier::completion::{Completion, Promise};
-use crate::tier::error::TierError;
+use crate::stats::{Counters, Totals};
 use crate::time::{Millis, UnixMillis};
-use common::Common;
-use load_queue::Loads;
-use open::Opening;
-use readers::Readers;
-use work::{Outdated, QueuedInvalidation, QueuedPut, Work};
-use write_behind::Queue;
 
-/// Options of the disk tier.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SqliteOptions {
-    /// Folder of the database.
-    pub folder: PathBuf,
-    /// Bound of the file in bytes.
-    pub max_bytes: u64,
-    /// How long the tier waits after an error of the disk before it tries again. Doubles with each
-    /// further error, up to a minute.
-    pub retry_after: Millis,
-}
+/// Bound of the write-behind queue in bytes.
+const MAX_WAITING_BYTES: usize = 64 << 20;
 
-/// Size and state of the disk tier.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SqliteUsage {
-    /// Entries in the file.
-    pub entries: u64,
-    /// Bytes in use in the file.
-    pub bytes: u64,
-    /// Bound of the file in bytes.
-    pub max_bytes: u64,
-    /// Entries that this process has evicted from the file.
-    pub evictions: u64,
-    /// Puts that were not written because the queue was full.
-    pub dropped: u64,
-    /// Reads of entries that did not match their checksum.
-    pub damaged: u64,
-    /// New name of a damaged database, if this process found one.
-    pub quarantined: Option<String>,
-    /// The error because of which the tier neither reads nor writes at present.
-    pub error: Option<TierError>,
-}
-
-/// The disk tier of an instance.
+/// The lower tier of an instance.
 #[derive(Debug)]
-pub(crate) struct SqliteTier {
-    common: Arc<Common>,
-    queue: Arc<Queue>,
-    loads: Arc<Loads>,
+pub(crate) struct LowerTier {
+    pub(super) state: Arc<TierState>,
+    pub(super) queue: Arc<Queue>,
+    pub(super) loads: Arc<Loads>,
     readers: Arc<Readers>,
     witness: Arc<Witness>,
+    max_bytes: u64,
     quarantined: Option<String>,
 }
 
-/// Connection on which lookups read the invalidation log, until the tier is closed.
-type Witness = Mutex<Option<Connection>>;
-
-impl SqliteTier {
-    /// Opens the database of the instance `identity`, creates it, or quarantines a damaged one and
-    /// creates a new one.
+impl LowerTier {
+    /// Opens the backend of the instance `identity`, and starts the threads.
     ///
     /// # Errors
-    /// [`Unavailable`] if the file cannot be used.
+    /// [`Unavailable`] if the backend cannot be used.
     pub(crate) fn open(
         options: &SqliteOptions,
         identity: &str,
         memory: Arc<Memory>,
         counters: Arc<Counters>,
     ) -> Result<Self, Unavailable> {
-        let unusable = |fault| Unavailable::new(fault, options.max_bytes);
-        let opening = Opening::begin(options, identity).map_err(unusable)?;
-        opening
-            .finish(memory, counters)
-            .map_err(|fault| unusable(fault).watching(opening.give_up()))
+        let opened = options.open(identity)?;
+        let (max_bytes, coordinator) = (opened.max_bytes, Arc::clone(&opened.coordinator));
+        Self::start(opened, options.retry_after, memory, counters).map_err(|error| {
+            coordinator.leave();
+            Unavailable::new(error, max_bytes).watching(coordinator)
+        })
+    }
+
+    /// Starts the reader and writer threads.
+    fn start(
+        opened: Opened,
+        retry_after: Millis,
+        memory: Arc<Memory>,
+        counters: Arc<Counters>,
+    ) -> Result<Self, TierError> {
+        let Opened { backend, coordinator, sequence, totals, max_bytes, quarantined } = opened;
+        let state = TierState::new(memory, counters, coordinator, sequence, totals);
+        let state = Arc::new(state);
+        let (queue, loads) = (Arc::new(Queue::new(MAX_WAITING_BYTES)), Arc::<Loads>::default());
+        let connect = backend.connector();
+        let witness: Arc<Witness> = Arc::new(Mutex::new(Some(connect()?)));
+        let guard = PanicGuard {
+            state: Arc::clone(&state),
+            queue: Arc::clone(&queue),
+            loads: Arc::clone(&loads),
+        };
+        let connection = connect()?;
+        let readers = Arc::new(Readers::new(connect, guard.clone()));
+        loads.add_reader();
+        readers.start(Some(connection))?;
+        let writer = Writer {
+            backend,
+            state: Arc::clone(&state),
+            queue: Arc::clone(&queue),
+            loads: Arc::clone(&loads),
+            readers: Arc::clone(&readers),
+            witness: Arc::clone(&witness),
+            retry: Retry::new(retry_after),
+        };
+        spawn("writer", guard, move || writer.run()).inspect_err(|_| loads.end())?;
+        Ok(Self { state, queue, loads, readers, witness, max_bytes, quarantined })
     }
 
     /// Applies invalidations of other processes to memory. Costs one atomic read if there are none.
     pub(crate) fn catch_up(&self) {
-        if self.common.is_behind() {
+        if self.state.is_behind() {
             self.apply_log();
         }
     }
@@ -138,27 +111,25 @@ impl SqliteTier {
     fn apply_log(&self) {
         let witness = self.witness.lock();
         let is_applied =
-            witness.as_ref().filter(|_| self.common.error().is_none()).is_some_and(|witness| {
-                self.common
-                    .apply_log(witness)
-                    .inspect_err(|error| drop(self.common.fail(error)))
-                    .is_ok()
+            witness.as_ref().filter(|_| self.state.error().is_none()).is_some_and(|witness| {
+                let applied = self.state.apply_log(|from| witness.log_after(from));
+                applied.map_err(|error| self.state.fail(error)).is_ok()
             });
         drop(witness);
         if !is_applied {
             // The log cannot be read, so anything may have been purged.
-            self.common.apply_without_log();
+            self.state.apply_without_log();
         }
     }
 
     /// Refresh leases among the processes that use the file.
-    pub(crate) fn leases(&self) -> &impl ProcessLeases {
-        &*self.common.shared
+    pub(crate) fn leases(&self) -> &dyn ProcessLeases {
+        &*self.state.coordinator
     }
 
     /// Whether an entry did not match its checksum.
     pub(crate) fn is_damaged(&self) -> bool {
-        self.common.damaged() > 0
+        self.state.damaged() > 0
     }
 
     /// New name of a damaged database, if there was one.
@@ -168,16 +139,16 @@ impl SqliteTier {
 
     /// The error because of which the tier neither reads nor writes at present.
     pub(crate) fn error(&self) -> Option<TierError> {
-        self.common.error()
+        self.state.error()
     }
 
     /// Puts an entry into memory by `store`, and queues it.
     pub(crate) fn put<E>(&self, store: impl FnOnce() -> Result<Record, E>) -> Result<Stored, E> {
-        let _in_order = self.common.order.lock();
-        let seen = self.common.seen();
+        let _in_order = self.state.order.lock();
+        let seen = self.state.seen();
         let record = store()?;
         let stored = record.stored.clone();
-        if !self.common.has_stopped() {
+        if !self.state.has_stopped() {
             self.queue.push(Work::Put(Box::new(QueuedPut { record, seen })));
         }
         Ok(stored)
@@ -186,8 +157,8 @@ impl SqliteTier {
     /// Removes an outdated entry of `key` from memory by `remove`, which returns its variant and
     /// when it was put, and queues the same for the disk.
     pub(crate) fn outdate(&self, key: &str, remove: impl FnOnce() -> Option<(Digest, UnixMillis)>) {
-        let _in_order = self.common.order.lock();
-        let seen = self.common.seen();
+        let _in_order = self.state.order.lock();
+        let seen = self.state.seen();
         if let Some((variant, put_at)) = remove() {
             let key = key.to_owned();
             self.queue.push(Work::Outdate(Outdated { key, variant, put_at, seen }));
@@ -203,7 +174,7 @@ impl SqliteTier {
         at: UnixMillis,
         in_memory: impl FnOnce(&Memory) -> Result<(Invalidation, Option<Completion>, T), MissingFields>,
     ) -> Result<(T, Completion), MissingFields> {
-        if let Some(error) = self.common.error() {
+        if let Some(error) = self.state.error() {
             // It is written later, if the tier works again.
             let value = self.queue_invalidation(at, None, in_memory)?;
             return Ok((value, Completion::completed(Err(error))));
@@ -237,7 +208,7 @@ impl SqliteTier {
         promise: Option<Promise>,
         in_memory: impl FnOnce(&Memory) -> Result<(Invalidation, Option<Completion>, T), E>,
     ) -> Result<T, E> {
-        let Common { order, log, memory, .. } = &*self.common;
+        let TierState { order, log, memory, .. } = &*self.state;
         let _in_order = order.lock();
         let since = memory.sequence();
         log.lock().begin(since);
@@ -266,7 +237,7 @@ impl SqliteTier {
 
     /// Writes all that is queued.
     pub(crate) fn flush(&self) -> Completion {
-        match self.common.error() {
+        match self.state.error() {
             Some(error) => Completion::completed(Err(error)),
             None => self.ask(Work::Flush),
         }
@@ -285,34 +256,30 @@ impl SqliteTier {
     }
 
     /// Counters of all processes.
-    pub(crate) fn totals(&self) -> crate::stats::Totals {
-        self.common.totals()
+    pub(crate) fn totals(&self) -> Totals {
+        self.state.totals()
     }
 
     /// Size and state of the tier.
-    pub(crate) fn usage(&self) -> SqliteUsage {
-        let error = self.common.error();
-        let held = || -> rusqlite::Result<(u64, u64)> {
-            let witness = self.witness.lock();
-            let Some(witness) = &*witness else { return Ok((0, 0)) };
-            let pages = reads::pages(witness)?;
-            Ok((reads::entries(witness)?, pages.used() * pages.size))
-        };
-        let (entries, bytes) = if error.is_none() { held().unwrap_or_default() } else { (0, 0) };
-        SqliteUsage {
+    pub(crate) fn usage(&self) -> TierUsage {
+        let error = self.state.error();
+        let witness = self.witness.lock();
+        let size = witness.as_ref().filter(|_| error.is_none()).map(|witness| witness.size());
+        let (entries, bytes) = size.and_then(Result::ok).unwrap_or_default();
+        TierUsage {
             entries,
             bytes,
-            max_bytes: self.common.bound,
-            evictions: self.common.evicted(),
-            dropped: self.common.dropped() + self.queue.dropped(),
-            damaged: self.common.damaged(),
+            max_bytes: self.max_bytes,
+            evictions: self.state.evicted(),
+            dropped: self.state.dropped() + self.queue.dropped(),
+            damaged: self.state.damaged(),
             quarantined: self.quarantined.clone(),
             error,
         }
     }
 }
 
-impl Drop for SqliteTier {
+impl Drop for LowerTier {
     fn drop(&mut self) {
         self.loads.end();
         // Ignored if the tier has been closed already.
@@ -324,10 +291,10 @@ impl Drop for SqliteTier {
 mod tests {
     use super::*;
 
-    impl SqliteTier {
+    impl LowerTier {
         /// Makes the next process that has the file to itself treat the database as damaged.
         pub(crate) fn note_damage(&self) {
-            self.common.shared.note_damage();
+            self.state.coordinator.note_damage();
         }
     }
 }

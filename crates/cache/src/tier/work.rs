@@ -1,11 +1,11 @@
 //! Work of the writer thread.
 
+use super::completion::{Completion, Promise};
+use super::error::TierError;
 use super::load_queue::Load;
 use super::record::Record;
 use crate::invalidation::Invalidation;
 use crate::key::Digest;
-use crate::tier::completion::{Completion, Promise};
-use crate::tier::error::TierError;
 use crate::time::UnixMillis;
 
 /// Bytes that queued work takes beside its record.

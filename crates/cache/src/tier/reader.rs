@@ -1,13 +1,12 @@
-//! The reader threads: load entries from disk into memory.
+//! The reader threads: load entries from the backend into memory.
 
 use std::sync::Arc;
 
-use rusqlite::Connection;
-
-use super::common::Common;
+use super::backend::{BackendReader, Loaded, Lookup};
+use super::error::TierError;
 use super::load_queue::{Load, Loads};
 use super::panic_guard::PanicGuard;
-use super::select::{Loaded, Lookup};
+use super::state::TierState;
 use super::work::Work;
 use super::write_behind::Queue;
 use crate::http::lines::Fields;
@@ -17,8 +16,8 @@ use crate::policy::State;
 
 /// State of a reader thread.
 pub(super) struct Reader {
-    connection: Connection,
-    common: Arc<Common>,
+    backend: Box<dyn BackendReader>,
+    state: Arc<TierState>,
     queue: Arc<Queue>,
     loads: Arc<Loads>,
 }
@@ -35,16 +34,16 @@ struct Before {
 }
 
 impl Reader {
-    pub(super) fn new(connection: Connection, shared: &PanicGuard) -> Self {
-        let PanicGuard { common, queue, loads } = shared;
-        let (common, queue) = (Arc::clone(common), Arc::clone(queue));
-        Self { connection, common, queue, loads: Arc::clone(loads) }
+    pub(super) fn new(backend: Box<dyn BackendReader>, shared: &PanicGuard) -> Self {
+        let PanicGuard { state, queue, loads } = shared;
+        let (state, queue) = (Arc::clone(state), Arc::clone(queue));
+        Self { backend, state, queue, loads: Arc::clone(loads) }
     }
 
     /// Runs until the queue is closed.
     pub(super) fn run(self) {
         while let Some(load) = self.loads.next() {
-            if self.common.error().is_some() {
+            if self.state.error().is_some() {
                 // A tier that fails has no entries.
                 load.promise.complete(Ok(0));
                 continue;
@@ -53,15 +52,15 @@ impl Reader {
                 Ok(Some(restored)) => load.promise.complete(Ok(restored)),
                 Ok(None) => self.queue.push(Work::Load(load)),
                 Err(error) => {
-                    self.common.fail(&error);
+                    self.state.fail(error);
                     load.promise.complete(Ok(0));
                 }
             }
         }
     }
 
-    /// Loads what a lookup needs. `None` if the disk does not have the latest puts of the key yet.
-    fn load(&self, load: &Load) -> rusqlite::Result<Option<u64>> {
+    /// Loads what a lookup needs. `None` if the latest puts of the key are not written yet.
+    fn load(&self, load: &Load) -> Result<Option<u64>, TierError> {
         let Load { key, fields, now, .. } = load;
         let key = Key::known(key.clone());
         loop {
@@ -69,21 +68,20 @@ impl Reader {
             if self.queue.is_about(key.text()) {
                 return Ok(None);
             }
-            self.common.apply_log(&self.connection)?;
+            self.state.apply_log(|from| self.backend.log_after(from))?;
             let lookup = Lookup {
-                connection: &self.connection,
                 key: &key,
                 fields: Fields::new(fields),
                 now: *now,
-                is_known: self.common.memory.has_variants(&key),
+                is_known: self.state.memory.has_variants(&key),
             };
-            let loaded = lookup.load()?;
+            let loaded = self.backend.load(&lookup)?;
             // No put happens until the entries are in memory.
-            let in_order = self.common.order.lock();
+            let in_order = self.state.order.lock();
             if self.has_changed(key.text(), before) {
                 continue;
             }
-            self.common.count_damaged(loaded.damaged);
+            self.state.count_damaged(loaded.damaged);
             let (restored, is_fenced) = self.restore(loaded, before, load);
             drop(in_order);
             if !is_fenced || self.state().fence == before.fence {
@@ -101,7 +99,7 @@ impl Reader {
             loaded.records.into_iter().filter(|one| one.times.state(load.now) != State::Expired);
         for record in live {
             let (entry, stored) = record.into_entry();
-            match self.common.memory.restore(entry, stored, before.fence, load.now) {
+            match self.state.memory.restore(entry, stored, before.fence, load.now) {
                 Restored::Inserted => restored += 1,
                 Restored::Present => {}
                 Restored::NoRoom => return (restored, false),
@@ -113,15 +111,15 @@ impl Reader {
 
     fn has_changed(&self, key: &str, before: Before) -> bool {
         self.queue.has_changed(key, before.written)
-            || self.common.is_put_elsewhere(key, before.put_elsewhere)
+            || self.state.is_put_elsewhere(key, before.put_elsewhere)
     }
 
     fn state(&self) -> Before {
         let fence = {
-            let log = self.common.log.lock();
-            log.oldest(self.common.memory.sequence())
+            let log = self.state.log.lock();
+            log.oldest(self.state.memory.sequence())
         };
-        let (written, put_elsewhere) = (self.queue.sequence(), self.common.seen().puts);
+        let (written, put_elsewhere) = (self.queue.sequence(), self.state.seen().puts);
         Before { fence, written, put_elsewhere }
     }
 }
@@ -133,14 +131,15 @@ mod tests {
 
     use tempfile::TempDir;
 
-    use super::super::record::Record;
-    use super::super::work::QueuedPut;
-    use super::super::{SqliteOptions, SqliteTier};
     use super::*;
     use crate::key::Selecting;
     use crate::memory::{Bounds, Found, Memory};
     use crate::policy::Freshness;
     use crate::response::{Label, Stored};
+    use crate::tier::backend::sqlite::SqliteOptions;
+    use crate::tier::lower::LowerTier;
+    use crate::tier::record::Record;
+    use crate::tier::work::QueuedPut;
 
     const NOW: i64 = 1_800_000_000_000;
 
@@ -150,7 +149,7 @@ mod tests {
         let folder = folder.path().to_owned();
         let options = SqliteOptions { folder, max_bytes: 1 << 30, retry_after: 10 };
         let memory = Arc::new(Memory::new(Bounds { bytes: 1 << 20, entry_bytes: 1 << 20 }));
-        let tier = SqliteTier::open(&options, "ns/a", Arc::clone(&memory), Arc::default()).unwrap();
+        let tier = LowerTier::open(&options, "ns/a", Arc::clone(&memory), Arc::default()).unwrap();
         let key = Key::known("https://a.example/#ns;GET".to_owned());
         // Puts that memory does not have, as if it had evicted them.
         let write = |body: &[u8]| {
@@ -161,12 +160,12 @@ mod tests {
                 times: Freshness { stored_at: NOW, lifetime: 60_000, ..Freshness::default() },
                 stored: Stored::labelled(label, 200, "OK\n", Some(&[body])),
             };
-            let seen = tier.common.seen();
+            let seen = tier.state.seen();
             tier.queue.push(Work::Put(Box::new(QueuedPut { record, seen })));
             tier.flush().wait().unwrap();
         };
         write(b"old");
-        let in_order = tier.common.order.lock();
+        let in_order = tier.state.order.lock();
         let load = tier.load(key.text(), "", NOW);
         // Long enough for the reader to wait for the lock; the test is right in either case.
         thread::sleep(Duration::from_millis(20));

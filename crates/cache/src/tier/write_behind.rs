@@ -284,8 +284,8 @@ mod tests {
     use crate::policy::Freshness;
     use crate::response::{Label, Stored};
     use crate::tier::completion::Promise;
-    use crate::tier::sqlite::record::Record;
-    use crate::tier::sqlite::work::{Outdated, QueuedInvalidation, QueuedPut, Seen};
+    use crate::tier::record::Record;
+    use crate::tier::work::{Outdated, QueuedInvalidation, QueuedPut, Seen};
 
     fn put(key: &str, bytes: usize) -> Work {
         let body = vec![0; bytes];

@@ -20,6 +20,7 @@ use super::files::private_file;
 use super::lease_word::LeaseWord;
 use crate::coalescing::ProcessLeases;
 use crate::key::Digest;
+use crate::tier::coordinator::Coordinator;
 use crate::tier::error::TierError;
 use crate::time::{Millis, UnixMillis};
 
@@ -149,22 +150,6 @@ impl Shared {
             .map_err(|error| TierError::from(error).at(&self.path))
     }
 
-    /// Leaves the processes that have the file open.
-    pub(super) fn leave(&self) {
-        // If it fails, the lock ends with the process.
-        let _ = self.file.unlock();
-    }
-
-    /// Last sequence of the log.
-    pub(super) fn sequence(&self) -> u64 {
-        self.word(Word::Sequence).load(Acquire)
-    }
-
-    /// Last sequence of the log that was more than a put, for processes that cannot read the log.
-    pub(super) fn purged(&self) -> u64 {
-        self.word(Word::Purged).load(Acquire)
-    }
-
     /// Publishes the sequence of committed log rows.
     pub(super) fn announce(&self, sequence: u64, is_purge: bool) {
         if is_purge {
@@ -177,17 +162,8 @@ impl Shared {
         self.word(Word::Damaged).load(Acquire) != 0
     }
 
-    pub(super) fn note_damage(&self) {
-        self.word(Word::Damaged).store(1, Release);
-    }
-
     fn place_of(&self, digest: &Digest) -> &AtomicU64 {
         self.at(HEAD_WORDS + LeaseWord::place_of(digest, LEASES))
-    }
-
-    /// Releases all refresh leases.
-    pub(super) fn release_all_leases(&self) {
-        (HEAD_WORDS..HEAD_WORDS + LEASES).for_each(|at| self.at(at).store(0, Release));
     }
 
     fn word(&self, word: Word) -> &AtomicU64 {
@@ -196,6 +172,29 @@ impl Shared {
 
     fn at(&self, index: usize) -> &AtomicU64 {
         word(&self.memory, index)
+    }
+}
+
+impl Coordinator for Shared {
+    fn sequence(&self) -> u64 {
+        self.word(Word::Sequence).load(Acquire)
+    }
+
+    fn purged(&self) -> u64 {
+        self.word(Word::Purged).load(Acquire)
+    }
+
+    fn release_all_leases(&self) {
+        (HEAD_WORDS..HEAD_WORDS + LEASES).for_each(|at| self.at(at).store(0, Release));
+    }
+
+    fn note_damage(&self) {
+        self.word(Word::Damaged).store(1, Release);
+    }
+
+    fn leave(&self) {
+        // If it fails, the lock ends with the process.
+        let _ = self.file.unlock();
     }
 }
 

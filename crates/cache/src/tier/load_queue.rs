@@ -6,7 +6,7 @@ use std::mem;
 use hashbrown::HashMap;
 use parking_lot::{Condvar, Mutex};
 
-use crate::tier::completion::{Completion, Promise};
+use super::completion::{Completion, Promise};
 use crate::time::UnixMillis;
 
 /// Reader threads of one tier at most. A large entry occupies one while it is read.

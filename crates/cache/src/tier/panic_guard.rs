@@ -4,15 +4,15 @@ use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use super::common::Common;
+use super::error::TierError;
 use super::load_queue::Loads;
+use super::state::TierState;
 use super::write_behind::Queue;
-use crate::tier::error::TierError;
 
 /// Fails the tier for good if it is dropped by a panic.
 #[derive(Clone, Debug)]
 pub(super) struct PanicGuard {
-    pub(super) common: Arc<Common>,
+    pub(super) state: Arc<TierState>,
     pub(super) queue: Arc<Queue>,
     pub(super) loads: Arc<Loads>,
 }
@@ -20,7 +20,7 @@ pub(super) struct PanicGuard {
 impl Drop for PanicGuard {
     fn drop(&mut self) {
         if thread::panicking() {
-            self.common.stop(TierError::Panicked);
+            self.state.stop(TierError::Panicked);
             self.queue.abort();
             self.loads.abort();
         }
@@ -45,10 +45,11 @@ mod tests {
 
     use tempfile::TempDir;
 
-    use super::super::{SqliteOptions, SqliteTier};
     use super::*;
     use crate::invalidation::Invalidation;
     use crate::memory::{Bounds, Memory};
+    use crate::tier::backend::sqlite::SqliteOptions;
+    use crate::tier::lower::LowerTier;
 
     #[test]
     fn callers_of_a_tier_get_errors_after_a_thread_has_panicked() {
@@ -56,9 +57,9 @@ mod tests {
         let folder = folder.path().to_owned();
         let options = SqliteOptions { folder, max_bytes: 1 << 30, retry_after: 10 };
         let memory = Arc::new(Memory::new(Bounds { bytes: 1 << 20, entry_bytes: 1 << 20 }));
-        let tier = SqliteTier::open(&options, "ns/name", memory, Arc::default()).unwrap();
+        let tier = LowerTier::open(&options, "ns/name", memory, Arc::default()).unwrap();
         let guard = PanicGuard {
-            common: Arc::clone(&tier.common),
+            state: Arc::clone(&tier.state),
             queue: Arc::clone(&tier.queue),
             loads: Arc::clone(&tier.loads),
         };

@@ -6,7 +6,7 @@ use rusqlite::{OptionalExtension as _, params};
 
 use super::edit::Edit;
 use super::reads;
-use super::record::read_vary;
+use super::row::read_vary;
 use crate::http::lines::Fields;
 use crate::http::origin;
 use crate::invalidation::{Effect, Invalidation, Target};

@@ -1,4 +1,4 @@
-//! How far this process has applied the invalidation log of the database to its memory.
+//! The invalidation log of all processes, and how far this process has applied it to its memory.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -9,6 +9,27 @@ use std::sync::atomic::{
 };
 
 use parking_lot::{Mutex, MutexGuard};
+
+use crate::invalidation::Invalidation;
+use crate::time::UnixMillis;
+
+/// The end of the log.
+#[derive(Debug)]
+pub(crate) struct LogTail {
+    /// Last sequence of the log.
+    pub(crate) last: u64,
+    /// The rows after the wanted sequence, in order; `None` if some of them have been removed.
+    pub(crate) rows: Option<Vec<Logged>>,
+}
+
+/// A row of the log.
+#[derive(Debug)]
+pub(crate) struct Logged {
+    pub(crate) sequence: u64,
+    pub(crate) invalidation: Invalidation,
+    /// When it was made.
+    pub(crate) at: UnixMillis,
+}
 
 /// The cursor in the invalidation log.
 #[derive(Debug)]

@@ -1,21 +1,21 @@
-//! The state of an instance whose disk cannot be used.
+//! The state of an instance whose backend cannot be used.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use super::SqliteUsage;
-use super::shared_memory::Shared;
+use super::completion::Completion;
+use super::coordinator::Coordinator;
+use super::error::TierError;
+use super::usage::TierUsage;
 use crate::memory::Memory;
-use crate::tier::completion::Completion;
-use crate::tier::error::TierError;
 
-/// A disk tier that could not be opened.
+/// A lower tier that could not be opened.
 #[derive(Debug)]
 pub(crate) struct Unavailable {
     pub(crate) error: TierError,
     max_bytes: u64,
-    /// Shared memory that shows when other processes purge, but not what.
-    watched: Option<(Arc<Shared>, AtomicU64)>,
+    /// Shows when other processes purge, but not what.
+    watched: Option<(Arc<dyn Coordinator>, AtomicU64)>,
 }
 
 impl Unavailable {
@@ -24,15 +24,15 @@ impl Unavailable {
     }
 
     /// Watches the purges of other processes from now on.
-    pub(super) fn watching(self, shared: Arc<Shared>) -> Self {
-        let seen = AtomicU64::new(shared.purged());
-        Self { watched: Some((shared, seen)), ..self }
+    pub(super) fn watching(self, coordinator: Arc<dyn Coordinator>) -> Self {
+        let seen = AtomicU64::new(coordinator.purged());
+        Self { watched: Some((coordinator, seen)), ..self }
     }
 
     /// Size and state of the tier.
-    pub(crate) fn usage(&self) -> SqliteUsage {
+    pub(crate) fn usage(&self) -> TierUsage {
         let error = Some(self.error.clone());
-        SqliteUsage { error, max_bytes: self.max_bytes, ..SqliteUsage::default() }
+        TierUsage { error, max_bytes: self.max_bytes, ..TierUsage::default() }
     }
 
     /// The failed completion of a purge, which must be durable.
@@ -42,8 +42,8 @@ impl Unavailable {
 
     /// Clears memory if another process has purged something since the last call.
     pub(crate) fn catch_up(&self, memory: &Memory) {
-        let Some((shared, seen)) = &self.watched else { return };
-        let sequence = shared.purged();
+        let Some((coordinator, seen)) = &self.watched else { return };
+        let sequence = coordinator.purged();
         if sequence != seen.load(Relaxed) {
             memory.clear();
             seen.store(sequence, Relaxed);

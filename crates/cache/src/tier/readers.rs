@@ -1,42 +1,44 @@
 //! The reader threads of a tier. One runs from the start, others are added when all are busy.
 
+use std::fmt::{self, Debug, Formatter};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use parking_lot::Mutex;
-use rusqlite::Connection;
 
-use super::database::{self, Use};
+use super::backend::{BackendReader, Connector};
 use super::panic_guard::{PanicGuard, spawn};
 use super::reader::Reader;
 
+/// Connection on which lookups read the invalidation log, until the tier is closed.
+pub(super) type Witness = Mutex<Option<Box<dyn BackendReader>>>;
+
 /// Reader threads, and what each of them needs.
-#[derive(Debug)]
 pub(super) struct Readers {
-    database: PathBuf,
+    connect: Connector,
     guard: PanicGuard,
     /// `None` once the threads are joined.
     running: Mutex<Option<Vec<JoinHandle<()>>>>,
 }
 
 impl Readers {
-    pub(super) fn new(database: &Path, guard: PanicGuard) -> Self {
-        Self { database: database.to_owned(), guard, running: Mutex::new(Some(Vec::new())) }
+    pub(super) fn new(connect: Connector, guard: PanicGuard) -> Self {
+        Self { connect, guard, running: Mutex::new(Some(Vec::new())) }
     }
 
     /// Starts a reader thread, which the loads have counted. Without a `connection` it opens one.
-    pub(super) fn start(&self, connection: Option<Connection>) -> io::Result<()> {
+    pub(super) fn start(&self, connection: Option<Box<dyn BackendReader>>) -> io::Result<()> {
         let mut running = self.running.lock();
         let Some(running) = running.as_mut() else { return Ok(()) };
-        let database = self.database.clone();
+        let connect = Arc::clone(&self.connect);
         let shared = self.guard.clone();
         let run = move || {
-            let connection = connection.map_or_else(|| database::connect(&database, Use::Read), Ok);
+            let connection = connection.map_or_else(|| connect(), Ok);
             match connection {
                 Ok(connection) => Reader::new(connection, &shared).run(),
                 Err(error) => {
-                    shared.common.fail(&error);
+                    shared.state.fail(error);
                     shared.loads.remove_reader();
                 }
             }
@@ -58,5 +60,11 @@ impl Readers {
             // A reader that panicked reads no longer.
             let _ = reader.join();
         }
+    }
+}
+
+impl Debug for Readers {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Readers").finish_non_exhaustive()
     }
 }

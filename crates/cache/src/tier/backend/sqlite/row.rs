@@ -7,10 +7,9 @@ use twox_hash::xxhash3_128::Hasher as Xxh3128;
 use super::times;
 use crate::http::Names;
 use crate::key::{Digest, Selecting};
-use crate::memory::NewEntry;
-use crate::policy::Freshness;
 use crate::response::Stored;
 use crate::tier::error::TierError;
+use crate::tier::record::Record;
 
 /// Columns of `entries` beside the id, in order. The checksum is before the response, so that a row
 /// can be compared without reading that.
@@ -25,26 +24,7 @@ pub(super) fn select_record() -> String {
     )
 }
 
-/// An entry with its body, as the disk stores it.
-#[derive(Clone, Debug)]
-pub(crate) struct Record {
-    pub(crate) variant: Digest,
-    pub(crate) vary: Selecting,
-    pub(crate) times: Freshness,
-    /// The response, labelled with key and tags.
-    pub(crate) stored: Stored,
-}
-
 impl Record {
-    pub(super) fn key(&self) -> &str {
-        self.stored.label().key
-    }
-
-    /// Tags, each ended by a line feed.
-    pub(super) fn tags(&self) -> &str {
-        self.stored.label().tags
-    }
-
     /// Upper bound of the bytes that the record takes in the file, except for new levels of a tree.
     pub(super) fn max_bytes(&self, page: u64) -> u64 {
         /// Numbers, digests and checksum.
@@ -92,22 +72,6 @@ impl Record {
         let checksum = read.checksum().to_le_bytes();
         let is_whole = row.get_ref(5)?.as_blob().is_ok_and(|known| known == checksum.as_slice());
         Ok(is_whole.then_some(read))
-    }
-
-    /// The entry for the memory store.
-    pub(crate) fn into_entry(self) -> (NewEntry, Stored) {
-        let Self { variant, vary, times, stored } = self;
-        let label = stored.label();
-        let entry = NewEntry {
-            key: label.key.to_owned(),
-            digest: Digest::of(label.key),
-            variant,
-            vary,
-            tags: label.tags.split_terminator('\n').map(str::to_owned).collect(),
-            times,
-            head: Stored::new(stored.status(), stored.head()),
-        };
-        (entry, stored)
     }
 
     /// Checksum of all columns of `entries`.

@@ -5,10 +5,11 @@ use std::ops::Deref;
 
 use rusqlite::{OptionalExtension as _, Transaction, params, params_from_iter};
 
-use super::record::{ENTRY_COLUMNS, Record};
+use super::row::ENTRY_COLUMNS;
 use super::times;
 use crate::key::Digest;
 use crate::policy::Freshness;
+use crate::tier::record::Record;
 use crate::time::{Millis, UnixMillis};
 
 /// A version that was put longer after another one was put by a clock that has been set back since.
