@@ -364,8 +364,8 @@ export interface CacheDiskInspection {
   /** Entries that this process removed from the file to make room. */
   evictions: number
   /**
-   * Puts that this process did not write, because too many waited or the entry was too large. They
-   * are in memory.
+   * Puts that this process did not write, because too many waited, the entry was too large, or the
+   * disk could not be opened. They are in memory.
    */
   droppedWrites: number
   /**

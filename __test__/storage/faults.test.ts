@@ -132,7 +132,7 @@ async function expectMemoryAlone(
   expect(await bodyOf(module, at())).toBe("in memory")
   expect(await module.stats()).toEqual({ ...NO_STATS, hits: 1, misses: 1, puts: 1 })
   const { disk } = await module.inspect()
-  expect(disk).toMatchObject({ path, entries: 0, bytes: 0, evictions: 0, droppedWrites: 0 })
+  expect(disk).toMatchObject({ path, entries: 0, bytes: 0, evictions: 0, droppedWrites: 1 })
   expect(disk?.fault).toMatch(cause)
   expect(disk?.faultCode).toBe(code)
   await expectFailed(() => module.purge({ tags: ["t"] }), cause, code)
@@ -169,7 +169,7 @@ test("a file of another cache is quarantined, and a new one is created", async (
   const [quarantined] = damagedIn(folder)
   expect((await diskOf(module)).setAside).toBe(join(folder, quarantined as string))
   expect(warnings()).toEqual([
-    [FAILED, expect.stringContaining(`set aside as ${join(folder, quarantined as string)}`)],
+    [FAILED, expect.stringContaining(`renamed to ${join(folder, quarantined as string)}`)],
   ])
 })
 
@@ -214,7 +214,7 @@ describe("a file that was truncated", () => {
       }
       const reopened = [
         FAILED,
-        expect.stringMatching(/ begins anew on disk: .*, and set aside as .*\.db\.damaged-/),
+        expect.stringMatching(/ has a new file on disk: .* renamed to .*\.db\.damaged-/),
       ]
       expect(warnings()).toEqual([...lengths].map(() => reopened))
     },
@@ -305,7 +305,7 @@ describe("a file with a changed byte", () => {
     expect(damagedIn(folder)).toHaveLength(1)
     expect(warnings()).toEqual([
       [FAILED, expect.stringMatching(/default\/shop .*malformed/)],
-      [FAILED, expect.stringContaining(` set aside as ${join(folder, damagedIn(folder)[0]!)}`)],
+      [FAILED, expect.stringContaining(` renamed to ${join(folder, damagedIn(folder)[0]!)}`)],
     ])
   })
 })
@@ -564,7 +564,7 @@ describe("a disk that is full", () => {
       again: "again",
     })
     expect(fault).toMatch(/disk|full|I\/O/)
-    const failed = { code: FAILED, message: `default/shop keeps nothing on disk: ${fault}` }
+    const failed = { code: FAILED, message: `default/shop does not use its disk: ${fault}` }
     expect(warnings[0]).toEqual(failed)
     await child.end()
     const module = openIn(path)
@@ -604,7 +604,7 @@ describe("a disk that is full", () => {
     })
     expect(after).toEqual({
       purged: { purged: 1 },
-      message: "default/shop keeps entries on disk again",
+      message: "default/shop uses its disk again",
     })
     await child.end()
     const module = openIn(path)

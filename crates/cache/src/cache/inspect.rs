@@ -49,20 +49,21 @@ impl Instance {
             && !warned.quarantined.swap(true, SeqCst)
         {
             let message =
-                format!("begins anew on disk: what was there is damaged, and set aside as {path}");
+                format!("has a new file on disk: the old one was damaged and renamed to {path}");
             return warning(message, false);
         }
         if store.is_damaged() && !warned.damaged.swap(true, SeqCst) {
-            let message = "has damaged entries on disk, which are as good as none".to_owned();
+            let message = "has damaged entries on disk, which are misses".to_owned();
             return warning(message, false);
         }
-        let error = store.error();
+        // One that is transient ends by itself.
+        let error = store.error().filter(|error| !error.is_transient());
         if warned.error.swap(error.is_some(), SeqCst) == error.is_some() {
             return None;
         }
         match error {
-            Some(error) => warning(format!("keeps nothing on disk: {error}"), false),
-            None => warning("keeps entries on disk again".to_owned(), true),
+            Some(error) => warning(format!("does not use its disk: {error}"), false),
+            None => warning("uses its disk again".to_owned(), true),
         }
     }
 }

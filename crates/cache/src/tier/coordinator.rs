@@ -1,7 +1,9 @@
 //! What the processes that use one backend tell each other at once.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
+use super::error::TierError;
 use crate::coalescing::ProcessLeases;
 
 /// What lookups read of the other processes. Never blocks.
@@ -20,4 +22,12 @@ pub(crate) trait Coordinator: ProcessLeases + Debug + Send + Sync {
 
     /// Leaves the processes that use the records.
     fn leave(&self);
+}
+
+/// Why a backend cannot be opened.
+#[derive(Debug)]
+pub(crate) struct OpenError {
+    pub(crate) error: TierError,
+    /// Shows when other processes purge, but not what.
+    pub(crate) coordinator: Option<Arc<dyn Coordinator>>,
 }

@@ -55,7 +55,7 @@ impl TierError {
         }
     }
 
-    /// An error that no later attempt will avoid, about something of another cache or owner.
+    /// An error about something of another cache or owner.
     pub(crate) fn incompatible(message: impl Display) -> Self {
         Self::Incompatible(message.to_string())
     }
@@ -67,7 +67,7 @@ impl TierError {
 
     /// Whether no later attempt of this process can succeed.
     pub(crate) fn is_permanent(&self) -> bool {
-        matches!(self, Self::Damaged(_) | Self::Incompatible(_) | Self::Closed | Self::Panicked)
+        matches!(self, Self::Damaged(_) | Self::Closed | Self::Panicked)
     }
 
     /// Whether the file is damaged.

@@ -54,9 +54,10 @@ struct LogState {
 pub(super) struct LogGuard<'a>(MutexGuard<'a, LogState>, &'a AtomicU64);
 
 impl InvalidationLog {
-    pub(super) fn new(last: u64) -> Self {
-        let state = LogState { last, own: None, begun: BTreeMap::new() };
-        Self { state: Mutex::new(state), last: AtomicU64::new(last) }
+    /// A cursor before all sequences.
+    pub(super) fn new() -> Self {
+        let state = LogState { last: 0, own: None, begun: BTreeMap::new() };
+        Self { state: Mutex::new(state), last: AtomicU64::new(0) }
     }
 
     /// Last sequence that has been applied. Costs one atomic read.

@@ -5,11 +5,9 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
-
-use super::backend::Opened;
-use super::backend::sqlite::SqliteOptions;
+use super::backend::Opener;
 use super::completion::{Completion, Promise};
+use super::coordinator::OpenError;
 use super::error::TierError;
 use super::load_queue::Loads;
 use super::panic_guard::{PanicGuard, spawn};
@@ -17,11 +15,10 @@ use super::readers::{Readers, Witness};
 use super::record::Record;
 use super::retry::Retry;
 use super::state::TierState;
-use super::unavailable::Unavailable;
 use super::usage::TierUsage;
 use super::work::{Outdated, QueuedInvalidation, QueuedPut, Work};
 use super::write_behind::Queue;
-use super::writer::Writer;
+use super::writer::{Writer, attach};
 use crate::coalescing::ProcessLeases;
 use crate::http::lines::MissingFields;
 use crate::invalidation::Invalidation;
@@ -34,6 +31,10 @@ use crate::time::{Millis, UnixMillis};
 /// Bound of the write-behind queue in bytes.
 const MAX_WAITING_BYTES: usize = 64 << 20;
 
+/// What an invalidation of memory returns: what was invalidated, a completion with the number of
+/// live entries that it removes, if they count as purged, and a value for the caller.
+type InMemory<T> = (Invalidation, Option<Completion>, T);
+
 /// The lower tier of an instance.
 #[derive(Debug)]
 pub(crate) struct LowerTier {
@@ -43,61 +44,53 @@ pub(crate) struct LowerTier {
     readers: Arc<Readers>,
     witness: Arc<Witness>,
     max_bytes: u64,
-    quarantined: Option<String>,
 }
 
 impl LowerTier {
-    /// Opens the backend of the instance `identity`, and starts the threads.
-    ///
-    /// # Errors
-    /// [`Unavailable`] if the backend cannot be used.
+    /// Opens the backend, and starts the threads. If it cannot be opened at once, the writer thread
+    /// tries again, and memory alone is used until then.
     pub(crate) fn open(
-        options: &SqliteOptions,
-        identity: &str,
-        memory: Arc<Memory>,
-        counters: Arc<Counters>,
-    ) -> Result<Self, Unavailable> {
-        let opened = options.open(identity)?;
-        let (max_bytes, coordinator) = (opened.max_bytes, Arc::clone(&opened.coordinator));
-        Self::start(opened, options.retry_after, memory, counters).map_err(|error| {
-            coordinator.leave();
-            Unavailable::new(error, max_bytes).watching(coordinator)
-        })
-    }
-
-    /// Starts the reader and writer threads.
-    fn start(
-        opened: Opened,
+        mut opener: Box<dyn Opener>,
         retry_after: Millis,
+        max_bytes: u64,
         memory: Arc<Memory>,
         counters: Arc<Counters>,
-    ) -> Result<Self, TierError> {
-        let Opened { backend, coordinator, sequence, totals, max_bytes, quarantined } = opened;
-        let state = TierState::new(memory, counters, coordinator, sequence, totals);
-        let state = Arc::new(state);
+    ) -> Self {
+        let state = Arc::new(TierState::new(memory, counters));
         let (queue, loads) = (Arc::new(Queue::new(MAX_WAITING_BYTES)), Arc::<Loads>::default());
-        let connect = backend.connector();
-        let witness: Arc<Witness> = Arc::new(Mutex::new(Some(connect()?)));
         let guard = PanicGuard {
             state: Arc::clone(&state),
             queue: Arc::clone(&queue),
             loads: Arc::clone(&loads),
         };
-        let connection = connect()?;
-        let readers = Arc::new(Readers::new(connect, guard.clone()));
-        loads.add_reader();
-        readers.start(Some(connection))?;
+        let readers = Arc::new(Readers::new(guard.clone()));
+        let witness: Arc<Witness> = Arc::default();
+        let mut retry = Retry::new(retry_after);
+        let backend = opener.open(false).and_then(|backend| {
+            let attached = attach(backend, &state, &readers, &witness);
+            attached.map_err(|error| OpenError { error, coordinator: None })
+        });
+        let backend = backend.map_err(|error| {
+            if !state.fail_to_open(error).is_transient() {
+                retry.fail();
+            }
+        });
         let writer = Writer {
-            backend,
+            opener,
+            backend: backend.ok(),
             state: Arc::clone(&state),
             queue: Arc::clone(&queue),
             loads: Arc::clone(&loads),
             readers: Arc::clone(&readers),
             witness: Arc::clone(&witness),
-            retry: Retry::new(retry_after),
+            retry,
         };
-        spawn("writer", guard, move || writer.run()).inspect_err(|_| loads.end())?;
-        Ok(Self { state, queue, loads, readers, witness, max_bytes, quarantined })
+        if let Err(error) = spawn("writer", guard, move || writer.run()) {
+            state.stop(error.into());
+            loads.end();
+            queue.abort();
+        }
+        Self { state, queue, loads, readers, witness, max_bytes }
     }
 
     /// Applies invalidations of other processes to memory. Costs one atomic read if there are none.
@@ -123,8 +116,8 @@ impl LowerTier {
     }
 
     /// Refresh leases among the processes that use the file.
-    pub(crate) fn leases(&self) -> &dyn ProcessLeases {
-        &*self.state.coordinator
+    pub(crate) fn leases(&self) -> Option<&dyn ProcessLeases> {
+        self.state.coordinator().map(|coordinator| coordinator as &dyn ProcessLeases)
     }
 
     /// Whether an entry did not match its checksum.
@@ -134,7 +127,7 @@ impl LowerTier {
 
     /// New name of a damaged database, if there was one.
     pub(crate) fn quarantined(&self) -> Option<&str> {
-        self.quarantined.as_deref()
+        self.state.quarantined()
     }
 
     /// The error because of which the tier neither reads nor writes at present.
@@ -148,8 +141,15 @@ impl LowerTier {
         let seen = self.state.seen();
         let record = store()?;
         let stored = record.stored.clone();
-        if !self.state.has_stopped() {
-            self.queue.push(Work::Put(Box::new(QueuedPut { record, seen })));
+        let put = QueuedPut { record, seen };
+        if self.state.has_stopped() {
+            self.state.count_dropped(1);
+        } else if self.state.is_open() || self.state.refusal().is_none() {
+            self.queue.push(Work::Put(Box::new(put)));
+        } else {
+            // The queue does not hold bodies for a backend that may never open.
+            self.state.count_dropped(1);
+            self.queue.push(Work::Outdate(put.replaced()));
         }
         Ok(stored)
     }
@@ -165,16 +165,15 @@ impl LowerTier {
         }
     }
 
-    /// Invalidates memory by `in_memory` and queues the same for the disk. `in_memory` returns a
-    /// completion with the number of live entries that it removes, if they count as purged. The
-    /// completion of the result is done once no process serves what was invalidated, or ever will,
-    /// and all of it is removed.
+    /// Invalidates memory by `in_memory` and queues the same for the disk. The completion of the
+    /// result is done once no process serves what was invalidated, or ever will, and all of it is
+    /// removed.
     pub(crate) fn invalidate<T>(
         &self,
         at: UnixMillis,
-        in_memory: impl FnOnce(&Memory) -> Result<(Invalidation, Option<Completion>, T), MissingFields>,
+        in_memory: impl FnOnce(&Memory) -> Result<InMemory<T>, MissingFields>,
     ) -> Result<(T, Completion), MissingFields> {
-        if let Some(error) = self.state.error() {
+        if let Some(error) = self.state.refusal() {
             // It is written later, if the tier works again.
             let value = self.queue_invalidation(at, None, in_memory)?;
             return Ok((value, Completion::completed(Err(error))));
@@ -206,7 +205,7 @@ impl LowerTier {
         &self,
         at: UnixMillis,
         promise: Option<Promise>,
-        in_memory: impl FnOnce(&Memory) -> Result<(Invalidation, Option<Completion>, T), E>,
+        in_memory: impl FnOnce(&Memory) -> Result<InMemory<T>, E>,
     ) -> Result<T, E> {
         let TierState { order, log, memory, .. } = &*self.state;
         let _in_order = order.lock();
@@ -225,7 +224,7 @@ impl LowerTier {
         let (completion, needs_reader) = self.loads.ask(key, fields, now);
         if needs_reader {
             // Without it, the load waits for another reader.
-            let _ = self.readers.start(None);
+            let _ = self.readers.start();
         }
         completion
     }
@@ -237,7 +236,7 @@ impl LowerTier {
 
     /// Writes all that is queued.
     pub(crate) fn flush(&self) -> Completion {
-        match self.state.error() {
+        match self.state.refusal() {
             Some(error) => Completion::completed(Err(error)),
             None => self.ask(Work::Flush),
         }
@@ -273,7 +272,7 @@ impl LowerTier {
             evictions: self.state.evicted(),
             dropped: self.state.dropped() + self.queue.dropped(),
             damaged: self.state.damaged(),
-            quarantined: self.quarantined.clone(),
+            quarantined: self.state.quarantined().map(str::to_owned),
             error,
         }
     }
@@ -294,7 +293,7 @@ mod tests {
     impl LowerTier {
         /// Makes the next process that has the file to itself treat the database as damaged.
         pub(crate) fn note_damage(&self) {
-            self.state.coordinator.note_damage();
+            self.state.note_damage();
         }
     }
 }

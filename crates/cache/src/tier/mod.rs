@@ -1,9 +1,11 @@
-//! What lies below memory: a map of records and a log of invalidations, shared with other processes.
+//! What lies below memory: a map of records and a log of invalidations, shared with other
+//! processes.
 //!
-//! [`Store`] is memory with an optional [`LowerTier`](lower::LowerTier). The lower tier writes behind: changes take
-//! effect in memory and are queued; a writer thread commits them in batches, and reader threads load
-//! what a lookup misses. A [`Backend`](backend::Backend) keeps the records. A failure of it is never
-//! a failure of a lookup: a tier that fails has no entries, and `inspect()` says why.
+//! [`Store`] is memory with an optional [`LowerTier`](lower::LowerTier). The lower tier writes
+//! behind: changes take effect in memory and are queued; a writer thread commits them in batches,
+//! and reader threads load what a lookup misses. A [`Backend`](backend::Backend) keeps the records.
+//! A failure of it is never a failure of a lookup: a tier that fails has no entries, and
+//! `inspect()` says why.
 
 pub(crate) mod backend;
 pub(crate) mod completion;
@@ -26,7 +28,6 @@ mod state;
 mod store;
 #[cfg(all(test, not(loom)))]
 mod tests;
-mod unavailable;
 mod usage;
 mod work;
 mod write_behind;

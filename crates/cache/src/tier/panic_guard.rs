@@ -48,7 +48,7 @@ mod tests {
     use super::*;
     use crate::invalidation::Invalidation;
     use crate::memory::{Bounds, Memory};
-    use crate::tier::backend::sqlite::SqliteOptions;
+    use crate::tier::backend::sqlite::{SqliteOpener, SqliteOptions};
     use crate::tier::lower::LowerTier;
 
     #[test]
@@ -57,7 +57,13 @@ mod tests {
         let folder = folder.path().to_owned();
         let options = SqliteOptions { folder, max_bytes: 1 << 30, retry_after: 10 };
         let memory = Arc::new(Memory::new(Bounds { bytes: 1 << 20, entry_bytes: 1 << 20 }));
-        let tier = LowerTier::open(&options, "ns/name", memory, Arc::default()).unwrap();
+        let tier = LowerTier::open(
+            Box::new(SqliteOpener::new(options, "ns/name")),
+            10,
+            1 << 30,
+            memory,
+            Arc::default(),
+        );
         let guard = PanicGuard {
             state: Arc::clone(&tier.state),
             queue: Arc::clone(&tier.queue),

@@ -1,8 +1,9 @@
 //! The reader threads: load entries from the backend into memory.
 
-use std::sync::Arc;
+use std::fmt::{self, Debug, Formatter};
+use std::sync::{Arc, OnceLock};
 
-use super::backend::{BackendReader, Loaded, Lookup};
+use super::backend::{BackendReader, Connector, Loaded, Lookup};
 use super::error::TierError;
 use super::load_queue::{Load, Loads};
 use super::panic_guard::PanicGuard;
@@ -14,9 +15,30 @@ use crate::key::Key;
 use crate::memory::Restored;
 use crate::policy::State;
 
+/// Opens the connections of reader threads, once the backend is open.
+#[derive(Default)]
+pub(super) struct Connect(OnceLock<Connector>);
+
+impl Connect {
+    pub(super) fn set(&self, connector: Connector) {
+        // The first one stays: a backend is opened once.
+        let _ = self.0.set(connector);
+    }
+
+    fn connected(&self) -> Result<Option<Box<dyn BackendReader>>, TierError> {
+        self.0.get().map(|connector| connector()).transpose()
+    }
+}
+
+impl Debug for Connect {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Connect").finish_non_exhaustive()
+    }
+}
+
 /// State of a reader thread.
 pub(super) struct Reader {
-    backend: Box<dyn BackendReader>,
+    connect: Arc<Connect>,
     state: Arc<TierState>,
     queue: Arc<Queue>,
     loads: Arc<Loads>,
@@ -34,21 +56,17 @@ struct Before {
 }
 
 impl Reader {
-    pub(super) fn new(backend: Box<dyn BackendReader>, shared: &PanicGuard) -> Self {
+    pub(super) fn new(connect: Arc<Connect>, shared: &PanicGuard) -> Self {
         let PanicGuard { state, queue, loads } = shared;
         let (state, queue) = (Arc::clone(state), Arc::clone(queue));
-        Self { backend, state, queue, loads: Arc::clone(loads) }
+        Self { connect, state, queue, loads: Arc::clone(loads) }
     }
 
     /// Runs until the queue is closed.
     pub(super) fn run(self) {
+        let mut connection = None;
         while let Some(load) = self.loads.next() {
-            if self.state.error().is_some() {
-                // A tier that fails has no entries.
-                load.promise.complete(Ok(0));
-                continue;
-            }
-            match self.load(&load) {
+            match self.try_load(&mut connection, &load) {
                 Ok(Some(restored)) => load.promise.complete(Ok(restored)),
                 Ok(None) => self.queue.push(Work::Load(load)),
                 Err(error) => {
@@ -59,8 +77,24 @@ impl Reader {
         }
     }
 
+    /// [`load`](Self::load), with a connection that it opens if there is none.
+    fn try_load(
+        &self,
+        connection: &mut Option<Box<dyn BackendReader>>,
+        load: &Load,
+    ) -> Result<Option<u64>, TierError> {
+        if self.state.error().is_some() {
+            // A tier that fails has no entries.
+            return Ok(Some(0));
+        }
+        if connection.is_none() {
+            *connection = self.connect.connected()?;
+        }
+        connection.as_ref().map_or(Ok(Some(0)), |backend| self.load(&**backend, load))
+    }
+
     /// Loads what a lookup needs. `None` if the latest puts of the key are not written yet.
-    fn load(&self, load: &Load) -> Result<Option<u64>, TierError> {
+    fn load(&self, backend: &dyn BackendReader, load: &Load) -> Result<Option<u64>, TierError> {
         let Load { key, fields, now, .. } = load;
         let key = Key::known(key.clone());
         loop {
@@ -68,14 +102,14 @@ impl Reader {
             if self.queue.is_about(key.text()) {
                 return Ok(None);
             }
-            self.state.apply_log(|from| self.backend.log_after(from))?;
+            self.state.apply_log(|from| backend.log_after(from))?;
             let lookup = Lookup {
                 key: &key,
                 fields: Fields::new(fields),
                 now: *now,
                 is_known: self.state.memory.has_variants(&key),
             };
-            let loaded = self.backend.load(&lookup)?;
+            let loaded = backend.load(&lookup)?;
             // No put happens until the entries are in memory.
             let in_order = self.state.order.lock();
             if self.has_changed(key.text(), before) {
@@ -136,7 +170,7 @@ mod tests {
     use crate::memory::{Bounds, Found, Memory};
     use crate::policy::Freshness;
     use crate::response::{Label, Stored};
-    use crate::tier::backend::sqlite::SqliteOptions;
+    use crate::tier::backend::sqlite::{SqliteOpener, SqliteOptions};
     use crate::tier::lower::LowerTier;
     use crate::tier::record::Record;
     use crate::tier::work::QueuedPut;
@@ -149,7 +183,13 @@ mod tests {
         let folder = folder.path().to_owned();
         let options = SqliteOptions { folder, max_bytes: 1 << 30, retry_after: 10 };
         let memory = Arc::new(Memory::new(Bounds { bytes: 1 << 20, entry_bytes: 1 << 20 }));
-        let tier = LowerTier::open(&options, "ns/a", Arc::clone(&memory), Arc::default()).unwrap();
+        let tier = LowerTier::open(
+            Box::new(SqliteOpener::new(options, "ns/a")),
+            10,
+            1 << 30,
+            Arc::clone(&memory),
+            Arc::default(),
+        );
         let key = Key::known("https://a.example/#ns;GET".to_owned());
         // Puts that memory does not have, as if it had evicted them.
         let write = |body: &[u8]| {

@@ -1,9 +1,9 @@
 //! State shared by the threads of the tier, its backend and its callers.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 
-use super::coordinator::Coordinator;
+use super::coordinator::{Coordinator, OpenError};
 use super::error::TierError;
 use super::log_cursor::{InvalidationLog, LogTail};
 use super::record::Record;
@@ -20,7 +20,8 @@ use crate::time::UnixMillis;
 pub(crate) struct TierState {
     pub(super) memory: Arc<Memory>,
     pub(super) counters: Arc<Counters>,
-    pub(super) coordinator: Arc<dyn Coordinator>,
+    /// Set once the backend is opened, or as much of it as shows the purges of other processes.
+    coordinator: OnceLock<Arc<dyn Coordinator>>,
     /// Held while memory changes and the change is queued, so that both happen in the same order.
     /// Locked before [`log`](Self::log).
     pub(super) order: Mutex<()>,
@@ -36,6 +37,9 @@ pub(crate) struct TierState {
     error: Mutex<Option<TierError>>,
     /// Whether rows of the log were skipped because they could not be read.
     has_skipped: AtomicBool,
+    quarantined: OnceLock<String>,
+    /// Whether the backend has been opened.
+    is_open: AtomicBool,
 }
 
 /// What other processes have done. What this process does is in the queue, in order with its puts.
@@ -56,32 +60,63 @@ struct Counted {
 }
 
 impl TierState {
-    pub(super) fn new(
-        memory: Arc<Memory>,
-        counters: Arc<Counters>,
-        coordinator: Arc<dyn Coordinator>,
-        sequence: u64,
-        totals: Totals,
-    ) -> Self {
+    pub(super) fn new(memory: Arc<Memory>, counters: Arc<Counters>) -> Self {
         Self {
             memory,
             counters,
-            coordinator,
+            coordinator: OnceLock::new(),
             order: Mutex::default(),
-            log: InvalidationLog::new(sequence),
+            log: InvalidationLog::new(),
             elsewhere: Mutex::new(Elsewhere { purged: Fence::new(), put: Fence::new() }),
-            counted: Mutex::new(Counted { own: Totals::default(), all: totals }),
+            counted: Mutex::default(),
             evicted: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
             damaged: AtomicU64::new(0),
             error: Mutex::default(),
             has_skipped: AtomicBool::new(false),
+            quarantined: OnceLock::new(),
+            is_open: AtomicBool::new(false),
         }
+    }
+
+    /// Shows from now on when other processes purge.
+    pub(super) fn watch(&self, coordinator: Arc<dyn Coordinator>) {
+        let sequence = coordinator.sequence();
+        // The first one stays: a backend that is opened again has the same.
+        if self.coordinator.set(coordinator).is_ok() {
+            self.log.lock().advance(sequence);
+        }
+    }
+
+    /// Begins with the log and the counters of an opened backend.
+    pub(super) fn begin(&self, sequence: u64, totals: Totals, quarantined: Option<String>) {
+        self.is_open.store(true, Relaxed);
+        self.log.lock().advance(sequence);
+        self.counted.lock().all = totals;
+        if let Some(quarantined) = quarantined {
+            // Set once, since a backend is opened once.
+            let _ = self.quarantined.set(quarantined);
+        }
+    }
+
+    /// Whether the backend has been opened.
+    pub(super) fn is_open(&self) -> bool {
+        self.is_open.load(Relaxed)
+    }
+
+    /// New name of damaged records, if there were any.
+    pub(super) fn quarantined(&self) -> Option<&str> {
+        self.quarantined.get().map(String::as_str)
+    }
+
+    /// What other processes tell, once it is known.
+    pub(super) fn coordinator(&self) -> Option<&dyn Coordinator> {
+        self.coordinator.get().map(|coordinator| &**coordinator)
     }
 
     /// Whether another process has invalidated something that has not been applied to memory.
     pub(super) fn is_behind(&self) -> bool {
-        self.coordinator.sequence() > self.log.last()
+        self.coordinator().is_some_and(|coordinator| coordinator.sequence() > self.log.last())
     }
 
     /// Applies the new rows of the invalidation log to memory. `read` returns the log after a
@@ -115,10 +150,11 @@ impl TierState {
 
     /// Catches up if the log cannot be read: clears memory, unless other processes have only put.
     pub(super) fn apply_without_log(&self) {
+        let Some(coordinator) = self.coordinator() else { return };
         let _in_order = self.order.lock();
         let mut cursor = self.log.lock();
-        let last = self.coordinator.sequence();
-        if self.coordinator.purged() > cursor.last() {
+        let last = coordinator.sequence();
+        if coordinator.purged() > cursor.last() {
             self.apply_to_memory(&Invalidation::everything(), 0);
         }
         self.has_skipped.store(true, Relaxed);
@@ -206,9 +242,27 @@ impl TierState {
             return error;
         }
         if error.is_damage() {
-            self.coordinator.note_damage();
+            self.note_damage();
         }
         self.error.lock().get_or_insert(error).clone()
+    }
+
+    /// Records that the records are damaged, for the process that opens them next.
+    pub(super) fn note_damage(&self) {
+        if let Some(coordinator) = self.coordinator() {
+            coordinator.note_damage();
+        }
+    }
+
+    /// Records why the backend is not open. Nothing is read or written until it is, and memory is
+    /// cleared then: other processes may have put newer versions.
+    pub(super) fn fail_to_open(&self, OpenError { error, coordinator }: OpenError) -> TierError {
+        if let Some(coordinator) = coordinator {
+            self.watch(coordinator);
+        }
+        self.has_skipped.store(true, Relaxed);
+        *self.error.lock() = Some(error.clone());
+        error
     }
 
     /// Stops the tier for good.
@@ -229,6 +283,11 @@ impl TierState {
     /// The error because of which nothing is read or written at present.
     pub(super) fn error(&self) -> Option<TierError> {
         self.error.lock().clone()
+    }
+
+    /// The error with which operations fail at present. They wait for an error that is transient.
+    pub(super) fn refusal(&self) -> Option<TierError> {
+        self.error().filter(|error| !error.is_transient())
     }
 
     /// Whether the tier has failed for good.

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use super::backend::sqlite::SqliteOptions;
+use super::backend::sqlite::{SqliteOpener, SqliteOptions};
 use super::completion::Completion;
 use super::error::TierError;
 use super::lower::LowerTier;
 use super::record::Record;
 use super::removal;
-use super::unavailable::Unavailable;
 use super::usage::TierUsage;
 use crate::coalescing::REFRESH_LEASE_MS;
 use crate::http::lines::{Fields, MissingFields};
@@ -54,34 +53,36 @@ impl From<Bounds> for Storage {
 pub(crate) struct Store {
     pub(super) memory: Arc<Memory>,
     counters: Arc<Counters>,
-    disk: Option<Result<LowerTier, Unavailable>>,
+    disk: Option<LowerTier>,
 }
 
 impl Store {
-    /// Opens the store of the instance `identity`. If the disk cannot be opened, the instance uses
-    /// memory alone, and reports the error.
+    /// Opens the store of the instance `identity`. While the disk cannot be opened, the instance
+    /// uses memory alone, and reports the error.
     pub(crate) fn open(
         Storage { bounds, disk, .. }: &Storage,
         identity: &str,
         counters: &Arc<Counters>,
     ) -> Self {
         let memory = Arc::new(Memory::new(*bounds));
-        let open =
-            |options| LowerTier::open(options, identity, Arc::clone(&memory), Arc::clone(counters));
+        let open = |options: &SqliteOptions| {
+            let opener = Box::new(SqliteOpener::new(options.clone(), identity));
+            let SqliteOptions { retry_after, max_bytes, .. } = *options;
+            let (memory, counters) = (Arc::clone(&memory), Arc::clone(counters));
+            LowerTier::open(opener, retry_after, max_bytes, memory, counters)
+        };
         let disk = disk.as_ref().map(open);
         Self { memory, counters: Arc::clone(counters), disk }
     }
 
     pub(super) fn disk(&self) -> Option<&LowerTier> {
-        self.disk.as_ref()?.as_ref().ok()
+        self.disk.as_ref()
     }
 
     /// Applies invalidations of other processes to memory. Costs one atomic read if there are none.
     pub(crate) fn catch_up(&self) {
-        match &self.disk {
-            None => {}
-            Some(Ok(disk)) => disk.catch_up(),
-            Some(Err(unavailable)) => unavailable.catch_up(&self.memory),
+        if let Some(disk) = &self.disk {
+            disk.catch_up();
         }
     }
 
@@ -132,7 +133,8 @@ impl Store {
     /// which is left to the other process for a moment if that holds the lease.
     fn try_acquire(&self, held: &EntryRef, timeout: Millis, now: UnixMillis) -> bool {
         let Some((disk, variant)) = self.disk().zip(self.memory.variant(held)) else { return true };
-        let is_acquired = disk.leases().try_acquire(&variant, now, timeout);
+        let Some(leases) = disk.leases() else { return true };
+        let is_acquired = leases.try_acquire(&variant, now, timeout);
         if !is_acquired {
             self.memory.defer(held, now);
         }
@@ -152,8 +154,9 @@ impl Store {
     }
 
     fn release_among_processes(&self, held: &EntryRef) {
-        if let Some((disk, variant)) = self.disk().zip(self.memory.variant(held)) {
-            disk.leases().release(&variant);
+        let leases = self.disk().and_then(LowerTier::leases);
+        if let Some((leases, variant)) = leases.zip(self.memory.variant(held)) {
+            leases.release(&variant);
         }
     }
 
@@ -235,11 +238,10 @@ impl Store {
         };
         match &self.disk {
             None => Ok((delete(&self.memory)?.2, None)),
-            Some(Ok(disk)) => {
+            Some(disk) => {
                 let (is_removed, completion) = disk.invalidate(now, delete)?;
                 Ok((is_removed, Some(completion)))
             }
-            Some(Err(unavailable)) => Ok((delete(&self.memory)?.2, Some(unavailable.refusal()))),
         }
     }
 
@@ -257,17 +259,13 @@ impl Store {
                     Durable::Pending(self.complete(progress, Some(Counter::Purges)))
                 }
             },
-            Some(Ok(disk)) => {
+            Some(disk) => {
                 let purge = |memory: &Memory| {
                     let purged = self.complete(in_memory(memory), None);
                     Ok((invalidation.clone(), Some(purged), ()))
                 };
                 let purged = disk.invalidate(now, purge);
                 purged.map_or(Durable::Done(0), |((), completion)| Durable::Pending(completion))
-            }
-            Some(Err(unavailable)) => {
-                self.complete(in_memory(&self.memory), None);
-                Durable::Pending(unavailable.refusal())
             }
         }
     }
@@ -328,20 +326,14 @@ impl Store {
         self.disk().and_then(LowerTier::quarantined)
     }
 
-    /// The error that stopped the disk.
+    /// The error because of which the disk is not used at present.
     pub(crate) fn error(&self) -> Option<TierError> {
-        match self.disk.as_ref()? {
-            Ok(disk) => disk.error(),
-            Err(unavailable) => Some(unavailable.error.clone()),
-        }
+        self.disk()?.error()
     }
 
     /// Size and state of the disk tier, if one is configured.
     pub(crate) fn disk_usage(&self) -> Option<TierUsage> {
-        self.disk.as_ref().map(|disk| match disk {
-            Ok(disk) => disk.usage(),
-            Err(unavailable) => unavailable.usage(),
-        })
+        self.disk().map(LowerTier::usage)
     }
 }
 

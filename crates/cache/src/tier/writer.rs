@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::backend::{Backend, Commit, Committed};
+use super::backend::{Backend, Commit, Committed, Opened, Opener};
 use super::completion::{Outcome, Promise};
 use super::error::TierError;
 use super::load_queue::Loads;
@@ -13,13 +13,16 @@ use super::state::TierState;
 use super::work::{QueuedInvalidation, Work};
 use super::write_behind::Queue;
 use crate::invalidation::Effect;
+use crate::key::Digest;
 
 /// Attempts of a transaction that other processes delay.
 const MAX_ATTEMPTS: u32 = 3;
 
 /// State of the writer thread.
 pub(super) struct Writer {
-    pub(super) backend: Box<dyn Backend>,
+    pub(super) opener: Box<dyn Opener>,
+    /// `None` until the backend is open.
+    pub(super) backend: Option<Box<dyn Backend>>,
     pub(super) state: Arc<TierState>,
     pub(super) queue: Arc<Queue>,
     pub(super) loads: Arc<Loads>,
@@ -41,7 +44,11 @@ impl Writer {
             if self.queue.is_aborted() {
                 return self.end();
             }
-            let outcome = self.attempt(&batch, is_retry);
+            let outcome = if self.has_nothing_to_write(&batch) {
+                Ok(Vec::new())
+            } else {
+                self.attempt(&batch, is_retry)
+            };
             let end = match &outcome {
                 Ok(selected) => {
                     self.queue.done(&batch);
@@ -56,6 +63,12 @@ impl Writer {
         }
     }
 
+    /// Whether the tier closes before its backend was open, and nothing waits for it.
+    fn has_nothing_to_write(&self, batch: &[Work]) -> bool {
+        let is_nothing = |work: &Work| matches!(work, Work::End(_) | Work::Expire(_));
+        self.backend.is_none() && !batch.is_empty() && batch.iter().all(is_nothing)
+    }
+
     /// Closes the backend. Another process may quarantine it afterwards, so no connection may be
     /// left open.
     fn end(self) {
@@ -63,8 +76,10 @@ impl Writer {
         loads.end();
         readers.join();
         drop(witness.lock().take());
-        backend.close();
-        state.coordinator.leave();
+        if let (Some(backend), Some(coordinator)) = (backend, state.coordinator()) {
+            backend.close();
+            coordinator.leave();
+        }
     }
 
     /// Writes a batch, unless the tier has failed. A retry writes in any case, and decides whether
@@ -80,7 +95,7 @@ impl Writer {
                 return Ok(Vec::new());
             }
         }
-        let outcome = self.write(batch, is_retry);
+        let outcome = self.open().and_then(|()| self.write(batch, is_retry));
         match &outcome {
             Ok(_) if is_retry => {
                 self.retry.succeed();
@@ -92,10 +107,20 @@ impl Writer {
         outcome
     }
 
+    /// Opens the backend, unless it is open.
+    fn open(&mut self) -> Result<(), TierError> {
+        if self.backend.is_none() {
+            let opened = self.opener.open(true).map_err(|error| self.state.fail_to_open(error))?;
+            self.backend = Some(attach(opened, &self.state, &self.readers, &self.witness)?);
+        }
+        Ok(())
+    }
+
     /// Writes a batch and the counters in one commit. Returns how many entries each of its
     /// invalidations has selected.
     fn write(&mut self, work: &[Work], is_retry: bool) -> Result<Vec<u64>, TierError> {
         let Self { backend, state, queue, .. } = self;
+        let Some(backend) = backend else { return Ok(Vec::new()) };
         let mut attempts = 1;
         loop {
             let counts = state.uncounted();
@@ -123,7 +148,7 @@ impl Writer {
         let mut end = None;
         for work in batch {
             if let Some((_, variant)) = work.entry() {
-                self.state.coordinator.release(variant);
+                self.release(variant);
             }
             match work {
                 Work::Invalidate(queued) => {
@@ -168,11 +193,19 @@ impl Writer {
         end
     }
 
+    fn release(&self, variant: &Digest) {
+        if let Some(coordinator) = self.state.coordinator() {
+            coordinator.release(variant);
+        }
+    }
+
     fn end_invalidation(&self, queued: QueuedInvalidation, outcome: Outcome) {
         let QueuedInvalidation { invalidation, since, promise, .. } = queued;
         if invalidation.effect == Effect::MakeStale {
             // The responses of refreshes in progress will be fenced.
-            self.state.coordinator.release_all_leases();
+            if let Some(coordinator) = self.state.coordinator() {
+                coordinator.release_all_leases();
+            }
         }
         for since in since {
             self.state.log.lock().end(since);
@@ -181,4 +214,20 @@ impl Writer {
             promise.complete(outcome);
         }
     }
+}
+
+/// Begins to use a backend that was opened.
+pub(super) fn attach(
+    opened: Opened,
+    state: &TierState,
+    readers: &Readers,
+    witness: &Witness,
+) -> Result<Box<dyn Backend>, TierError> {
+    let Opened { backend, coordinator, sequence, totals, quarantined } = opened;
+    state.watch(coordinator);
+    state.begin(sequence, totals, quarantined);
+    let connector = backend.connector();
+    *witness.lock() = Some(connector()?);
+    readers.connect.set(connector);
+    Ok(backend)
 }

@@ -4,10 +4,11 @@
 //! [`Coordinator`] is read by every lookup, and never blocks. Each backend guarantees:
 //!
 //! - A batch is committed as a whole or not at all, in the order of its work.
-//! - A put that another process has invalidated since is not stored, nor is one that another process
-//!   has replaced by a later one ([`TierState::passes`], [`TierState::is_put_elsewhere`]).
-//! - Every change appends to the log in the commit that makes it. The coordinator's sequence reaches
-//!   that of a commit before the commit is reported.
+//! - A put that another process has invalidated since is not stored, nor is one that another
+//!   process has replaced by a later one ([`TierState::passes`],
+//!   [`TierState::is_put_elsewhere`]).
+//! - Every change appends to the log in the commit that makes it. The coordinator's sequence
+//!   reaches that of a commit before the commit is reported.
 //! - An invalidation whose caller waits is durable when the commit is reported.
 
 pub(crate) mod sqlite;
@@ -15,7 +16,7 @@ pub(crate) mod sqlite;
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use super::coordinator::Coordinator;
+use super::coordinator::{Coordinator, OpenError};
 use super::error::TierError;
 use super::log_cursor::LogTail;
 use super::record::Record;
@@ -57,6 +58,15 @@ pub(crate) trait BackendReader: Debug + Send {
     fn size(&self) -> Result<(u64, u64), TierError>;
 }
 
+/// Opens a backend, again and again if it has to.
+pub(crate) trait Opener: Debug + Send {
+    /// Opens the backend. Waits for other processes only if `may_wait`.
+    ///
+    /// # Errors
+    /// [`OpenError`]. Its code is busy if another process has to be waited for.
+    fn open(&mut self, may_wait: bool) -> Result<Opened, OpenError>;
+}
+
 /// A backend that was opened.
 #[derive(Debug)]
 pub(crate) struct Opened {
@@ -66,8 +76,6 @@ pub(crate) struct Opened {
     pub(crate) sequence: u64,
     /// Counters of all processes.
     pub(crate) totals: Totals,
-    /// Bound in bytes.
-    pub(crate) max_bytes: u64,
     /// New name of damaged records, if there were any.
     pub(crate) quarantined: Option<String>,
 }

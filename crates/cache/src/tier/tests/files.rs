@@ -1,6 +1,8 @@
 //! The file: what outlives a process, its bound, and what can be wrong with it.
 
 use super::*;
+use std::time::Instant;
+
 use crate::time::Millis;
 
 #[test]
@@ -314,4 +316,73 @@ fn files_are_for_their_owner_alone() {
         std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path()).collect();
     assert!(files.len() >= 3, "{files:?}");
     assert!(files.iter().all(|file| mode(file) == 0o600), "{files:?}");
+}
+
+/// Waits until the tier works.
+fn wait_until_opened(process: &Process) {
+    let until = Instant::now() + Duration::from_mins(1);
+    while let Some(fault) = process.fault() {
+        assert!(Instant::now() < until, "{fault}");
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn opening_does_not_wait_for_a_process_that_creates_the_database_and_purges_do() {
+    let folder = folder();
+    Process::open(&folder).end();
+    let shared = database_in(&folder).with_extension("shared");
+    let other = std::fs::File::open(shared).unwrap();
+    other.lock().unwrap();
+    let process = Process::open(&folder);
+    assert!(matches!(process.tiers.error(), Some(TierError::Busy(_))));
+    process.put("/a", "a", &["t"], fresh());
+    assert_eq!(process.in_memory("/a").as_deref(), Some("a"), "memory works meanwhile");
+    let Durable::Pending(purge) = process.tiers.purge(&tagged("t"), NOW) else {
+        panic!("there is a disk")
+    };
+    assert!(purge.result().is_none(), "it is not rejected");
+    other.unlock().unwrap();
+    assert_eq!(purge.wait(), Ok(1));
+    wait_until_opened(&process);
+    process.put("/b", "b", &[], fresh());
+    process.end();
+    assert_eq!(Process::open(&folder).get("/b").as_deref(), Some("b"));
+}
+
+#[test]
+fn a_tier_opens_once_the_processes_with_another_bound_have_closed_the_file() {
+    let folder = folder();
+    let first = Process::open(&folder);
+    first.put("/a", "old", &[], fresh());
+    first.flush();
+    let second = Process::with(&folder, ROOMY / 2);
+    assert!(matches!(second.tiers.error(), Some(TierError::Incompatible(_))));
+    second.put("/a", "newer", &[], fresh());
+    second.put("/b", "b", &[], fresh());
+    assert!(second.purge(&tagged("t")).is_err(), "it cannot be durable");
+    first.end();
+    wait_until_opened(&second);
+    assert_eq!(second.in_memory("/b"), None, "others may have put newer versions");
+    assert_eq!(second.get("/a"), None, "its put replaced the older response");
+    second.put("/c", "c", &[], fresh());
+    second.end();
+    assert_eq!(Process::with(&folder, ROOMY / 2).get("/c").as_deref(), Some("c"));
+}
+
+#[test]
+fn a_tier_opens_once_its_folder_can_be_created() {
+    let parent = folder();
+    let path = parent.path().join("a");
+    std::fs::write(&path, "a file").unwrap();
+    let disk = Some(SqliteOptions { folder: path.clone(), max_bytes: ROOMY, retry_after: 10 });
+    let storage = Storage { disk, ..BOUNDS.into() };
+    let counters = Arc::default();
+    let process = Process { tiers: Store::open(&storage, "ns/name", &counters), counters };
+    assert!(process.fault().is_some());
+    std::fs::remove_file(&path).unwrap();
+    wait_until_opened(&process);
+    process.put("/a", "a", &[], fresh());
+    assert_eq!(process.purge(&tagged("t")), Ok(0));
+    process.end();
 }

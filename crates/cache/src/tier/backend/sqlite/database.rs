@@ -22,7 +22,7 @@ const FORMAT: i32 = 2;
 const WRITER_CACHE: i32 = 16 * 1_024;
 
 /// How long a process waits for another one that writes.
-const BUSY: Duration = Duration::from_secs(10);
+pub(super) const BUSY: Duration = Duration::from_secs(10);
 
 const SCHEMA: &str = "
     CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -70,16 +70,17 @@ pub(super) fn begin(
     identity: &str,
     max_bytes: u64,
     is_damaged: bool,
+    busy: Duration,
 ) -> Result<Begun, TierError> {
     let at = |error: TierError| error.at(&files.database);
     let failed = |error: std::io::Error| at(error.into());
     let mut quarantined = is_damaged.then(|| files.quarantined()).transpose().map_err(failed)?;
     private_file(&files.database)?;
-    let mut outcome = set_up(files, identity, max_bytes);
+    let mut outcome = set_up(files, identity, max_bytes, busy);
     if outcome.as_ref().is_err_and(TierError::is_damage) {
         quarantined = Some(files.quarantined().map_err(failed)?);
         private_file(&files.database)?;
-        outcome = set_up(files, identity, max_bytes);
+        outcome = set_up(files, identity, max_bytes, busy);
     }
     let sequence = outcome.map_err(at)?;
     Ok(Begun { sequence, quarantined })
@@ -87,13 +88,13 @@ pub(super) fn begin(
 
 /// Opens the database, or creates it. One of an older format is replaced: a cache can be filled
 /// again.
-fn set_up(files: &Files, identity: &str, max_bytes: u64) -> Result<u64, TierError> {
-    let mut connection = connect(&files.database, Use::Write)?;
+fn set_up(files: &Files, identity: &str, max_bytes: u64, busy: Duration) -> Result<u64, TierError> {
+    let mut connection = connect(&files.database, Use::Write, busy)?;
     if is_of_older_format(&connection)? {
         drop(connection);
         files.remove_database()?;
         private_file(&files.database)?;
-        connection = connect(&files.database, Use::Write)?;
+        connection = connect(&files.database, Use::Write, busy)?;
     }
     demand_whole(&connection, files)?;
     let is_new: bool =
@@ -186,12 +187,13 @@ fn format_of(connection: &Connection) -> rusqlite::Result<(i32, i32)> {
     Ok((pragma("application_id")?, pragma("user_version")?))
 }
 
-pub(super) fn connect(path: &Path, usage: Use) -> rusqlite::Result<Connection> {
+/// Opens a connection, which waits for other processes at most for `busy`.
+pub(super) fn connect(path: &Path, usage: Use, busy: Duration) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
         | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(BUSY)?;
+    connection.busy_timeout(busy)?;
     if reads::pages(&connection)?.all == 0 {
         // Must be set before the first table is created. On a later connection it would write, and
         // wait for other processes.

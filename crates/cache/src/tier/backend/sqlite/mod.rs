@@ -30,7 +30,8 @@ use crate::tier::error::TierError;
 use crate::tier::log_cursor::LogTail;
 use crate::tier::state::TierState;
 use crate::time::Millis;
-use database::Use;
+use database::{BUSY, Use};
+pub(crate) use open::SqliteOpener;
 use shared_memory::Shared;
 
 /// Options of a tier on disk.
@@ -63,7 +64,7 @@ impl Backend for SqliteBackend {
     fn connector(&self) -> Connector {
         let database = self.database.clone();
         Arc::new(move || {
-            let connection = database::connect(&database, Use::Read)
+            let connection = database::connect(&database, Use::Read, BUSY)
                 .map_err(|error| TierError::from(error).at(&database))?;
             Ok(Box::new(SqliteReader(connection)))
         })

@@ -40,6 +40,9 @@ const FORMAT: u64 = u64::from_le_bytes(*b"LAYERON\x01");
 /// Attempts to find a file initialised by another process.
 const MAX_ATTEMPTS: u32 = 3_000;
 
+/// Attempts of a caller that cannot wait.
+const FEW_ATTEMPTS: u32 = 10;
+
 /// Pause between attempts.
 const PAUSE: Duration = Duration::from_millis(1);
 
@@ -66,6 +69,30 @@ fn is_alone(file: &File) -> io::Result<Option<bool>> {
         return Ok(Some(true));
     }
     Ok(locked(file.try_lock_shared())?.then_some(false))
+}
+
+/// Locks the file until `begin` finds it initialised. Returns what that returns, and whether this
+/// process is the only one.
+fn joined<T>(
+    file: &File,
+    may_wait: bool,
+    begin: impl Fn(&File, bool) -> io::Result<Option<T>>,
+) -> Result<(T, bool), TierError> {
+    let attempts = if may_wait { MAX_ATTEMPTS } else { FEW_ATTEMPTS };
+    for _ in 0..attempts {
+        let Some(is_alone) = is_alone(file)? else {
+            thread::sleep(PAUSE);
+            continue;
+        };
+        if let Some(begun) = begin(file, is_alone)? {
+            return Ok((begun, is_alone));
+        }
+        // The other process has given up; this one may be the only one now.
+        file.unlock()?;
+        thread::sleep(PAUSE);
+    }
+    let message = "is not initialised by the process that has it open".to_owned();
+    Err(TierError::Busy(message))
 }
 
 /// Maps the file; `None` if another process has to initialise it first.
@@ -105,32 +132,35 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// Opens the file, and waits for a process that creates the database. Returns whether no other
-    /// process has it open; if so, others wait until [`complete`](Self::complete).
-    pub(super) fn open(path: &Path) -> Result<(Self, bool), TierError> {
-        let failed = |error: std::io::Error| TierError::from(error).at(path);
+    /// Opens the file, and waits for a process that creates the database if it `may_wait`. Returns
+    /// whether no other process has it open; if so, others wait until
+    /// [`complete`](Self::complete).
+    pub(super) fn open(path: &Path, may_wait: bool) -> Result<(Self, bool), TierError> {
         let file = private_file(path)?;
-        for _ in 0..MAX_ATTEMPTS {
-            let Some(is_alone) = is_alone(&file).map_err(failed)? else {
-                thread::sleep(PAUSE);
-                continue;
-            };
-            if let Some(memory) = mapped(&file, is_alone).map_err(failed)? {
-                let holder = RandomState::new().hash_one(path);
-                let shared = Self { path: path.to_owned(), file, memory, holder };
-                if is_alone {
-                    shared.word(Word::Format).store(0, Release);
-                } else if shared.word(Word::Format).load(Acquire) != FORMAT {
-                    return Err(TierError::incompatible("is of an unknown format").at(path));
-                }
-                return Ok((shared, is_alone));
-            }
-            // The other process has given up; this one may be the only one now.
-            file.unlock().map_err(failed)?;
-            thread::sleep(PAUSE);
+        let (memory, is_alone) = joined(&file, may_wait, mapped).map_err(|error| error.at(path))?;
+        let holder = RandomState::new().hash_one(path);
+        let shared = Self { path: path.to_owned(), file, memory, holder };
+        shared.enter(is_alone).map(|()| (shared, is_alone))
+    }
+
+    /// Joins the processes that have the file open, after it [left](Coordinator::leave) them.
+    /// Returns as [`open`](Self::open) does.
+    pub(super) fn rejoin(&self, may_wait: bool) -> Result<bool, TierError> {
+        let is_begun = |_: &File, is_alone: bool| {
+            Ok((is_alone || self.word(Word::Format).load(Acquire) != 0).then_some(()))
+        };
+        let joined = joined(&self.file, may_wait, is_begun);
+        let ((), is_alone) = joined.map_err(|error| error.at(&self.path))?;
+        self.enter(is_alone).map(|()| is_alone)
+    }
+
+    fn enter(&self, is_alone: bool) -> Result<(), TierError> {
+        if is_alone {
+            self.word(Word::Format).store(0, Release);
+        } else if self.word(Word::Format).load(Acquire) != FORMAT {
+            return Err(TierError::incompatible("is of an unknown format").at(&self.path));
         }
-        let message = "is not initialised by the process that has it open".to_owned();
-        Err(TierError::Busy(message).at(path))
+        Ok(())
     }
 
     /// Initialises the words with the sequence of the database. Called by a process that is the
@@ -230,17 +260,17 @@ mod tests {
     fn a_process_that_waits_for_one_that_gives_up_is_the_only_one() {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("shared");
-        let (first, is_alone) = Shared::open(&path).unwrap();
+        let (first, is_alone) = Shared::open(&path, true).unwrap();
         assert!(is_alone);
         let second = thread::scope(|scope| {
-            let opening = scope.spawn(|| Shared::open(&path).unwrap());
+            let opening = scope.spawn(|| Shared::open(&path, true).unwrap());
             drop(first);
             opening.join().unwrap()
         });
         assert!(second.1, "nobody else has it open");
         second.0.begin(7);
         second.0.complete().unwrap();
-        let (third, is_alone) = Shared::open(&path).unwrap();
+        let (third, is_alone) = Shared::open(&path, true).unwrap();
         assert_eq!((third.sequence(), is_alone), (7, false));
     }
 
@@ -251,7 +281,7 @@ mod tests {
         let looking = private_file(&path).unwrap();
         looking.lock_shared().unwrap();
         let (_, is_alone) = thread::scope(|scope| {
-            let opening = scope.spawn(|| Shared::open(&path).unwrap());
+            let opening = scope.spawn(|| Shared::open(&path, true).unwrap());
             // Long enough for the other process to see that the file is not initialised.
             thread::sleep(10 * PAUSE);
             drop(looking);
@@ -265,7 +295,7 @@ mod tests {
     fn the_file_has_its_room_on_the_disk_before_it_is_written_through_memory() {
         use std::os::unix::fs::MetadataExt as _;
         let folder = TempDir::new().unwrap();
-        let (shared, _) = Shared::open(&folder.path().join("shared")).unwrap();
+        let (shared, _) = Shared::open(&folder.path().join("shared"), true).unwrap();
         assert!(shared.file.metadata().unwrap().blocks() * 512 >= BYTES);
     }
 
@@ -274,12 +304,12 @@ mod tests {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("shared");
         for is_first in [true, false] {
-            let (victim, is_alone) = Shared::open(&path).unwrap();
+            let (victim, is_alone) = Shared::open(&path, true).unwrap();
             assert!(is_alone);
             let waits = [(); 2].map(|()| {
                 let path = path.clone();
                 thread::spawn(move || {
-                    let (shared, is_alone) = Shared::open(&path).unwrap();
+                    let (shared, is_alone) = Shared::open(&path, true).unwrap();
                     if is_alone {
                         shared.begin(7);
                         shared.complete().unwrap();
