@@ -1,5 +1,5 @@
-//! The `SQLite` backend: a database that survives the process and that all processes of a machine may
-//! open.
+//! The `SQLite` backend: a database that survives the process and that all processes of a machine
+//! may open.
 
 mod apply;
 mod batch;
