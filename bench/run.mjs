@@ -1,5 +1,5 @@
 /**
- * `npm run bench`: runs every table, or those that are named, and writes what they come to.
+ * `npm run bench`: runs every table, or the named ones, and writes the results.
  *
  *     npm run bench -- [--quick] [--traces FOLDER] [--sqlite-node FILE] [TABLE…]
  */
@@ -21,7 +21,7 @@ await main(async () => {
       const { default: table } = await TABLES[name]()
       console.log(report.add(name, await table(settings), (performance.now() - began) / 1_000))
     } catch (error) {
-      // What has been measured is worth keeping, and the other tables are worth running.
+      // The results so far are written, and the other tables run.
       failures.push(error)
       console.log(report.addFailure(name, error))
     }

@@ -1,6 +1,6 @@
 /**
- * The tables by name, in the order in which they are run. Each is loaded when it is, after the
- * rivals have been installed.
+ * The tables by name, in the order in which they run. Each is loaded when it runs, after the rivals
+ * are installed.
  */
 export const TABLES = {
   "in-process": () => import("./tables/in-process/table.mjs"),

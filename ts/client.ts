@@ -76,7 +76,7 @@ export class NativeClient {
   /**
    * Makes a call about `request`, and repeats it with what it asks for. `path` names the argument
    * in errors. The `fingerprint` of the request is computed if the call asks for it. For a call
-   * that never needs entries on disk, or that goes without them.
+   * that never needs entries on disk, or does not use them.
    */
   call<Outcome>(
     request: CacheRequest,

@@ -1,17 +1,17 @@
-/** Work in a process of its own, so that nothing of one contestant's heap weighs on another. */
+/** Work in a process of its own, so that contestants do not share a heap. */
 import { fork } from "node:child_process"
 import { fileURLToPath } from "node:url"
 
 const MAIN = fileURLToPath(new URL("child-main.mjs", import.meta.url))
 
 /**
- * A million entries in JavaScript's heap need more room than it has by itself on a small machine.
+ * Heap for a million entries in JavaScript, which is more than the default of a small machine.
  */
 const FLAGS = ["--expose-gc", "--max-old-space-size=8192"]
 
 /**
- * Runs the default export of a module there, by another Node where one is named. @returns what that
- * resolves to
+ * Runs the default export of a module in a child process, with another Node if one is given.
+ * @returns its result
  */
 export function inChild(module, input, { node = process.execPath } = {}) {
   return new Promise((resolve, reject) => {

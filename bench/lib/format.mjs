@@ -1,6 +1,6 @@
-/** Numbers as people read them. */
+/** Formats numbers for people. */
 
-/** Three digits that count. */
+/** Three significant digits. */
 export function number(value) {
   if (value === 0 || !Number.isFinite(value)) return String(value)
   const digits = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value))))

@@ -1,4 +1,4 @@
-/** The rivals, which the product does not depend on: installed here, beside their own lock file. */
+/** Installs the rivals, which the product does not depend on, with their own lock file. */
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { captureNpm, ROOT } from "../../scripts/lib/run.mjs"
@@ -6,7 +6,7 @@ import { fingerprint } from "../../scripts/lib/stamp.mjs"
 
 const BENCH = join(ROOT, "bench")
 
-/** Inside what it speaks of, so that it goes when that goes. */
+/** In the folder that it describes, so that both are removed together. */
 const LOCK_STAMP = join(BENCH, "node_modules/.lock-fingerprint")
 
 export async function installRivals() {

@@ -1,4 +1,4 @@
-/** Where and with what the figures were made. */
+/** Describes the machine and the versions. */
 import { arch, cpus, loadavg, release, totalmem, type } from "node:os"
 import { capture } from "../../scripts/lib/run.mjs"
 import { megabytes, number } from "./format.mjs"
@@ -20,7 +20,7 @@ export async function machine() {
   }
 }
 
-/** The commit checked out, and whether the files differ from it. */
+/** The commit, and whether files differ from it. */
 async function commit() {
   try {
     const { stdout } = await capture("git", ["rev-parse", "--short", "HEAD"])

@@ -13,7 +13,7 @@ export function tableText({ title, note, sections }) {
   return [`## ${title}`, note, ...texts].filter((text) => text !== undefined).join("\n\n")
 }
 
-/** What is not judged needs no columns for that. */
+/** Tables without targets have no columns for them. */
 function sectionText({ columns, rows }) {
   const [heads, cellsOf] =
     columns === undefined
@@ -47,7 +47,7 @@ function boundOf(target) {
   return `${kind} ${bound}`
 }
 
-/** Every target with the row that is farthest from it. */
+/** Each target with the row that is farthest from it. */
 export function summaryText(tables) {
   const judged = tables.flatMap(({ sections }) =>
     sections.flatMap(({ title, rows }) =>

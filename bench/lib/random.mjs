@@ -1,4 +1,4 @@
-/** Numbers at random that are the same in every run. */
+/** Random numbers that are the same in every run. */
 
 /** Numbers from 0 to 1 (Mulberry32). */
 export function seeded(seed) {
@@ -11,10 +11,10 @@ export function seeded(seed) {
   }
 }
 
-/** As of the Yahoo! Cloud Serving Benchmark. */
+/** Exponent of the Yahoo! Cloud Serving Benchmark. */
 const EXPONENT = 0.99
 
-/** Ranks from 0 to `count - 1`, each drawn as often as its reciprocal says (Zipf). */
+/** Ranks from 0 to `count - 1` by Zipf's distribution. */
 export function zipf(count, random) {
   const upTo = new Float64Array(count)
   let total = 0

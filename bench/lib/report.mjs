@@ -1,4 +1,4 @@
-/** What has been measured, as JSON with every round and as Markdown. */
+/** The results: as JSON with every round, and as Markdown. */
 import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { ROOT } from "../../scripts/lib/run.mjs"
@@ -28,7 +28,7 @@ export class Report {
     return `\n${tableText(table)}`
   }
 
-  /** @returns what is said of it in the table's place */
+  /** @returns the text that replaces the table */
   addFailure(name, error) {
     return this.add(
       name,
@@ -41,7 +41,7 @@ export class Report {
     return `\n${summaryText(this.#tables)}`
   }
 
-  /** Named for the day. Only a whole run has the day's name to itself. */
+  /** File name with the day. Partial runs also have the names of their tables. */
   get files() {
     const { isWhole, quick, tables } = this.#settings
     const name = [this.#date, ...(isWhole ? [] : tables), ...(quick ? ["quick"] : [])].join("-")
@@ -68,7 +68,7 @@ export class Report {
   }
 }
 
-/** Digits beyond the fourth are noise. */
+/** Rounds to four significant digits: the others are noise. */
 function shortened(_key, value) {
   return typeof value === "number" && !Number.isInteger(value)
     ? Number(value.toPrecision(4))

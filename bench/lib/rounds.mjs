@@ -1,25 +1,23 @@
 /**
- * Runs contestants in turn, round by round, so that whatever else the machine does falls on all
- * alike.
+ * Runs contestants in turn, round by round, so that other load of the machine affects all of them.
  */
 
-/** More would be garbage of the benchmark's own that contestants would pay for. */
+/** Most items prepared at once. More would be garbage that contestants pay for. */
 const MOST_CALLS = 50_000
 
 /**
- * A contestant has `call(item)`, what is timed; `prepare(count)`, which makes that many items
- * beforehand; where it is needed `clean(items)`, which puts things back afterwards; and `most`, the
- * most items that may be prepared at once.
+ * A contestant has `call(item)`, which is timed; `prepare(count)`, which makes the items before;
+ * optionally `clean(items)`, which restores the state afterwards; and `most`, the most items that
+ * may be prepared at once.
  *
- * @returns for each contestant its microseconds per call, by rounds
+ * @returns for each contestant its microseconds per call, by round
  */
 export async function inTurn(contestants, { rounds, warmUpMs, roundMs }) {
   const calls = []
   for (const contestant of contestants) calls.push(await warmUp(contestant, warmUpMs, roundMs))
   const times = contestants.map(() => [])
   for (let round = 0; round < rounds; round++) {
-    // What runs second may find caches and clocks as the first has left them: each is first in its
-    // turn.
+    // The second one may profit from caches that the first one has filled: they alternate.
     for (let turn = 0; turn < contestants.length; turn++) {
       const at = (round + turn) % contestants.length
       times[at].push(await time(contestants[at], calls[at]))
@@ -28,7 +26,7 @@ export async function inTurn(contestants, { rounds, warmUpMs, roundMs }) {
   return times
 }
 
-/** Calls it for some time. @returns the number of calls that take as long as a round is to be */
+/** Calls it for some time. @returns the number of calls of one round */
 async function warmUp(contestant, warmUpMs, roundMs) {
   const most = contestant.most ?? MOST_CALLS
   let count = 1
@@ -43,7 +41,7 @@ async function warmUp(contestant, warmUpMs, roundMs) {
 /** Microseconds per call. */
 async function time({ prepare, call, clean }, count) {
   const items = await prepare(count)
-  // Each is to collect its own garbage and nobody else's.
+  // So that no measurement collects the garbage of another.
   globalThis.gc?.({ type: "minor" })
   const start = process.hrtime.bigint()
   for (const item of items) await call(item)

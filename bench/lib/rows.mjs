@@ -1,10 +1,9 @@
 /**
- * The rows that tables consist of. `judged` are figures of a row, each beside the target that it is
- * judged by.
+ * The rows of tables. `judged` are figures of a row, each with its target.
  */
 import { median, spreadOf } from "./statistics.mjs"
 
-/** Ours against a rival: medians of the rounds, and the ratio round by round. */
+/** Ours against a rival: medians of the rounds, and the ratio of each round. */
 export function against({ what, rival, unit, ours, theirs, target }) {
   const ratio = spreadOf(ours.map((each, round) => each / theirs[round]))
   return {
@@ -19,12 +18,12 @@ export function against({ what, rival, unit, ours, theirs, target }) {
   }
 }
 
-/** A comparison that cannot be made, and why. */
+/** A comparison that is left out, and why. */
 export function leftOut({ what, rival, because }) {
   return { what, rival, because, judged: [] }
 }
 
-/** What is no ratio: the texts of some columns. */
+/** A row without a ratio: the texts of its columns. */
 export function plain({ what, cells, judged = [] }) {
   return { what, cells, judged }
 }

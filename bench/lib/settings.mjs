@@ -1,9 +1,9 @@
-/** What the command was called with. */
+/** Arguments of the command. */
 import { join } from "node:path"
 import { parseArgs } from "node:util"
 import { ROOT } from "../../scripts/lib/run.mjs"
 
-/** Rounds of a table, at the least; each table has its own length of a round. */
+/** Least number of rounds of a table; each table has its own length of a round. */
 const ROUNDS = 7
 const QUICK_ROUNDS = 3
 
@@ -13,7 +13,7 @@ const OPTIONS = {
   "sqlite-node": { type: "string" },
 }
 
-/** @throws Error for a table that there is not */
+/** @throws Error for an unknown table */
 export function readSettings(args, known) {
   const { values, positionals } = parseArgs({ args, options: OPTIONS, allowPositionals: true })
   const unknown = positionals.find((name) => !known.includes(name))

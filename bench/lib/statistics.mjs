@@ -1,4 +1,4 @@
-/** The middle of the numbers and how far they spread. */
+/** Median and spread of numbers. */
 export function spreadOf(numbers) {
   const sorted = [...numbers].sort((a, b) => a - b)
   const at = (share) => sorted[Math.round(share * (sorted.length - 1))]

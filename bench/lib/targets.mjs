@@ -1,6 +1,5 @@
 /**
- * What the cache is to reach, on Node 20. A row that names one of these is judged by it; every row
- * that does has to reach it.
+ * Targets, on Node 20. Every row that names a target has to reach it.
  */
 
 const atMost = (bound, what) => ({ kind: "at most", bound, what })
@@ -42,7 +41,7 @@ export function reaches(figure, name) {
   return kind === "at most" ? figure <= bound : figure >= bound
 }
 
-/** The figure, of those that were judged by a target, that is farthest from it. */
+/** The figure that is farthest from a target. */
 export function worstOf(figures, name) {
   return figures.reduce((worst, next) => (isWorse(next.figure, worst.figure, name) ? next : worst))
 }

@@ -12,8 +12,8 @@ export interface ProxyOptions {
    */
   timeoutMs?: number | undefined
   /**
-   * Hears of failures for which clients only get a 502, a 504 or a broken connection. Default:
-   * nobody does.
+   * Called with failures for which clients only get a 502, a 504 or a broken connection. Default:
+   * none.
    */
   onError?: ((error: Error, what: string) => void) | undefined
 }

@@ -67,7 +67,7 @@ export interface GatewayConfig {
 
   /**
    * The policy of routes whose options have no `auth`: `public`, `user`, `service` or `admin`. Only
-   * public ones are cached; to let nobody else in is left to the handlers. Effective only with
+   * public ones are cached; the handlers have to refuse unauthorised requests. Effective only with
    * {@link GatewayConfig.cache}. Default: `public`.
    */
   readonly defaultAuth?: "public" | "user" | "service" | "admin" | undefined
@@ -235,8 +235,8 @@ export interface BackendApp {
    * Answers a request. Never rejects, and needs no `this`: it can be handed to a server as it is.
    *
    * Answers of its own are JSON, `{ "error": { "code", "message" } }`: 404 `not_found` for a path
-   * nobody declared, 405 `method_not_allowed` with `Allow` for a declared path without the method,
-   * 500 `internal_error` for a handler that failed.
+   * that is not declared, 405 `method_not_allowed` with `Allow` for a declared path without the
+   * method, 500 `internal_error` for a handler that failed.
    */
   readonly fetch: (request: Request) => Promise<Response>
 }

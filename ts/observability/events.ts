@@ -36,7 +36,7 @@ export class Events {
     this.#observe = observe
   }
 
-  /** Whether somebody subscribes to the events of an operation. */
+  /** Whether there are subscribers to the events of an operation. */
   hasSubscribers(operation: Operation): boolean {
     return this.#observe !== undefined || channels[operation].hasSubscribers
   }

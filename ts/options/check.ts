@@ -38,7 +38,7 @@ export function object(path: string, value: unknown): object {
 }
 
 /**
- * Own properties of an object, each read once. Inherited ones are not options: whoever can set
+ * Own properties of an object, each read once. Inherited ones are not options: code that can set
  * `Object.prototype.everything` would otherwise empty the cache with the next purge.
  */
 export function own(given: object, names: readonly string[]): Fields {

@@ -9,8 +9,7 @@ const BENCHES = ["key", "lookup", "put", "purge"]
 const CRITERION = join(resolve(ROOT, process.env.CARGO_TARGET_DIR ?? "target"), "criterion")
 
 export default async function core({ quick }) {
-  // Building takes longer than anything is measured; files written before this run are of another
-  // one.
+  // Building takes longer than a measurement. Older files are of other runs.
   const began = Date.now()
   const names = BENCHES.flatMap((name) => ["--bench", name])
   const options = ["--", "--noplot", ...(quick ? ["--quick"] : [])]
@@ -35,7 +34,7 @@ function row({ what, median }) {
   return { ...plain({ what, cells }), nanoseconds: median.point_estimate }
 }
 
-/** What criterion has written since a time. */
+/** Results that criterion has written since a time. */
 function estimates(group, since) {
   return folders(join(CRITERION, group))
     .map((folder) => join(folder, "new"))

@@ -14,7 +14,7 @@ export default async function hits(timing) {
   await busy.purge({ prefix: "/stale/", soft: true })
   for (let number = 0; number < ELECTIONS; number++) await busy.match(urlOf("stale", number))
 
-  // Elections end after half a minute; for as long as this runs, they do not.
+  // The clock stands still, so that the leases do not end.
   const now = Date.now()
   Date.now = () => now
 

@@ -1,6 +1,6 @@
 /**
- * What elections cost a hit: with none, beside ten thousand of them, and on an entry that is itself
- * being refreshed.
+ * Cost of refresh leases for a hit: without leases, beside ten thousand of them, and on an entry
+ * that is being refreshed.
  */
 import { inChild } from "../../lib/child.mjs"
 import { against, ratios } from "../../lib/rows.mjs"
@@ -16,7 +16,7 @@ export default async function elections({ quick, rounds }) {
     against({ what, rival: "a hit without elections", unit: "µs", ours, theirs: none })
   return {
     title: "Elections",
-    note: "Microseconds per match to Response. An election is somebody's turn to refresh a stale entry.",
+    note: "Microseconds per match to Response. An election is a caller that acquires the refresh lease of a stale entry.",
     sections: [
       ratios("Hits", [
         row("beside 10,000 elections", beside),

@@ -1,12 +1,12 @@
 /**
- * Belady's optimum: what is not needed for longest leaves. Nothing that does not know the future
- * can do better.
+ * Belady's optimum: evicts the entry that is not needed for the longest time. No policy without
+ * knowledge of the future does better.
  */
 
-/** @returns the share of requests that hit */
+/** @returns the hit ratio */
 export function belady(keys, capacity) {
   const next = nextRequests(keys)
-  /** When what is kept is needed next. */
+  /** When each entry is needed next. */
   const kept = new Map()
   const farthest = new Farthest()
   let hits = 0
@@ -14,7 +14,7 @@ export function belady(keys, capacity) {
     const key = keys[at]
     if (kept.has(key)) hits++
     else if (kept.size >= capacity) {
-      // What has been needed since is there a second time, nearer.
+      // An entry that was used since has a later pair in the heap.
       let [key, time] = farthest.take()
       while (kept.get(key) !== time) [key, time] = farthest.take()
       kept.delete(key)
@@ -26,8 +26,8 @@ export function belady(keys, capacity) {
 }
 
 /**
- * For every request when its key is requested again. Keys that never are have times of their own,
- * so that no two are the same.
+ * When the key of each request is requested next. Keys that are not requested again have distinct
+ * times.
  */
 function nextRequests(keys) {
   const next = new Float64Array(keys.length)

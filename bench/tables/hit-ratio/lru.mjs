@@ -1,6 +1,6 @@
 import { LRUCache } from "lru-cache"
 
-/** @returns the share of requests that hit */
+/** @returns the hit ratio */
 export function lru(keys, capacity) {
   const kept = new LRUCache({ max: capacity })
   let hits = 0

@@ -1,11 +1,11 @@
-/** Ours, with entries that are all of one size and a bound of as many bytes as they take. */
+/** Ours, with entries of one size and a bound of as many bytes as they take. */
 import { cache } from "../../../index.mjs"
 
 const BODY = Buffer.alloc(256, "e")
-/** How often the bound is tried until it holds as many entries as it should. */
+/** Attempts to find the bound for a number of entries. */
 const MOST_TRIES = 20
 
-/** @returns the share of requests that hit, and how many entries were held in the end */
+/** @returns the hit ratio, and the number of entries at the end */
 export async function ours(keys, capacity) {
   const instance = open("replay", await bytesFor(capacity))
   let hits = 0
@@ -19,7 +19,7 @@ export async function ours(keys, capacity) {
   return { share: hits / keys.length, entries }
 }
 
-/** The bound under which just so many entries stay, when many more have come and gone. */
+/** The bound under which this many entries remain after many more were put. */
 async function bytesFor(capacity) {
   const perEntry = (await heldUnder(2 ** 34, capacity)).bytes / capacity
   let maxBytes = Math.ceil(capacity * perEntry)
@@ -31,7 +31,7 @@ async function bytesFor(capacity) {
   return maxBytes
 }
 
-/** What is held under a bound, after so many entries have been put. */
+/** Number of entries under a bound after this many were put. */
 async function heldUnder(maxBytes, count) {
   const instance = open("trial", maxBytes)
   for (let key = 0; key < count; key++) await instance.put(urlOf(key), new Response(BODY))
@@ -44,7 +44,7 @@ function open(name, maxBytes) {
   return cache({ name, ttlSeconds: 86_400, storage: { memory: { maxBytes } } })
 }
 
-/** All of one length. */
+/** Keys of one length. */
 function urlOf(key) {
   return `https://trace.example/${String(key).padStart(8, "0")}`
 }

@@ -1,14 +1,14 @@
 /**
  * S3-FIFO as its authors describe it ("FIFO queues are all you need for cache eviction", 2023): a
- * small queue of a tenth, a main queue, and a queue of the keys that have left the small one
- * without being asked for again.
+ * small queue of a tenth, a main queue, and a ghost queue of keys that were evicted from the small
+ * one without a hit.
  */
 const SMALL_SHARE = 0.1
 const MOST_HITS = 3
-/** Hits with which an entry moves from the small queue to the main one. */
+/** Hits that move an entry from the small queue to the main queue. */
 const ENOUGH_HITS = 2
 
-/** @returns the share of requests that hit */
+/** @returns the hit ratio */
 export function s3Fifo(keys, capacity) {
   const cache = new S3Fifo(capacity)
   let hits = 0
@@ -19,7 +19,7 @@ export function s3Fifo(keys, capacity) {
 class S3Fifo {
   #capacity
   #mostSmall
-  // A Map and a Set keep the order in which keys have come.
+  // A Map and a Set keep the order of insertion.
   #small = new Map()
   #main = new Map()
   #ghosts = new Set()
@@ -29,7 +29,7 @@ class S3Fifo {
     this.#mostSmall = Math.max(1, Math.round(capacity * SMALL_SHARE))
   }
 
-  /** @returns whether it is there; after this it is */
+  /** Requests a key, and stores it on a miss. @returns whether it was a hit */
   request(key) {
     const queue = this.#small.has(key) ? this.#small : this.#main
     const hits = queue.get(key)
@@ -55,7 +55,7 @@ class S3Fifo {
     else this.#remember(key)
   }
 
-  /** Entries that have been asked for stay, at the end of the queue and with one hit less. */
+  /** Entries with hits stay, at the end of the queue and with one hit less. */
   #evictFromMain() {
     for (;;) {
       const [key, hits] = first(this.#main)

@@ -1,4 +1,4 @@
-/** How many requests of real traces hit, when only a part of what is asked for can be kept. */
+/** Hit ratios on real traces, with room for a part of the entries. */
 import { count, percent } from "../../lib/format.mjs"
 import { figures, plain } from "../../lib/rows.mjs"
 import { belady } from "./belady.mjs"

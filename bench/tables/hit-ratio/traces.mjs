@@ -1,4 +1,4 @@
-/** Traces of requests: one a line, the key and sometimes its size behind it. */
+/** Traces of requests, one per line: the key, and in some traces its size. */
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { gunzipSync } from "node:zlib"
@@ -6,8 +6,8 @@ import { gunzipSync } from "node:zlib"
 const NAMES = ["web07", "adaptsize"]
 
 /**
- * @returns the keys of each trace, numbered in the order in which they first appear, or undefined
- * where there are no traces
+ * @returns the keys of each trace, numbered in the order of their first request; undefined without
+ * traces
  */
 export function readTraces(folder) {
   const files = NAMES.map((name) => join(folder, `${name}.keys.gz`))

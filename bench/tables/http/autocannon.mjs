@@ -1,4 +1,4 @@
-/** The process that loads. */
+/** The process that generates the load. */
 import autocannon from "autocannon"
 
 export default async function run({ origin, seconds, paths, connections }) {

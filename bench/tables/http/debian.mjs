@@ -1,15 +1,15 @@
-/** Programs of the system. */
+/** Programs of the operating system. */
 import { capture } from "../../../scripts/lib/run.mjs"
 
 export function isInstalled(command) {
   return capture(command, ["-v"]).then(
     () => true,
-    // wrk has nothing to say of itself without failing.
+    // wrk exits with an error after it has printed its version.
     (error) => !error.message.includes("ENOENT"),
   )
 }
 
-/** Installs a package of Debian, where that can be done without asking. @returns whether it has */
+/** Installs a Debian package, if that needs no confirmation. @returns whether it did */
 export async function install(name) {
   if (process.getuid?.() !== 0) return false
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" }

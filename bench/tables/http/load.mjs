@@ -1,6 +1,6 @@
 /**
- * The load, which comes from another process: wrk where there is one, because it takes less of the
- * machine, else autocannon.
+ * Generates load from another process: with wrk if it is installed, because it needs less CPU time,
+ * otherwise with autocannon.
  */
 import { fileURLToPath } from "node:url"
 import { capture } from "../../../scripts/lib/run.mjs"
@@ -18,7 +18,7 @@ export async function loader() {
     : { name: "autocannon", load: autocannon }
 }
 
-/** @returns requests per second that were answered with 200 */
+/** @returns responses of status 200 per second */
 function autocannon(origin, seconds) {
   return inChild(AUTOCANNON, { origin, seconds, paths: PATHS, connections: CONNECTIONS })
 }

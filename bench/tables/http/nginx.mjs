@@ -1,4 +1,4 @@
-/** nginx with a cache of its own in front of an application, in a folder that goes when it ends. */
+/** nginx with its own cache in front of an application, in a temporary folder. */
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
@@ -8,11 +8,11 @@ import { join } from "node:path"
 import { install, isInstalled } from "./debian.mjs"
 import { ended, withUs } from "./servers.mjs"
 
-/** @returns undefined where nginx cannot be had */
+/** @returns undefined if nginx cannot be installed */
 export async function nginxInFrontOf(origin) {
   if (!(await isInstalled("nginx")) && !(await install("nginx-light"))) return undefined
   const folder = mkdtempSync(join(tmpdir(), "layeron-bench-"))
-  // Its workers are not who starts it.
+  // Its workers run as another user.
   chmodSync(folder, 0o777)
   const port = await freePort()
   writeFileSync(join(folder, "nginx.conf"), configuration(folder, port, origin))
@@ -29,7 +29,7 @@ export async function nginxInFrontOf(origin) {
   }
 }
 
-/** One worker, as each of the others has one process. */
+/** One worker, because each of the others has one process. */
 function configuration(folder, port, origin) {
   return `
 daemon off;

@@ -1,4 +1,4 @@
-/** The products that are asked for, one after the other. `paths.lua` asks for the same. */
+/** Paths of the products that are requested, in order. `paths.lua` requests the same. */
 const PRODUCTS = 100
 
 export const PATHS = Array.from({ length: PRODUCTS }, (_, index) => `/api/products/${index + 1}`)

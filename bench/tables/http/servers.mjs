@@ -1,4 +1,4 @@
-/** The servers that are loaded, each in processes of its own. */
+/** The servers under load, each in its own processes. */
 import { spawn } from "node:child_process"
 import { join } from "node:path"
 import { ROOT } from "../../../scripts/lib/run.mjs"
@@ -6,7 +6,7 @@ import { ROOT } from "../../../scripts/lib/run.mjs"
 const APPS = "bench/tables/http/apps"
 const STOREFRONT = "examples/storefront/app.ts"
 
-/** By what they are called in the table. */
+/** Servers by their name in the table. */
 export const APPLICATIONS = {
   "no cache": { entry: `${APPS}/no-cache.mjs` },
   "lru-cache in the handler": { entry: `${APPS}/lru-cache.mjs` },
@@ -16,7 +16,7 @@ export const APPLICATIONS = {
 }
 
 /**
- * Serves an application with `layer dev`, on a port that is free. @returns its origin, and what
+ * Serves an application with `layer dev` on a free port. @returns its origin, and a function that
  * ends it
  */
 export function serve({ entry, env }) {
@@ -36,14 +36,14 @@ function whenListening(child) {
     child.stdout.setEncoding("utf8").on("data", (text) => {
       heard += text
       const port = /Listening on http:\/\/\S+:(\d+)\n/.exec(heard)?.[1]
-      // By its number: a name may stand for addresses where nobody listens.
+      // By its number: a name may resolve to addresses without a listener.
       if (port !== undefined)
         resolve({ origin: `http://127.0.0.1:${port}`, stop: () => ended(child) })
     })
   })
 }
 
-/** Asks it to end. @returns when it has */
+/** Terminates the child. @returns when it has exited */
 export function ended(child) {
   return new Promise((resolve) => {
     if (child.exitCode !== null || child.signalCode !== null) resolve()
@@ -52,7 +52,7 @@ export function ended(child) {
   })
 }
 
-/** Ends it also where this process is told to end in the middle of everything. */
+/** Ends the child also if this process is terminated. */
 export function withUs(child) {
   const stop = () => child.kill("SIGTERM")
   process.once("exit", stop)

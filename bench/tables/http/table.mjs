@@ -59,8 +59,8 @@ async function inTurn(servers, load, { rounds, warmUpSeconds, roundSeconds }) {
 }
 
 /**
- * What is fast and wrong is no rival: all have to answer with the same product, and what has a
- * cache from that.
+ * Checks a contestant: all have to answer with the same product, and those with a cache from the
+ * cache.
  */
 async function assertHits(servers) {
   const expected = await (await fetch(servers["no cache"].origin + PATHS[6])).text()

@@ -7,8 +7,8 @@ import { Side } from "./side.mjs"
 import { bodyOf, etagOf, headersOf } from "./world.mjs"
 
 /**
- * @param operations each with `ours` and `theirs`, names of what is timed
- * @returns of each the microseconds by rounds of both, or why it is left out
+ * @param operations each with `ours` and `theirs`, names of timed operations
+ * @returns for each the microseconds by round of both, or why it is left out
  */
 export default async function contest({ rival, size, operations, timing }) {
   const { open } = await import(`./rivals/${RIVALS[rival]}.mjs`)
@@ -33,7 +33,7 @@ async function times(timed, timing) {
 }
 
 /**
- * What is fast and wrong is no rival: an entry has to come back as it was put, and to be validated.
+ * Checks a contestant: an entry has to be returned as it was put, and to be validated.
  */
 async function assertRight(side, size) {
   const { cache } = side

@@ -1,6 +1,6 @@
-/** What is timed, for one side. */
+/** The timed operations of one side. */
 
-/** Requests and responses made beforehand are garbage that a round has to carry. */
+/** Bound on requests and responses made before a round, which are garbage of the round. */
 const MOST_PREPARED = 3_000
 const MOST_PREPARED_BYTES = 2 ** 26
 

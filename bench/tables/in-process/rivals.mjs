@@ -1,4 +1,4 @@
-/** The rivals by what they are called in the table. */
+/** The rivals by their name in the table. */
 export const RIVALS = {
   "lru-cache, bytes": "lru-cache-bytes",
   "lru-cache, text": "lru-cache-text",
@@ -10,6 +10,6 @@ export const RIVALS = {
   "new Response": "none",
 }
 
-/** What the targets speak of. */
+/** Rows that have a target. */
 export const JUDGED = ["lru-cache, bytes", "lru-cache, text"]
 export const FLOOR = "new Response"

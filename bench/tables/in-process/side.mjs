@@ -1,4 +1,4 @@
-/** One contestant in a process, with what it is asked. */
+/** One contestant in a process, with its requests. */
 import { bodyOf, etagOf, headersOf, popular, urlOf } from "./world.mjs"
 
 export class Side {
@@ -7,7 +7,7 @@ export class Side {
   #requests = new Map()
   #conditional = new Map()
   #next
-  /** What responses are put for. */
+  /** Requests that responses are put for. */
   #spare
 
   constructor(contestant, size) {
@@ -24,7 +24,7 @@ export class Side {
     }
   }
 
-  /** Requests for entries that are there, the same objects again and again. */
+  /** Requests for stored entries, the same objects each time. */
   hits(count) {
     return this.#draw(count, this.#requests, () => ({}))
   }
@@ -45,19 +45,19 @@ export class Side {
     })
   }
 
-  /** Requests for entries that are not there, each made anew, as a server makes them. */
+  /** Requests for missing entries, each a new object, as a server creates them. */
   misses(count) {
     return Array.from({ length: count }, (_, at) => this.request(this.#spare + at))
   }
 
-  /** Requests that have been missed, each with a response to put. */
+  /** Requests after a miss, each with a response to put. */
   async puts(count) {
     const requests = this.misses(count)
     if (!this.cache.leftOut?.miss) for (const request of requests) await this.cache.match(request)
     return requests.map((request, at) => ({ request, response: this.response(this.#spare + at) }))
   }
 
-  /** Requests for entries of no other use. */
+  /** Requests for entries that no other operation uses. */
   async deletes(count) {
     const puts = await this.puts(count)
     for (const { request, response } of puts) await this.cache.put(request, response)

@@ -1,6 +1,6 @@
 /**
- * One call after the other in one process: what a hit, a miss, a put and a delete cost beside what
- * one would take instead.
+ * One call after the other in one process: cost of a hit, a miss, a put and a delete against other
+ * caches.
  */
 import { inChild } from "../../lib/child.mjs"
 import { against, leftOut, ratios } from "../../lib/rows.mjs"

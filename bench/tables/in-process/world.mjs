@@ -1,14 +1,14 @@
-/** What all contestants of a process are filled with and asked for. */
+/** Entries and requests of all contestants of a process. */
 import { seeded, zipf } from "../../lib/random.mjs"
 
 const SEED = 20_260_901
 const DRAWN = 16_384
 
-/** A body of JSON that is `bytes` long: of letters with or without accents. */
+/** A JSON body of `bytes` bytes, with or without accented letters. */
 export function bodyOf(number, { bytes, accents }) {
   const head = `{"id":${number},"text":"`
   const filling = bytes - head.length - 2
-  // An accented letter takes two bytes.
+  // An accented letter has two bytes.
   const text = accents ? "é".repeat(filling >> 1) + "e".repeat(filling & 1) : "e".repeat(filling)
   return `${head}${text}"}`
 }
@@ -30,7 +30,7 @@ export function urlOf(number) {
   return `https://api.example.com/api/products/${number}?currency=chf`
 }
 
-/** Entries by number, again and again the same: a few often, most of them seldom. */
+/** Numbers of entries, the same in each run: a few of them often, most of them rarely. */
 export function popular(entries) {
   const draw = zipf(entries, seeded(SEED))
   return Array.from({ length: DRAWN }, draw)

@@ -1,6 +1,6 @@
 /**
- * lru-cache as people purge it: a Map from tags to Sets of keys; for a prefix, all keys are looked
- * at.
+ * lru-cache with a Map from tags to Sets of keys, as applications purge it. A purge by prefix
+ * compares all keys.
  */
 import { LRUCache } from "lru-cache"
 

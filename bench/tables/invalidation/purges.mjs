@@ -1,4 +1,4 @@
-/** Purges of as many entries, out of few and out of many, by ours and by a rival, in turn. */
+/** Purges the same number of entries from small and large stores, ours and a rival's in turn. */
 
 const BODY = "x".repeat(64)
 const CONTESTANTS = ["ours", "lru-cache"]
@@ -6,7 +6,7 @@ const PREFIX = "https://api.example.com/purged/"
 const SELECTED = { tag: "purged", prefix: PREFIX }
 const KEPT_TAGS = 100
 
-/** @returns milliseconds by rounds, of each contestant by what is held and how it is selected */
+/** @returns milliseconds by round of each contestant, by number of entries and selector */
 export default async function purges({ removed, held, rounds }) {
   const stores = []
   for (const contestant of CONTESTANTS) {
@@ -20,7 +20,7 @@ export default async function purges({ removed, held, rounds }) {
     for (const store of stores) {
       for (const how of Object.keys(SELECTED)) {
         const milliseconds = await time(store, how, removed)
-        // The first is for warming up.
+        // The first round is a warm-up.
         if (round >= 0) store[how].push(milliseconds)
       }
     }

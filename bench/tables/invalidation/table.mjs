@@ -1,4 +1,4 @@
-/** What a purge costs by what it removes and by what is held beside that. */
+/** Cost of a purge by the number of entries removed and the number of entries stored. */
 import { inChild } from "../../lib/child.mjs"
 import { count } from "../../lib/format.mjs"
 import { against, ratios } from "../../lib/rows.mjs"

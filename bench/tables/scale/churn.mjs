@@ -1,15 +1,15 @@
 /**
- * Reads and writes for a while, and how long anything has kept the event loop from its next turn.
+ * Reads and writes for some time, and measures the longest turns of the event loop.
  */
 import { createHistogram } from "node:perf_hooks"
 import { put, urlOf } from "./world.mjs"
 
-/** Operations between two turns of the event loop, as if so many requests had come in. */
+/** Operations per turn of the event loop, like as many requests. */
 const BATCH = 10
 const READS = 0.8
-/** Of the writes, those that put something under a new key and not in place of what is there. */
+/** Share of writes that put a new key instead of replacing an entry. */
 const NEW = 0.5
-/** Scatters what is popular over all slots; a prime, so that none is left out. */
+/** Scatters popular entries over all slots; a prime, so that each slot is used. */
 const SCATTER = 7_368_787
 
 export async function churnFor(cache, world, milliseconds) {

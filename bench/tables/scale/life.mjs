@@ -1,4 +1,4 @@
-/** One contestant, filled and then read and written for a while. */
+/** One contestant, filled and then read and written for some time. */
 import { PerformanceObserver } from "node:perf_hooks"
 import { setImmediate } from "node:timers/promises"
 import { seeded, zipf } from "../../lib/random.mjs"
@@ -6,12 +6,12 @@ import { churnFor } from "./churn.mjs"
 import { payloadOf, put, responseOf, urlOf } from "./world.mjs"
 
 const SEED = 20_260_902
-/** Of so many entries one is weighed: they hardly differ. */
+/** One of this many entries is measured: they hardly differ. */
 const SAMPLED = 97
 
 export default async function life({ contestant, entries, seconds }) {
   const collections = []
-  // Delivered late, and therefore watched from the beginning.
+  // Entries arrive late, so the observer starts first.
   new PerformanceObserver((list) => collections.push(...list.getEntries())).observe({
     entryTypes: ["gc"],
   })
@@ -24,8 +24,8 @@ export default async function life({ contestant, entries, seconds }) {
   for (let slot = 0; slot < entries; slot++) await put(cache, slot, 0)
   const filled = { rss: rss(), ...(await cache.held()) }
   const overhead = overheadOf(cache, filled, before, entries)
-  // What filling has left to the event loop, such as the entries of the observer, is no stall of
-  // what follows.
+  // Work that filling has left, such as the observer's entries, is no stall of the reads and
+  // writes.
   await setImmediate()
   const churn = await churnFor(cache, world, seconds * 1_000)
   await new Promise((resolve) => setTimeout(resolve, 100))
@@ -44,12 +44,12 @@ export default async function life({ contestant, entries, seconds }) {
   }
 }
 
-/** What the process grows by for responses, which are not kept, is its own. */
+/** Lets the process grow for responses, which are not kept, before it is measured. */
 async function makeResponses(count) {
   for (let slot = 0; slot < count; slot++) await responseOf(slot).arrayBuffer()
 }
 
-/** Memory of the process, without what it would give back anyway. */
+/** Memory of the process after a garbage collection. */
 function rss() {
   globalThis.gc()
   globalThis.gc()
@@ -57,8 +57,8 @@ function rss() {
 }
 
 /**
- * Bytes per entry beyond what is kept in it: as the process has grown, and as the cache itself
- * reckons.
+ * Bytes per entry beyond key, header fields and body: by the growth of the process, and by the
+ * cache's own count.
  */
 function overheadOf(cache, filled, before, entries) {
   let sampled = 0
@@ -68,7 +68,7 @@ function overheadOf(cache, filled, before, entries) {
   return {
     payloadBytes,
     overheadByRss: (filled.rss - before) / filled.entries - payloadBytes,
-    overheadReckoned:
+    overheadCounted:
       filled.bytes === undefined ? undefined : filled.bytes / filled.entries - payloadBytes,
   }
 }

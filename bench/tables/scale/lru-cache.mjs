@@ -1,6 +1,6 @@
 /**
- * lru-cache with tags as people add them: which keys a tag has, and which tags a key has, in two
- * Maps of Sets.
+ * lru-cache with tags as applications add them: two Maps of Sets, from tags to keys and from keys
+ * to tags.
  */
 import { LRUCache } from "lru-cache"
 

@@ -1,7 +1,7 @@
 import { cache } from "../../../index.mjs"
 import { responseOf, tagsOf, urlOf } from "./world.mjs"
 
-/** Enough for what an entry takes on average to show. */
+/** Enough entries to measure the average size of one. */
 const SAMPLE = 20_000
 
 export async function open(entries) {
@@ -21,7 +21,7 @@ export async function open(entries) {
   }
 }
 
-/** What the bound has to be for a number of entries is found out by storing some. */
+/** Finds the bound for a number of entries by storing some. */
 async function bytesPerEntry() {
   const instance = openInstance("sample", 2 ** 30)
   for (let slot = 0; slot < SAMPLE; slot++) {

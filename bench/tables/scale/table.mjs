@@ -1,5 +1,5 @@
 /**
- * A million entries: what they weigh, and what they do to the event loop while they are read and
+ * A million entries: their memory, and the delays of the event loop while they are read and
  * written.
  */
 import { inChild } from "../../lib/child.mjs"
@@ -50,7 +50,7 @@ function compared(lives) {
   ])
 }
 
-/** Where a ratio would say little. */
+/** Rows without a ratio. */
 function alone(lives) {
   const middle = (contestant, name) => spreadOf(lives[contestant].map((life) => life[name])).median
   const row = (what, name, text) =>
@@ -77,7 +77,7 @@ function weighed(lives) {
     ["median", "least and most"],
     [
       row("as the process grows (RSS)", "overheadByRss"),
-      row("as the cache reckons (inspect().bytes)", "overheadReckoned"),
+      row("as the cache counts (inspect().bytes)", "overheadCounted"),
     ],
   )
 }

@@ -1,6 +1,6 @@
 /**
- * A million products, each in one of a thousand categories. Every now and then one becomes another,
- * under another URL.
+ * A million products, each in one of a thousand categories. Now and then a product is replaced by
+ * another one with another URL.
  */
 
 const BYTES = 512
@@ -23,12 +23,12 @@ export function headersOf(slot) {
   }
 }
 
-/** As in the guide: one of its own, and one that it shares. */
+/** As in the guide: one tag of its own, and a shared one. */
 export function tagsOf(slot) {
   return [`product:${slot}`, `category:${slot % CATEGORIES}`]
 }
 
-/** Bytes of key, headers and body, which any store has to keep. */
+/** Bytes of key, headers and body, which every store has to keep. */
 export function payloadOf(slot, key) {
   const headers = Object.entries(headersOf(slot)).flat().join("")
   return key.length + headers.length + BYTES

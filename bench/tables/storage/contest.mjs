@@ -1,4 +1,4 @@
-/** Ours and one rival in one process, on a disk each, and hardly anything in memory. */
+/** Ours and one rival in one process, each on a disk with little memory. */
 import { mkdir } from "node:fs/promises"
 import { join } from "node:path"
 import { inTurn } from "../../lib/rounds.mjs"
@@ -10,7 +10,7 @@ import { assertRight, fill, urlOf, walk } from "./world.mjs"
 /** Matches that wait for the disk at the same time. */
 export const TOGETHER = 64
 
-/** @returns of each operation the microseconds by rounds, of ours and of the rival */
+/** @returns for each operation the microseconds by round of both */
 export default async function contest({ rival, folder, entries, timing }) {
   const sides = []
   for (const name of [OURS, RIVALS[rival]]) {
@@ -42,7 +42,7 @@ export default async function contest({ rival, folder, entries, timing }) {
   return outcomes
 }
 
-/** Each item is made of as many URLs as `itemOf` takes; none of them comes again soon. */
+/** Each item has as many URLs as `itemOf` takes; none of them is repeated soon. */
 function reads(entries, call, itemOf = (next) => next()) {
   return (side) => {
     const numbers = walk(entries)

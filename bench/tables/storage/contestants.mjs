@@ -1,4 +1,4 @@
-/** The contestants by their files, and the rivals by what they are called in the table. */
+/** The contestants by their files, and the rivals by their name in the table. */
 
 export const OURS = "ours"
 
@@ -7,10 +7,10 @@ export const RIVALS = {
   "BentoCache, files": "bentocache",
 }
 
-/** Of the rivals, the one that is there on some versions of Node only. */
+/** The rival that exists on some versions of Node only. */
 export const NEEDS_SQLITE = "undici SqliteCacheStore"
 
-/** Opens one by its file. */
+/** Opens a contestant by its file. */
 export async function open(name, options) {
   const contestant = await import(`./contestants/${name}.mjs`)
   return contestant.open(options)

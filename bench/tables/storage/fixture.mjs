@@ -1,8 +1,8 @@
-/** Fills a folder, for processes that begin with it. */
+/** Fills a folder for processes that start with it. */
 import { OURS, open } from "./contestants.mjs"
 import { fill } from "./world.mjs"
 
-/** @returns how many seconds that took */
+/** @returns the seconds that it took */
 export default async function fixture({ name, folder, entries, bytes }) {
   const contestant = await open(name, { folder })
   const began = performance.now()

@@ -1,9 +1,9 @@
-/** Folders that are gone with the table. */
+/** Folders that are removed after the table. */
 import { mkdtemp, readdir, rm, stat } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 
-/** Does some work with a new folder, and removes it. */
+/** Calls a function with a new folder, and removes it afterwards. */
 export async function inFolder(work) {
   const folder = await mkdtemp(join(tmpdir(), "layeron-bench-"))
   try {
@@ -13,9 +13,9 @@ export async function inFolder(work) {
   }
 }
 
-/** Bytes that all files below a folder take on the disk, in whole blocks. */
+/** Bytes of the disk blocks of all files below a folder. */
 export async function bytesIn(folder) {
-  /** What `stat` counts in, whatever the disk does. */
+  /** Unit of `stat`'s blocks. */
   const block = 512
   let total = 0
   for (const entry of await readdir(folder, { withFileTypes: true })) {

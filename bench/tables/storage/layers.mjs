@@ -1,4 +1,4 @@
-/** Ours on memory alone and on memory over a disk, in one process and in turn. */
+/** Ours with memory alone and with a disk below it, in one process and in turn. */
 import { inTurn } from "../../lib/rounds.mjs"
 import { OURS, open } from "./contestants.mjs"
 import { BYTES } from "./sizes.mjs"
@@ -7,7 +7,7 @@ import { assertRight, fill, urlOf, walk } from "./world.mjs"
 
 const ENTRIES = 1_000
 
-/** @returns of each operation the microseconds by rounds, with a disk and without */
+/** @returns for each operation the microseconds by round, with a disk and without */
 export default async function layers({ folder, timing }) {
   const sides = [await open(OURS, { folder, inMemory: true }), await open(OURS, {})]
   for (const side of sides) await fill(side, ENTRIES, BYTES)
@@ -26,7 +26,7 @@ export default async function layers({ folder, timing }) {
   return outcomes
 }
 
-/** Requests for entries that are in memory, the same objects again and again. */
+/** Requests for entries in memory, the same objects each time. */
 function hits(call) {
   const requests = Array.from({ length: ENTRIES }, (_, number) => new Request(urlOf(number)))
   return (side) => {

@@ -1,4 +1,4 @@
-/** Purges by one tag, by some contestants in turn. */
+/** Purges by one tag, of the contestants in turn. */
 import { mkdir } from "node:fs/promises"
 import { join } from "node:path"
 import { open } from "./contestants.mjs"
@@ -7,7 +7,7 @@ import { bodyOf, fill, headersOf, SPARE } from "./world.mjs"
 const BYTES = 512
 const TAG = "purged"
 
-/** @returns milliseconds by rounds, of each contestant */
+/** @returns milliseconds by round of each contestant */
 export default async function purges({ contestants, folder, removed, held, rounds }) {
   const sides = []
   for (const { name, onDisk } of contestants) {
@@ -21,7 +21,7 @@ export default async function purges({ contestants, folder, removed, held, round
   for (let round = -1; round < rounds; round++) {
     for (const [at, side] of sides.entries()) {
       const milliseconds = await time(side, removed)
-      // The first is for warming up.
+      // The first round is a warm-up.
       if (round >= 0) times[at].push(milliseconds)
     }
   }

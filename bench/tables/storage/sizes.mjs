@@ -1,2 +1,2 @@
-/** Bytes of a body where one call after the other is timed. */
+/** Bytes of a body where single calls are timed. */
 export const BYTES = 2_048

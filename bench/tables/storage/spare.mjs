@@ -1,14 +1,14 @@
-/** Puts under keys of no other use, which are removed after each round. */
+/** Puts of keys that no other operation uses, which are removed after each round. */
 import { BYTES } from "./sizes.mjs"
 import { responseOf, SPARE, tagsOf } from "./world.mjs"
 
-/** Responses made beforehand are garbage that a round has to carry. */
+/** Bound on responses made before a round, which are garbage of the round. */
 const MOST_PREPARED = 3_000
 const BATCH = 500
 
 let spare = 0
 
-/** Each put as its caller sees it. */
+/** A put until it resolves. */
 export function puts(side) {
   return {
     prepare: items,
@@ -18,7 +18,7 @@ export function puts(side) {
   }
 }
 
-/** Many puts, until all of them are on the disk. */
+/** Many puts until all of them are on disk. */
 export function batches(side) {
   return {
     prepare: (count) => Array.from({ length: count }, () => items(BATCH)),
@@ -31,7 +31,7 @@ export function batches(side) {
   }
 }
 
-/** Times of batches as times of what is in them. */
+/** Times of batches divided by the size of a batch. */
 export function perPut(times) {
   return Object.fromEntries(
     Object.entries(times).map(([name, rounds]) => [name, rounds.map((round) => round / BATCH)]),

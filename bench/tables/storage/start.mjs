@@ -1,8 +1,8 @@
-/** A process that begins with a folder that is full. */
+/** A process that starts with a filled folder. */
 import { open } from "./contestants.mjs"
 import { assertRight } from "./world.mjs"
 
-/** @returns milliseconds until it has served a first hit; what it is made of is loaded before */
+/** @returns milliseconds until the first hit; modules are loaded before */
 export default async function start({ name, folder, number, bytes }) {
   await import(`./contestants/${name}.mjs`)
   const began = performance.now()

@@ -1,4 +1,4 @@
-/** Fixtures, and processes that begin with them. */
+/** Folders with entries, and processes that start with them. */
 import { mkdir } from "node:fs/promises"
 import { join } from "node:path"
 import { inChild } from "../../lib/child.mjs"
@@ -11,8 +11,8 @@ const START = new URL("start.mjs", import.meta.url)
 const BYTES = 512
 
 /**
- * @param contestants each with `name`, `entries` and the Node that it runs on, @returns of each
- * `ms` by rounds, `bytes` and `seconds`
+ * @param contestants each with `name`, `entries` and the Node that it runs on. @returns for each
+ * `ms` by round, `bytes` and `seconds`
  */
 export function startsOf(contestants, rounds) {
   return inFolder(async (folder) => {
@@ -27,7 +27,7 @@ export function startsOf(contestants, rounds) {
         bytes: BYTES,
       }
       const seconds = await inChild(FIXTURE, input, contestant)
-      // Some files go with the process.
+      // Some files are removed with the process.
       fixtures.push({ ...contestant, ...input, seconds, bytes: await bytesIn(own), ms: [] })
     }
     const numbers = walk(Math.min(...contestants.map(({ entries }) => entries)))

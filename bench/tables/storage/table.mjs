@@ -1,6 +1,5 @@
 /**
- * The disk under the memory: what it costs who does not need it, and what it gives beside others
- * that keep responses on a disk.
+ * The disk below memory: its cost for hits in memory, and its speed against other caches on disk.
  */
 import { isBuiltin } from "node:module"
 import { inChild } from "../../lib/child.mjs"

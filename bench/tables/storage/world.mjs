@@ -1,16 +1,16 @@
-/** What all contestants keep. */
+/** The entries of all contestants. */
 
 export const PRODUCTS = "https://api.example.com/api/products/"
 export const SPARE = "https://api.example.com/api/spare/"
 
 const CATEGORIES = 1_000
 /**
- * Walks through any number of entries up to a million in no order, and through all before one comes
- * again; a prime.
+ * Step of a walk through up to a million entries in no order, each once before one is repeated; a
+ * prime.
  */
 const STRIDE = 7_368_787
 
-/** A body of JSON that is `bytes` long. */
+/** A JSON body of `bytes` bytes. */
 export function bodyOf(number, bytes) {
   const head = `{"id":${number},"text":"`
   return `${head}${"e".repeat(bytes - head.length - 2)}"}`
@@ -25,7 +25,7 @@ export function headersOf(number) {
   }
 }
 
-/** As in the guide: one of its own, and one that it shares. */
+/** As in the guide: one tag of its own, and a shared one. */
 export function tagsOf(number) {
   return [`product:${number}`, `category:${number % CATEGORIES}`]
 }
@@ -38,14 +38,14 @@ export function urlOf(number) {
   return `${PRODUCTS}${number}`
 }
 
-/** The numbers of so many entries, one after the other, so that none comes again soon. */
+/** Numbers of entries in turn, so that none is repeated soon. */
 export function* walk(entries) {
   for (let step = 1; ; step++) yield (step * STRIDE) % entries
 }
 
-/** Fills a contestant, which writes at its own pace. */
+/** Fills a contestant, and waits for its writes. */
 export async function fill(contestant, entries, bytes) {
-  /** Between two of these nobody holds back more than some megabytes. */
+  /** Puts between two flushes: a few megabytes. */
   const together = 10_000
   for (let number = 0; number < entries; number++) {
     await contestant.put(urlOf(number), responseOf(number, bytes), tagsOf(number))
@@ -54,7 +54,7 @@ export async function fill(contestant, entries, bytes) {
   await contestant.flush()
 }
 
-/** What is fast and wrong is no rival: an entry has to come back as it was put. */
+/** Checks a contestant: an entry has to be returned as it was put. */
 export async function assertRight(contestant, number, bytes) {
   const found = await contestant.match(urlOf(number))
   const isRight =

@@ -1,4 +1,4 @@
-/** The main thread: starts the workers and tells, round by round, how many of them are to work. */
+/** The main thread: starts the workers, and one or two of them in each round. */
 import { once } from "node:events"
 import { Worker } from "node:worker_threads"
 import { sum } from "../../lib/statistics.mjs"
@@ -7,7 +7,7 @@ const WORKER = new URL("worker.mjs", import.meta.url)
 const THREADS = 2
 const WARM_UP_ROUNDS = 2
 
-/** @returns thousands of reads per second by rounds, of one thread and of two */
+/** @returns thousands of reads per second by round, of one thread and of two */
 export default async function threads({ name, rounds, roundMs }) {
   const workers = Array.from(
     { length: THREADS },
@@ -16,7 +16,7 @@ export default async function threads({ name, rounds, roundMs }) {
   await Promise.all(workers.map((worker) => once(worker, "message")))
   const rates = { one: [], two: [] }
   for (let round = -WARM_UP_ROUNDS; round < rounds; round++) {
-    // Not always the same one: the other is to be as warm.
+    // Alternates, so that both are warm.
     const one = await rateOf([workers[Math.abs(round) % THREADS]], roundMs)
     const two = await rateOf(workers, roundMs)
     if (round < 0) continue

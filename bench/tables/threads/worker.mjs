@@ -1,7 +1,7 @@
-/** A worker thread: reads for a while whenever it is told to. */
+/** A worker thread: reads for some time on each message. */
 import { parentPort, workerData } from "node:worker_threads"
 
-/** Between two looks at the clock. */
+/** Reads between two reads of the clock. */
 const BATCH = 500
 
 const { open } = await import(`./readers/${workerData.name}.mjs`)
@@ -20,7 +20,7 @@ parentPort.on("message", async ({ gate, threads, milliseconds }) => {
 
 parentPort.postMessage("ready")
 
-/** All begin at the same time. */
+/** Starts all workers at the same time. */
 function together(gate, threads) {
   Atomics.add(gate, 0, 1)
   Atomics.notify(gate, 0)

@@ -13,12 +13,13 @@ fn keys(criterion: &mut Criterion) {
     let cache = open(1 << 20);
     let none = Names::default();
     let two = Names::new(["accept-encoding", "accept-language"]);
-    let told = "accept-encoding:gzip, br\naccept-language:de-CH, de;q=0.9\n";
+    let sent = "accept-encoding:gzip, br\naccept-language:de-CH, de;q=0.9\n";
     let mut group = criterion.benchmark_group("key");
     let mut bench = |name, url, fields, vary: &Names| {
         group.bench_function(name, |bencher| {
-            bencher
-                .iter(|| cache.key(get(black_box(url), fields), Some(vary)).expect("all is told"));
+            bencher.iter(|| {
+                cache.key(get(black_box(url), fields), Some(vary)).expect("every field is sent")
+            });
         });
     };
     bench("path", "https://api.example.com/api/products/7", PLAIN, &none);
@@ -34,7 +35,7 @@ fn keys(criterion: &mut Criterion) {
         PLAIN,
         &none,
     );
-    bench("two selecting fields", "https://api.example.com/api/products/7", told, &two);
+    bench("two selecting fields", "https://api.example.com/api/products/7", sent, &two);
 }
 
 criterion_group! { name = benches; config = support::criterion(); targets = keys }

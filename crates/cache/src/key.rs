@@ -200,11 +200,11 @@ fn selecting<'a, 'n>(
     vary: &'n Names,
     fields: &FieldIndex<'a>,
 ) -> impl Iterator<Item = (&'n str, Result<Option<&'a str>, MissingFields>)> {
-    fields.each(vary).map(|(name, told)| {
-        let value = if told == FieldState::NotSent {
+    fields.each(vary).map(|(name, state)| {
+        let value = if state == FieldState::NotSent {
             Err(MissingFields(vary.clone()))
         } else {
-            Ok(told.value())
+            Ok(state.value())
         };
         (name, value)
     })

@@ -17,8 +17,8 @@ fn put(cache: &Cache, name: &str, value: usize, now: i64) {
     warm_up(cache, get(URL, &request), &content, now);
 }
 
-/// The body that a request with this value of the field `name` gets, and how often more fields had
-/// to be told for it.
+/// The body that a request with this value of the field `name` gets, and how often the cache asked
+/// for more fields.
 fn found(cache: &Cache, name: &str, value: usize) -> (Option<String>, usize) {
     let mut fields = format!("{name}:{value}\nif-none-match\nrange\n");
     for asked in 0.. {

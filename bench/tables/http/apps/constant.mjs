@@ -1,4 +1,4 @@
-/** The least that a handler can do: always the same text. What is left is the server. */
+/** A handler with a constant text: the cost of the server alone. */
 import { backend } from "@layeron/core"
 import { findProduct } from "../../../../examples/storefront/products.ts"
 

@@ -1,4 +1,4 @@
-/** The storefront's product route with what most people would put in it. */
+/** The storefront's product route with lru-cache. */
 import { backend } from "@layeron/core"
 import { LRUCache } from "lru-cache"
 import { findProduct } from "../../../../examples/storefront/products.ts"

@@ -3,7 +3,7 @@ import { memoryDriver } from "bentocache/drivers/memory"
 import { keepBytes, revalidate, revive } from "./keep.mjs"
 
 export function open({ entries }) {
-  // Without serialisation, as is fastest where there is no second layer.
+  // Without serialisation, which is fastest without a second layer.
   const driver = memoryDriver({ maxItems: 2 * entries, serialize: false })
   const bento = new BentoCache({
     default: "memory",

@@ -1,18 +1,16 @@
 /**
- * undici's `caches`, the web's own interface. It takes requests and responses of its own classes
- * only.
+ * undici's `caches`, the Web's Cache API. It takes requests and responses of its own classes only.
  */
 import { caches, Request, Response } from "undici"
 
 const MOST_ENTRIES = 1_000
 
 /**
- * It tees what is left of the stored body once more on every match, and reading goes through all of
- * the tees.
+ * Each match tees the stored body once more, and a read passes through all tees.
  */
 const CHAINED = "after some thousand matches of an entry, reading its body overflows the stack"
 
-/** @returns undefined where there are too many entries for it */
+/** @returns undefined if there are too many entries for it */
 export async function open({ entries }) {
   const cache = await caches.open("bench")
   return {

@@ -2,7 +2,7 @@ import { Cacheable, createKeyv } from "cacheable"
 import { keepBytes, revalidate, revive } from "./keep.mjs"
 
 export function open({ entries }) {
-  // Without copying each value out, as is fastest.
+  // Without copies of values, which is fastest.
   const primary = createKeyv({ useClone: false, lruSize: 2 * entries })
   const cacheable = new Cacheable({ primary, ttl: "1h" })
   return {

@@ -1,6 +1,6 @@
-/** What people keep of a response in a Map, and what they make of it. */
+/** The parts of a response that applications keep in a Map, and the response made from them. */
 
-/** Status and headers, beside a body in whatever form. */
+/** Status and headers, and a body in some form. */
 export function keep(response, body) {
   return { status: response.status, headers: Object.fromEntries(response.headers), body }
 }
@@ -13,7 +13,7 @@ export function revive({ status, headers, body }) {
   return new Response(body, { status, headers })
 }
 
-/** The 304 that a request with `If-None-Match` is to get, else the whole response. */
+/** A 304 for a request with a matching `If-None-Match`, otherwise the whole response. */
 export function revalidate(kept, request) {
   if (request.headers.get("if-none-match") !== kept.headers.etag) return revive(kept)
   return new Response(null, { status: 304, headers: kept.headers })

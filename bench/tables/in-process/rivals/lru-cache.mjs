@@ -1,8 +1,8 @@
-/** The Map with a bound that most people take, and a `Response` made of what is in it. */
+/** lru-cache, and a `Response` made from its values. */
 import { LRUCache } from "lru-cache"
 import { revalidate, revive } from "./keep.mjs"
 
-/** @param keep makes a value of a response */
+/** @param keep makes a value from a response */
 export function lruCache({ entries }, keep) {
   const kept = new LRUCache({ max: 2 * entries, ttl: 3_600_000 })
   return {

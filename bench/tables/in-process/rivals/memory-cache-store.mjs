@@ -42,7 +42,7 @@ export function open() {
   }
 }
 
-/** The interceptor has the URL in two parts already; here it takes as little as it can. */
+/** The interceptor has the URL in two parts already; here they are made at the least cost. */
 function keyOf({ url, method }) {
   const slash = url.indexOf("/", 8)
   return { origin: url.slice(0, slash), path: url.slice(slash), method }

@@ -1,4 +1,4 @@
-/** The floor: no cache at all, a response made of what is at hand. */
+/** The floor: no cache, a response made from constants. */
 
 export function open({ body, headers }) {
   return {

@@ -1,4 +1,4 @@
-/** Wraps a handler, which a miss runs: a put is a call whose handler has the response at hand. */
+/** Wraps a handler, which runs on a miss: a put is a call whose handler returns the response. */
 import { createMemoryStorage, defineCachedHandler } from "ocache"
 
 export function open({ entries }) {

@@ -1,4 +1,4 @@
-/** BentoCache on a folder, a file for each entry. Bodies are kept as text: it keeps JSON. */
+/** BentoCache with one file per entry. Bodies are stored as text, because it stores JSON. */
 import { BentoCache, bentostore } from "bentocache"
 import { fileDriver } from "bentocache/drivers/file"
 
@@ -19,7 +19,7 @@ export function open({ folder }) {
       const value = { status, headers: Object.fromEntries(headers), body: await response.text() }
       await bento.set({ key: url, value, tags })
     },
-    /** A put is in its file when it resolves. */
+    /** A put resolves when its file is written. */
     flush: async () => {},
     purge: (tag) => bento.deleteByTag({ tags: [tag] }),
     removeSpare: (urls) => bento.deleteMany({ keys: urls }),

@@ -2,13 +2,13 @@ import { cache } from "../../../../index.mjs"
 import { SPARE } from "../world.mjs"
 
 /**
- * Room for a thousand entries or so, so that a match of one that has not been asked for lately
- * reads from the disk.
+ * Room for about a thousand entries, so that a match of one that was not used lately reads from the
+ * disk.
  */
 const HARDLY_ANY = 2 ** 22
 const MUCH = 2 ** 32
 
-/** @param folder none for memory alone */
+/** @param folder undefined for memory alone */
 export function open({ folder, inMemory = false }) {
   const memory = { maxBytes: inMemory || folder === undefined ? MUCH : HARDLY_ANY }
   const disk = folder === undefined ? {} : { path: folder, maxDiskBytes: 2 ** 33 }
@@ -18,7 +18,7 @@ export function open({ folder, inMemory = false }) {
     match: (url) => instance.match(url),
     put: (url, response, tags) => instance.put(url, response, { tags }),
     /**
-     * A purge comes after all puts before it, and is on the disk, even one that selects nothing.
+     * A purge is written after all earlier puts, even if it selects nothing.
      */
     flush: () => instance.purge({ tags: ["nothing has this"] }),
     purge: (tag) => instance.purge({ tags: [tag] }),

@@ -1,6 +1,6 @@
 /**
  * The store of undici's caching interceptor on SQLite. It writes and reads in the calling thread,
- * and knows no tags.
+ * and has no tags.
  */
 import { join } from "node:path"
 import { cacheStores } from "undici"
@@ -28,7 +28,7 @@ export function open({ folder }) {
         body: Buffer.from(await response.arrayBuffer()),
       })
     },
-    /** A put is in the database when it resolves. */
+    /** A put resolves when it is in the database. */
     flush: async () => {},
     async removeSpare(urls) {
       for (const url of urls) store.delete(keyOf(url))
@@ -37,7 +37,7 @@ export function open({ folder }) {
   }
 }
 
-/** The interceptor has the URL in two parts already; here it takes as little as it can. */
+/** The interceptor has the URL in two parts already; here they are made at the least cost. */
 function keyOf(url) {
   const slash = url.indexOf("/", 8)
   return { origin: url.slice(0, slash), path: url.slice(slash), method: "GET", headers: {} }

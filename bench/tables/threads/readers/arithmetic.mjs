@@ -1,6 +1,6 @@
 /**
- * Work that touches no memory: what two threads get done of it tells how much of a processor each
- * has.
+ * Work without memory accesses: the work that two threads do shows the share of a processor that
+ * each has.
  */
 const STEPS = 3_000
 

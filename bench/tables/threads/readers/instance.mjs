@@ -1,7 +1,7 @@
 import { cache } from "../../../../index.mjs"
 import { BODY, HEADERS, REQUESTS } from "./world.mjs"
 
-/** The instance that all threads of the process share; whoever comes first fills it. */
+/** The instance that all threads of the process share; the first thread fills it. */
 export async function openInstance() {
   const instance = cache({ name: "threads", ttlSeconds: 3_600 })
   for (const request of REQUESTS) {

@@ -1,4 +1,4 @@
-/** What each thread reads: its own requests for the same entries. */
+/** The reads of each thread: its own requests for the same entries. */
 import { threadId } from "node:worker_threads"
 import { seeded, zipf } from "../../../lib/random.mjs"
 

@@ -2,7 +2,7 @@
 //!
 //! A miss begins a build of its key and a put ends one. A key does not tell which build a put ends,
 //! so the put counts as the oldest build that can be open: a put may be dropped without need, but
-//! none that began before a purge is stored. Each build is given up by its own age. Builds of
+//! none that began before a purge is stored. Each build expires by its own age. Builds of
 //! different threads are separate; a put on a thread without a build counts as the oldest build of
 //! the other threads.
 
@@ -293,7 +293,7 @@ mod tests {
         thread::scope(|scope| {
             scope.spawn(|| {
                 assert_eq!(tracker.end(key(1), 29_999), Some(5));
-                assert_eq!(tracker.end(key(1), 30_000), None, "that build may have been given up");
+                assert_eq!(tracker.end(key(1), 30_000), None, "that build may have expired");
                 tracker.begin(key(1), 7, 0);
                 assert_eq!(tracker.end(key(1), 0), Some(7));
             });

@@ -32,7 +32,7 @@ impl<'a> FieldIndex<'a> {
         sorted
             .get(first)
             .filter(|(known, _)| *known == name)
-            .map_or(FieldState::NotSent, |&(_, told)| told)
+            .map_or(FieldState::NotSent, |&(_, state)| state)
     }
 
     /// The state of each of `names`, in their order.

@@ -185,7 +185,7 @@ fn a_soft_purge_during_a_refresh_releases_its_lease() {
         let first = first.join().unwrap();
         assert!(
             second.or(first) > Some(start),
-            "somebody refreshes the entry with what is newer than the purge"
+            "a caller refreshes the entry with content newer than the purge"
         );
     });
 }

@@ -176,7 +176,7 @@ fn is_read(method: &str) -> bool {
 impl Bypass {
     fn cause(&self, url: &str, fields: Fields<'_>) -> Option<BypassCause<'_>> {
         let index = FieldIndex::new(fields);
-        let header = || index.each(&self.headers).find(|(_, told)| told.value().is_some());
+        let header = || index.each(&self.headers).find(|(_, state)| state.value().is_some());
         header()
             .map(|(name, _)| BypassCause::Header(name))
             .or_else(|| self.cookie(fields))

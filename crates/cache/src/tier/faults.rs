@@ -267,7 +267,7 @@ fn no_file_is_open_any_more_when_the_end_is_settled() {
     let process = Process::open(&folder);
     assert!(get(&process, "/tagged").is_some() && armed.open() > 0);
     completed(&process.tiers.end().unwrap()).unwrap();
-    assert_eq!(armed.open(), 0, "whoever opens it next may set it aside");
+    assert_eq!(armed.open(), 0, "the next process may quarantine it");
     assert_eq!(get(&process, "/kept"), None);
 }
 

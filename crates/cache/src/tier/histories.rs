@@ -528,8 +528,8 @@ fn come_and_go(is_damaged: bool) {
             });
         }
     });
-    let aside = names_in(&folder).iter().any(|name| name.contains(".db.damaged-"));
-    assert_eq!(aside, is_damaged);
+    let is_quarantined = names_in(&folder).iter().any(|name| name.contains(".db.damaged-"));
+    assert_eq!(is_quarantined, is_damaged);
 }
 
 #[test]

@@ -136,14 +136,14 @@ mod tests {
         for number in 0..30 {
             variants.insert(key.digest(), &selecting(&format!("{}{number}", "x".repeat(3_000))), 0);
         }
-        let mut told = String::new();
+        let mut sent = String::new();
         for _ in 0..15 {
             let MissingFields(asked) =
-                variants.missing_of_key(&key, &FieldIndex::new(Fields::new(&told)));
+                variants.missing_of_key(&key, &FieldIndex::new(Fields::new(&sent)));
             assert_eq!(asked.iter().count(), 2);
-            asked.iter().for_each(|name| told.extend([name, "\n"]));
+            asked.iter().for_each(|name| sent.extend([name, "\n"]));
         }
-        assert!(variants.missing_of_key(&key, &FieldIndex::new(Fields::new(&told))).0.is_empty());
+        assert!(variants.missing_of_key(&key, &FieldIndex::new(Fields::new(&sent))).0.is_empty());
     }
 
     #[test]

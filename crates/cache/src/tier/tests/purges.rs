@@ -206,7 +206,7 @@ fn a_soft_purge_leaves_entries_with_a_stale_window() {
     assert_eq!(
         again.in_memory("/stale").as_deref(),
         Some("s"),
-        "it is stale, and somebody else is elected"
+        "it is stale, and another caller refreshes it"
     );
     assert_eq!(again.get("/none"), None);
 }

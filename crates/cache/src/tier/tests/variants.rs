@@ -19,7 +19,7 @@ fn put(process: &Process, set: usize, body: &str) {
     process.tiers.put(entry, Some(&[body.as_bytes()]), process.tiers.sequence(), NOW).unwrap();
 }
 
-/// Whether memory has the entry of the set of this number. The fields of all sets are told.
+/// Whether memory has the entry of the set of this number. The fields of all sets are sent.
 fn has(process: &Process, set: usize) -> bool {
     let mut fields = format!("x-{set}:1\n");
     (0..100)

@@ -172,11 +172,11 @@ mod tests {
     fn a_quarantined_file_stays_when_another_is_quarantined() {
         let folder = tempfile::TempDir::new().unwrap();
         let files = Files::of(folder.path(), "ns/name");
-        let aside = ["one", "two", "three"].map(|content| {
+        let renamed = ["one", "two", "three"].map(|content| {
             files.of_database().iter().for_each(|path| fs::write(path, content).unwrap());
             files.quarantined().unwrap()
         });
-        assert_eq!(aside.map(|path| fs::read_to_string(path).unwrap()), ["one", "two", "three"]);
+        assert_eq!(renamed.map(|path| fs::read_to_string(path).unwrap()), ["one", "two", "three"]);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 12);
     }
 

@@ -87,7 +87,7 @@ fn joined<T>(
         if let Some(begun) = begin(file, is_alone)? {
             return Ok((begun, is_alone));
         }
-        // The other process has given up; this one may be the only one now.
+        // The other process has failed to create it; this one may be the only one now.
         file.unlock()?;
         thread::sleep(PAUSE);
     }

@@ -171,7 +171,7 @@ fn plan_of(path: &Path) -> Option<Arc<Plan>> {
     PLANS.lock().iter().find(|plan| path.starts_with(&plan.folder)).cloned()
 }
 
-/// A folder in which files fail when they are told to, and are never really synced.
+/// A folder in which operations on files can be made to fail, and syncs do nothing.
 #[derive(Debug)]
 pub(crate) struct Armed(Arc<Plan>);
 
