@@ -1,14 +1,14 @@
-/** The client's side of a request, handed through the cache to whatever asks the upstream. */
+/** The client's side of a request, passed through the cache to the upstream's client. */
 class Exchange {
-  /** The path and query of the request as they came. */
+  /** Path and query of the request, unchanged. */
   path
-  /** Aborts once there is nobody left to answer. */
+  /** Aborts when the client has disconnected. */
   signal
   #req
   #res
   #isHeldBack
 
-  /** @param isHeldBack whether the client holds its content back until it is told to continue */
+  /** @param isHeldBack whether the client waits for a 100 before it sends its content */
   constructor(req, res, isHeldBack) {
     this.signal = signalOf(req, res)
     this.#req = req
@@ -17,9 +17,8 @@ class Exchange {
   }
 
   /**
-   * Called when the content is wanted, which it may never be: then a client that asked first is
-   * spared from sending it. Node closes the connection of one that has not been told to continue,
-   * because content may follow on it or not.
+   * Called when the content is read. If it never is, a client that waits for a 100 does not send
+   * it. Node then closes the connection, on which content may follow or not.
    */
   begin() {
     if (this.#isHeldBack && !this.#res.headersSent) this.#res.writeContinue()
@@ -27,12 +26,12 @@ class Exchange {
   }
 
   /**
-   * Sends an informational response. Does nothing once there is an answer, as where the upstream is
-   * asked to refresh what the client was served, nor for HTTP/1.0, which knows of none (RFC 9110,
-   * section 15.2).
+   * Sends an informational response. Does nothing after the response, for example if the upstream
+   * refreshes a stale response that was served, and for HTTP/1.0, which has none (RFC 9110, section
+   * 15.2).
    *
-   * Written to the socket, because Node has no call for any status but 100, 102 and 103 and wants a
-   * `Link` in the last.
+   * Written to the socket, because Node has calls for 100, 102 and 103 only, and requires a `Link`
+   * in a 103.
    */
   inform(status, pairs) {
     const { socket, headersSent } = this.#res
@@ -43,8 +42,8 @@ class Exchange {
 }
 
 /**
- * Goes by the connection, because a response whose turn on it has not come yet is not told that it
- * has closed. Any number of them may be waiting for theirs.
+ * Observes the connection, because a pipelined response that is not being sent yet gets no `close`
+ * event. Any number of them may wait.
  */
 function signalOf({ socket }, res) {
   const gone = new AbortController()

@@ -1,7 +1,7 @@
 /**
- * Fields of one connection (RFC 9110, section 7.6.1), which end here. `Proxy-Authenticate` and
- * `Proxy-Authorization` pass: to its clients a reverse proxy is the origin, so what they say there
- * is meant for a proxy behind it.
+ * Fields of one connection (RFC 9110, section 7.6.1), which are not forwarded. `Proxy-Authenticate`
+ * and `Proxy-Authorization` are: a reverse proxy is the origin for its clients, so these fields are
+ * for a proxy behind it.
  */
 const OF_CONNECTION = new Set([
   "connection",
@@ -16,10 +16,10 @@ const OF_CONNECTION = new Set([
 const PSEUDONYM = "layeron"
 
 /**
- * The fields that go on to the other side, as pairs of name and value.
+ * The fields to forward, as pairs of name and value.
  *
- * @param raw names and values by turns, of strings or of buffers; each byte becomes one
- *   character, so that it leaves as it came
+ * @param raw names and values in turn, as strings or buffers; each byte becomes one character, so
+ *   that it is forwarded unchanged
  */
 function endToEnd(raw) {
   const pairs = []
@@ -30,7 +30,7 @@ function endToEnd(raw) {
   return pairs.filter(([name]) => !OF_CONNECTION.has(name) && !named.has(name))
 }
 
-/** What else `Connection` makes a field of the connection. */
+/** Names in `Connection`, whose fields are those of the connection too. */
 function namedByConnection(pairs) {
   const options = pairs
     .filter(([name]) => name === "connection")
@@ -42,9 +42,9 @@ function namedByConnection(pairs) {
 const CODINGS = new Set(["compress", "deflate", "gzip", "x-compress", "x-gzip"])
 
 /**
- * Whether an answer has a transfer coding that would have to be undone, since its name ends here.
- * One that nobody has registered is none: such content goes until the connection is closed (RFC
- * 9112, section 6.3), and is passed on as it is.
+ * Whether an answer has a transfer coding that would have to be decoded, since `Transfer-Encoding`
+ * is not forwarded. An unregistered one does not count: such content ends with the connection (RFC
+ * 9112, section 6.3), and is forwarded unchanged.
  */
 function isCoded({ "transfer-encoding": codings = "" }) {
   return String(codings)
@@ -53,8 +53,8 @@ function isCoded({ "transfer-encoding": codings = "" }) {
 }
 
 /**
- * Whether a message has no transfer coding but `chunked`. Any other would have to be undone, since
- * its name ends here.
+ * Whether a message has no transfer coding but `chunked`. Any other would have to be decoded, since
+ * `Transfer-Encoding` is not forwarded.
  */
 function isPlainlySent({ "transfer-encoding": coding = "chunked" }) {
   return String(coding).trim().toLowerCase() === "chunked"
@@ -66,7 +66,7 @@ function headersOf(pairs) {
   return headers
 }
 
-/** Says that the message has come through here (RFC 9110, section 7.6.3). */
+/** Adds this proxy to `Via` (RFC 9110, section 7.6.3). */
 function addVia(headers, version) {
   headers.append("via", `${version} ${PSEUDONYM}`)
 }

@@ -4,7 +4,7 @@ import type { CacheModule } from "@layeron/modules"
 export interface ProxyOptions {
   /** Where requests go: an `http:` or `https:` origin, without a path. */
   upstream: string | URL
-  /** What is between clients and upstream. */
+  /** The cache between clients and upstream. */
   cache: Pick<CacheModule, "wrap">
   /**
    * Milliseconds that a connection to the upstream may take, and then the head of its answer.
@@ -19,6 +19,7 @@ export interface ProxyOptions {
 }
 
 /**
- * The server, not listening yet. It gives its connections to the upstream up once it has closed.
+ * Creates the server, which does not listen yet. Closes its connections to the upstream when it is
+ * closed.
  */
 export declare function createProxy(options: ProxyOptions): Server

@@ -1,13 +1,12 @@
 /**
- * Fields that a client may not want to see in the hands of whoever reads the answer to its TRACE
- * (RFC 9110, section 9.3.8).
+ * Fields with secrets, which the answer to a TRACE must not contain (RFC 9110, section 9.3.8).
  */
 const SECRET = new Set(["authorization", "cookie", "proxy-authorization"])
 
 /**
- * The answer to a request that goes no further, `undefined` for one that does: `OPTIONS *`, which
- * asks about the server and not about anything behind it, and TRACE and OPTIONS with no forwards
- * left. Counts a forward off the others of these (RFC 9110, section 7.6.2).
+ * The answer to a request that is not forwarded, `undefined` for others. Not forwarded are
+ * `OPTIONS *`, which is about this server, and TRACE and OPTIONS with `Max-Forwards: 0`. Decrements
+ * the `Max-Forwards` of the others (RFC 9110, section 7.6.2).
  */
 function answerHere(req, { path }, headers) {
   if (req.method !== "OPTIONS" && req.method !== "TRACE") return undefined

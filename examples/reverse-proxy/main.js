@@ -2,10 +2,10 @@ const { cache } = require("@layeron/modules")
 const { createProxy } = require("./server.js")
 const { readSettings } = require("./settings.js")
 
-/** What is still being answered may take this long after the signal to stop. */
+/** Milliseconds that pending responses may take after a signal to stop. */
 const GRACE_MS = 10_000
 
-/** Runs the proxy as the environment says, until a signal stops it. */
+/** Runs the proxy with the settings of the environment, until a signal stops it. */
 function main() {
   try {
     serve(readSettings(process.env))
@@ -15,7 +15,7 @@ function main() {
 }
 
 function serve({ host, port, upstream, timeoutMs }) {
-  // Nothing but a name: the headers of the upstream decide what is kept, and for how long.
+  // Only a name: the upstream's header fields decide what is stored, and for how long.
   const proxyCache = cache({ name: "reverse-proxy" })
   const server = createProxy({ upstream, cache: proxyCache, timeoutMs, onError: report })
   server.on("error", (error) => giveUp(explain(error, host, port)))
@@ -27,8 +27,7 @@ function serve({ host, port, upstream, timeoutMs }) {
 }
 
 /**
- * Lets what is being answered end. A second signal, which nobody handles any more, ends the process
- * at once.
+ * Waits for pending responses. A second signal, which has no listener, ends the process at once.
  */
 function stop(server) {
   server.close()

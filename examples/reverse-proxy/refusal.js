@@ -1,4 +1,4 @@
-/** A request that is not passed on, and the status that says why. */
+/** A request that is not forwarded, and the status of its response. */
 class Refusal extends Error {
   constructor(status) {
     super(`refused with ${status}`)

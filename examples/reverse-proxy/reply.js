@@ -3,8 +3,8 @@ const { STATUS_CODES } = require("node:http")
 const { hasNoContent } = require("./response.js")
 
 /**
- * Sends a response. Rejects where its body fails, having broken the connection off, and where the
- * client leaves, which `signal` says, having given the body up.
+ * Sends a response. Rejects if its body fails, after it has closed the connection, and if `signal`
+ * aborts because the client has disconnected, after it has cancelled the body.
  */
 async function reply(res, response, signal) {
   const { status, statusText, body } = response
@@ -31,21 +31,21 @@ async function pour(stream, res, signal) {
 }
 
 /**
- * To HTTP/1.0 the end of the connection is the end of the body, unless it is reset. Others miss the
- * rest of the length or the last chunk.
+ * For HTTP/1.0 the end of the connection is the end of the body, unless it is reset. Others notice
+ * that bytes or the last chunk are missing.
  */
 function breakOff(res) {
   if (res.req.httpVersion === "1.0") res.socket?.resetAndDestroy()
   else res.destroy()
 }
 
-/** Names and values by turns. A 204 has no length (RFC 9110, section 8.6). */
+/** Names and values in turn. A 204 has no length (RFC 9110, section 8.6). */
 function fieldsOf({ status, headers }) {
   const pairs = [...headers]
   return pairs.filter(([name]) => status !== 204 || name !== "content-length").flat()
 }
 
-/** Says what has gone wrong in a short text that nobody keeps. */
+/** A short text about the failure, which no cache stores. */
 function refuse(res, status) {
   const text = `${status} ${STATUS_CODES[status]}\n`
   const fields = { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" }

@@ -2,8 +2,8 @@ const { addVia, endToEnd, headersOf, isPlainlySent } = require("./fields.js")
 const { Refusal } = require("./refusal.js")
 
 /**
- * The request as the upstream is to get it. What `Request` cannot be is an object with the same
- * members: a TRACE, or a GET or HEAD with content.
+ * The request for the upstream. An object with the same members replaces what `Request` does not
+ * accept: a TRACE, or a GET or HEAD with content.
  *
  * @throws Refusal
  */
@@ -27,9 +27,8 @@ function isPlatformic(method, body) {
 }
 
 /**
- * Of what a client says about the way it has come only the addresses are passed on, with its own
- * behind them. The rest would be believed by upstreams that build links from it, and responses are
- * shared.
+ * Of the client's forwarding fields, only the addresses are forwarded, with the client's own
+ * appended. Upstreams build links from the others, and responses are shared.
  */
 function requestHeaders(req, host) {
   const headers = headersOf(endToEnd(req.rawHeaders))
@@ -43,7 +42,7 @@ function requestHeaders(req, host) {
   return headers
 }
 
-/** An IPv4 address looks like one of IPv6 where a server listens to both. */
+/** A server that listens to both families sees IPv4 addresses in the form of IPv6. */
 function addressOf({ remoteAddress = "unknown" }) {
   return remoteAddress.replace(/^::ffff:(?=\d+\.)/, "")
 }
@@ -53,8 +52,8 @@ function hasContent({ headers }) {
 }
 
 /**
- * The content as it is asked for. Giving it up lets the rest run by instead of destroying the
- * request, which would take the connection and the answer along.
+ * The content, read on demand. When it is cancelled, the rest is read and dropped: destroying the
+ * request would close the connection before the answer.
  */
 function contentOf(req, exchange) {
   let chunks

@@ -3,7 +3,7 @@ function responseOf(body, head) {
   return head.status > 599 ? responseBeyond(body, head) : new Response(body, head)
 }
 
-/** One with a status that the platform refuses to make a response with. */
+/** A response with a status that `Response` does not accept. */
 function responseBeyond(body, { status, statusText, headers }) {
   const response = new Response(body, { statusText, headers })
   const clone = () => responseBeyond(Response.prototype.clone.call(response).body, response)
@@ -14,7 +14,7 @@ function responseBeyond(body, { status, statusText, headers }) {
   })
 }
 
-/** Whether a response has no content, whatever it says of a length (RFC 9110, section 6.4.1). */
+/** Whether a response has no content, whatever its length fields (RFC 9110, section 6.4.1). */
 function hasNoContent(method, status) {
   return method === "HEAD" || status === 204 || status === 205 || status === 304
 }

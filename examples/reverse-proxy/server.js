@@ -20,7 +20,7 @@ function createProxy({ upstream, cache, timeoutMs = 30_000, onError = () => {} }
     const exchange = new Exchange(req, res, isHeldBack)
     try {
       const response = await answer(req, exchange)
-      // Once the server is being closed, nothing is to follow on the connections that it still has.
+      // While the server closes, its connections take no further requests.
       if (!server.listening) res.shouldKeepAlive = false
       await reply(res, response, exchange.signal)
     } catch (error) {
@@ -39,7 +39,7 @@ function createProxy({ upstream, cache, timeoutMs = 30_000, onError = () => {} }
     return isForCache(request, target) ? askCached(request, exchange) : ask(request, exchange)
   }
 
-  // A missing Host is refused with the others that are wrong.
+  // A missing Host is refused like an invalid one.
   const server = createServer({ requireHostHeader: false }, (req, res) => serve(req, res, false))
   server.on("checkContinue", (req, res) => serve(req, res, true))
   server.on("connect", (_req, socket) => refuseTunnel(socket))
@@ -47,16 +47,15 @@ function createProxy({ upstream, cache, timeoutMs = 30_000, onError = () => {} }
 }
 
 /**
- * What the platform has no `Request` for is neither stored nor does it change anything. Where the
- * URL does not say all of the target, writes still pass the cache, so that they make it forget;
- * nothing is kept of reads.
+ * Requests that `Request` does not accept bypass the cache. If the URL does not represent the whole
+ * target, writes still pass through the cache, to invalidate; reads bypass it.
  */
 function isForCache(request, target) {
   if (!(request instanceof Request)) return false
   return isSaidByUrl(target) || !["GET", "HEAD"].includes(request.method)
 }
 
-/** Node leaves the connection of a CONNECT to whoever handles it, with its errors and its end. */
+/** The handler of a CONNECT owns its connection, with its errors and its end. */
 function refuseTunnel(socket) {
   socket.on("error", () => {})
   socket.end(NO_TUNNEL, () => socket.destroy())

@@ -1,4 +1,4 @@
-/** Reads what the environment says. @throws Error with a message for whoever has set it */
+/** Reads the environment variables. @throws Error that names the variable and what is allowed */
 function readSettings(env) {
   return {
     host: env.HOST || "127.0.0.1",
@@ -20,8 +20,8 @@ function readInteger(name, text, least, most) {
 }
 
 /**
- * An origin alone: a path in front of every path would show in redirects, cookies and links of the
- * upstream, which nobody rewrites.
+ * An origin without a path: redirects, cookies and links of the upstream would contain the path,
+ * and the proxy does not rewrite them.
  */
 function readUpstream(text) {
   if (!text) throw new Error("UPSTREAM must be set, for example UPSTREAM=http://127.0.0.1:8000")

@@ -4,14 +4,13 @@ const HOST = /^(?:\[[\da-f:.]+\]|[\w.~!$&'()*+,;=%-]+)(?::\d*)?$/i
 const ABSOLUTE = /^http:\/\/([^/?#]*)(.*)$/i
 
 /**
- * What a request is for (RFC 9112, section 3.3).
+ * The target of a request (RFC 9112, section 3.3).
  *
- * @returns `host` as URLs spell it, `path` with the query to the letter as it came, and the `url`
- *   of both
+ * @returns `host` as URLs spell it, `path` with the query, unchanged, and the `url` of both
  * @throws Refusal
  */
 function readTarget(req) {
-  // Of a request in absolute form the Host field does not count, but it has to be there and be one.
+  // In absolute form the Host field has no effect, but exactly one is required.
   const field = readHost(hostField(req.rawHeaders))
   if (req.url === "*" && req.method === "OPTIONS") return targetOf(field, "*")
   if (req.url.startsWith("/")) return targetOf(field, req.url)
@@ -20,7 +19,7 @@ function readTarget(req) {
   return targetOf(readHost(authority), rest.startsWith("/") ? rest : `/${rest}`)
 }
 
-/** The value of the one Host field. @throws Refusal where there is none, or more */
+/** The value of the Host field. @throws Refusal unless there is exactly one */
 function hostField(rawHeaders) {
   const values = rawHeaders.filter(
     (_, at) => at % 2 === 1 && rawHeaders[at - 1].toLowerCase() === "host",
@@ -30,7 +29,7 @@ function hostField(rawHeaders) {
 }
 
 /**
- * The host as URLs spell it. The upstream is told the same, so that two names of one key are one
+ * The host as URLs spell it. The upstream gets the same, so that two spellings with one key are one
  * name there as well.
  */
 function readHost(text) {
@@ -44,8 +43,8 @@ function targetOf(host, path) {
 }
 
 /**
- * Whether a URL says all of the target. Where it would be spelled otherwise, by a fragment that is
- * left out or by `/a/../b` that becomes `/b`, the answer to one target could be stored for another.
+ * Whether a URL represents the whole target. If it is normalised, because a fragment is removed or
+ * `/a/../b` becomes `/b`, the answer to one target could be stored for another.
  */
 function isSaidByUrl({ url }) {
   return !url.includes("#") && new URL(url).href === url

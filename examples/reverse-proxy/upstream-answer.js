@@ -2,13 +2,13 @@ const { addVia, endToEnd, headersOf, isCoded } = require("./fields.js")
 const { hasNoContent, responseOf } = require("./response.js")
 
 /**
- * Bytes of a body that are kept ready for whoever reads it. Beyond them the upstream has to wait.
+ * Bytes of a body that are buffered for its reader. Beyond them the upstream has to wait.
  */
 const AHEAD = new ByteLengthQueuingStrategy({ highWaterMark: 65_536 })
 
 /**
- * Receives an answer from undici (its `DispatchHandler`) and makes a response of it. Trailers are
- * dropped.
+ * Receives an answer from undici (its `DispatchHandler`) and makes a `Response` from it. Drops
+ * trailers.
  */
 class UpstreamAnswer {
   /** Resolves with the head. */
@@ -18,7 +18,7 @@ class UpstreamAnswer {
   #method
   #signal
   #inform
-  /** What pauses, resumes and aborts the answer. There is none until a connection is found. */
+  /** Pauses, resumes and aborts the answer. Undefined until there is a connection. */
   #controls
   #body
 
@@ -45,10 +45,10 @@ class UpstreamAnswer {
     if (isCoded(fields)) throw new Error("The answer has a transfer coding that nobody asked for")
     const headers = headersOf(pairs)
     addVia(headers, "1.1")
-    // An answer that is kept has to say when it was received, if nothing else (RFC 9110, section
+    // A recipient with a clock adds a missing Date to a response that it stores (RFC 9110, section
     // 6.6.1).
     if (!headers.has("date")) headers.set("date", new Date().toUTCString())
-    // Unlike the others without content, this one is framed as if it had some (RFC 9110, section
+    // Unlike other responses without content, a 205 is framed as if it had some (RFC 9110, section
     // 15.3.6).
     if (status === 205) headers.set("content-length", "0")
     const body = hasNoContent(this.#method, status) ? null : this.#openBody()
@@ -91,7 +91,7 @@ class UpstreamAnswer {
   }
 }
 
-/** undici reads reason phrases as UTF-8. What goes into a response is a character for each byte. */
+/** undici reads reason phrases as UTF-8. A `Response` takes one character for each byte. */
 function bytesOf(text) {
   return Buffer.from(text).toString("latin1")
 }

@@ -4,8 +4,8 @@ const { UpstreamAnswer } = require("./upstream-answer.js")
 const TIMEOUTS = new Set(["UND_ERR_CONNECT_TIMEOUT", "UND_ERR_HEADERS_TIMEOUT", "ETIMEDOUT"])
 
 /**
- * The server behind the proxy. Asked through undici's lowest call, because `fetch` decodes bodies,
- * follows redirects and lacks 1xx.
+ * The server behind the proxy. Requested with undici's `dispatch`, because `fetch` decodes bodies,
+ * follows redirects and drops 1xx.
  */
 class Upstream {
   #pool
@@ -13,13 +13,13 @@ class Upstream {
 
   constructor(url, timeoutMs) {
     this.#pool = new Pool(url.origin, { connect: connector(timeoutMs), headersTimeout: timeoutMs })
-    // Otherwise the certificate would have to be for the host that the client has named.
+    // Otherwise the certificate would have to be for the client's Host.
     this.#servername = url.hostname
   }
 
   /**
-   * The answer, as soon as its head is there. Rejects where there is none; a body that breaks off
-   * fails.
+   * Resolves to the answer when its head is received. Rejects without an answer; a body that is cut
+   * off errors.
    */
   ask(request, exchange) {
     const answer = new UpstreamAnswer(request, exchange)
@@ -40,8 +40,8 @@ class Upstream {
 }
 
 /**
- * Connects, and gives resets a code that undici does not know: it takes one for the end of a body
- * that ends with its connection, which would then be kept as if it was whole (RFC 9112, section 8).
+ * Connects, and gives resets a code that undici does not know: undici takes a reset for the end of
+ * a body that ends with its connection, which would be stored as complete (RFC 9112, section 8).
  */
 function connector(timeout) {
   const connect = buildConnector({ timeout })
@@ -55,8 +55,8 @@ function connector(timeout) {
 }
 
 /**
- * A length is said of content that is sent: a cache may have left it out of the request it makes to
- * refresh an answer.
+ * A length only of content that is sent: the request of a cache that refreshes a response may have
+ * no content.
  */
 function fieldsOf({ headers, body }) {
   const pairs = [...headers].filter(

@@ -8,10 +8,10 @@ export interface Product {
   description: string
 }
 
-/** No product has the id that was asked for. */
+/** There is no product with the requested id. */
 export class UnknownProduct extends Error {}
 
-/** The change that was asked for is not one a product can have; the message says why. */
+/** The requested change is invalid; the message says why. */
 export class InvalidChange extends Error {}
 
 const database = new Database(process.env.STOREFRONT_DB || ":memory:")

@@ -2,8 +2,7 @@ import type { RouteHandler } from "@layeron/core"
 import { InvalidChange, UnknownProduct } from "./products.ts"
 
 /**
- * Runs the handler and turns what it refuses into an answer: 404 for an unknown product, 400 for a
- * bad body.
+ * Runs the handler and answers its errors: 404 for an unknown product, 400 for an invalid body.
  */
 export function refusals(handler: RouteHandler): RouteHandler {
   return async (request) => {
@@ -18,7 +17,7 @@ export function refusals(handler: RouteHandler): RouteHandler {
   }
 }
 
-/** Not to be kept by any cache: there may be such a product soon. */
+/** Not stored by any cache: such a product may exist soon. */
 function refusal(status: number, error: string): Response {
   return Response.json({ error }, { status, headers: { "cache-control": "no-store" } })
 }

@@ -5,7 +5,7 @@ const qualities =
 const things =
   "Basket Bench Blanket Bottle Bowl Candle Chair Clock Cushion Desk Frame Kettle Lamp Mirror Mug Rug Shelf Stool Tray Vase"
 
-/** Creates the table and, in an empty one, the 500 products: the same ones every time. */
+/** Creates the table and, if it is empty, the 500 products, which are always the same. */
 export function seed(database: Database): void {
   database.exec(
     "CREATE TABLE IF NOT EXISTS products (id INTEGER PRIMARY KEY, name TEXT NOT NULL, price REAL NOT NULL, description TEXT NOT NULL)",
@@ -13,8 +13,7 @@ export function seed(database: Database): void {
   const insert = database.prepare(
     "INSERT OR IGNORE INTO products (id, name, price, description) VALUES (?, ?, ?, ?)",
   )
-  // Two processes may open one file at the same time; ids that are there already are left as they
-  // are.
+  // Two processes may open the file at the same time; existing ids are not changed.
   database.transaction(() => {
     for (const [index, name] of names().entries())
       insert.run(index + 1, name, priceOf(index), describe(name))

@@ -1,5 +1,5 @@
-//! What the targets share: messages out of arbitrary text, and header fields written as they are
-//! understood.
+//! Shared by the targets: messages from arbitrary text, and header fields in the form in which they
+//! are parsed.
 
 use std::fmt::Write as _;
 
@@ -11,8 +11,8 @@ pub const LAST_MS: i64 = 8_640_000_000_000_000;
 /// The most seconds that a directive has (RFC 9111, section 1.2.2).
 pub const MAX_SECONDS: u32 = i32::MAX as u32;
 
-/// Those lines of `text` that can be field lines, as they come from the platform's `Headers`: names
-/// in lower case, no control characters in values.
+/// The lines of `text` that can be field lines of the platform's `Headers`: names in lower case, no
+/// control characters in values.
 pub fn block(text: &str) -> String {
     let mut block = String::new();
     for (name, value) in text.lines().filter_map(|line| line.split_once(':')) {
@@ -28,13 +28,13 @@ pub fn block(text: &str) -> String {
     block
 }
 
-/// The next number of a text of numbers and white space; 0 where there is none.
+/// The next number of a text of numbers and white space; 0 if there is none.
 pub fn number<'a>(words: &mut impl Iterator<Item = &'a str>) -> i64 {
     let number = words.next().and_then(|word| word.parse().ok()).unwrap_or(0);
     i64::clamp(number, -LAST_MS, LAST_MS)
 }
 
-/// The directives as a field that says the same, where they can be written as one.
+/// The directives as a field with the same meaning, if there is one.
 pub fn written(read: &CacheControl) -> Option<String> {
     let mut written = String::new();
     let flags = [

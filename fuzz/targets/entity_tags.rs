@@ -32,7 +32,7 @@ fuzz_target!(|text: &str| {
     assert_eq!(entity_tags(&with).next(), Some(tag), "a tag is found at the head of a list");
 });
 
-/// Whether a tag has nothing in it that RFC 9110, section 8.8.3, keeps out.
+/// Whether a tag has only characters that RFC 9110, section 8.8.3, allows.
 fn is_opaque(tag: &str) -> bool {
     let inner = tag.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
     inner.is_some_and(|inner| !inner.contains('"') && !inner.contains(char::is_control))

@@ -1,5 +1,4 @@
-//! Lists, lists of field names, and values of selecting fields in the one form of all that mean the
-//! same.
+//! Lists, lists of field names, and the normal form of selecting fields.
 #![no_main]
 
 use layeron_cache::fuzzing::{field_names, members, normal};

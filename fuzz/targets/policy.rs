@@ -1,7 +1,7 @@
-//! All decisions on one exchange and a later request. A line with the response's status, the
-//! configured lifetime, how long the response took and how much later the other request comes, in
-//! milliseconds; then the fields of the request, the response and the later request, an empty line
-//! between them.
+//! All decisions on one exchange and a later request. Input: a line with the response's status, and
+//! in milliseconds the configured lifetime, the duration of the exchange and the time until the
+//! later request; then the fields of the request, the response and the later request, separated by
+//! empty lines.
 #![no_main]
 
 use layeron_cache::fuzzing::lines::Fields;
@@ -59,7 +59,7 @@ fuzz_target!(|text: &str| {
     }
 });
 
-/// What a caller stores by itself.
+/// The decision on a put.
 fn put(head: ResponseHead<'_>, terms: &Terms) {
     if let Ok(Ok(storable)) = storable(true, head) {
         let Directives { general, targeted, .. } = &storable.directives;
@@ -83,7 +83,7 @@ fn may_be_stored(head: ResponseHead<'_>, exchange: Exchange) {
     assert!(!exchange.authorized || is_allowed);
 }
 
-/// Whether a response says something that may let it be stored although its request has cookies.
+/// Whether a response has a directive that may allow storing it although its request has cookies.
 fn may_be_shared(response: Fields<'_>) -> bool {
     ["cache-control", "cdn-cache-control", "expires", "vary"]
         .iter()

@@ -17,7 +17,7 @@ fuzz_target!(|value: &str| {
     }
 });
 
-/// What a range `bytes=a-b` of short numbers is (RFC 9110, section 14.1.2).
+/// The meaning of a range `bytes=a-b` of short numbers (RFC 9110, section 14.1.2).
 fn plain(value: &str, length: usize) -> Option<Requested> {
     let (first, last) = value.strip_prefix("bytes=")?.split_once('-')?;
     let number = |text: &str| {

@@ -1,5 +1,5 @@
-//! Ages and lifetimes: a line with when the request was made, when it was answered, and two moments
-//! after; then the response's fields.
+//! Ages and lifetimes. Input: a line with the times of the request, of the response and of two
+//! later moments; then the response's fields.
 #![no_main]
 
 use layeron_cache::fuzzing::lines::Fields;

@@ -54,7 +54,7 @@ fn parameters(url: &str) -> Vec<[Vec<u8>; 2]> {
     parameters
 }
 
-/// What form-encoded text stands for.
+/// Decodes form-encoded text.
 fn bytes(text: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut rest = text.as_bytes();
