@@ -453,6 +453,21 @@ describe("with a file that cannot be used the cache works in memory only, and re
     renameSync(path, `${path}.old`)
     await expectWorks(openIn(path))
   })
+
+  test("and uses it by itself once the cause is removed, after it has emptied memory", async () => {
+    const path = newPath()
+    writeFileSync(path, "a file")
+    const module = openIn(path)
+    await module.put(url("/a"), new Response("in memory"))
+    expect(await bodyOf(module, url("/a"))).toBe("in memory")
+    renameSync(path, `${path}.old`)
+    await pollUntil(warnings, (seen) => seen.at(-1)?.[0] === "LAYERON_STORAGE_RECOVERED")
+    expect(warnings().map(([code]) => code)).toEqual([FAILED, "LAYERON_STORAGE_RECOVERED"])
+    expect((await diskOf(module)).fault).toBeNull()
+    expect(await module.match(url("/a"))).toBeUndefined()
+    await module.put(url("/a"), new Response("on disk"), { tags: ["a"] })
+    expect(await module.purge({ tags: ["a"] })).toEqual({ purged: 1 })
+  })
 })
 
 describe("a process that opens a file with another maxDiskBytes than a process that has it open", () => {
