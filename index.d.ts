@@ -42,17 +42,17 @@ export interface CacheRuleOptions {
    * that lists them. Default: `["GET", "HEAD"]`.
    */
   methods?: readonly string[] | undefined
-  /** As {@link CacheModuleOptions.ttlSeconds}. */
+  /** As {@link CacheModuleOptions.ttlSeconds}. Default: that of the instance. */
   ttlSeconds?: number | undefined
-  /** As {@link CacheModuleOptions.staleWhileRevalidateSeconds}. */
+  /** As {@link CacheModuleOptions.staleWhileRevalidateSeconds}. Default: that of the instance. */
   staleWhileRevalidateSeconds?: number | undefined
-  /** As {@link CacheModuleOptions.vary}. Replaces the instance's. */
+  /** As {@link CacheModuleOptions.vary}. Replaces the instance's, which is the default. */
   vary?: readonly string[] | undefined
-  /** As {@link CacheModuleOptions.tags}. Added to the instance's. */
+  /** As {@link CacheModuleOptions.tags}. Added to the instance's. Default: none. */
   tags?: readonly string[] | undefined
-  /** As {@link CacheModuleOptions.cookies}. */
+  /** As {@link CacheModuleOptions.cookies}. Default: that of the instance. */
   cookies?: "pass" | "ignore" | undefined
-  /** As {@link CacheModuleOptions.requestDirectives}. */
+  /** As {@link CacheModuleOptions.requestDirectives}. Default: that of the instance. */
   requestDirectives?: "honour" | "ignore" | undefined
   /** Names that make a request covered by the rule skip the cache. Default: none. */
   bypass?: CacheBypassOptions | undefined
@@ -60,10 +60,11 @@ export interface CacheRuleOptions {
 
 /**
  * Emission of the metrics `cache.hits`, `cache.misses`, `cache.puts`, `cache.deletes`,
- * `cache.purges` (the number of entries) and `cache.errors` (puts whose body failed), each with the
- * attributes `product` (`cache`), `namespace` and `name`. The cache counts them through
- * `@opentelemetry/api` if the application has installed it. It also writes each as a line of JSON
- * to `sink`, with `time`, `operation`, `outcome`, `reason` and `key` in addition.
+ * `cache.purges` (the number of entries) and `cache.errors` (puts whose body failed, and background
+ * refreshes that failed), each with the attributes `product` (`cache`), `namespace` and `name`. The
+ * cache counts them through `@opentelemetry/api` if the application has installed it. It also
+ * writes each as a line of JSON to `sink`, with `time`, `operation`, `outcome`, `reason` and `key`
+ * in addition.
  */
 export interface ObservabilityConfig {
   /**
@@ -193,15 +194,21 @@ export interface CacheModuleOptions {
 
 /** Options of `key`, `match` and `delete`. */
 export interface CacheKeyOptions {
-  /** Names of the request headers in the key. Replaces those of the rule or the instance. */
+  /**
+   * Names of the request headers in the key. Replaces those of the rule or the instance, which are
+   * the default.
+   */
   vary?: readonly string[] | undefined
 }
 
 /** Options of `put`. They take precedence over the rule, and the rule over the instance. */
 export interface CachePutOptions extends CacheKeyOptions {
-  /** As {@link CacheModuleOptions.ttlSeconds}. */
+  /** As {@link CacheModuleOptions.ttlSeconds}. Default: that of the rule or the instance. */
   ttlSeconds?: number | undefined
-  /** As {@link CacheModuleOptions.staleWhileRevalidateSeconds}. */
+  /**
+   * As {@link CacheModuleOptions.staleWhileRevalidateSeconds}. Default: that of the rule or the
+   * instance.
+   */
   staleWhileRevalidateSeconds?: number | undefined
   /**
    * Tags in addition to those of the rule, the instance and the response's `Cache-Tag`, which is
@@ -210,7 +217,10 @@ export interface CachePutOptions extends CacheKeyOptions {
   tags?: readonly string[] | undefined
 }
 
-/** The entries that `purge` removes: all that one of its fields selects. At least one is needed. */
+/**
+ * The entries that `purge` removes: all that one of its fields selects. At least one is needed;
+ * none has a default.
+ */
 export interface CachePurgeSelector {
   /**
    * The entry with the key that {@link CacheModule.key} returns for the request without options, in
@@ -228,7 +238,7 @@ export interface CachePurgeSelector {
    * `TypeError`.
    */
   prefix?: string | undefined
-  /** Every entry of the instance. */
+  /** Every entry of the instance. Default: false. */
   everything?: boolean | undefined
   /**
    * Makes the entries stale instead of removing them. Each is served for the rest of its stale
@@ -246,13 +256,13 @@ export interface CacheStats {
   misses: number
   /** Responses stored. */
   puts: number
-  /** Calls of `delete`, whether they found an entry or not. */
+  /** Calls of `delete`, also those that found no entry or that a rule made skip the cache. */
   deletes: number
   /** Entries removed by `purge`. */
   purges: number
 }
 
-/** Why an allowed response was not stored. */
+/** Why a response was not stored. */
 export type CacheRefusal =
   | "no-store"
   | "no-cache"
@@ -378,8 +388,8 @@ export interface CacheDiskInspection {
   setAside: string | null
   /**
    * The error because of which the disk is neither read nor written at present, or `null`. Memory
-   * still works; purges reject. The cache tries again unless the code is `damaged`, `incompatible`,
-   * `closed` or `panicked`.
+   * still works; purges reject. The cache tries again unless the code is `damaged`, `closed` or
+   * `panicked`.
    */
   fault: string | null
   /**
@@ -596,7 +606,10 @@ export interface CacheWrapOptions<Rest extends unknown[] = [], Incoming extends 
    * is not stored.
    */
   ttlSeconds?: number | undefined
-  /** As {@link CacheModuleOptions.staleWhileRevalidateSeconds}. */
+  /**
+   * As {@link CacheModuleOptions.staleWhileRevalidateSeconds}. Default: that of the rule or the
+   * instance.
+   */
   staleWhileRevalidateSeconds?: number | undefined
   /**
    * Seconds after the freshness lifetime during which the stale response is served if the handler
@@ -605,7 +618,10 @@ export interface CacheWrapOptions<Rest extends unknown[] = [], Incoming extends 
    * else 0.
    */
   staleIfErrorSeconds?: number | undefined
-  /** Names of the request headers in the key. Replaces those of the rule or the instance. */
+  /**
+   * Names of the request headers in the key. Replaces those of the rule or the instance, which are
+   * the default.
+   */
   vary?: readonly string[] | undefined
   /**
    * Tags in addition to those of the rule, the instance and the response's `Cache-Tag`, or a
@@ -621,14 +637,14 @@ export interface CacheWrapOptions<Rest extends unknown[] = [], Incoming extends 
         ...rest: Rest
       ) => readonly string[] | Promise<readonly string[]>)
     | undefined
-  /** As {@link CacheModuleOptions.cookies}. */
+  /** As {@link CacheModuleOptions.cookies}. Default: that of the rule or the instance. */
   cookies?: "pass" | "ignore" | undefined
-  /** As {@link CacheModuleOptions.requestDirectives}. */
+  /** As {@link CacheModuleOptions.requestDirectives}. Default: that of the rule or the instance. */
   requestDirectives?: "honour" | "ignore" | undefined
   /**
-   * Whether an allowed response is stored, called like a `tags` function. A response for which it
+   * Whether a cacheable response is stored, called like a `tags` function. A response for which it
    * returns false goes only to its own client. If it throws, the handler run fails. Default: every
-   * allowed response is stored.
+   * cacheable response is stored.
    */
   shouldStore?:
     | ((request: Incoming, response: Response, ...rest: Rest) => boolean | Promise<boolean>)
@@ -717,11 +733,12 @@ export interface CacheModule extends Disposed {
    * `Cache-Status` (RFC 9211). It may be a 304 to `If-None-Match` and `If-Modified-Since`, and a
    * 206 or 416 to `Range`. The call counts as a hit, a miss or a bypass. It costs a few
    * microseconds and never waits for a network or for another caller's build. With a disk tier, it
-   * waits for an entry that is not in memory, two seconds at a time.
+   * waits at most two seconds for each read of the disk; a read that takes longer is a miss. The
+   * lookup is repeated if memory has evicted the entry meanwhile.
    *
    * Within the stale window, one caller of all threads gets a miss and has to put a new response.
    * All others are served the stale one (`Cache-Status: shop/api; hit; ttl=-3; detail=stale`). If
-   * that caller does not put within 30 s, another one is elected.
+   * that caller does not put within 30 s, another caller gets the miss.
    */
   match(request: CacheRequest, options?: CacheKeyOptions): Promise<Response | undefined>
 
@@ -760,9 +777,10 @@ export interface CacheModule extends Disposed {
   delete(request: CacheRequest, options?: CacheKeyOptions): Promise<boolean>
 
   /**
-   * Removes the selected entries and resolves to their number. The cost depends on the number of
-   * removed entries, not of all entries; a prefix that begins with `/` adds a step for each host.
-   * Other threads wait for the purge.
+   * Removes the selected entries and resolves to their number once all of them are removed. From
+   * the call on, none of them is served. The cost depends on the number of removed entries, not of
+   * all entries; a prefix that begins with `/` adds a step for each host. A background thread
+   * removes more than about a thousand entries in slices, between which other threads continue.
    *
    * With a disk tier, memory is purged at once, and the call resolves when the purge is on disk and
    * holds in all processes: no selected entry comes back. Rejects with a {@link CacheError} whose

@@ -70,6 +70,6 @@ Try, in another terminal:
   curl ${origin}/internal/cache/stats          # hits, misses, puts, deletes, purges
   curl ${origin}/internal/cache/health         # the same with the hit rate
 
-Ctrl-C ends it. Started again, it has what it had: the cache and the database are kept in .layeron.
+Press Ctrl-C to stop. The cache and the database are in .layeron and survive a restart.
 `
 }

@@ -155,7 +155,8 @@ class Cache implements CacheModule {
     const call = (text: string) => deleteEntry(this.#binding, text, given.vary, now)
     const inMemory = this.#client.call<DeleteResult>(request, sent, "delete() request", call)
     const { onDisk } = inMemory
-    const isOnDisk = onDisk !== null && (await completed(onDisk, "a delete")) !== 0
+    const isOnDisk =
+      onDisk !== null && (await completed(onDisk, "a delete could not be stored on disk")) !== 0
     const outcome = isOnDisk ? "deleted" : inMemory.outcome
     if (this.#events.hasSubscribers("delete")) {
       const subject = this.#subject(request, given, "delete() request", now)
@@ -175,7 +176,10 @@ class Cache implements CacheModule {
     this.#client.assertOpen()
     const selected = { key, tags: [...tags], prefixes: [...prefixes], everything, soft }
     const result = purge(this.#binding, selected, now)
-    const purged = typeof result === "number" ? result : ((await completed(result, "a purge")) ?? 0)
+    const purged =
+      typeof result === "number"
+        ? result
+        : ((await completed(result, "a purge could not be stored on disk")) ?? 0)
     if (this.#events.hasSubscribers("purge")) {
       const outcome = soft ? "softened" : "purged"
       this.#events.emit("purge", { outcome, purged, key, selected: { tags, prefix, everything } })

@@ -138,7 +138,11 @@ export class NativeClient {
   ): Promise<Outcome | undefined> {
     let { loaded } = missing
     for (let attempt = 1; ; attempt++) {
-      const entries = await completed(loaded, "a read of the disk", LOAD_TIMEOUT_MS)
+      const entries = await completed(
+        loaded,
+        "entries could not be read from disk",
+        LOAD_TIMEOUT_MS,
+      )
       if (this.isClosed) return undefined
       const outcome = again(!entries || attempt >= MAX_LOADS)
       if (!(outcome instanceof MissingTier)) return outcome
@@ -160,7 +164,7 @@ export class NativeClient {
     if (written === null) return
     // The caller can do nothing about it.
     const warn = ({ message }: Error) => warnOfEnd(this.#identity, `was closed, and ${message}`)
-    await completed(written, "a pending write").catch(warn)
+    await completed(written, "a pending write could not be stored on disk").catch(warn)
   }
 
   assertOpen(): void {
@@ -174,7 +178,9 @@ export class NativeClient {
     const more = sent.with(wanted)
     // Asking again for what was sent would never end.
     if (more.list.length === sent.list.length)
-      throw new Error(`asked twice for ${wanted.join(", ")}`)
+      throw new Error(
+        `the addon still lacks the header fields ${wanted.join(", ")} after they were sent`,
+      )
     return more
   }
 }

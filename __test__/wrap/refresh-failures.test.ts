@@ -29,7 +29,7 @@ afterEach(async () => {
 
 const TIMEOUT = { refreshTimeoutMs: 500 }
 const neverResponds = () => new Promise<never>(() => {})
-const TIMEOUT_MESSAGE = "Error: it took longer than 500 ms"
+const TIMEOUT_MESSAGE = "Error: the background refresh took longer than 500 ms"
 const respondingWith = (length: string, chunks: string[]) => () =>
   new Response(streamOf(chunks), { headers: { "content-length": length } })
 

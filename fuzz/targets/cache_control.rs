@@ -18,7 +18,7 @@ fuzz_target!(|value: &str| {
         assert_eq!(
             CacheControl::parse(&written),
             read,
-            "what is written as it was read reads the same"
+            "serialising and parsing are inverse"
         );
     }
     let behind = CacheControl::parse(&format!("no-store, {value}"));

@@ -64,7 +64,7 @@ fn put(head: ResponseHead<'_>, terms: &Terms) {
     if let Ok(Ok(storable)) = storable(true, head) {
         let Directives { general, targeted, .. } = &storable.directives;
         let is_refused = general.no_store || targeted.as_ref().is_some_and(|it| it.no_store);
-        assert!(!is_refused, "privacy beats configuration");
+        assert!(!is_refused, "a configured lifetime does not override no-store");
         let times = times(Mode::Put(NOW), head, &storable.directives, Overrides::default(), terms);
         let times = times.expect("a put has a lifetime");
         assert!(times.freshness.age(NOW) >= 0);
@@ -110,7 +110,7 @@ fn answers(head: ResponseHead<'_>, decision: &Decision, request: Fields<'_>, now
     }
     let stored = Stored::new(head.status, &text);
     for name in ["connection", "transfer-encoding", "proxy-authenticate", "age"] {
-        assert_eq!(stored.fields().value(name), None, "{name} is of one connection or one moment");
+        assert_eq!(stored.fields().value(name), None, "{name} is not stored");
     }
     let stored = stored.with_body(Some(&[BODY]));
     for method in ["GET", "HEAD"] {

@@ -17,7 +17,7 @@ fuzz_target!(|text: &str| {
     assert_eq!(
         RequestControl::parse(&written(read)),
         read,
-        "what is written as it was read reads the same"
+        "serialising and parsing are inverse"
     );
 
     let pragma = pragma.replace('\n', "");

@@ -45,9 +45,9 @@ fn hold(times: &Freshness, sooner: i64, later: i64) {
     assert!((0..=i64::from(MAX_SECONDS) * 1000).contains(&times.lifetime));
     assert!(
         times.age(sooner) >= 0 && times.age(sooner) <= times.age(later),
-        "nothing becomes younger"
+        "the age does not decrease"
     );
-    assert!(rank(times.state(sooner)) <= rank(times.state(later)), "nor fresher");
+    assert!(rank(times.state(sooner)) <= rank(times.state(later)), "the state does not become fresher");
     if times.outlives_errors(later) {
         let [state, before] = [later, sooner].map(|now| times.state(now));
         assert!(state != State::Fresh && (before == State::Fresh || times.outlives_errors(sooner)));

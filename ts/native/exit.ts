@@ -1,7 +1,7 @@
 import { flushAll } from "./addon.js"
 
 /** How long the end of the process waits for pending writes, in milliseconds. */
-const PATIENCE_MS = 5_000
+const FLUSH_TIMEOUT_MS = 5_000
 
 let isAwaited = false
 
@@ -11,5 +11,5 @@ let isAwaited = false
 export function flushAtExit(): void {
   if (isAwaited) return
   isAwaited = true
-  process.once("exit", () => flushAll(PATIENCE_MS))
+  process.once("exit", () => flushAll(FLUSH_TIMEOUT_MS))
 }

@@ -68,7 +68,7 @@ export function takeAnswer(binding: BindingCache, all?: string): Answer {
   const bodyBytes = bodyLength === NO_BODY ? undefined : bodyLength
   if ((flags & WAITS) !== 0) {
     const handle = binding.takeAnswer()
-    if (handle === null) throw new Error("the answer that waits was taken before")
+    if (handle === null) throw new Error("the large answer of the last call was already taken")
     return new LargeAnswer(status, stale, bodyBytes, handle)
   }
   const end = WORDS_BYTES + headLength + (bodyBytes ?? 0)

@@ -110,8 +110,8 @@ export interface PutNumbers {
 
 /** What a put comes to by the head of its response. */
 export type DraftResult =
-  /** It is stored once its body, of at most `room` bytes, is there. */
-  | { readonly kind: "draft"; readonly number: number; readonly room: number }
+  /** It is stored once its body, of at most `maxBodyBytes` bytes, is complete. */
+  | { readonly kind: "draft"; readonly number: number; readonly maxBodyBytes: number }
   /** It is an error of the caller. */
   | { readonly kind: "invalid"; readonly demand: Demand }
   | { readonly kind: "done"; readonly result: StoreResult }
@@ -135,7 +135,7 @@ export function draft(
   numbers[4] = contentLength ?? Number.NaN
   numbers[TIME] = now
   const outcome = binding.draft(request, head, vary, tags)
-  if (outcome >= 0) return { kind: "draft", number: outcome, room: takeNumber() }
+  if (outcome >= 0) return { kind: "draft", number: outcome, maxBodyBytes: takeNumber() }
   if (isMissing(outcome)) return outcome
   const demand = DEMANDS_BY_NUMBER[native.INVALID_PUT - outcome]
   if (demand !== undefined) return { kind: "invalid", demand }
@@ -161,7 +161,10 @@ export function deleteEntry(
   return { outcome: outcome === native.ABSENT ? "absent" : "bypass", onDisk }
 }
 
-/** The number of entries purged; a promise of it if there is a disk. */
+/**
+ * The number of entries purged; a promise of it if their removal has not ended or a disk has to be
+ * written.
+ */
 export function purge(
   binding: native.BindingCache,
   selector: native.BindingSelector,

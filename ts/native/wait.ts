@@ -80,9 +80,6 @@ export async function completed(
     return (await waitFor(completion, { timeoutMs, keepAliveMs: KEEP_ALIVE_MS }))?.value
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
-    throw new CacheError(
-      CODES[code ?? ""] ?? "LAYERON_STORAGE_FAILED",
-      `${what} could not be stored on disk: ${message}`,
-    )
+    throw new CacheError(CODES[code ?? ""] ?? "LAYERON_STORAGE_FAILED", `${what}: ${message}`)
   }
 }

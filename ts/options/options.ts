@@ -127,7 +127,7 @@ function readPattern(path: string, value: unknown, budget: { left: number }): st
     throw check.wrong(path, "a path pattern that begins with '/'", value)
   // A lone surrogate changes on its way into the addon.
   const checked = /\p{Surrogate}/u.test(pattern)
-    ? "it has half a character"
+    ? "it has a lone surrogate"
     : patternError(pattern, budget.left)
   if (typeof checked === "string")
     throw check.wrong(

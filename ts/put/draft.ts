@@ -13,24 +13,24 @@ export class Draft {
   readonly #binding: native.BindingCache
   readonly #number: number
   /** Bytes of the largest body that can be stored. */
-  readonly #room: number
+  readonly #maxBodyBytes: number
   #isHeld = true
   /** The first chunk, until a second one comes: nearly every body has only one. */
   #first: Uint8Array | undefined
   #isAppended = false
   #outcome = native.STORED
 
-  /** @param room bytes of the largest body that can be stored */
-  constructor(binding: native.BindingCache, number: number, room: number) {
+  /** @param maxBodyBytes bytes of the largest body that can be stored */
+  constructor(binding: native.BindingCache, number: number, maxBodyBytes: number) {
     this.#binding = binding
     this.#number = number
-    this.#room = room
+    this.#maxBodyBytes = maxBodyBytes
   }
 
   /** Appends a chunk to the body. Returns whether the draft takes more. */
   append(chunk: Uint8Array): boolean {
     const first = this.#first
-    if (first === undefined && !this.#isAppended && chunk.byteLength <= this.#room) {
+    if (first === undefined && !this.#isAppended && chunk.byteLength <= this.#maxBodyBytes) {
       this.#first = chunk
       return true
     }

@@ -42,7 +42,7 @@ export class Writer {
     const since = tracked === undefined ? undefined : this.#builds.since(tracked)
     const drafted = this.#draft(request, head, given, since, now)
     if (drafted.kind !== "draft") return refuse(drafted, response)
-    const held = new Draft(this.#client.binding, drafted.number, drafted.room)
+    const held = new Draft(this.#client.binding, drafted.number, drafted.maxBodyBytes)
     try {
       const done = await this.#store(held, takeReader(response), head)
       // A later put with the same object may come from the same miss, unless this was its put.

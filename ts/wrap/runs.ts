@@ -106,7 +106,7 @@ export class Runs<Rest extends unknown[]> {
     const { wrapping, emit } = this.#context
     const late = new CacheError(
       "LAYERON_REFRESH_TIMEOUT",
-      `it took longer than ${wrapping.refreshTimeoutMs} ms`,
+      `the background refresh took longer than ${wrapping.refreshTimeoutMs} ms`,
     )
     let timer: BackgroundTimer | undefined
     const timeout = new Promise<never>((_, reject) => {
