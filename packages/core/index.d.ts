@@ -1,4 +1,4 @@
-/** What {@link backend} takes. Every option may be left out. */
+/** Options of {@link backend}. All are optional. */
 export interface BackendOptions {
   /** Name of the project the backend belongs to, e.g. `"store-api"`. Any non-empty string. */
   readonly project?: string | undefined
@@ -24,44 +24,42 @@ export interface BackendOptions {
 }
 
 /**
- * Settings for the gateway in front of the backend. All of them are configuration that is kept and
- * has no effect on how requests are answered, unless {@link GatewayConfig.cache} is true: then the
- * fields described here have the effects described here.
+ * Settings for the gateway in front of the backend. They are retained in {@link
+ * BackendApp.gateway}, and have no effect on requests unless {@link GatewayConfig.cache} is true.
  */
 export interface GatewayConfig {
   /**
-   * Whether routes are run through the caches in use. Default: false, and then nothing else here is
-   * looked at.
+   * Whether routes run through the caches in use. Default: false; the other settings have no effect
+   * then.
    *
-   * A GET route whose request is covered by a rule of a used cache (a module of kind `cache` with
-   * the functions `wrap` and `covers`, as `cache()` of `@layeron/modules` returns) is answered from
-   * the first such cache where that has the response, else run through it once for all who want the
-   * same, and stored by the rule's policy. Its handler needs no `match` and no `put`; one that has
-   * them does as before.
+   * A GET request that a rule of a used cache covers (a module of kind `cache` with the functions
+   * `wrap` and `covers`, as `cache()` of `@layeron/modules` returns) is answered from the first
+   * such cache. On a miss the route's handler runs once for all concurrent requests for the same
+   * response, which is stored by the rule's policy. The handler needs no `match` and no `put`; its
+   * own calls of them work as without the gateway.
    *
-   * - A request that changes something and succeeds makes every cache that covers it forget what it
-   *   has for the URL.
-   * - What concerns one caller is left out of what a cached route answers: `Access-Control-*`,
+   * - A successful unsafe request invalidates its URL in every cache that covers it.
+   * - Fields for one client are removed from the responses of cached routes: `Access-Control-*`,
    *   `Timing-Allow-Origin`, `Authentication-Info`, `Proxy-Authentication-Info`, `Authorization`
-   *   and {@link GatewayConfig.responseRequestIdHeader}. Who may read the answer is said anew for
-   *   each request, by {@link GatewayConfig.cors}.
-   * - Not stored, and sent untouched: a 401, a response with `WWW-Authenticate`, and where there is
-   *   no {@link GatewayConfig.cors} one that sets `Access-Control-*` itself.
+   *   and {@link GatewayConfig.responseRequestIdHeader}. {@link GatewayConfig.cors} adds the CORS
+   *   fields for the origin of each request.
+   * - Not stored, and sent unchanged: a 401, a response with `WWW-Authenticate`, and, without
+   *   {@link GatewayConfig.cors}, one that sets `Access-Control-*` itself.
    * - Not stored under a rule's or an instance's `ttlSeconds`: the response to a request with
    *   cookies, unless it declares that it may be shared or a rule has `cookies: "ignore"`.
    * - Not run through a cache: a route that is not public (see {@link GatewayConfig.defaultAuth}),
-   *   or that has an option `use` which is not an empty array, since a stored response would get
-   *   around what they ask for; and HEAD routes. HEAD of a GET route is cached.
+   *   or whose option `use` is not an empty array, since a stored response would skip these checks;
+   *   and HEAD routes. HEAD of a GET route is cached.
    *
-   * A route that is covered and not cached is named in a warning, once, of code
-   * `LAYERON_NOT_CACHED`. A handler that fails is written to standard error once for each time it
-   * runs, also where a stale response is served instead.
+   * A route that is covered and not cached causes one warning of code `LAYERON_NOT_CACHED`. The
+   * error of a handler is written to standard error once per run, also if a stale response is
+   * served instead.
    */
   readonly cache?: boolean | undefined
 
   /**
    * Lets pages of other origins read the answers. Effective only with {@link GatewayConfig.cache}.
-   * Default: nothing is added.
+   * Default: no fields are added.
    */
   readonly cors?: GatewayCorsConfig | undefined
 
@@ -79,19 +77,18 @@ export interface GatewayConfig {
    */
   readonly responseRequestIdHeader?: string | undefined
 
-  /** Anything else is kept as configuration. */
+  /** Other settings are retained in {@link BackendApp.gateway}, and have no effect. */
   readonly [other: string]: unknown
 }
 
 /**
- * Which pages of other origins may read answers and what they may ask for (Fetch standard, section
- * 3.3).
+ * Cross-origin requests that are allowed (CORS; Fetch standard, section 3.3).
  *
- * Every answer, also an error and one from a cache, gets the fields for its request's origin, in
- * place of any the handler has set, and `Vary: Origin`. A preflight of a declared path is a 204
- * where its origin, method and headers are allowed and a 403 (`preflight_refused`) where not,
- * unless the path has an OPTIONS route, which answers instead: what that sets of `Access-Control-*`
- * stays.
+ * Every response, also an error or one from a cache, gets the fields for its request's origin,
+ * which replace those of the handler, and `Vary: Origin`. The response to a preflight of a declared
+ * path is a 204 if its origin, method and headers are allowed, and a 403 (`preflight_refused`)
+ * otherwise. If the path has an OPTIONS route, that answers preflights, and its `Access-Control-*`
+ * fields are sent.
  */
 export interface GatewayCorsConfig {
   /**
@@ -100,30 +97,26 @@ export interface GatewayCorsConfig {
    * GatewayCorsConfig.credentials}.
    */
   readonly origins: readonly string[]
-  /** Methods allowed by preflights. Default: GET, HEAD and POST, which need none as such. */
+  /** Methods allowed by preflights. Default: the CORS-safelisted GET, HEAD and POST. */
   readonly methods?:
     | readonly ("GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS")[]
     | undefined
   /** Names of the request headers allowed by preflights, in any case. Default: none. */
   readonly requestHeaders?: readonly string[] | undefined
   /**
-   * Names of the response headers that pages may read. Default: none beside those that they always
-   * may.
+   * Names of the response headers that pages may read. Default: the CORS-safelisted ones alone.
    */
   readonly responseHeaders?: readonly string[] | undefined
-  /** Whether requests may come with cookies and the like. Default: false. */
+  /** Whether requests may have credentials, such as cookies. Default: false. */
   readonly credentials?: boolean | undefined
   /**
-   * How many seconds browsers may keep the answer to a preflight, an int32 from 0. Default: left to
-   * them.
+   * Seconds for which browsers may store the response to a preflight, an int32 from 0. Default:
+   * that of the browser.
    */
   readonly maxAgeSeconds?: number | undefined
 }
 
-/**
- * What a module (for instance what `cache()` of `@layeron/modules` returns) shows of itself to the
- * backend.
- */
+/** A module of the backend, for example the one that `cache()` of `@layeron/modules` returns. */
 export interface BackendModule {
   /** What the module is, e.g. `"cache"`. */
   readonly kind: string
@@ -136,7 +129,7 @@ export interface BackendModule {
 }
 
 /**
- * What a handler may give back. A `Response` is sent as it is, `undefined` becomes an empty 204,
+ * What a handler may return. A `Response` is sent unchanged, `undefined` becomes an empty 204,
  * and any other value is sent as JSON with status 200.
  */
 // biome-ignore lint/suspicious/noConfusingVoidType: a handler that returns nothing answers 204
@@ -145,15 +138,15 @@ export type RouteResult = Response | object | string | number | boolean | null |
 /**
  * Answers the requests of one route.
  *
- * A `Response` may also be thrown, and is then the answer. Anything else that is thrown, and a
- * result that JSON cannot hold, is answered with a 500 that tells nothing about the error; the
- * error goes to standard error with its stack.
+ * A thrown `Response` is the answer. Any other thrown value, and a result that JSON cannot
+ * represent, is answered with a 500 without details; the error is written to standard error with
+ * its stack.
  */
 export type RouteHandler = (request: Request) => RouteResult | Promise<RouteResult>
 
 /**
- * Settings of one route, kept as they are given: see {@link BackendApp.routes}. With {@link
- * GatewayConfig.cache}, `auth` and `use` tell whether the route is cached.
+ * Settings of one route, retained unchanged in {@link BackendApp.routes}. With {@link
+ * GatewayConfig.cache}, `auth` and `use` decide whether the route is cached.
  */
 export type RouteOptions = Readonly<Record<string, unknown>>
 
