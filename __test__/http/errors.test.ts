@@ -75,7 +75,7 @@ describe("within its stale-if-error window a stale response is served instead", 
     )
   })
 
-  test.each([400, 404, 501, 505, 599])("but not of a %d", async (status) => {
+  test.each([400, 403, 404, 410, 429, 501, 505, 599])("but not of a %d", async (status) => {
     await withStored(old(WINDOW), 61, [down(status)], async ({ proxy, origin }) => {
       const response = await proxy.get(AT)
       expect([response.status, response.text, requestCount(origin)]).toEqual([status, "down", 2])

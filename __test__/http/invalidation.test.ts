@@ -59,14 +59,22 @@ function change(
 }
 
 describe("the stored responses for a URL are invalidated", () => {
-  test.each(["POST", "PUT", "DELETE", "PATCH", "PURGE", "MKCOL", "LOCK", "MOVE", "M-SEARCH"])(
-    "by a successful %s",
-    async (method) => {
-      expect(await targetsStoredAfter([AT, "/b"], change({}, method))).toEqual(["/b"])
-    },
-  )
+  test.each([
+    "POST",
+    "PUT",
+    "DELETE",
+    "PATCH",
+    "LINK",
+    "PURGE",
+    "MKCOL",
+    "LOCK",
+    "MOVE",
+    "M-SEARCH",
+  ])("by a successful %s", async (method) => {
+    expect(await targetsStoredAfter([AT, "/b"], change({}, method))).toEqual(["/b"])
+  })
 
-  test.each([200, 201, 202, 204, 205, 226, 299, 301, 302, 303, 307, 308])(
+  test.each([200, 201, 202, 204, 205, 226, 299, 301, 302, 303, 307, 308, 399])(
     "by a POST answered with a %d",
     async (status) => {
       expect(await targetsStoredAfter([AT], change({ status }))).toEqual([])
@@ -178,6 +186,7 @@ describe("a URL that the response to a successful unsafe request names in", () =
         `https://${HOST}/dir/b`,
         `http://${HOST}:8080/dir/b`,
         "http://[/dir/b",
+        "mailto:a@b.example",
         "",
       ].map((value) => [name, value] as const),
     ),

@@ -146,10 +146,6 @@ describe("the caller gets the failure", () => {
     await expectFailure(next, NO_REFRESH, { headers: { etag: '"v"' } })
   })
 
-  test.each([400, 403, 404, 410, 429, 501, 505, 599])("if it is a %d", async (status) => {
-    await expectFailure(respondingWith(status), BY_OPTION)
-  })
-
   test.each(["must-revalidate", "proxy-revalidate", "no-cache"])(
     "if the response has %s, whatever the option and its other directives",
     async (directive) => {
