@@ -68,52 +68,6 @@ describe("a HEAD of a stale response", () => {
     expect((await send(head())).status).toBe(200)
     expect((await send(head({ "if-none-match": '"v1"' }))).status).toBe(304)
   })
-
-  test.each<[string, Record<string, string>]>([
-    ["strong entity tag", { etag: '"v1"' }],
-    ["weak entity tag", { etag: 'W/"v1"' }],
-    ["modification date", { "last-modified": new Date(0).toUTCString() }],
-  ])("freshens it if the response has its %s", async (_, validator) => {
-    const answer = { headers: { ...validator, "x-run": "head" } }
-    const { send, runs } = await wrappedWithStaleGet(answer, validator)
-    await send(head())
-    await advanceSeconds(TTL - 0.001)
-    const hit = await send()
-    expect([cacheStatusOf(hit), hit.headers.get("x-run"), await hit.text()]).toEqual([
-      "hit; ttl=0",
-      "head",
-      "body",
-    ])
-    expect(runs()).toBe(2)
-  })
-
-  test.each<[string, Record<string, string>]>([
-    ["another entity tag", { ...STORED, etag: '"v2"' }],
-    ["another length", { ...STORED, "content-length": "5" }],
-  ])("invalidates it if the response has %s", async (_, headers) => {
-    const { module, send, runs } = await wrappedWithStaleGet({ headers })
-    await send(head())
-    expect(await module.inspect()).toMatchObject({ entries: 0 })
-    const next = await send()
-    expect([cacheStatusOf(next), next.headers.get("x-run")]).toEqual([
-      "fwd=uri-miss; fwd-status=200; stored; ttl=60",
-      "3",
-    ])
-    expect(runs()).toBe(3)
-  })
-
-  test.each<[string, ResponseInit]>([
-    ["an error", { status: 503, headers: STORED }],
-    ["a 404", { status: 404, headers: STORED }],
-    ["no validator", { headers: { "x-run": "head" } }],
-  ])("does not change it if the response is %s", async (_, answer) => {
-    const { module, send, received } = await wrappedWithStaleGet(answer)
-    await send(head())
-    expect(await module.inspect()).toMatchObject({ entries: 1 })
-    const next = await send()
-    expect(cacheStatusOf(next)).toBe("fwd=stale; fwd-status=200; stored; ttl=60")
-    expect(received[2]?.headers.get("if-none-match")).toBe('"v1"')
-  })
 })
 
 test("the response to a HEAD that demands validation invalidates a fresh response as well", async () => {

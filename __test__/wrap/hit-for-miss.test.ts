@@ -165,20 +165,6 @@ describe("requests with Authorization", () => {
     expect(await bodyOf(module, AT)).toBeUndefined()
   })
 
-  test.each(["public", "s-maxage=60", "must-revalidate, max-age=60"])(
-    "share a response that declares %s with all clients",
-    async (control) => {
-      const { send, runs } = wrapped(
-        () => new Response("x", { headers: { "cache-control": control } }),
-        POLICY,
-      )
-      await (await send(authorized("a"))).text()
-      await (await send(authorized("b"))).text()
-      await (await send()).text()
-      expect(runs()).toBe(1)
-    },
-  )
-
   test("wait for the run of a request without, and get its shared response", async () => {
     const gate = deferred()
     const { send, runs } = wrapped(async () => {
