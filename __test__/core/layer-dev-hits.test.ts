@@ -207,8 +207,8 @@ describe("a large stored response", () => {
     for (const client of clients) expect((await client.send(request()).head()).status).toBe(200)
     for (const client of clients) client.socket.pause()
     // Per client the process holds one piece in the socket and one queued, plus uncollected
-    // buffers. If it held whole responses, that would be 240 MiB.
-    expect((await countHeld()) - before).toBeLessThan((30 * WHOLE.length) / 4)
+    // buffers, whose number varies. If it held whole responses, that would be 240 MiB.
+    expect((await countHeld()) - before).toBeLessThan((30 * WHOLE.length) / 2)
     for (const client of clients) client.close()
     expect(await (await get("/plain")).text()).toBe("plain")
   })
