@@ -66,7 +66,8 @@ impl Writer {
     /// Whether the tier closes before its backend was open, and nothing waits for it.
     fn has_nothing_to_write(&self, batch: &[Work]) -> bool {
         let is_nothing = |work: &Work| matches!(work, Work::End(_) | Work::Expire(_));
-        self.backend.is_none() && !batch.is_empty() && batch.iter().all(is_nothing)
+        let ends = batch.iter().any(|work| matches!(work, Work::End(_)));
+        self.backend.is_none() && ends && batch.iter().all(is_nothing)
     }
 
     /// Closes the backend. Another process may quarantine it afterwards, so no connection may be
