@@ -261,7 +261,7 @@ export class Model {
     client.state = "done"
     if (client.controller.signal.aborted && error === client.controller.signal.reason) return
     // The failure of a request with cookies comes without its message.
-    const shared = /for another caller(: (Error: )?(it took longer|run).*)?$/
+    const shared = /for another caller(: (Error: )?(the background refresh took longer|run).*)?$/
     if (client.mayFail && shared.test(String(error))) return
     if (!(error instanceof Failed)) this.#fault(`client ${client.id} got ${error}`)
     else if (error.run.client !== client.id && (!client.mayFail || error.status !== undefined)) {
