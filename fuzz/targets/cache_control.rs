@@ -15,11 +15,7 @@ fuzz_target!(|value: &str| {
         "directives and field names have no case"
     );
     if let Some(written) = written(&read) {
-        assert_eq!(
-            CacheControl::parse(&written),
-            read,
-            "serialising and parsing are inverse"
-        );
+        assert_eq!(CacheControl::parse(&written), read, "serialising and parsing are inverse");
     }
     let behind = CacheControl::parse(&format!("no-store, {value}"));
     assert_eq!(

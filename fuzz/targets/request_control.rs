@@ -14,11 +14,7 @@ fuzz_target!(|text: &str| {
     assert!([max_age, min_fresh].into_iter().flatten().all(|seconds| seconds <= MAX_SECONDS));
     assert!(max_stale.is_none_or(|seconds| seconds <= MAX_SECONDS || seconds == u32::MAX));
     assert_eq!(RequestControl::parse(&value.to_ascii_uppercase()), read, "directives have no case");
-    assert_eq!(
-        RequestControl::parse(&written(read)),
-        read,
-        "serialising and parsing are inverse"
-    );
+    assert_eq!(RequestControl::parse(&written(read)), read, "serialising and parsing are inverse");
 
     let pragma = pragma.replace('\n', "");
     let both = format!("cache-control:{value}\npragma:{pragma}\n");

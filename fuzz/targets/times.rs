@@ -47,7 +47,10 @@ fn hold(times: &Freshness, sooner: i64, later: i64) {
         times.age(sooner) >= 0 && times.age(sooner) <= times.age(later),
         "the age does not decrease"
     );
-    assert!(rank(times.state(sooner)) <= rank(times.state(later)), "the state does not become fresher");
+    assert!(
+        rank(times.state(sooner)) <= rank(times.state(later)),
+        "the state does not become fresher"
+    );
     if times.outlives_errors(later) {
         let [state, before] = [later, sooner].map(|now| times.state(now));
         assert!(state != State::Fresh && (before == State::Fresh || times.outlives_errors(sooner)));
