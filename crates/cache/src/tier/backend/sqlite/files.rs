@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 #[cfg(unix)]
 use rustix::{fs::OFlags, io::Errno};
 
+use super::copy_on_write;
 use crate::key::Digest;
 use crate::tier::error::TierError;
 
@@ -80,6 +81,7 @@ pub(super) fn private_folder(folder: &Path) -> Result<PathBuf, TierError> {
     let metadata = fs::metadata(&folder).map_err(failed)?;
     check_owner(&folder, &metadata)?;
     check_access(&folder, &metadata)?;
+    copy_on_write::avoid_in(&folder);
     Ok(folder)
 }
 
@@ -92,6 +94,9 @@ pub(super) fn private_file(path: &Path) -> Result<File, TierError> {
     let file = options.open(path).map_err(|error| not_opened(error).at(path))?;
     let metadata = file.metadata().map_err(|error| TierError::from(error).at(path))?;
     check_owner(path, &metadata)?;
+    if metadata.len() == 0 {
+        copy_on_write::avoid(&file);
+    }
     Ok(file)
 }
 

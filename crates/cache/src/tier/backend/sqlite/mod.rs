@@ -4,6 +4,7 @@
 mod apply;
 mod batch;
 mod commit;
+mod copy_on_write;
 mod database;
 mod edit;
 mod error;
