@@ -395,7 +395,8 @@ export interface CacheDiskInspection {
   /**
    * The kind of that error, or `null`: `busy` (another process holds a lock), `full` (no space),
    * `damaged`, `incompatible` (another format, cache, bound or owner, or accessible to others),
-   * `closed`, `panicked` (a fault of this library), or `io`.
+   * `removed` (the files were removed while they were open), `closed`, `panicked` (a fault of this
+   * library), or `io`.
    */
   faultCode: CacheStorageFault | null
 }
@@ -406,6 +407,7 @@ export type CacheStorageFault =
   | "full"
   | "damaged"
   | "incompatible"
+  | "removed"
   | "closed"
   | "panicked"
   | "io"

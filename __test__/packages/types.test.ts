@@ -163,7 +163,7 @@ export const channel: CacheChannel = "layeron:cache:find"
 export function refused({ refusedWrites, disk }: CacheInspection): number {
   const reason: CacheRefusal = "too-large"
   const code = disk?.faultCode
-  const fault: "busy" | "full" | "damaged" | "incompatible" | "closed" | "panicked" | "io" | null | undefined = code
+  const fault: "busy" | "full" | "damaged" | "incompatible" | "removed" | "closed" | "panicked" | "io" | null | undefined = code
   // @ts-expect-error: no such reason
   void refusedWrites["too-small"]
   return refusedWrites[reason] + (fault === null ? 0 : 1)

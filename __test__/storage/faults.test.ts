@@ -38,6 +38,7 @@ const CODES = {
   full: "LAYERON_STORAGE_FULL",
   damaged: DAMAGED,
   incompatible: "LAYERON_STORAGE_INCOMPATIBLE",
+  removed: FAILED,
   closed: "LAYERON_CLOSED",
   panicked: "LAYERON_STORAGE_FAILED",
   io: FAILED,

@@ -25,6 +25,9 @@ pub enum TierError {
     /// The database has another format, cache or bound, or another owner.
     #[error("{0}")]
     Incompatible(String),
+    /// The files were removed while this process had them open. The tier opens new ones.
+    #[error("{0}")]
+    Removed(String),
     /// The cache is closed.
     #[error("the cache is closed")]
     Closed,
@@ -50,6 +53,7 @@ impl TierError {
             Self::Full(message) => Self::Full(at(message)),
             Self::Damaged(message) => Self::Damaged(at(message)),
             Self::Incompatible(message) => Self::Incompatible(at(message)),
+            Self::Removed(message) => Self::Removed(at(message)),
             Self::Closed | Self::Panicked => self,
             Self::Io(message) => Self::Io(at(message)),
         }

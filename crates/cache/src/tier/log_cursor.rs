@@ -87,6 +87,12 @@ impl LogGuard<'_> {
         self.1.store(self.0.last, Release);
     }
 
+    /// Moves the cursor to the last sequence of another log.
+    pub(super) fn restart(&mut self, last: u64) {
+        self.0.last = last;
+        self.1.store(last, Release);
+    }
+
     /// Records that this process is about to write these sequences.
     pub(super) fn write(&mut self, own: RangeInclusive<u64>) {
         self.0.own = Some(own);

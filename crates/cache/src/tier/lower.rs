@@ -116,8 +116,8 @@ impl LowerTier {
     }
 
     /// Refresh leases among the processes that use the file.
-    pub(crate) fn leases(&self) -> Option<&dyn ProcessLeases> {
-        self.state.coordinator().map(|coordinator| coordinator as &dyn ProcessLeases)
+    pub(crate) fn leases(&self) -> Option<Arc<dyn ProcessLeases>> {
+        self.state.coordinator().map(|coordinator| coordinator as Arc<dyn ProcessLeases>)
     }
 
     /// Whether an entry did not match its checksum.

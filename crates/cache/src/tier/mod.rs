@@ -9,6 +9,7 @@
 
 pub(crate) mod backend;
 pub(crate) mod completion;
+mod connect;
 mod coordinator;
 pub(crate) mod error;
 #[cfg(all(test, unix, not(loom)))]

@@ -1,9 +1,9 @@
 //! The reader threads: load entries from the backend into memory.
 
-use std::fmt::{self, Debug, Formatter};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use super::backend::{BackendReader, Connector, Loaded, Lookup};
+use super::backend::{Loaded, Lookup};
+use super::connect::{Connect, Connected};
 use super::error::TierError;
 use super::load_queue::{Load, Loads};
 use super::panic_guard::PanicGuard;
@@ -14,27 +14,6 @@ use crate::http::lines::Fields;
 use crate::key::Key;
 use crate::memory::Restored;
 use crate::policy::State;
-
-/// Opens the connections of reader threads, once the backend is open.
-#[derive(Default)]
-pub(super) struct Connect(OnceLock<Connector>);
-
-impl Connect {
-    pub(super) fn set(&self, connector: Connector) {
-        // The first one stays: a backend is opened once.
-        let _ = self.0.set(connector);
-    }
-
-    fn connected(&self) -> Result<Option<Box<dyn BackendReader>>, TierError> {
-        self.0.get().map(|connector| connector()).transpose()
-    }
-}
-
-impl Debug for Connect {
-    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Connect").finish_non_exhaustive()
-    }
-}
 
 /// State of a reader thread.
 pub(super) struct Reader {
@@ -77,24 +56,26 @@ impl Reader {
         }
     }
 
-    /// [`load`](Self::load), with a connection that it opens if there is none.
+    /// [`load`](Self::load), with a connection that it opens if there is none to this backend.
     fn try_load(
         &self,
-        connection: &mut Option<Box<dyn BackendReader>>,
+        connection: &mut Option<Connected>,
         load: &Load,
     ) -> Result<Option<u64>, TierError> {
         if self.state.error().is_some() {
             // A tier that fails has no entries.
             return Ok(Some(0));
         }
+        connection.take_if(|connection| !self.connect.is_current(connection));
         if connection.is_none() {
             *connection = self.connect.connected()?;
         }
-        connection.as_ref().map_or(Ok(Some(0)), |backend| self.load(&**backend, load))
+        connection.as_ref().map_or(Ok(Some(0)), |connection| self.load(connection, load))
     }
 
     /// Loads what a lookup needs. `None` if the latest puts of the key are not written yet.
-    fn load(&self, backend: &dyn BackendReader, load: &Load) -> Result<Option<u64>, TierError> {
+    fn load(&self, connection: &Connected, load: &Load) -> Result<Option<u64>, TierError> {
+        let backend = &*connection.reader;
         let Load { key, fields, now, .. } = load;
         let key = Key::known(key.clone());
         loop {
@@ -112,6 +93,10 @@ impl Reader {
             let loaded = backend.load(&lookup)?;
             // No put happens until the entries are in memory.
             let in_order = self.state.order.lock();
+            if !self.connect.is_current(connection) {
+                // The files were removed: other processes do not see them.
+                return Ok(Some(0));
+            }
             if self.has_changed(key.text(), before) {
                 continue;
             }

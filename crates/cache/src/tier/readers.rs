@@ -7,8 +7,9 @@ use std::thread::JoinHandle;
 use parking_lot::Mutex;
 
 use super::backend::BackendReader;
+use super::connect::Connect;
 use super::panic_guard::{PanicGuard, spawn};
-use super::reader::{Connect, Reader};
+use super::reader::Reader;
 
 /// Connection on which lookups read the invalidation log, while the backend is open.
 pub(super) type Witness = Mutex<Option<Box<dyn BackendReader>>>;

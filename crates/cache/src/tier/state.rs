@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
+use arc_swap::ArcSwapOption;
+
 use super::coordinator::{Coordinator, OpenError};
 use super::error::TierError;
 use super::log_cursor::{InvalidationLog, LogTail};
@@ -20,8 +22,8 @@ use crate::time::UnixMillis;
 pub(crate) struct TierState {
     pub(super) memory: Arc<Memory>,
     pub(super) counters: Arc<Counters>,
-    /// Set once the backend is opened, or as much of it as shows the purges of other processes.
-    coordinator: OnceLock<Arc<dyn Coordinator>>,
+    /// Present once the backend is opened, or as much of it as shows the purges of other processes.
+    coordinator: ArcSwapOption<Arc<dyn Coordinator>>,
     /// Held while memory changes and the change is queued, so that both happen in the same order.
     /// Locked before [`log`](Self::log).
     pub(super) order: Mutex<()>,
@@ -64,7 +66,7 @@ impl TierState {
         Self {
             memory,
             counters,
-            coordinator: OnceLock::new(),
+            coordinator: ArcSwapOption::empty(),
             order: Mutex::default(),
             log: InvalidationLog::new(),
             elsewhere: Mutex::new(Elsewhere { purged: Fence::new(), put: Fence::new() }),
@@ -81,20 +83,23 @@ impl TierState {
 
     /// Shows from now on when other processes purge.
     pub(super) fn watch(&self, coordinator: Arc<dyn Coordinator>) {
-        let sequence = coordinator.sequence();
-        // The first one stays: a backend that is opened again has the same.
-        if self.coordinator.set(coordinator).is_ok() {
-            self.log.lock().advance(sequence);
+        let mut cursor = self.log.lock();
+        let known = self.coordinator();
+        if known.is_none_or(|known| !Arc::ptr_eq(&known, &coordinator)) {
+            // Another one has another log.
+            cursor.restart(coordinator.sequence());
+            self.coordinator.store(Some(Arc::new(coordinator)));
         }
     }
 
     /// Begins with the log and the counters of an opened backend.
     pub(super) fn begin(&self, sequence: u64, totals: Totals, quarantined: Option<String>) {
         self.is_open.store(true, Relaxed);
-        self.log.lock().advance(sequence);
+        // A database in place of one that was removed has a log of its own.
+        self.log.lock().restart(sequence);
         self.counted.lock().all = totals;
         if let Some(quarantined) = quarantined {
-            // Set once, since a backend is opened once.
+            // The first one stays, as one name is enough to look for.
             let _ = self.quarantined.set(quarantined);
         }
     }
@@ -110,13 +115,14 @@ impl TierState {
     }
 
     /// What other processes tell, once it is known.
-    pub(super) fn coordinator(&self) -> Option<&dyn Coordinator> {
-        self.coordinator.get().map(|coordinator| &**coordinator)
+    pub(super) fn coordinator(&self) -> Option<Arc<dyn Coordinator>> {
+        self.coordinator.load().as_deref().cloned()
     }
 
     /// Whether another process has invalidated something that has not been applied to memory.
     pub(super) fn is_behind(&self) -> bool {
-        self.coordinator().is_some_and(|coordinator| coordinator.sequence() > self.log.last())
+        let coordinator = self.coordinator.load();
+        coordinator.as_ref().is_some_and(|coordinator| coordinator.sequence() > self.log.last())
     }
 
     /// Applies the new rows of the invalidation log to memory. `read` returns the log after a
@@ -243,6 +249,10 @@ impl TierState {
         }
         if error.is_damage() {
             self.note_damage();
+        }
+        if matches!(error, TierError::Removed(_)) {
+            // Other processes may use new files already.
+            self.has_skipped.store(true, Relaxed);
         }
         self.error.lock().get_or_insert(error).clone()
     }

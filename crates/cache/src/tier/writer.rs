@@ -138,8 +138,22 @@ impl Writer {
                     return Ok(selected);
                 }
                 Err(error) if error.is_transient() && attempts < MAX_ATTEMPTS => attempts += 1,
-                Err(error) => return Err(state.fail(error)),
+                Err(error) => {
+                    if matches!(error, TierError::Removed(_)) {
+                        self.abandon();
+                    }
+                    return Err(self.state.fail(error));
+                }
             }
+        }
+    }
+
+    /// Leaves a backend whose files were removed. The next attempt opens another one.
+    fn abandon(&mut self) {
+        self.witness.lock().take();
+        self.backend = None;
+        if let Some(coordinator) = self.state.coordinator() {
+            coordinator.leave();
         }
     }
 

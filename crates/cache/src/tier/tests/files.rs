@@ -1,7 +1,6 @@
 //! The file: what outlives a process, its bound, and what can be wrong with it.
 
 use super::*;
-use std::time::Instant;
 
 use crate::time::Millis;
 
@@ -318,17 +317,6 @@ fn files_are_for_their_owner_alone() {
     assert!(files.iter().all(|file| mode(file) == 0o600), "{files:?}");
 }
 
-/// Waits until the tier works.
-fn wait_until_opened(process: &Process) {
-    let until = Instant::now() + Duration::from_secs(20);
-    while let Some(fault) = process.fault() {
-        assert!(Instant::now() < until, "{fault}");
-        // As an application does each second.
-        process.tiers.sweep(NOW, 1);
-        thread::yield_now();
-    }
-}
-
 #[test]
 fn opening_does_not_wait_for_a_process_that_creates_the_database_and_purges_do() {
     let folder = folder();
@@ -346,7 +334,7 @@ fn opening_does_not_wait_for_a_process_that_creates_the_database_and_purges_do()
     assert!(purge.result().is_none(), "it is not rejected");
     other.unlock().unwrap();
     assert_eq!(purge.wait(), Ok(1));
-    wait_until_opened(&process);
+    process.wait_until_opened();
     process.put("/b", "b", &[], fresh());
     process.end();
     assert_eq!(Process::open(&folder).get("/b").as_deref(), Some("b"));
@@ -364,7 +352,7 @@ fn a_tier_opens_once_the_processes_with_another_bound_have_closed_the_file() {
     second.put("/b", "b", &[], fresh());
     assert!(second.purge(&tagged("t")).is_err(), "it cannot be durable");
     first.end();
-    wait_until_opened(&second);
+    second.wait_until_opened();
     assert_eq!(second.in_memory("/b"), None, "others may have put newer versions");
     assert_eq!(second.get("/a"), None, "its put replaced the older response");
     second.put("/c", "c", &[], fresh());
@@ -383,8 +371,76 @@ fn a_tier_opens_once_its_folder_can_be_created() {
     let process = Process { tiers: Store::open(&storage, "ns/name", &counters), counters };
     assert!(process.fault().is_some());
     std::fs::remove_file(&path).unwrap();
-    wait_until_opened(&process);
+    process.wait_until_opened();
     process.put("/a", "a", &[], fresh());
     assert_eq!(process.purge(&tagged("t")), Ok(0));
     process.end();
+}
+
+/// Waits until the tier has noticed that its files were removed.
+fn wait_until_noticed(process: &Process) {
+    process.tiers.sweep(NOW, 1);
+    process.tiers.flush().map(|flush| flush.wait().ok());
+    let error = process.tiers.error();
+    assert!(matches!(error, None | Some(TierError::Removed(_))), "{error:?}");
+    process.wait_until_opened();
+}
+
+#[cfg(unix)]
+#[test]
+fn processes_whose_folder_is_removed_and_those_that_start_later_are_one_cache() {
+    let parent = folder();
+    let path = parent.path().join("cache");
+    let open = || {
+        let disk = Some(SqliteOptions { folder: path.clone(), max_bytes: ROOMY, retry_after: 10 });
+        let counters = Arc::default();
+        let storage = Storage { disk, ..BOUNDS.into() };
+        Process { tiers: Store::open(&storage, "ns/name", &counters), counters }
+    };
+    let (first, second) = (open(), open());
+    for number in 0..50 {
+        // The sequence of the log becomes higher than that of the next log.
+        first.purge(&tagged(&number.to_string())).unwrap();
+    }
+    first.put("/a", "old", &["t"], fresh());
+    first.flush();
+    assert_eq!(second.get("/a").as_deref(), Some("old"));
+    std::fs::remove_dir_all(&path).unwrap();
+    let third = open();
+    third.put("/a", "new", &["t"], fresh());
+    third.flush();
+    for process in [&first, &second] {
+        wait_until_noticed(process);
+        assert_eq!(process.get("/a").as_deref(), Some("new"));
+    }
+    assert_eq!(second.purge(&tagged("t")), Ok(1));
+    assert_eq!((first.get("/a"), second.get("/a"), third.get("/a")), (None, None, None));
+    first.put("/b", "b", &["t"], fresh());
+    first.flush();
+    assert_eq!(third.get("/b").as_deref(), Some("b"));
+    third.end();
+    second.end();
+    first.end();
+    assert_eq!(open().get("/b").as_deref(), Some("b"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_process_whose_database_alone_is_removed_creates_another() {
+    let folder = folder();
+    let process = Process::open(&folder);
+    for tag in ["a", "b", "c"] {
+        process.put("/a", "old", &["t"], fresh());
+        process.purge(&tagged(tag)).unwrap();
+    }
+    std::fs::remove_file(database_in(&folder)).unwrap();
+    assert!(process.purge(&tagged("t")).is_err(), "it would be durable nowhere");
+    wait_until_noticed(&process);
+    assert_eq!(process.get("/a"), None);
+    process.put("/b", "b", &["t"], fresh());
+    let other = Process::open(&folder);
+    process.flush();
+    assert_eq!(other.get("/b").as_deref(), Some("b"));
+    assert_eq!(other.purge(&tagged("t")), Ok(1));
+    assert_eq!(process.in_memory("/b"), None);
 }

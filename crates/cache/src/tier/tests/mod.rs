@@ -8,7 +8,7 @@ mod variants;
 
 use std::sync::{Arc, mpsc};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -53,6 +53,17 @@ impl Process {
 
     pub(super) fn fault(&self) -> Option<String> {
         self.tiers.disk_usage().unwrap().error.map(|error| error.to_string())
+    }
+
+    /// Waits until the tier works.
+    pub(super) fn wait_until_opened(&self) {
+        let until = Instant::now() + Duration::from_secs(20);
+        while let Some(fault) = self.fault() {
+            assert!(Instant::now() < until, "{fault}");
+            // As an application does each second.
+            self.tiers.sweep(NOW, 1);
+            thread::yield_now();
+        }
     }
 
     pub(super) fn put(&self, path: &str, body: &str, tags: &[&str], times: Freshness) {

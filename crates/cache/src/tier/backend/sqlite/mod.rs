@@ -12,6 +12,7 @@ mod files;
 mod lease_word;
 mod log;
 mod open;
+mod placed_file;
 mod reads;
 mod row;
 mod select;
@@ -33,6 +34,7 @@ use crate::tier::state::TierState;
 use crate::time::Millis;
 use database::{BUSY, Use};
 pub(crate) use open::SqliteOpener;
+use placed_file::PlacedFile;
 use shared_memory::Shared;
 
 /// Options of a tier on disk.
@@ -52,6 +54,7 @@ pub struct SqliteOptions {
 struct SqliteBackend {
     connection: Connection,
     database: PathBuf,
+    placed: PlacedFile,
     shared: Arc<Shared>,
     /// Bytes that the database may take.
     max_bytes: u64,
@@ -59,6 +62,8 @@ struct SqliteBackend {
 
 impl Backend for SqliteBackend {
     fn commit(&mut self, commit: Commit<'_>, state: &TierState) -> Result<Committed, TierError> {
+        self.placed.check()?;
+        self.shared.check()?;
         Ok(self.commit_synced(commit, state)?)
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::database::{self, BUSY, Use};
 use super::files::{self, Files};
+use super::placed_file::PlacedFile;
 use super::shared_memory::Shared;
 use super::{SqliteBackend, SqliteOptions, reads};
 use crate::stats::Totals;
@@ -35,7 +36,7 @@ impl SqliteOpener {
     /// Joins the processes that have the file open. Returns the shared memory, and whether no other
     /// process has it open: others wait until it is complete.
     fn join(&mut self, files: &Files, may_wait: bool) -> Result<(Arc<Shared>, bool), TierError> {
-        if let Some(shared) = &self.shared {
+        if let Some(shared) = self.shared.as_ref().filter(|shared| shared.check().is_ok()) {
             let is_alone = shared.rejoin(may_wait)?;
             return Ok((Arc::clone(shared), is_alone));
         }
@@ -99,13 +100,14 @@ impl Opening<'_> {
         let SqliteOpener { options, identity, .. } = self.opener;
         let (database, max_bytes) = (self.files.database.clone(), options.max_bytes);
         let connection = database::connect(&database, Use::Write, self.busy)?;
+        let placed = PlacedFile::at(&database)?;
         database::check(&connection, identity, max_bytes)?;
         let sequence = reads::sequence(&connection)?;
         self.shared.announce(sequence, false);
         let totals = Totals::from_names(reads::counters(&connection)?);
         connection.busy_timeout(BUSY)?;
         let shared = Arc::clone(&self.shared);
-        let backend = Box::new(SqliteBackend { connection, database, shared, max_bytes });
+        let backend = Box::new(SqliteBackend { connection, database, placed, shared, max_bytes });
         let coordinator = Arc::clone(&self.shared) as _;
         Ok(Opened { backend, coordinator, sequence, totals, quarantined })
     }

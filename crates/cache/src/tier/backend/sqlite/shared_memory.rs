@@ -18,6 +18,7 @@ use memmap2::MmapRaw;
 
 use super::files::private_file;
 use super::lease_word::LeaseWord;
+use super::placed_file::PlacedFile;
 use crate::coalescing::ProcessLeases;
 use crate::key::Digest;
 use crate::tier::coordinator::Coordinator;
@@ -123,6 +124,7 @@ fn word(memory: &MmapRaw, index: usize) -> &AtomicU64 {
 #[derive(Debug)]
 pub(super) struct Shared {
     path: PathBuf,
+    placed: PlacedFile,
     /// Holds the lock.
     file: File,
     memory: MmapRaw,
@@ -139,7 +141,9 @@ impl Shared {
         let file = private_file(path)?;
         let (memory, is_alone) = joined(&file, may_wait, mapped).map_err(|error| error.at(path))?;
         let holder = RandomState::new().hash_one(path);
-        let shared = Self { path: path.to_owned(), file, memory, holder };
+        let metadata = file.metadata().map_err(|error| TierError::from(error).at(path))?;
+        let placed = PlacedFile::of(path, &metadata);
+        let shared = Self { path: path.to_owned(), placed, file, memory, holder };
         shared.enter(is_alone).map(|()| (shared, is_alone))
     }
 
@@ -186,6 +190,11 @@ impl Shared {
             self.word(Word::Purged).fetch_max(sequence, Release);
         }
         self.word(Word::Sequence).fetch_max(sequence, Release);
+    }
+
+    /// Checks that processes that start later open the same file.
+    pub(super) fn check(&self) -> Result<(), TierError> {
+        self.placed.check()
     }
 
     pub(super) fn is_damaged(&self) -> bool {
