@@ -431,12 +431,6 @@ export interface BindingWrapOptions {
   ignoresDirectives?: boolean
 }
 
-/**
- * The response is stored or streamed to waiters; its head is the text, and the number of its body
- * writer is in the scratch buffer.
- */
-export declare const BODY: number
-
 /** The body has broken off; the message is the text. */
 export declare const BROKEN: number
 
@@ -445,9 +439,6 @@ export declare const BYPASSED: number
 
 /** The declaration is closed. */
 export declare const CLOSED: number
-
-/** A lookup found a stale entry, and the caller holds its refresh lease. */
-export declare const ELECTED: number
 
 /** The body has ended. */
 export declare const END: number
@@ -494,15 +485,6 @@ export declare const NEEDS_URL: number
 /** The declaration was closed before the body ended. */
 export declare const NOT_STORED: number
 
-/** The response goes to its own client only; its head is the text. */
-export declare const PASS: number
-
-/** [`PASS`], for a request with an unsafe method that succeeded. */
-export declare const PASS_CHANGED: number
-
-/** [`PASS`], for a background refresh that counts as failed. */
-export declare const PASS_FAILED: number
-
 /**
  * Why a path pattern cannot be used, or the rest of the budget that the patterns of a declaration
  * share.
@@ -511,6 +493,9 @@ export declare function patternError(path: string, budget: number): string | num
 
 /** There is no result yet. */
 export declare const PENDING: number
+
+/** A lookup found a stale entry, and the caller holds its refresh lease. */
+export declare const REFRESH: number
 
 /** A delete removed an entry. */
 export declare const REMOVED: number
@@ -533,6 +518,12 @@ export declare const STOP: number
 /** A put is stored. */
 export declare const STORED: number
 
+/**
+ * The response is stored or streamed to waiters; its head is the text, and the number of its body
+ * writer is in the scratch buffer.
+ */
+export declare const STREAM: number
+
 /** No stored response answers an `only-if-cached` request; `Cache-Status` is the text. */
 export declare const UNAVAILABLE: number
 
@@ -541,6 +532,15 @@ export declare const UNCACHEABLE: number
 
 /** Names of the reasons of uncacheable responses, in the order of their numbers. */
 export declare function uncacheableReasons(): Array<string>
+
+/** The response goes to its own client only; its head is the text. */
+export declare const UNSHARED: number
+
+/** [`UNSHARED`], for a request with an unsafe method that succeeded. */
+export declare const UNSHARED_CHANGED: number
+
+/** [`UNSHARED`], for a background refresh that counts as failed. */
+export declare const UNSHARED_FAILED: number
 
 /**
  * The caller waits for the run of another request; the number of the wait is in the scratch

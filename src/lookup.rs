@@ -19,7 +19,7 @@ use napi::{Env, check_status, sys};
 
 use crate::convert::{self, time};
 use crate::core::{Core, SharedCore};
-use crate::outcome::{ANSWER, BYPASSED, CLOSED, ELECTED, MISS, wanted};
+use crate::outcome::{ANSWER, BYPASSED, CLOSED, MISS, REFRESH, wanted};
 use crate::text::Text;
 
 /// Creates the function of a declaration, which it keeps alive.
@@ -102,7 +102,7 @@ fn decide(core: &mut Core, text: &str, vary: Option<&str>) -> i32 {
         }
         Ok(Lookup::Miss { since, holds_lease }) => {
             scratch.write_number(since);
-            if holds_lease { ELECTED } else { MISS }
+            if holds_lease { REFRESH } else { MISS }
         }
         Ok(Lookup::Bypassed) => BYPASSED,
         Err(missing) => wanted(&missing, scratch, completion),

@@ -13,7 +13,7 @@ pub const ANSWER: i32 = 1;
 pub const MISS: i32 = -1;
 /// A lookup found a stale entry, and the caller holds its refresh lease.
 #[napi]
-pub const ELECTED: i32 = -5;
+pub const REFRESH: i32 = -5;
 /// The declaration is closed.
 #[napi]
 pub const CLOSED: i32 = -7;
@@ -68,17 +68,17 @@ pub const FAILED: i32 = -12;
 pub const UNAVAILABLE: i32 = -13;
 /// The response goes to its own client only; its head is the text.
 #[napi]
-pub const PASS: i32 = -14;
-/// [`PASS`], for a background refresh that counts as failed.
+pub const UNSHARED: i32 = -14;
+/// [`UNSHARED`], for a background refresh that counts as failed.
 #[napi]
-pub const PASS_FAILED: i32 = -15;
-/// [`PASS`], for a request with an unsafe method that succeeded.
+pub const UNSHARED_FAILED: i32 = -15;
+/// [`UNSHARED`], for a request with an unsafe method that succeeded.
 #[napi]
-pub const PASS_CHANGED: i32 = -24;
+pub const UNSHARED_CHANGED: i32 = -24;
 /// The response is stored or streamed to waiters; its head is the text, and the number of its body
 /// writer is in the scratch buffer.
 #[napi]
-pub const BODY: i32 = -16;
+pub const STREAM: i32 = -16;
 /// The response is stored or streamed to waiters, and its client receives a 304, in the scratch
 /// buffer.
 #[napi]

@@ -19,8 +19,8 @@ use crate::convert::{self, time};
 use crate::core::{SharedCore, open};
 use crate::error::{Thrown, gone};
 use crate::outcome::{
-    self, AGAIN, AGAIN_AFTER_FAILURE, AGAIN_ALONE, ANSWERED, BODY, FAILED, PASS, PASS_CHANGED,
-    PASS_FAILED, PENDING, RUN, SHARED, STALE_IF_ERROR, UNAVAILABLE, WAIT, wanted,
+    self, AGAIN, AGAIN_AFTER_FAILURE, AGAIN_ALONE, ANSWERED, FAILED, PENDING, RUN, SHARED,
+    STALE_IF_ERROR, STREAM, UNAVAILABLE, UNSHARED, UNSHARED_CHANGED, UNSHARED_FAILED, WAIT, wanted,
 };
 use crate::promises::Promises;
 use crate::text::Text;
@@ -181,21 +181,21 @@ impl BindingWrapper {
             at: time(now),
         };
         let outcome = match cache.respond(body, &handler_response) {
-            Ok(ResponseOutcome::Pass(head, passed)) => {
+            Ok(ResponseOutcome::Unshared(head, passed)) => {
                 self.text = head;
                 match passed {
-                    Unshared::Only => PASS,
+                    Unshared::Only => UNSHARED,
                     Unshared::Uncacheable(reason) => outcome::refused(reason),
-                    Unshared::Failed => PASS_FAILED,
-                    Unshared::Changed => PASS_CHANGED,
+                    Unshared::Failed => UNSHARED_FAILED,
+                    Unshared::Changed => UNSHARED_CHANGED,
                 }
             }
-            Ok(ResponseOutcome::Fill(head, writer)) => {
+            Ok(ResponseOutcome::Stream(head, writer)) => {
                 self.text = head;
                 let number = self.writers.insert(writer);
-                core.numbered(BODY, number.into())
+                core.numbered(STREAM, number.into())
             }
-            Ok(ResponseOutcome::Known(answer, writer)) => {
+            Ok(ResponseOutcome::Answered(answer, writer)) => {
                 self.writer = self.writers.insert(writer);
                 core.write(answer, false);
                 ANSWERED
@@ -225,7 +225,7 @@ impl BindingWrapper {
             Ok(FailureOutcome::Failure(Some(failure))) => {
                 core.numbered(FAILED, failure.number.into())
             }
-            Ok(FailureOutcome::Failure(None)) => PASS_FAILED,
+            Ok(FailureOutcome::Failure(None)) => UNSHARED_FAILED,
             Err(missing) => return Ok(wanted(&missing, &mut core.scratch, &mut core.completion)),
         };
         self.runs.remove(run);

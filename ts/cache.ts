@@ -45,8 +45,8 @@ import { BuildTracker } from "./put/build-tracker.js"
 import { Writer } from "./put/writer.js"
 import { StoredResponse } from "./response/response.js"
 import { warnOfCookies, warnOfRefresh } from "./warnings.js"
-import { enclosingRun } from "./wrap/active-runs.js"
 import type { WrapInstance } from "./wrap/context.js"
+import { enclosingRun } from "./wrap/run-context.js"
 import { wrap } from "./wrap/wrap.js"
 
 const MATCH = "match() request"
@@ -317,5 +317,5 @@ function isObject(request: CacheRequest): request is Request {
 function matchOutcome(outcome: string | number, answer: Answer | undefined): EventOutcome<"match"> {
   if (answer !== undefined) return { outcome: answer.stale ? "stale" : "hit" }
   if (outcome === native.BYPASSED) return { outcome: "bypass" }
-  return { outcome: "miss", reason: outcome === native.ELECTED ? "elected" : "absent" }
+  return { outcome: "miss", reason: outcome === native.REFRESH ? "elected" : "absent" }
 }

@@ -52,6 +52,11 @@ function isMissing(outcome: number): boolean {
   )
 }
 
+/** A fault of this library: its two sides do not agree on what a number means. */
+function unexpected(outcome: number): Error {
+  return new Error(`the addon returned an unexpected outcome: ${outcome}`)
+}
+
 const REASONS = native.uncacheableReasons()
 
 /** What an argument of a put must be. */
@@ -95,7 +100,8 @@ export function storeResult(outcome: number): StoreResult {
   if (outcome === native.BYPASSED || outcome === native.NOT_STORED) return { outcome: "bypass" }
   if (outcome === native.FENCED) return { outcome: "fenced", reason: "purged" }
   const reason = REASONS[native.UNCACHEABLE - outcome]
-  return reason === undefined ? STORED : { outcome: "refused", reason }
+  if (reason === undefined) throw unexpected(outcome)
+  return { outcome: "refused", reason }
 }
 
 /** Numbers for a put. */
@@ -158,7 +164,9 @@ export function deleteEntry(
   if (isMissing(outcome)) return outcome
   const onDisk = binding.completed()
   if (outcome === native.REMOVED) return { outcome: "deleted", onDisk }
-  return { outcome: outcome === native.ABSENT ? "absent" : "bypass", onDisk }
+  if (outcome === native.ABSENT) return { outcome: "absent", onDisk }
+  if (outcome !== native.BYPASSED) throw unexpected(outcome)
+  return { outcome: "bypass", onDisk }
 }
 
 /**
@@ -203,8 +211,10 @@ export function serveResult(
       return { kind: "stale-if-error", answer: takeAnswer(binding) }
     case native.FAILED:
       return { kind: "failed", failure: number, message: wrapper.takeText() }
-    default:
+    case native.UNAVAILABLE:
       return { kind: "unavailable", cacheStatus: wrapper.takeText() }
+    default:
+      throw unexpected(outcome)
   }
 }
 
@@ -237,6 +247,7 @@ export function waitResult(
   if (AGAIN.includes(outcome)) return { kind: "again", outcome, failure: number }
   const text = wrapper.takeText()
   if (outcome === native.FAILED) return { kind: "failed", failure: number, message: text }
+  if (outcome !== native.SHARED) throw unexpected(outcome)
   return { kind: "shared", status: number, head: text, reader: wrapper.readerOf() }
 }
 
@@ -252,7 +263,7 @@ export type ResponseResult =
   | { readonly kind: "again" }
   /** It goes to its own client only. */
   | {
-      readonly kind: "pass"
+      readonly kind: "unshared"
       readonly head: string
       /** It fails a background refresh. */
       readonly isFailure: boolean
@@ -270,21 +281,24 @@ export function responseResult(
   if (isMissing(outcome)) return outcome
   if (outcome >= 0) return { kind: "answer", answer: takeAnswer(binding) }
   switch (outcome) {
-    case native.BODY:
+    case native.STREAM:
       return { kind: "stream", writer: takeNumber(), head: wrapper.takeText() }
     case native.ANSWERED:
       return { kind: "answered", answer: takeAnswer(binding), writer: wrapper.writerOf() }
     case native.AGAIN:
       return { kind: "again" }
     default:
-      return {
-        kind: "pass",
-        head: wrapper.takeText(),
-        isFailure: outcome === native.PASS_FAILED,
-        hasChanged: outcome === native.PASS_CHANGED,
-        reason: REASONS[native.UNCACHEABLE - outcome],
-      }
+      return unsharedResult(wrapper.takeText(), outcome)
   }
+}
+
+function unsharedResult(head: string, outcome: number): ResponseResult {
+  const reason = REASONS[native.UNCACHEABLE - outcome]
+  const isFailure = outcome === native.UNSHARED_FAILED
+  const hasChanged = outcome === native.UNSHARED_CHANGED
+  const isKnown = isFailure || hasChanged || reason !== undefined || outcome === native.UNSHARED
+  if (!isKnown) throw unexpected(outcome)
+  return { kind: "unshared", head, isFailure, hasChanged, reason }
 }
 
 /** What the client of a failed handler gets: a stale answer, or the failure with its number. */
@@ -295,7 +309,9 @@ export type FailureResult =
 export function failureResult(binding: native.BindingCache, outcome: number): FailureResult | Raw {
   if (isMissing(outcome)) return outcome
   if (outcome >= 0) return { kind: "answer", answer: takeAnswer(binding) }
-  return { kind: "failure", failure: outcome === native.FAILED ? takeNumber() : undefined }
+  if (outcome === native.FAILED) return { kind: "failure", failure: takeNumber() }
+  if (outcome !== native.UNSHARED_FAILED) throw unexpected(outcome)
+  return { kind: "failure", failure: undefined }
 }
 
 /** What the writer of a body does next. */
@@ -309,7 +325,9 @@ const PROGRESS: Record<number, Progress> = {
 }
 
 export function progressOf(outcome: number): Progress {
-  return PROGRESS[outcome] ?? "stop"
+  const progress = PROGRESS[outcome]
+  if (progress === undefined) throw unexpected(outcome)
+  return progress
 }
 
 /** The end of a body: what became of the response, or that its length is wrong. */
@@ -329,5 +347,7 @@ export function readBody(wrapper: native.BindingWrapper, reader: number): ReadRe
   const read = wrapper.read(reader)
   if (typeof read !== "number") return { kind: "bytes", bytes: read }
   if (read === native.PENDING) return { kind: "pending" }
-  return { kind: "end", error: read === native.BROKEN ? wrapper.takeText() : undefined }
+  if (read === native.BROKEN) return { kind: "end", error: wrapper.takeText() }
+  if (read !== native.END) throw unexpected(read)
+  return { kind: "end", error: undefined }
 }

@@ -4,7 +4,7 @@ import { wrong } from "./check.js"
  * Stands for the text that may follow a prefix, so that a parser does not take its last part for a
  * complete one. No hexadecimal digit.
  */
-const MORE = "x"
+const SENTINEL = "x"
 
 const SCHEMES = ["https://", "http://"]
 const DEFAULT_PORTS: Record<string, string> = { "https://": "443", "http://": "80" }
@@ -17,47 +17,52 @@ const DEFAULT_PORTS: Record<string, string> = { "https://": "443", "http://": "8
  */
 export function keyPrefixes(path: string, given: string, namespace: string): readonly string[] {
   const text = given.replace(/[\t\n\r]/g, "").trimStart()
-  const [url, behind] = cut(text, text.indexOf("#"))
-  if (behind !== "" && (!mayBegin(behind, `#${namespace};`) || behind.includes("#", 1))) {
-    throw noKey(path, given, `no key has '${behind}' behind its URL`)
+  const [url, suffix] = splitAt(text, text.indexOf("#"))
+  if (suffix !== "" && (!overlaps(suffix, `#${namespace};`) || suffix.includes("#", 1))) {
+    throw invalidPrefix(path, given, `no key has '${suffix}' after its URL`)
   }
-  const spelled = spellings(url, behind !== "")
-  if (spelled === undefined) {
-    throw noKey(path, given, "a key begins with an http: or https: URL, and a path with '/'")
+  const spellingsOfUrl = spellings(url, suffix !== "")
+  if (spellingsOfUrl === undefined) {
+    throw invalidPrefix(
+      path,
+      given,
+      "a key begins with an http: or https: URL, and a path with '/'",
+    )
   }
-  return spelled.map((spelling) => spelling + behind)
+  return spellingsOfUrl.map((spelling) => spelling + suffix)
 }
 
-function noKey(path: string, given: string, why: string): TypeError {
+function invalidPrefix(path: string, given: string, why: string): TypeError {
   return wrong(path, `the beginning of a key, or of a path (${why})`, given)
 }
 
 /** Whether a text that begins with one can begin with the other. */
-function mayBegin(one: string, other: string): boolean {
+function overlaps(one: string, other: string): boolean {
   return one.startsWith(other) || other.startsWith(one)
 }
 
-function cut(text: string, at: number): [string, string] {
+function splitAt(text: string, at: number): [string, string] {
   return at < 0 ? [text, ""] : [text.slice(0, at), text.slice(at)]
 }
 
-/** Spellings of a URL prefix; `isWhole` says that the URL ends with it. */
-function spellings(url: string, isWhole: boolean): string[] | undefined {
-  if (url.startsWith("/")) return targets(url, isWhole)
+/** Spellings of a URL prefix; `isComplete` says that the URL ends with it. */
+function spellings(url: string, isComplete: boolean): string[] | undefined {
+  if (url.startsWith("/")) return targetSpellings(url, isComplete)
   const scheme = SCHEMES.find((known) => url.toLowerCase().startsWith(known))
   if (scheme === undefined) {
     const lower = url.toLowerCase()
-    const isBeginning = lower !== "" && !isWhole && SCHEMES.some((known) => known.startsWith(lower))
+    const isBeginning =
+      lower !== "" && !isComplete && SCHEMES.some((known) => known.startsWith(lower))
     return isBeginning ? [lower] : undefined
   }
   const rest = url.slice(scheme.length)
   const end = rest.search(/[/?\\]/)
-  if (end < 0 && !isWhole) return authorities(scheme, rest)
-  const [authority, target] = cut(rest, end)
+  if (end < 0 && !isComplete) return authoritySpellings(scheme, rest)
+  const [authority, target] = splitAt(rest, end)
   const origin = authority === "" ? undefined : originOf(`${scheme}${authority}`)
   return origin === undefined
     ? undefined
-    : targets(target, isWhole).map((spelling) => origin + spelling)
+    : targetSpellings(target, isComplete).map((spelling) => origin + spelling)
 }
 
 /** Scheme, user, host and port as a URL has them; `undefined` if there is no such URL. */
@@ -70,30 +75,31 @@ function originOf(text: string): string | undefined {
 }
 
 /** An authority that ends the prefix, perhaps within the host or the port. */
-function authorities(scheme: string, authority: string): string[] | undefined {
+function authoritySpellings(scheme: string, authority: string): string[] | undefined {
   if (authority === "") return [scheme]
   const at = authority.lastIndexOf("@")
   if (at >= 0) {
     const user = originOf(`${scheme}${authority.slice(0, at)}@h`)?.slice(0, -1)
-    const hosts = user === undefined ? undefined : authorities(scheme, authority.slice(at + 1))
+    const hosts =
+      user === undefined ? undefined : authoritySpellings(scheme, authority.slice(at + 1))
     return hosts?.map((host) => user + host.slice(scheme.length))
   }
   const port = /:(\d*)$/.exec(authority)
   if (port !== null && !/^\[[^\]]*$/.test(authority)) {
-    return ports(scheme, authority.slice(0, port.index), port[1] ?? "")
+    return portSpellings(scheme, authority.slice(0, port.index), port[1] ?? "")
   }
   const host = authority.startsWith("[") ? partialAddress(authority) : partialName(authority)
   return host === undefined ? undefined : [scheme + host]
 }
 
-function ports(scheme: string, host: string, digits: string): string[] | undefined {
+function portSpellings(scheme: string, host: string, digits: string): string[] | undefined {
   const origin = originOf(scheme + host)
   if (origin === undefined) return undefined
   const port = digits.replace(/^0+(?=\d)/, "")
   if (Number(port) > 65_535) return undefined
-  const begun = `${origin}:${port}`
+  const withPort = `${origin}:${port}`
   // With the default port, it is also the whole authority of keys, which omit it.
-  return port === DEFAULT_PORTS[scheme] ? [`${origin}/`, begun] : [begun]
+  return port === DEFAULT_PORTS[scheme] ? [`${origin}/`, withPort] : [withPort]
 }
 
 function partialAddress(host: string): string | undefined {
@@ -106,7 +112,7 @@ function partialAddress(host: string): string | undefined {
  * something else.
  */
 function partialName(host: string): string | undefined {
-  const [labels, last] = cut(host, host.lastIndexOf(".") + 1)
+  const [labels, last] = splitAt(host, host.lastIndexOf(".") + 1)
   const isAscii = (text: string) => /^[!$&-.0-;=A-Z_a-z~]*$/.test(text)
   if (isAscii(host)) return host.toLowerCase()
   if (!isAscii(last)) return originOf(`http://${host}`)?.slice("http://".length)
@@ -115,33 +121,37 @@ function partialName(host: string): string | undefined {
 }
 
 /** Path and query, from the path's slash on. */
-function targets(target: string, isWhole: boolean): string[] {
-  const [path, query] = cut(target, target.indexOf("?"))
-  const paths = pathSpellings(path, isWhole || query !== "")
+function targetSpellings(target: string, isComplete: boolean): string[] {
+  const [path, query] = splitAt(target, target.indexOf("?"))
+  const paths = pathSpellings(path, isComplete || query !== "")
   if (query === "") return paths
-  const queries = querySpellings(query.slice(1), isWhole)
-  return paths.flatMap((spelling) => queries.map((written) => spelling + written))
+  const queries = querySpellings(query.slice(1), isComplete)
+  return paths.flatMap((spelling) => queries.map((text) => spelling + text))
 }
 
-function pathSpellings(path: string, isWhole: boolean): string[] {
-  const more = isWhole ? "" : MORE
-  const { pathname } = new URL(`http://a${path === "" && !isWhole ? "/" : path}${more}`)
-  const written = pathname.slice(0, pathname.length - more.length)
-  const upper = written.replace(/%[0-9a-f]{1,2}/gi, (found) => found.toUpperCase())
-  return upper === written ? [written] : [upper, written]
+function pathSpellings(path: string, isComplete: boolean): string[] {
+  const more = isComplete ? "" : SENTINEL
+  const { pathname } = new URL(`http://a${path === "" && !isComplete ? "/" : path}${more}`)
+  const serialized = pathname.slice(0, pathname.length - more.length)
+  const upper = serialized.replace(/%[0-9a-f]{1,2}/gi, (found) => found.toUpperCase())
+  return upper === serialized ? [serialized] : [upper, serialized]
 }
 
 /** A query with its question mark. */
-function querySpellings(query: string, isWhole: boolean): string[] {
-  const pairs = new URL(`http://a/?${query}${MORE}`).search.slice(1, -MORE.length).split("&")
-  const last = isWhole ? "" : (pairs.pop() ?? "")
-  const whole = pairs.filter((pair) => pair !== "").map(parameter)
+function querySpellings(query: string, isComplete: boolean): string[] {
+  const pairs = new URL(`http://a/?${query}${SENTINEL}`).search
+    .slice(1, -SENTINEL.length)
+    .split("&")
+  const last = isComplete ? "" : (pairs.pop() ?? "")
+  const whole = pairs.filter((pair) => pair !== "").map(parseParameter)
   const greatest = sorted(whole).at(-1)?.name ?? ""
-  const partial = parameter(last)
-  const isBegun = !last.includes("=") && greatest.startsWith(partial.name)
-  if (last !== "" && partial.name < greatest && !isBegun) return [written([...whole, partial])]
-  const before = whole.length === 0 ? (isWhole ? "" : "?") : written(whole) + (isWhole ? "" : "&")
-  return begun(last).map((spelling) => before + spelling)
+  const partial = parseParameter(last)
+  const isPartOfGreatest = !last.includes("=") && greatest.startsWith(partial.name)
+  if (last !== "" && partial.name < greatest && !isPartOfGreatest)
+    return [serialized([...whole, partial])]
+  const before =
+    whole.length === 0 ? (isComplete ? "" : "?") : serialized(whole) + (isComplete ? "" : "&")
+  return partialParameters(last).map((spelling) => before + spelling)
 }
 
 interface Parameter {
@@ -153,15 +163,15 @@ function sorted(parameters: readonly Parameter[]): Parameter[] {
   return [...parameters].sort((a, b) => (a.name < b.name ? -1 : Number(a.name > b.name)))
 }
 
-function written(parameters: readonly Parameter[]): string {
+function serialized(parameters: readonly Parameter[]): string {
   return `?${sorted(parameters)
     .map(({ text }) => text)
     .join("&")}`
 }
 
 /** A query parameter as keys have it: one that is not UTF-8 keeps its text. */
-function parameter(pair: string): Parameter {
-  const [rawName, rawValue] = cut(pair, pair.indexOf("="))
+function parseParameter(pair: string): Parameter {
+  const [rawName, rawValue] = splitAt(pair, pair.indexOf("="))
   const [name, value] = [decoded(rawName), decoded(rawValue.slice(1))]
   if (name === undefined || value === undefined) return { name: rawName, text: pair }
   return { name, text: new URLSearchParams([[name, value]]).toString() }
@@ -171,19 +181,19 @@ function parameter(pair: string): Parameter {
  * Spellings of a parameter that begins with this text, which may end within an escape or within the
  * escapes of a character.
  */
-function begun(pair: string): string[] {
+function partialParameters(pair: string): string[] {
   const ends = /(?:%[0-9a-f]{2}){0,3}(?:%[0-9a-f]?)?$/i.exec(pair)?.[0] ?? ""
-  const spelled = new Set<string>()
+  const found = new Set<string>()
   for (let kept = pair.length - ends.length; kept <= pair.length; kept++) {
-    const [body, end] = cut(pair, kept)
+    const [body, end] = splitAt(pair, kept)
     if (!/^(?:%[0-9a-f]{2})*(?:%[0-9a-f]?)?$/i.test(end) || /%[0-9a-f]?$/i.test(body)) continue
-    spelled.add(begunAt(body) + end.toUpperCase())
+    found.add(partialParameter(body) + end.toUpperCase())
   }
-  return [...spelled.add(pair)]
+  return [...found.add(pair)]
 }
 
-function begunAt(pair: string): string {
-  const { text } = parameter(pair)
+function partialParameter(pair: string): string {
+  const { text } = parseParameter(pair)
   return pair.includes("=") || text === pair ? text : text.slice(0, -1)
 }
 

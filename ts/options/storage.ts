@@ -12,8 +12,8 @@ const ENTRY_SHARE = 8
 /** Share of the memory that all bodies in flight may take by default. */
 const IN_FLIGHT_SHARE = 4
 
-const VARIABLE = "LAYERON_CACHE_STORAGE"
-const IN_WORDS = '"memory", "file:<folder>"'
+const ENVIRONMENT_VARIABLE = "LAYERON_CACHE_STORAGE"
+const TEXT_FORMS = '"memory", "file:<folder>"'
 
 /** A resolved storage. */
 export interface Storage {
@@ -26,8 +26,8 @@ export interface Storage {
   readonly maxDiskBytes: number
 }
 
-/** Storage options from one source; `undefined` for what it leaves to the next source. */
-interface Said {
+/** Storage options from one source; `undefined` for what it does not set. */
+interface PartialStorage {
   /** The folder, or `null` for memory alone. */
   readonly folder: string | null | undefined
   readonly maxDiskBytes: number | undefined
@@ -36,7 +36,7 @@ interface Said {
   readonly maxInFlightBytes: number | undefined
 }
 
-const NOTHING: Said = {
+const UNSET: PartialStorage = {
   folder: undefined,
   maxDiskBytes: undefined,
   maxBytes: undefined,
@@ -45,16 +45,16 @@ const NOTHING: Said = {
 }
 
 /** Key by which a worker thread finds the configuration of its parent. */
-const CONFIGURED = "@layeron/modules configure"
+const ENVIRONMENT_DATA_KEY = "@layeron/modules configure"
 
-let configured: Said = isMainThread
-  ? NOTHING
-  : ((getEnvironmentData(CONFIGURED) as Said | undefined) ?? NOTHING)
+let configured: PartialStorage = isMainThread
+  ? UNSET
+  : ((getEnvironmentData(ENVIRONMENT_DATA_KEY) as PartialStorage | undefined) ?? UNSET)
 
 export function configure(options: CacheConfiguration): void {
   const fields = check.options("configure()", check.object("configure()", options), ["storage"])
-  configured = readSaid("configure().storage", fields.storage)
-  setEnvironmentData(CONFIGURED, { ...configured })
+  configured = readPartial("configure().storage", fields.storage)
+  setEnvironmentData(ENVIRONMENT_DATA_KEY, { ...configured })
 }
 
 /**
@@ -62,13 +62,13 @@ export function configure(options: CacheConfiguration): void {
  * memory.
  */
 export function readStorage(path: string, value: unknown): Storage {
-  const said = [readSaid(path, value, configured.maxBytes), configured, ofEnvironment()]
-  const first = <Name extends keyof Said>(name: Name) =>
-    said.map((each) => each[name]).find((each) => each !== undefined)
-  const maxBytes = first("maxBytes") ?? DEFAULT_MAX_BYTES
+  const sources = [readPartial(path, value, configured.maxBytes), configured, fromEnvironment()]
+  const firstSet = <Name extends keyof PartialStorage>(name: Name) =>
+    sources.map((source) => source[name]).find((value) => value !== undefined)
+  const maxBytes = firstSet("maxBytes") ?? DEFAULT_MAX_BYTES
   const defaultEntryBytes = Math.max(Math.floor(maxBytes / ENTRY_SHARE), 1)
   const maxEntryBytes = Math.min(
-    first("maxEntryBytes") ?? defaultEntryBytes,
+    firstSet("maxEntryBytes") ?? defaultEntryBytes,
     maxBytes,
     check.INT32_MAX,
   )
@@ -76,35 +76,41 @@ export function readStorage(path: string, value: unknown): Storage {
   return {
     maxBytes,
     maxEntryBytes,
-    maxInFlightBytes: first("maxInFlightBytes") ?? defaultInFlightBytes,
-    folder: first("folder") ?? undefined,
-    maxDiskBytes: first("maxDiskBytes") ?? DEFAULT_MAX_DISK_BYTES,
+    maxInFlightBytes: firstSet("maxInFlightBytes") ?? defaultInFlightBytes,
+    folder: firstSet("folder") ?? undefined,
+    maxDiskBytes: firstSet("maxDiskBytes") ?? DEFAULT_MAX_DISK_BYTES,
   }
 }
 
-function ofEnvironment(): Said {
-  const value = process.env[VARIABLE]
-  return value === undefined || value === "" ? NOTHING : readWords(VARIABLE, value, IN_WORDS)
+function fromEnvironment(): PartialStorage {
+  const value = process.env[ENVIRONMENT_VARIABLE]
+  return value === undefined || value === ""
+    ? UNSET
+    : parseText(ENVIRONMENT_VARIABLE, value, TEXT_FORMS)
 }
 
-/** Reads storage options; `elsewhere` bounds the memory if they do not. */
-function readSaid(path: string, value: unknown, elsewhere = DEFAULT_MAX_BYTES): Said {
-  if (typeof value === "string") return readWords(path, value, `${IN_WORDS} or an object`)
+/** Reads storage options. `defaultMaxBytes` is the bound of the memory if they set none. */
+function readPartial(
+  path: string,
+  value: unknown,
+  defaultMaxBytes = DEFAULT_MAX_BYTES,
+): PartialStorage {
+  if (typeof value === "string") return parseText(path, value, `${TEXT_FORMS} or an object`)
   const fields = check.options(path, value, ["path", "maxDiskBytes", "memory"])
   const memory = check.options(`${path}.memory`, fields.memory, [
     "maxBytes",
     "maxEntryBytes",
     "maxInFlightBytes",
   ])
-  const bytes = (name: string, value: unknown, least: number, most: number) =>
-    value === undefined ? undefined : check.integer(`${path}.${name}`, value, least, most)
+  const bytes = (name: string, value: unknown, min: number, max: number) =>
+    value === undefined ? undefined : check.integer(`${path}.${name}`, value, min, max)
   const maxBytes = bytes("memory.maxBytes", memory.maxBytes, 1, Number.MAX_SAFE_INTEGER)
-  const mostEntryBytes = Math.min(maxBytes ?? elsewhere, check.INT32_MAX)
+  const entryBytesLimit = Math.min(maxBytes ?? defaultMaxBytes, check.INT32_MAX)
   return {
     folder: readFolder(`${path}.path`, fields.path),
     maxDiskBytes: bytes("maxDiskBytes", fields.maxDiskBytes, MIB, Number.MAX_SAFE_INTEGER),
     maxBytes,
-    maxEntryBytes: bytes("memory.maxEntryBytes", memory.maxEntryBytes, 1, mostEntryBytes),
+    maxEntryBytes: bytes("memory.maxEntryBytes", memory.maxEntryBytes, 1, entryBytesLimit),
     maxInFlightBytes: bytes(
       "memory.maxInFlightBytes",
       memory.maxInFlightBytes,
@@ -114,12 +120,12 @@ function readSaid(path: string, value: unknown, elsewhere = DEFAULT_MAX_BYTES): 
   }
 }
 
-/** Reads a storage from one string. */
-function readWords(path: string, value: string, allowed: string): Said {
-  if (value === "memory") return { ...NOTHING, folder: null }
+/** Parses the text form of a storage. */
+function parseText(path: string, value: string, allowed: string): PartialStorage {
+  if (value === "memory") return { ...UNSET, folder: null }
   const folder = value.startsWith("file:") ? value.slice("file:".length) : ""
   if (folder === "") throw check.wrong(path, allowed, value)
-  return { ...NOTHING, folder: readFolder(path, folder) }
+  return { ...UNSET, folder: readFolder(path, folder) }
 }
 
 function readFolder(path: string, value: unknown): string | undefined {

@@ -1,5 +1,5 @@
-/** A handler run, as `match` and `put` inside it see it. */
-export interface HandlerRun {
+/** The build of a handler run, as `match` and `put` inside the run see it. */
+export interface HandlerBuild {
   /** Fence sequence of the miss. */
   readonly since: number
   /** Whether the handler has stored its response itself. */
@@ -7,7 +7,7 @@ export interface HandlerRun {
 }
 
 /** The build of a `Request` object: the fence sequence of its miss, or the run it was made for. */
-type Build = number | HandlerRun
+type Build = number | HandlerBuild
 
 /**
  * Tracks builds by `Request` object. A put with the same object is dropped if something of it was
@@ -44,7 +44,7 @@ export class BuildTracker {
   }
 
   /** Begins the build of a wrapped handler that runs with `request`, whose miss is counted. */
-  beginRun(request: object, since: number): HandlerRun {
+  beginRun(request: object, since: number): HandlerBuild {
     const run = { since, stored: false }
     this.#builds.set(request, run)
     this.#runs += 1

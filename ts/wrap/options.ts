@@ -5,7 +5,7 @@ import {
   type RequestOptions,
   readRequestOptions,
 } from "../options/request-options.js"
-import type { Contribution } from "./active-runs.js"
+import type { Contribution } from "./run-context.js"
 
 type TagsFunction = (
   request: Request,

@@ -15,12 +15,12 @@ import {
 import type { PutOutcome } from "../put/writer.js"
 import { responseOf } from "../response/outgoing.js"
 import { StoredResponse } from "../response/response.js"
-import type { ActiveRun } from "./active-runs.js"
 import type { StreamReader } from "./body-streams.js"
 import type { Context } from "./context.js"
 import { failures } from "./failures.js"
 import { invalidateRelated } from "./invalidation.js"
 import { combined, type StoreDecision } from "./options.js"
+import type { RunContext } from "./run-context.js"
 import { thrownAnswer } from "./thrown-answer.js"
 
 const REQUEST = "the request of a wrapped handler"
@@ -29,7 +29,7 @@ const REQUEST = "the request of a wrapped handler"
 const FAILURES = [500, 502, 503, 504]
 
 /** A run of the handler. */
-export interface Run<Rest extends unknown[]> {
+export interface HandlerRun<Rest extends unknown[]> {
   readonly number: number
   readonly facts: native.BindingRun
   /** The client's request; a GET if a HEAD has led to a background run. */
@@ -41,7 +41,7 @@ export interface Run<Rest extends unknown[]> {
   readonly background: boolean
   /** Aborts the handler when no client needs its response. */
   readonly controller: AbortController
-  readonly active: ActiveRun
+  readonly active: RunContext
   /** Whether the outcome of the response is decided. */
   decided: boolean
   /** Whether the handler and the decision about its response have ended. */
@@ -74,7 +74,7 @@ export class Responses<Rest extends unknown[]> {
   }
 
   /** The response for the client, or `undefined` if the handler has to run again. */
-  respond(run: Run<Rest>, handled: Handled): Response | undefined {
+  respond(run: HandlerRun<Rest>, handled: Handled): Response | undefined {
     try {
       return this.#respond(run, handled)
     } catch (error) {
@@ -83,7 +83,7 @@ export class Responses<Rest extends unknown[]> {
     }
   }
 
-  #respond(run: Run<Rest>, handled: Handled): Response | undefined {
+  #respond(run: HandlerRun<Rest>, handled: Handled): Response | undefined {
     const { binding, client } = this.#context
     const { head, stored } = handled
     // The run was abandoned: its call has rejected, and no other request waits.
@@ -108,7 +108,7 @@ export class Responses<Rest extends unknown[]> {
   }
 
   /** The cache is closed: the response goes to its client unchanged. */
-  #closed(run: Run<Rest>, { response, reader }: Handled): Response {
+  #closed(run: HandlerRun<Rest>, { response, reader }: Handled): Response {
     run.decided = true
     this.#context.binding.dropRun(run.number)
     if (run.clientLeft) this.#stop(run, reader)
@@ -117,13 +117,13 @@ export class Responses<Rest extends unknown[]> {
   }
 
   /** Ends the body of a response whose client has left. */
-  #stop({ caller, controller }: Run<Rest>, reader: Reader | null): void {
+  #stop({ caller, controller }: HandlerRun<Rest>, reader: Reader | null): void {
     controller.abort(caller.signal.reason)
     discard(reader, caller.signal.reason)
   }
 
   /** A response for its own client only. */
-  #passed(run: Run<Rest>, { response, reader }: Handled, head: string): Response {
+  #passed(run: HandlerRun<Rest>, { response, reader }: Handled, head: string): Response {
     const signal = signalOf(run.caller)
     if (run.clientLeft) {
       this.#stop(run, reader)
@@ -135,7 +135,11 @@ export class Responses<Rest extends unknown[]> {
     return responseOf(response.status, head, reader === null ? null : response.body)
   }
 
-  #respondWith(result: ResponseResult, run: Run<Rest>, handled: Handled): Response | undefined {
+  #respondWith(
+    result: ResponseResult,
+    run: HandlerRun<Rest>,
+    handled: Handled,
+  ): Response | undefined {
     const { client, emit } = this.#context
     const { response, reader } = handled
     switch (result.kind) {
@@ -150,7 +154,7 @@ export class Responses<Rest extends unknown[]> {
       case "again":
         discard(reader)
         return undefined
-      case "pass": {
+      case "unshared": {
         const { head, isFailure, hasChanged, reason } = result
         if (isFailure) throw new Error(`the handler answered ${response.status}`)
         if (hasChanged) invalidateRelated(client, run.request, response)
@@ -161,7 +165,12 @@ export class Responses<Rest extends unknown[]> {
   }
 
   /** The response for the client, whose body is written for waiters and the store as well. */
-  #stream(run: Run<Rest>, writer: number, head: string, { response, reader }: Handled): Response {
+  #stream(
+    run: HandlerRun<Rest>,
+    writer: number,
+    head: string,
+    { response, reader }: Handled,
+  ): Response {
     const { binding, bodies } = this.#context
     try {
       const isRead = reader !== null && !run.background && !run.clientLeft
@@ -178,7 +187,7 @@ export class Responses<Rest extends unknown[]> {
   }
 
   #write(
-    run: Run<Rest>,
+    run: HandlerRun<Rest>,
     writer: number,
     reader: Reader | null,
     own: StreamReader | undefined,
@@ -199,7 +208,7 @@ export class Responses<Rest extends unknown[]> {
   /**
    * The response for the client of a failed handler. Throws the handler's error if there is none.
    */
-  failed(run: Run<Rest>, error: unknown): Response {
+  failed(run: HandlerRun<Rest>, error: unknown): Response {
     const { binding, client } = this.#context
     if (run.decided) throw error
     run.decided = true
@@ -216,7 +225,7 @@ export class Responses<Rest extends unknown[]> {
   }
 
   /** The response for the client of a handler that threw. Throws the error if there is none. */
-  #instead(run: Run<Rest>, error: unknown): Response {
+  #instead(run: HandlerRun<Rest>, error: unknown): Response {
     const { binding, client } = this.#context
     const answer = thrownAnswer(error)
     const sent = client.fieldsForServe()
@@ -242,7 +251,7 @@ export class Responses<Rest extends unknown[]> {
    * Reports background work to `waitUntil`. A `waitUntil` that throws or rejects must not fail the
    * request.
    */
-  prolong(run: Run<Rest>, work: Promise<unknown>): void {
+  prolong(run: HandlerRun<Rest>, work: Promise<unknown>): void {
     harmlessly(
       () => this.#context.wrapping.waitUntil?.(work, run.caller, ...run.rest),
       (error) => {
@@ -259,7 +268,7 @@ export class Responses<Rest extends unknown[]> {
  * wrappers.
  */
 function bindingResponse<Rest extends unknown[]>(
-  { active }: Run<Rest>,
+  { active }: HandlerRun<Rest>,
   { head, decision }: Handled,
 ): native.BindingHandlerResponse {
   const { status, text, contentLength } = head

@@ -11,7 +11,7 @@ export interface Contribution {
 }
 
 /** A run of a wrapped handler. */
-export class ActiveRun {
+export class RunContext {
   readonly contributions: Contribution[] = []
   #key: (() => string) | undefined
   #signal: AbortSignal | undefined
@@ -28,7 +28,7 @@ export class ActiveRun {
     readonly isUncached: boolean,
     key: () => string,
     signal: AbortSignal | undefined,
-    readonly parent: ActiveRun | undefined,
+    readonly parent: RunContext | undefined,
   ) {
     this.#key = key
     this.#signal = signal
@@ -54,7 +54,7 @@ export class ActiveRun {
   }
 }
 
-const storage = new AsyncLocalStorage<ActiveRun>()
+const storage = new AsyncLocalStorage<RunContext>()
 
 /** Active runs. Without any, no call pays for asynchronous context. */
 let active = 0
@@ -63,19 +63,19 @@ let active = 0
  * The innermost active run around the caller, as the parent of a new run. Work that outlives a run,
  * such as a timer, belongs to the run around it.
  */
-export function currentRun(): ActiveRun | undefined {
+export function currentRun(): RunContext | undefined {
   let run = active === 0 ? undefined : storage.getStore()
   while (run?.isOver) run = run.parent
   return run
 }
 
 /** Does the work of a run. Call {@link endRun} once all of it is done. */
-export function insideRun<T>(run: ActiveRun, work: () => T): T {
+export function insideRun<T>(run: RunContext, work: () => T): T {
   active += 1
   return storage.run(run, work)
 }
 
-export function endRun(run: ActiveRun): void {
+export function endRun(run: RunContext): void {
   run.end()
   active -= 1
   if (active === 0) storage.disable()
@@ -85,7 +85,7 @@ export function endRun(run: ActiveRun): void {
  * Whether the caller is inside another run for the same client. That call rejects when the client
  * leaves; its run still needs the response.
  */
-export function isInsideRunFor(run: ActiveRun): boolean {
+export function isInsideRunFor(run: RunContext): boolean {
   for (let outer = run.parent; outer !== undefined; outer = outer.parent) {
     if (!outer.isOver && outer.signal === run.signal) return true
   }
@@ -97,7 +97,7 @@ export function isInsideRunFor(run: ActiveRun): boolean {
  * other requests may be in the same asynchronous context, so runs that have ended do not count, and
  * neither do those that bypass the cache.
  */
-export function enclosingRun(identity: string, key: () => string): ActiveRun | undefined {
+export function enclosingRun(identity: string, key: () => string): RunContext | undefined {
   for (let run = currentRun(); run !== undefined; run = run.parent) {
     const mayStore = !run.isOver && !run.isUncached
     if (mayStore && run.identity === identity && run.key === key()) return run

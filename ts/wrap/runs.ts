@@ -4,13 +4,13 @@ import { readHead } from "../http/head.js"
 import { signalOf } from "../http/request.js"
 import { deliverNotifications } from "../native/wait.js"
 import type { EventOutcome } from "../observability/events.js"
-import type { HandlerRun } from "../put/build-tracker.js"
+import type { HandlerBuild } from "../put/build-tracker.js"
 import { BackgroundTimer } from "../timers.js"
-import { ActiveRun, currentRun, endRun, insideRun, isInsideRunFor } from "./active-runs.js"
 import type { Context } from "./context.js"
 import { asGet, handlerRequest, withoutCookies } from "./handler-request.js"
 import { decisionOf, NO_DECISION } from "./options.js"
-import { type Handled, Responses, type Run } from "./responses.js"
+import { type Handled, type HandlerRun, Responses } from "./responses.js"
+import { currentRun, endRun, insideRun, isInsideRunFor, RunContext } from "./run-context.js"
 import { thrownAnswer } from "./thrown-answer.js"
 
 const RESPONSE = "the response of a wrapped handler"
@@ -46,14 +46,14 @@ export class Runs<Rest extends unknown[]> {
     this.#responses.prolong(run, this.#refresh(run))
   }
 
-  #begin(number: number, caller: Request, rest: Rest, background: boolean): Run<Rest> {
+  #begin(number: number, caller: Request, rest: Rest, background: boolean): HandlerRun<Rest> {
     const facts = this.#context.binding.run(number)
     const controller = new AbortController()
     const request = background ? asGet(caller) : caller
     const { identity, keyOf } = this.#context
     const key = () => keyOf(request)
     const signal = signalOf(caller)
-    const active = new ActiveRun(identity, background, facts.uncached, key, signal, currentRun())
+    const active = new RunContext(identity, background, facts.uncached, key, signal, currentRun())
     const begun = { number, facts, request, caller, rest, background, controller, active }
     return { ...begun, decided: false, isOver: false, clientLeft: false, written: undefined }
   }
@@ -63,7 +63,7 @@ export class Runs<Rest extends unknown[]> {
    * client leaves; the run continues for the others. A call that bypasses the cache inside another
    * run of the client runs to its end: the outer run invalidates what it changes.
    */
-  #whileClientWaits(run: Run<Rest>): Promise<Response> {
+  #whileClientWaits(run: HandlerRun<Rest>): Promise<Response> {
     const { signal } = run.active
     if (signal === undefined) return this.#attempt(run)
     if (run.facts.uncached && isInsideRunFor(run.active)) return this.#attempt(run)
@@ -86,7 +86,7 @@ export class Runs<Rest extends unknown[]> {
   }
 
   /** Handles a client that left: a run that no other request needs is abandoned. */
-  #leave(run: Run<Rest>, reason: unknown): void {
+  #leave(run: HandlerRun<Rest>, reason: unknown): void {
     run.clientLeft = true
     // The handler has the client's own request. What it changes is invalidated all the same.
     if (run.facts.uncached) return
@@ -102,7 +102,7 @@ export class Runs<Rest extends unknown[]> {
   }
 
   /** Never rejects. */
-  async #refresh(run: Run<Rest>): Promise<void> {
+  async #refresh(run: HandlerRun<Rest>): Promise<void> {
     const { wrapping, emit } = this.#context
     const late = new CacheError(
       "LAYERON_REFRESH_TIMEOUT",
@@ -124,14 +124,14 @@ export class Runs<Rest extends unknown[]> {
   }
 
   /** Rejects if the refresh has failed. */
-  async #refreshed(run: Run<Rest>): Promise<void> {
+  async #refreshed(run: HandlerRun<Rest>): Promise<void> {
     discard(takeReader(await this.#attempt(run)))
     const written = await run.written
     if (written?.outcome === "error") throw written.error
   }
 
   /** Does the work of a run. Calls for the same key inside it run their handlers directly. */
-  #attempt(run: Run<Rest>): Promise<Response> {
+  #attempt(run: HandlerRun<Rest>): Promise<Response> {
     return insideRun(run.active, async () => {
       try {
         return await this.#answered(run)
@@ -144,7 +144,7 @@ export class Runs<Rest extends unknown[]> {
   }
 
   /** Runs the handler, and once more if its 304 does not fit the stored response. */
-  async #answered(run: Run<Rest>): Promise<Response> {
+  async #answered(run: HandlerRun<Rest>): Promise<Response> {
     try {
       for (;;) {
         // Decisions of nested handlers about the previous response do not apply to this one.
@@ -157,14 +157,14 @@ export class Runs<Rest extends unknown[]> {
     }
   }
 
-  async #handledInTime(run: Run<Rest>): Promise<Handled> {
+  async #handledInTime(run: HandlerRun<Rest>): Promise<Handled> {
     const asked = this.#requestOf(run)
     const handled = this.#handled(run, asked)
     return run.background ? inTime(handled, run.controller.signal) : handled
   }
 
   /** Throws if the client's request cannot be read, which fails no other request. */
-  #requestOf(run: Run<Rest>): Request {
+  #requestOf(run: HandlerRun<Rest>): Request {
     const { binding } = this.#context
     try {
       return requestOf(run, binding.run(run.number))
@@ -175,7 +175,7 @@ export class Runs<Rest extends unknown[]> {
     }
   }
 
-  async #handled(run: Run<Rest>, asked: Request): Promise<Handled> {
+  async #handled(run: HandlerRun<Rest>, asked: Request): Promise<Handled> {
     const { builds, handler } = this.#context
     if (run.facts.uncached) return this.#read(run, await handler(asked, ...run.rest), undefined)
     const own = builds.beginRun(asked, run.facts.since)
@@ -187,7 +187,11 @@ export class Runs<Rest extends unknown[]> {
   }
 
   /** Reads what decides about storing the response, and takes its body. */
-  async #read(run: Run<Rest>, response: Response, own: HandlerRun | undefined): Promise<Handled> {
+  async #read(
+    run: HandlerRun<Rest>,
+    response: Response,
+    own: HandlerBuild | undefined,
+  ): Promise<Handled> {
     const head = readHead(response, run.request.method, RESPONSE)
     assertUnused(response, RESPONSE)
     const stored = own?.stored === true
@@ -212,7 +216,10 @@ function reasonOf(thrown: unknown): string {
 }
 
 /** A shared run, and one that outlives its client, gets its own request. */
-function requestOf<Rest extends unknown[]>(run: Run<Rest>, facts: Run<Rest>["facts"]): Request {
+function requestOf<Rest extends unknown[]>(
+  run: HandlerRun<Rest>,
+  facts: HandlerRun<Rest>["facts"],
+): Request {
   const isForAll = facts.leads || facts.etag !== undefined || facts.lastModified !== undefined
   const request = facts.withoutCookies ? withoutCookies(run.request) : run.request
   return isForAll ? handlerRequest(request, facts, run.controller.signal) : request

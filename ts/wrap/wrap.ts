@@ -17,11 +17,11 @@ import type { EventOutcome } from "../observability/events.js"
 import { bindingRequestOptions } from "../options/request-options.js"
 import { responseOf } from "../response/outgoing.js"
 import { StoredResponse } from "../response/response.js"
-import { type ActiveRun, currentRun, enclosingRun } from "./active-runs.js"
 import { BodyStreams } from "./body-streams.js"
 import type { WrapInstance } from "./context.js"
 import { failures } from "./failures.js"
 import { decisionOf, readHandler, readWrapping, type WrapOptions } from "./options.js"
+import { currentRun, enclosingRun, type RunContext } from "./run-context.js"
 import { Runs } from "./runs.js"
 
 const REQUEST = "the request of a wrapped handler"
@@ -96,7 +96,7 @@ class Wrapper<Rest extends unknown[]> {
    * wait for itself. The enclosing run stores the response, with the tags and lifetimes of this
    * wrapper.
    */
-  async #runNested(enclosing: ActiveRun, request: Request, rest: Rest): Promise<Response> {
+  async #runNested(enclosing: RunContext, request: Request, rest: Rest): Promise<Response> {
     const response = await this.#handler(request, ...rest)
     const decision = await decisionOf(this.#wrapping, request, response, rest)
     const { ttlSeconds, staleWhileRevalidateSeconds, staleIfErrorSeconds } = this.#wrapping

@@ -8,11 +8,11 @@ use crate::response::Answer;
 #[derive(Debug)]
 pub enum ResponseOutcome {
     /// The response goes to its own client only, with this head.
-    Pass(String, Unshared),
+    Unshared(String, Unshared),
     /// The response goes to its client, with this head; its body is streamed to waiters or stored.
-    Fill(String, Box<BodyWriter>),
+    Stream(String, Box<BodyWriter>),
     /// The client has its answer already; the body is streamed to waiters or stored.
-    Known(Answer, Box<BodyWriter>),
+    Answered(Answer, Box<BodyWriter>),
     /// The client receives this answer instead of the handler's response.
     Answer(Answer),
     /// The handler is run again, without conditions.

@@ -80,7 +80,7 @@ impl Cache {
         };
         let handled = forwarded(why, handler_response.head.status, false);
         let status = self.cache_status(handled, None, refused.map(<&str>::from).or(why.detail()));
-        ResponseOutcome::Pass(outgoing(handler_response.head, None, &status), passed)
+        ResponseOutcome::Unshared(outgoing(handler_response.head, None, &status), passed)
     }
 
     fn cache_status(
@@ -152,9 +152,9 @@ impl Cache {
         let fill =
             Box::new(BodyWriter::begin(run, handler_response, entry, head_alone, room, budget));
         Ok(if known.status() == 304 {
-            ResponseOutcome::Known(known.handled_as(handled, None), fill)
+            ResponseOutcome::Answered(known.handled_as(handled, None), fill)
         } else {
-            ResponseOutcome::Fill(head, fill)
+            ResponseOutcome::Stream(head, fill)
         })
     }
 

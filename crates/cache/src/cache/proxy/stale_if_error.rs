@@ -100,7 +100,7 @@ impl Cache {
         if run.background {
             self.count_failed_refresh(run, now);
             run.lead.take().map(|lead| lead.answer_error(status, fingerprint, now));
-            return Ok(Some(ResponseOutcome::Pass(String::new(), Unshared::Failed)));
+            return Ok(Some(ResponseOutcome::Unshared(String::new(), Unshared::Failed)));
         }
         let Some(answer) =
             self.stale_if_error(run.selected.as_ref(), handler_response.request, now)?
