@@ -10,7 +10,7 @@ export interface Contribution {
   readonly staleIfErrorSeconds: number | undefined
 }
 
-/** A run of a wrapped handler. */
+/** The asynchronous context of a handler run: what wrapped handlers called inside it see. */
 export class RunContext {
   readonly contributions: Contribution[] = []
   #key: (() => string) | undefined

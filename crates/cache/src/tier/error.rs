@@ -74,6 +74,11 @@ impl TierError {
         matches!(self, Self::Damaged(_) | Self::Closed | Self::Panicked)
     }
 
+    /// Whether the files were removed.
+    pub(crate) fn is_removal(&self) -> bool {
+        matches!(self, Self::Removed(_))
+    }
+
     /// Whether the file is damaged.
     pub(crate) fn is_damage(&self) -> bool {
         matches!(self, Self::Damaged(_))

@@ -250,7 +250,7 @@ impl TierState {
         if error.is_damage() {
             self.note_damage();
         }
-        if matches!(error, TierError::Removed(_)) {
+        if error.is_removal() {
             // Other processes may use new files already.
             self.has_skipped.store(true, Relaxed);
         }

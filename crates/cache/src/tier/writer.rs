@@ -139,7 +139,7 @@ impl Writer {
                 }
                 Err(error) if error.is_transient() && attempts < MAX_ATTEMPTS => attempts += 1,
                 Err(error) => {
-                    if matches!(error, TierError::Removed(_)) {
+                    if error.is_removal() {
                         self.abandon();
                     }
                     return Err(self.state.fail(error));

@@ -64,7 +64,7 @@ impl Cache {
         if status == 304 && run.validators() != (None, None) {
             return self.not_modified(run, handler_response);
         }
-        self.fill(run, handler_response)
+        self.stream(run, handler_response)
     }
 
     /// The response for the client of the run only.
@@ -92,7 +92,7 @@ impl Cache {
         CacheStatus { cache: self.identity(), handled, ttl, detail }.to_string()
     }
 
-    fn fill(
+    fn stream(
         &self,
         run: &mut HandlerRun,
         handler_response: &HandlerResponse<'_>,
@@ -149,12 +149,12 @@ impl Cache {
         let status = self.cache_status(handled, Some(ttl), None);
         let head = outgoing(handler_response.head, decision.cache_control.as_deref(), &status);
         let budget = &self.instance().in_flight;
-        let fill =
+        let writer =
             Box::new(BodyWriter::begin(run, handler_response, entry, head_alone, room, budget));
         Ok(if known.status() == 304 {
-            ResponseOutcome::Answered(known.handled_as(handled, None), fill)
+            ResponseOutcome::Answered(known.handled_as(handled, None), writer)
         } else {
-            ResponseOutcome::Stream(head, fill)
+            ResponseOutcome::Stream(head, writer)
         })
     }
 

@@ -3,9 +3,8 @@
 //! A file system that copies on write needs a new block for each page that is changed, even if the
 //! page has a block. If a write through a memory map finds no free block, the kernel ends the
 //! process (`SIGBUS`). `SQLite` maps the index of its write-ahead log, and the processes of a
-//! database map their shared memory. On btrfs, files are therefore overwritten in place, as its
-//! documentation recommends for databases. XFS copies blocks only after a file has been cloned; ZFS
-//! reports a full disk elsewhere than in the map.
+//! database map their shared memory. On btrfs, files are therefore overwritten in place, as is
+//! usual for databases there. Other file systems of this kind were not tried.
 
 use std::fs::File;
 use std::path::Path;

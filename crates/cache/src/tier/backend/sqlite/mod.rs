@@ -53,8 +53,7 @@ pub struct SqliteOptions {
 #[derive(Debug)]
 struct SqliteBackend {
     connection: Connection,
-    database: PathBuf,
-    placed: PlacedFile,
+    database: PlacedFile,
     shared: Arc<Shared>,
     /// Bytes that the database may take.
     max_bytes: u64,
@@ -62,13 +61,13 @@ struct SqliteBackend {
 
 impl Backend for SqliteBackend {
     fn commit(&mut self, commit: Commit<'_>, state: &TierState) -> Result<Committed, TierError> {
-        self.placed.check()?;
+        self.database.check()?;
         self.shared.check()?;
         Ok(self.commit_synced(commit, state)?)
     }
 
     fn connector(&self) -> Connector {
-        let database = self.database.clone();
+        let database = self.database.path().to_owned();
         Arc::new(move || {
             let connection = database::connect(&database, Use::Read, BUSY)
                 .map_err(|error| TierError::from(error).at(&database))?;

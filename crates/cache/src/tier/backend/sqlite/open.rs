@@ -98,16 +98,16 @@ impl Opening<'_> {
 
     fn connect(&self, quarantined: Option<String>) -> Result<Opened, TierError> {
         let SqliteOpener { options, identity, .. } = self.opener;
-        let (database, max_bytes) = (self.files.database.clone(), options.max_bytes);
-        let connection = database::connect(&database, Use::Write, self.busy)?;
-        let placed = PlacedFile::at(&database)?;
+        let max_bytes = options.max_bytes;
+        let connection = database::connect(&self.files.database, Use::Write, self.busy)?;
+        let database = PlacedFile::at(&self.files.database)?;
         database::check(&connection, identity, max_bytes)?;
         let sequence = reads::sequence(&connection)?;
         self.shared.announce(sequence, false);
         let totals = Totals::from_names(reads::counters(&connection)?);
         connection.busy_timeout(BUSY)?;
         let shared = Arc::clone(&self.shared);
-        let backend = Box::new(SqliteBackend { connection, database, placed, shared, max_bytes });
+        let backend = Box::new(SqliteBackend { connection, database, shared, max_bytes });
         let coordinator = Arc::clone(&self.shared) as _;
         Ok(Opened { backend, coordinator, sequence, totals, quarantined })
     }

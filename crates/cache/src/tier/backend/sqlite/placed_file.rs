@@ -24,6 +24,11 @@ impl PlacedFile {
         Self { path: path.to_owned(), identity: identity(metadata) }
     }
 
+    /// The path by which it was opened.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Checks that the file was neither removed nor replaced: processes that open the path later
     /// would not see what this one writes, nor would this one see theirs.
     ///

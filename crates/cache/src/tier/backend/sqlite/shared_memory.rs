@@ -6,7 +6,7 @@
 use std::fs::{File, TryLockError};
 use std::hash::{BuildHasher as _, RandomState};
 use std::io::{self, Seek as _, SeekFrom, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{
     AtomicU64,
     Ordering::{AcqRel, Acquire, Release},
@@ -123,7 +123,6 @@ fn word(memory: &MmapRaw, index: usize) -> &AtomicU64 {
 /// The shared memory of one database.
 #[derive(Debug)]
 pub(super) struct Shared {
-    path: PathBuf,
     placed: PlacedFile,
     /// Holds the lock.
     file: File,
@@ -143,7 +142,7 @@ impl Shared {
         let holder = RandomState::new().hash_one(path);
         let metadata = file.metadata().map_err(|error| TierError::from(error).at(path))?;
         let placed = PlacedFile::of(path, &metadata);
-        let shared = Self { path: path.to_owned(), placed, file, memory, holder };
+        let shared = Self { placed, file, memory, holder };
         shared.enter(is_alone).map(|()| (shared, is_alone))
     }
 
@@ -154,7 +153,7 @@ impl Shared {
             Ok((is_alone || self.word(Word::Format).load(Acquire) != 0).then_some(()))
         };
         let joined = joined(&self.file, may_wait, is_begun);
-        let ((), is_alone) = joined.map_err(|error| error.at(&self.path))?;
+        let ((), is_alone) = joined.map_err(|error| error.at(self.placed.path()))?;
         self.enter(is_alone).map(|()| is_alone)
     }
 
@@ -162,7 +161,7 @@ impl Shared {
         if is_alone {
             self.word(Word::Format).store(0, Release);
         } else if self.word(Word::Format).load(Acquire) != FORMAT {
-            return Err(TierError::incompatible("is of an unknown format").at(&self.path));
+            return Err(TierError::incompatible("is of an unknown format").at(self.placed.path()));
         }
         Ok(())
     }
@@ -181,7 +180,7 @@ impl Shared {
         self.file
             .unlock()
             .and_then(|()| self.file.lock_shared())
-            .map_err(|error| TierError::from(error).at(&self.path))
+            .map_err(|error| TierError::from(error).at(self.placed.path()))
     }
 
     /// Publishes the sequence of committed log rows.
